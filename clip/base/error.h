@@ -1,0 +1,35 @@
+/* error.h: the one way in which a function says what went wrong.
+ *
+ * A function that can fail returns int (0 done, -1 failed) or a pointer (NULL failed) and takes `Error *err`
+ * last. It fills *err with one line, "file: place: reason", by error_set() or one of its siblings, which differ
+ * only in the exit status that the program ends with. Callers that add nothing just pass the error on.
+ * Programming errors are assertions, never Errors.
+ */
+#ifndef CLIP_BASE_ERROR_H
+#define CLIP_BASE_ERROR_H
+
+/* What kind of failure: the values are the exit statuses of the program. */
+typedef enum {
+    ERROR_NONE = 0,
+    ERROR_USAGE = 2, /* the command line is wrong */
+    ERROR_INPUT = 3, /* a file or a configuration is wrong */
+    ERROR_RUN = 4,   /* the work itself failed: no memory, no disk space, a NaN in the loss */
+    ERROR_SIGNAL = 128 /* stopped by a signal, with state saved; the status is 128 + the signal's number */
+} ErrorKind;
+
+/* A zeroed Error is "no error". */
+typedef struct {
+    ErrorKind kind;
+    char text[1024]; /* one line, no newline; cut if longer. Control characters are shown as '?'. */
+} Error;
+
+/* Each fills *err (which may be NULL) and returns -1, so that `return error_set(err, ...)` reads well. */
+int error_set(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* ERROR_INPUT */
+int error_usage(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3))); /* ERROR_USAGE */
+int error_run(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* ERROR_RUN */
+int error_memory(Error *err); /* ERROR_RUN, "out of memory" */
+
+/* Puts "prefix: " before the text of an error that a callee has set. Returns -1. */
+int error_prefix(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,23 @@
+/* parallel.h: the only file that knows threads.
+ *
+ * A Pool runs a function over tiles 0 .. n_tiles-1. Which worker takes which tile is left to chance, so a tile
+ * may write only what no other tile touches; then the bits of the result do not depend on the number of
+ * threads, as long as the tile boundaries follow from the problem alone.
+ */
+#ifndef CLIP_BASE_PARALLEL_H
+#define CLIP_BASE_PARALLEL_H
+
+typedef struct Pool Pool;
+
+/* n_threads workers, the calling thread included; 0 means one per available core. NULL when threads cannot be
+ * started. Caller frees with pool_free. */
+Pool *pool_create(int n_threads);
+void pool_free(Pool *pool); /* NULL is fine */
+int pool_threads(const Pool *pool);
+
+/* Calls tile_fn(context, tile, worker) for every tile and returns when all are done; worker is in
+ * 0 .. pool_threads-1 and picks a scratch buffer. Not reentrant: a tile must not call pool_run. */
+typedef void (*TileFn)(void *context, int tile, int worker);
+void pool_run(Pool *pool, int n_tiles, TileFn tile_fn, void *context);
+
+#endif

@@ -1,0 +1,13 @@
+/* image_tower.h: images to features, with the tower that the checkpoint has. */
+#ifndef CLIP_IMAGE_TOWER_H
+#define CLIP_IMAGE_TOWER_H
+
+#include "clip/base/error.h"
+#include "clip/base/parallel.h"
+#include "clip/model.h"
+
+/* Encodes n images. pixels (n, 3, S, S), normalised; features (n, E), as encode_image gives them (not of unit
+ * length). One image is one tile, so its feature depends on nothing but the image. Fails only for want of memory. */
+int image_tower_forward(const Clip *clip, Pool *pool, const float *pixels, int n, float *features, Error *err);
+
+#endif

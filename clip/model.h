@@ -1,0 +1,102 @@
+/* model.h: a frozen CLIP as tables of weights, opened from a checkpoint.
+ *
+ * Dimensions, here and everywhere: B images, K classes, N nodes, T positions, C width, H heads, D head size, L
+ * layers, E embedding, V vocabulary, M context vectors, S image side, P patch side.
+ * Weight names and shapes are those of openai/CLIP's model.py.
+ */
+#ifndef CLIP_MODEL_H
+#define CLIP_MODEL_H
+
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+#include "clip/base/tensors.h"
+
+#include <stdbool.h>
+
+typedef enum { ACTIVATION_QUICK_GELU, ACTIVATION_GELU } Activation; /* x sigma(1.702 x); x Phi(x) (erf) */
+
+/* One pre-norm residual attention block: x += attn(ln_1(x)); x += mlp(ln_2(x)). */
+typedef struct {
+    const float *ln_1_w, *ln_1_b;         /* (C) */
+    const float *in_proj_w, *in_proj_b;   /* (3C, C), (3C): rows q, k, v */
+    const float *out_proj_w, *out_proj_b; /* (C, C), (C) */
+    const float *ln_2_w, *ln_2_b;         /* (C) */
+    const float *c_fc_w, *c_fc_b;         /* (F, C), (F) */
+    const float *c_proj_w, *c_proj_b;     /* (C, F), (C) */
+} BlockWeights;
+
+typedef struct {
+    int n_vocab, n_positions, width, n_heads, n_layers, mlp_width, embed_dim; /* V, T, C, H, L, F, E */
+    Activation activation;
+    const float *token_embedding;      /* (V, C) */
+    const float *positional_embedding; /* (T, C) */
+    const BlockWeights *blocks;        /* (L) */
+    const float *ln_final_w, *ln_final_b; /* (C) */
+    const float *text_projection;      /* (C, E): feature = x P */
+} TextWeights;
+
+typedef struct {
+    int image_size, patch_size, width, n_heads, n_layers, mlp_width, embed_dim; /* S, P, C, H, L, F, E */
+    int n_tokens;                      /* T = (S/P)^2 + 1 */
+    Activation activation;
+    const float *conv1_w;              /* (C, 3 P P) */
+    const float *class_embedding;      /* (C) */
+    const float *positional_embedding; /* (T, C) */
+    const float *ln_pre_w, *ln_pre_b, *ln_post_w, *ln_post_b; /* (C) */
+    const BlockWeights *blocks;        /* (L) */
+    const float *proj;                 /* (C, E) */
+} VitWeights;
+
+/* A convolution with its batch norm folded in: y = conv(x, w) + b. */
+typedef struct {
+    int n_in, n_out, kernel; /* kernel 1 or 3 (padding 1) */
+    const float *w;          /* (n_out, n_in, kernel, kernel) */
+    const float *b;          /* (n_out) */
+} ConvWeights;
+
+typedef struct {
+    ConvWeights conv1, conv2, conv3;
+    bool has_downsample;
+    ConvWeights downsample;
+    int stride; /* 1 or 2, by an average pool after conv2 and before the downsample convolution */
+} BottleneckWeights;
+
+typedef struct {
+    int image_size, width, embed_dim;  /* S; channels after the stem; E */
+    int n_blocks[4];                   /* blocks of layer1 .. layer4 */
+    ConvWeights stem[3];               /* stem[0] has stride 2; an average pool of 2 follows stem[2] */
+    const BottleneckWeights *layers[4]; /* (n_blocks[i]) each */
+    /* attention pool over T = (S/32)^2 + 1 tokens of C = 32 width channels */
+    int n_tokens, attn_width, n_heads; /* T, C, C/64 */
+    const float *positional_embedding; /* (T, C) */
+    const float *q_proj_w, *q_proj_b, *k_proj_w, *k_proj_b, *v_proj_w, *v_proj_b; /* (C, C), (C) */
+    const float *c_proj_w, *c_proj_b;  /* (E, C), (E) */
+} ResnetWeights;
+
+typedef enum { IMAGE_TOWER_VIT, IMAGE_TOWER_RESNET } ImageTowerKind;
+
+typedef struct {
+    TextWeights text;     /* zero when the text tower was not asked for */
+    ImageTowerKind image; /* which of the two is filled */
+    VitWeights vit;
+    ResnetWeights resnet;
+    int image_size, embed_dim;
+    int n_vocab;          /* rows of token_embedding; known also without the text tower */
+    float logit_scale;    /* as stored: a logarithm */
+    float mean[3], std[3]; /* pixel normalisation; OpenAI's constants */
+    char name[32];        /* "ViT-B/32", "RN50" for known shapes, else as "ViT w128 l4 p8", "RN w16 (1,2,1,1)" */
+    Arena *arena;         /* converted weights; owned */
+    TensorFile *file;     /* mapped weights; owned */
+} Clip;
+
+typedef enum { CLIP_TEXT = 1, CLIP_IMAGE = 2, CLIP_BOTH = 3 } ClipTowers;
+
+/* Reads a checkpoint: finds the architecture in the shapes, checks every shape, converts F16 / BF16 / F64 to
+ * float, maps F32 without a copy where it is aligned, folds batch norms. The text tower is needed to learn or
+ * encode prompts, the image tower to encode images; a tower that is not asked for costs nothing.
+ * Returns NULL with "FILE: tensor NAME: reason". Caller frees with clip_free. */
+Clip *clip_open(const char *path, ClipTowers towers, Error *err);
+void clip_free(Clip *clip); /* NULL is fine */
+const char *clip_digest(Clip *clip); /* SHA-256 of the file, computed at the first call */
+
+#endif

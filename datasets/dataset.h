@@ -1,0 +1,57 @@
+/* dataset.h: a classification dataset as three lists of (path, label), and few-shot subsets of it.
+ *
+ * A dataset comes from a split file of the CoOp project ({"train"|"val"|"test": [[path, label, name], ...]}), from a
+ * folder with one subfolder per class, from a CSV, or by name from the catalog.
+ */
+#ifndef DATASETS_DATASET_H
+#define DATASETS_DATASET_H
+
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+
+#include <stdint.h>
+
+typedef struct {
+    const char *path; /* as written, relative to Dataset.root (or absolute); owned by the dataset's arena */
+    int label;        /* 0 .. n_classes-1 */
+} Item;
+
+typedef struct {
+    Item *items; /* (n), in the order of the file */
+    int n;
+} ItemList;
+
+typedef struct {
+    const char *name;         /* "camouflage", from the catalog or the file */
+    const char *root;         /* folder of the images */
+    int n_classes;            /* K */
+    const char **class_names; /* (K), as written (with underscores) */
+    ItemList train, val, test;
+} Dataset;
+
+/* What to open: the keys of `dataset:` in an experiment file. NULL strings are absent. */
+typedef struct {
+    const char *name;   /* of the catalog: "oxford_pets"; or free when format is given */
+    const char *root;   /* with name: the folder that holds all datasets */
+    const char *format; /* "split", "folder", "csv"; NULL with a catalog name */
+    const char *images; /* split, csv: folder of the images */
+    const char *split;  /* split: the JSON file */
+    const char *csv;    /* csv: the file; columns path, label and/or class, split (train, val, test) */
+    const char *train, *val, *test; /* folder: one folder with a subfolder per class, each; val may be absent */
+    const char *subsample_classes;  /* "all", "base" or "new"; NULL is all */
+} DatasetSpec;
+
+/* Reads the lists (no image is opened). Everything is owned by the arena. A class without any image in a
+ * training list that is not empty is an error; a bad entry is "FILE: train[17]: reason". */
+int dataset_open(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error *err);
+
+/* The few-shot training list: num_shots items per class (0 = all), and validation with min(num_shots, 4) per class,
+ * bit for bit those of CoOp's published splits for the same seed (Python's random.sample per class, in order of first appearance;
+ * classes with too few images are kept whole). Both lists are owned by the arena. */
+int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots, uint32_t seed,
+                     Arena *arena, Error *err);
+
+/* The default prompt template of a catalog dataset ("a photo of a {}, a type of pet."), else "a photo of a {}." */
+const char *dataset_template(const char *name);
+
+#endif
