@@ -1,0 +1,270 @@
+/* arena.c: a stack of blocks in a chain of chunks.
+ *
+ *     chunk 0               chunk 1                           chunk 2 (spare)
+ *     [block|block|unused]  [block|block|stale......|fresh.]  [stale.....|fresh.]
+ *     0                     ^start      ^used       ^touched
+ *
+ * Blocks never move, so the arena grows by whole chunks; a block that is bigger than the next chunk would be
+ * gets a chunk of its own. A mark is a position: the number of bytes handed out before it, the same in all
+ * chunks together. After a reset the chunks stay as spares, for the next training step asks for the same
+ * blocks again. Bytes up to `touched` have been handed out at some time and are cleared before they are
+ * again; the others are still zero from calloc, which for large chunks means pages that the kernel has not
+ * even provided yet.
+ *
+ * With -DARENA_MALLOC every block comes from malloc on its own, so that AddressSanitizer and valgrind see an
+ * access beyond its last byte, or after a reset.
+ */
+#include "clip/base/arena.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGNMENT ((size_t)64)
+/* No block is larger than 512 GiB. That is below the largest request (1 TiB) that AddressSanitizer's malloc
+ * answers with NULL or memory; it stops the program at larger ones. */
+#define MAX_BLOCK ((size_t)1 << 39)
+#define MIN_CHUNK ((size_t)1 << 16)
+#define MAX_CHUNK ((size_t)1 << 26)
+
+/* Bytes that a block takes from the arena: at least some, so that each has an address of its own. */
+static size_t block_span(size_t size) {
+    return size == 0 ? ALIGNMENT : (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+}
+
+#ifndef ARENA_MALLOC
+
+typedef struct Chunk Chunk;
+struct Chunk {
+    Chunk *below;         /* the chunk before it in use, or the next spare */
+    unsigned char *bytes; /* (capacity), aligned, behind this header */
+    size_t capacity, used, touched;
+    size_t start; /* position of its first byte in the arena */
+};
+
+struct Arena {
+    Chunk *top;      /* the chunk that blocks are taken from */
+    Chunk *spare;    /* chunks that a reset has emptied, the earliest first */
+    size_t capacity; /* of the chunks in use */
+    bool failed;
+};
+
+static Chunk *chunk_create(size_t capacity) {
+    unsigned char *memory = calloc(1, sizeof(Chunk) + ALIGNMENT + capacity);
+    if (!memory)
+        return NULL;
+    Chunk *chunk = (Chunk *)(void *)memory;
+    size_t offset = sizeof(Chunk) + ALIGNMENT - 1;
+    offset -= ((uintptr_t)memory + offset) % ALIGNMENT;
+    chunk->bytes = memory + offset;
+    chunk->capacity = capacity;
+    return chunk;
+}
+
+static void chunks_free(Chunk *chunk) {
+    while (chunk) {
+        Chunk *below = chunk->below;
+        free(chunk);
+        chunk = below;
+    }
+}
+
+Arena *arena_create(void) {
+    return calloc(1, sizeof(Arena));
+}
+
+void arena_free(Arena *arena) {
+    if (!arena)
+        return;
+    chunks_free(arena->top);
+    chunks_free(arena->spare);
+    free(arena);
+}
+
+/* The first spare with room for span bytes, taken out of the list; NULL if there is none. */
+static Chunk *spare_take(Arena *arena, size_t span) {
+    for (Chunk **link = &arena->spare; *link; link = &(*link)->below) {
+        Chunk *chunk = *link;
+        if (chunk->capacity >= span) {
+            *link = chunk->below;
+            return chunk;
+        }
+    }
+    return NULL;
+}
+
+/* Puts a chunk with room for span bytes on top. */
+static int arena_grow(Arena *arena, size_t span) {
+    Chunk *chunk = spare_take(arena, span);
+    if (!chunk) {
+        /* Spares that are too small now would only add to the peak. */
+        chunks_free(arena->spare);
+        arena->spare = NULL;
+        size_t capacity = arena->capacity < MIN_CHUNK   ? MIN_CHUNK
+                          : arena->capacity > MAX_CHUNK ? MAX_CHUNK
+                                                        : arena->capacity;
+        chunk = chunk_create(span > capacity ? span : capacity);
+        if (!chunk)
+            return -1;
+    }
+    chunk->start = arena_used(arena);
+    chunk->used = 0;
+    chunk->below = arena->top;
+    arena->top = chunk;
+    arena->capacity += chunk->capacity;
+    return 0;
+}
+
+static void *block_take(Arena *arena, size_t size) {
+    size_t span = block_span(size);
+    Chunk *chunk = arena->top;
+    if (!chunk || chunk->capacity - chunk->used < span) {
+        if (arena_grow(arena, span))
+            return NULL;
+        chunk = arena->top;
+    }
+    unsigned char *block = chunk->bytes + chunk->used;
+    if (chunk->touched > chunk->used) {
+        size_t stale = chunk->touched - chunk->used;
+        memset(block, 0, stale < span ? stale : span);
+    }
+    chunk->used += span;
+    if (chunk->touched < chunk->used)
+        chunk->touched = chunk->used;
+    return block;
+}
+
+size_t arena_used(const Arena *arena) {
+    return arena->top ? arena->top->start + arena->top->used : 0;
+}
+
+void arena_reset(Arena *arena, size_t mark) {
+    assert(mark <= arena_used(arena));
+    while (arena->top && arena->top->start >= mark) {
+        Chunk *chunk = arena->top;
+        arena->top = chunk->below;
+        arena->capacity -= chunk->capacity;
+        chunk->below = arena->spare;
+        arena->spare = chunk;
+    }
+    if (arena->top && arena->top->start + arena->top->used > mark)
+        arena->top->used = mark - arena->top->start;
+    arena->failed = false;
+}
+
+#else /* ARENA_MALLOC */
+
+typedef struct Block Block;
+struct Block {
+    Block *below;
+    void *bytes;
+    size_t start; /* position of its first byte in the arena */
+};
+
+struct Arena {
+    Block *top;
+    size_t used;
+    bool failed;
+};
+
+Arena *arena_create(void) {
+    return calloc(1, sizeof(Arena));
+}
+
+void arena_free(Arena *arena) {
+    if (!arena)
+        return;
+    arena_reset(arena, 0);
+    free(arena);
+}
+
+/* Exactly size bytes are asked for, not span, so that one byte too far is seen. */
+static void *block_take(Arena *arena, size_t size) {
+    Block *block = calloc(1, sizeof *block);
+    if (!block)
+        return NULL;
+    if (posix_memalign(&block->bytes, ALIGNMENT, size)) {
+        free(block);
+        return NULL;
+    }
+    memset(block->bytes, 0, size);
+    block->below = arena->top;
+    block->start = arena->used;
+    arena->top = block;
+    arena->used += block_span(size);
+    return block->bytes;
+}
+
+size_t arena_used(const Arena *arena) {
+    return arena->used;
+}
+
+void arena_reset(Arena *arena, size_t mark) {
+    assert(mark <= arena->used);
+    while (arena->top && arena->top->start >= mark) {
+        Block *block = arena->top;
+        arena->top = block->below;
+        free(block->bytes);
+        free(block);
+    }
+    arena->used = mark;
+    arena->failed = false;
+}
+
+#endif
+
+void *arena_alloc(Arena *arena, size_t count, size_t size) {
+    size_t bytes;
+    if (arena->failed)
+        return NULL;
+    void *block = NULL;
+    if (!__builtin_mul_overflow(count, size, &bytes) && bytes <= MAX_BLOCK)
+        block = block_take(arena, bytes);
+    arena->failed = !block;
+    return block;
+}
+
+float *arena_floats(Arena *arena, size_t rows, size_t columns) {
+    size_t count;
+    if (__builtin_mul_overflow(rows, columns, &count))
+        count = SIZE_MAX; /* fails below */
+    return arena_alloc(arena, count, sizeof(float));
+}
+
+char *arena_strdup(Arena *arena, const char *text) {
+    size_t size = strlen(text) + 1;
+    char *copy = arena_alloc(arena, size, 1);
+    if (copy)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+char *arena_printf(Arena *arena, const char *format, ...) {
+    va_list args;
+    char *text = NULL;
+    va_start(args, format);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length < 0) {
+        arena->failed = true;
+        return NULL;
+    }
+    text = arena_alloc(arena, (size_t)length + 1, 1);
+    if (!text)
+        return NULL;
+    va_start(args, format);
+    vsnprintf(text, (size_t)length + 1, format, args);
+    va_end(args);
+    return text;
+}
+
+bool arena_failed(const Arena *arena) {
+    return arena->failed;
+}
+
+size_t arena_mark(const Arena *arena) {
+    return arena_used(arena);
+}

@@ -1,0 +1,237 @@
+/* parallel.c: a pool of threads that wait for work: first spinning, then asleep.
+ *
+ * A training step makes about a thousand short runs one after the other, so a thread that has nothing to do
+ * spins for SPIN_NS before it sleeps, and the calling thread takes tiles like the others.
+ *
+ * The work is one word, the ticket: (number of the run << 32) | tiles not yet taken. A tile is taken by a
+ * compare-and-swap of the whole word, so a thread that was held up since an earlier run cannot take a tile of
+ * the wrong one: its swap fails, and what it read of the job in the meantime is thrown away. A run ends when
+ * its tiles are finished, not when all workers have looked at it; nobody waits for a sleeper to wake up.
+ *
+ * Going to sleep: a worker raises n_sleeping, then looks at the ticket once more; the caller writes the
+ * ticket, then looks at n_sleeping. Both orders are sequentially consistent, so at least one of the two sees
+ * the other.
+ */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "clip/base/parallel.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SPIN_NS 50000
+#define PAUSES_PER_LOOK 16
+#define CACHE_LINE 64
+
+typedef struct {
+    Pool *pool;
+    int index;
+    pthread_t thread;
+} Worker;
+
+struct Pool {
+    /* Written for every tile: on cache lines of their own. */
+    _Alignas(CACHE_LINE) _Atomic uint64_t ticket;
+    _Alignas(CACHE_LINE) atomic_int unfinished; /* tiles of this run */
+
+    /* The job. Written by the caller while the ticket has no tiles left. */
+    _Alignas(CACHE_LINE) _Atomic(TileFn) tile_fn;
+    _Atomic(void *) context;
+    atomic_int n_tiles;
+    bool running;
+
+    _Alignas(CACHE_LINE) pthread_mutex_t mutex; /* guards only the going to sleep */
+    pthread_cond_t work_waits, work_done;
+    atomic_int n_sleeping;       /* workers waiting for work_waits */
+    atomic_bool caller_sleeping; /* the caller, waiting for work_done */
+    atomic_bool stop;
+
+    int n_threads, n_started;
+    bool crowded;    /* more threads than cores */
+    Worker *workers; /* (n_threads); the first is the caller and has no thread */
+};
+
+static int64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void pause_cpu(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+static bool work_waits(Pool *pool) {
+    return (uint32_t)atomic_load(&pool->ticket) != 0 || atomic_load(&pool->stop);
+}
+
+static bool work_done(Pool *pool) {
+    return atomic_load(&pool->unfinished) == 0;
+}
+
+/* Spins until ready, or until it is time to sleep. */
+static bool spin_until(Pool *pool, bool (*ready)(Pool *)) {
+    int64_t end = now_ns() + SPIN_NS;
+    do {
+        for (int i = 0; i < PAUSES_PER_LOOK; i++) {
+            if (ready(pool))
+                return true;
+            pause_cpu();
+        }
+        if (pool->crowded)
+            sched_yield();
+    } while (now_ns() < end);
+    return ready(pool);
+}
+
+static void take_tiles(Pool *pool, int worker) {
+    uint64_t ticket = atomic_load(&pool->ticket);
+    while ((uint32_t)ticket != 0) {
+        TileFn tile_fn = atomic_load_explicit(&pool->tile_fn, memory_order_relaxed);
+        void *context = atomic_load_explicit(&pool->context, memory_order_relaxed);
+        int n_tiles = atomic_load_explicit(&pool->n_tiles, memory_order_relaxed);
+        if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket - 1))
+            continue;
+        tile_fn(context, n_tiles - (int)(uint32_t)ticket, worker);
+        if (atomic_fetch_sub(&pool->unfinished, 1) == 1 && atomic_load(&pool->caller_sleeping)) {
+            pthread_mutex_lock(&pool->mutex);
+            pthread_cond_signal(&pool->work_done);
+            pthread_mutex_unlock(&pool->mutex);
+        }
+        ticket = atomic_load(&pool->ticket);
+    }
+}
+
+static void *worker_main(void *argument) {
+    Worker *worker = argument;
+    Pool *pool = worker->pool;
+    while (!atomic_load(&pool->stop)) {
+        if (!spin_until(pool, work_waits)) {
+            pthread_mutex_lock(&pool->mutex);
+            atomic_fetch_add(&pool->n_sleeping, 1);
+            while (!work_waits(pool))
+                pthread_cond_wait(&pool->work_waits, &pool->mutex);
+            atomic_fetch_sub(&pool->n_sleeping, 1);
+            pthread_mutex_unlock(&pool->mutex);
+        }
+        take_tiles(pool, worker->index);
+    }
+    return NULL;
+}
+
+static void wake_workers(Pool *pool) {
+    if (atomic_load(&pool->n_sleeping) == 0)
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    pthread_cond_broadcast(&pool->work_waits);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void wait_for_tiles(Pool *pool) {
+    if (spin_until(pool, work_done))
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    atomic_store(&pool->caller_sleeping, true);
+    while (!work_done(pool))
+        pthread_cond_wait(&pool->work_done, &pool->mutex);
+    atomic_store(&pool->caller_sleeping, false);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+void pool_run(Pool *pool, int n_tiles, TileFn tile_fn, void *context) {
+    assert(n_tiles >= 0);
+    assert(!pool->running); /* a tile has called pool_run */
+    pool->running = true;
+    if (n_tiles <= 1 || pool->n_threads == 1) {
+        for (int tile = 0; tile < n_tiles; tile++)
+            tile_fn(context, tile, 0);
+    } else {
+        atomic_store_explicit(&pool->tile_fn, tile_fn, memory_order_relaxed);
+        atomic_store_explicit(&pool->context, context, memory_order_relaxed);
+        atomic_store_explicit(&pool->n_tiles, n_tiles, memory_order_relaxed);
+        atomic_store(&pool->unfinished, n_tiles);
+        uint64_t run = (atomic_load(&pool->ticket) >> 32) + 1;
+        atomic_store(&pool->ticket, run << 32 | (uint32_t)n_tiles);
+        wake_workers(pool);
+        take_tiles(pool, 0);
+        wait_for_tiles(pool);
+    }
+    pool->running = false;
+}
+
+/* The cores that this process may run on. */
+static int available_cores(void) {
+    for (int n_cpus = 1024; n_cpus <= 1 << 20; n_cpus *= 2) {
+        cpu_set_t *set = CPU_ALLOC(n_cpus);
+        size_t size = CPU_ALLOC_SIZE(n_cpus);
+        int found = set && sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 0;
+        CPU_FREE(set);
+        if (found > 0)
+            return found;
+    }
+    return 1;
+}
+
+/* Workers block all signals, so that the handlers of the program run in its main thread. */
+static int start_workers(Pool *pool) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = 0;
+    for (int i = 1; i < pool->n_threads && !failed; i++) {
+        Worker *worker = &pool->workers[i];
+        *worker = (Worker){.pool = pool, .index = i};
+        failed = pthread_create(&worker->thread, NULL, worker_main, worker);
+        pool->n_started += !failed;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed ? -1 : 0;
+}
+
+Pool *pool_create(int n_threads) {
+    assert(n_threads >= 0);
+    Pool *pool = aligned_alloc(CACHE_LINE, sizeof *pool);
+    if (!pool)
+        return NULL;
+    int n_cores = available_cores();
+    *pool = (Pool){.n_threads = n_threads > 0 ? n_threads : n_cores};
+    pool->crowded = pool->n_threads > n_cores;
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->work_waits, NULL);
+    pthread_cond_init(&pool->work_done, NULL);
+    pool->workers = calloc((size_t)pool->n_threads, sizeof *pool->workers);
+    if (!pool->workers || start_workers(pool)) {
+        pool_free(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+void pool_free(Pool *pool) {
+    if (!pool)
+        return;
+    atomic_store(&pool->stop, true);
+    wake_workers(pool);
+    for (int i = 1; i <= pool->n_started; i++)
+        pthread_join(pool->workers[i].thread, NULL);
+    pthread_cond_destroy(&pool->work_done);
+    pthread_cond_destroy(&pool->work_waits);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool->workers);
+    free(pool);
+}
+
+int pool_threads(const Pool *pool) {
+    return pool->n_threads;
+}
