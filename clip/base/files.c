@@ -1,0 +1,467 @@
+/* files.c: whole files in, whole files out.
+ *
+ * Reading maps a file, or copies it into an arena. Writing follows the usual recipe for a file that a crash
+ * cannot tear: write a temporary in the same folder, fsync it, rename it over the target, fsync the folder
+ * (rename(2) is atomic within one file system).
+ */
+#define _GNU_SOURCE /* asprintf */
+#include "clip/base/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <nettle/sha2.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <zlib.h>
+
+/* --- reading --- */
+
+/* Opens for reading; a folder is refused here, so that every reader words it alike. */
+static int open_input(const char *path, int flags, struct stat *info, Error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
+    if (fd < 0) {
+        return error_set(err, "%s: cannot open: %s", path, strerror(errno));
+    }
+    int reason = fstat(fd, info) != 0 ? errno : S_ISDIR(info->st_mode) ? EISDIR : 0;
+    if (reason != 0) {
+        close(fd);
+        return error_set(err, "%s: cannot open: %s", path, strerror(reason));
+    }
+    return fd;
+}
+
+int file_map(FileMap *map, const char *path, Error *err) {
+    *map = (FileMap){0};
+    struct stat info;
+    int fd = open_input(path, O_NONBLOCK, &info,
+                        err); /* without O_NONBLOCK a named pipe would wait for a writer */
+    if (fd < 0) {
+        return -1;
+    }
+    int result = -1;
+    if (!S_ISREG(info.st_mode)) {
+        error_set(err, "%s: cannot open: not a regular file", path);
+    } else if (info.st_size == 0) {
+        result = 0;
+    } else {
+        size_t size = (size_t)info.st_size;
+        void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED) {
+            error_set(err, "%s: cannot map: %s", path, strerror(errno));
+        } else {
+            *map = (FileMap){data, size};
+            result = 0;
+        }
+    }
+    close(fd);
+    return result;
+}
+
+void file_unmap(FileMap *map) {
+    if (map->data != NULL) {
+        munmap((void *)(uintptr_t)map->data, map->size);
+    }
+    *map = (FileMap){0};
+}
+
+/* Where text comes from: a descriptor, or zlib on top of one. */
+typedef struct {
+    const char *path;
+    int fd;
+    gzFile gz; /* NULL: plain */
+} Source;
+
+static int source_fail(Source *source, Error *err) {
+    int code = Z_ERRNO;
+    if (source->gz != NULL) {
+        gzerror(source->gz, &code);
+    }
+    switch (code) {
+    case Z_MEM_ERROR:
+        return error_memory(err);
+    case Z_BUF_ERROR:
+        return error_set(err, "%s: the gzip data is cut short", source->path);
+    case Z_ERRNO:
+        return error_set(err, "%s: cannot read: %s", source->path, strerror(errno));
+    default:
+        return error_set(err, "%s: the gzip data is corrupt", source->path);
+    }
+}
+
+/* Up to `size` bytes; 0 at the end, -1 on failure. */
+static ssize_t source_read(Source *source, void *out, size_t size) {
+    unsigned chunk = size < (1u << 30) ? (unsigned)size : 1u << 30;
+    if (source->gz != NULL) {
+        int got = gzread(source->gz, out, chunk);
+        int code = Z_OK;
+        gzerror(source->gz, &code);
+        /* zlib hands out what it has before it reports a cut: at the end, ask. */
+        return got == 0 && code != Z_OK ? -1 : got;
+    }
+    ssize_t got;
+    do {
+        got = read(source->fd, out, chunk);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* All of a source in one malloc'd buffer, which the caller frees; `hint` is the expected size. */
+static char *source_read_all(Source *source, size_t hint, size_t max_size, size_t *size, Error *err) {
+    size_t used = 0;
+    size_t limit =
+        max_size < SIZE_MAX ? max_size + 1 : max_size; /* one byte more shows that it is too long */
+    size_t capacity = hint < limit ? hint + 1 : limit;
+    char *buffer = malloc(capacity);
+    while (buffer != NULL) {
+        ssize_t got = source_read(source, buffer + used, capacity - used);
+        if (got < 0) {
+            source_fail(source, err);
+            free(buffer);
+            return NULL;
+        }
+        if (got == 0) {
+            *size = used;
+            return buffer;
+        }
+        used += (size_t)got;
+        if (used > max_size) {
+            error_set(err, "%s: too large: over %zu bytes", source->path, max_size);
+            free(buffer);
+            return NULL;
+        }
+        if (used == capacity) {
+            capacity = capacity < limit / 2 ? capacity * 2 : limit;
+            char *grown = realloc(buffer, capacity);
+            if (grown == NULL) {
+                free(buffer);
+            }
+            buffer = grown;
+        }
+    }
+    error_memory(err);
+    return NULL;
+}
+
+static char *read_text(const char *path, bool gz, size_t max_size, Arena *arena, size_t *size, Error *err) {
+    struct stat info;
+    Source source = {.path = path};
+    source.fd = open_input(path, 0, &info, err);
+    if (source.fd < 0) {
+        return NULL;
+    }
+    char *text = NULL, *buffer = NULL;
+    size_t used = 0;
+    if (gz) {
+        source.gz = gzdopen(source.fd, "rb");
+        if (source.gz == NULL) {
+            error_memory(err);
+            goto out;
+        }
+    }
+    /* The size says nothing about a pipe or packed text: those start small and grow. */
+    size_t hint = !gz && S_ISREG(info.st_mode) && info.st_size > 0 ? (size_t)info.st_size : 65535;
+    buffer = source_read_all(&source, hint, max_size, &used, err);
+    if (buffer == NULL) {
+        goto out;
+    }
+    text = arena_alloc(arena, used + 1, 1);
+    if (text == NULL) {
+        error_memory(err);
+        goto out;
+    }
+    memcpy(text, buffer, used);
+    text[used] = '\0';
+    if (size != NULL) {
+        *size = used;
+    }
+out:
+    free(buffer);
+    if (source.gz != NULL) {
+        gzclose(source.gz);
+    } else {
+        close(source.fd);
+    }
+    return text;
+}
+
+char *file_read(const char *path, size_t max_size, Arena *arena, size_t *size, Error *err) {
+    return read_text(path, false, max_size, arena, size, err);
+}
+
+char *file_read_gz(const char *path, size_t max_size, Arena *arena, size_t *size, Error *err) {
+    return read_text(path, true, max_size, arena, size, err);
+}
+
+/* --- writing --- */
+
+struct FileWriter {
+    int fd;
+    int reason;      /* errno of the first failure; 0 so far so good */
+    char *path;      /* the target, links resolved */
+    char *temporary; /* beside it */
+    size_t used;     /* bytes in buffer */
+    unsigned char buffer[1 << 16];
+};
+
+static int write_error(Error *err, const char *path, int reason) {
+    return error_run(err, "%s: cannot write: %s", path, strerror(reason));
+}
+
+static void writer_free(FileWriter *writer) {
+    if (writer->fd >= 0) {
+        close(writer->fd);
+    }
+    free(writer->path);
+    free(writer->temporary);
+    free(writer);
+}
+
+/* Opens a file that did not exist, ".NAME.<16 hexadecimal digits>.tmp". The mode is what the umask leaves of
+ * 0644, which mkstemp cannot give. Returns an errno. */
+static int open_temporary(FileWriter *writer) {
+    const char *slash = strrchr(writer->path, '/');
+    const char *name = slash != NULL ? slash + 1 : writer->path;
+    int n_folder = (int)(name - writer->path);
+    for (unsigned attempt = 0; attempt < 100; attempt++) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        unsigned long long mark = ((unsigned long long)getpid() << 40) ^
+                                  ((unsigned long long)now.tv_sec << 30) ^ (unsigned long long)now.tv_nsec ^
+                                  attempt;
+        /* 200: with the rest the name stays under the 255 bytes that file systems allow. */
+        if (asprintf(&writer->temporary, "%.*s.%.200s.%016llx.tmp", n_folder, writer->path, name, mark) < 0) {
+            writer->temporary = NULL;
+            return ENOMEM;
+        }
+        writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (writer->fd >= 0) {
+            return 0;
+        }
+        free(writer->temporary);
+        writer->temporary = NULL;
+        if (errno != EEXIST) {
+            return errno;
+        }
+    }
+    return EEXIST;
+}
+
+FileWriter *file_create(const char *path, Error *err) {
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        /* Renaming over /dev/stdout or a pipe would replace the device itself. */
+        error_run(err, "%s: cannot write: %s", path,
+                  S_ISDIR(info.st_mode) ? strerror(EISDIR) : "not a regular file");
+        return NULL;
+    }
+    FileWriter *writer = calloc(1, sizeof *writer);
+    if (writer == NULL) {
+        error_memory(err);
+        return NULL;
+    }
+    writer->fd = -1;
+    writer->path = realpath(path, NULL); /* through a link, so that the link stays one */
+    if (writer->path == NULL) {
+        writer->path = strdup(path);
+    }
+    int reason = writer->path == NULL ? ENOMEM : open_temporary(writer);
+    if (reason != 0) {
+        write_error(err, path, reason);
+        writer_free(writer);
+        return NULL;
+    }
+    return writer;
+}
+
+static int write_all(FileWriter *writer, const unsigned char *data, size_t size) {
+    while (size > 0 && writer->reason == 0) {
+        ssize_t done = write(writer->fd, data, size);
+        if (done > 0) {
+            data += done;
+            size -= (size_t)done;
+        } else if (done == 0 || errno != EINTR) {
+            writer->reason = done == 0 ? EIO : errno;
+        }
+    }
+    return writer->reason == 0 ? 0 : -1;
+}
+
+static int flush(FileWriter *writer) {
+    size_t used = writer->used;
+    writer->used = 0;
+    return write_all(writer, writer->buffer, used);
+}
+
+int file_append(FileWriter *writer, const void *data, size_t size) {
+    if (writer->reason != 0) {
+        return -1;
+    }
+    if (size > sizeof writer->buffer - writer->used && flush(writer) != 0) {
+        return -1;
+    }
+    if (size > sizeof writer->buffer) {
+        return write_all(writer, data, size);
+    }
+    if (size > 0) {
+        memcpy(writer->buffer + writer->used, data, size);
+        writer->used += size;
+    }
+    return 0;
+}
+
+int file_printf(FileWriter *writer, const char *format, ...) {
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int size = vasprintf(&text, format, args);
+    va_end(args);
+    if (size < 0) {
+        writer->reason = writer->reason != 0 ? writer->reason : ENOMEM;
+        return -1;
+    }
+    int result = file_append(writer, text, (size_t)size);
+    free(text);
+    return result;
+}
+
+/* Makes a rename durable. Some file systems cannot sync a folder and say EINVAL: nothing more can be done. */
+static int sync_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (fd < 0) {
+        return errno == EACCES ? 0 : errno; /* a folder may be writable and not readable */
+    }
+    int reason = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
+    close(fd);
+    return reason;
+}
+
+int file_commit(FileWriter *writer, Error *err) {
+    flush(writer);
+    if (writer->reason == 0 && fsync(writer->fd) != 0 && errno != EINVAL) {
+        writer->reason = errno;
+    }
+    if (close(writer->fd) != 0 && writer->reason == 0) {
+        writer->reason = errno;
+    }
+    writer->fd = -1;
+    if (writer->reason == 0 && rename(writer->temporary, writer->path) != 0) {
+        writer->reason = errno;
+    }
+    if (writer->reason != 0) {
+        write_error(err, writer->path, writer->reason);
+        file_discard(writer);
+        return -1;
+    }
+    int reason = sync_folder(writer->path);
+    if (reason != 0) {
+        write_error(err, writer->path, reason);
+    }
+    writer_free(writer);
+    return reason == 0 ? 0 : -1;
+}
+
+void file_discard(FileWriter *writer) {
+    if (writer != NULL) {
+        unlink(writer->temporary);
+        writer_free(writer);
+    }
+}
+
+int file_write(const char *path, const void *data, size_t size, Error *err) {
+    FileWriter *writer = file_create(path, err);
+    if (writer == NULL) {
+        return -1;
+    }
+    file_append(writer, data, size);
+    return file_commit(writer, err);
+}
+
+/* --- folders and paths --- */
+
+bool file_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+bool folder_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+int make_folders(const char *path, Error *err) {
+    char *copy = strdup(path);
+    if (copy == NULL) {
+        return error_memory(err);
+    }
+    int result = 0;
+    for (char *at = copy + strspn(copy, "/"); result == 0; at += strspn(at, "/")) {
+        at += strcspn(at, "/");
+        char old = *at;
+        *at = '\0';
+        if (mkdir(copy, 0777) != 0 && !(errno == EEXIST && folder_exists(copy)) && *copy != '\0') {
+            result = error_run(err, "%s: cannot create the folder %s: %s", path, copy, strerror(errno));
+        }
+        *at = old;
+        if (old == '\0') {
+            break;
+        }
+    }
+    free(copy);
+    return result;
+}
+
+char *path_join(Arena *arena, const char *folder, const char *name) {
+    size_t n = strlen(folder);
+    if (n == 0 || name[0] == '/') {
+        return arena_strdup(arena, name);
+    }
+    return arena_printf(arena, "%s%s%s", folder, folder[n - 1] == '/' ? "" : "/", name);
+}
+
+char *path_folder(Arena *arena, const char *path) {
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    while (n > 0 && path[n - 1] != '/') {
+        n--;
+    }
+    if (n == 0) {
+        return arena_strdup(arena, ".");
+    }
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    return arena_printf(arena, "%.*s", (int)n, path);
+}
+
+char *path_expand(Arena *arena, const char *path) {
+    const char *home = getenv("HOME");
+    if (home != NULL && path[0] == '~' && (path[1] == '/' || path[1] == '\0')) {
+        return arena_printf(arena, "%s%s", home, path + 1);
+    }
+    return arena_strdup(arena, path);
+}
+
+/* --- digest --- */
+
+void digest_bytes(char out[65], const void *data, size_t size) {
+    struct sha256_ctx context;
+    unsigned char digest[SHA256_DIGEST_SIZE];
+    sha256_init(&context);
+    sha256_update(&context, size, data);
+    sha256_digest(&context, sizeof digest, digest);
+    for (int i = 0; i < SHA256_DIGEST_SIZE; i++) {
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    }
+}
