@@ -1,0 +1,107 @@
+/* config.h: the experiment file, read strictly into a plain struct.
+ *
+ * The keys, their types, ranges and defaults are one table (config_keys.c), which also prints the help of
+ * `coop run`. Whatever is not exactly right is refused with one line: "FILE: line 12: unknown key 'num_shot'
+ * in grid (did you mean 'num_shots'?)". A scalar where a list is allowed is a list of one. "~/" in a path is
+ * the home folder; other relative paths are relative to the working directory, not to the experiment file.
+ */
+#ifndef EXPERIMENTS_CONFIG_H
+#define EXPERIMENTS_CONFIG_H
+
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+#include "coop/prompt_learner.h"
+#include "coop/trainer.h"
+#include "datasets/dataset.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+typedef struct {
+    int *values;
+    int n;
+} IntList;
+
+typedef struct {
+    double *values;
+    int n;
+} RealList;
+
+typedef struct {
+    const char **values;
+    int n;
+} TextList;
+
+/* num_shots: k images per class, or one of these. */
+enum { SHOTS_ALL = 0, SHOTS_NONE = -1 }; /* the whole training split; a method that does not train */
+
+typedef enum { METHOD_ZEROSHOT, METHOD_LINEAR_PROBE, METHOD_COOP } MethodKind;
+const char *method_name(MethodKind kind); /* as in the experiment file: "zeroshot", "linear_probe", "coop" */
+
+/* One entry of `methods:`; every list of it is a dimension of the grid, save templates, which are one
+ * ensemble. */
+typedef struct {
+    MethodKind kind;
+    const char *name; /* label in tables; NULL takes one that says what the method is */
+
+    /* zeroshot. Each entry of the file is `default`, `ensemble`, a text with {} or a file of such texts. */
+    TextList templates;         /* resolved: the texts alone */
+    bool templates_are_default; /* the one template of the dataset */
+
+    /* coop */
+    IntList n_ctx;                /* M */
+    IntList class_token_position; /* of ClassTokenPosition */
+    IntList csc;                  /* 0 and 1 */
+    TextList ctx_init;            /* as in LearnerConfig */
+    RealList lr;                  /* overrides optim.lr when n > 0 */
+    IntList max_epoch;            /* overrides optim.max_epoch when n > 0; 0 is `auto` */
+} MethodSpec;
+
+typedef struct {
+    const char *path; /* of the experiment file; for messages */
+    const char *name; /* default: the file's name without its suffix */
+    const char *output;
+    struct {
+        const char *weights;
+        const char *vocab; /* a path, or NULL: `auto` */
+    } model;
+    DatasetSpec dataset;
+    struct {
+        IntList num_shots; /* k > 0 or SHOTS_ALL */
+        IntList seed;
+    } grid;
+    MethodSpec *methods;
+    int n_methods;
+    OptimConfig optim; /* max_epoch 0 is `auto`; seed is not set */
+    struct {
+        int views; /* V random crops per training image; 0 is the centre crop */
+    } augment;
+    struct {
+        bool logits; /* write test_logits.safetensors */
+    } outputs;
+    size_t memory_budget; /* bytes; 0 is `auto`: ask experiment_memory_budget */
+    const char *cache;    /* folder of the feature cache; default OUTPUT/cache */
+} Experiment;
+
+/* Reads an experiment file; overrides are the texts of --set, "optim.lr=0.01", "grid.num_shots=[1, 2]",
+ * "methods.0.coop.n_ctx=4" (methods count from 0); a value is YAML. Errors of the file are ERROR_INPUT and
+ * begin "PATH: line N:"; those of an override are ERROR_USAGE and begin "--set KEY=VALUE:". Everything is
+ * owned by the arena. */
+int experiment_read(Experiment *experiment, const char *path, const char *const *overrides, int n_overrides,
+                    Arena *arena, Error *err);
+
+/* memory_budget in bytes; `auto` is a quarter of this machine's memory. */
+size_t experiment_memory_budget(const Experiment *experiment);
+
+/* E of `auto` (PROTOCOL: 50 for 1 shot, 100 for 2 and 4, 200 for more; always 50 on imagenet). For shot
+ * counts between these, those of the next larger one. */
+int auto_epochs(const char *dataset_name, int num_shots);
+
+/* A folder-safe name of the dataset: its name, or that of its file or folder, with "_base" or "_new". */
+char *experiment_dataset_name(const Experiment *experiment, Arena *arena);
+
+/* Prints every key with type, default and meaning: the second half of `coop run --help`. */
+void experiment_help(FILE *out);
+
+#endif

@@ -1,0 +1,54 @@
+/* grid.h: an experiment expanded into points, each one training (or one evaluation) with one result.
+ *
+ * Order: methods as in the file; within one n_ctx, class_token_position, csc, ctx_init, lr, max_epoch (the
+ * last turns fastest); within a variant num_shots, then seed. A point's key is the SHA-256 of a canonical
+ * text of everything that its numbers depend on, so a result stays valid when the file is reordered or gets
+ * more points, and is redone when a template, a digest or a hyperparameter changes. Not in the key: labels,
+ * output, cache, memory_budget, outputs.
+ */
+#ifndef EXPERIMENTS_GRID_H
+#define EXPERIMENTS_GRID_H
+
+#include "experiments/config.h"
+
+typedef struct {
+    MethodKind kind;
+    const char
+        *label; /* row of the table: "CoOp M=16 end csc"; the same for all shots and seeds of one variant */
+    TextList templates;    /* zeroshot */
+    LearnerConfig learner; /* coop; seed is set */
+    OptimConfig optim;     /* coop; max_epoch is resolved and seed is set */
+    int views;             /* coop: augment.views */
+    int num_shots;         /* k, SHOTS_ALL, or SHOTS_NONE (zeroshot) */
+    int seed;              /* 0 when the method has none (zeroshot) */
+    bool logits;           /* write test_logits.safetensors */
+    const char
+        *folder; /* relative to the output: "oxford_pets/coop/RN50_16shots/nctx16_cscFalse_ctpend/seed1" */
+    const char *config; /* the canonical text: one line of JSON with sorted keys */
+    char key[65];       /* its SHA-256 */
+} Point;
+
+typedef struct {
+    Point *points; /* (n), no two with the same key or folder */
+    int n;
+} Grid;
+
+/* What the files behind the names hold. A NULL stands for "not known": the path as written takes its place
+ * (for tests and for looking at a grid without opening anything; the keys are then other ones). */
+typedef struct {
+    const char *model; /* clip_digest */
+    const char *vocab; /* tokenizer_digest */
+    const char *split; /* a digest of the dataset's lists */
+} GridDigests;
+
+/* Owned by the arena. Fails with the line of the experiment when it has over 100,000 points or a context file
+ * cannot be read. */
+int grid_expand(Grid *grid, const Experiment *experiment, const GridDigests *digests, Arena *arena,
+                Error *err);
+
+/* An experiment file of this point alone, everything resolved: what config.yaml of a run folder holds. `coop
+ * run` on it finds the same point (the same key, the same output). Owned by the arena; NULL when memory is
+ * out. */
+char *point_yaml(const Experiment *experiment, const Point *point, Arena *arena);
+
+#endif
