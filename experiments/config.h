@@ -45,9 +45,9 @@ typedef struct {
     MethodKind kind;
     const char *name; /* label in tables; NULL takes one that says what the method is */
 
-    /* zeroshot. Each entry of the file is `default`, `ensemble`, a text with {} or a file of such texts. */
-    TextList templates;         /* resolved: the texts alone */
-    bool templates_are_default; /* the one template of the dataset */
+    /* zeroshot: the texts of one ensemble, resolved. In the file each entry is `default`, `ensemble`, a text
+     * with {}, or the path of a file of such texts, one per line. */
+    TextList templates;
 
     /* coop */
     IntList n_ctx;                /* M */
@@ -97,9 +97,6 @@ size_t experiment_memory_budget(const Experiment *experiment);
 /* E of `auto` (PROTOCOL: 50 for 1 shot, 100 for 2 and 4, 200 for more; always 50 on imagenet). For shot
  * counts between these, those of the next larger one. */
 int auto_epochs(const char *dataset_name, int num_shots);
-
-/* A folder-safe name of the dataset: its name, or that of its file or folder, with "_base" or "_new". */
-char *experiment_dataset_name(const Experiment *experiment, Arena *arena);
 
 /* Prints every key with type, default and meaning: the second half of `coop run --help`. */
 void experiment_help(FILE *out);

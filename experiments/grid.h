@@ -10,6 +10,7 @@
 #define EXPERIMENTS_GRID_H
 
 #include "experiments/config.h"
+#include "experiments/names.h"
 
 typedef struct {
     MethodKind kind;

@@ -12,6 +12,7 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 #include "experiments/grid.h"
+#include "experiments/scores.h"
 
 /* Strings may be NULL (null in the JSON) except key, dataset, method and label. */
 typedef struct {
@@ -28,6 +29,7 @@ typedef struct {
     double final_loss; /* mean of the last epoch */
     double C;          /* linear probe: the chosen inverse regularisation */
     double train_seconds, total_seconds;
+    const char *backbone; /* Clip.name: "RN50" */
     const char *model_digest, *vocab_digest, *split_digest;
     const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
 } Result;
@@ -53,18 +55,5 @@ const Result *results_find(const ResultList *list,
 
 /* Writes FOLDER/results.csv (RFC 4180, a header line, no per-class numbers), atomically. */
 int results_write_csv(const char *folder, const ResultList *list, Error *err);
-
-/* --- scores --- */
-
-typedef struct {
-    double accuracy;   /* percent */
-    double macro_f1;   /* percent; mean of F1 over the classes that have test images, as Dassl's evaluator */
-    double *per_class; /* (K) percent, NaN without images; owned by the arena */
-    int *predicted;    /* (n) the class of the largest logit, the first of equal ones; owned by the arena */
-} Scores;
-
-/* Scores of logits (n, K) against labels (n). A NaN among the logits is an ERROR_RUN that names the image. */
-int scores_compute(Scores *scores, const float *logits, const int *labels, int n, int n_classes, Arena *arena,
-                   Error *err);
 
 #endif
