@@ -45,6 +45,10 @@ static int is_control(const unsigned char *text) {
     return text[0] < 0x20 || text[0] == 0x7F || (text[0] == 0xC2 && text[1] < 0xA0);
 }
 
+/* Room for a text before it is cleaned, which at most halves it (C1): if this much is not enough and cuts a
+ * character in two, that happens past the end of the cleaned text. */
+#define RAW_SIZE (2 * sizeof((Error *)0)->text + 4)
+
 /* Copies as many whole characters of text as fit. */
 static void clean(char *out, size_t size, const char *text) {
     const unsigned char *in = (const unsigned char *)text;
@@ -66,16 +70,14 @@ static void clean(char *out, size_t size, const char *text) {
 }
 
 /* Arguments may point into err->text, so it is written last. */
-static int set(Error *err, ErrorKind kind, const char *format, va_list args) {
-    /* Wider than err->text by a character, so that one cut in two here is past the end there. */
-    char raw[sizeof err->text + 4];
+static void set(Error *err, ErrorKind kind, const char *format, va_list args) {
+    char raw[RAW_SIZE];
     if (!err)
-        return -1;
+        return;
     if (vsnprintf(raw, sizeof raw, format, args) < 0)
         snprintf(raw, sizeof raw, "an error whose text cannot be shown");
     err->kind = kind;
     clean(err->text, sizeof err->text, raw);
-    return -1;
 }
 
 int error_set(Error *err, const char *format, ...) {
@@ -107,7 +109,7 @@ int error_memory(Error *err) {
 }
 
 int error_prefix(Error *err, const char *format, ...) {
-    char prefix[sizeof err->text];
+    char prefix[RAW_SIZE];
     va_list args;
     if (!err)
         return -1;
@@ -117,7 +119,7 @@ int error_prefix(Error *err, const char *format, ...) {
         snprintf(prefix, sizeof prefix, "?");
     va_end(args);
 
-    char raw[2 * sizeof err->text + 2];
+    char raw[RAW_SIZE + sizeof err->text + 2];
     snprintf(raw, sizeof raw, "%s: %s", prefix, err->text);
     clean(err->text, sizeof err->text, raw);
     return -1;
