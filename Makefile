@@ -3,7 +3,7 @@
 BUILD   ?= build
 CC      ?= cc
 WERROR  ?= 0
-PKGS    := openblas libjpeg libspng yaml-0.1 jansson zlib nettle liblbfgs
+PKGS    := openblas libjpeg spng yaml-0.1 jansson zlib nettle liblbfgs
 DEBS    := gcc make pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev \
            libyaml-dev libjansson-dev zlib1g-dev nettle-dev libunistring-dev liblbfgs-dev libcmocka-dev
 PREFIX  ?= /usr/local
@@ -35,7 +35,7 @@ $(LIBRARY): $(OBJECTS)
 # Files from outside are read in these folders: let the compiler watch every narrowing there.
 $(BUILD)/clip/base/%.o $(BUILD)/datasets/%.o: WARN += -Wconversion -Wno-sign-conversion
 # Kernels may use fused multiply-add; pixels must match Pillow bit for bit and may not.
-$(BUILD)/clip/%.o: CFLAGS += -ffp-contract=fast
+$(BUILD)/clip/%.o: CFLAGS += -ffp-contract=fast -fno-math-errno -fno-trapping-math
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

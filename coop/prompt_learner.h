@@ -12,47 +12,50 @@
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
 #include "clip/model.h"
+#include "clip/token_tree.h"
 #include "clip/tokenizer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef enum { POSITION_END, POSITION_MIDDLE, POSITION_FRONT } ClassTokenPosition;
-const char *position_name(ClassTokenPosition position);                /* "end", "middle", "front" */
-int position_parse(ClassTokenPosition *position, const char *text);    /* -1 for any other text */
+const char *position_name(ClassTokenPosition position);             /* "end", "middle", "front" */
+int position_parse(ClassTokenPosition *position, const char *text); /* -1 for any other text */
 
 typedef struct {
     int n_ctx; /* M; ignored when ctx_init gives words or a file */
     bool csc;
     ClassTokenPosition class_token_position;
-    /* "" draws from N(0, 0.02^2); "a photo of a" takes the embeddings of those words, one vector per token, for every
-     * class under csc too; "FILE.safetensors" takes its tensor `ctx`, [M, C] or [K, M, C]. */
+    /* "" draws from N(0, 0.02^2); "a photo of a" takes the embeddings of those words, one vector per token,
+     * for every class under csc too; "FILE.safetensors" takes its tensor `ctx`, [M, C] or [K, M, C]. */
     const char *ctx_init;
     uint32_t seed; /* of the random start */
 } LearnerConfig;
 
 typedef struct PromptLearner PromptLearner;
 
-/* Builds the prompts of n_classes names ('_' stands for a space). memory_budget bounds the bytes of kept activations;
- * 0 is no bound. The model, tokenizer and pool are borrowed. An error names the class whose prompt is too long,
- * or the file and tensor that do not fit. Caller frees with learner_free. */
-PromptLearner *learner_create(const Clip *clip, const Tokenizer *tokenizer, Pool *pool, const char **class_names,
-                              int n_classes, const LearnerConfig *config, size_t memory_budget, Error *err);
+/* Builds the prompts of n_classes names ('_' stands for a space). memory_budget bounds the bytes of kept
+ * activations; 0 is no bound. The model, tokenizer and pool are borrowed. An error names the class whose
+ * prompt is too long, or the file and tensor that do not fit. Caller frees with learner_free. */
+PromptLearner *learner_create(const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                              const char **class_names, int n_classes, const LearnerConfig *config,
+                              size_t memory_budget, Error *err);
 void learner_free(PromptLearner *learner); /* NULL is fine */
 
 /* The contexts: (M, C), or (K, M, C) with csc. Read and written by the optimiser; owned by the learner. */
 float *learner_ctx(PromptLearner *learner);
 int learner_n_ctx(const PromptLearner *learner);
-size_t learner_ctx_size(const PromptLearner *learner); /* M C, or K M C */
-int learner_n_nodes(const PromptLearner *learner);     /* rows of the prefix tree */
-int learner_n_trainable(const PromptLearner *learner); /* of these, rows that depend on a context */
+size_t learner_ctx_size(const PromptLearner *learner);       /* M C, or K M C */
+const TokenTree *learner_tree(const PromptLearner *learner); /* borrowed */
 
 /* features (K, E): text features of unit length at the present contexts. */
 void learner_text_features(PromptLearner *learner, float *features);
 
 /* Mean cross-entropy of exp(logit_scale) cos over B image features of unit length, and its gradient.
- *   images (B, E)   labels (B)   d_ctx like the contexts: overwritten; NULL skips the backward pass
+ *   images (B, E)   labels (B)   logits (B, K): room that is overwritten
+ *   d_ctx like the contexts: overwritten; NULL skips the backward pass
  * *n_correct (may be NULL) counts the images whose label has the largest logit. */
-double learner_loss(PromptLearner *learner, const float *images, const int *labels, int B, float *d_ctx, int *n_correct);
+double learner_loss(PromptLearner *learner, const float *images, const int *labels, int B, float *logits,
+                    float *d_ctx, int *n_correct);
 
 #endif

@@ -1,0 +1,317 @@
+/* text_encoder.c: segments of the tree, one after the other, through all blocks.
+ *
+ * A segment needs keys and values of its own rows and of shared rows (frozen and trunk), which come before
+ * it. So the forward pass runs frozen segments (once), trunk segments, then the others; the backward pass
+ * runs the others, which leave gradients at the keys and values of the trunk, then the trunk from its end to
+ * its beginning.
+ */
+#include "clip/text_encoder.h"
+
+#include "clip/base/gemm.h"
+#include "clip/ops.h"
+#include "clip/text_block.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct TextEncoder {
+    const TextWeights *w;
+    const TokenTree *tree;
+    Pool *pool;
+    Arena *arena;
+    bool recompute;
+    const float *contexts; /* of the last forward call */
+
+    Segment *segments;       /* (n_segments) */
+    BlockCache **caches;     /* (n_segments) of (L): kept activations; NULL for segments that use the slot */
+    BlockCache *slot_caches; /* (L) */
+    float *slot;             /* memory for one segment at a time, whose activations are not kept */
+    BlockScratch scratch;
+
+    float **shared_kv;   /* (L) of (n_shared, 2C) */
+    float **d_shared_kv; /* (L) of (n_shared - n_frozen, 2C) */
+    float *d_x;          /* (max rows, C) */
+
+    int n_leaves;                    /* U: distinct EOS nodes */
+    int *leaf_nodes;                 /* (U) ascending */
+    int *leaf_of_prompt;             /* (P) index into leaf_nodes */
+    float *leaf_x, *leaf_h, *d_leaf; /* (U, C): block output, ln_final of it, gradient */
+    float *leaf_mean, *leaf_rstd;    /* (U) */
+    float *leaf_features;            /* (U, E) */
+    float *text_projection;          /* (E, C): transposed, as a linear layer's weight */
+};
+
+/* --- creation --- */
+
+static int compare_ints(const void *a, const void *b) {
+    int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+/* The distinct leaves in the order of the tree, so that those of one segment are neighbours. */
+static void collect_leaves(TextEncoder *e) {
+    const TokenTree *tree = e->tree;
+    memcpy(e->leaf_nodes, tree->leaf, (size_t)tree->n_prompts * sizeof(int));
+    qsort(e->leaf_nodes, (size_t)tree->n_prompts, sizeof(int), compare_ints);
+    for (int i = 0; i < tree->n_prompts; i++)
+        if (i == 0 || e->leaf_nodes[i] != e->leaf_nodes[e->n_leaves - 1])
+            e->leaf_nodes[e->n_leaves++] = e->leaf_nodes[i];
+    for (int i = 0; i < tree->n_prompts; i++) {
+        int *found = bsearch(&tree->leaf[i], e->leaf_nodes, (size_t)e->n_leaves, sizeof(int), compare_ints);
+        e->leaf_of_prompt[i] = (int)(found - e->leaf_nodes);
+    }
+}
+
+/* Returns the rows of the largest segment. */
+static int lay_segments(TextEncoder *e) {
+    const TokenTree *tree = e->tree;
+    int max_rows = 0, leaf = 0;
+    for (int i = 0; i < tree->n_segments; i++) {
+        int first = tree->segment[i], end = tree->segment[i + 1], start = leaf;
+        while (leaf < e->n_leaves && e->leaf_nodes[leaf] < end)
+            leaf++;
+        e->segments[i] = (Segment){
+            .first = first, .rows = end - first, .leaves = e->leaf_nodes + start, .n_leaves = leaf - start};
+        max_rows = end - first > max_rows ? end - first : max_rows;
+    }
+    return max_rows;
+}
+
+/* Lays the caches of all blocks into memory: one behind the other to keep them for the backward pass, else
+ * all on the same place. (Then the output of a block overwrites its input, which it no longer needs.) */
+static size_t place_caches(const TextEncoder *e, const Segment *segment, BlockCache *caches, float *memory,
+                           bool keep) {
+    size_t used = 0, largest = 0;
+    for (int l = 0; l < e->w->n_layers; l++) {
+        bool last = l == e->w->n_layers - 1;
+        size_t floats = block_cache_place(caches ? &caches[l] : NULL, e->w, e->tree, segment, last,
+                                          memory ? memory + (keep ? used : 0) : NULL);
+        used += floats;
+        largest = floats > largest ? floats : largest;
+    }
+    return keep ? used : largest;
+}
+
+/* Gives every segment whose activations are kept its memory, and makes the slot for the others. */
+static void allocate_caches(TextEncoder *e, bool training, size_t memory_budget) {
+    const TokenTree *tree = e->tree;
+    int L = e->w->n_layers;
+    size_t kept = 0, slot = 0;
+    for (int i = tree->n_frozen_segments; i < tree->n_segments; i++)
+        kept += place_caches(e, &e->segments[i], NULL, NULL, true);
+    e->recompute = training && memory_budget > 0 && kept > memory_budget / sizeof(float) &&
+                   tree->n_segments - tree->n_shared_segments > 1;
+    for (int i = 0; i < tree->n_segments; i++) {
+        bool shared = i < tree->n_shared_segments;
+        bool keep = training && i >= tree->n_frozen_segments && (shared || !e->recompute);
+        size_t floats =
+            place_caches(e, &e->segments[i], NULL, NULL, training && i >= tree->n_frozen_segments);
+        if (!keep) {
+            slot = floats > slot ? floats : slot;
+            continue;
+        }
+        e->caches[i] = ARENA_NEW(e->arena, BlockCache, L);
+        float *memory = arena_floats(e->arena, floats, 1);
+        if (arena_failed(e->arena))
+            return;
+        place_caches(e, &e->segments[i], e->caches[i], memory, true);
+    }
+    e->slot_caches = ARENA_NEW(e->arena, BlockCache, L);
+    e->slot = arena_floats(e->arena, slot, 1);
+}
+
+static void allocate(TextEncoder *e, bool training, size_t memory_budget) {
+    const TextWeights *w = e->w;
+    const TokenTree *tree = e->tree;
+    Arena *arena = e->arena;
+    size_t C = (size_t)w->width, E = (size_t)w->embed_dim, P = (size_t)tree->n_prompts;
+    e->segments = ARENA_NEW(arena, Segment, tree->n_segments);
+    e->caches = ARENA_NEW(arena, BlockCache *, tree->n_segments);
+    e->leaf_nodes = ARENA_NEW(arena, int, P);
+    e->leaf_of_prompt = ARENA_NEW(arena, int, P);
+    if (arena_failed(arena))
+        return;
+    collect_leaves(e);
+    int max_rows = lay_segments(e);
+    size_t U = (size_t)e->n_leaves;
+    allocate_caches(e, training, memory_budget);
+    block_scratch_alloc(&e->scratch, w, max_rows, training, arena);
+    e->shared_kv = ARENA_NEW(arena, float *, w->n_layers);
+    e->d_shared_kv = ARENA_NEW(arena, float *, w->n_layers);
+    e->leaf_x = arena_floats(arena, U, C);
+    e->leaf_h = arena_floats(arena, U, C);
+    e->leaf_mean = arena_floats(arena, U, 1);
+    e->leaf_rstd = arena_floats(arena, U, 1);
+    e->leaf_features = arena_floats(arena, U, E);
+    e->text_projection = arena_floats(arena, E, C);
+    for (int l = 0; l < w->n_layers && !arena_failed(arena); l++) {
+        e->shared_kv[l] = arena_floats(arena, (size_t)tree->n_shared, 2 * C);
+        if (training)
+            e->d_shared_kv[l] = arena_floats(arena, (size_t)(tree->n_shared - tree->n_frozen), 2 * C);
+    }
+    if (training) {
+        e->d_x = arena_floats(arena, (size_t)max_rows, C);
+        e->d_leaf = arena_floats(arena, U, C);
+    }
+}
+
+static void segment_forward(TextEncoder *e, int i, BlockCache *caches);
+
+TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tree, Pool *pool, bool training,
+                                 size_t memory_budget, Error *err) {
+    assert(tree->max_depth < weights->n_positions && tree->max_depth < TREE_MAX_DEPTH);
+    Arena *arena = arena_create();
+    TextEncoder *e = ARENA_NEW(arena, TextEncoder, 1);
+    if (!arena || !e) {
+        arena_free(arena);
+        error_memory(err);
+        return NULL;
+    }
+    *e = (TextEncoder){.w = weights, .tree = tree, .pool = pool, .arena = arena};
+    allocate(e, training, memory_budget);
+    if (arena_failed(arena)) {
+        arena_free(arena);
+        error_memory(err);
+        return NULL;
+    }
+    for (int row = 0; row < weights->width; row++)
+        for (int column = 0; column < weights->embed_dim; column++)
+            e->text_projection[(size_t)column * weights->width + row] =
+                weights->text_projection[(size_t)row * weights->embed_dim + column];
+    for (int i = 0; i < tree->n_frozen_segments; i++)
+        segment_forward(e, i, NULL);
+    return e;
+}
+
+void text_encoder_free(TextEncoder *encoder) {
+    if (encoder)
+        arena_free(encoder->arena);
+}
+
+bool text_encoder_recomputes(const TextEncoder *encoder) {
+    return encoder->recompute;
+}
+
+/* --- forward --- */
+
+/* x = token or context + position */
+static void embed_rows(const TextEncoder *e, const Segment *segment, float *x) {
+    size_t C = (size_t)e->w->width;
+    for (int i = 0; i < segment->rows; i++) {
+        int node = segment->first + i, symbol = e->tree->symbol[node];
+        const float *row = SYMBOL_IS_CONTEXT(symbol) ? e->contexts + (size_t)SYMBOL_ROW(symbol) * C
+                                                     : e->w->token_embedding + (size_t)symbol * C;
+        memcpy(x + (size_t)i * C, row, C * sizeof *x);
+        add_rows(x + (size_t)i * C, e->w->positional_embedding + (size_t)e->tree->depth[node] * C, C);
+    }
+}
+
+static BlockContext block_context(TextEncoder *e) {
+    return (BlockContext){.w = e->w, .tree = e->tree, .pool = e->pool, .scratch = &e->scratch};
+}
+
+/* The rows of leaf_x or d_leaf that belong to a segment. */
+static float *leaf_rows(const TextEncoder *e, float *matrix, const Segment *segment) {
+    return matrix + (size_t)(segment->leaves - e->leaf_nodes) * (size_t)e->w->width;
+}
+
+/* Segment i through all blocks; caches NULL keeps nothing. */
+static void segment_forward(TextEncoder *e, int i, BlockCache *caches) {
+    const Segment *segment = &e->segments[i];
+    if (!caches) {
+        caches = e->slot_caches;
+        place_caches(e, segment, caches, e->slot, false);
+    }
+    BlockContext context = block_context(e);
+    embed_rows(e, segment, caches[0].x);
+    for (int l = 0; l < e->w->n_layers; l++) {
+        bool last = l == e->w->n_layers - 1;
+        float *y = last ? leaf_rows(e, e->leaf_x, segment) : caches[l + 1].x;
+        block_forward(&context, l, segment, &caches[l], y, e->shared_kv[l]);
+    }
+}
+
+/* feature = ln_final(x) text_projection, for the distinct leaves and then for every prompt. */
+void text_encoder_forward(TextEncoder *encoder, float *features, const float *contexts) {
+    TextEncoder *e = encoder;
+    const TextWeights *w = e->w;
+    e->contexts = contexts;
+    for (int i = e->tree->n_frozen_segments; i < e->tree->n_segments; i++)
+        segment_forward(e, i, e->caches[i]);
+    layer_norm_forward(e->leaf_h, e->leaf_mean, e->leaf_rstd, e->leaf_x, w->ln_final_w, w->ln_final_b,
+                       e->n_leaves, w->width);
+    linear_forward(e->pool, e->leaf_features, e->leaf_h, e->text_projection, NULL, e->n_leaves, w->width,
+                   w->embed_dim, false);
+    size_t E = (size_t)w->embed_dim;
+    for (int i = 0; i < e->tree->n_prompts; i++)
+        memcpy(features + (size_t)i * E, e->leaf_features + (size_t)e->leaf_of_prompt[i] * E,
+               E * sizeof *features);
+}
+
+/* --- backward --- */
+
+static void segment_backward(TextEncoder *e, int i, const BlockCache *caches, float *d_contexts) {
+    const Segment *segment = &e->segments[i];
+    BlockContext context = block_context(e);
+    size_t C = (size_t)e->w->width;
+    for (int l = e->w->n_layers - 1; l >= 0; l--) {
+        const float *d_y = l == e->w->n_layers - 1 ? leaf_rows(e, e->d_leaf, segment) : e->d_x;
+        block_backward(&context, l, segment, &caches[l], e->d_x, d_y, e->shared_kv[l], e->d_shared_kv[l]);
+    }
+    for (int r = 0; r < segment->rows; r++) { /* x = context + position */
+        int symbol = e->tree->symbol[segment->first + r];
+        if (SYMBOL_IS_CONTEXT(symbol))
+            add_rows(d_contexts + (size_t)SYMBOL_ROW(symbol) * C, e->d_x + (size_t)r * C, C);
+    }
+}
+
+void text_encoder_backward(TextEncoder *encoder, float *d_contexts, const float *d_features) {
+    TextEncoder *e = encoder;
+    const TextWeights *w = e->w;
+    const TokenTree *tree = e->tree;
+    size_t C = (size_t)w->width, E = (size_t)w->embed_dim;
+    assert(e->d_x && "created for training");
+
+    memset(e->leaf_features, 0, (size_t)e->n_leaves * E * sizeof(float));
+    for (int i = 0; i < tree->n_prompts; i++)
+        add_rows(e->leaf_features + (size_t)e->leaf_of_prompt[i] * E, d_features + (size_t)i * E, E);
+    linear_backward(e->pool, e->leaf_h, e->leaf_features, e->text_projection, e->n_leaves, w->width,
+                    w->embed_dim, false);
+    memset(e->d_leaf, 0, (size_t)e->n_leaves * C * sizeof(float));
+    layer_norm_backward(e->d_leaf, e->leaf_h, e->leaf_x, e->leaf_mean, e->leaf_rstd, w->ln_final_w,
+                        e->n_leaves, w->width);
+
+    size_t trunk = (size_t)(tree->n_shared - tree->n_frozen);
+    for (int l = 0; l < w->n_layers; l++)
+        memset(e->d_shared_kv[l], 0, trunk * 2 * C * sizeof(float));
+    for (int i = tree->n_shared_segments; i < tree->n_segments; i++) {
+        BlockCache *caches = e->caches[i];
+        if (!caches) {
+            caches = e->slot_caches;
+            place_caches(e, &e->segments[i], caches, e->slot, true);
+            segment_forward(e, i, caches);
+        }
+        segment_backward(e, i, caches, d_contexts);
+    }
+    for (int i = tree->n_shared_segments - 1; i >= tree->n_frozen_segments; i--)
+        segment_backward(e, i, e->caches[i], d_contexts);
+}
+
+/* --- counting --- */
+
+double text_encoder_flops(const TextWeights *weights, const TokenTree *tree, bool backward) {
+    double C = weights->width, F = weights->mlp_width, L = weights->n_layers, P = tree->n_prompts;
+    double rows = tree->n_nodes - tree->n_frozen, paths = 0, leaf_paths = 0;
+    for (int i = tree->n_frozen; i < tree->n_nodes; i++)
+        paths += tree->depth[i] + 1;
+    for (int i = 0; i < tree->n_prompts; i++)
+        leaf_paths += tree->depth[tree->leaf[i]] + 1;
+    double row = 2 * (3 * C * C + C * C + 2 * C * F), last_row = 2 * 2 * C * C,
+           leaf = 2 * (2 * C * C + 2 * C * F);
+    double forward = (L - 1) * (rows * row + paths * 4 * C) + rows * last_row + P * leaf +
+                     leaf_paths * 4 * C + P * 2 * C * weights->embed_dim;
+    double attention_again =
+        ((L - 1) * paths + leaf_paths) * 4 * C; /* the backward pass has twice the products there */
+    return backward ? 2 * forward + attention_again : forward;
+}

@@ -1,0 +1,325 @@
+/* prompt_learner.c: prompts as symbol lists, one prefix tree over all of them, and the loss on top. */
+#include "coop/prompt_learner.h"
+
+#include "clip/base/gemm.h"
+#include "clip/base/random.h"
+#include "clip/base/tensors.h"
+#include "clip/ops.h"
+#include "clip/text_encoder.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#define INIT_STD 0.02
+#define PADDING_TOKEN 0 /* what follows EOS in a padded prompt */
+
+struct PromptLearner {
+    int n_classes, n_ctx, width, embed_dim; /* K, M, C, E */
+    bool csc;
+    ClassTokenPosition position;
+    float logit_scale; /* exp of the checkpoint's */
+    Pool *pool;
+    Arena *arena;
+    TokenTree tree;
+    TextEncoder *encoder;
+    float *ctx;                   /* (M, C) or (K, M, C) */
+    float *features, *d_features; /* (K, E), as the tower gives them */
+    float *unit, *d_unit, *norm;  /* (K, E), (K, E), (K) */
+};
+
+static const char *const POSITION_NAMES[] = {"end", "middle", "front"};
+
+const char *position_name(ClassTokenPosition position) {
+    return POSITION_NAMES[position];
+}
+
+int position_parse(ClassTokenPosition *position, const char *text) {
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, POSITION_NAMES[i]) == 0) {
+            *position = (ClassTokenPosition)i;
+            return 0;
+        }
+    return -1;
+}
+
+/* --- where the contexts start --- */
+
+static bool ends_with(const char *text, const char *suffix) {
+    size_t n = strlen(text), m = strlen(suffix);
+    return n >= m && strcmp(text + n - m, suffix) == 0;
+}
+
+static void random_ctx(PromptLearner *learner, uint32_t seed) {
+    Rng rng;
+    rng_stream(&rng, seed, STREAM_INIT, 0, 0);
+    for (size_t i = 0; i < learner_ctx_size(learner); i++)
+        learner->ctx[i] = (float)(INIT_STD * rng_normal(&rng));
+}
+
+static int allocate_ctx(PromptLearner *learner, int n_ctx, Error *err) {
+    learner->n_ctx = n_ctx;
+    learner->ctx = arena_floats(learner->arena, learner_ctx_size(learner), 1);
+    return arena_failed(learner->arena) ? error_memory(err) : 0;
+}
+
+/* Under csc every class starts from the same vectors. */
+static void repeat_ctx(PromptLearner *learner) {
+    size_t one = (size_t)learner->n_ctx * (size_t)learner->width;
+    for (int k = 1; learner->csc && k < learner->n_classes; k++)
+        memcpy(learner->ctx + (size_t)k * one, learner->ctx, one * sizeof(float));
+}
+
+static int ctx_from_words(PromptLearner *learner, const Clip *clip, const Tokenizer *tokenizer,
+                          const char *words, Error *err) {
+    int ids[TREE_MAX_DEPTH];
+    char *text = arena_strdup(learner->arena, words);
+    if (!text)
+        return error_memory(err);
+    for (char *c = text; *c; c++)
+        *c = *c == '_' ? ' ' : *c;
+    int n = tokenizer_encode(tokenizer, text, ids, TREE_MAX_DEPTH, err);
+    if (n < 0)
+        return error_prefix(err, "ctx_init '%s'", words);
+    if (n == 0 || n > clip->text.n_positions)
+        return error_set(err, "ctx_init '%s': %d tokens where 1 to %d are possible", words, n,
+                         clip->text.n_positions);
+    if (allocate_ctx(learner, n, err) < 0)
+        return -1;
+    size_t C = (size_t)learner->width;
+    for (int m = 0; m < n; m++)
+        memcpy(learner->ctx + (size_t)m * C, clip->text.token_embedding + (size_t)ids[m] * C,
+               C * sizeof(float));
+    repeat_ctx(learner);
+    return 0;
+}
+
+static int ctx_from_file(PromptLearner *learner, const char *path, Error *err) {
+    int result = -1;
+    TensorFile *file = tensors_open(path, err);
+    if (!file)
+        return -1;
+    const Tensor *found = tensors_find(file, "ctx");
+    bool per_class = learner->csc && found && found->n_dims == 3;
+    int64_t per_class_shape[] = {learner->n_classes, -1, learner->width}, shape[] = {-1, learner->width};
+    const Tensor *ctx =
+        tensors_need(file, "ctx", per_class ? 3 : 2, per_class ? per_class_shape : shape, err);
+    if (!ctx)
+        goto out;
+    int64_t n_ctx = ctx->shape[ctx->n_dims - 2];
+    if (n_ctx < 1 || n_ctx > TREE_MAX_DEPTH) {
+        error_set(err, "%s: tensor ctx: %lld context vectors", path, (long long)n_ctx);
+        goto out;
+    }
+    if (allocate_ctx(learner, (int)n_ctx, err) < 0 || tensor_to_float(file, ctx, learner->ctx, err) < 0)
+        goto out;
+    if (!per_class)
+        repeat_ctx(learner);
+    result = 0;
+out:
+    tensors_close(file);
+    return result;
+}
+
+static int start_ctx(PromptLearner *learner, const Clip *clip, const Tokenizer *tokenizer,
+                     const LearnerConfig *config, Error *err) {
+    const char *init = config->ctx_init ? config->ctx_init : "";
+    if (ends_with(init, ".safetensors"))
+        return ctx_from_file(learner, init, err);
+    if (*init)
+        return ctx_from_words(learner, clip, tokenizer, init, err);
+    if (allocate_ctx(learner, config->n_ctx, err) < 0)
+        return -1;
+    random_ctx(learner, config->seed);
+    return 0;
+}
+
+/* --- prompts --- */
+
+typedef struct {
+    int *symbols; /* (n) */
+    int n;
+} SymbolList;
+
+/* The prompt of class k, up to EOS.
+ *
+ * The original pads "SOS ctx[M] suffix", suffix = the tokens of "name." and EOS, to all positions, moves the
+ * first name_len tokens of the suffix before (a part of) the contexts, name_len being the tokens of the bare
+ * name, and reads the feature where EOS was: at 1 + M + len("name."). Going by token position, not by text,
+ * matters for names whose last token swallows the added period; here the same list is built and cut behind
+ * the same position. */
+static int class_prompt(const PromptLearner *learner, int k, const char *name, const Clip *clip,
+                        const Tokenizer *tokenizer, SymbolList *out, Error *err) {
+    int T = clip->text.n_positions, M = learner->n_ctx, suffix[TREE_MAX_DEPTH];
+    char *text = arena_printf(learner->arena, "%s.", name);
+    if (!text)
+        return error_memory(err);
+    for (char *c = text; *c; c++)
+        *c = *c == '_' ? ' ' : *c;
+    int n_suffix = tokenizer_encode(tokenizer, text, suffix, TREE_MAX_DEPTH, err);
+    text[strlen(text) - 1] = '\0';
+    int n_name = n_suffix < 0 ? -1 : tokenizer_encode(tokenizer, text, NULL, 0, err);
+    if (n_name < 0)
+        return error_prefix(err, "class '%s'", name);
+    int length = 1 + M + n_suffix + 1;
+    if (length > T)
+        return error_set(err, "class '%s': a prompt of %d tokens where the model has %d positions", name,
+                         length, T);
+
+    out->symbols = ARENA_NEW(learner->arena, int, 2 + M + n_suffix + n_name);
+    if (!out->symbols)
+        return error_memory(err);
+    suffix[n_suffix] = tokenizer_end(tokenizer);
+    int before = learner->position == POSITION_END ? M : learner->position == POSITION_MIDDLE ? M / 2 : 0;
+    int n_moved = learner->position == POSITION_END ? 0 : n_name, n = 0;
+    out->symbols[n++] = tokenizer_start(tokenizer);
+    for (int m = 0; m < M; m++) {
+        if (m == before)
+            for (int j = 0; j < n_moved; j++)
+                out->symbols[n++] = j <= n_suffix ? suffix[j] : PADDING_TOKEN;
+        out->symbols[n++] = SYMBOL_CONTEXT((learner->csc ? k * M : 0) + m);
+    }
+    for (int j = n_moved; j <= n_suffix; j++)
+        out->symbols[n++] = suffix[j];
+    out->n = length;
+    return 0;
+}
+
+static int build_tree(PromptLearner *learner, const Clip *clip, const Tokenizer *tokenizer,
+                      const char **class_names, Error *err) {
+    int K = learner->n_classes;
+    const int **prompts = ARENA_NEW(learner->arena, const int *, K);
+    int *lengths = ARENA_NEW(learner->arena, int, K);
+    if (arena_failed(learner->arena))
+        return error_memory(err);
+    for (int k = 0; k < K; k++) {
+        SymbolList prompt = {0};
+        if (class_prompt(learner, k, class_names[k], clip, tokenizer, &prompt, err) < 0)
+            return -1;
+        prompts[k] = prompt.symbols;
+        lengths[k] = prompt.n;
+    }
+    return token_tree_build(&learner->tree, prompts, lengths, K, learner->arena, err);
+}
+
+/* --- life --- */
+
+PromptLearner *learner_create(const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                              const char **class_names, int n_classes, const LearnerConfig *config,
+                              size_t memory_budget, Error *err) {
+    Arena *arena = arena_create();
+    PromptLearner *learner = ARENA_NEW(arena, PromptLearner, 1);
+    if (!learner) {
+        arena_free(arena);
+        error_memory(err);
+        return NULL;
+    }
+    *learner = (PromptLearner){.n_classes = n_classes,
+                               .width = clip->text.width,
+                               .embed_dim = clip->text.embed_dim,
+                               .csc = config->csc,
+                               .n_ctx = config->n_ctx,
+                               .position = config->class_token_position,
+                               .logit_scale = expf(clip->logit_scale),
+                               .pool = pool,
+                               .arena = arena};
+    size_t K = (size_t)n_classes, E = (size_t)learner->embed_dim;
+    learner->features = arena_floats(arena, K, E);
+    learner->d_features = arena_floats(arena, K, E);
+    learner->unit = arena_floats(arena, K, E);
+    learner->d_unit = arena_floats(arena, K, E);
+    learner->norm = arena_floats(arena, K, 1);
+    if (arena_failed(arena)) {
+        error_memory(err);
+        goto failed;
+    }
+    if (start_ctx(learner, clip, tokenizer, config, err) < 0 ||
+        build_tree(learner, clip, tokenizer, class_names, err) < 0)
+        goto failed;
+    learner->encoder = text_encoder_create(&clip->text, &learner->tree, pool, true, memory_budget, err);
+    if (!learner->encoder)
+        goto failed;
+    return learner;
+failed:
+    learner_free(learner);
+    return NULL;
+}
+
+void learner_free(PromptLearner *learner) {
+    if (!learner)
+        return;
+    text_encoder_free(learner->encoder);
+    arena_free(learner->arena);
+}
+
+float *learner_ctx(PromptLearner *learner) {
+    return learner->ctx;
+}
+
+int learner_n_ctx(const PromptLearner *learner) {
+    return learner->n_ctx;
+}
+
+size_t learner_ctx_size(const PromptLearner *learner) {
+    size_t classes = learner->csc ? (size_t)learner->n_classes : 1;
+    return classes * (size_t)learner->n_ctx * (size_t)learner->width;
+}
+
+const TokenTree *learner_tree(const PromptLearner *learner) {
+    return &learner->tree;
+}
+
+/* --- loss --- */
+
+static void encode(PromptLearner *learner) {
+    text_encoder_forward(learner->encoder, learner->features, learner->ctx);
+    unit_rows_forward(learner->unit, learner->norm, learner->features, learner->n_classes,
+                      learner->embed_dim);
+}
+
+void learner_text_features(PromptLearner *learner, float *features) {
+    encode(learner);
+    memcpy(features, learner->unit,
+           (size_t)learner->n_classes * (size_t)learner->embed_dim * sizeof *features);
+}
+
+/* In place: logits (B, K) become d_loss/d_logits = (softmax - one-hot) / B. Returns the mean cross-entropy.
+ */
+static double cross_entropy(float *logits, const int *labels, int B, int K, int *n_correct) {
+    double loss = 0;
+    int correct = 0;
+    for (int i = 0; i < B; i++) {
+        float *row = logits + (size_t)i * K;
+        int best = 0;
+        for (int k = 1; k < K; k++)
+            best = row[k] > row[best] ? k : best;
+        correct += best == labels[i];
+        double max = row[best], own = row[labels[i]], sum = 0;
+        for (int k = 0; k < K; k++)
+            sum += exp(row[k] - max);
+        loss += log(sum) - (own - max);
+        for (int k = 0; k < K; k++)
+            row[k] = (float)((exp(row[k] - max) / sum - (k == labels[i])) / B);
+    }
+    if (n_correct)
+        *n_correct = correct;
+    return loss / B;
+}
+
+double learner_loss(PromptLearner *learner, const float *images, const int *labels, int B, float *logits,
+                    float *d_ctx, int *n_correct) {
+    int K = learner->n_classes, E = learner->embed_dim;
+    encode(learner);
+    /* logits = scale images unit^T */
+    gemm(false, true, B, K, E, learner->logit_scale, images, E, learner->unit, E, 0, logits, K);
+    double loss = cross_entropy(logits, labels, B, K, n_correct);
+    if (!d_ctx)
+        return loss;
+    /* d_unit = scale d_logits^T images */
+    gemm(true, false, K, E, B, learner->logit_scale, logits, K, images, E, 0, learner->d_unit, E);
+    memset(learner->d_features, 0, (size_t)K * (size_t)E * sizeof(float));
+    unit_rows_backward(learner->d_features, learner->d_unit, learner->unit, learner->norm, K, E);
+    memset(d_ctx, 0, learner_ctx_size(learner) * sizeof *d_ctx);
+    text_encoder_backward(learner->encoder, d_ctx, learner->d_features);
+    return loss;
+}

@@ -1,0 +1,33 @@
+/* support.h: what several tests need. */
+#ifndef TESTS_SUPPORT_H
+#define TESTS_SUPPORT_H
+
+#include "clip/base/arena.h"
+#include "clip/base/random.h"
+#include "clip/base/tensors.h"
+#include "clip/model.h"
+
+#include <stddef.h>
+
+#define FIXTURES "tests/fixtures/"
+
+/* |a - b| / |b| over n elements. Infinity when b is all zero, or anything is not finite: such a comparison
+ * proves nothing. */
+double relative_error(const float *a, const float *b, size_t n);
+
+/* Fails the test, naming what, unless relative_error(a, b, n) <= tolerance. */
+void assert_close(const char *what, const float *a, const float *b, size_t n, double tolerance);
+
+/* n values N(0, scale^2) from a stream of their own. */
+void fill_normal(float *x, size_t n, double scale, uint32_t seed);
+
+/* The tensor `name` as floats, owned by the arena; fails the test when it is missing. */
+const float *fixture_floats(const TensorFile *file, const char *name, Arena *arena, size_t *count);
+const int *fixture_ints(const TensorFile *file, const char *name, Arena *arena, size_t *count); /* I32 */
+TensorFile *fixture_open(const char *path);
+
+/* A text tower with random weights, owned by the arena: width C, heads C / 64 (at least 1), V tokens, 77
+ * positions. */
+TextWeights random_text_tower(int C, int n_layers, int V, int E, uint32_t seed, Arena *arena);
+
+#endif
