@@ -1,4 +1,5 @@
-/* trainer.h: the training loop of CoOp (Zhou et al. 2022, section 4; Dassl's SGD, constant warm-up, cosine schedule). */
+/* trainer.h: the training loop of CoOp (Zhou et al. 2022, section 4; Dassl's SGD, constant warm-up, cosine
+ * schedule). */
 #ifndef COOP_TRAINER_H
 #define COOP_TRAINER_H
 
@@ -10,13 +11,14 @@ typedef struct {
     double lr, momentum, weight_decay; /* 0.002, 0.9, 5e-4 */
     int max_epoch, batch_size;         /* E, 32; the last incomplete batch is dropped when n >= batch_size */
     Schedule lr_scheduler;
-    int warmup_epoch;                  /* 1: epochs at warmup_cons_lr */
-    double warmup_cons_lr;             /* 1e-5 */
-    bool shuffle;                      /* a fresh order every epoch from the stream (seed, epoch); else file order */
+    int warmup_epoch;      /* 1: epochs at warmup_cons_lr */
+    double warmup_cons_lr; /* 1e-5 */
+    bool shuffle;          /* a fresh order every epoch from the stream (seed, epoch); else file order */
     uint32_t seed;
 } OptimConfig;
 
-/* Epoch e counts from 1: warmup_cons_lr up to warmup_epoch W, then lr/2 (1 + cos(pi (e - 1 - W) / max_epoch)). */
+/* Epoch e counts from 1: warmup_cons_lr up to warmup_epoch W, then lr/2 (1 + cos(pi (e - 1 - W) /
+ * max_epoch)). */
 double optim_lr(const OptimConfig *optim, int epoch);
 
 typedef struct {
@@ -25,11 +27,11 @@ typedef struct {
     int n, n_views, embed_dim;
 } TrainData;
 
-/* What a run is at the end of an epoch; together with the learner's contexts, all that a resumed run needs. */
+/* What a run is at the end of an epoch; together with the learner's contexts, all that a resumed run needs.
+ */
 typedef struct {
     int epoch;       /* epochs done */
-    float *velocity; /* like the contexts: the momentum buffer */
-    bool started;    /* false until the first step has filled the velocity */
+    float *velocity; /* like the contexts: the momentum buffer, zero at the start; caller's memory */
 } TrainState;
 
 typedef struct {
@@ -43,16 +45,9 @@ typedef int (*EpochFn)(void *context, const EpochReport *report, const TrainStat
 /* Called after every step (may be NULL): for trajectories and progress. */
 typedef void (*StepFn)(void *context, int epoch, int step, double lr, double loss);
 
-/* Runs epochs state->epoch + 1 .. max_epoch. Returns 0 when done, 1 when a callback stopped it, -1 with ERROR_RUN
- * when the loss is not finite or memory is missing. */
+/* Runs epochs state->epoch + 1 .. max_epoch. Returns 0 when done, 1 when a callback stopped it, -1 with
+ * ERROR_RUN when the loss is not finite or memory is missing. */
 int trainer_run(PromptLearner *learner, const TrainData *data, const OptimConfig *optim, TrainState *state,
                 EpochFn on_epoch, StepFn on_step, void *context, Error *err);
-
-/* State files: ctx, velocity, epoch, and a digest of the configuration that must match at reading; a file that is cut,
- * or belongs to another configuration, is an error. Written atomically. */
-int train_state_write(const char *path, PromptLearner *learner, const TrainState *state, const char *config_digest,
-                      Error *err);
-int train_state_read(const char *path, PromptLearner *learner, TrainState *state, const char *config_digest,
-                     Error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* zeroshot.h: classifiers from hand-written prompts, one or an ensemble (Radford et al. 2021, section 3.1.4). */
+/* zeroshot.h: classifiers from hand-written prompts, one or an ensemble (Radford et al. 2021, section 3.1.4).
+ */
 #ifndef COOP_ZEROSHOT_H
 #define COOP_ZEROSHOT_H
 
@@ -11,19 +12,21 @@
 /* The seven templates selected for ImageNet in openai/CLIP's notebook; (n) strings with "{}" for the name. */
 const char *const *zeroshot_ensemble(int *n);
 
-/* features (K, E), unit length: the features of every template filled with the class name ('_' stands for a space), each of unit
- * length, averaged over the templates and normalised again. All n_templates * n_classes prompts are one prefix tree. A
- * template without "{}" or a prompt that is too long is an error that names it. */
+/* features (K, E), unit length: the features of every template filled with the class name ('_' stands for a
+ * space), each of unit length, averaged over the templates and normalised again. All n_templates * n_classes
+ * prompts are one prefix tree. A template without "{}" or a prompt that is too long is an error that names
+ * it. */
 int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
-                      const char *const *templates, int n_templates, const char *const *class_names, int n_classes,
-                      Error *err);
+                      const char *const *templates, int n_templates, const char *const *class_names,
+                      int n_classes, Error *err);
 
-/* features (n, E) as encode_text gives them (not of unit length) and, when tokens is not NULL, the padded ids (n, T). */
+/* features (n, E) as encode_text gives them (not of unit length) and, when tokens is not NULL, the padded ids
+ * (n, T). */
 int encode_texts(float *features, int *tokens, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
                  const char *const *texts, int n, Error *err);
 
 /* logits (n, K) = exp(logit_scale) * images (n, E) . classes (K, E), both of unit length. */
-void cosine_logits(Pool *pool, float *logits, const float *images, const float *classes, int n, int n_classes, int E,
-                   float logit_scale);
+void cosine_logits(Pool *pool, float *logits, const float *images, const float *classes, int n, int n_classes,
+                   int E, float logit_scale);
 
 #endif

@@ -1,0 +1,21 @@
+/* train_state.h: an interrupted training on disk.
+ *
+ * Layout of `state.safetensors`: tensors `ctx` and `velocity`, F32, as long as the contexts; metadata format
+ * "coop-state", config (the digest of everything that the training depends on) and epoch. Order and
+ * augmentation streams are keyed by the epoch, so nothing else is needed to go on with the same bits.
+ */
+#ifndef COOP_TRAIN_STATE_H
+#define COOP_TRAIN_STATE_H
+
+#include "coop/trainer.h"
+
+/* Written atomically. */
+int train_state_write(const char *path, PromptLearner *learner, const TrainState *state,
+                      const char *config_digest, Error *err);
+
+/* Fills the contexts of the learner, the velocity and the epoch. A file that is cut or damaged, or belongs to
+ * another configuration, is an error and changes nothing. */
+int train_state_read(const char *path, PromptLearner *learner, TrainState *state, const char *config_digest,
+                     Error *err);
+
+#endif

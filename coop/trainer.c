@@ -1,0 +1,117 @@
+/* trainer.c: epochs, batches and stochastic gradient descent on the contexts. */
+#include "coop/trainer.h"
+
+#include "clip/base/random.h"
+
+#include <math.h>
+#include <string.h>
+
+double optim_lr(const OptimConfig *optim, int epoch) {
+    if (epoch <= optim->warmup_epoch)
+        return optim->warmup_cons_lr;
+    if (optim->lr_scheduler == SCHEDULE_CONSTANT)
+        return optim->lr;
+    double progress = (double)(epoch - 1 - optim->warmup_epoch) / optim->max_epoch;
+    return optim->lr / 2 * (1 + cos(M_PI * progress));
+}
+
+/* PyTorch's SGD:  g = grad + weight_decay ctx;  velocity = momentum velocity + g;  ctx -= lr velocity. */
+static void sgd_step(float *ctx, float *velocity, const float *grad, size_t n, const OptimConfig *optim,
+                     double lr) {
+    float decay = (float)optim->weight_decay, momentum = (float)optim->momentum, rate = (float)lr;
+    for (size_t i = 0; i < n; i++) {
+        velocity[i] = momentum * velocity[i] + (grad[i] + decay * ctx[i]);
+        ctx[i] -= rate * velocity[i];
+    }
+}
+
+/* Room for one step. */
+typedef struct {
+    int *order;    /* (n) */
+    float *images; /* (B, E) */
+    int *labels;   /* (B) */
+    float *logits; /* (B, K) */
+    float *grad;   /* like the contexts */
+} StepBuffers;
+
+static void gather_batch(const StepBuffers *b, const TrainData *data, const float *view, int first, int B) {
+    size_t E = (size_t)data->embed_dim;
+    for (int i = 0; i < B; i++) {
+        int item = b->order[first + i];
+        memcpy(b->images + (size_t)i * E, view + (size_t)item * E, E * sizeof(float));
+        b->labels[i] = data->labels[item];
+    }
+}
+
+static void epoch_order(int *order, const TrainData *data, const OptimConfig *optim, int epoch) {
+    for (int i = 0; i < data->n; i++)
+        order[i] = i;
+    if (!optim->shuffle)
+        return;
+    Rng rng;
+    rng_stream(&rng, optim->seed, STREAM_ORDER, (uint32_t)epoch, 0);
+    rng_shuffle(&rng, order, data->n);
+}
+
+/* One epoch; fills the report. */
+static int run_epoch(PromptLearner *learner, const TrainData *data, const OptimConfig *optim,
+                     TrainState *state, const StepBuffers *b, EpochReport *report, StepFn on_step,
+                     void *context, Error *err) {
+    int epoch = state->epoch + 1;
+    int full = data->n / optim->batch_size;
+    const float *view =
+        data->features + (size_t)((epoch - 1) % data->n_views) * (size_t)data->n * (size_t)data->embed_dim;
+    *report = (EpochReport){.epoch = epoch, .n_steps = full > 0 ? full : 1, .lr = optim_lr(optim, epoch)};
+    epoch_order(b->order, data, optim, epoch);
+    int seen = 0, correct = 0;
+    double loss_sum = 0;
+    for (int step = 0; step < report->n_steps; step++) {
+        int B = full > 0 ? optim->batch_size : data->n, n_correct;
+        gather_batch(b, data, view, step * B, B);
+        double loss = learner_loss(learner, b->images, b->labels, B, b->logits, b->grad, &n_correct);
+        if (!isfinite(loss))
+            return error_run(err, "epoch %d: step %d: the loss is not finite", epoch, step + 1);
+        sgd_step(learner_ctx(learner), state->velocity, b->grad, learner_ctx_size(learner), optim,
+                 report->lr);
+        if (on_step)
+            on_step(context, epoch, step + 1, report->lr, loss);
+        loss_sum += loss;
+        correct += n_correct;
+        seen += B;
+    }
+    report->loss = loss_sum / report->n_steps;
+    report->accuracy = (double)correct / seen;
+    state->epoch = epoch;
+    return 0;
+}
+
+int trainer_run(PromptLearner *learner, const TrainData *data, const OptimConfig *optim, TrainState *state,
+                EpochFn on_epoch, StepFn on_step, void *context, Error *err) {
+    int result = -1;
+    Arena *arena = arena_create();
+    if (!arena)
+        return error_memory(err);
+    size_t n = (size_t)data->n, B = n < (size_t)optim->batch_size ? n : (size_t)optim->batch_size;
+    StepBuffers buffers = {.order = ARENA_NEW(arena, int, n),
+                           .images = arena_floats(arena, B, (size_t)data->embed_dim),
+                           .labels = ARENA_NEW(arena, int, B),
+                           .logits = arena_floats(arena, B, (size_t)learner_tree(learner)->n_prompts),
+                           .grad = arena_floats(arena, learner_ctx_size(learner), 1)};
+    if (arena_failed(arena)) {
+        error_memory(err);
+        goto out;
+    }
+    while (state->epoch < optim->max_epoch) {
+        EpochReport report;
+        if (run_epoch(learner, data, optim, state, &buffers, &report, on_step, context, err) < 0)
+            goto out;
+        if (on_epoch && on_epoch(context, &report, state) != 0) {
+            result = 1;
+            goto out;
+        }
+    }
+    result = 0;
+out:
+    arena_free(arena);
+    return result;
+}

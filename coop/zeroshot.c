@@ -1,0 +1,132 @@
+/* zeroshot.c: texts through the prefix tree, averaged over templates. */
+#include "coop/zeroshot.h"
+
+#include "clip/base/gemm.h"
+#include "clip/ops.h"
+#include "clip/text_encoder.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *const *zeroshot_ensemble(int *n) {
+    static const char *const templates[] = {"itap of a {}.",           "a bad photo of the {}.",
+                                            "a origami {}.",           "a photo of the large {}.",
+                                            "a {} in a video game.",   "art of the {}.",
+                                            "a photo of the small {}."};
+    *n = (int)(sizeof templates / sizeof *templates);
+    return templates;
+}
+
+/* The ids of one text between SOS and EOS, owned by the arena. */
+static int text_ids(const char *text, const Clip *clip, const Tokenizer *tokenizer, const int **ids,
+                    int *length, Arena *arena, Error *err) {
+    int T = clip->text.n_positions, buffer[TREE_MAX_DEPTH];
+    int n = tokenizer_encode(tokenizer, text, buffer + 1, TREE_MAX_DEPTH - 2, err);
+    if (n < 0)
+        return error_prefix(err, "text '%s'", text);
+    if (n + 2 > T)
+        return error_set(err, "text '%s': %d tokens where the model has %d positions", text, n + 2, T);
+    buffer[0] = tokenizer_start(tokenizer);
+    buffer[n + 1] = tokenizer_end(tokenizer);
+    int *copy = ARENA_NEW(arena, int, n + 2);
+    if (!copy)
+        return error_memory(err);
+    memcpy(copy, buffer, (size_t)(n + 2) * sizeof *copy);
+    *ids = copy;
+    *length = n + 2;
+    return 0;
+}
+
+int encode_texts(float *features, int *tokens, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                 const char *const *texts, int n, Error *err) {
+    int result = -1, T = clip->text.n_positions;
+    Arena *arena = arena_create();
+    TextEncoder *encoder = NULL;
+    const int **prompts = ARENA_NEW(arena, const int *, n);
+    int *lengths = ARENA_NEW(arena, int, n);
+    if (!prompts || !lengths) {
+        error_memory(err);
+        goto out;
+    }
+    for (int i = 0; i < n; i++) {
+        if (text_ids(texts[i], clip, tokenizer, &prompts[i], &lengths[i], arena, err) < 0)
+            goto out;
+        if (!tokens)
+            continue;
+        memset(tokens + (size_t)i * T, 0, (size_t)T * sizeof *tokens);
+        memcpy(tokens + (size_t)i * T, prompts[i], (size_t)lengths[i] * sizeof *tokens);
+    }
+    TokenTree tree;
+    if (token_tree_build(&tree, prompts, lengths, n, arena, err) < 0)
+        goto out;
+    encoder = text_encoder_create(&clip->text, &tree, pool, false, 0, err);
+    if (!encoder)
+        goto out;
+    text_encoder_forward(encoder, features, NULL);
+    result = 0;
+out:
+    text_encoder_free(encoder);
+    arena_free(arena);
+    return result;
+}
+
+/* The template with every "{}" replaced by the name, '_' in the name by a space; owned by the arena. */
+static const char *fill_template(const char *template, const char *name, Arena *arena) {
+    char *readable = arena_strdup(arena, name);
+    const char *text = "";
+    if (!readable)
+        return NULL;
+    for (char *c = readable; *c; c++)
+        *c = *c == '_' ? ' ' : *c;
+    const char *gap;
+    while (text && (gap = strstr(template, "{}"))) {
+        text = arena_printf(arena, "%s%.*s%s", text, (int)(gap - template), template, readable);
+        template = gap + 2;
+    }
+    return text ? arena_printf(arena, "%s%s", text, template) : NULL;
+}
+
+int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                      const char *const *templates, int n_templates, const char *const *class_names,
+                      int n_classes, Error *err) {
+    int result = -1;
+    size_t K = (size_t)n_classes, E = (size_t)clip->embed_dim, P = K * (size_t)n_templates;
+    Arena *arena = arena_create();
+    const char **texts = ARENA_NEW(arena, const char *, P);
+    float *each = arena_floats(arena, P, E);
+    if (!texts || !each) {
+        error_memory(err);
+        goto out;
+    }
+    for (int t = 0; t < n_templates; t++) {
+        if (!strstr(templates[t], "{}")) {
+            error_set(err, "template '%s': no {} for the class name", templates[t]);
+            goto out;
+        }
+        for (int k = 0; k < n_classes; k++)
+            texts[(size_t)t * K + (size_t)k] = fill_template(templates[t], class_names[k], arena);
+    }
+    if (arena_failed(arena)) {
+        error_memory(err);
+        goto out;
+    }
+    if (encode_texts(each, NULL, clip, tokenizer, pool, texts, (int)P, err) < 0)
+        goto out;
+    unit_rows_forward(each, NULL, each, (int)P, (int)E);
+    memset(features, 0, K * E * sizeof *features);
+    for (int t = 0; t < n_templates; t++)
+        add_rows(features, each + (size_t)t * K * E, K * E);
+    unit_rows_forward(features, NULL, features, n_classes, (int)E);
+    result = 0;
+out:
+    arena_free(arena);
+    return result;
+}
+
+void cosine_logits(Pool *pool, float *logits, const float *images, const float *classes, int n, int n_classes,
+                   int E, float logit_scale) {
+    linear_forward(pool, logits, images, classes, NULL, n, E, n_classes, false);
+    float scale = expf(logit_scale);
+    for (size_t i = 0; i < (size_t)n * (size_t)n_classes; i++)
+        logits[i] *= scale;
+}
