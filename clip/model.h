@@ -50,7 +50,7 @@ typedef struct {
 /* A convolution with its batch norm folded in: y = conv(x, w) + b. */
 typedef struct {
     int n_in, n_out, kernel; /* kernel 1 or 3 (padding 1) */
-    const float *w;          /* (n_out, n_in, kernel, kernel) */
+    const float *w;          /* (kernel, kernel, n_in, n_out): unlike the file */
     const float *b;          /* (n_out) */
 } ConvWeights;
 

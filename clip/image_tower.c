@@ -1,0 +1,12 @@
+/* image_tower.c: images to features, with the tower that the checkpoint has (image_tower.h). */
+#include "clip/image_tower.h"
+
+#include "clip/resnet.h"
+#include "clip/vit.h"
+
+int image_tower_forward(const Clip *clip, Pool *pool, const float *pixels, int n, float *features,
+                        Error *err) {
+    if (clip->image == IMAGE_TOWER_VIT)
+        return vit_forward(&clip->vit, pool, pixels, n, features, err);
+    return resnet_forward(&clip->resnet, pool, pixels, n, features, err);
+}

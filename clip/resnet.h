@@ -1,0 +1,14 @@
+/* resnet.h: the modified ResNet of CLIP (Radford et al. 2021; ModifiedResNet of openai/CLIP's model.py). */
+#ifndef CLIP_RESNET_H
+#define CLIP_RESNET_H
+
+#include "clip/base/error.h"
+#include "clip/base/parallel.h"
+#include "clip/model.h"
+
+/* pixels (n, 3, S, S), normalised; features (n, E), each by its image alone. Fails only for want of memory.
+ */
+int resnet_forward(const ResnetWeights *resnet, Pool *pool, const float *pixels, int n, float *features,
+                   Error *err);
+
+#endif

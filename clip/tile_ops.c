@@ -1,0 +1,61 @@
+/* tile_ops.c: linear layers and attention of a few images (tile_ops.h). */
+#include "clip/tile_ops.h"
+
+#include "clip/base/gemm.h"
+#include "clip/ops.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Output columns of one GEMM: their weights stay in the second-level cache for all images of the tile. */
+enum { BLOCK_COLUMNS = 512 };
+
+/* out (n_out) of a single row: dot products read the weights once, where a GEMM would also pack them. */
+static void row_linear_forward(float *out, const float *in, const float *w, const float *bias, int n_in,
+                               int n_out, bool accumulate) {
+    for (int j = 0; j < n_out; j++) {
+        float sum = dot(in, w + (size_t)j * n_in, n_in) + (bias ? bias[j] : 0.0f);
+        out[j] = accumulate ? out[j] + sum : sum;
+    }
+}
+
+static void bias_forward(float *out, const float *bias, size_t rows, size_t n_out, bool accumulate) {
+    for (size_t r = 0; r < rows; r++) {
+        if (accumulate)
+            add_rows(out + r * n_out, bias, n_out);
+        else
+            memcpy(out + r * n_out, bias, n_out * sizeof *out);
+    }
+}
+
+void tile_linear_forward(float *out, const float *in, const float *w, const float *bias, int n_images,
+                         int rows, int n_in, int n_out, bool accumulate) {
+    const size_t in_size = (size_t)rows * (size_t)n_in, out_size = (size_t)rows * (size_t)n_out;
+    if (rows == 1) {
+        for (int i = 0; i < n_images; i++)
+            row_linear_forward(out + i * out_size, in + i * in_size, w, bias, n_in, n_out, accumulate);
+        return;
+    }
+    if (bias)
+        bias_forward(out, bias, (size_t)n_images * (size_t)rows, (size_t)n_out, accumulate);
+    const float beta = bias || accumulate ? 1.0f : 0.0f;
+    for (int j = 0; j < n_out; j += BLOCK_COLUMNS) {
+        const int n = n_out - j < BLOCK_COLUMNS ? n_out - j : BLOCK_COLUMNS;
+        for (int i = 0; i < n_images; i++)
+            gemm(false, true, rows, n, n_in, 1.0f, in + i * in_size, n_in, w + (size_t)j * n_in, n_in, beta,
+                 out + i * out_size + j, n_out);
+    }
+}
+
+void tile_attention_forward(float *out, const float *qkv, float *scores, int Q, int T, int C, int H) {
+    const int D = C / H;
+    const float scale = 1.0f / sqrtf((float)D);
+    for (int h = 0; h < H; h++) {
+        const float *q = qkv + (size_t)h * D, *k = q + C, *v = k + C; /* (T, D) with rows 3C apart */
+        gemm(false, true, Q, T, D, scale, q, 3 * C, k, 3 * C, 0.0f, scores, T);
+        for (int t = 0; t < Q; t++)
+            softmax_row(scores + (size_t)t * T, T);
+        gemm(false, false, Q, D, T, 1.0f, scores, T, v, 3 * C, 0.0f, out + (size_t)h * D, C);
+    }
+}

@@ -1,0 +1,14 @@
+/* vit.h: the vision transformer of CLIP (Radford et al. 2021; VisionTransformer of openai/CLIP's model.py).
+ */
+#ifndef CLIP_VIT_H
+#define CLIP_VIT_H
+
+#include "clip/base/error.h"
+#include "clip/base/parallel.h"
+#include "clip/model.h"
+
+/* pixels (n, 3, S, S), normalised; features (n, E), each by its image alone. Fails only for want of memory.
+ */
+int vit_forward(const VitWeights *vit, Pool *pool, const float *pixels, int n, float *features, Error *err);
+
+#endif
