@@ -1,9 +1,10 @@
 /* prompt_file.h: a learned prompt on disk, all that `classify` needs beside the checkpoint's image tower.
  *
- * Layout of `prompt.safetensors`: tensors `ctx` F32 [M, C] or [K, M, C], `text_features` F32 [K, E] of unit length,
- * `logit_scale` F32 [] (a logarithm, as in the checkpoint); metadata, all text: format "coop-prompt", version "1",
- * class_names (a JSON list), class_token_position, csc ("true" or "false"), n_ctx, backbone, backbone_digest,
- * vocab_digest, image_size, mean, std (JSON lists), dataset, created by the fields of Prompt below.
+ * Layout of `prompt.safetensors`: tensors `ctx` F32 [M, C] or [K, M, C], `text_features` F32 [K, E] of unit
+ * length, `logit_scale` F32 [] (a logarithm, as in the checkpoint); metadata, all text: format "coop-prompt",
+ * version "1", class_names (a JSON list), class_token_position, csc ("true" or "false"), n_ctx, backbone,
+ * backbone_digest, vocab_digest, image_size, mean, std (JSON lists), dataset, created by the fields of Prompt
+ * below.
  */
 #ifndef COOP_PROMPT_FILE_H
 #define COOP_PROMPT_FILE_H
@@ -15,10 +16,10 @@ typedef struct {
     int n_classes, n_ctx, width, embed_dim; /* K, M, C, E */
     bool csc;
     ClassTokenPosition class_token_position;
-    const char **class_names;      /* (K) */
-    const float *ctx;              /* (M, C) or (K, M, C) */
-    const float *text_features;    /* (K, E), unit length */
-    float logit_scale;             /* a logarithm */
+    const char **class_names;   /* (K) */
+    const float *ctx;           /* (M, C) or (K, M, C) */
+    const float *text_features; /* (K, E), unit length */
+    float logit_scale;          /* a logarithm */
     const char *backbone, *backbone_digest, *vocab_digest, *dataset;
     int image_size;
     float mean[3], std[3];
@@ -27,7 +28,8 @@ typedef struct {
 int prompt_write(const char *path, const Prompt *prompt, Error *err);
 /* Everything is owned by the arena. Shapes, names, counts and finiteness are checked. */
 int prompt_read(Prompt *prompt, const char *path, Arena *arena, Error *err);
-/* The prompt belongs to this checkpoint: embedding, image size and digest agree, else one line that says what differs. */
+/* The prompt belongs to this checkpoint: embedding, image size and digest agree, else one line that says what
+ * differs. */
 int prompt_check_model(const Prompt *prompt, const char *path, Clip *clip, Error *err);
 
 #endif

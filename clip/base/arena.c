@@ -218,7 +218,7 @@ void arena_reset(Arena *arena, size_t mark) {
 
 void *arena_alloc(Arena *arena, size_t count, size_t size) {
     size_t bytes;
-    if (arena->failed)
+    if (!arena || arena->failed)
         return NULL;
     void *block = NULL;
     if (!__builtin_mul_overflow(count, size, &bytes) && bytes <= MAX_BLOCK)
@@ -249,7 +249,8 @@ char *arena_printf(Arena *arena, const char *format, ...) {
     int length = vsnprintf(NULL, 0, format, args);
     va_end(args);
     if (length < 0) {
-        arena->failed = true;
+        if (arena)
+            arena->failed = true;
         return NULL;
     }
     text = arena_alloc(arena, (size_t)length + 1, 1);
