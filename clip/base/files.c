@@ -204,7 +204,8 @@ char *file_read_gz(const char *path, size_t max_size, Arena *arena, size_t *size
 struct FileWriter {
     int fd;
     int reason;      /* errno of the first failure; 0 so far so good */
-    char *path;      /* the target, links resolved */
+    char *path;      /* as the caller said it, for errors */
+    char *target;    /* the same, links resolved */
     char *temporary; /* beside it */
     size_t used;     /* bytes in buffer */
     unsigned char buffer[1 << 16];
@@ -219,6 +220,7 @@ static void writer_free(FileWriter *writer) {
         close(writer->fd);
     }
     free(writer->path);
+    free(writer->target);
     free(writer->temporary);
     free(writer);
 }
@@ -226,9 +228,9 @@ static void writer_free(FileWriter *writer) {
 /* Opens a file that did not exist, ".NAME.<16 hexadecimal digits>.tmp". The mode is what the umask leaves of
  * 0644, which mkstemp cannot give. Returns an errno. */
 static int open_temporary(FileWriter *writer) {
-    const char *slash = strrchr(writer->path, '/');
-    const char *name = slash != NULL ? slash + 1 : writer->path;
-    int n_folder = (int)(name - writer->path);
+    const char *slash = strrchr(writer->target, '/');
+    const char *name = slash != NULL ? slash + 1 : writer->target;
+    int n_folder = (int)(name - writer->target);
     for (unsigned attempt = 0; attempt < 100; attempt++) {
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
@@ -236,7 +238,8 @@ static int open_temporary(FileWriter *writer) {
                                   ((unsigned long long)now.tv_sec << 30) ^ (unsigned long long)now.tv_nsec ^
                                   attempt;
         /* 200: with the rest the name stays under the 255 bytes that file systems allow. */
-        if (asprintf(&writer->temporary, "%.*s.%.200s.%016llx.tmp", n_folder, writer->path, name, mark) < 0) {
+        if (asprintf(&writer->temporary, "%.*s.%.200s.%016llx.tmp", n_folder, writer->target, name, mark) <
+            0) {
             writer->temporary = NULL;
             return ENOMEM;
         }
@@ -267,11 +270,12 @@ FileWriter *file_create(const char *path, Error *err) {
         return NULL;
     }
     writer->fd = -1;
-    writer->path = realpath(path, NULL); /* through a link, so that the link stays one */
-    if (writer->path == NULL) {
-        writer->path = strdup(path);
+    writer->path = strdup(path);
+    writer->target = realpath(path, NULL); /* through a link, so that the link stays one */
+    if (writer->target == NULL) {
+        writer->target = strdup(path);
     }
-    int reason = writer->path == NULL ? ENOMEM : open_temporary(writer);
+    int reason = writer->path == NULL || writer->target == NULL ? ENOMEM : open_temporary(writer);
     if (reason != 0) {
         write_error(err, path, reason);
         writer_free(writer);
@@ -336,11 +340,12 @@ static int sync_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
     int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int reason = fd < 0 ? errno : 0;
     free(folder);
     if (fd < 0) {
-        return errno == EACCES ? 0 : errno; /* a folder may be writable and not readable */
+        return reason == EACCES ? 0 : reason; /* a folder may be writable and not readable */
     }
-    int reason = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
+    reason = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
     close(fd);
     return reason;
 }
@@ -354,7 +359,7 @@ int file_commit(FileWriter *writer, Error *err) {
         writer->reason = errno;
     }
     writer->fd = -1;
-    if (writer->reason == 0 && rename(writer->temporary, writer->path) != 0) {
+    if (writer->reason == 0 && rename(writer->temporary, writer->target) != 0) {
         writer->reason = errno;
     }
     if (writer->reason != 0) {
@@ -362,7 +367,8 @@ int file_commit(FileWriter *writer, Error *err) {
         file_discard(writer);
         return -1;
     }
-    int reason = sync_folder(writer->path);
+    int reason =
+        sync_folder(writer->target); /* if this fails, the new file is there but may not outlast a crash */
     if (reason != 0) {
         write_error(err, writer->path, reason);
     }
@@ -398,26 +404,30 @@ bool folder_exists(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* An errno; 0 when the folder is there afterwards, whoever made it. */
+static int make_folder(const char *path) {
+    int reason = mkdir(path, 0777) == 0 ? 0 : errno;
+    return reason == 0 || folder_exists(path) ? 0 : reason;
+}
+
 int make_folders(const char *path, Error *err) {
     char *copy = strdup(path);
     if (copy == NULL) {
         return error_memory(err);
     }
-    int result = 0;
-    for (char *at = copy + strspn(copy, "/"); result == 0; at += strspn(at, "/")) {
+    int reason = 0;
+    for (char *at = copy + strspn(copy, "/"); *at != '\0' && reason == 0; at += strspn(at, "/")) {
         at += strcspn(at, "/");
         char old = *at;
         *at = '\0';
-        if (mkdir(copy, 0777) != 0 && !(errno == EEXIST && folder_exists(copy)) && *copy != '\0') {
-            result = error_run(err, "%s: cannot create the folder %s: %s", path, copy, strerror(errno));
+        reason = make_folder(copy);
+        if (reason != 0) {
+            error_run(err, "%s: cannot create the folder: %s", copy, strerror(reason));
         }
         *at = old;
-        if (old == '\0') {
-            break;
-        }
     }
     free(copy);
-    return result;
+    return reason == 0 ? 0 : -1;
 }
 
 char *path_join(Arena *arena, const char *folder, const char *name) {

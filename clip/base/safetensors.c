@@ -325,10 +325,7 @@ static int read_tensor(Cursor *cursor, const char *name) {
 
 static int read_header(Cursor *cursor) {
     bool seen_metadata = false;
-    if (cursor->at == cursor->end || *cursor->at != '{') {
-        return fail_at(cursor, "'{' expected: not a safetensors file");
-    }
-    cursor->at++;
+    cursor->at++; /* '{', as safetensors_read has seen */
     int again = accept(cursor, '}') ? 0 : 1;
     while (again == 1) {
         const char *name;
@@ -415,6 +412,9 @@ int safetensors_read(TensorFile *file, Error *err) {
     Cursor cursor = {.file = file, .err = err, .start = map->data + 8};
     cursor.at = cursor.start;
     cursor.end = cursor.start + length;
+    if (length == 0 || *cursor.at != '{') {
+        return fail_at(&cursor, "'{' expected: not a safetensors file");
+    }
     const uint8_t *bad = u8_check(cursor.start, length);
     if (bad != NULL) {
         cursor.at = bad;

@@ -63,6 +63,10 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
             error_set(err, "%s: tensor %s: the shape is too large", path, order[i]->name);
             goto out;
         }
+        if (strcmp(order[i]->name, "__metadata__") == 0) {
+            error_set(err, "%s: tensor __metadata__: a reserved name", path);
+            goto out;
+        }
         if (json_object_get(header, order[i]->name) != NULL) {
             error_set(err, "%s: tensor %s: is there twice", path, order[i]->name);
             goto out;
