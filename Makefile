@@ -26,6 +26,8 @@ SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$
 
 all: $(BUILD)/coop
 
+.SECONDARY: # keep objects of tests
+
 $(BUILD)/coop: $(BUILD)/experiments/main.o $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

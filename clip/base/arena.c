@@ -263,7 +263,7 @@ char *arena_printf(Arena *arena, const char *format, ...) {
 }
 
 bool arena_failed(const Arena *arena) {
-    return arena->failed;
+    return !arena || arena->failed;
 }
 
 size_t arena_mark(const Arena *arena) {
