@@ -1,8 +1,8 @@
 /* image.h: JPEG and PNG files to pixels, as Pillow decodes them and convert("RGB") leaves them.
  *
- * JPEG: baseline and progressive, grey, YCbCr, RGB, CMYK, YCCK, through libjpeg-turbo with Pillow's settings. PNG: all
- * kinds, through libspng. Told apart by content, never by suffix. EXIF orientation and colour profiles are
- * ignored, as in the original code.
+ * JPEG: baseline and progressive, grey, YCbCr, RGB, CMYK, YCCK, through libjpeg-turbo with Pillow's settings.
+ * PNG: all kinds, through libspng. Told apart by content, never by suffix. EXIF orientation and colour
+ * profiles are ignored, as in the original code.
  */
 #ifndef DATASETS_IMAGE_H
 #define DATASETS_IMAGE_H
@@ -15,10 +15,13 @@
 typedef struct {
     int width, height;
     unsigned char *rgb; /* (height, width, 3), owned by the arena given to image_decode */
+    long warnings;      /* faults in the data of a JPEG that the decoder went past, as Pillow does */
 } Image;
 
-/* Decodes one file in memory; name is for messages alone. A truncated file is an error. */
-int image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err);
+/* Decodes one file in memory; name is for messages alone. A truncated file is an error. On failure nothing
+ * stays in the arena. */
+int image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
+                 Error *err);
 int image_load(Image *image, const char *path, Arena *arena, Error *err);
 
 #endif
