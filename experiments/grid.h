@@ -16,13 +16,14 @@ typedef struct {
     MethodKind kind;
     const char
         *label; /* row of the table: "CoOp M=16 end csc"; the same for all shots and seeds of one variant */
-    TextList templates;    /* zeroshot */
-    LearnerConfig learner; /* coop; seed is set */
-    OptimConfig optim;     /* coop; max_epoch is resolved and seed is set */
-    int views;             /* coop: augment.views */
-    int num_shots;         /* k, SHOTS_ALL, or SHOTS_NONE (zeroshot) */
-    int seed;              /* 0 when the method has none (zeroshot) */
-    bool logits;           /* write test_logits.safetensors */
+    TextList templates;     /* zeroshot */
+    LearnerConfig learner;  /* coop; seed is set */
+    const char *ctx_digest; /* coop: SHA-256 of the file that ctx_init names; NULL when it names none */
+    OptimConfig optim;      /* coop; max_epoch is resolved and seed is set */
+    int views;              /* coop: augment.views */
+    int num_shots;          /* k, SHOTS_ALL, or SHOTS_NONE (zeroshot) */
+    int seed;               /* 0 when the method has none (zeroshot) */
+    bool logits;            /* write test_logits.safetensors */
     const char
         *folder; /* relative to the output: "oxford_pets/coop/RN50_16shots/nctx16_cscFalse_ctpend/seed1" */
     const char *config; /* the canonical text: one line of JSON with sorted keys */

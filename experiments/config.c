@@ -1,0 +1,318 @@
+/* config.c: from the YAML tree to an Experiment (config.h).
+ *
+ * Sections are read through the table of keys; here are the rules that concern more than one key: which
+ * dataset keys go together, what the templates are, what follows from what.
+ */
+#include "experiments/config.h"
+
+#include "clip/base/files.h"
+#include "coop/zeroshot.h"
+#include "datasets/catalog.h"
+#include "experiments/config_keys.h"
+#include "experiments/names.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_TEMPLATE_FILE (1 << 20)
+
+const char *method_name(MethodKind kind) {
+    static const char *const names[] = {"zeroshot", "linear_probe", "coop"};
+    return names[kind];
+}
+
+int auto_epochs(const char *dataset_name, int num_shots) {
+    if (dataset_name && strcmp(dataset_name, "imagenet") == 0)
+        return 50;
+    if (num_shots == SHOTS_ALL || num_shots > 4)
+        return 200;
+    return num_shots == 1 ? 50 : 100;
+}
+
+size_t experiment_memory_budget(const Experiment *experiment) {
+    if (experiment->memory_budget > 0)
+        return experiment->memory_budget;
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && size > 0 ? (size_t)pages / 4 * (size_t)size : (size_t)1 << 30;
+}
+
+/* "unknown key 'lrr' in optim (did you mean 'lr'?)"; a key of another section is told where it belongs. */
+static int unknown_key(const SectionSpec *section, const Node *key, Error *err) {
+    const char *names[32];
+    int n = 0;
+    for (; n < section->n_keys && n < 32; n++)
+        names[n] = section->keys[n].name;
+    const char *in = *section->name ? section->name : "the top level";
+    const char *nearest = nearest_word(key->text, names, n);
+    if (nearest)
+        return node_error(key, err, "unknown key '%.60s' in %s (did you mean '%s'?)", key->text, in, nearest);
+    const SectionSpec *other;
+    for (int i = 0; (other = section_at(i)); i++)
+        if (section_key(other, key->text))
+            return node_error(key, err, "unknown key '%.60s' in %s (it belongs in %s)", key->text, in,
+                              *other->name ? other->name : "the top level");
+    return node_error(key, err, "unknown key '%.60s' in %s", key->text, in);
+}
+
+static int read_default(const KeySpec *key, const char *section, void *base, Arena *arena, Error *err) {
+    Node *node = yaml_parse(key->fallback, strlen(key->fallback), "default", false, arena, err);
+    return node ? key_read(key, section, node, base, arena, err) : -1;
+}
+
+/* The plain keys of one section into base; map is NULL when the section is not there, parent the node to
+ * blame then. Sections within it are only checked for being known. */
+static int read_section(const SectionSpec *section, const Node *map, const Node *parent, void *base,
+                        Arena *arena, Error *err) {
+    if (map && node_is_empty(map))
+        map = NULL;
+    if (map && map->kind != NODE_MAP)
+        return node_error(map, err, "%s%smust be keys with values", section->name,
+                          *section->name ? " " : "the file ");
+    for (int i = 0; map && i < map->n; i++)
+        if (!section_key(section, map->keys[i]->text))
+            return unknown_key(section, map->keys[i], err);
+    for (int i = 0; i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        const Node *value = node_find(map, key->name);
+        if (!value && key->flags & KEY_REQUIRED)
+            return node_error(map ? map : parent, err, "missing key '%s'%s%s", key->name,
+                              *section->name ? " in " : "", section->name);
+        if (key->type == KEY_SECTION || key->type == KEY_METHODS)
+            continue;
+        if (value && key_read(key, section->name, value, base, arena, err))
+            return -1;
+        if (!value && key->fallback && read_default(key, section->name, base, arena, err))
+            return -1;
+    }
+    return 0;
+}
+
+/* --- the dataset --- */
+
+/* Keys that a format has, beside name, format and subsample_classes; required ones in capitals come first. */
+typedef struct {
+    const char *format;
+    const char *required[3], *optional[3];
+} DatasetRule;
+
+static const DatasetRule *dataset_rule(const char *format) {
+    static const DatasetRule rules[] = {{"folder", {"test"}, {"train", "val"}},
+                                        {"split", {"images", "split"}, {0}},
+                                        {"csv", {"csv"}, {"images"}}};
+    static const DatasetRule known = {NULL, {"name", "root"}, {0}};
+    for (int i = 0; format && i < 3; i++)
+        if (strcmp(rules[i].format, format) == 0)
+            return &rules[i];
+    return &known;
+}
+
+static bool is_among(const char *name, const char *const *names, int n) {
+    for (int i = 0; i < n && names[i]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int check_dataset(const DatasetSpec *spec, const Node *map, Error *err) {
+    static const char *const always[] = {"name", "format", "subsample_classes"};
+    const DatasetRule *rule = dataset_rule(spec->format);
+    const char *what = spec->format ? spec->format : "a dataset known by name";
+    if (!spec->format && !spec->name)
+        return node_error(map, err, "dataset: give a name with root, or a format (folder, split or csv)");
+    for (int i = 0; i < 3 && rule->required[i]; i++)
+        if (!node_find(map, rule->required[i]))
+            return node_error(map, err, "missing key '%s' in dataset (%s%s needs it)", rule->required[i],
+                              spec->format ? "format " : "", what);
+    for (int i = 0; i < map->n; i++) {
+        const char *key = map->keys[i]->text;
+        if (!is_among(key, always, 3) && !is_among(key, rule->required, 3) &&
+            !is_among(key, rule->optional, 3))
+            return node_error(map->keys[i], err, "dataset.%s does not go with %s%s", key,
+                              spec->format ? "format " : "", what);
+    }
+    if (spec->val && !spec->train)
+        return node_error(map, err, "dataset.val needs dataset.train");
+    if (!spec->format && !catalog_find(spec->name)) {
+        const char *nearest = catalog_nearest(spec->name);
+        return node_error(node_find(map, "name"), err,
+                          "dataset.name: '%.60s' is not known (the nearest is '%s'); own data needs a format",
+                          spec->name, nearest ? nearest : "imagenet");
+    }
+    return 0;
+}
+
+/* --- templates --- */
+
+typedef struct {
+    TextList *list;
+    int capacity;
+    Arena *arena;
+} Templates;
+
+static int add_template(Templates *templates, const char *text, Error *err) {
+    TextList *list = templates->list;
+    if (list->n == templates->capacity) {
+        int capacity = templates->capacity ? 2 * templates->capacity : 8;
+        const char **values = ARENA_NEW(templates->arena, const char *, capacity);
+        if (!values)
+            return error_memory(err);
+        if (list->n > 0)
+            memcpy(values, list->values, (size_t)list->n * sizeof *values);
+        list->values = values;
+        templates->capacity = capacity;
+    }
+    list->values[list->n] = arena_strdup(templates->arena, text);
+    return list->values[list->n++] ? 0 : error_memory(err);
+}
+
+/* One template per line; blank lines do not count. */
+static int add_template_file(Templates *templates, const char *path, Error *err) {
+    char *text = file_read(path, MAX_TEMPLATE_FILE, templates->arena, NULL, err);
+    if (!text)
+        return -1;
+    int before = templates->list->n, line = 0;
+    for (char *at = text; *at;) {
+        size_t n = strcspn(at, "\n"), length = n;
+        bool last = at[n] == '\0';
+        line++;
+        while (length > 0 && strchr(" \t\r", at[length - 1]))
+            length--;
+        at[length] = '\0';
+        if (length > 0 && !strstr(at, "{}"))
+            return error_set(err, "%s: line %d: a template without {}", path, line);
+        if (length > 0 && add_template(templates, at, err))
+            return -1;
+        at += last ? n : n + 1;
+        if (last)
+            break;
+    }
+    return templates->list->n > before ? 0 : error_set(err, "%s: no templates", path);
+}
+
+/* An entry as written: default, ensemble, a text with {}, or a file. */
+static int add_templates(Templates *templates, const char *entry, const char *dataset, const Node *node,
+                         Error *err) {
+    if (strcmp(entry, "default") == 0)
+        return add_template(templates, dataset_template(dataset), err);
+    if (strcmp(entry, "ensemble") == 0) {
+        int n;
+        const char *const *texts = zeroshot_ensemble(&n);
+        for (int i = 0; i < n; i++)
+            if (add_template(templates, texts[i], err))
+                return -1;
+        return 0;
+    }
+    if (strstr(entry, "{}"))
+        return add_template(templates, entry, err);
+    char *path = path_expand(templates->arena, entry);
+    if (!path)
+        return error_memory(err);
+    if (!file_exists(path))
+        return node_error(
+            node, err,
+            "zeroshot.templates: '%.100s' has no {} for the class name, and is not default, ensemble or a "
+            "file",
+            entry);
+    return add_template_file(templates, path, err);
+}
+
+/* --- methods --- */
+
+static int read_method_kind(MethodKind *kind, const Node *entry, int index, Error *err) {
+    static const char *const names[] = {"zeroshot", "linear_probe", "coop"};
+    if (entry->kind != NODE_MAP || entry->n != 1)
+        return node_error(entry, err, "methods[%d]: must be one method and its keys, as 'coop: {n_ctx: 16}'",
+                          index);
+    for (int i = 0; i < 3; i++)
+        if (strcmp(entry->keys[0]->text, names[i]) == 0) {
+            *kind = (MethodKind)i;
+            return 0;
+        }
+    const char *nearest = nearest_word(entry->keys[0]->text, names, 3);
+    return node_error(entry->keys[0], err, "unknown method '%.60s' (%s%s%s)", entry->keys[0]->text,
+                      nearest ? "did you mean '" : "known are zeroshot, linear_probe, coop",
+                      nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+static int read_method(MethodSpec *method, const Node *entry, int index, const char *dataset, Arena *arena,
+                       Error *err) {
+    if (read_method_kind(&method->kind, entry, index, err))
+        return -1;
+    const Node *map = entry->children[0];
+    if (read_section(section_find(method_name(method->kind)), map, entry, method, arena, err))
+        return -1;
+    TextList written = method->templates;
+    Templates templates = {.list = &method->templates, .arena = arena};
+    method->templates = (TextList){0};
+    const Node *node = node_find(map, "templates");
+    for (int i = 0; i < written.n; i++)
+        if (add_templates(&templates, written.values[i], dataset, node ? node : entry, err))
+            return -1;
+    for (int i = 0; i < method->ctx_init.n; i++) {
+        method->ctx_init.values[i] = path_expand(arena, method->ctx_init.values[i]);
+        if (!method->ctx_init.values[i])
+            return error_memory(err);
+    }
+    return 0;
+}
+
+static int read_methods(Experiment *experiment, const Node *list, Arena *arena, Error *err) {
+    if (list->kind != NODE_LIST || list->n == 0)
+        return node_error(list, err, "methods: must be a list, as '- coop: {n_ctx: 16}'");
+    const DatasetSpec *dataset = &experiment->dataset;
+    experiment->n_methods = list->n;
+    experiment->methods = ARENA_NEW(arena, MethodSpec, list->n);
+    if (!experiment->methods)
+        return error_memory(err);
+    for (int i = 0; i < list->n; i++)
+        if (read_method(&experiment->methods[i], list->children[i], i, dataset->name ? dataset->name : "",
+                        arena, err))
+            return -1;
+    return 0;
+}
+
+/* --- the whole --- */
+
+static int read_tree(Experiment *experiment, const Node *root, Arena *arena, Error *err) {
+    static const char *const names[] = {"model", "dataset", "grid", "optim", "augment", "outputs"};
+    if (root->kind != NODE_MAP)
+        return node_error(root, err, "an experiment file is a map of keys, as 'output: runs/pets'");
+    if (read_section(section_find(""), root, root, experiment, arena, err))
+        return -1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (read_section(section_find(names[i]), node_find(root, names[i]), root, experiment, arena, err))
+            return -1;
+    const Node *dataset = node_find(root, "dataset");
+    if (node_is_empty(dataset))
+        return node_error(dataset, err, "dataset: give a name with root, or a format (folder, split or csv)");
+    if (check_dataset(&experiment->dataset, dataset, err))
+        return -1;
+    return read_methods(experiment, node_find(root, "methods"), arena, err);
+}
+
+/* What follows from other keys when it is not given. */
+static int fill_in(Experiment *experiment, Arena *arena, Error *err) {
+    if (!experiment->name)
+        experiment->name = path_stem(experiment->path, arena);
+    if (!experiment->output && experiment->name) {
+        char *folder = safe_name(experiment->name, arena);
+        experiment->output = folder ? path_join(arena, "runs", folder) : NULL;
+    }
+    if (!experiment->cache && experiment->output)
+        experiment->cache = path_join(arena, experiment->output, "cache");
+    return arena_failed(arena) ? error_memory(err) : 0;
+}
+
+int experiment_read(Experiment *experiment, const char *path, const char *const *overrides, int n_overrides,
+                    Arena *arena, Error *err) {
+    *experiment = (Experiment){.path = arena_strdup(arena, path)};
+    Node *root = experiment->path ? yaml_read(experiment->path, arena, err) : NULL;
+    if (!root)
+        return arena_failed(arena) ? error_memory(err) : -1;
+    for (int i = 0; i < n_overrides; i++)
+        if (node_set(root, overrides[i], arena, err))
+            return -1;
+    if (read_tree(experiment, root, arena, err))
+        return -1;
+    return fill_in(experiment, arena, err);
+}

@@ -1,0 +1,117 @@
+/* point_yaml.c: the experiment file of one point (point_yaml of grid.h). */
+#include "experiments/grid.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* In double quotes; configuration refuses control characters, so two escapes suffice. */
+static void write_text(FILE *out, const char *text) {
+    putc('"', out);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            putc('\\', out);
+        putc(*text, out);
+    }
+    putc('"', out);
+}
+
+/* "KEY: TEXT" with a separator in front; nothing when there is no text. */
+static void write_pair(FILE *out, const char *before, const char *key, const char *text) {
+    if (!text)
+        return;
+    fprintf(out, "%s%s: ", before, key);
+    write_text(out, text);
+}
+
+/* The shortest decimal that reads back as the same number. */
+static void write_real(FILE *out, const char *before, const char *key, double number) {
+    char text[40];
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    fprintf(out, "%s%s: %s", before, key, text);
+}
+
+static void write_dataset(FILE *out, const DatasetSpec *spec) {
+    const struct {
+        const char *key, *text;
+    } pairs[] = {{"name", spec->name},     {"root", spec->root},   {"format", spec->format},
+                 {"train", spec->train},   {"val", spec->val},     {"test", spec->test},
+                 {"images", spec->images}, {"split", spec->split}, {"csv", spec->csv}};
+    fprintf(out, "dataset: {subsample_classes: %s",
+            spec->subsample_classes ? spec->subsample_classes : "all");
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        write_pair(out, ", ", pairs[i].key, pairs[i].text);
+    fprintf(out, "}\n");
+}
+
+static void write_method(FILE *out, const Point *point) {
+    const LearnerConfig *learner = &point->learner;
+    fprintf(out, "methods:\n  - %s:", method_name(point->kind));
+    write_pair(out, "\n      ", "name", point->label);
+    if (point->kind == METHOD_ZEROSHOT) {
+        fprintf(out, "\n      templates:");
+        for (int i = 0; i < point->templates.n; i++) {
+            fprintf(out, "\n        - ");
+            write_text(out, point->templates.values[i]);
+        }
+    }
+    if (point->kind == METHOD_COOP) {
+        fprintf(out, "\n      n_ctx: %d\n      class_token_position: %s\n      csc: %s", learner->n_ctx,
+                position_name(learner->class_token_position), learner->csc ? "true" : "false");
+        write_pair(out, "\n      ", "ctx_init", learner->ctx_init);
+    }
+    fprintf(out, "\n");
+}
+
+static void write_optim(FILE *out, const OptimConfig *optim) {
+    fprintf(out, "optim:\n  name: sgd");
+    write_real(out, "\n  ", "lr", optim->lr);
+    write_real(out, "\n  ", "momentum", optim->momentum);
+    write_real(out, "\n  ", "weight_decay", optim->weight_decay);
+    fprintf(out, "\n  max_epoch: %d\n  batch_size: %d\n  lr_scheduler: %s\n  warmup_epoch: %d",
+            optim->max_epoch, optim->batch_size,
+            optim->lr_scheduler == SCHEDULE_COSINE ? "cosine" : "constant", optim->warmup_epoch);
+    write_real(out, "\n  ", "warmup_cons_lr", optim->warmup_cons_lr);
+    fprintf(out, "\n  shuffle: %s\n", optim->shuffle ? "true" : "false");
+}
+
+static void write_point(FILE *out, const Experiment *experiment, const Point *point) {
+    fprintf(out, "# One point of an experiment, everything resolved. `coop run` on this file finds it in the "
+                 "output.\n");
+    write_pair(out, "", "name", experiment->name);
+    write_pair(out, "\n", "output", experiment->output);
+    write_pair(out, "\nmodel: {", "weights", experiment->model.weights);
+    fprintf(out, experiment->model.vocab ? "" : ", vocab: auto");
+    write_pair(out, ", ", "vocab", experiment->model.vocab);
+    fprintf(out, "}\n");
+    write_dataset(out, &experiment->dataset);
+    if (point->num_shots > 0)
+        fprintf(out, "grid: {num_shots: %d, seed: %d}\n", point->num_shots, point->seed);
+    else if (point->num_shots == SHOTS_ALL)
+        fprintf(out, "grid: {num_shots: all, seed: %d}\n", point->seed);
+    write_method(out, point);
+    if (point->kind == METHOD_COOP) {
+        write_optim(out, &point->optim);
+        fprintf(out, "augment: {views: %d}\n", point->views);
+    }
+    fprintf(out, "outputs: {logits: %s}\n", point->logits ? "true" : "false");
+    if (experiment->memory_budget > 0)
+        fprintf(out, "memory_budget: %zu\n", experiment->memory_budget);
+    write_pair(out, "", "cache", experiment->cache);
+    fprintf(out, "\n");
+}
+
+char *point_yaml(const Experiment *experiment, const Point *point, Arena *arena) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    write_point(out, experiment, point);
+    char *copy = fclose(out) == 0 ? arena_strdup(arena, text) : NULL;
+    free(text);
+    return copy;
+}
