@@ -246,8 +246,12 @@ static void test_write(void **state) {
     file_discard(NULL);
     assert_content(path.text, "new 5");
     assert_int_equal(scratch_count(state), 1);
+    mask = umask(0);
     assert_int_equal(file_write(path.text, "", 0, NULL), 0);
+    umask(mask);
     assert_content(path.text, "");
+    assert_int_equal(stat(path.text, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0644);
 }
 
 static void test_write_large(void **state) {
@@ -270,6 +274,13 @@ static void test_write_large(void **state) {
     assert_int_equal(map.size, n);
     assert_memory_equal(map.data, data, n);
     file_unmap(&map);
+    for (size_t size = 65535; size <= 65537; size++) { /* about as large as the buffer */
+        assert_int_equal(file_write(path.text, data, size, NULL), 0);
+        assert_int_equal(file_map(&map, path.text, NULL), 0);
+        assert_int_equal(map.size, size);
+        assert_memory_equal(map.data, data, size);
+        file_unmap(&map);
+    }
     free(data);
 }
 

@@ -377,6 +377,15 @@ static void test_long_texts(void **state) {
     check_refused(path.text, "a name of 40 MB", "header: over 33554432 bytes of names and metadata");
     check_memory(path.text, size);
 
+    for (int i = 0; i <= 1; i++) { /* 512 bytes and 513 */
+        text = repeat(i == 0 ? "{\"" : "{\"x", "12345678", 64, "\":{}}", &size);
+        write_raw(path.text, size, text, size, 0);
+        free(text);
+        assert_null(tensors_open(path.text, &err));
+        assert_non_null(
+            strstr(err.text, i == 0 ? "12345678: dtype, shape and" : "header, byte 524: a name of over"));
+    }
+
     text = repeat("{\"__metadata__\":{", "\"%zu\":\"\",", 200001, "\"\":\"\"}}", &size);
     write_raw(path.text, size, text, size, 0);
     free(text);

@@ -22,6 +22,7 @@
 #define MAX_TENSORS ((size_t)200000)
 #define MAX_METADATA ((size_t)200000)
 #define MAX_TEXT ((size_t)32 << 20) /* bytes of names, keys and values */
+#define MAX_NAME ((size_t)512)      /* so that an error has room for the name and for the reason */
 
 /* The shortest texts that make a tensor and a metadata pair: a header of N bytes holds at most N / these. */
 #define MIN_TENSOR (sizeof "'':{'dtype':'U8','shape':[],'data_offsets':[0,0]}" - 1)
@@ -101,7 +102,7 @@ static int32_t hex4(const unsigned char *at, const unsigned char *end) {
 
 /* The escape after a backslash, as UTF-8 into out (4); returns its length, -1 when it is wrong. */
 static int read_escape(Cursor *cursor, char *out) {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     int c = cursor->at < cursor->end ? *cursor->at : 0;
     const char *simple = c != 0 ? strchr(from, c) : NULL;
     if (simple != NULL) {
@@ -166,6 +167,18 @@ static int read_string(Cursor *cursor, const char **out) {
     return 0;
 }
 
+/* A string that an error may have to show. */
+static int read_name(Cursor *cursor, const char **out) {
+    size_t mark = cursor->n_text;
+    if (read_string(cursor, out) != 0) {
+        return -1;
+    }
+    if (cursor->n_text - mark > MAX_NAME + 1) {
+        return fail_at(cursor, "a name of over 512 bytes ends here");
+    }
+    return 0;
+}
+
 /* A whole number from 0 to 2^63 - 1. */
 static int read_integer(Cursor *cursor, int64_t *out) {
     skip_space(cursor);
@@ -226,7 +239,7 @@ static int read_metadata(Cursor *cursor) {
             return fail_at(cursor, "too much metadata");
         }
         MetadataOut *pair = &file->metadata[file->n_metadata];
-        if (read_string(cursor, &pair->key) != 0 || expect(cursor, ':') != 0 ||
+        if (read_name(cursor, &pair->key) != 0 || expect(cursor, ':') != 0 ||
             read_string(cursor, &pair->value) != 0) {
             return -1;
         }
@@ -246,11 +259,11 @@ typedef struct {
 
 static int read_field(Cursor *cursor, Entry *entry) {
     const char *key;
-    if (read_string(cursor, &key) != 0 || expect(cursor, ':') != 0) {
+    if (read_name(cursor, &key) != 0 || expect(cursor, ':') != 0) {
         return -1;
     }
     if (strcmp(key, "dtype") == 0 && entry->dtype == NULL) {
-        return read_string(cursor, &entry->dtype);
+        return read_name(cursor, &entry->dtype);
     }
     if (strcmp(key, "shape") == 0 && entry->n_dims < 0) {
         return read_integers(cursor, entry->shape, TENSOR_MAX_DIMS, &entry->n_dims, "over 8 dimensions");
@@ -329,7 +342,7 @@ static int read_header(Cursor *cursor) {
     int again = accept(cursor, '}') ? 0 : 1;
     while (again == 1) {
         const char *name;
-        if (read_string(cursor, &name) != 0 || expect(cursor, ':') != 0) {
+        if (read_name(cursor, &name) != 0 || expect(cursor, ':') != 0) {
             return -1;
         }
         if (strcmp(name, "__metadata__") != 0) {

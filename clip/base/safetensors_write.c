@@ -12,7 +12,10 @@
 static json_t *entry_json(const TensorOut *tensor, size_t begin, size_t end) {
     json_t *shape = json_array();
     for (int i = 0; i < tensor->n_dims; i++) {
-        json_array_append_new(shape, json_integer(tensor->shape[i]));
+        if (json_array_append_new(shape, json_integer(tensor->shape[i])) != 0) {
+            json_decref(shape);
+            return NULL;
+        }
     }
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_name(tensor->dtype), "shape", shape,
                      "data_offsets", (json_int_t)begin, (json_int_t)end);
@@ -71,7 +74,12 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
             error_set(err, "%s: tensor %s: is there twice", path, order[i]->name);
             goto out;
         }
-        if (json_object_set_new(header, order[i]->name, entry_json(order[i], begin, begin + size)) != 0) {
+        json_t *entry = entry_json(order[i], begin, begin + size);
+        if (entry == NULL) {
+            error_memory(err);
+            goto out;
+        }
+        if (json_object_set_new(header, order[i]->name, entry) != 0) {
             error_set(err, "%s: tensor %s: the name is not UTF-8", path, order[i]->name);
             goto out;
         }
