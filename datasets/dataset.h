@@ -21,12 +21,17 @@ typedef struct {
     int n;
 } ItemList;
 
-typedef struct {
+typedef struct Dataset {
     const char *name;         /* "camouflage", from the catalog or the file */
+    const char *source;       /* the file or folder that the lists come from, for messages */
     const char *root;         /* folder of the images */
     int n_classes;            /* K */
     const char **class_names; /* (K), as written (with underscores) */
     ItemList train, val, test;
+    /* After base/new subsampling: the dataset before it, and which of its classes is class 0 here (NULL and 0
+     * otherwise). Few-shot sampling draws for all classes and keeps these, as the original code does. */
+    const struct Dataset *whole;
+    int first_class;
 } Dataset;
 
 /* What to open: the keys of `dataset:` in an experiment file. NULL strings are absent. */
@@ -34,7 +39,7 @@ typedef struct {
     const char *name;   /* of the catalog: "oxford_pets"; or free when format is given */
     const char *root;   /* with name: the folder that holds all datasets */
     const char *format; /* "split", "folder", "csv"; NULL with a catalog name */
-    const char *images; /* split, csv: folder of the images */
+    const char *images; /* split, csv: folder of the images (csv: by default the folder of the file) */
     const char *split;  /* split: the JSON file */
     const char *csv;    /* csv: the file; columns path, label and/or class, split (train, val, test) */
     const char *train, *val, *test; /* folder: one folder with a subfolder per class, each; val may be absent */
@@ -50,6 +55,10 @@ int dataset_open(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error 
  * classes with too few images are kept whole). Both lists are owned by the arena. */
 int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots, uint32_t seed,
                      Arena *arena, Error *err);
+
+/* Are all images there? Looks at every file of the three lists without opening it, and names the first that is
+ * missing: "FILE: test[12]: IMAGE: No such file or directory". */
+int dataset_check_images(const Dataset *dataset, Error *err);
 
 /* The default prompt template of a catalog dataset ("a photo of a {}, a type of pet."), else "a photo of a {}." */
 const char *dataset_template(const char *name);
