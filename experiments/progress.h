@@ -26,7 +26,7 @@ typedef struct {
     long done, total;
     double start, last_draw; /* seconds of the clock below */
     int width; /* columns of the terminal, asked anew at each redraw; fixed when > 0 at the start */
-    bool fixed_width, drawn, ascii;
+    bool fixed_width;
     double (*clock)(void *context); /* seconds; monotonic by default, replaced in tests */
     void *clock_context;
 } Progress;
