@@ -7,7 +7,9 @@
 #include "clip/model.h"
 
 /* Encodes n images. pixels (n, 3, S, S), normalised; features (n, E), as encode_image gives them (not of unit
- * length). One image is one tile, so its feature depends on nothing but the image. Fails only for want of memory. */
-int image_tower_forward(const Clip *clip, Pool *pool, const float *pixels, int n, float *features, Error *err);
+ * length). Images are multiplied apart, so a feature depends on nothing but its image. Fails only for want of
+ * memory. */
+int image_tower_forward(const Clip *clip, Pool *pool, const float *pixels, int n, float *features,
+                        Error *err);
 
 #endif

@@ -103,7 +103,7 @@ static void resnet_shapes(Checkpoint *cp, ResnetWeights *resnet, int embed_dim) 
     resnet->embed_dim = checkpoint_extent(cp, "visual.attnpool.c_proj.weight", 0, 2,
                                           (int64_t[]){embed_dim, resnet->attn_width});
     for (int i = 0; i < 4; i++) {
-        char layer[32];
+        char layer[64];
         snprintf(layer, sizeof layer, "visual.layer%d.", i + 1);
         resnet->n_blocks[i] = checkpoint_layers(cp, layer, NULL);
         snprintf(layer, sizeof layer, "visual.layer%d.0.conv1.weight", i + 1);
@@ -273,7 +273,8 @@ static void read_shapes(Checkpoint *cp, Clip *clip) {
     text_shapes(cp, &clip->text);
     clip->n_vocab = clip->text.n_vocab;
     clip->embed_dim = clip->text.embed_dim;
-    const bool is_resnet = !has(cp, "visual.proj") && has(cp, "visual.layer1.0.conv1.weight");
+    const bool is_resnet = !has(cp, "visual.proj") && (has(cp, "visual.layer1.0.conv1.weight") ||
+                                                       has(cp, "visual.attnpool.positional_embedding"));
     clip->image = is_resnet ? IMAGE_TOWER_RESNET : IMAGE_TOWER_VIT;
     if (is_resnet)
         resnet_shapes(cp, &clip->resnet, clip->embed_dim);
