@@ -1,8 +1,8 @@
 /* features.h: image features, computed once and kept.
  *
- * Both encoders are frozen, so a view of an image is encoded once. A feature is keyed by (checkpoint digest, image
- * content, transform, view): a renamed or moved image keeps its feature, a changed one does not.
- * On disk the cache is one append-friendly set of files in a folder; a reader of a half-written one recomputes.
+ * Both encoders are frozen, so a view of an image is encoded once. A feature is keyed by (checkpoint digest,
+ * image content, transform, view): a renamed or moved image keeps its feature, a changed one does not. On
+ * disk the cache is one append-friendly set of files in a folder; a reader of a half-written one recomputes.
  */
 #ifndef DATASETS_FEATURES_H
 #define DATASETS_FEATURES_H
@@ -17,9 +17,9 @@ typedef int (*EncodeFn)(void *context, const float *pixels, int n, float *featur
 typedef struct {
     EncodeFn encode;
     void *context;
-    int image_size, embed_dim;  /* S, E */
+    int image_size, embed_dim; /* S, E */
     float mean[3], std[3];
-    const char *model_digest;   /* names the tower in the cache; borrowed */
+    const char *model_digest; /* names the tower in the cache; borrowed */
 } FeatureSource;
 
 /* Which transform of an image. */
@@ -35,17 +35,21 @@ typedef struct FeatureCache FeatureCache;
 FeatureCache *features_open(const char *folder, const FeatureSource *source, Pool *pool, Error *err);
 void features_close(FeatureCache *cache); /* NULL is fine */
 
-/* Called between batches: done of total images that had to be encoded. A non-zero return stops the work (ERROR_SIGNAL);
- * what is done is kept. */
+/* Called between batches: done of total images that had to be encoded. A non-zero return stops the work
+ * (ERROR_SIGNAL); what is done is kept. */
 typedef int (*ProgressFn)(void *context, long done, long total);
 
 /* features (n, E), as the tower gives them (not of unit length), in the order of the items. Decoding and
- * preprocessing run on all threads, then the tower does. An image that cannot be read is an error that names it. */
-int features_get(FeatureCache *cache, float *features, const char *root, const ItemList *items, FeatureView view,
-                 ProgressFn progress, void *progress_context, Error *err);
+ * preprocessing run on all threads, then the tower does. An image that cannot be read is an error that names
+ * it; the first of them in the list, those that cannot be opened before those that cannot be decoded. That
+ * the folder cannot be written to is an error (ERROR_RUN); whatever else is wrong with its files only costs
+ * time. root NULL is "".
+ */
+int features_get(FeatureCache *cache, float *features, const char *root, const ItemList *items,
+                 FeatureView view, ProgressFn progress, void *progress_context, Error *err);
 
 /* How many of these views would have to be encoded (reads and digests the files). */
-int features_missing(FeatureCache *cache, int *missing, const char *root, const ItemList *items, FeatureView view,
-                     Error *err);
+int features_missing(FeatureCache *cache, int *missing, const char *root, const ItemList *items,
+                     FeatureView view, Error *err);
 
 #endif

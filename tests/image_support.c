@@ -30,12 +30,14 @@ unsigned char *make_pixels(int width, int height, int channels, uint32_t seed) {
     return pixels;
 }
 
+/* By number of channels. */
+static const J_COLOR_SPACE spaces[] = {JCS_UNKNOWN, JCS_GRAYSCALE, JCS_UNKNOWN, JCS_RGB, JCS_CMYK};
+
 Bytes make_jpeg(const unsigned char *pixels, const JpegKind *kind) {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
     Bytes out = {0};
     unsigned long size = 0;
-    static const J_COLOR_SPACE spaces[] = {JCS_UNKNOWN, JCS_GRAYSCALE, JCS_UNKNOWN, JCS_RGB, JCS_CMYK};
     jpeg.err = jpeg_std_error(&errors);
     jpeg_create_compress(&jpeg);
     jpeg_mem_dest(&jpeg, &out.data, &size);
