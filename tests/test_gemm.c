@@ -83,14 +83,40 @@ static void gemm_is_the_sum(void **state) {
     arena_free(arena);
 }
 
+static void gemm_double_is_the_sum(void **state) {
+    (void)state;
+    enum { M = 9, N = 14, K = 33 };
+    double a[M * K], b[K * N], c[M * N], want[M * N];
+    Rng rng;
+    rng_seed(&rng, (uint32_t[]){6}, 1);
+    for (int kind = 0; kind < 4; kind++) {
+        bool trans_a = kind & 1, trans_b = kind & 2;
+        for (int i = 0; i < M * K; i++)
+            a[i] = rng_uniform(&rng, -1.0, 1.0);
+        for (int i = 0; i < K * N; i++)
+            b[i] = rng_uniform(&rng, -1.0, 1.0);
+        for (int i = 0; i < M * N; i++) {
+            c[i] = rng_uniform(&rng, -1.0, 1.0);
+            want[i] = 0.5 * c[i];
+            for (int k = 0; k < K; k++)
+                want[i] += 3.0 * a[trans_a ? k * M + i / N : i / N * K + k] *
+                           b[trans_b ? i % N * K + k : k * N + i % N];
+        }
+        gemm_double(trans_a, trans_b, M, N, K, 3.0, a, trans_a ? M : K, b, trans_b ? K : N, 0.5, c, N);
+        for (int i = 0; i < M * N; i++)
+            assert_true(fabs(c[i] - want[i]) < 1e-13 * K);
+    }
+}
+
 typedef struct {
     int rows, n_in, n_out;
 } Shape;
 
 /* Around the tile sizes, the real widths of the towers, and the degenerate ones. */
 static const Shape shapes[] = {
-    {1, 1, 1},      {1, 512, 512},   {17, 512, 1536}, {60, 512, 512},  {64, 64, 192},  {65, 64, 256},
-    {110, 128, 70}, {129, 48, 2048}, {257, 33, 129},  {430, 96, 1000}, {3, 2048, 512}, {700, 32, 515},
+    {1, 1, 1},      {1, 512, 512},  {17, 512, 1536}, {31, 64, 65},   {32, 64, 200},   {60, 512, 512},
+    {65, 64, 256},  {110, 128, 70}, {129, 48, 2048}, {257, 33, 129}, {430, 96, 1000}, {3, 2048, 512},
+    {700, 32, 515}, {769, 16, 70},  {1300, 8, 600},  {512, 20, 96},
 };
 
 static double forward_want(const float *in, const float *w, const float *bias, double before, int n_in, int i,
@@ -132,30 +158,37 @@ static void linear_forward_is_the_sum(void **state) {
     arena_free(arena);
 }
 
+static void check_backward(Arena *arena, Pool *pool, Shape s, bool accumulate) {
+    Rng rng;
+    rng_seed(&rng, (uint32_t[]){3}, 1);
+    size_t n = (size_t)s.rows * s.n_in;
+    float *d_out = random_floats(arena, &rng, (size_t)s.rows * s.n_out);
+    float *w = random_floats(arena, &rng, (size_t)s.n_out * s.n_in);
+    float *d_in = random_floats(arena, &rng, n);
+    double *want = ARENA_NEW(arena, double, n);
+    for (int i = 0; i < s.rows; i++) {
+        double *row = want + (size_t)i * s.n_in;
+        for (int k = 0; k < s.n_in; k++) {
+            float *before = &d_in[(size_t)i * s.n_in + k];
+            row[k] = accumulate ? *before : 0.0;
+            *before = accumulate ? *before : NAN; /* must not be read */
+        }
+        for (int j = 0; j < s.n_out; j++) {
+            for (int k = 0; k < s.n_in; k++)
+                row[k] += (double)d_out[(size_t)i * s.n_out + j] * w[(size_t)j * s.n_in + k];
+        }
+    }
+    linear_backward(pool, d_in, d_out, w, s.rows, s.n_in, s.n_out, accumulate);
+    assert_true(relative_error(d_in, want, n) < TOLERANCE);
+    arena_reset(arena, 0);
+}
+
 static void linear_backward_is_the_sum(void **state) {
     Pool *pool = *state;
     Arena *arena = arena_create();
-    Rng rng;
-    rng_seed(&rng, (uint32_t[]){3}, 1);
-    for (size_t t = 0; t < sizeof shapes / sizeof *shapes; t++) {
-        Shape s = shapes[t];
-        size_t n = (size_t)s.rows * s.n_in;
-        float *d_out = random_floats(arena, &rng, (size_t)s.rows * s.n_out);
-        float *w = random_floats(arena, &rng, (size_t)s.n_out * s.n_in);
-        float *d_in = random_floats(arena, &rng, n);
-        double *want = ARENA_NEW(arena, double, n);
-        for (int i = 0; i < s.rows; i++) {
-            double *row = want + (size_t)i * s.n_in;
-            for (int k = 0; k < s.n_in; k++)
-                row[k] = d_in[(size_t)i * s.n_in + k];
-            for (int j = 0; j < s.n_out; j++) {
-                for (int k = 0; k < s.n_in; k++)
-                    row[k] += (double)d_out[(size_t)i * s.n_out + j] * w[(size_t)j * s.n_in + k];
-            }
-        }
-        linear_backward(pool, d_in, d_out, w, s.rows, s.n_in, s.n_out, true);
-        assert_true(relative_error(d_in, want, n) < TOLERANCE);
-        arena_reset(arena, 0);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        check_backward(arena, pool, shapes[i], true);
+        check_backward(arena, pool, shapes[i], false);
     }
     arena_free(arena);
 }
@@ -246,13 +279,10 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_comparison_can_fail),
-        cmocka_unit_test(gemm_is_the_sum),
-        cmocka_unit_test(linear_forward_is_the_sum),
-        cmocka_unit_test(linear_backward_is_the_sum),
-        cmocka_unit_test(backward_is_the_derivative),
-        cmocka_unit_test(bits_do_not_depend_on_threads),
-        cmocka_unit_test(no_rows_is_fine),
+        cmocka_unit_test(the_comparison_can_fail),       cmocka_unit_test(gemm_is_the_sum),
+        cmocka_unit_test(gemm_double_is_the_sum),        cmocka_unit_test(linear_forward_is_the_sum),
+        cmocka_unit_test(linear_backward_is_the_sum),    cmocka_unit_test(backward_is_the_derivative),
+        cmocka_unit_test(bits_do_not_depend_on_threads), cmocka_unit_test(no_rows_is_fine),
         cmocka_unit_test(the_peak_is_a_speed),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

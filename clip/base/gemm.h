@@ -1,4 +1,4 @@
-/* gemm.h: matrix products in float. Nothing else includes cblas.
+/* gemm.h: matrix products. Nothing else includes cblas.
  *
  * Matrices are row-major. Products over a whole problem are cut into tiles (a chunk of rows) x (a block of
  * columns), each one single-threaded GEMM; the cuts depend on the sizes alone, so the bits of a result do not
@@ -16,14 +16,19 @@
 void gemm(bool trans_a, bool trans_b, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
           int ldb, float beta, float *c, int ldc);
 
+/* The same product in double, for the linear probe. */
+void gemm_double(bool trans_a, bool trans_b, int m, int n, int k, double alpha, const double *a, int lda,
+                 const double *b, int ldb, double beta, double *c, int ldc);
+
 /* out = in w^T + bias, for a weight stored as PyTorch stores it.
  *   out (rows, n_out)   in (rows, n_in)   w (n_out, n_in)   bias (n_out) or NULL
  * With accumulate, the product and the bias are added to out. */
 void linear_forward(Pool *pool, float *out, const float *in, const float *w, const float *bias, int rows,
                     int n_in, int n_out, bool accumulate);
 
-/* out = in w^T + bias  gives  d_in += d_out w. */
-void linear_backward(Pool *pool, float *d_in, const float *d_out, const float *w, int rows, int n_in, int n_out);
+/* out = in w^T + bias  gives  d_in = d_out w, added to d_in with accumulate. */
+void linear_backward(Pool *pool, float *d_in, const float *d_out, const float *w, int rows, int n_in, int n_out,
+                     bool accumulate);
 
 /* The measured single-thread peak of this machine's sgemm in GFLOP/s (a large square product, best of several). */
 double gemm_peak_gflops(void);
