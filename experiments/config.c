@@ -42,16 +42,20 @@ static int unknown_key(const SectionSpec *section, const Node *key, Error *err) 
     int n = 0;
     for (; n < section->n_keys && n < 32; n++)
         names[n] = section->keys[n].name;
-    const char *in = *section->name ? section->name : "the top level";
+    char in[64] = "at the top level";
+    if (*section->name)
+        snprintf(in, sizeof in, "in %s", section->name);
     const char *nearest = nearest_word(key->text, names, n);
     if (nearest)
-        return node_error(key, err, "unknown key '%.60s' in %s (did you mean '%s'?)", key->text, in, nearest);
-    const SectionSpec *other;
-    for (int i = 0; (other = section_at(i)); i++)
-        if (section_key(other, key->text))
-            return node_error(key, err, "unknown key '%.60s' in %s (it belongs in %s)", key->text, in,
-                              *other->name ? other->name : "the top level");
-    return node_error(key, err, "unknown key '%.60s' in %s", key->text, in);
+        return node_error(key, err, "unknown key '%.60s' %s (did you mean '%s'?)", key->text, in, nearest);
+    int i = 0;
+    while (section_at(i))
+        i++;
+    while (--i > 0) /* from behind: optim before the methods that may override it */
+        if (section_key(section_at(i), key->text))
+            return node_error(key, err, "unknown key '%.60s' %s (it belongs in %s)", key->text, in,
+                              section_at(i)->name);
+    return node_error(key, err, "unknown key '%.60s' %s", key->text, in);
 }
 
 static int read_default(const KeySpec *key, const char *section, void *base, Arena *arena, Error *err) {

@@ -19,7 +19,7 @@ static const KeySpec top_keys[] = {
     {"augment", KEY_SECTION, 0, 0, .help = "views of training images"},
     {"outputs", KEY_SECTION, 0, 0, .help = "further files of each run"},
     {"memory_budget", KEY_BYTES, 0, AT(memory_budget), .low = 1 << 24, .high = 1e15, .word = "auto",
-     .fallback = "auto", .help = "for kept activations; auto is a quarter of the memory"},
+     .fallback = "auto", .help = "for activations; auto: a quarter of the memory"},
     {"cache", KEY_PATH, 0, AT(cache), .help = "folder of encoded images (default: OUTPUT/cache)"},
 };
 
@@ -31,7 +31,7 @@ static const KeySpec model_keys[] = {
 
 static const KeySpec dataset_keys[] = {
     {"name", KEY_TEXT, 0, AT(dataset.name), .help = "a known dataset, or with format any name"},
-    {"root", KEY_PATH, 0, AT(dataset.root), .help = "known dataset: the folder that holds all datasets"},
+    {"root", KEY_PATH, 0, AT(dataset.root), .help = "known name: the folder of all datasets"},
     {"format", KEY_TEXT, 0, AT(dataset.format), .choices = "folder|split|csv",
      .help = "own data: how it is kept"},
     {"train", KEY_PATH, 0, AT(dataset.train), .help = "folder: training images, a subfolder per class"},
@@ -39,15 +39,15 @@ static const KeySpec dataset_keys[] = {
     {"test", KEY_PATH, 0, AT(dataset.test), .help = "folder: test images"},
     {"images", KEY_PATH, 0, AT(dataset.images), .help = "split, csv: the folder that paths start from"},
     {"split", KEY_PATH, 0, AT(dataset.split), .help = "split: a JSON file as split_zhou_*.json"},
-    {"csv", KEY_PATH, 0, AT(dataset.csv), .help = "csv: a file with columns path, label or class, split"},
+    {"csv", KEY_PATH, 0, AT(dataset.csv), .help = "csv: columns path, label or class, split"},
     {"subsample_classes", KEY_TEXT, 0, AT(dataset.subsample_classes), .choices = "all|base|new",
-     .fallback = "all", .help = "the first half of the classes, the second, or all"},
+     .fallback = "all", .help = "first half of the classes, second, or all"},
 };
 
 static const KeySpec grid_keys[] = {
     {"num_shots", KEY_INT, KEY_LIST, AT(grid.num_shots), .low = 1, .high = 1e6, .word = "all",
-     .fallback = "[1, 2, 4, 8, 16]", .help = "training images per class; all is the whole split"},
-    {"seed", KEY_INT, KEY_LIST, AT(grid.seed), .low = 0, .high = 2147483647, .fallback = "[1, 2, 3]",
+     .fallback = "[1,2,4,8,16]", .help = "training images per class; all: the whole split"},
+    {"seed", KEY_INT, KEY_LIST, AT(grid.seed), .low = 0, .high = 2147483647, .fallback = "[1,2,3]",
      .help = "of the few-shot draw, the start and the order"},
 };
 
@@ -60,9 +60,9 @@ static const KeySpec optim_keys[] = {
     {"weight_decay", KEY_REAL, 0, AT(optim.weight_decay), .low = 0, .high = 1e3, .fallback = "5.0e-4",
      .help = "L2 term of the gradient"},
     {"max_epoch", KEY_INT, 0, AT(optim.max_epoch), .low = 1, .high = 1e6, .word = "auto", .fallback = "auto",
-     .help = "auto: 50 for 1 shot, 100 up to 4, 200 above; 50 on imagenet"},
+     .help = "auto: 50, 100 from 2 shots, 200 from 5"},
     {"batch_size", KEY_INT, 0, AT(optim.batch_size), .low = 1, .high = 1e6, .fallback = "32",
-     .help = "images per step; the last incomplete batch is dropped"},
+     .help = "images per step; an incomplete batch is dropped"},
     {"lr_scheduler", KEY_CHOICE, 0, AT(optim.lr_scheduler), .choices = "cosine|constant",
      .fallback = "cosine", .help = "after the warm-up"},
     {"warmup_epoch", KEY_INT, 0, AT(optim.warmup_epoch), .low = 0, .high = 1e6, .fallback = "1",
@@ -75,7 +75,7 @@ static const KeySpec optim_keys[] = {
 
 static const KeySpec augment_keys[] = {
     {"views", KEY_INT, 0, AT(augment.views), .low = 0, .high = 1e5, .fallback = "0",
-     .help = "random crops and flips per training image; 0 is the centre crop"},
+     .help = "random crops per training image; 0: centre crop"},
 };
 
 static const KeySpec outputs_keys[] = {
@@ -85,8 +85,9 @@ static const KeySpec outputs_keys[] = {
 static const KeySpec zeroshot_keys[] = {
     {"name", KEY_TEXT, 0, IN_METHOD(name), .help = "label in tables"},
     {"templates", KEY_TEXT, KEY_LIST, IN_METHOD(templates), .fallback = "default",
-     .help = "one ensemble of: default (the dataset's), ensemble (seven for ImageNet),\n"
-             "a text with {} for the class, a file of such texts"},
+     .help = "together one ensemble: default (the dataset's),\n"
+             "ensemble (seven for ImageNet), a text with {}\n"
+             "for the class, a file of such texts"},
 };
 
 static const KeySpec linear_probe_keys[] = {
@@ -102,7 +103,7 @@ static const KeySpec coop_keys[] = {
     {"csc", KEY_BOOL, KEY_LIST, IN_METHOD(csc), .fallback = "false",
      .help = "contexts of its own for each class"},
     {"ctx_init", KEY_TEXT, KEY_LIST, IN_METHOD(ctx_init), .fallback = "\"\"",
-     .help = "words, or FILE.safetensors with a tensor ctx; \"\" is random"},
+     .help = "words, or FILE.safetensors; \"\" is random"},
     {"lr", KEY_REAL, KEY_LIST | KEY_ABOVE, IN_METHOD(lr), .low = 0, .high = 1e3,
      .help = "instead of optim.lr"},
     {"max_epoch", KEY_INT, KEY_LIST, IN_METHOD(max_epoch), .low = 1, .high = 1e6, .word = "auto",
@@ -191,13 +192,13 @@ static void print_key(FILE *out, const KeySpec *key) {
     char type[64];
     key_type_text(key, type, sizeof type);
     const char *fallback = key->flags & KEY_REQUIRED ? "required" : key->fallback ? key->fallback : "-";
-    fprintf(out, "  %-21s %-24s %-16s ", key->name, type, fallback);
+    fprintf(out, "  %-20s  %-22s  %-12s  ", key->name, type, fallback);
     for (const char *line = key->help; line;) {
         const char *end = strchr(line, '\n');
         fprintf(out, "%.*s\n", end ? (int)(end - line) : (int)strlen(line), line);
         line = end ? end + 1 : NULL;
         if (line)
-            fprintf(out, "%*s", 66, "");
+            fprintf(out, "%*s", 62, "");
     }
 }
 

@@ -43,7 +43,7 @@ typedef struct {
     const char *split; /* a digest of the dataset's lists */
 } GridDigests;
 
-/* Owned by the arena. Fails with the line of the experiment when it has over 100,000 points or a context file
+/* Owned by the arena. Fails when there are over 100,000 points or a context file
  * cannot be read. */
 int grid_expand(Grid *grid, const Experiment *experiment, const GridDigests *digests, Arena *arena,
                 Error *err);

@@ -50,7 +50,7 @@ static void rate_text(double rate, char *out, size_t size) {
     else if (rate >= 0.5)
         snprintf(out, size, "%.1f/s", rate);
     else
-        snprintf(out, size, "%.3g s each", 1 / rate);
+        snprintf(out, size, "%.*f s each", rate > 0.1 ? 1 : 0, 1 / rate);
 }
 
 /* "61%  1200/1970  240/s  0:03 left  loss 0.41" */
@@ -212,6 +212,14 @@ void progress_finish(Progress *progress) {
         draw(progress, progress->clock(progress->clock_context));
     if (progress->mode == PROGRESS_BAR) {
         putc('\n', progress->out);
+        fflush(progress->out);
+    }
+    *progress = (Progress){0};
+}
+
+void progress_erase(Progress *progress) {
+    if (progress->out && progress->mode == PROGRESS_BAR) {
+        fprintf(progress->out, "\r\033[K");
         fflush(progress->out);
     }
     *progress = (Progress){0};

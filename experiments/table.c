@@ -14,20 +14,20 @@
 #include <unistr.h>
 #include <uniwidth.h>
 
-#define MIN_LABEL 12 /* columns that a cut label keeps */
+#define MIN_LABEL 12 /* columns: those of "method/shots" */
 
 typedef struct {
     double mean, std;  /* percent; mean is NaN while nothing is there */
     int n, n_expected; /* seeds; 0 expected: not part of the grid */
 } Cell;
 
-/* How much a cell says. */
+/* How much cells and titles say. */
 typedef enum {
     DETAIL_FULL,
     DETAIL_TIGHT,
     DETAIL_MEAN,
     N_DETAILS
-} Detail; /* "81.8 ± 0.4", "81.8±0.4", "81.8" */
+} Detail; /* "81.8 ± 0.4", "81.8±0.4" under "16", "81.8" */
 
 typedef struct {
     int n_rows, n_columns;
@@ -178,10 +178,11 @@ static void column_title(const Table *table, int column, char out[64]) {
     int shots = table->shots[column];
     if (shots == SHOTS_ALL)
         strcpy(out, "all");
-    else if (shots == SHOTS_NONE)
-        strcpy(out, "0 shots");
     else
-        snprintf(out, 64, "%d shot%s", shots, shots == 1 ? "" : "s");
+        snprintf(out, 64, "%d%s", shots == SHOTS_NONE ? 0 : shots,
+                 table->detail != DETAIL_FULL ? ""
+                 : shots == 1                 ? " shot"
+                                              : " shots");
 }
 
 static int measure(Table *table, Detail detail) {
@@ -204,26 +205,23 @@ static int measure(Table *table, Detail detail) {
 }
 
 static void choose_layout(Table *table, int width) {
-    int widest = text_width("method");
+    int widest = MIN_LABEL;
     for (int i = 0; i < table->n_rows; i++) {
         int label = text_width(table->labels[i]);
         widest = label > widest ? label : widest;
     }
-    table->label_width = widest;
-    for (int detail = 0; detail < N_DETAILS; detail++)
-        if (measure(table, (Detail)detail) <= width || width == 0)
+    /* The least that labels keep: the std is worth some letters of a long label, but not all. */
+    const int least[N_DETAILS] = {widest, 20, MIN_LABEL};
+    for (int detail = 0; detail < N_DETAILS; detail++) {
+        table->label_width = widest;
+        int excess = measure(table, (Detail)detail) - width;
+        if (excess <= 0 || width == 0)
             return;
-    /* Labels give way to the numbers: first beside the std, then without it. */
-    for (int detail = DETAIL_TIGHT; detail < N_DETAILS; detail++) {
-        int total = measure(table, (Detail)detail), least = widest < 2 * MIN_LABEL ? widest : 2 * MIN_LABEL;
-        if (detail == DETAIL_MEAN)
-            least = MIN_LABEL;
-        int room = width - (total - table->label_width);
-        if (room >= least || detail == DETAIL_MEAN) {
-            table->label_width = room < least ? least : room < widest ? room : widest;
+        table->label_width = widest - excess;
+        if (table->label_width >= least[detail])
             return;
-        }
     }
+    table->label_width = MIN_LABEL;
 }
 
 /* --- writing --- */
@@ -279,7 +277,7 @@ static void write_table(FILE *out, const Table *table, const TableStyle *style) 
     int total = table->label_width;
     if (style->title)
         fprintf(out, "%s\n\n", style->title);
-    write_label(out, "method", table->label_width);
+    write_label(out, table->detail == DETAIL_FULL ? "method" : "method/shots", table->label_width);
     for (int j = 0; j < table->n_columns; j++) {
         column_title(table, j, text);
         pad(out, table->widths[j] - text_width(text), " ");

@@ -1,0 +1,30 @@
+/* experiment_support.h: experiment files for tests, written into a scratch folder and read back. */
+#ifndef TESTS_EXPERIMENT_SUPPORT_H
+#define TESTS_EXPERIMENT_SUPPORT_H
+
+#include "experiments/config.h"
+
+/* The least that an experiment file needs before "methods:". */
+#define LEAST "model: {weights: m/RN50.pt}\ndataset: {name: oxford_pets, root: data}\n"
+
+/* cmocka state: a scratch folder, and what was read last. */
+typedef struct {
+    char path[256]; /* of the experiment file */
+    Arena *arena;
+    Experiment experiment;
+    Error err;
+    void *scratch;
+} Trial;
+
+int trial_setup(void **state);
+int trial_teardown(void **state);
+
+/* Writes the text as FOLDER/trial.yaml and reads it, with at most one override (or NULL). */
+int trial_read(Trial *trial, const char *text, const char *override);
+/* The same; fails the test when there is an error. */
+void trial_read_ok(Trial *trial, const char *text, const char *override);
+/* The same; fails the test unless the error is "PATH: EXPECTED" ("EXPECTED" alone for an override), of the
+ * right kind. */
+void trial_refuses(Trial *trial, const char *text, const char *override, const char *expected);
+
+#endif
