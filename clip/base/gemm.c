@@ -11,7 +11,9 @@
  *      110        107       104         94
  *      430        143       130        126
  *
- * Under 32 rows 64 columns are best by far (17 rows: 52 against 34), for OpenBLAS then packs nothing.
+ * Under 32 rows only the weights count. Forward 64 columns are best by far (17 rows: 52 against 34), for
+ * OpenBLAS then packs nothing; backward a block takes a short piece of every row of the weights, and 128
+ * columns are the least that makes sense.
  */
 #include "clip/base/gemm.h"
 
@@ -102,7 +104,9 @@ static void linear_tile(void *context, int tile, int worker) {
 static void choose_tiles(Linear *p) {
     int n_chunks = p->rows / CHUNK_ROWS + (p->rows % CHUNK_ROWS > CHUNK_ROWS / 2 || p->rows < CHUNK_ROWS);
     int64_t block = (int64_t)p->n * n_chunks / TILES_WANTED;
-    if (p->rows < FEW_ROWS || block < MIN_BLOCK)
+    if (p->rows < FEW_ROWS)
+        block = p->trans_w ? MIN_BLOCK : 2 * MIN_BLOCK;
+    if (block < MIN_BLOCK)
         block = MIN_BLOCK;
     p->chunk = ceil_div(ceil_div(p->rows, n_chunks), 16) * 16;
     p->block = ceil_div((int)(block < MAX_BLOCK ? block : MAX_BLOCK), 32) * 32;
