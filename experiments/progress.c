@@ -130,7 +130,9 @@ static void draw(Progress *progress, double now) {
 /* Labels and notes come from class names and files: no control characters on the terminal, no half letter at
  * the end. */
 static void copy_text(char *out, size_t size, const char *text) {
-    snprintf(out, size, "%s", text);
+    size_t n = strnlen(text, size - 1);
+    memcpy(out, text, n);
+    out[n] = '\0';
     for (char *at = out; *at; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = ' ';

@@ -48,7 +48,8 @@ void progress_print(Progress *progress, const char *format, ...) __attribute__((
  * on the way out of an error too: the message then starts on a line of its own. */
 void progress_finish(Progress *progress);
 
-/* Ends like progress_finish, but takes the bar away instead of leaving it: for work whose result has a line of its own. */
+/* Ends like progress_finish, but takes the bar away instead of leaving it: for work whose result has a line
+ * of its own. */
 void progress_erase(Progress *progress);
 
 /* The line of a bar of at most width columns, without newline, into out (room for size bytes). Used by the

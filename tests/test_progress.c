@@ -135,6 +135,14 @@ static void test_print(void **state) {
     progress_finish(&stage->progress);
 }
 
+static void test_erase(void **state) {
+    Stage *stage = stage_start(state, PROGRESS_BAR, "x", 10, 40);
+    size_t before = strlen(stage_text(stage));
+    progress_erase(&stage->progress);
+    progress_finish(&stage->progress);
+    assert_string_equal(stage_text(stage) + before, "\r\033[K");
+}
+
 /* No width makes a line wider than it, cuts a letter in two, or ends badly. */
 static void test_narrow(void **state) {
     Stage *stage = stage_start(state, PROGRESS_BAR, "画像 bilder\n\x1b[0m", 1000, 200);
@@ -183,6 +191,7 @@ int main(void) {
         TEST(test_unknown_total),
         TEST(test_quiet),
         TEST(test_print),
+        TEST(test_erase),
         TEST(test_narrow),
         cmocka_unit_test(test_zeroed),
         cmocka_unit_test(test_file_is_no_terminal),
