@@ -1,47 +1,99 @@
 # coop: prompt learning for CLIP. `make help` lists the targets.
 
 BUILD   ?= build
-CC      ?= cc
-WERROR  ?= 0
-PKGS    := openblas libjpeg spng yaml-0.1 jansson zlib nettle liblbfgs
-DEBS    := gcc make pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev \
-           libyaml-dev libjansson-dev zlib1g-dev nettle-dev libunistring-dev liblbfgs-dev libcmocka-dev
+OBJ     := $(BUILD)/obj
 PREFIX  ?= /usr/local
+WERROR  ?= 0
+MAKEFLAGS += --jobs=$(shell nproc) --no-print-directory
 
-# Debug builds (`make asan`) add -DARENA_MALLOC so that the sanitizer sees every block of an arena.
+# Recursive on purpose: pkg-config must be asked after `deps` has installed what it will find.
+PKGS     = openblas libjpeg spng yaml-0.1 jansson zlib nettle liblbfgs
+DEBS    := gcc pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libyaml-dev \
+           libjansson-dev zlib1g-dev nettle-dev libunistring-dev liblbfgs-dev libcmocka-dev
+TOOLS   := clang-format cppcheck valgrind
+
+# -ffp-contract=off: pixels must match Pillow bit for bit. Kernels may use fused multiply-add (below).
 OPT     ?= -O3
-WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -Wundef
-CFLAGS  += -std=gnu11 $(OPT) -g -fopenmp-simd -ffp-contract=off $(WARN) -I. \
-           $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LDLIBS  += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring -lm -lpthread
-ifeq ($(WERROR),1)
-CFLAGS  += -Werror
-endif
+WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -Wundef \
+           $(if $(filter 1,$(WERROR)),-Werror)
+FLAGS    = -std=gnu11 -I. -g $(OPT) -fopenmp-simd -ffp-contract=off $(WARN) $(shell pkg-config --cflags $(PKGS)) \
+           $(CFLAGS)
+LIBS     = $(shell pkg-config --libs $(PKGS)) -lunistring -lm -lpthread
 
 SOURCES := $(filter-out experiments/main.c,$(wildcard clip/base/*.c clip/*.c datasets/*.c coop/*.c experiments/*.c))
-OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o)
 LIBRARY := $(BUILD)/libcoop.a
-TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
-SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
+SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+
+.PHONY: all deps tools demo test valgrind asan check bench install clean help
+.SECONDARY:
 
 all: $(BUILD)/coop
 
-.SECONDARY: # keep objects of tests
-
-$(BUILD)/coop: $(BUILD)/experiments/main.o $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/coop: $(OBJ)/experiments/main.o $(LIBRARY)
+	@echo "  link $@"
+	@$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(LIBRARY): $(OBJECTS)
-	rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && ar rcs $@ $^
 
-# Files from outside are read in these folders: let the compiler watch every narrowing there.
-$(BUILD)/clip/base/%.o $(BUILD)/datasets/%.o: WARN += -Wconversion -Wno-sign-conversion
-# Kernels may use fused multiply-add; pixels must match Pillow bit for bit and may not.
-$(BUILD)/clip/%.o: CFLAGS += -ffp-contract=fast -fno-math-errno -fno-trapping-math
+# Files from outside are read in these folders: the compiler watches every narrowing there.
+$(OBJ)/clip/base/%.o $(OBJ)/datasets/%.o: WARN += -Wconversion -Wno-sign-conversion
+$(OBJ)/clip/%.o: FLAGS += -ffp-contract=fast -fno-math-errno -fno-trapping-math
+$(OBJ)/clip/base/%.o: FLAGS += -ffp-contract=off
 
-$(BUILD)/%.o: %.c
+$(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  cc   $<"
+	@$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(SUPPORT) $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LDLIBS)
+$(BUILD)/tests/%: $(OBJ)/tests/%.o $(SUPPORT) $(LIBRARY)
+	@mkdir -p $(@D)
+	@$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LIBS)
+
+# With `make deps demo` or `make deps test` nothing is compiled before the packages are there.
+ifneq ($(filter deps demo test,$(MAKECMDGOALS)),)
+$(OBJECTS) $(OBJ)/experiments/main.o $(SUPPORT) $(TESTS:$(BUILD)/%=$(OBJ)/%.o): | deps
+endif
+
+deps: ; @.ci/install $(DEBS)
+tools: deps ; @.ci/install $(TOOLS)
+
+demo: deps $(BUILD)/coop
+	@$(BUILD)/coop run experiments/demo/demo.yaml
+	@echo; echo "Three test images, labelled with the class-specific prompt of 16 shots:"
+	@$(BUILD)/coop classify --quiet --top 3 \
+	    runs/demo/camouflage/coop/clip_demo_16shots/nctx16_cscTrue_ctpend/seed1/prompt.safetensors \
+	    $(foreach name,cup key star,experiments/demo/camouflage/images/$(name)/test_030.jpg)
+
+test: deps $(BUILD)/coop $(TESTS)
+	@.ci/test $(TESTS)
+
+valgrind: $(BUILD)/coop $(TESTS)
+	@RUNNER="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible" .ci/test $(TESTS)
+
+# ARENA_MALLOC gives every block of an arena a malloc of its own, so that the sanitizer sees its bounds.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+asan:
+	@$(MAKE) BUILD=$(BUILD)/asan OPT="-O1 -fno-omit-frame-pointer $(SANITIZE)" \
+	    CFLAGS="-DARENA_MALLOC -DNO_VECTOR_CLONES" test
+
+check: ; @.ci/check
+bench: $(BUILD)/coop ; @$(BUILD)/coop bench
+
+install: $(BUILD)/coop
+	install -D -m 755 $(BUILD)/coop $(DESTDIR)$(PREFIX)/bin/coop
+
+clean: ; rm -rf $(BUILD)
+
+help:
+	@echo "make            build $(BUILD)/coop"
+	@echo "make deps       install the Debian packages that coop and its tests need"
+	@echo "make demo       run the whole comparison on the embedded demo"
+	@echo "make test       build and run the tests; valgrind, asan: the same under a checker"
+	@echo "make check      include direction, formatting, cppcheck (make tools installs these)"
+	@echo "make bench      this machine's speed on the main loops"
+	@echo "make install    to PREFIX=$(PREFIX)"
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -1,9 +1,12 @@
-/* linear_probe.h: L2-regularised multinomial logistic regression on frozen image features.
+/* linear_probe.h: L2-regularised logistic regression on frozen image features.
  *
  * Radford et al. 2021, section 3.2 and the protocol of CoOp's lpclip (Zhou et al. 2022): features before
- * normalisation, L-BFGS (1,000 iterations), C searched on the validation items over {1e6, 1e4, 1e2, 1, 1e-2, 1e-4,
- * 1e-6}, then 8 bisection steps in log10 around the peak, ties to the left. The objective is scikit-learn's
- * LogisticRegression(solver="lbfgs"): sum of cross-entropies * C + ||W||^2 / 2, the intercept unpenalised.
+ * normalisation, L-BFGS (1,000 iterations), C searched on the validation items over {1e6, 1e4, 1e2, 1, 1e-2,
+ * 1e-4, 1e-6}, then 8 bisection steps in log10 around the peak, ties to the left. The objective is
+ * scikit-learn's LogisticRegression(solver="lbfgs"): sum of cross-entropies * C + ||W||^2 / 2, the intercept
+ * unpenalised. Softmax for three classes and more, a plain sigmoid for two. So is its stopping rule (that
+ * of 1.x, which divides the objective by C and the number of items first), for a probe at a large C is far
+ * from the optimum where it stops.
  */
 #ifndef COOP_LINEAR_PROBE_H
 #define COOP_LINEAR_PROBE_H
@@ -17,7 +20,7 @@ typedef struct {
     double *weights;           /* (K, E) */
     double *bias;              /* (K) */
     double C;                  /* the chosen inverse regularisation */
-    double val_accuracy;       /* at that C, in 0..1 */
+    double val_accuracy;       /* at that C, in 0..1; linear_probe_fit: on the training items */
 } LinearProbe;
 
 typedef struct {
@@ -26,16 +29,27 @@ typedef struct {
     int n;
 } ProbeData;
 
-/* Fits at one C. probe's arrays are owned by the arena. A binary problem (K = 2) is fitted as scikit-learn >= 1.? does with
- * its multinomial loss. Fails with ERROR_RUN when L-BFGS does. */
-int linear_probe_fit(LinearProbe *probe, const ProbeData *train, int n_features, int n_classes, double C, Pool *pool,
-                     Arena *arena, Error *err);
+/* Fits at one C. probe's arrays are owned by the arena. A sigmoid's weights w (two classes) are given as the
+ * rows -w/2 and w/2: a softmax of those scores is that sigmoid. Like scikit-learn this fits the classes that
+ * have training items; any other gets zero weights and a bias of -1e30, and is never predicted. Fails with
+ * ERROR_RUN without training items, when a feature is not finite, when memory runs out and when L-BFGS finds
+ * no finite objective; a fit that stops at the last iteration, or where rounding hides all further descent,
+ * is a success. */
+int linear_probe_fit(LinearProbe *probe, const ProbeData *train, int n_features, int n_classes, double C,
+                     Pool *pool, Arena *arena, Error *err);
 
-/* The whole protocol: search C on val (on train when val is empty), then the probe at the chosen C. */
+/* The whole protocol: search C on val (on train when val is NULL or empty), then the probe at the chosen C.
+ */
 int linear_probe_search(LinearProbe *probe, const ProbeData *train, const ProbeData *val, int n_features,
                         int n_classes, Pool *pool, Arena *arena, Error *err);
 
 /* scores (n, K) = features W^T + b. */
 void linear_probe_scores(const LinearProbe *probe, float *scores, const float *features, int n);
+
+/* What a fit minimises, for those who check it: the mean cross-entropy + ||W||^2 / (2 C n), and its gradient.
+ *   parameters, gradient (R, E + 1): a weight row and its bias for each of the R = K classes that have items,
+ * in order of label; R = 1 for two classes, where the row is the sigmoid's. */
+int linear_probe_objective(double *loss, double *gradient, const double *parameters, const ProbeData *train,
+                           int n_features, int n_classes, double C, Pool *pool, Arena *arena, Error *err);
 
 #endif

@@ -60,6 +60,7 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err) {
                                     {"backbone_digest", prompt->backbone_digest},
                                     {"vocab_digest", prompt->vocab_digest},
                                     {"dataset", prompt->dataset},
+                                    {"checkpoint", prompt->checkpoint},
                                     {"image_size", image_size},
                                     {"mean", mean},
                                     {"std", std}};
@@ -162,7 +163,8 @@ static int read_metadata(const TensorFile *file, Prompt *prompt, Arena *arena, E
     if (!(prompt->backbone = need_copy(file, "backbone", arena, err)) ||
         !(prompt->backbone_digest = need_copy(file, "backbone_digest", arena, err)) ||
         !(prompt->vocab_digest = need_copy(file, "vocab_digest", arena, err)) ||
-        !(prompt->dataset = need_copy(file, "dataset", arena, err)))
+        !(prompt->dataset = need_copy(file, "dataset", arena, err)) ||
+        !(prompt->checkpoint = need_copy(file, "checkpoint", arena, err)))
         return -1;
     return 0;
 }

@@ -9,21 +9,23 @@
 
 int train_state_write(const char *path, PromptLearner *learner, const TrainState *state,
                       const char *config_digest, Error *err) {
-    char epoch[16];
+    char epoch[16], loss[32];
     snprintf(epoch, sizeof epoch, "%d", state->epoch);
+    snprintf(loss, sizeof loss, "%.17g", state->loss);
     int64_t n = (int64_t)learner_ctx_size(learner);
     const TensorOut tensors[] = {
         {.name = "ctx", .dtype = DTYPE_F32, .n_dims = 1, .shape = {n}, .data = learner_ctx(learner)},
         {.name = "velocity", .dtype = DTYPE_F32, .n_dims = 1, .shape = {n}, .data = state->velocity}};
-    const MetadataOut metadata[] = {{"format", "coop-state"}, {"config", config_digest}, {"epoch", epoch}};
-    return safetensors_write(path, tensors, 2, metadata, 3, err);
+    const MetadataOut metadata[] = {
+        {"format", "coop-state"}, {"config", config_digest}, {"epoch", epoch}, {"loss", loss}};
+    return safetensors_write(path, tensors, 2, metadata, 4, err);
 }
 
 /* The epoch, if the file is a state of this configuration; else -1 with an error. */
 static int check_state(const TensorFile *file, const char *path, const char *config_digest, Error *err) {
     const char *format = tensors_metadata(file, "format"), *config = tensors_metadata(file, "config");
     const char *epoch = tensors_metadata(file, "epoch");
-    if (!format || strcmp(format, "coop-state") != 0 || !config || !epoch)
+    if (!format || strcmp(format, "coop-state") != 0 || !config || !epoch || !tensors_metadata(file, "loss"))
         return error_set(err, "%s: metadata: not a training state", path);
     if (strcmp(config, config_digest) != 0)
         return error_set(err, "%s: metadata: a training state of another configuration", path);
@@ -59,6 +61,7 @@ int train_state_read(const char *path, PromptLearner *learner, TrainState *state
     memcpy(learner_ctx(learner), values, n * sizeof(float));
     memcpy(state->velocity, values + n, n * sizeof(float));
     state->epoch = epoch;
+    state->loss = strtod(tensors_metadata(file, "loss"), NULL);
     result = 0;
 out:
     arena_free(arena);

@@ -1,7 +1,7 @@
 /* train_state.h: an interrupted training on disk.
  *
  * Layout of `state.safetensors`: tensors `ctx` and `velocity`, F32, as long as the contexts; metadata format
- * "coop-state", config (the digest of everything that the training depends on) and epoch. Order and
+ * "coop-state", config (the digest of everything that the training depends on), epoch and loss. Order and
  * augmentation streams are keyed by the epoch, so nothing else is needed to go on with the same bits.
  */
 #ifndef COOP_TRAIN_STATE_H

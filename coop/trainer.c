@@ -82,6 +82,7 @@ static int run_epoch(PromptLearner *learner, const TrainData *data, const OptimC
     report->loss = loss_sum / report->n_steps;
     report->accuracy = (double)correct / seen;
     state->epoch = epoch;
+    state->loss = report->loss;
     return 0;
 }
 

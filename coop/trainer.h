@@ -31,6 +31,7 @@ typedef struct {
  */
 typedef struct {
     int epoch;       /* epochs done */
+    double loss;     /* mean of the last one */
     float *velocity; /* like the contexts: the momentum buffer, zero at the start; caller's memory */
 } TrainState;
 

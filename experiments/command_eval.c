@@ -1,0 +1,102 @@
+/* command_eval.c: coop eval */
+#include "coop/prompt_file.h"
+#include "coop/zeroshot.h"
+#include "experiments/command.h"
+#include "experiments/logits.h"
+#include "experiments/scores.h"
+#include "experiments/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool same_names(const Prompt *prompt, const Dataset *dataset) {
+    bool same = prompt->n_classes == dataset->n_classes;
+    for (int k = 0; same && k < dataset->n_classes; k++)
+        same = strcmp(prompt->class_names[k], dataset->class_names[k]) == 0;
+    return same;
+}
+
+/* text (K, E): the features that the prompt was stored with if the classes are its own, else its contexts
+ * among the new names. */
+static int text_features(float *text, const Prompt *prompt, const char *path, Session *session, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    if (same_names(prompt, dataset)) {
+        memcpy(text, prompt->text_features,
+               (size_t)prompt->n_classes * (size_t)prompt->embed_dim * sizeof *text);
+        return 0;
+    }
+    if (prompt->csc)
+        return error_set(
+            err, "%s: class_names: class-specific contexts of %d classes cannot serve the %d classes of %s",
+            path, prompt->n_classes, dataset->n_classes, dataset->name);
+    LearnerConfig config = {
+        .n_ctx = prompt->n_ctx, .class_token_position = prompt->class_token_position, .ctx_init = ""};
+    PromptLearner *learner = learner_create(session->model.clip, session->model.tokenizer,
+                                            session->model.pool, dataset->class_names, dataset->n_classes,
+                                            &config, experiment_memory_budget(session->experiment), err);
+    if (!learner)
+        return -1;
+    memcpy(learner_ctx(learner), prompt->ctx, learner_ctx_size(learner) * sizeof(float));
+    learner_text_features(learner, text);
+    learner_free(learner);
+    return 0;
+}
+
+static int evaluate(const Prompt *prompt, const char *path, const char *logits_path, Session *session,
+                    Arena *arena, Error *err) {
+    const Clip *clip = session->model.clip;
+    const Dataset *dataset = &session->dataset;
+    size_t K = (size_t)dataset->n_classes, n = (size_t)dataset->test.n;
+    float *text = arena_floats(arena, K, (size_t)clip->embed_dim), *logits = arena_floats(arena, n, K);
+    Scores scores;
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (prompt_check_model(prompt, path, session->model.clip, err) < 0 ||
+        text_features(text, prompt, path, session, err) < 0 || session_encode_test(session, err) < 0)
+        return -1;
+    cosine_logits(session->model.pool, logits, session->test_unit, text, dataset->test.n, dataset->n_classes,
+                  clip->embed_dim, prompt->logit_scale);
+    if (scores_compute(&scores, logits, session->test_labels, dataset->test.n, dataset->n_classes, arena,
+                       err) < 0)
+        return -1;
+    if (logits_path && logits_write(logits_path, logits, dataset, arena, err) < 0)
+        return -1;
+    printf("%s: accuracy %.2f %%, macro-F1 %.2f %% on %d test images of %d classes\n", dataset->name,
+           scores.accuracy, scores.macro_f1, dataset->test.n, dataset->n_classes);
+    return 0;
+}
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
+    CommonOptions common;
+    OptionTexts words, sets = {0};
+    const char *config = NULL, *logits = NULL;
+    const Option options[] = {
+        {"config", OPTION_TEXT, &config, 0, 0, "FILE", "the experiment file that names model and dataset"},
+        {"set", OPTION_TEXTS, &sets, 0, 0, "KEY=VALUE", "override a key of it"},
+        {"logits", OPTION_TEXT, &logits, 0, 0, "FILE", "also write the test logits, as safetensors"}};
+    int status = command_parse(&command_eval, &words, &common, argc, argv, options, 3, 1, 1, arena, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    if (!config)
+        return error_usage(err, "--config is needed: %s", command_eval.usage);
+    Prompt prompt;
+    Experiment experiment;
+    if (prompt_read(&prompt, words.values[0], arena, err) < 0 ||
+        experiment_read(&experiment, config, sets.values, sets.n, arena, err) < 0)
+        return -1;
+    Session session;
+    int result = session_open(&session, &experiment, common.threads, common.quiet, err) < 0
+                     ? -1
+                     : evaluate(&prompt, words.values[0], logits, &session, arena, err);
+    session_close(&session);
+    return result;
+}
+
+const Command command_eval = {
+    .name = "eval",
+    .usage = "coop eval PROMPT --config EXPERIMENT.yaml [--set KEY=VALUE]... [--logits FILE]",
+    .summary = "test a learned prompt on a dataset, its own or another",
+    .help =
+        "A unified prompt also serves classes that it was not learned on; class-specific contexts do not.\n",
+    .example = "coop eval runs/demo/.../prompt.safetensors --config experiments/demo/thermal.yaml",
+    .run = run};

@@ -1,0 +1,30 @@
+/* command_run.c: coop run */
+#include "experiments/command.h"
+#include "experiments/run.h"
+
+extern const Command command_run;
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
+    CommonOptions common;
+    OptionTexts words, sets = {0};
+    bool dry_run = false;
+    const Option options[] = {{"set", OPTION_TEXTS, &sets, 0, 0, "KEY=VALUE",
+                               "override a key: --set optim.lr=0.01 --set grid.seed=[1,2]"},
+                              {"dry-run", OPTION_FLAG, &dry_run, 0, 0, NULL, "print the points and stop"}};
+    int status = command_parse(&command_run, &words, &common, argc, argv, options, 2, 1, 1, arena, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    Experiment experiment;
+    if (experiment_read(&experiment, words.values[0], sets.values, sets.n, arena, err) < 0)
+        return -1;
+    RunOptions run_options = {.n_threads = common.threads, .quiet = common.quiet, .dry_run = dry_run};
+    return experiment_run(&experiment, &run_options, err);
+}
+
+const Command command_run = {
+    .name = "run",
+    .usage = "coop run EXPERIMENT.yaml [--set KEY=VALUE]... [--dry-run]",
+    .summary = "run an experiment, or finish it; prints the table of its results",
+    .help = "Finished points are skipped, interrupted ones are finished. The README lists the keys.\n",
+    .example = "coop run experiments/demo/demo.yaml --set grid.num_shots=[1,16]",
+    .run = run};

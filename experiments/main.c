@@ -1,0 +1,62 @@
+/* main.c: the program `coop`: finds the subcommand, prints its error, ends with its status. */
+#include "experiments/command.h"
+#include "experiments/config_keys.h"
+#include "experiments/interrupt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const Command *const COMMANDS[] = {&command_run,      &command_eval,  &command_classify,
+                                          &command_zeroshot, &command_words, &command_encode,
+                                          &command_inspect,  &command_bench};
+enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
+
+static void print_overview(FILE *out) {
+    fprintf(out, "coop: prompt learning for CLIP\n\nusage: coop COMMAND ...\n\n");
+    for (int i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  %-10s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
+    fprintf(out, "\ncoop COMMAND --help explains a command and gives an example.\n");
+}
+
+static int unknown_command(const char *word) {
+    const char *names[N_COMMANDS];
+    for (int i = 0; i < N_COMMANDS; i++)
+        names[i] = COMMANDS[i]->name;
+    const char *nearest = nearest_word(word, names, N_COMMANDS);
+    fprintf(stderr, "coop: unknown command '%s'", word);
+    fprintf(stderr, nearest ? " (did you mean '%s'?)\n" : "; coop --help lists them\n", nearest);
+    return ERROR_USAGE;
+}
+
+static int run_command(const Command *command, int argc, char **argv) {
+    Error err = {0};
+    Arena *arena = arena_create();
+    int result = arena ? command->run(argc, argv, arena, &err) : error_memory(&err);
+    if (result == 0)
+        result = command_flush(&err);
+    arena_free(arena);
+    if (result == 0)
+        return 0;
+    /* A message about a file begins with the file, as a compiler's does. */
+    if (err.kind == ERROR_INPUT)
+        fprintf(stderr, "%s\n", err.text);
+    else
+        fprintf(stderr, "coop %s: %s\n", command->name, err.text);
+    return err.kind == ERROR_SIGNAL ? ERROR_SIGNAL + interrupt_signal() : (int)err.kind;
+}
+
+int main(int argc, char **argv) {
+    interrupt_install();
+    if (argc < 2) {
+        print_overview(stderr);
+        return ERROR_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_overview(stdout);
+        return 0;
+    }
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (strcmp(argv[1], COMMANDS[i]->name) == 0)
+            return run_command(COMMANDS[i], argc - 2, argv + 2);
+    return unknown_command(argv[1]);
+}

@@ -1,0 +1,28 @@
+/* method.h: what a row of the comparison table is: a way from training images to logits on the test images.
+ *
+ * A new method is one file with one Method, and one line in method_of(). A method works in two steps, so that
+ * every image is read before anything is written: an image that cannot be read stops an experiment that has
+ * not begun.
+ */
+#ifndef EXPERIMENTS_METHOD_H
+#define EXPERIMENTS_METHOD_H
+
+#include "experiments/grid.h"
+#include "experiments/progress.h"
+#include "experiments/results.h"
+#include "experiments/session.h"
+
+typedef struct {
+    /* Encodes (into the session's cache) what the point will ask for. */
+    int (*prepare)(Session *session, const Point *point, Error *err);
+
+    /* Fills logits (n_test, K) and the fields of the result that only the method knows. folder is where a
+     * method may keep files of its own. ERROR_SIGNAL when stopped, with state saved. */
+    int (*run)(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+               Progress *progress, Arena *arena, Error *err);
+} Method;
+
+extern const Method method_zeroshot, method_linear_probe, method_coop;
+const Method *method_of(MethodKind kind);
+
+#endif

@@ -1,0 +1,53 @@
+/* method_linear_probe.c: logistic regression on centre-crop features, C searched on the validation items. */
+#include "coop/linear_probe.h"
+#include "experiments/method.h"
+
+typedef struct {
+    ItemList train_items, val_items;
+    ProbeData train, val;
+} Data;
+
+static int load(Session *session, const Point *point, Data *data, Arena *arena, Error *err) {
+    size_t E = (size_t)session->model.clip->embed_dim;
+    if (session_lists(session, &data->train_items, &data->val_items, point->num_shots, point->seed, arena,
+                      err) < 0)
+        return -1;
+    const ItemList *lists[] = {&data->train_items, &data->val_items};
+    ProbeData *parts[] = {&data->train, &data->val};
+    const char *labels[] = {"encoding training images", "encoding validation images"};
+    for (int i = 0; i < 2; i++) {
+        float *features = arena_floats(arena, (size_t)lists[i]->n, E);
+        *parts[i] =
+            (ProbeData){.features = features, .labels = list_labels(lists[i], arena), .n = lists[i]->n};
+        if (arena_failed(arena))
+            return error_memory(err);
+        if (session_features(session, features, lists[i], (FeatureView){0}, labels[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int prepare(Session *session, const Point *point, Error *err) {
+    Arena *arena = arena_create();
+    Data data;
+    int result = arena ? load(session, point, &data, arena, err) : error_memory(err);
+    arena_free(arena);
+    return result;
+}
+
+static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+               Progress *progress, Arena *arena, Error *err) {
+    (void)folder, (void)progress;
+    Data data;
+    LinearProbe probe;
+    if (load(session, point, &data, arena, err) < 0 ||
+        linear_probe_search(&probe, &data.train, &data.val, session->model.clip->embed_dim,
+                            session->dataset.n_classes, session->model.pool, arena, err) < 0)
+        return -1;
+    linear_probe_scores(&probe, logits, session->test_raw, session->dataset.test.n);
+    result->n_train = data.train.n;
+    result->C = probe.C;
+    return 0;
+}
+
+const Method method_linear_probe = {prepare, run};

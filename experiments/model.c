@@ -1,0 +1,95 @@
+/* model.c: see model.h */
+#include "experiments/model.h"
+
+#include "clip/base/files.h"
+#include "clip/image_tower.h"
+#include "clip/ops.h"
+
+#include <string.h>
+
+const char *vocab_find(const char *weights, Arena *arena, Error *err) {
+    const char *names[] = {"merges.txt", "merges.txt.gz", "bpe_simple_vocab_16e6.txt.gz",
+                           "bpe_simple_vocab_16e6.txt", "tokenizer.json"};
+    const char *folder = path_folder(arena, weights);
+    for (size_t i = 0; folder && i < sizeof names / sizeof *names; i++) {
+        const char *path = path_join(arena, folder, names[i]);
+        if (path && file_exists(path))
+            return path;
+    }
+    error_set(err,
+              "%s: vocabulary: none of merges.txt, bpe_simple_vocab_16e6.txt (or .gz) and tokenizer.json is "
+              "beside it",
+              weights);
+    return NULL;
+}
+
+static int open_tokenizer(Model *model, const char *weights, const char *vocab, Error *err) {
+    Arena *arena = arena_create();
+    if (!arena)
+        return error_memory(err);
+    if (!vocab)
+        vocab = vocab_find(weights, arena, err);
+    if (vocab)
+        model->tokenizer = tokenizer_open(vocab, model->clip->n_vocab - 514, err);
+    arena_free(arena);
+    return model->tokenizer ? 0 : -1;
+}
+
+int model_open(Model *model, const char *weights, const char *vocab, ClipTowers towers, int n_threads,
+               Error *err) {
+    *model = (Model){0};
+    model->pool = pool_create(n_threads);
+    if (!model->pool)
+        return error_run(err, "cannot start %d threads", n_threads);
+    model->clip = clip_open(weights, towers, err);
+    if (!model->clip)
+        return -1;
+    return towers & CLIP_TEXT ? open_tokenizer(model, weights, vocab, err) : 0;
+}
+
+void model_close(Model *model) {
+    tokenizer_free(model->tokenizer);
+    clip_free(model->clip);
+    pool_free(model->pool);
+    *model = (Model){0};
+}
+
+static int encode(void *context, const float *pixels, int n, float *features, Error *err) {
+    Model *model = context;
+    return image_tower_forward(model->clip, model->pool, pixels, n, features, err);
+}
+
+FeatureSource model_source(Model *model) {
+    FeatureSource source = {.encode = encode,
+                            .context = model,
+                            .image_size = model->clip->image_size,
+                            .embed_dim = model->clip->embed_dim,
+                            .model_digest = clip_digest(model->clip)};
+    memcpy(source.mean, model->clip->mean, sizeof source.mean);
+    memcpy(source.std, model->clip->std, sizeof source.std);
+    return source;
+}
+
+int model_encode_images(Model *model, float *features, const char *const *paths, int n, bool unit,
+                        ProgressFn progress, void *progress_context, Error *err) {
+    int result = -1;
+    FeatureSource source = model_source(model);
+    FeatureCache *cache = features_open(NULL, &source, model->pool, err);
+    Arena *arena = arena_create();
+    ItemList list = {.items = ARENA_NEW(arena, Item, n), .n = n};
+    if (!cache)
+        goto out;
+    if (!list.items) {
+        error_memory(err);
+        goto out;
+    }
+    for (int i = 0; i < n; i++)
+        list.items[i].path = paths[i];
+    result = features_get(cache, features, ".", &list, (FeatureView){0}, progress, progress_context, err);
+    if (result == 0 && unit)
+        unit_rows_forward(features, NULL, features, n, model->clip->embed_dim);
+out:
+    arena_free(arena);
+    features_close(cache);
+    return result;
+}

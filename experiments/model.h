@@ -1,0 +1,36 @@
+/* model.h: a checkpoint with its vocabulary and threads, as the commands need it. */
+#ifndef EXPERIMENTS_MODEL_H
+#define EXPERIMENTS_MODEL_H
+
+#include "clip/base/arena.h"
+#include "clip/base/parallel.h"
+#include "clip/model.h"
+#include "clip/tokenizer.h"
+#include "datasets/features.h"
+
+typedef struct {
+    Clip *clip;
+    Tokenizer *tokenizer; /* NULL without the text tower */
+    Pool *pool;
+} Model;
+
+/* Opens the checkpoint and, with the text tower, the vocabulary: vocab is a path, or NULL to look beside the
+ * weights. Caller closes, also after a failure. */
+int model_open(Model *model, const char *weights, const char *vocab, ClipTowers towers, int n_threads,
+               Error *err);
+void model_close(Model *model);
+
+/* The vocabulary file beside the weights, owned by the arena: tokenizer.json, merges.txt,
+ * bpe_simple_vocab_16e6.txt, each also gzipped. NULL with an error that names the folder and what was looked
+ * for. */
+const char *vocab_find(const char *weights, Arena *arena, Error *err);
+
+/* The image tower of the model as the feature cache sees it. Borrows the model. */
+FeatureSource model_source(Model *model);
+
+/* features (n, E) of single files under the test transform, without a cache on disk; of unit length or as the
+ * tower gives them. progress may be NULL. */
+int model_encode_images(Model *model, float *features, const char *const *paths, int n, bool unit,
+                        ProgressFn progress, void *progress_context, Error *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* session.h: what the points of one experiment share: model, dataset, encoded images. */
+#ifndef EXPERIMENTS_SESSION_H
+#define EXPERIMENTS_SESSION_H
+
+#include "datasets/dataset.h"
+#include "datasets/features.h"
+#include "experiments/config.h"
+#include "experiments/model.h"
+
+typedef struct {
+    const Experiment *experiment;
+    Model model;
+    Dataset dataset;
+    FeatureCache *cache;
+    Arena *arena;
+    bool quiet;
+    char split_digest[65]; /* SHA-256 of names, paths and labels */
+
+    /* filled by session_encode_test */
+    const float *test_raw, *test_unit; /* (n_test, E): as the tower gives them, and of unit length */
+    const int *test_labels;            /* (n_test) */
+} Session;
+
+/* Opens model and dataset; nothing is written. Caller closes, also after a failure. */
+int session_open(Session *session, const Experiment *experiment, int n_threads, bool quiet, Error *err);
+void session_close(Session *session);
+
+int session_encode_test(Session *session, Error *err);
+
+/* features (n, E) as the tower gives them; label is for the progress bar. ERROR_SIGNAL when a signal came. */
+int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
+                     const char *label, Error *err);
+
+/* The few-shot lists of (num_shots, seed); num_shots as in Point. Owned by the arena. */
+int session_lists(Session *session, ItemList *train, ItemList *val, int num_shots, int seed, Arena *arena,
+                  Error *err);
+
+int *list_labels(const ItemList *list,
+                 Arena *arena); /* (n), owned by the arena; NULL when there is no memory */
+
+#endif
