@@ -7,11 +7,11 @@
  */
 #include "datasets/catalog.h"
 #include "clip/base/files.h"
+#include "clip/base/nearest.h"
 #include "datasets/folder.h"
 #include "datasets/lists.h"
 #include "datasets/split_file.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const ClassRename eurosat_renames[] = {
@@ -71,27 +71,6 @@ const CatalogEntry *catalog_find(const char *name) {
 const char *dataset_template(const char *name) {
     const CatalogEntry *entry = name ? catalog_find(name) : NULL;
     return entry ? entry->template : PHOTO;
-}
-
-/* Levenshtein distance without regard to case; of b, the first 63 bytes count. */
-static int edit_distance(const char *a, const char *b) {
-    int row[64], n = (int)strnlen(b, 63);
-    for (int j = 0; j <= n; j++)
-        row[j] = j;
-    for (int i = 0; a[i]; i++) {
-        int diagonal = row[0];
-        row[0] = i + 1;
-        for (int j = 1; j <= n; j++) {
-            int best = diagonal + (tolower(a[i]) != tolower((unsigned char)b[j - 1]));
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[n];
 }
 
 const char *catalog_nearest(const char *name) {

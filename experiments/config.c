@@ -6,6 +6,7 @@
 #include "experiments/config.h"
 
 #include "clip/base/files.h"
+#include "clip/base/nearest.h"
 #include "coop/zeroshot.h"
 #include "datasets/catalog.h"
 #include "experiments/config_keys.h"

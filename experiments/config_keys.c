@@ -142,43 +142,6 @@ const KeySpec *section_key(const SectionSpec *section, const char *name) {
     return NULL;
 }
 
-/* Edits (insert, delete, replace, swap of neighbours) that lead from a to b; n is large for long words. */
-static int edit_distance(const char *a, const char *b) {
-    enum { MAX = 48 };
-    int n_a = (int)strnlen(a, MAX), n_b = (int)strnlen(b, MAX);
-    int d[MAX + 1][MAX + 1];
-    for (int i = 0; i <= n_a; i++)
-        for (int j = 0; j <= n_b; j++) {
-            if (i == 0 || j == 0) {
-                d[i][j] = i + j;
-                continue;
-            }
-            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            if (d[i - 1][j] + 1 < best)
-                best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best)
-                best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
-            d[i][j] = best;
-        }
-    return d[n_a][n_b];
-}
-
-const char *nearest_word(const char *word, const char *const *candidates, int n) {
-    const char *nearest = NULL;
-    int best = 0;
-    for (int i = 0; i < n; i++) {
-        int distance = edit_distance(word, candidates[i]);
-        int longest = (int)(strlen(candidates[i]) > strlen(word) ? strlen(candidates[i]) : strlen(word));
-        if (distance <= 1 + longest / 4 && distance < longest && (!nearest || distance < best)) {
-            nearest = candidates[i];
-            best = distance;
-        }
-    }
-    return nearest;
-}
-
 void key_type_text(const KeySpec *key, char *out, size_t size) {
     static const char *const types[] = {"text",        "path",          "integer",
                                         "number",      "true or false", NULL,

@@ -54,9 +54,6 @@ const SectionSpec *section_at(int index);          /* in order of the help; NULL
 const SectionSpec *section_find(const char *name); /* NULL when unknown */
 const KeySpec *section_key(const SectionSpec *section, const char *name); /* NULL when unknown */
 
-/* The candidate nearest to word by edits, NULL when none is near. */
-const char *nearest_word(const char *word, const char *const *candidates, int n);
-
 /* Reads a value into the field of its key at base + offset. section names the place in messages. */
 int key_read(const KeySpec *key, const char *section, const Node *node, void *base, Arena *arena, Error *err);
 

@@ -1,6 +1,6 @@
 /* main.c: the program `coop`: finds the subcommand, prints its error, ends with its status. */
+#include "clip/base/nearest.h"
 #include "experiments/command.h"
-#include "experiments/config_keys.h"
 #include "experiments/interrupt.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* options.c: see options.h */
 #include "experiments/options.h"
 
-#include "experiments/config_keys.h"
+#include "clip/base/nearest.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -345,17 +345,6 @@ static void test_table(void **state) {
     free(help);
 }
 
-static void test_nearest(void **state) {
-    (void)state;
-    static const char *const words[] = {"num_shots", "seed", "lr"};
-    assert_string_equal(nearest_word("num_shot", words, 3), "num_shots");
-    assert_string_equal(nearest_word("nmu_shots", words, 3), "num_shots");
-    assert_string_equal(nearest_word("seeds", words, 3), "seed");
-    assert_string_equal(nearest_word("rl", words, 3), "lr");
-    assert_null(nearest_word("x", words, 3));
-    assert_null(nearest_word("temperature", words, 3));
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_file, trial_setup, trial_teardown),
@@ -366,7 +355,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_refusals, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_overrides, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_table, trial_setup, trial_teardown),
-        cmocka_unit_test(test_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
