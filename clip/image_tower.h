@@ -12,4 +12,6 @@
 int image_tower_forward(const Clip *clip, Pool *pool, const float *pixels, int n, float *features,
                         Error *err);
 
+double image_tower_flops(const Clip *clip); /* floating-point operations that one image needs */
+
 #endif

@@ -7,6 +7,7 @@
  */
 #include "clip/model.h"
 
+#include "clip/architectures.h"
 #include "clip/checkpoint.h"
 
 #include <math.h>
@@ -114,25 +115,6 @@ static void resnet_shapes(Checkpoint *cp, ResnetWeights *resnet, int embed_dim) 
 
 /* --- names --- */
 
-typedef struct {
-    const char *name;
-    int vision[4]; /* ViT: width, layers, patch, 0; ResNet: blocks of its layers */
-    int resnet_width, image_size, embed_dim, text_width;
-} KnownShape;
-
-/* The nine models that OpenAI published; all have a text tower of 12 layers. */
-static const KnownShape known_shapes[] = {
-    {"RN50", {3, 4, 6, 3}, 64, 224, 1024, 512},
-    {"RN101", {3, 4, 23, 3}, 64, 224, 512, 512},
-    {"RN50x4", {4, 6, 10, 6}, 80, 288, 640, 640},
-    {"RN50x16", {6, 8, 18, 8}, 96, 384, 768, 768},
-    {"RN50x64", {3, 15, 36, 10}, 128, 448, 1024, 1024},
-    {"ViT-B/32", {768, 12, 32, 0}, 0, 224, 512, 512},
-    {"ViT-B/16", {768, 12, 16, 0}, 0, 224, 512, 512},
-    {"ViT-L/14", {1024, 24, 14, 0}, 0, 224, 768, 768},
-    {"ViT-L/14@336px", {1024, 24, 14, 0}, 0, 336, 768, 768},
-};
-
 static void set_name(Clip *clip) {
     const VitWeights *vit = &clip->vit;
     const ResnetWeights *rn = &clip->resnet;
@@ -140,12 +122,12 @@ static void set_name(Clip *clip) {
     int vision[4] = {vit->width, vit->n_layers, vit->patch_size, 0};
     if (!is_vit)
         memcpy(vision, rn->n_blocks, sizeof vision);
-    for (size_t i = 0; i < sizeof known_shapes / sizeof *known_shapes; i++) {
-        const KnownShape *known = &known_shapes[i];
+    for (int i = 0; architecture_at(i); i++) {
+        const Architecture *known = architecture_at(i);
         if (memcmp(vision, known->vision, sizeof vision) == 0 &&
             known->resnet_width == (is_vit ? 0 : rn->width) && known->image_size == clip->image_size &&
             known->embed_dim == clip->embed_dim && known->text_width == clip->text.width &&
-            clip->text.n_layers == 12) {
+            clip->text.n_layers == ARCHITECTURE_TEXT_LAYERS) {
             snprintf(clip->name, sizeof clip->name, "%s", known->name);
             return;
         }

@@ -163,3 +163,27 @@ out:
     arena_free(arena);
     return result;
 }
+
+static double conv_flops(const ConvWeights *conv, double pixels) {
+    return 2.0 * conv->n_in * conv->n_out * conv->kernel * conv->kernel * pixels;
+}
+
+double resnet_flops(const ResnetWeights *resnet) {
+    double pixels = (double)resnet->image_size * resnet->image_size / 4, flops = 0;
+    for (int i = 0; i < 3; i++)
+        flops += conv_flops(&resnet->stem[i], pixels);
+    pixels /= 4;
+    for (int layer = 0; layer < 4; layer++) {
+        for (int i = 0; i < resnet->n_blocks[layer]; i++) {
+            const BottleneckWeights *block = &resnet->layers[layer][i];
+            flops += conv_flops(&block->conv1, pixels) + conv_flops(&block->conv2, pixels);
+            pixels /= block->stride * block->stride;
+            flops += conv_flops(&block->conv3, pixels);
+            if (block->has_downsample)
+                flops += conv_flops(&block->downsample, pixels);
+        }
+    }
+    /* One query: q, c_proj, and per head two products with the weights and two with the tokens (resnet.c). */
+    double C = resnet->attn_width, T = resnet->n_tokens, H = resnet->n_heads;
+    return flops + 2 * C * C + 2 * C * resnet->embed_dim + 2 * 2 * C * C + 2 * 2 * H * T * C;
+}

@@ -11,4 +11,6 @@
 int resnet_forward(const ResnetWeights *resnet, Pool *pool, const float *pixels, int n, float *features,
                    Error *err);
 
+double resnet_flops(const ResnetWeights *resnet); /* floating-point operations that one image needs */
+
 #endif

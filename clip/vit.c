@@ -143,3 +143,11 @@ out:
     arena_free(arena);
     return result;
 }
+
+double vit_flops(const VitWeights *vit) {
+    double C = vit->width, F = vit->mlp_width, T = vit->n_tokens, P = vit->patch_size, L = vit->n_layers;
+    double per_query = 2 * (2 * C * C + 2 * C * F) + 4 * T * C; /* q, out, MLP, attention */
+    double per_token = 2 * 2 * C * C;                           /* k, v */
+    double patches = (T - 1) * 2 * 3 * P * P * C;
+    return patches + L * T * per_token + ((L - 1) * T + 1) * per_query + 2 * C * vit->embed_dim;
+}

@@ -11,4 +11,6 @@
  */
 int vit_forward(const VitWeights *vit, Pool *pool, const float *pixels, int n, float *features, Error *err);
 
+double vit_flops(const VitWeights *vit); /* floating-point operations that one image needs */
+
 #endif

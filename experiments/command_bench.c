@@ -1,14 +1,259 @@
-/* command_bench.c: coop bench */
+/* command_bench.c: coop bench
+ *
+ * Random weights of the published sizes, so nothing has to be downloaded. Operations are counted on what the
+ * loop needs (one row per node of the prefix tree), and compared with the sgemm peak that the same run
+ * measures on every thread at once.
+ */
+#include "clip/base/gemm.h"
+#include "clip/base/random.h"
+#include "clip/image_tower.h"
+#include "clip/random_clip.h"
+#include "clip/text_encoder.h"
+#include "experiments/clock.h"
 #include "experiments/command.h"
+#include "experiments/interrupt.h"
 
-static int run(int argc, char **argv, Arena *arena, Error *err)
-{
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { TRIES = 5, N_CTX = 16, START_TOKEN = 49406, END_TOKEN = 49407, PERIOD_TOKEN = 269 };
+
+typedef struct {
+    Pool *pool;
+    double peak; /* GFLOP/s of all threads */
+} Bench;
+
+static double peak_memory_gib(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / (1024 * 1024);
+}
+
+static int compare_doubles(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Runs the loop once to warm up and TRIES times; returns the median in seconds. */
+static double median_seconds(void (*loop)(void *), void *context) {
+    double seconds[TRIES];
+    loop(context);
+    for (int i = 0; i < TRIES; i++) {
+        double start = clock_seconds();
+        loop(context);
+        seconds[i] = clock_seconds() - start;
+    }
+    qsort(seconds, TRIES, sizeof *seconds, compare_doubles);
+    return seconds[TRIES / 2];
+}
+
+static void print_row(const Bench *bench, const char *name, double seconds, double flops,
+                      const char *detail) {
+    double rate = flops * 1e-9 / seconds;
+    printf("%-34s %8.3f s %9.1f GFLOP %8.1f GFLOP/s %5.0f %%   %.2f GiB  %s\n", name, seconds, flops * 1e-9,
+           rate, 100 * rate / bench->peak, peak_memory_gib(), detail);
+    fflush(stdout);
+}
+
+/* --- sgemm on all threads at once --- */
+
+typedef struct {
+    double *rates; /* (n_threads) */
+} Peak;
+
+static void peak_tile(void *context, int tile, int worker) {
+    (void)worker;
+    ((Peak *)context)->rates[tile] = gemm_peak_gflops();
+}
+
+static int measure_peak(Bench *bench, Arena *arena, Error *err) {
+    int n = pool_threads(bench->pool);
+    Peak peak = {.rates = ARENA_NEW(arena, double, n)};
+    if (!peak.rates)
+        return error_memory(err);
+    pool_run(bench->pool, n, peak_tile, &peak);
+    bench->peak = 0;
+    for (int i = 0; i < n; i++)
+        bench->peak += peak.rates[i];
+    printf("%d threads, sgemm peak %.1f GFLOP/s (%.1f per thread)\n\n", n, bench->peak, bench->peak / n);
+    return 0;
+}
+
+/* --- the text side of a training step --- */
+
+typedef struct {
+    const char *name;
+    int n_classes;
+    bool csc;
+    int before; /* context vectors before the class name: M at the end, M / 2, 0 */
+} StepShape;
+
+static const StepShape STEPS[] = {{"train step, 100 classes, end", 100, false, N_CTX},
+                                  {"train step, 10 classes, end", 10, false, N_CTX},
+                                  {"train step, 100 classes, middle", 100, false, N_CTX / 2},
+                                  {"train step, 100 classes, front", 100, false, 0},
+                                  {"train step, 100 classes, end, csc", 100, true, N_CTX}};
+
+/* Names of two tokens, every eighth of three: 430 nodes for 100 classes, like as many ImageNet names. */
+static int build_tree(TokenTree *tree, const StepShape *shape, Arena *arena, Error *err) {
+    const int **prompts = ARENA_NEW(arena, const int *, shape->n_classes);
+    int *lengths = ARENA_NEW(arena, int, shape->n_classes);
+    for (int k = 0; k < shape->n_classes && !arena_failed(arena); k++) {
+        int *prompt = ARENA_NEW(arena, int, N_CTX + 8), n = 0;
+        if (!prompt)
+            break;
+        prompt[n++] = START_TOKEN;
+        for (int m = 0; m <= N_CTX; m++) {
+            for (int j = 0; m == shape->before && j < 2 + (k % 8 == 0); j++)
+                prompt[n++] = 1000 + 3 * k + j;
+            if (m < N_CTX)
+                prompt[n++] = SYMBOL_CONTEXT((shape->csc ? k * N_CTX : 0) + m);
+        }
+        prompt[n++] = PERIOD_TOKEN;
+        prompt[n++] = END_TOKEN;
+        prompts[k] = prompt;
+        lengths[k] = n;
+    }
+    if (arena_failed(arena))
+        return error_memory(err);
+    return token_tree_build(tree, prompts, lengths, shape->n_classes, arena, err);
+}
+
+typedef struct {
+    TextEncoder *encoder;
+    float *features, *d_features; /* (K, E) */
+    float *ctx, *d_ctx;
+    size_t n_ctx;
+} Step;
+
+static void step_loop(void *context) {
+    Step *step = context;
+    memset(step->d_ctx, 0, step->n_ctx * sizeof *step->d_ctx);
+    text_encoder_forward(step->encoder, step->features, step->ctx);
+    text_encoder_backward(step->encoder, step->d_ctx, step->d_features);
+}
+
+static void fill_normal(float *x, size_t n, double scale) {
+    Rng rng;
+    rng_stream(&rng, 1, STREAM_BENCH, 1, 0);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(scale * rng_normal(&rng));
+}
+
+static int bench_step(Bench *bench, const TextWeights *w, const StepShape *shape, Error *err) {
+    int result = -1;
+    Arena *arena = arena_create();
+    TokenTree tree;
+    Step step = {0};
+    char detail[64];
+    if (!arena || build_tree(&tree, shape, arena, err) < 0)
+        goto out;
+    size_t K = (size_t)shape->n_classes, E = (size_t)w->embed_dim;
+    step.n_ctx = (shape->csc ? K : 1) * N_CTX * (size_t)w->width;
+    step.features = arena_floats(arena, K, E);
+    step.d_features = arena_floats(arena, K, E);
+    step.ctx = arena_floats(arena, step.n_ctx, 1);
+    step.d_ctx = arena_floats(arena, step.n_ctx, 1);
+    if (arena_failed(arena)) {
+        error_memory(err);
+        goto out;
+    }
+    fill_normal(step.ctx, step.n_ctx, 0.02);
+    fill_normal(step.d_features, K * E, 0.01);
+    step.encoder = text_encoder_create(w, &tree, bench->pool, true, 0, err);
+    if (!step.encoder)
+        goto out;
+    snprintf(detail, sizeof detail, "%d nodes, %d frozen", tree.n_nodes, tree.n_frozen);
+    print_row(bench, shape->name, median_seconds(step_loop, &step), text_encoder_flops(w, &tree, true),
+              detail);
+    result = 0;
+out:
+    text_encoder_free(step.encoder);
+    arena_free(arena);
+    return result;
+}
+
+static int bench_steps(Bench *bench, Error *err) {
+    Clip *clip = clip_random(architecture_find("ViT-B/32"), CLIP_TEXT, 1, err);
+    int result = clip ? 0 : -1;
+    for (size_t i = 0; result == 0 && i < sizeof STEPS / sizeof *STEPS; i++)
+        result = interrupt_check(err) < 0 ? -1 : bench_step(bench, &clip->text, &STEPS[i], err);
+    clip_free(clip);
+    return result;
+}
+
+/* --- image towers --- */
+
+enum { BATCH = 16 };
+
+typedef struct {
+    const Clip *clip;
+    Pool *pool;
+    float *pixels, *features; /* (BATCH, 3, S, S), (BATCH, E) */
+    int status;
+    Error *err;
+} Tower;
+
+static void tower_loop(void *context) {
+    Tower *tower = context;
+    if (tower->status == 0)
+        tower->status =
+            image_tower_forward(tower->clip, tower->pool, tower->pixels, BATCH, tower->features, tower->err);
+}
+
+static int bench_tower(Bench *bench, const char *name, Error *err) {
+    int result = -1;
+    Arena *arena = arena_create();
+    Clip *clip = clip_random(architecture_find(name), CLIP_IMAGE, 1, err);
+    if (!arena || !clip)
+        goto out;
+    size_t pixels = (size_t)BATCH * 3 * (size_t)clip->image_size * (size_t)clip->image_size;
+    Tower tower = {.clip = clip, .pool = bench->pool, .err = err};
+    tower.pixels = arena_floats(arena, pixels, 1);
+    tower.features = arena_floats(arena, BATCH, (size_t)clip->embed_dim);
+    if (arena_failed(arena)) {
+        error_memory(err);
+        goto out;
+    }
+    fill_normal(tower.pixels, pixels, 1);
+    double seconds = median_seconds(tower_loop, &tower);
+    char label[64], detail[64];
+    snprintf(label, sizeof label, "%s, %d images", name, BATCH);
+    snprintf(detail, sizeof detail, "%.1f images/s", BATCH / seconds);
+    if (tower.status == 0)
+        print_row(bench, label, seconds, BATCH * image_tower_flops(clip), detail);
+    result = tower.status;
+out:
+    clip_free(clip);
+    arena_free(arena);
+    return result;
+}
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
     OptionTexts words;
     int status = command_parse(&command_bench, &words, &common, argc, argv, NULL, 0, 0, 0, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    return error_run(err, "not yet");
+    Bench bench = {.pool = pool_create(common.threads)};
+    if (!bench.pool)
+        return error_run(err, "cannot start %d threads", common.threads);
+    status = measure_peak(&bench, arena, err) < 0 || bench_steps(&bench, err) < 0 ||
+                     bench_tower(&bench, "RN50", err) < 0 || bench_tower(&bench, "ViT-B/32", err) < 0
+                 ? -1
+                 : 0;
+    pool_free(bench.pool);
+    return status;
 }
 
-const Command command_bench = {.name = "bench", .usage = "coop bench", .summary = "this machine's speed", .example = "coop bench", .run = run};
+const Command command_bench = {
+    .name = "bench",
+    .usage = "coop bench [--threads N]",
+    .summary = "this machine's speed on the main loops",
+    .help = "Each row: median time, operations that the loop needs, rate, share of the sgemm peak measured "
+            "in the same "
+            "run,\npeak memory so far. Full-size towers with random weights; a minute or so.\n",
+    .example = "coop bench",
+    .run = run};

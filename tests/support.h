@@ -26,8 +26,4 @@ const float *fixture_floats(const TensorFile *file, const char *name, Arena *are
 const int *fixture_ints(const TensorFile *file, const char *name, Arena *arena, size_t *count); /* I32 */
 TensorFile *fixture_open(const char *path);
 
-/* A text tower with random weights, owned by the arena: width C, heads C / 64 (at least 1), V tokens, 77
- * positions. */
-TextWeights random_text_tower(int C, int n_layers, int V, int E, uint32_t seed, Arena *arena);
-
 #endif

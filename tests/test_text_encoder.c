@@ -2,6 +2,8 @@
  * itself with every prompt alone, other memory budgets and other numbers of threads. */
 #include "clip/text_encoder.h"
 
+#include "clip/random_clip.h"
+
 #include "tests/support.h"
 
 #include <math.h>
@@ -118,7 +120,7 @@ static void test_central_differences(void **state) {
     for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
         Arena *arena = arena_create();
         Pool *pool = pool_create(2);
-        TextWeights w = random_text_tower(128, 3, VOCABULARY, 32, 7, arena);
+        TextWeights w = text_random(128, 3, VOCABULARY, 32, 7, arena);
         w.activation = s % 2 ? ACTIVATION_GELU : ACTIVATION_QUICK_GELU;
         TokenTree tree;
         build(&tree, SHAPES[s], arena);
@@ -162,7 +164,7 @@ static void run(Shape shape, int n_threads, size_t budget, float **features, flo
                 size_t *n_grad, bool *recomputes, Arena *arena) {
     Error err = {0};
     Pool *pool = pool_create(n_threads);
-    TextWeights w = random_text_tower(64, 2, VOCABULARY, 32, 7, arena);
+    TextWeights w = text_random(64, 2, VOCABULARY, 32, 7, arena);
     TokenTree tree;
     build(&tree, shape, arena);
     TextEncoder *encoder = text_encoder_create(&w, &tree, pool, true, budget, &err);
@@ -220,7 +222,7 @@ static void test_tree_equals_single_prompts(void **state) {
     size_t n, m;
     bool recomputes;
     run(shape, 2, 0, &features, &grad, &n, &m, &recomputes, arena);
-    TextWeights w = random_text_tower(64, 2, VOCABULARY, 32, 7, arena);
+    TextWeights w = text_random(64, 2, VOCABULARY, 32, 7, arena);
     TokenTree whole;
     build(&whole, shape, arena);
     float *ctx = arena_floats(arena, m, 1), *weights = arena_floats(arena, n, 1);
