@@ -13,7 +13,8 @@
  * ours and is begun anew.
  *
  * In memory the selected shelf of a folder is an index: digest -> number of the record. Without a folder all
- * shelves stay, and map to the features themselves.
+ * shelves stay, and map to the features themselves. So do features that are held back: they are on a shelf
+ * of the second kind until they are written.
  */
 #include "datasets/feature_store.h"
 
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <zlib.h>
@@ -41,6 +43,7 @@ typedef struct Shelf Shelf;
 struct Shelf {
     FeatureView view;
     DigestMap index;  /* image -> number of its record, or (in memory) its feature */
+    DigestMap held;   /* image -> its feature that is not written yet */
     const char *path; /* NULL in memory */
     char header[HEADER_SIZE];
     size_t n_indexed; /* records that the index knows */
@@ -55,6 +58,8 @@ struct FeatureStore {
     unsigned char *record; /* (record_size) */
     Shelf *shelves, *shelf;
     int fd; /* of the selected shelf, for reading; -1 when there is no file */
+    bool folder_made;
+    double hold_seconds, held_since; /* 0: nothing is held back; 0: nothing waits yet */
 };
 
 /* --- names --- */
@@ -97,6 +102,7 @@ static Shelf *shelf_create(FeatureStore *store, FeatureView view) {
     shelf->header[HEADER_SIZE - 1] = '\n';
     shelf->view = view;
     shelf->index.arena = store->folder != NULL ? store->index_arena : store->arena;
+    shelf->held.arena = store->arena;
     shelf->next = store->shelves;
     store->shelves = shelf;
     return shelf;
@@ -127,9 +133,6 @@ FeatureStore *feature_store_open(const char *folder, const FeatureSource *source
         store->folder = arena_printf(store->arena, "%s/%.16s", folder, digest);
         if (store->folder == NULL) {
             error_memory(err);
-            goto fail;
-        }
-        if (make_folders(store->folder, err) != 0) {
             goto fail;
         }
     }
@@ -255,18 +258,23 @@ int feature_store_select(FeatureStore *store, FeatureView view, Error *err) {
     return 0;
 }
 
-static uint32_t checksum(const FeatureStore *store, const unsigned char *record) {
-    uLong crc = crc32(0, (const Bytef *)store->shelf->header, HEADER_SIZE);
+static uint32_t checksum(const FeatureStore *store, const Shelf *shelf, const unsigned char *record) {
+    uLong crc = crc32(0, (const Bytef *)shelf->header, HEADER_SIZE);
     return (uint32_t)crc32_z(crc, record, store->record_size - sizeof(uint32_t));
 }
 
 bool feature_store_find(FeatureStore *store, const Digest *image, float *feature) {
-    const DigestValue *value = digest_map_find(&store->shelf->index, image);
+    const Shelf *shelf = store->shelf;
+    const DigestValue *value = digest_map_find(&shelf->held, image);
+    bool in_memory = value != NULL || shelf->path == NULL;
     size_t size = (size_t)store->source->embed_dim * sizeof(float);
+    if (value == NULL) {
+        value = digest_map_find(&shelf->index, image);
+    }
     if (value == NULL) {
         return false;
     }
-    if (store->shelf->path == NULL) {
+    if (in_memory) {
         if (feature != NULL) {
             memcpy(feature, value->pointer, size);
         }
@@ -276,7 +284,7 @@ bool feature_store_find(FeatureStore *store, const Digest *image, float *feature
     if (store->fd < 0 || read_at(store->fd, store->record, store->record_size, offset) < store->record_size) {
         return false;
     }
-    uint32_t stored, expected = checksum(store, store->record);
+    uint32_t stored, expected = checksum(store, shelf, store->record);
     memcpy(&stored, store->record + store->record_size - sizeof stored, sizeof stored);
     if (stored != expected || memcmp(store->record, image, sizeof *image) != 0) {
         return false;
@@ -289,8 +297,8 @@ bool feature_store_find(FeatureStore *store, const Digest *image, float *feature
 
 /* --- writing --- */
 
-static int add_in_memory(FeatureStore *store, const Digest *images, const float *features, int n,
-                         Error *err) {
+static int put_in_memory(FeatureStore *store, DigestMap *map, const Digest *images, const float *features,
+                         int n, Error *err) {
     size_t E = (size_t)store->source->embed_dim;
     float *kept = arena_floats(store->arena, (size_t)n, E);
     if (arena_failed(store->arena)) {
@@ -298,8 +306,7 @@ static int add_in_memory(FeatureStore *store, const Digest *images, const float 
     }
     memcpy(kept, features, (size_t)n * E * sizeof *kept);
     for (int i = 0; i < n; i++) {
-        if (digest_map_put(&store->shelf->index, &images[i],
-                           (DigestValue){.pointer = kept + (size_t)i * E}) != 0) {
+        if (digest_map_put(map, &images[i], (DigestValue){.pointer = kept + (size_t)i * E}) != 0) {
             return error_memory(err);
         }
     }
@@ -308,7 +315,7 @@ static int add_in_memory(FeatureStore *store, const Digest *images, const float 
 
 /* Locks the file and makes it end with a whole record, or a fresh header. Gives its size, or -1 with errno.
  */
-static off_t prepare_append(const FeatureStore *store, int fd) {
+static off_t prepare_append(const FeatureStore *store, const Shelf *shelf, int fd) {
     while (flock(fd, LOCK_EX) != 0) {
         if (errno != EINTR) {
             return -1;
@@ -318,7 +325,7 @@ static off_t prepare_append(const FeatureStore *store, int fd) {
     if (fstat(fd, &info) != 0) {
         return -1;
     }
-    bool ours = header_is_ours(store->shelf, fd);
+    bool ours = header_is_ours(shelf, fd);
     off_t whole = ours ? (off_t)(HEADER_SIZE + count_records(store, fd) * store->record_size) : 0;
     if (info.st_size != whole && ftruncate(fd, whole) != 0) {
         return -1;
@@ -326,7 +333,7 @@ static off_t prepare_append(const FeatureStore *store, int fd) {
     if (ours) {
         return whole;
     }
-    ssize_t n = write(fd, store->shelf->header, HEADER_SIZE);
+    ssize_t n = write(fd, shelf->header, HEADER_SIZE);
     if (n != HEADER_SIZE) {
         errno = n < 0 ? errno : ENOSPC;
         return -1;
@@ -335,8 +342,9 @@ static off_t prepare_append(const FeatureStore *store, int fd) {
 }
 
 /* All of it, or nothing: what a full disk cuts off is taken back. */
-static int append(const FeatureStore *store, int fd, const unsigned char *data, size_t size) {
-    off_t end = prepare_append(store, fd);
+static int append(const FeatureStore *store, const Shelf *shelf, int fd, const unsigned char *data,
+                  size_t size) {
+    off_t end = prepare_append(store, shelf, fd);
     if (end < 0) {
         return -1;
     }
@@ -359,31 +367,99 @@ static int append(const FeatureStore *store, int fd, const unsigned char *data, 
     return 0;
 }
 
-int feature_store_add(FeatureStore *store, const Digest *images, const float *features, int n, Error *err) {
-    const char *path = store->shelf->path;
-    if (path == NULL) {
-        return add_in_memory(store, images, features, n, err);
+/* The record of a feature (E): see Layout. */
+static void fill_record(const FeatureStore *store, const Shelf *shelf, unsigned char *record,
+                        const Digest *image, const float *feature) {
+    memcpy(record, image, sizeof *image);
+    memcpy(record + sizeof *image, feature, (size_t)store->source->embed_dim * sizeof *feature);
+    uint32_t crc = checksum(store, shelf, record);
+    memcpy(record + store->record_size - sizeof crc, &crc, sizeof crc);
+}
+
+static int write_records(FeatureStore *store, const Shelf *shelf, const unsigned char *data, size_t n,
+                         Error *err) {
+    if (!store->folder_made && make_folders(store->folder, err) != 0) {
+        return -1;
     }
-    size_t record = store->record_size, feature_size = (size_t)store->source->embed_dim * sizeof(float);
-    unsigned char *data = calloc((size_t)n, record);
-    if (data == NULL) {
-        return error_memory(err);
-    }
-    for (size_t i = 0; i < (size_t)n; i++) {
-        unsigned char *at = data + i * record;
-        memcpy(at, &images[i], sizeof *images);
-        memcpy(at + sizeof *images, (const char *)features + i * feature_size, feature_size);
-        uint32_t crc = checksum(store, at);
-        memcpy(at + record - sizeof crc, &crc, sizeof crc);
-    }
+    store->folder_made = true;
     int result = 0;
-    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (fd < 0 || append(store, fd, data, (size_t)n * record) != 0) {
-        result = error_run(err, "%s: cannot write: %s", path, strerror(errno));
+    int fd = open(shelf->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0 || append(store, shelf, fd, data, n * store->record_size) != 0) {
+        result = error_run(err, "%s: cannot write: %s", shelf->path, strerror(errno));
     }
     if (fd >= 0) {
         close(fd);
     }
+    return result;
+}
+
+static int save_shelf(FeatureStore *store, Shelf *shelf, Error *err) {
+    size_t n = 0;
+    if (shelf->held.count == 0) {
+        return 0;
+    }
+    unsigned char *data = calloc(shelf->held.count, store->record_size);
+    if (data == NULL) {
+        return error_memory(err);
+    }
+    for (size_t i = 0; i < shelf->held.capacity; i++) {
+        const DigestSlot *slot = &shelf->held.slots[i];
+        if (slot->used) {
+            fill_record(store, shelf, data + n++ * store->record_size, &slot->key, slot->value.pointer);
+        }
+    }
+    int result = write_records(store, shelf, data, n, err);
+    free(data);
+    return result;
+}
+
+void feature_store_hold(FeatureStore *store, double seconds) {
+    store->hold_seconds = store->folder != NULL ? seconds : 0;
+}
+
+/* What was held stays in memory as well: the index of the selected shelf learns of it at the next select. */
+int feature_store_save(FeatureStore *store, Error *err) {
+    if (store->held_since > 0) {
+        for (Shelf *shelf = store->shelves; shelf != NULL; shelf = shelf->next) {
+            if (save_shelf(store, shelf, err) != 0) {
+                return -1;
+            }
+        }
+    }
+    store->hold_seconds = store->held_since = 0;
+    return 0;
+}
+
+static int hold(FeatureStore *store, const Digest *images, const float *features, int n, Error *err) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    double now = (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+    if (put_in_memory(store, &store->shelf->held, images, features, n, err) != 0) {
+        return -1;
+    }
+    if (store->held_since <= 0) {
+        store->held_since = now;
+    }
+    return now - store->held_since < store->hold_seconds ? 0 : feature_store_save(store, err);
+}
+
+int feature_store_add(FeatureStore *store, const Digest *images, const float *features, int n, Error *err) {
+    Shelf *shelf = store->shelf;
+    if (shelf->path == NULL) {
+        return put_in_memory(store, &shelf->index, images, features, n, err);
+    }
+    if (store->hold_seconds > 0) {
+        return hold(store, images, features, n, err);
+    }
+    size_t E = (size_t)store->source->embed_dim;
+    unsigned char *data = calloc((size_t)n, store->record_size);
+    if (data == NULL) {
+        return error_memory(err);
+    }
+    for (size_t i = 0; i < (size_t)n; i++) {
+        fill_record(store, shelf, data + i * store->record_size, &images[i], features + i * E);
+    }
+    int result = write_records(store, shelf, data, (size_t)n, err);
     free(data);
     return result;
 }

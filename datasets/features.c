@@ -101,6 +101,14 @@ void features_close(FeatureCache *cache) {
     free(cache);
 }
 
+void features_hold(FeatureCache *cache, double seconds) {
+    feature_store_hold(cache->store, seconds);
+}
+
+int features_save(FeatureCache *cache, Error *err) {
+    return feature_store_save(cache->store, err);
+}
+
 /* --- tiles that can fail --- */
 
 static void worker_fail(Worker *worker, int tile, const Error *err) {

@@ -31,9 +31,16 @@ typedef struct {
 
 typedef struct FeatureCache FeatureCache;
 
-/* folder NULL keeps the cache in memory alone. Caller closes; closing writes nothing (features_get does). */
+/* folder NULL keeps the cache in memory alone. Caller closes; closing writes nothing (features_get does, and
+ * makes the folder for it). */
 FeatureCache *features_open(const char *folder, const FeatureSource *source, Pool *pool, Error *err);
 void features_close(FeatureCache *cache); /* NULL is fine */
+
+/* Lets new features wait in memory, so that work which soon comes to a bad image leaves nothing on disk, and
+ * long work still does not lose hours: features_get writes once the first has waited for so many seconds,
+ * features_save at once. Either ends the waiting. */
+void features_hold(FeatureCache *cache, double seconds);
+int features_save(FeatureCache *cache, Error *err);
 
 /* Called between batches: done of total images that had to be encoded. A non-zero return stops the work
  * (ERROR_SIGNAL); what is done is kept. */
