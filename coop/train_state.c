@@ -9,31 +9,51 @@
 
 int train_state_write(const char *path, PromptLearner *learner, const TrainState *state,
                       const char *config_digest, Error *err) {
-    char epoch[16], loss[32];
+    char epoch[16], step[16], n_correct[24], loss[32], loss_sum[32], seconds[32];
     snprintf(epoch, sizeof epoch, "%d", state->epoch);
+    snprintf(step, sizeof step, "%d", state->step);
+    snprintf(n_correct, sizeof n_correct, "%ld", state->n_correct);
     snprintf(loss, sizeof loss, "%.17g", state->loss);
+    snprintf(loss_sum, sizeof loss_sum, "%.17g", state->loss_sum);
+    snprintf(seconds, sizeof seconds, "%.17g", state->seconds);
     int64_t n = (int64_t)learner_ctx_size(learner);
     const TensorOut tensors[] = {
         {.name = "ctx", .dtype = DTYPE_F32, .n_dims = 1, .shape = {n}, .data = learner_ctx(learner)},
         {.name = "velocity", .dtype = DTYPE_F32, .n_dims = 1, .shape = {n}, .data = state->velocity}};
-    const MetadataOut metadata[] = {
-        {"format", "coop-state"}, {"config", config_digest}, {"epoch", epoch}, {"loss", loss}};
-    return safetensors_write(path, tensors, 2, metadata, 4, err);
+    const MetadataOut metadata[] = {{"format", "coop-state"}, {"config", config_digest}, {"epoch", epoch},
+                                    {"step", step},           {"n_correct", n_correct},  {"loss", loss},
+                                    {"loss_sum", loss_sum},   {"seconds", seconds}};
+    return safetensors_write(path, tensors, 2, metadata, sizeof metadata / sizeof *metadata, err);
 }
 
-/* The epoch, if the file is a state of this configuration; else -1 with an error. */
-static int check_state(const TensorFile *file, const char *path, const char *config_digest, Error *err) {
+/* A number of the metadata between 0 and max. */
+static int read_number(const TensorFile *file, const char *key, double max, double *number, Error *err) {
+    const char *text = tensors_metadata(file, key);
+    char *end = NULL;
+    *number = text ? strtod(text, &end) : 0;
+    if (text && *text && *end == '\0' && *number >= 0 && *number <= max)
+        return 0;
+    return error_set(err, "%s: metadata: %s '%.40s'", tensors_path(file), key, text ? text : "");
+}
+
+/* Fills all of the state but the velocity, if the file belongs to this configuration. */
+static int read_metadata(TrainState *state, const TensorFile *file, const char *config_digest, Error *err) {
     const char *format = tensors_metadata(file, "format"), *config = tensors_metadata(file, "config");
-    const char *epoch = tensors_metadata(file, "epoch");
-    if (!format || strcmp(format, "coop-state") != 0 || !config || !epoch || !tensors_metadata(file, "loss"))
-        return error_set(err, "%s: metadata: not a training state", path);
+    if (!format || strcmp(format, "coop-state") != 0 || !config)
+        return error_set(err, "%s: metadata: not a training state", tensors_path(file));
     if (strcmp(config, config_digest) != 0)
-        return error_set(err, "%s: metadata: a training state of another configuration", path);
-    char *end;
-    long value = strtol(epoch, &end, 10);
-    if (*epoch == '\0' || *end != '\0' || value < 1 || value > 1000000)
-        return error_set(err, "%s: metadata: epoch '%s'", path, epoch);
-    return (int)value;
+        return error_set(err, "%s: metadata: a training state of another configuration", tensors_path(file));
+    double epoch, step, n_correct;
+    if (read_number(file, "epoch", 1e6, &epoch, err) < 0 || read_number(file, "step", 1e9, &step, err) < 0 ||
+        read_number(file, "n_correct", 1e15, &n_correct, err) < 0 ||
+        read_number(file, "loss", 1e300, &state->loss, err) < 0 ||
+        read_number(file, "loss_sum", 1e300, &state->loss_sum, err) < 0 ||
+        read_number(file, "seconds", 1e12, &state->seconds, err) < 0)
+        return -1;
+    state->epoch = (int)epoch;
+    state->step = (int)step;
+    state->n_correct = (long)n_correct;
+    return 0;
 }
 
 int train_state_read(const char *path, PromptLearner *learner, TrainState *state, const char *config_digest,
@@ -46,8 +66,8 @@ int train_state_read(const char *path, PromptLearner *learner, TrainState *state
     const int64_t shape[] = {(int64_t)n};
     Arena *arena = arena_create();
     float *values = arena_floats(arena, 2, n);
-    int epoch = check_state(file, path, config_digest, err);
-    if (epoch < 0)
+    TrainState read = *state;
+    if (read_metadata(&read, file, config_digest, err) < 0)
         goto out;
     if (!values) {
         error_memory(err);
@@ -60,8 +80,7 @@ int train_state_read(const char *path, PromptLearner *learner, TrainState *state
         goto out;
     memcpy(learner_ctx(learner), values, n * sizeof(float));
     memcpy(state->velocity, values + n, n * sizeof(float));
-    state->epoch = epoch;
-    state->loss = strtod(tensors_metadata(file, "loss"), NULL);
+    *state = read;
     result = 0;
 out:
     arena_free(arena);

@@ -1,8 +1,9 @@
 /* train_state.h: an interrupted training on disk.
  *
  * Layout of `state.safetensors`: tensors `ctx` and `velocity`, F32, as long as the contexts; metadata format
- * "coop-state", config (the digest of everything that the training depends on), epoch and loss. Order and
- * augmentation streams are keyed by the epoch, so nothing else is needed to go on with the same bits.
+ * "coop-state", config (the digest of everything that the training depends on) and the numbers of TrainState:
+ * epoch, step, n_correct, loss, loss_sum, seconds. Order and augmentation streams are keyed by the epoch, so
+ * nothing else is needed to go on with the same bits.
  */
 #ifndef COOP_TRAIN_STATE_H
 #define COOP_TRAIN_STATE_H
@@ -13,7 +14,7 @@
 int train_state_write(const char *path, PromptLearner *learner, const TrainState *state,
                       const char *config_digest, Error *err);
 
-/* Fills the contexts of the learner, the velocity and the epoch. A file that is cut or damaged, or belongs to
+/* Fills the contexts of the learner and the state. A file that is cut or damaged, or belongs to
  * another configuration, is an error and changes nothing. */
 int train_state_read(const char *path, PromptLearner *learner, TrainState *state, const char *config_digest,
                      Error *err);

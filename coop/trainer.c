@@ -53,66 +53,62 @@ static void epoch_order(int *order, const TrainData *data, const OptimConfig *op
     rng_shuffle(&rng, order, data->n);
 }
 
-/* One epoch; fills the report. */
+int trainer_steps(const TrainData *data, const OptimConfig *optim) {
+    return data->n >= optim->batch_size ? data->n / optim->batch_size : 1;
+}
+
+/* What is left of an epoch; fills the report. Returns 1 when stopped. */
 static int run_epoch(PromptLearner *learner, const TrainData *data, const OptimConfig *optim,
                      TrainState *state, const StepBuffers *b, EpochReport *report, StepFn on_step,
                      void *context, Error *err) {
-    int epoch = state->epoch + 1;
-    int full = data->n / optim->batch_size;
+    int epoch = state->epoch + 1, n_steps = trainer_steps(data, optim);
+    int B = data->n < optim->batch_size ? data->n : optim->batch_size;
     const float *view =
         data->features + (size_t)((epoch - 1) % data->n_views) * (size_t)data->n * (size_t)data->embed_dim;
-    *report = (EpochReport){.epoch = epoch, .n_steps = full > 0 ? full : 1, .lr = optim_lr(optim, epoch)};
+    double lr = optim_lr(optim, epoch);
     epoch_order(b->order, data, optim, epoch);
-    int seen = 0, correct = 0;
-    double loss_sum = 0;
-    for (int step = 0; step < report->n_steps; step++) {
-        int B = full > 0 ? optim->batch_size : data->n, n_correct;
-        gather_batch(b, data, view, step * B, B);
+    while (state->step < n_steps) {
+        int n_correct;
+        gather_batch(b, data, view, state->step * B, B);
         double loss = learner_loss(learner, b->images, b->labels, B, b->logits, b->grad, &n_correct);
         if (!isfinite(loss))
-            return error_run(err, "epoch %d: step %d: the loss is not finite", epoch, step + 1);
-        sgd_step(learner_ctx(learner), state->velocity, b->grad, learner_ctx_size(learner), optim,
-                 report->lr);
-        if (on_step)
-            on_step(context, epoch, step + 1, report->lr, loss);
-        loss_sum += loss;
-        correct += n_correct;
-        seen += B;
+            return error_run(err, "epoch %d: step %d: the loss is not finite", epoch, state->step + 1);
+        sgd_step(learner_ctx(learner), state->velocity, b->grad, learner_ctx_size(learner), optim, lr);
+        state->step++;
+        state->loss_sum += loss;
+        state->n_correct += n_correct;
+        if (on_step && on_step(context, epoch, state->step, lr, loss, state) != 0)
+            return 1;
     }
-    report->loss = loss_sum / report->n_steps;
-    report->accuracy = (double)correct / seen;
+    *report = (EpochReport){.epoch = epoch,
+                            .n_steps = n_steps,
+                            .lr = lr,
+                            .loss = state->loss_sum / n_steps,
+                            .accuracy = (double)state->n_correct / ((double)n_steps * B)};
     state->epoch = epoch;
     state->loss = report->loss;
+    state->step = 0;
+    state->loss_sum = 0;
+    state->n_correct = 0;
     return 0;
 }
 
 int trainer_run(PromptLearner *learner, const TrainData *data, const OptimConfig *optim, TrainState *state,
                 EpochFn on_epoch, StepFn on_step, void *context, Error *err) {
-    int result = -1;
     Arena *arena = arena_create();
-    if (!arena)
-        return error_memory(err);
     size_t n = (size_t)data->n, B = n < (size_t)optim->batch_size ? n : (size_t)optim->batch_size;
     StepBuffers buffers = {.order = ARENA_NEW(arena, int, n),
                            .images = arena_floats(arena, B, (size_t)data->embed_dim),
                            .labels = ARENA_NEW(arena, int, B),
                            .logits = arena_floats(arena, B, (size_t)learner_tree(learner)->n_prompts),
                            .grad = arena_floats(arena, learner_ctx_size(learner), 1)};
-    if (arena_failed(arena)) {
-        error_memory(err);
-        goto out;
-    }
-    while (state->epoch < optim->max_epoch) {
+    int result = arena_failed(arena) ? error_memory(err) : 0;
+    while (result == 0 && state->epoch < optim->max_epoch) {
         EpochReport report;
-        if (run_epoch(learner, data, optim, state, &buffers, &report, on_step, context, err) < 0)
-            goto out;
-        if (on_epoch && on_epoch(context, &report, state) != 0) {
+        result = run_epoch(learner, data, optim, state, &buffers, &report, on_step, context, err);
+        if (result == 0 && on_epoch && on_epoch(context, &report, state) != 0)
             result = 1;
-            goto out;
-        }
     }
-    result = 0;
-out:
     arena_free(arena);
     return result;
 }

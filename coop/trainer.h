@@ -27,11 +27,14 @@ typedef struct {
     int n, n_views, embed_dim;
 } TrainData;
 
-/* What a run is at the end of an epoch; together with the learner's contexts, all that a resumed run needs.
- */
+/* What a run is between two steps; together with the learner's contexts, all that a resumed run needs. */
 typedef struct {
     int epoch;       /* epochs done */
-    double loss;     /* mean of the last one */
+    int step;        /* steps done of the next one */
+    double loss;     /* mean of the last epoch that is done */
+    double loss_sum; /* over the steps of the epoch under way, */
+    long n_correct;  /* images of theirs that were labelled right */
+    double seconds;  /* spent on it; the caller's to keep */
     float *velocity; /* like the contexts: the momentum buffer, zero at the start; caller's memory */
 } TrainState;
 
@@ -43,11 +46,15 @@ typedef struct {
 /* Called after every epoch; a non-zero return stops the training with that state (trainer_run returns 1). */
 typedef int (*EpochFn)(void *context, const EpochReport *report, const TrainState *state);
 
-/* Called after every step (may be NULL): for trajectories and progress. */
-typedef void (*StepFn)(void *context, int epoch, int step, double lr, double loss);
+/* Called after every step, before the EpochFn of a last step (may be NULL); epoch and step count from 1. A
+ * non-zero return stops likewise. */
+typedef int (*StepFn)(void *context, int epoch, int step, double lr, double loss, const TrainState *state);
 
-/* Runs epochs state->epoch + 1 .. max_epoch. Returns 0 when done, 1 when a callback stopped it, -1 with
- * ERROR_RUN when the loss is not finite or memory is missing. */
+int trainer_steps(const TrainData *data, const OptimConfig *optim); /* per epoch */
+
+/* Goes on from the state up to max_epoch. Returns 0 when done, 1 when a callback stopped it, -1 with
+ * ERROR_RUN when the loss is not finite or memory is missing. However often a run is stopped and resumed, the
+ * bits are those of a run in one go. */
 int trainer_run(PromptLearner *learner, const TrainData *data, const OptimConfig *optim, TrainState *state,
                 EpochFn on_epoch, StepFn on_step, void *context, Error *err);
 

@@ -63,11 +63,12 @@ typedef struct {
     int n;
 } Trajectory;
 
-static void record_step(void *context, int epoch, int step, double lr, double loss) {
-    (void)epoch, (void)step;
+static int record_step(void *context, int epoch, int step, double lr, double loss, const TrainState *state) {
+    (void)epoch, (void)step, (void)state;
     Trajectory *t = context;
     t->loss[t->n] = loss;
     t->lr[t->n++] = lr;
+    return 0;
 }
 
 static const float *expected(Golden *g, const char *combination, const char *what, size_t *n) {
