@@ -11,6 +11,7 @@
 #include <unistr.h>
 #include <uniwidth.h>
 
+#define BAR_DELAY 1.0      /* seconds before the first bar */
 #define BAR_INTERVAL 0.1   /* seconds between two redraws */
 #define LINE_INTERVAL 10.0 /* seconds between two lines where there is no terminal */
 #define MAX_BAR 24         /* columns */
@@ -55,7 +56,8 @@ static void rate_text(double rate, char *out, size_t size) {
 
 /* "61%  1200/1970  240/s  0:03 left  loss 0.41" */
 static void numbers_text(const Progress *progress, double now, char *out, size_t size) {
-    double elapsed = now - progress->start, rate = elapsed > 0 ? (double)progress->done / elapsed : 0;
+    double elapsed = now - progress->start,
+           rate = elapsed > 0 ? (double)(progress->done - progress->before) / elapsed : 0;
     bool finished = progress->total > 0 && progress->done >= progress->total;
     char speed[32], time[32];
     rate_text(rate, speed, sizeof speed);
@@ -124,7 +126,8 @@ static void draw(Progress *progress, double now) {
         fprintf(progress->out, "%s\n", line);
     }
     fflush(progress->out);
-    progress->last_draw = now;
+    progress->drawn = true;
+    progress->next_draw = now + (progress->mode == PROGRESS_BAR ? BAR_INTERVAL : LINE_INTERVAL);
 }
 
 /* Labels and notes come from class names and files: no control characters on the terminal, no half letter at
@@ -152,16 +155,7 @@ void progress_start_with(Progress *progress, FILE *out, ProgressMode mode, const
                            .clock_context = clock_context};
     copy_text(progress->label, sizeof progress->label, label);
     progress->start = progress->clock(clock_context);
-    if (mode == PROGRESS_BAR) {
-        draw(progress, progress->start);
-    } else if (mode == PROGRESS_LINES) {
-        if (total > 0)
-            fprintf(out, "%s: %ld to do\n", progress->label, total);
-        else
-            fprintf(out, "%s\n", progress->label);
-        fflush(out);
-        progress->last_draw = progress->start;
-    }
+    progress->next_draw = progress->start + (mode == PROGRESS_BAR ? BAR_DELAY : LINE_INTERVAL);
 }
 
 void progress_start(Progress *progress, FILE *out, bool quiet, const char *label, long total) {
@@ -171,13 +165,16 @@ void progress_start(Progress *progress, FILE *out, bool quiet, const char *label
     progress_start_with(progress, out, mode, label, total, 0, NULL, NULL);
 }
 
+void progress_resume(Progress *progress, long done) {
+    progress->done = progress->before = done;
+}
+
 void progress_update(Progress *progress, long done) {
     if (!progress->out || progress->mode == PROGRESS_QUIET || done <= progress->done)
         return;
     progress->done = progress->total > 0 && done > progress->total ? progress->total : done;
     double now = progress->clock(progress->clock_context);
-    double interval = progress->mode == PROGRESS_BAR ? BAR_INTERVAL : LINE_INTERVAL;
-    if (now - progress->last_draw >= interval)
+    if (now >= progress->next_draw)
         draw(progress, now);
 }
 
@@ -195,14 +192,15 @@ void progress_note(Progress *progress, const char *format, ...) {
 void progress_print(Progress *progress, const char *format, ...) {
     if (!progress->out)
         return;
-    if (progress->mode == PROGRESS_BAR)
+    bool bar = progress->mode == PROGRESS_BAR && progress->drawn;
+    if (bar)
         fprintf(progress->out, "\r\033[K");
     va_list args;
     va_start(args, format);
     vfprintf(progress->out, format, args);
     va_end(args);
     putc('\n', progress->out);
-    if (progress->mode == PROGRESS_BAR)
+    if (bar)
         draw(progress, progress->clock(progress->clock_context));
     fflush(progress->out);
 }
@@ -210,9 +208,9 @@ void progress_print(Progress *progress, const char *format, ...) {
 void progress_finish(Progress *progress) {
     if (!progress->out)
         return;
-    if (progress->mode != PROGRESS_QUIET)
+    if (progress->drawn)
         draw(progress, progress->clock(progress->clock_context));
-    if (progress->mode == PROGRESS_BAR) {
+    if (progress->drawn && progress->mode == PROGRESS_BAR) {
         putc('\n', progress->out);
         fflush(progress->out);
     }
@@ -220,7 +218,7 @@ void progress_finish(Progress *progress) {
 }
 
 void progress_erase(Progress *progress) {
-    if (progress->out && progress->mode == PROGRESS_BAR) {
+    if (progress->drawn && progress->mode == PROGRESS_BAR) {
         fprintf(progress->out, "\r\033[K");
         fflush(progress->out);
     }

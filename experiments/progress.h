@@ -1,8 +1,9 @@
 /* progress.h: how far a long loop has come, on stderr.
  *
- * On a terminal one line is redrawn in place, at most 10 times a second:
+ * On a terminal one line is redrawn in place, at most 10 times a second, from the end of the first second on:
  *     encoding images   ━━━━━━━━━━━━────────  61%  1200/1970  240/s  0:03 left
- * Elsewhere plain lines: at the start, at most every 10 seconds, and at the end. Quiet prints nothing.
+ * Elsewhere a plain line every 10 seconds, and one at the end if there were any. Quiet prints nothing. So
+ * work that is done in a moment shows nothing at all.
  *
  *     Progress progress;
  *     progress_start(&progress, stderr, quiet, "encoding images", n);
@@ -23,17 +24,21 @@ typedef struct {
     FILE *out;
     ProgressMode mode;
     char label[96], note[64];
-    long done, total;
-    double start, last_draw; /* seconds of the clock below */
+    long done, total, before; /* before: done by an earlier run, which no rate counts */
+    double start, next_draw;  /* seconds of the clock below */
+    bool drawn;
     int width; /* columns of the terminal, asked anew at each redraw; fixed when > 0 at the start */
     bool fixed_width;
     double (*clock)(void *context); /* seconds; monotonic by default, replaced in tests */
     void *clock_context;
 } Progress;
 
-/* Begins with a bar when out is a terminal (and TERM is not "dumb"), with lines otherwise. total 0 is "not
- * known": no percent and no time left. label is copied. */
+/* A bar when out is a terminal (and TERM is not "dumb"), lines otherwise. total 0 is "not known": no percent
+ * and no time left. label is copied. */
 void progress_start(Progress *progress, FILE *out, bool quiet, const char *label, long total);
+
+/* So much was done before the start. */
+void progress_resume(Progress *progress, long done);
 
 /* done so far, not less than before. Cheap enough for every step. */
 void progress_update(Progress *progress, long done);
@@ -44,8 +49,9 @@ void progress_note(Progress *progress, const char *format, ...) __attribute__((f
 /* Prints a whole line of its own above the bar (a warning, say); in quiet mode too. */
 void progress_print(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Draws the last state and ends the line. After it, and on a zeroed struct, further calls do nothing. Call it
- * on the way out of an error too: the message then starts on a line of its own. */
+/* Draws the last state, if there was one to be seen before, and ends the line. After it, and on a zeroed
+ * struct, further calls do nothing. Call it on the way out of an error too: the message then starts on a line
+ * of its own. */
 void progress_finish(Progress *progress);
 
 /* Ends like progress_finish, but takes the bar away instead of leaving it: for work whose result has a line

@@ -61,11 +61,15 @@ static int count(const char *text, char letter) {
 
 static void test_bar(void **state) {
     Stage *stage = stage_start(state, PROGRESS_BAR, "encoding", 200, 80);
-    for (int i = 1; i <= 1000; i++) {
+    for (int i = 1; i < 1000; i++) {
         stage->now = i * 0.001;
-        progress_update(&stage->progress, i / 10);
+        progress_update(&stage->progress, i / 20);
     }
-    /* one second: the first line and at most ten more */
+    assert_string_equal(stage_text(stage), ""); /* nothing in the first second, ten lines in the next */
+    for (int i = 1000; i <= 2000; i++) {
+        stage->now = i * 0.001;
+        progress_update(&stage->progress, i / 20);
+    }
     assert_in_range(count(stage_text(stage), '\r'), 10, 11);
     assert_int_equal(count(stage_text(stage), '\n'), 0);
     progress_note(&stage->progress, "loss %.2f", 0.5);
@@ -99,8 +103,7 @@ static void test_lines(void **state) {
     }
     progress_print(&stage->progress, "warning: %s", "odd");
     progress_finish(&stage->progress);
-    assert_string_equal(stage_text(stage), "training: 100 to do\n"
-                                           "training   10%  10/100  1.0/s  1:30 left\n"
+    assert_string_equal(stage_text(stage), "training   10%  10/100  1.0/s  1:30 left\n"
                                            "training   20%  20/100  1.0/s  1:20 left\n"
                                            "warning: odd\n"
                                            "training   25%  25/100  1.0/s  1:15 left\n");
@@ -111,7 +114,7 @@ static void test_unknown_total(void **state) {
     stage->now = 12;
     progress_update(&stage->progress, 6);
     progress_finish(&stage->progress);
-    assert_string_equal(stage_text(stage), "reading\nreading  6  0.5/s  0:12\nreading  6  0.5/s  0:12\n");
+    assert_string_equal(stage_text(stage), "reading  6  0.5/s  0:12\nreading  6  0.5/s  0:12\n");
 }
 
 static void test_quiet(void **state) {
@@ -125,9 +128,44 @@ static void test_quiet(void **state) {
     assert_string_equal(stage_text(stage), "a warning\n");
 }
 
+/* What is done in a moment leaves no trace, nor do errors on the way. */
+static void test_short(void **state) {
+    static const ProgressMode modes[] = {PROGRESS_BAR, PROGRESS_LINES};
+    for (int i = 0; i < 2; i++) {
+        Stage *stage = stage_start(state, modes[i], "x", 10, 40);
+        stage->now += 0.9;
+        progress_update(&stage->progress, 10);
+        progress_finish(&stage->progress);
+        stage_start(state, modes[i], "x", 10, 40);
+        progress_erase(&stage->progress);
+        assert_string_equal(stage_text(stage), "");
+    }
+    Stage *stage = stage_start(state, PROGRESS_BAR, "x", 10, 40);
+    progress_print(&stage->progress, "a warning");
+    assert_string_equal(stage_text(stage), "a warning\n");
+}
+
+/* What an earlier run has done does not make this one look fast. */
+static void test_resume(void **state) {
+    Stage *stage = stage_start(state, PROGRESS_LINES, "training", 100, 0);
+    progress_resume(&stage->progress, 50);
+    stage->now = 10;
+    progress_update(&stage->progress, 60);
+    assert_string_equal(stage_text(stage), "training   60%  60/100  1.0/s  0:40 left\n");
+    progress_erase(&stage->progress);
+}
+
+static Stage *stage_with_bar(void **state) {
+    Stage *stage = stage_start(state, PROGRESS_BAR, "x", 10, 40);
+    stage->now += 1;
+    progress_update(&stage->progress, 1);
+    assert_int_equal(count(stage_text(stage), '\r'), 1);
+    return stage;
+}
+
 /* The bar leaves, a line comes, the bar is drawn again below. */
 static void test_print(void **state) {
-    Stage *stage = stage_start(state, PROGRESS_BAR, "x", 10, 40);
+    Stage *stage = stage_with_bar(state);
     size_t before = strlen(stage_text(stage));
     progress_print(&stage->progress, "a warning");
     const char *text = stage_text(stage) + before;
@@ -136,7 +174,7 @@ static void test_print(void **state) {
 }
 
 static void test_erase(void **state) {
-    Stage *stage = stage_start(state, PROGRESS_BAR, "x", 10, 40);
+    Stage *stage = stage_with_bar(state);
     size_t before = strlen(stage_text(stage));
     progress_erase(&stage->progress);
     progress_finish(&stage->progress);
@@ -148,7 +186,8 @@ static void test_narrow(void **state) {
     Stage *stage = stage_start(state, PROGRESS_BAR, "画像 bilder\n\x1b[0m", 1000, 200);
     assert_null(strchr(stage->progress.label, '\n'));
     assert_null(strchr(stage->progress.label, '\x1b'));
-    stage->progress.done = 999;
+    stage->now = 5;
+    progress_update(&stage->progress, 999);
     for (int width = 1; width <= 200; width++) {
         char line[1024];
         progress_line(&stage->progress, 5, width, line, sizeof line);
@@ -190,6 +229,8 @@ int main(void) {
         TEST(test_lines),
         TEST(test_unknown_total),
         TEST(test_quiet),
+        TEST(test_short),
+        TEST(test_resume),
         TEST(test_print),
         TEST(test_erase),
         TEST(test_narrow),
