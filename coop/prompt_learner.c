@@ -204,9 +204,10 @@ static int build_tree(PromptLearner *learner, const Clip *clip, const Tokenizer 
 
 /* --- life --- */
 
-PromptLearner *learner_create(const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
-                              const char **class_names, int n_classes, const LearnerConfig *config,
-                              size_t memory_budget, Error *err) {
+/* All but the encoder. */
+static PromptLearner *build(const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                            const char **class_names, int n_classes, const LearnerConfig *config,
+                            Error *err) {
     Arena *arena = arena_create();
     PromptLearner *learner = ARENA_NEW(arena, PromptLearner, 1);
     if (!learner) {
@@ -229,20 +230,35 @@ PromptLearner *learner_create(const Clip *clip, const Tokenizer *tokenizer, Pool
     learner->unit = arena_floats(arena, K, E);
     learner->d_unit = arena_floats(arena, K, E);
     learner->norm = arena_floats(arena, K, 1);
-    if (arena_failed(arena)) {
-        error_memory(err);
-        goto failed;
-    }
-    if (start_ctx(learner, clip, tokenizer, config, err) < 0 ||
-        build_tree(learner, clip, tokenizer, class_names, err) < 0)
-        goto failed;
-    learner->encoder = text_encoder_create(&clip->text, &learner->tree, pool, true, memory_budget, err);
-    if (!learner->encoder)
-        goto failed;
-    return learner;
-failed:
+    int result = arena_failed(arena) ? error_memory(err) : 0;
+    if (result == 0)
+        result = start_ctx(learner, clip, tokenizer, config, err);
+    if (result == 0)
+        result = build_tree(learner, clip, tokenizer, class_names, err);
+    if (result == 0)
+        return learner;
     learner_free(learner);
     return NULL;
+}
+
+PromptLearner *learner_create(const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                              const char **class_names, int n_classes, const LearnerConfig *config,
+                              size_t memory_budget, Error *err) {
+    PromptLearner *learner = build(clip, tokenizer, pool, class_names, n_classes, config, err);
+    if (!learner)
+        return NULL;
+    learner->encoder = text_encoder_create(&clip->text, &learner->tree, pool, true, memory_budget, err);
+    if (learner->encoder)
+        return learner;
+    learner_free(learner);
+    return NULL;
+}
+
+int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
+                  const LearnerConfig *config, Error *err) {
+    PromptLearner *learner = build(clip, tokenizer, NULL, class_names, n_classes, config, err);
+    learner_free(learner);
+    return learner ? 0 : -1;
 }
 
 void learner_free(PromptLearner *learner) {

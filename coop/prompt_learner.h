@@ -42,6 +42,10 @@ PromptLearner *learner_create(const Clip *clip, const Tokenizer *tokenizer, Pool
                               size_t memory_budget, Error *err);
 void learner_free(PromptLearner *learner); /* NULL is fine */
 
+/* Builds the prompts alone: 0 when learner_create will have nothing to complain about but memory. */
+int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
+                  const LearnerConfig *config, Error *err);
+
 /* The contexts: (M, C), or (K, M, C) with csc. Read and written by the optimiser; owned by the learner. */
 float *learner_ctx(PromptLearner *learner);
 int learner_n_ctx(const PromptLearner *learner);

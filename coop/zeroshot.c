@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MAX_PROMPTS = 100000000 };
+
 const char *const *zeroshot_ensemble(int *n) {
     static const char *const templates[] = {"itap of a {}.",           "a bad photo of the {}.",
                                             "a origami {}.",           "a photo of the large {}.",
@@ -37,22 +39,33 @@ static int text_ids(const char *text, const Clip *clip, const Tokenizer *tokeniz
     return 0;
 }
 
+/* The ids of all texts: prompts (n), lengths (n). */
+static int texts_ids(const int **prompts, int *lengths, const Clip *clip, const Tokenizer *tokenizer,
+                     const char *const *texts, int n, int *bad, Arena *arena, Error *err) {
+    for (int i = 0; i < n; i++)
+        if (text_ids(texts[i], clip, tokenizer, &prompts[i], &lengths[i], arena, err) < 0) {
+            *bad = i;
+            return -1;
+        }
+    return 0;
+}
+
 int encode_texts(float *features, int *tokens, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
-                 const char *const *texts, int n, Error *err) {
-    int result = -1, T = clip->text.n_positions;
+                 const char *const *texts, int n, int *bad, Error *err) {
+    int result = -1, none, T = clip->text.n_positions;
     Arena *arena = arena_create();
     TextEncoder *encoder = NULL;
     const int **prompts = ARENA_NEW(arena, const int *, n);
     int *lengths = ARENA_NEW(arena, int, n);
+    bad = bad ? bad : &none;
+    *bad = -1;
     if (!prompts || !lengths) {
         error_memory(err);
         goto out;
     }
-    for (int i = 0; i < n; i++) {
-        if (text_ids(texts[i], clip, tokenizer, &prompts[i], &lengths[i], arena, err) < 0)
-            goto out;
-        if (!tokens)
-            continue;
+    if (texts_ids(prompts, lengths, clip, tokenizer, texts, n, bad, arena, err) < 0)
+        goto out;
+    for (int i = 0; tokens && i < n; i++) {
         memset(tokens + (size_t)i * T, 0, (size_t)T * sizeof *tokens);
         memcpy(tokens + (size_t)i * T, prompts[i], (size_t)lengths[i] * sizeof *tokens);
     }
@@ -86,31 +99,60 @@ static const char *fill_template(const char *template, const char *name, Arena *
     return text ? arena_printf(arena, "%s%s", text, template) : NULL;
 }
 
+/* All prompts, (n_templates, K), owned by the arena; NULL with an error. */
+static const char **fill_templates(const char *const *templates, int n_templates,
+                                   const char *const *class_names, int n_classes, Arena *arena, Error *err) {
+    size_t K = (size_t)n_classes, P = K * (size_t)n_templates;
+    const char **texts = ARENA_NEW(arena, const char *, P);
+    if (P > MAX_PROMPTS) {
+        error_set(err, "%d templates of %d classes: over %d prompts", n_templates, n_classes, MAX_PROMPTS);
+        return NULL;
+    }
+    for (int t = 0; texts && t < n_templates; t++) {
+        if (!strstr(templates[t], "{}")) {
+            error_set(err, "template '%s': no {} for the class name", templates[t]);
+            return NULL;
+        }
+        for (int k = 0; k < n_classes; k++)
+            texts[(size_t)t * K + (size_t)k] = fill_template(templates[t], class_names[k], arena);
+    }
+    if (!arena_failed(arena))
+        return texts;
+    error_memory(err);
+    return NULL;
+}
+
+int zeroshot_check(const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
+                   int n_templates, const char *const *class_names, int n_classes, Error *err) {
+    Arena *arena = arena_create();
+    const char **texts = fill_templates(templates, n_templates, class_names, n_classes, arena, err);
+    int result = texts ? 0 : -1;
+    for (int i = 0; i < n_templates * n_classes && result == 0; i++) {
+        const int *ids;
+        int length;
+        size_t mark = arena_mark(arena);
+        result = text_ids(texts[i], clip, tokenizer, &ids, &length, arena, err);
+        arena_reset(arena, mark);
+    }
+    arena_free(arena);
+    return result;
+}
+
 int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
                       const char *const *templates, int n_templates, const char *const *class_names,
                       int n_classes, Error *err) {
     int result = -1;
     size_t K = (size_t)n_classes, E = (size_t)clip->embed_dim, P = K * (size_t)n_templates;
     Arena *arena = arena_create();
-    const char **texts = ARENA_NEW(arena, const char *, P);
+    const char **texts = fill_templates(templates, n_templates, class_names, n_classes, arena, err);
+    if (!texts)
+        goto out;
     float *each = arena_floats(arena, P, E);
-    if (!texts || !each) {
+    if (!each) {
         error_memory(err);
         goto out;
     }
-    for (int t = 0; t < n_templates; t++) {
-        if (!strstr(templates[t], "{}")) {
-            error_set(err, "template '%s': no {} for the class name", templates[t]);
-            goto out;
-        }
-        for (int k = 0; k < n_classes; k++)
-            texts[(size_t)t * K + (size_t)k] = fill_template(templates[t], class_names[k], arena);
-    }
-    if (arena_failed(arena)) {
-        error_memory(err);
-        goto out;
-    }
-    if (encode_texts(each, NULL, clip, tokenizer, pool, texts, (int)P, err) < 0)
+    if (encode_texts(each, NULL, clip, tokenizer, pool, texts, (int)P, NULL, err) < 0)
         goto out;
     unit_rows_forward(each, NULL, each, (int)P, (int)E);
     memset(features, 0, K * E * sizeof *features);

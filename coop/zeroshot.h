@@ -20,10 +20,14 @@ int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokeni
                       const char *const *templates, int n_templates, const char *const *class_names,
                       int n_classes, Error *err);
 
+/* The same prompts, only tokenized: 0 when zeroshot_features has nothing to complain about. */
+int zeroshot_check(const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
+                   int n_templates, const char *const *class_names, int n_classes, Error *err);
+
 /* features (n, E) as encode_text gives them (not of unit length) and, when tokens is not NULL, the padded ids
- * (n, T). */
+ * (n, T). After an error *bad (may be NULL) is the text that it is about, -1 when it is about none. */
 int encode_texts(float *features, int *tokens, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
-                 const char *const *texts, int n, Error *err);
+                 const char *const *texts, int n, int *bad, Error *err);
 
 /* logits (n, K) = exp(logit_scale) * images (n, E) . classes (K, E), both of unit length. */
 void cosine_logits(Pool *pool, float *logits, const float *images, const float *classes, int n, int n_classes,

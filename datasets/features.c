@@ -2,7 +2,7 @@
  *
  *     1. digest every file                                    all threads, a file per tile
  *     2. look each digest up on the shelf of the view         what is found is done
- *     3. in batches of BATCH images that are not there, each content once:
+ *     3. in batches of at most BATCH images that are not there, each content once:
  *            read, digest again, decode, transform            all threads, an image per tile
  *            encode
  *            put on the shelf
@@ -305,7 +305,9 @@ int features_get(FeatureCache *cache, float *features, const char *root, const I
     if (begin(&job, features, err) != 0) {
         goto out;
     }
-    int batch_size = job.n_todo < BATCH ? job.n_todo : BATCH;
+    int max_batch = cache->source.max_batch;
+    max_batch = max_batch > 0 && max_batch < BATCH ? max_batch : BATCH;
+    int batch_size = job.n_todo < max_batch ? job.n_todo : max_batch;
     float *batch = arena_floats(cache->arena, (size_t)batch_size, E);
     job.pixels = arena_floats(cache->arena, (size_t)batch_size, 3 * S * S);
     if (arena_failed(cache->arena)) {
@@ -313,7 +315,7 @@ int features_get(FeatureCache *cache, float *features, const char *root, const I
         goto out;
     }
     while (job.start < job.n_todo) {
-        int left = job.n_todo - job.start, n = left < BATCH ? left : BATCH;
+        int left = job.n_todo - job.start, n = left < batch_size ? left : batch_size;
         if (report(progress, progress_context, job.start, job.n_todo, err) != 0 ||
             encode_batch(&job, n, features, batch, err) != 0) {
             goto out;

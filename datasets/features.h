@@ -20,6 +20,7 @@ typedef struct {
     int image_size, embed_dim; /* S, E */
     float mean[3], std[3];
     const char *model_digest; /* names the tower in the cache; borrowed */
+    int max_batch;            /* images at once: between batches progress is told; 0: as many as pay */
 } FeatureSource;
 
 /* Which transform of an image. */

@@ -13,6 +13,10 @@ static void print_help(const Command *command, const Option *options, int n_opti
     if (command->help)
         printf("\n%s", command->help);
     printf("\nexample:\n  %s\n", command->example);
+    if (command->more_help) {
+        printf("\n");
+        command->more_help(stdout);
+    }
 }
 
 int command_parse(const Command *command, OptionTexts *words, CommonOptions *common, int argc, char **argv,

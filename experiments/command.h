@@ -6,6 +6,8 @@
 #include "clip/base/error.h"
 #include "experiments/options.h"
 
+#include <stdio.h>
+
 /* What every command takes. */
 typedef struct {
     int threads; /* --threads N; 0 is one per core */
@@ -15,10 +17,11 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    const char *usage;   /* "coop classify PROMPT IMAGE... [--top K] [--json]" */
-    const char *summary; /* one line */
-    const char *help;    /* more lines, or NULL */
-    const char *example; /* one command that works */
+    const char *usage;            /* "coop classify PROMPT IMAGE... [--top K] [--json]" */
+    const char *summary;          /* one line */
+    const char *help;             /* more lines, or NULL */
+    void (*more_help)(FILE *out); /* what follows the example, or NULL */
+    const char *example;          /* one command that works */
     /* argv begins behind the command's name. Everything may be allocated in the arena, which the caller
      * frees. */
     int (*run)(int argc, char **argv, Arena *arena, Error *err);

@@ -17,29 +17,33 @@ typedef struct {
     const char *weights, *vocab, *texts, *images, *out;
 } Request;
 
-/* The lines of a text file, without those that are empty; owned by the arena. */
-static int read_lines(OptionTexts *lines, const char *path, Arena *arena, Error *err) {
-    size_t size;
+/* The lines of a text file without those that are empty, and their numbers; owned by the arena. */
+static int read_lines(OptionTexts *lines, int **numbers, const char *path, Arena *arena, Error *err) {
+    size_t size, n = 1;
     char *text = file_read(path, MAX_LIST_FILE, arena, &size, err);
     if (!text)
         return -1;
-    size_t n = 1;
     for (size_t i = 0; i < size; i++)
         n += text[i] == '\n';
-    lines->values = ARENA_NEW(arena, const char *, n);
-    lines->n = 0;
-    if (!lines->values)
+    *lines = (OptionTexts){.values = ARENA_NEW(arena, const char *, n)};
+    *numbers = ARENA_NEW(arena, int, n);
+    if (arena_failed(arena))
         return error_memory(err);
-    for (char *line = text, *next; line < text + size; line = next) {
-        char *end = memchr(line, '\n', (size_t)(text + size - line));
-        next = end ? end + 1 : text + size;
-        if (end)
-            *end = '\0';
-        size_t length = strlen(line);
-        if (length > 0 && line[length - 1] == '\r')
-            line[length - 1] = '\0';
-        if (*line)
+    int number = 0;
+    for (char *line = text, *end; line < text + size; line = end + 1) {
+        size_t left = (size_t)(text + size - line);
+        end = memchr(line, '\n', left);
+        end = end ? end : text + size;
+        number++;
+        if (memchr(line, '\0', (size_t)(end - line)))
+            return error_set(err, "%s: line %d: a zero byte", path, number);
+        *end = '\0';
+        if (end > line && end[-1] == '\r')
+            end[-1] = '\0';
+        if (*line) {
+            (*numbers)[lines->n] = number;
             lines->values[lines->n++] = line;
+        }
     }
     return lines->n > 0 ? 0 : error_set(err, "%s: no lines", path);
 }
@@ -106,7 +110,8 @@ static int write_features(const char *path, const float *features, const int *to
 
 static int encode_text_file(const Request *request, int n_threads, Arena *arena, Error *err) {
     OptionTexts texts;
-    if (read_lines(&texts, request->texts, arena, err) < 0)
+    int *numbers, bad;
+    if (read_lines(&texts, &numbers, request->texts, arena, err) < 0)
         return -1;
     Model model;
     int result = -1;
@@ -119,10 +124,11 @@ static int encode_text_file(const Request *request, int n_threads, Arena *arena,
         error_memory(err);
         goto out;
     }
-    if (encode_texts(features, tokens, clip, model.tokenizer, model.pool, texts.values, texts.n, err) == 0)
+    if (encode_texts(features, tokens, clip, model.tokenizer, model.pool, texts.values, texts.n, &bad, err) ==
+        0)
         result = write_features(request->out, features, tokens, texts, clip, arena, err);
-    else
-        error_prefix(err, "%s", request->texts);
+    else if (bad >= 0)
+        error_prefix(err, "%s: line %d", request->texts, numbers[bad]);
 out:
     model_close(&model);
     return result;
@@ -136,8 +142,9 @@ static int on_progress(void *context, long done, long total) {
 
 static int encode_image_files(const Request *request, int n_threads, bool quiet, Arena *arena, Error *err) {
     OptionTexts paths;
+    int *numbers;
     int found = folder_exists(request->images) ? list_folder(&paths, request->images, arena, err)
-                                               : read_lines(&paths, request->images, arena, err);
+                                               : read_lines(&paths, &numbers, request->images, arena, err);
     if (found < 0)
         return -1;
     Model model;

@@ -2,8 +2,6 @@
 #include "experiments/command.h"
 #include "experiments/run.h"
 
-extern const Command command_run;
-
 static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
     OptionTexts words, sets = {0};
@@ -21,10 +19,10 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     return experiment_run(&experiment, &run_options, err);
 }
 
-const Command command_run = {
-    .name = "run",
-    .usage = "coop run EXPERIMENT.yaml [--set KEY=VALUE]... [--dry-run]",
-    .summary = "run an experiment, or finish it; prints the table of its results",
-    .help = "Finished points are skipped, interrupted ones are finished. The README lists the keys.\n",
-    .example = "coop run experiments/demo/demo.yaml --set grid.num_shots=[1,16]",
-    .run = run};
+const Command command_run = {.name = "run",
+                             .usage = "coop run EXPERIMENT.yaml [--set KEY=VALUE]... [--dry-run]",
+                             .summary = "run an experiment, or finish it; prints the table of its results",
+                             .help = "Finished points are skipped, interrupted ones are finished.\n",
+                             .more_help = experiment_help,
+                             .example = "coop run experiments/demo/demo.yaml --set grid.num_shots=[1,16]",
+                             .run = run};

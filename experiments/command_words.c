@@ -88,17 +88,18 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     int result = -1;
     if (model_open(&model, weights ? weights : prompt.checkpoint, vocab, CLIP_TEXT, common.threads, err) ==
             0 &&
-        prompt_check_model(&prompt, words.values[0], model.clip, err) == 0)
+        prompt_check_model(&prompt, words.values[0], model.clip, err) == 0 &&
+        model_check_vocab(&model, words.values[0], prompt.vocab_digest, err) == 0)
         result = print_words(&prompt, &model, top, arena, err);
     model_close(&model);
     return result;
 }
 
-const Command command_words = {
-    .name = "words",
-    .usage = "coop words PROMPT [--top K] [--model FILE] [--vocab FILE]",
-    .summary = "the vocabulary words nearest to each learned vector",
-    .help = "A line per context vector: words with their Euclidean distances, the nearest "
-            "first. A hyphen ends a piece of a longer word.\n",
-    .example = "coop words runs/demo/.../prompt.safetensors --top 5",
-    .run = run};
+const Command command_words = {.name = "words",
+                               .usage = "coop words PROMPT [--top K] [--model FILE] [--vocab FILE]",
+                               .summary = "the vocabulary words nearest to each learned vector",
+                               .help = "A line per context vector: words with their Euclidean distances, the "
+                                       "nearest first. A hyphen ends a\n"
+                                       "piece of a longer word.\n",
+                               .example = "coop words runs/demo/.../prompt.safetensors --top 5",
+                               .run = run};

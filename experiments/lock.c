@@ -13,26 +13,29 @@ struct Lock {
     int file;
 };
 
-Lock *lock_take(const char *folder, Error *err) {
+int lock_take(Lock **lock, const char *folder, bool create, Error *err) {
     char path[4096];
+    *lock = NULL;
     int n = snprintf(path, sizeof path, "%s/.lock", folder);
-    int file = n > 0 && (size_t)n < sizeof path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
-    if (file < 0) {
-        error_run(err, "%s: cannot lock: %s", folder, strerror(errno));
-        return NULL;
+    if (n < 0 || (size_t)n >= sizeof path)
+        return error_run(err, "%s: cannot lock: %s", folder, strerror(ENAMETOOLONG));
+    int file = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0666);
+    if (file < 0 && !create && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (file < 0)
+        return error_run(err, "%s: cannot lock: %s", folder, strerror(errno));
+    *lock = malloc(sizeof **lock);
+    int reason = !*lock ? ENOMEM : flock(file, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
+    if (reason == 0) {
+        (*lock)->file = file;
+        return 0;
     }
-    Lock *lock = malloc(sizeof *lock);
-    if (!lock || flock(file, LOCK_EX | LOCK_NB) < 0) {
-        if (lock && errno == EWOULDBLOCK)
-            error_run(err, "%s: another run is at work in this folder", folder);
-        else
-            error_run(err, "%s: cannot lock: %s", folder, strerror(errno));
-        close(file);
-        free(lock);
-        return NULL;
-    }
-    lock->file = file;
-    return lock;
+    close(file);
+    free(*lock);
+    *lock = NULL;
+    if (reason == EWOULDBLOCK)
+        return error_run(err, "%s: another run is at work in this folder", folder);
+    return error_run(err, "%s: cannot lock: %s", folder, strerror(reason));
 }
 
 void lock_release(Lock *lock) {

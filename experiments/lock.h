@@ -4,11 +4,13 @@
 
 #include "clip/base/error.h"
 
+#include <stdbool.h>
+
 typedef struct Lock Lock;
 
-/* NULL with ERROR_RUN when another process holds the folder. The kernel drops the lock of a process that
- * dies. */
-Lock *lock_take(const char *folder, Error *err);
+/* ERROR_RUN when another process holds the folder. With create false nothing is written: *lock is NULL when
+ * no run has been there yet, or the folder is not there. The kernel drops the lock of a process that dies. */
+int lock_take(Lock **lock, const char *folder, bool create, Error *err);
 void lock_release(Lock *lock); /* NULL is fine */
 
 #endif

@@ -3,6 +3,7 @@
 #include "experiments/command.h"
 #include "experiments/interrupt.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,16 +46,32 @@ static int run_command(const Command *command, int argc, char **argv) {
     return err.kind == ERROR_SIGNAL ? ERROR_SIGNAL + interrupt_signal() : (int)err.kind;
 }
 
+/* A closed standard stream would lend its number to the next file, and the results would be printed into
+ * that. Opened the wrong way round, it takes the number and fails like a closed one. */
+static void hold_standard_streams(void) {
+    for (int stream = 0; stream < 3; stream++)
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY) < 0)
+            return;
+}
+
+static int help(void) {
+    Error err = {0};
+    print_overview(stdout);
+    if (command_flush(&err) == 0)
+        return 0;
+    fprintf(stderr, "coop: %s\n", err.text);
+    return (int)err.kind;
+}
+
 int main(int argc, char **argv) {
+    hold_standard_streams();
     interrupt_install();
     if (argc < 2) {
         print_overview(stderr);
         return ERROR_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        print_overview(stdout);
-        return 0;
-    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+        return help();
     for (int i = 0; i < N_COMMANDS; i++)
         if (strcmp(argv[1], COMMANDS[i]->name) == 0)
             return run_command(COMMANDS[i], argc - 2, argv + 2);

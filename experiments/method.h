@@ -1,8 +1,8 @@
 /* method.h: what a row of the comparison table is: a way from training images to logits on the test images.
  *
- * A new method is one file with one Method, and one line in method_of(). A method works in two steps, so that
- * every image is read before anything is written: an image that cannot be read stops an experiment that has
- * not begun.
+ * A new method is one file with one Method, and one line in method_of(). A method works in three steps, so
+ * that whatever can be wrong with the input stops an experiment that has not begun: nothing is written before
+ * all points are prepared.
  */
 #ifndef EXPERIMENTS_METHOD_H
 #define EXPERIMENTS_METHOD_H
@@ -13,6 +13,9 @@
 #include "experiments/session.h"
 
 typedef struct {
+    /* Checks prompts and files; called once for all shots and seeds of a variant. Fast. */
+    int (*check)(Session *session, const Point *point, Error *err);
+
     /* Encodes (into the session's cache) what the point will ask for. */
     int (*prepare)(Session *session, const Point *point, Error *err);
 

@@ -1,8 +1,9 @@
 /* method_coop.c: learn contexts, in a folder of its own that an interrupted run is resumed from.
  *
  * The folder of a run: config.yaml (an experiment file of this point alone), log.txt, metrics.jsonl (a line
- * per epoch), state.safetensors (every few seconds, and when a signal comes), prompt.safetensors (at the
- * end).
+ * per epoch), state.safetensors (every few seconds, when a signal comes, and at the end), prompt.safetensors
+ * (at the end). A state that cannot be used, or is of another configuration, means to begin anew; then
+ * nothing of the files of before stays.
  */
 #include "clip/base/files.h"
 #include "clip/ops.h"
@@ -15,12 +16,25 @@
 #include "experiments/method.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SAVE_SECONDS 5.0
+#define MAX_METRICS_FILE ((size_t)1 << 30)
+
+static int check(Session *session, const Point *point, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    if (session_check_training(session, err) < 0)
+        return -1;
+    if (learner_check(session->model.clip, session->model.tokenizer, dataset->class_names, dataset->n_classes,
+                      &point->learner, err) == 0)
+        return 0;
+    /* What is wrong with a file of contexts begins with that file. */
+    return point->ctx_digest ? -1 : error_prefix(err, "%s: %s", session->experiment->path, point->label);
+}
 
 /* --- training data --- */
 
@@ -43,8 +57,10 @@ static int load(Session *session, const Point *point, TrainData *data, Arena *ar
     for (int v = 0; v < n_views; v++) {
         char label[64];
         FeatureView view = {.random = views > 0, .seed = (uint32_t)point->seed, .view = (uint32_t)v};
-        snprintf(label, sizeof label, views > 0 ? "encoding view %d of %d" : "encoding training images",
-                 v + 1, views);
+        if (views > 0)
+            snprintf(label, sizeof label, "encoding view %d of %d", v + 1, views);
+        else
+            snprintf(label, sizeof label, "encoding training images");
         float *rows = features + (size_t)v * (size_t)train.n * E;
         if (session_features(session, rows, &train, view, label, err) < 0)
             return -1;
@@ -65,32 +81,30 @@ static int prepare(Session *session, const Point *point, Error *err) {
 
 typedef struct {
     const Point *point;
+    const char *folder, *state_path, *metrics_path;
     PromptLearner *learner;
+    TrainState state;
     Progress *progress;
-    const char *state_path;
     FILE *metrics, *log;
-    double last_save;
+    int n_steps; /* per epoch */
+    double start, last_save;
     Error *err;
     bool failed; /* to save the state */
 } Run;
 
-static FILE *open_log(const char *folder, const char *name, const char *mode, Arena *arena, Error *err) {
-    const char *path = path_join(arena, folder, name);
-    FILE *file = path ? fopen(path, mode) : NULL;
+static FILE *open_append(const char *path, Error *err) {
+    FILE *file = fopen(path, "a");
     if (!file)
-        error_run(err, "%s: cannot write: %s", path ? path : folder, strerror(errno));
+        error_run(err, "%s: cannot write: %s", path, strerror(errno));
     return file;
 }
 
 /* Cuts metrics.jsonl behind the epochs that the state knows: what came after them is done again. */
-static int cut_metrics(const char *folder, int epochs, Arena *arena, Error *err) {
-    const char *path = path_join(arena, folder, "metrics.jsonl");
-    if (!path)
-        return error_memory(err);
+static int cut_metrics(const char *path, int epochs, Arena *arena, Error *err) {
     if (!file_exists(path))
         return 0;
     size_t size;
-    char *text = file_read(path, (size_t)1 << 30, arena, &size, err);
+    char *text = file_read(path, MAX_METRICS_FILE, arena, &size, err);
     if (!text)
         return -1;
     size_t end = 0;
@@ -101,36 +115,67 @@ static int cut_metrics(const char *folder, int epochs, Arena *arena, Error *err)
     return truncate(path, (off_t)end) == 0 ? 0 : error_run(err, "%s: cannot cut: %s", path, strerror(errno));
 }
 
+/* The metrics reach the disk before the state that counts them. */
+static int save(Run *run) {
+    run->state.seconds = clock_seconds() - run->start;
+    if (fflush(run->metrics) != 0 || fsync(fileno(run->metrics)) != 0)
+        error_run(run->err, "%s: cannot write: %s", run->metrics_path, strerror(errno));
+    else if (train_state_write(run->state_path, run->learner, &run->state, run->point->key, run->err) == 0) {
+        run->last_save = clock_seconds();
+        return 0;
+    }
+    run->failed = true;
+    return -1;
+}
+
 static int on_epoch(void *context, const EpochReport *report, const TrainState *state) {
     Run *run = context;
     fprintf(run->metrics, "{\"epoch\": %d, \"lr\": %.9g, \"loss\": %.9g, \"accuracy\": %.9g}\n",
             report->epoch, report->lr, report->loss, 100 * report->accuracy);
     progress_note(run->progress, "loss %.3f", report->loss);
-    progress_update(run->progress, report->epoch);
-    bool last = report->epoch == run->point->optim.max_epoch, stop = interrupt_signal() != 0;
-    if (!last && !stop && clock_seconds() - run->last_save < SAVE_SECONDS)
-        return 0;
-    if (fflush(run->metrics) != 0 ||
-        train_state_write(run->state_path, run->learner, state, run->point->key, run->err) < 0) {
-        run->failed = true;
-        return 1;
-    }
-    run->last_save = clock_seconds();
-    return stop && !last;
+    return state->epoch == run->point->optim.max_epoch && save(run) < 0;
 }
 
-/* Goes on from the state file if there is one of this very configuration; another one, or a damaged one, is
- * begun anew. */
-static void resume(Run *run, TrainState *state) {
+static int on_step(void *context, int epoch, int step, double lr, double loss, const TrainState *state) {
+    (void)lr, (void)loss, (void)state;
+    Run *run = context;
+    bool last = epoch == run->point->optim.max_epoch && step == run->n_steps;
+    progress_update(run->progress, (long)(epoch - 1) * run->n_steps + step);
+    bool stop = interrupt_signal() != 0;
+    if (last || (!stop && clock_seconds() - run->last_save < SAVE_SECONDS))
+        return 0;
+    return save(run) < 0 || stop;
+}
+
+/* Goes on from the state file if there is a usable one of this very configuration. */
+static int begin_or_resume(Run *run, Arena *arena, Error *err) {
     Error why = {0};
-    if (!file_exists(run->state_path))
-        return;
-    if (train_state_read(run->state_path, run->learner, state, run->point->key, &why) == 0) {
-        fprintf(run->log, "resumed after epoch %d\n", state->epoch);
-        return;
+    bool there = file_exists(run->state_path);
+    bool usable =
+        there && train_state_read(run->state_path, run->learner, &run->state, run->point->key, &why) == 0;
+    if (!usable) {
+        static const char *const names[] = {"log.txt", "metrics.jsonl", "prompt.safetensors",
+                                            "test_logits.safetensors"};
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            const char *path = path_join(arena, run->folder, names[i]);
+            if (path)
+                unlink(path);
+        }
     }
-    fprintf(run->log, "begun anew: %s\n", why.text);
-    progress_print(run->progress, "note: %s; this run begins anew", why.text);
+    const char *log_path = path_join(arena, run->folder, "log.txt");
+    if (!log_path || !run->metrics_path)
+        return error_memory(err);
+    run->log = open_append(log_path, err);
+    if (!run->log || cut_metrics(run->metrics_path, run->state.epoch, arena, err) < 0)
+        return -1;
+    if (usable)
+        fprintf(run->log, "resumed in epoch %d after step %d\n", run->state.epoch + 1, run->state.step);
+    else if (there) {
+        fprintf(run->log, "begun anew: %s\n", why.text);
+        progress_print(run->progress, "note: %s; this run begins anew", why.text);
+    }
+    run->metrics = open_append(run->metrics_path, err);
+    return run->metrics ? 0 : -1;
 }
 
 static int write_prompt(Session *session, const Point *point, PromptLearner *learner, const float *text,
@@ -165,46 +210,56 @@ static int write_prompt(Session *session, const Point *point, PromptLearner *lea
 }
 
 /* Trains; returns -1 with ERROR_SIGNAL when stopped. */
-static int train(Session *session, const Point *point, const TrainData *data, const char *folder, Run *run,
-                 Result *result, Arena *arena, Error *err) {
-    TrainState state = {.velocity = arena_floats(arena, learner_ctx_size(run->learner), 1)};
-    if (!state.velocity)
+static int train(Session *session, const TrainData *data, Run *run, Result *result, Arena *arena,
+                 Error *err) {
+    const Point *point = run->point;
+    run->n_steps = trainer_steps(data, &point->optim);
+    run->state.velocity = arena_floats(arena, learner_ctx_size(run->learner), 1);
+    if (!run->state.velocity)
         return error_memory(err);
-    run->log = open_log(folder, "log.txt", "a", arena, err);
-    if (!run->log)
+    if (begin_or_resume(run, arena, err) < 0)
         return -1;
     fprintf(run->log, "%s, %d images, %d tree nodes (%d frozen), %d threads\n", point->label, data->n,
             learner_tree(run->learner)->n_nodes, learner_tree(run->learner)->n_frozen,
             pool_threads(session->model.pool));
-    resume(run, &state);
-    if (cut_metrics(folder, state.epoch, arena, err) < 0)
-        return -1;
-    run->metrics = open_log(folder, "metrics.jsonl", "a", arena, err);
-    if (!run->metrics)
-        return -1;
-    double start = run->last_save = clock_seconds();
-    progress_update(run->progress, state.epoch);
-    int stopped = trainer_run(run->learner, data, &point->optim, &state, on_epoch, NULL, run, err);
-    result->train_seconds = clock_seconds() - start;
-    result->final_loss = state.loss;
-    fprintf(run->log, "%s epoch %d, %.1f s\n", stopped ? "stopped after" : "finished", state.epoch,
-            result->train_seconds);
+    run->last_save = clock_seconds();
+    run->start = run->last_save - run->state.seconds;
+    progress_resume(run->progress, (long)run->state.epoch * run->n_steps + run->state.step,
+                    (long)point->optim.max_epoch * run->n_steps);
+    int stopped = trainer_run(run->learner, data, &point->optim, &run->state, on_epoch, on_step, run, err);
+    result->train_seconds = run->state.seconds;
+    result->final_loss = run->state.loss;
+    fprintf(run->log, "%s: %d epochs and %d steps, %.1f s\n",
+            stopped == 0  ? "finished"
+            : stopped > 0 ? "stopped"
+                          : "failed",
+            run->state.epoch, run->state.step, run->state.seconds);
     if (stopped < 0 || run->failed)
         return -1;
     return stopped ? interrupt_check(err) : 0;
 }
 
+/* A rate that is too high may break the contexts in the very last step. */
+static int check_ctx(PromptLearner *learner, Error *err) {
+    const float *ctx = learner_ctx(learner);
+    for (size_t i = 0; i < learner_ctx_size(learner); i++)
+        if (!isfinite(ctx[i]))
+            return error_run(err, "the learned contexts are not finite");
+    return 0;
+}
+
 /* Learner, training, evaluation of the last step. */
-static int learn(Session *session, const Point *point, const TrainData *data, const char *folder,
-                 float *logits, Result *result, Run *run, Arena *arena, Error *err) {
+static int learn(Session *session, const TrainData *data, float *logits, Result *result, Run *run,
+                 Arena *arena, Error *err) {
+    const Point *point = run->point;
     const Clip *clip = session->model.clip;
     const Dataset *dataset = &session->dataset;
     char *yaml = point_yaml(session->experiment, point, arena);
-    const char *yaml_path = path_join(arena, folder, "config.yaml");
+    const char *yaml_path = path_join(arena, run->folder, "config.yaml");
     if (!yaml || !yaml_path || !run->state_path)
         return error_memory(err);
     if (file_write(yaml_path, yaml, strlen(yaml), err) < 0 ||
-        train(session, point, data, folder, run, result, arena, err) < 0)
+        train(session, data, run, result, arena, err) < 0 || check_ctx(run->learner, err) < 0)
         return -1;
     float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)clip->embed_dim);
     if (!text)
@@ -214,22 +269,24 @@ static int learn(Session *session, const Point *point, const TrainData *data, co
                   clip->embed_dim, clip->logit_scale);
     result->n_ctx = learner_n_ctx(run->learner);
     result->n_train = data->n;
-    return write_prompt(session, point, run->learner, text, folder, arena, err);
+    return write_prompt(session, point, run->learner, text, run->folder, arena, err);
 }
 
 static int run_point(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                      Progress *progress, Arena *arena, Error *err) {
     TrainData data;
     Run run = {.point = point,
+               .folder = folder,
                .progress = progress,
                .state_path = path_join(arena, folder, "state.safetensors"),
+               .metrics_path = path_join(arena, folder, "metrics.jsonl"),
                .err = err};
     if (load(session, point, &data, arena, err) < 0)
         return -1;
     run.learner = learner_create(session->model.clip, session->model.tokenizer, session->model.pool,
                                  session->dataset.class_names, session->dataset.n_classes, &point->learner,
                                  experiment_memory_budget(session->experiment), err);
-    int status = run.learner ? learn(session, point, &data, folder, logits, result, &run, arena, err) : -1;
+    int status = run.learner ? learn(session, &data, logits, result, &run, arena, err) : -1;
     learner_free(run.learner);
     if (run.metrics)
         fclose(run.metrics);
@@ -238,4 +295,4 @@ static int run_point(Session *session, const Point *point, const char *folder, f
     return status;
 }
 
-const Method method_coop = {prepare, run_point};
+const Method method_coop = {check, prepare, run_point};

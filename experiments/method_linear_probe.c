@@ -27,6 +27,11 @@ static int load(Session *session, const Point *point, Data *data, Arena *arena, 
     return 0;
 }
 
+static int check(Session *session, const Point *point, Error *err) {
+    (void)point;
+    return session_check_training(session, err);
+}
+
 static int prepare(Session *session, const Point *point, Error *err) {
     Arena *arena = arena_create();
     Data data;
@@ -50,4 +55,4 @@ static int run(Session *session, const Point *point, const char *folder, float *
     return 0;
 }
 
-const Method method_linear_probe = {prepare, run};
+const Method method_linear_probe = {check, prepare, run};

@@ -2,6 +2,14 @@
 #include "coop/zeroshot.h"
 #include "experiments/method.h"
 
+static int check(Session *session, const Point *point, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    if (zeroshot_check(session->model.clip, session->model.tokenizer, point->templates.values,
+                       point->templates.n, dataset->class_names, dataset->n_classes, err) < 0)
+        return error_prefix(err, "%s: %s", session->experiment->path, point->label);
+    return 0;
+}
+
 static int prepare(Session *session, const Point *point, Error *err) {
     (void)session, (void)point, (void)err;
     return 0;
@@ -23,4 +31,4 @@ static int run(Session *session, const Point *point, const char *folder, float *
     return 0;
 }
 
-const Method method_zeroshot = {prepare, run};
+const Method method_zeroshot = {check, prepare, run};

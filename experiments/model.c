@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#define BATCH_FLOPS 1e11 /* of each thread */
+#define MAX_BATCH 64
+
 const char *vocab_find(const char *weights, Arena *arena, Error *err) {
     const char *names[] = {"merges.txt", "merges.txt.gz", "bpe_simple_vocab_16e6.txt.gz",
                            "bpe_simple_vocab_16e6.txt", "tokenizer.json"};
@@ -54,9 +57,25 @@ void model_close(Model *model) {
     *model = (Model){0};
 }
 
+int model_check_vocab(const Model *model, const char *prompt_path, const char *vocab_digest, Error *err) {
+    const char *digest = tokenizer_digest(model->tokenizer);
+    if (strcmp(vocab_digest, digest) == 0)
+        return 0;
+    return error_set(err,
+                     "%s: vocab_digest: learned with another vocabulary (%.12s..., this one is %.12s...)",
+                     prompt_path, vocab_digest, digest);
+}
+
 static int encode(void *context, const float *pixels, int n, float *features, Error *err) {
     Model *model = context;
     return image_tower_forward(model->clip, model->pool, pixels, n, features, err);
+}
+
+/* So many images that a batch takes seconds: then a big tower, too, is seen to move and can be stopped. */
+static int batch_size(const Model *model) {
+    int n_threads = pool_threads(model->pool);
+    double n = BATCH_FLOPS * n_threads / image_tower_flops(model->clip);
+    return n >= MAX_BATCH ? MAX_BATCH : n > n_threads ? (int)n : n_threads;
 }
 
 FeatureSource model_source(Model *model) {
@@ -64,7 +83,8 @@ FeatureSource model_source(Model *model) {
                             .context = model,
                             .image_size = model->clip->image_size,
                             .embed_dim = model->clip->embed_dim,
-                            .model_digest = clip_digest(model->clip)};
+                            .model_digest = clip_digest(model->clip),
+                            .max_batch = batch_size(model)};
     memcpy(source.mean, model->clip->mean, sizeof source.mean);
     memcpy(source.std, model->clip->std, sizeof source.std);
     return source;

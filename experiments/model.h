@@ -25,6 +25,10 @@ void model_close(Model *model);
  * for. */
 const char *vocab_find(const char *weights, Arena *arena, Error *err);
 
+/* A prompt's words mean something else under another vocabulary: an error that begins with the prompt's path.
+ */
+int model_check_vocab(const Model *model, const char *prompt_path, const char *vocab_digest, Error *err);
+
 /* The image tower of the model as the feature cache sees it. Borrows the model. */
 FeatureSource model_source(Model *model);
 

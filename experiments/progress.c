@@ -165,8 +165,13 @@ void progress_start(Progress *progress, FILE *out, bool quiet, const char *label
     progress_start_with(progress, out, mode, label, total, 0, NULL, NULL);
 }
 
-void progress_resume(Progress *progress, long done) {
+void progress_hurry(Progress *progress, double seconds) {
+    progress->next_draw -= seconds;
+}
+
+void progress_resume(Progress *progress, long done, long total) {
     progress->done = progress->before = done;
+    progress->total = total;
 }
 
 void progress_update(Progress *progress, long done) {

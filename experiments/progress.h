@@ -37,8 +37,11 @@ typedef struct {
  * and no time left. label is copied. */
 void progress_start(Progress *progress, FILE *out, bool quiet, const char *label, long total);
 
-/* So much was done before the start. */
-void progress_resume(Progress *progress, long done);
+/* So many seconds of the wait for the first bar have passed already, with work of the same kind. */
+void progress_hurry(Progress *progress, double seconds);
+
+/* Says after the start how much there is to do in all, and how much of it was done before the start. */
+void progress_resume(Progress *progress, long done, long total);
 
 /* done so far, not less than before. Cheap enough for every step. */
 void progress_update(Progress *progress, long done);

@@ -11,7 +11,9 @@
 #include "experiments/method.h"
 #include "experiments/table.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 const Method *method_of(MethodKind kind) {
@@ -32,12 +34,9 @@ typedef struct {
     Session session;
     Grid grid;
     ResultList results;
+    bool *pending; /* (grid.n) */
     int n_pending, n_done, n_failed;
 } Runner;
-
-static bool is_pending(const Runner *runner, const Point *point) {
-    return !results_find(&runner->results, point->key);
-}
 
 /* "16 shots, seed 2", "" for a method without either. */
 static const char *point_detail(const Point *point, Arena *arena) {
@@ -47,6 +46,15 @@ static const char *point_detail(const Point *point, Arena *arena) {
         return arena_printf(arena, "all images, seed %d", point->seed);
     return arena_printf(arena, "%d shot%s, seed %d", point->num_shots, point->num_shots == 1 ? "" : "s",
                         point->seed);
+}
+
+/* "[ 3/47] CoOp M=16 end, 1 shot, seed 1"; NULL when memory is out. */
+static const char *point_title(const Runner *runner, const Point *point, Arena *arena) {
+    const char *detail = point_detail(point, arena);
+    int n_digits = snprintf(NULL, 0, "%d", runner->n_pending);
+    return detail ? arena_printf(arena, "[%*d/%d] %s%s%s", n_digits, runner->n_done + 1, runner->n_pending,
+                                 point->label, *detail ? ", " : "", detail)
+                  : NULL;
 }
 
 /* --- one point --- */
@@ -62,7 +70,9 @@ static int finish_point(Runner *runner, const Point *point, const char *folder, 
     const char *logits_path = path_join(arena, folder, "test_logits.safetensors");
     if (!logits_path)
         return error_memory(err);
-    if (point->logits && logits_write(logits_path, logits, dataset, arena, err) < 0)
+    if (!point->logits) /* those of an earlier configuration must not pass for this one's */
+        unlink(logits_path);
+    else if (logits_write(logits_path, logits, dataset, arena, err) < 0)
         return -1;
     result->accuracy = scores.accuracy;
     result->macro_f1 = scores.macro_f1;
@@ -83,11 +93,9 @@ static int run_point(Runner *runner, const Point *point, Arena *arena, Error *er
     double start = clock_seconds();
     Progress progress;
     Result result;
-    const char *detail = point_detail(point, arena);
     const char *folder = path_join(arena, runner->experiment->output, point->folder);
     float *logits = arena_floats(arena, (size_t)dataset->test.n, (size_t)dataset->n_classes);
-    char *label = arena_printf(arena, "[%d/%d] %s%s%s", runner->n_done + 1, runner->n_pending, point->label,
-                               *detail ? ", " : "", detail);
+    const char *label = point_title(runner, point, arena);
     if (arena_failed(arena))
         return error_memory(err);
     bool keeps_files = point->kind == METHOD_COOP || point->logits;
@@ -95,8 +103,7 @@ static int run_point(Runner *runner, const Point *point, Arena *arena, Error *er
         return -1;
     result_start(&result, point, dataset->name);
     /* Without a terminal the line of the finished point is enough. */
-    progress_start(&progress, stderr, runner->options->quiet || !isatty(STDERR_FILENO), label,
-                   point->kind == METHOD_COOP ? point->optim.max_epoch : 0);
+    progress_start(&progress, stderr, runner->options->quiet || !isatty(STDERR_FILENO), label, 0);
     int status = method_of(point->kind)->run(session, point, folder, logits, &result, &progress, arena, err);
     if (status == 0)
         status = finish_point(runner, point, folder, logits, &result, start, arena, err);
@@ -109,10 +116,9 @@ static int run_point(Runner *runner, const Point *point, Arena *arena, Error *er
 /* --- the grid --- */
 
 static int run_points(Runner *runner, Error *err) {
-    Error failure = {0}; /* the first */
     for (int i = 0; i < runner->grid.n; i++) {
         const Point *point = &runner->grid.points[i];
-        if (!is_pending(runner, point))
+        if (!runner->pending[i])
             continue;
         if (interrupt_check(err) < 0)
             return -1;
@@ -124,35 +130,83 @@ static int run_points(Runner *runner, Error *err) {
             *err = why;
             return -1;
         }
-        runner->n_done++;
         if (status < 0) {
-            fprintf(stderr, "%s %s: failed: %s\n", point->label, arena ? point_detail(point, arena) : "",
+            runner->n_failed++;
+            fprintf(stderr, "%s: failed: %s\n", arena ? point_title(runner, point, arena) : point->label,
                     why.text);
-            if (runner->n_failed++ == 0)
-                failure = why;
         }
         arena_free(arena);
+        runner->n_done++;
     }
     if (runner->n_failed == 0)
         return 0;
-    error_run(err, "%d of %d points failed, the first one: %s", runner->n_failed, runner->n_pending,
-              failure.text);
-    if (err && runner->n_failed == runner->n_pending)
-        err->kind = failure.kind;
-    return -1;
+    return error_run(err, "%d of %d point%s failed", runner->n_failed, runner->n_pending,
+                     runner->n_pending == 1 ? "" : "s");
 }
 
-/* Encodes whatever the pending points will ask for. */
-static int prepare_points(Runner *runner, Error *err) {
-    if (session_encode_test(&runner->session, err) < 0)
+/* --- before the first point --- */
+
+/* Which points have no result yet, or lack a file that is asked for. */
+static int find_pending(Runner *runner, Arena *arena, Error *err) {
+    const char *output = runner->experiment->output;
+    if (results_read(&runner->results, output, arena, err) < 0)
+        return -1;
+    runner->n_pending = 0;
+    for (int i = 0; i < runner->grid.n; i++) {
+        const Point *point = &runner->grid.points[i];
+        bool pending = !results_find(&runner->results, point->key);
+        if (!pending && point->logits) {
+            size_t mark = arena_mark(arena);
+            const char *path = arena_printf(arena, "%s/%s/test_logits.safetensors", output, point->folder);
+            pending = path && !file_exists(path);
+            arena_reset(arena, mark);
+        }
+        runner->pending[i] = pending;
+        runner->n_pending += pending;
+    }
+    return 0;
+}
+
+/* Can the output be written to? Asked before hours of encoding, without writing anything. */
+static int check_output(const char *output, Arena *arena, Error *err) {
+    const char *folder = output;
+    while (folder && access(folder, F_OK) != 0 && strcmp(folder, ".") != 0 && strcmp(folder, "/") != 0)
+        folder = path_folder(arena, folder);
+    if (!folder)
+        return error_memory(err);
+    if (!folder_exists(folder))
+        return error_run(err, "%s: cannot create the folder: %s", output, strerror(ENOTDIR));
+    if (access(folder, W_OK | X_OK) != 0)
+        return error_run(err, "%s: cannot write: %s", output, strerror(errno));
+    return 0;
+}
+
+/* Checks, and encodes, whatever the pending points will ask for. */
+static int prepare_points(Runner *runner, Arena *arena, Error *err) {
+    Session *session = &runner->session;
+    const char *checked = NULL; /* the label of a variant; its points are neighbours and share it */
+    if (check_output(runner->experiment->output, arena, err) < 0 ||
+        dataset_check_images(&session->dataset, err) < 0)
         return -1;
     for (int i = 0; i < runner->grid.n; i++) {
         const Point *point = &runner->grid.points[i];
-        if (is_pending(runner, point) && method_of(point->kind)->prepare(&runner->session, point, err) < 0)
+        if (!runner->pending[i] || point->label == checked)
+            continue;
+        if (method_of(point->kind)->check(session, point, err) < 0)
+            return -1;
+        checked = point->label;
+    }
+    if (session_encode_test(session, err) < 0)
+        return -1;
+    for (int i = 0; i < runner->grid.n; i++) {
+        const Point *point = &runner->grid.points[i];
+        if (runner->pending[i] && method_of(point->kind)->prepare(session, point, err) < 0)
             return -1;
     }
     return 0;
 }
+
+/* --- the whole --- */
 
 static int print_table(Runner *runner, Arena *arena, Error *err) {
     const Session *session = &runner->session;
@@ -174,7 +228,7 @@ static int print_points(const Runner *runner, Arena *arena) {
     printf("%d points, %d to run\n", runner->grid.n, runner->n_pending);
     for (int i = 0; i < runner->grid.n; i++) {
         const Point *point = &runner->grid.points[i];
-        printf("  %-5s %-34s %-24s %s\n", is_pending(runner, point) ? "run" : "done", point->label,
+        printf("  %-5s %-34s %-24s %s\n", runner->pending[i] ? "run" : "done", point->label,
                point_detail(point, arena), point->folder);
     }
     return 0;
@@ -185,12 +239,38 @@ static int expand(Runner *runner, Arena *arena, Error *err) {
     GridDigests digests = {.model = clip_digest(session->model.clip),
                            .vocab = tokenizer_digest(session->model.tokenizer),
                            .split = session->split_digest};
-    if (grid_expand(&runner->grid, runner->experiment, &digests, arena, err) < 0 ||
-        results_read(&runner->results, runner->experiment->output, arena, err) < 0)
+    if (grid_expand(&runner->grid, runner->experiment, &digests, arena, err) < 0)
         return -1;
-    for (int i = 0; i < runner->grid.n; i++)
-        runner->n_pending += is_pending(runner, &runner->grid.points[i]);
-    return 0;
+    runner->pending = ARENA_NEW(arena, bool, runner->grid.n);
+    if (!runner->pending)
+        return error_memory(err);
+    return find_pending(runner, arena, err);
+}
+
+/* Runs what is pending, alone in the output folder. Where that exists its lock comes first, so that nobody
+ * waits for images only to be refused; else both come after the preparations, which may still find that
+ * nothing may be written. */
+static int run_pending(Runner *runner, Lock **lock, Arena *arena, Error *err) {
+    const char *output = runner->experiment->output;
+    if (lock_take(lock, output, false, err) < 0 || prepare_points(runner, arena, err) < 0 ||
+        make_folders(output, err) < 0)
+        return -1;
+    if (!*lock && lock_take(lock, output, true, err) < 0)
+        return -1;
+    /* Another run may have finished some of the points until it gave the lock back. */
+    if (session_save(&runner->session, err) < 0 || find_pending(runner, arena, err) < 0)
+        return -1;
+    return run_points(runner, err);
+}
+
+static int finish(Runner *runner, int status, Arena *arena, Error *err) {
+    Error late = {0};
+    if (print_table(runner, arena, &late) == 0 &&
+        results_write_csv(runner->experiment->output, &runner->results, &late) == 0)
+        return status;
+    if (status == 0)
+        *err = late;
+    return -1;
 }
 
 static int run_all(Runner *runner, Arena *arena, Error *err) {
@@ -204,25 +284,16 @@ static int run_all(Runner *runner, Arena *arena, Error *err) {
     if (!options->quiet && runner->n_pending < runner->grid.n)
         fprintf(stderr, "%d of %d points are already finished\n", runner->grid.n - runner->n_pending,
                 runner->grid.n);
-    int status = 0;
-    if (runner->n_pending > 0) {
-        if (prepare_points(runner, err) < 0 || make_folders(experiment->output, err) < 0)
-            return -1;
-        Lock *lock = lock_take(experiment->output, err);
-        if (!lock)
-            return -1;
-        status = run_points(runner, err);
-        lock_release(lock);
-    }
-    if (status < 0 && err && err->kind == ERROR_SIGNAL)
-        return -1;
-    Error table_error = {0};
-    if (print_table(runner, arena, &table_error) < 0 ||
-        results_write_csv(experiment->output, &runner->results, &table_error) < 0) {
-        if (status == 0)
-            *err = table_error;
-        return -1;
-    }
+    if (runner->n_pending == 0)
+        return finish(runner, 0, arena, err);
+    Lock *lock = NULL;
+    int status = run_pending(runner, &lock, arena, err);
+    if (status == 0 || runner->n_failed > 0)
+        status = finish(runner, status, arena, err);
+    else if (err->kind == ERROR_SIGNAL)
+        snprintf(err->text + strlen(err->text), sizeof err->text - strlen(err->text),
+                 "; start the same command again to go on");
+    lock_release(lock);
     return status;
 }
 

@@ -3,11 +3,14 @@
 
 #include "clip/base/files.h"
 #include "clip/ops.h"
+#include "experiments/clock.h"
 #include "experiments/interrupt.h"
 #include "experiments/progress.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define HOLD_SECONDS 30
 
 /* One text of everything that the lists say, digested. */
 static int digest_lists(Session *session, Error *err) {
@@ -47,7 +50,10 @@ int session_open(Session *session, const Experiment *experiment, int n_threads, 
         return -1;
     FeatureSource source = model_source(&session->model);
     session->cache = features_open(experiment->cache, &source, session->model.pool, err);
-    return session->cache ? 0 : -1;
+    if (!session->cache)
+        return -1;
+    features_hold(session->cache, HOLD_SECONDS);
+    return 0;
 }
 
 void session_close(Session *session) {
@@ -57,29 +63,65 @@ void session_close(Session *session) {
     *session = (Session){0};
 }
 
-/* The bar appears with the first image that has to be encoded: never for a cache that holds them all. */
 typedef struct {
     Progress progress;
+    Session *session;
     const char *label;
-    bool quiet, started;
+    double start;
+    long done;
+    bool started;
 } Encoding;
 
+/* The first call comes before the first image that has to be encoded: never for a cache that holds them all.
+ * The bar of a list appears when all lists together have taken as long as a bar waits. */
 static int on_progress(void *context, long done, long total) {
     Encoding *encoding = context;
-    if (!encoding->started)
-        progress_start(&encoding->progress, stderr, encoding->quiet, encoding->label, total);
+    if (!encoding->started) {
+        encoding->start = clock_seconds();
+        progress_start(&encoding->progress, stderr, encoding->session->quiet, encoding->label, total);
+        progress_hurry(&encoding->progress, encoding->session->encode_seconds);
+    }
     encoding->started = true;
+    encoding->done = done;
     progress_update(&encoding->progress, done);
     return interrupt_signal();
 }
 
 int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
                      const char *label, Error *err) {
-    Encoding encoding = {.label = label, .quiet = session->quiet};
+    Encoding encoding = {.label = label, .session = session};
     int result = features_get(session->cache, features, session->dataset.root, items, view, on_progress,
                               &encoding, err);
-    progress_finish(&encoding.progress);
-    return result < 0 && interrupt_signal() ? interrupt_check(err) : result;
+    progress_erase(&encoding.progress);
+    if (encoding.started)
+        session->encode_seconds += clock_seconds() - encoding.start;
+    session->n_encoded += encoding.done;
+    if (result < 0 && interrupt_signal())
+        return session_save(session, err) < 0 ? -1 : interrupt_check(err);
+    return result;
+}
+
+/* "1,234" */
+static void grouped(long n, char out[32]) {
+    char digits[24];
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%ld", n), at = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+}
+
+int session_save(Session *session, Error *err) {
+    char number[32];
+    grouped(session->n_encoded, number);
+    if (session->n_encoded > 0 && !session->quiet)
+        fprintf(stderr, "encoded %s image%s in %.1f s\n", number, session->n_encoded == 1 ? "" : "s",
+                session->encode_seconds);
+    session->n_encoded = 0;
+    session->encode_seconds = 0;
+    return features_save(session->cache, err);
 }
 
 int *list_labels(const ItemList *list, Arena *arena) {
@@ -104,11 +146,14 @@ int session_encode_test(Session *session, Error *err) {
     return 0;
 }
 
+int session_check_training(const Session *session, Error *err) {
+    if (session->dataset.train.n > 0)
+        return 0;
+    return error_set(err, "%s: dataset: no training images, which every method but zeroshot needs",
+                     session->experiment->path);
+}
+
 int session_lists(Session *session, ItemList *train, ItemList *val, int num_shots, int seed, Arena *arena,
                   Error *err) {
-    const Dataset *dataset = &session->dataset;
-    if (dataset->train.n == 0)
-        return error_set(err, "%s: dataset: no training images, which every method but zeroshot needs",
-                         session->experiment->path);
-    return dataset_few_shot(train, val, dataset, num_shots, (uint32_t)seed, arena, err);
+    return dataset_few_shot(train, val, &session->dataset, num_shots, (uint32_t)seed, arena, err);
 }

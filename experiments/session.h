@@ -15,25 +15,35 @@ typedef struct {
     Arena *arena;
     bool quiet;
     char split_digest[65]; /* SHA-256 of names, paths and labels */
+    long n_encoded;        /* images so far, */
+    double encode_seconds; /* and the time that they took */
 
     /* filled by session_encode_test */
     const float *test_raw, *test_unit; /* (n_test, E): as the tower gives them, and of unit length */
     const int *test_labels;            /* (n_test) */
 } Session;
 
-/* Opens model and dataset; nothing is written. Caller closes, also after a failure. */
+/* Opens model and dataset; nothing is written, and encoded images wait for session_save (or until they have
+ * cost half a minute). Caller closes, also after a failure. */
 int session_open(Session *session, const Experiment *experiment, int n_threads, bool quiet, Error *err);
 void session_close(Session *session);
 
+/* Keeps encoded images on disk, and says how many there were. */
+int session_save(Session *session, Error *err);
+
 int session_encode_test(Session *session, Error *err);
 
-/* features (n, E) as the tower gives them; label is for the progress bar. ERROR_SIGNAL when a signal came. */
+/* features (n, E) as the tower gives them; label is for the progress bar. ERROR_SIGNAL when a signal came;
+ * what was done until then is saved. */
 int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
                      const char *label, Error *err);
 
 /* The few-shot lists of (num_shots, seed); num_shots as in Point. Owned by the arena. */
 int session_lists(Session *session, ItemList *train, ItemList *val, int num_shots, int seed, Arena *arena,
                   Error *err);
+
+/* An experiment that trains has training images. */
+int session_check_training(const Session *session, Error *err);
 
 int *list_labels(const ItemList *list,
                  Arena *arena); /* (n), owned by the arena; NULL when there is no memory */

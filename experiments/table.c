@@ -176,13 +176,13 @@ static void cell_text(const Cell *cell, Detail detail, char out[64]) {
 
 static void column_title(const Table *table, int column, char out[64]) {
     int shots = table->shots[column];
+    bool full = table->detail == DETAIL_FULL;
     if (shots == SHOTS_ALL)
         strcpy(out, "all");
+    else if (shots == SHOTS_NONE)
+        strcpy(out, full ? "zero-shot" : "0");
     else
-        snprintf(out, 64, "%d%s", shots == SHOTS_NONE ? 0 : shots,
-                 table->detail != DETAIL_FULL ? ""
-                 : shots == 1                 ? " shot"
-                                              : " shots");
+        snprintf(out, 64, "%d%s", shots, !full ? "" : shots == 1 ? " shot" : " shots");
 }
 
 static int measure(Table *table, Detail detail) {

@@ -3,8 +3,8 @@
  *
  *     oxford_pets, RN50: accuracy in %, mean ± std over seeds
  *
- *     method                      0       1 shot      2 shots      4 shots
- *     ---------------------------------------------------------------------
+ *     method              zero-shot       1 shot      2 shots      4 shots
+ *     --------------------------------------------------------------------
  *     zero-shot                85.8
  *     linear probe                    30.1 ± 1.1   43.5 ± 0.8   58.7 ± 0.9
  *     CoOp M=16 end                   85.9 ± 0.7   82.6 ± 2.1            –
@@ -44,7 +44,7 @@ typedef struct {
 TableStyle table_style(FILE *out, const char *title);
 
 /* The whole text, ending in a newline, owned by the arena; rows and columns in order of first appearance and
- * of shots (0, 1, 2, ..., all). NULL when memory is out. */
+ * of shots (zero-shot, 1, 2, ..., all). NULL when memory is out. */
 char *table_text(const TableEntry *entries, int n, const TableStyle *style, Arena *arena);
 
 #endif

@@ -201,6 +201,11 @@ static void features_are_those_of_the_transforms(void **state) {
         results[v] = expect(bench, views[v]);
         assert_same(bench, get(bench, cache, views[v], 130), results[v]);
         assert_int_equal(bench->counter.n_calls, 3);
+        bench->source.max_batch = 11;
+        FeatureCache *other = open_cache(bench, NULL);
+        assert_same(bench, get(bench, other, views[v], 130), results[v]);
+        assert_int_equal(bench->counter.n_calls, 12);
+        features_close(other);
         for (int u = 0; u < v; u++) {
             assert_memory_not_equal(results[u], results[v], 130 * E * sizeof(float));
         }

@@ -147,11 +147,23 @@ static void test_short(void **state) {
 
 /* What an earlier run has done does not make this one look fast. */
 static void test_resume(void **state) {
-    Stage *stage = stage_start(state, PROGRESS_LINES, "training", 100, 0);
-    progress_resume(&stage->progress, 50);
+    Stage *stage = stage_start(state, PROGRESS_LINES, "training", 0, 0);
+    progress_resume(&stage->progress, 50, 100);
     stage->now = 10;
     progress_update(&stage->progress, 60);
     assert_string_equal(stage_text(stage), "training   60%  60/100  1.0/s  0:40 left\n");
+    progress_erase(&stage->progress);
+}
+
+static void test_hurry(void **state) {
+    Stage *stage = stage_start(state, PROGRESS_BAR, "x", 10, 40);
+    progress_hurry(&stage->progress, 0.8);
+    stage->now = 0.1;
+    progress_update(&stage->progress, 1);
+    assert_string_equal(stage_text(stage), "");
+    stage->now = 0.3;
+    progress_update(&stage->progress, 2);
+    assert_int_equal(count(stage_text(stage), '\r'), 1);
     progress_erase(&stage->progress);
 }
 
@@ -231,6 +243,7 @@ int main(void) {
         TEST(test_quiet),
         TEST(test_short),
         TEST(test_resume),
+        TEST(test_hurry),
         TEST(test_print),
         TEST(test_erase),
         TEST(test_narrow),

@@ -47,12 +47,12 @@ static const TableEntry entries[] = {
 static void test_plain(void **state) {
     const TableStyle style = {.title = "pets: accuracy in %"};
     const char *expected = "pets: accuracy in %\n\n"
-                           "method         0 shots        1 shot   2 shots     16 shots   all\n"
-                           "-----------------------------------------------------------------\n"
-                           "zero-shot         85.8\n"
-                           "linear probe              81.0 ± 0.8             90.0 ± 0.0\n"
-                           "CoOp é                   71.0 ± 1.0*             90.0 ± 0.0     –\n"
-                           "one seed                                  12.3\n"
+                           "method         zero-shot        1 shot   2 shots     16 shots   all\n"
+                           "-------------------------------------------------------------------\n"
+                           "zero-shot           85.8\n"
+                           "linear probe                81.0 ± 0.8             90.0 ± 0.0\n"
+                           "CoOp é                     71.0 ± 1.0*             90.0 ± 0.0     –\n"
+                           "one seed                                    12.3\n"
                            "\n* some seeds are not finished\n";
     assert_string_equal(table_text(entries, N_ENTRIES, &style, *state), expected);
 }
