@@ -18,6 +18,7 @@ struct PromptLearner {
     int n_classes, n_ctx, width, embed_dim; /* K, M, C, E */
     bool csc;
     ClassTokenPosition position;
+    Rng generator;     /* after a random start */
     float logit_scale; /* exp of the checkpoint's */
     Pool *pool;
     Arena *arena;
@@ -50,11 +51,8 @@ static bool ends_with(const char *text, const char *suffix) {
     return n >= m && strcmp(text + n - m, suffix) == 0;
 }
 
-static void random_ctx(PromptLearner *learner, uint32_t seed) {
-    Rng rng;
-    rng_stream(&rng, seed, STREAM_INIT, 0, 0);
-    for (size_t i = 0; i < learner_ctx_size(learner); i++)
-        learner->ctx[i] = (float)(INIT_STD * rng_normal(&rng));
+static void random_ctx(PromptLearner *learner) {
+    rng_torch_normal(&learner->generator, learner->ctx, learner_ctx_size(learner), INIT_STD);
 }
 
 static int allocate_ctx(PromptLearner *learner, int n_ctx, Error *err) {
@@ -130,7 +128,7 @@ static int start_ctx(PromptLearner *learner, const Clip *clip, const Tokenizer *
         return ctx_from_words(learner, clip, tokenizer, init, err);
     if (allocate_ctx(learner, config->n_ctx, err) < 0)
         return -1;
-    random_ctx(learner, config->seed);
+    random_ctx(learner);
     return 0;
 }
 
@@ -224,6 +222,7 @@ static PromptLearner *build(const Clip *clip, const Tokenizer *tokenizer, Pool *
                                .logit_scale = expf(clip->logit_scale),
                                .pool = pool,
                                .arena = arena};
+    rng_torch_seed(&learner->generator, config->seed);
     size_t K = (size_t)n_classes, E = (size_t)learner->embed_dim;
     learner->features = arena_floats(arena, K, E);
     learner->d_features = arena_floats(arena, K, E);
@@ -279,6 +278,10 @@ int learner_n_ctx(const PromptLearner *learner) {
 size_t learner_ctx_size(const PromptLearner *learner) {
     size_t classes = learner->csc ? (size_t)learner->n_classes : 1;
     return classes * (size_t)learner->n_ctx * (size_t)learner->width;
+}
+
+const Rng *learner_generator(const PromptLearner *learner) {
+    return &learner->generator;
 }
 
 const TokenTree *learner_tree(const PromptLearner *learner) {

@@ -11,6 +11,7 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
+#include "clip/base/random.h"
 #include "clip/model.h"
 #include "clip/token_tree.h"
 #include "clip/tokenizer.h"
@@ -29,7 +30,7 @@ typedef struct {
     /* "" draws from N(0, 0.02^2); "a photo of a" takes the embeddings of those words, one vector per token,
      * for every class under csc too; "FILE.safetensors" takes its tensor `ctx`, [M, C] or [K, M, C]. */
     const char *ctx_init;
-    uint32_t seed; /* of the random start */
+    uint32_t seed; /* of the random start and of the order of the batches, as torch.manual_seed */
 } LearnerConfig;
 
 typedef struct PromptLearner PromptLearner;
@@ -49,7 +50,9 @@ int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **cla
 /* The contexts: (M, C), or (K, M, C) with csc. Read and written by the optimiser; owned by the learner. */
 float *learner_ctx(PromptLearner *learner);
 int learner_n_ctx(const PromptLearner *learner);
-size_t learner_ctx_size(const PromptLearner *learner);       /* M C, or K M C */
+size_t learner_ctx_size(const PromptLearner *learner); /* M C, or K M C */
+const Rng *
+learner_generator(const PromptLearner *learner); /* as the start of the contexts left it; borrowed */
 const TokenTree *learner_tree(const PromptLearner *learner); /* borrowed */
 
 /* features (K, E): text features of unit length at the present contexts. */

@@ -73,7 +73,7 @@ typedef struct {
     } grid;
     MethodSpec *methods;
     int n_methods;
-    OptimConfig optim; /* max_epoch 0 is `auto`; seed is not set */
+    OptimConfig optim; /* max_epoch 0 is `auto` */
     struct {
         int views; /* V random crops per training image; 0 is the centre crop */
     } augment;

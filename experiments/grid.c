@@ -92,7 +92,7 @@ static int add_variant(Expansion *expansion, Point variant, bool auto_epoch) {
             point.num_shots = shots.values[i];
             point.seed = seeds.values[j];
             if (point.kind == METHOD_COOP) {
-                point.learner.seed = point.optim.seed = (uint32_t)point.seed;
+                point.learner.seed = (uint32_t)point.seed;
                 if (auto_epoch)
                     point.optim.max_epoch = auto_epochs(experiment->dataset.name, point.num_shots);
             }

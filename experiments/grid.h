@@ -19,7 +19,7 @@ typedef struct {
     TextList templates;     /* zeroshot */
     LearnerConfig learner;  /* coop; seed is set */
     const char *ctx_digest; /* coop: SHA-256 of the file that ctx_init names; NULL when it names none */
-    OptimConfig optim;      /* coop; max_epoch is resolved and seed is set */
+    OptimConfig optim;      /* coop; max_epoch is resolved */
     int views;              /* coop: augment.views */
     int num_shots;          /* k, SHOTS_ALL, or SHOTS_NONE (zeroshot) */
     int seed;               /* 0 when the method has none (zeroshot) */

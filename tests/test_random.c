@@ -204,11 +204,11 @@ static void samples_are_distinct(void **state) {
 
 static void streams_differ_in_every_part_of_the_key(void **state) {
     (void)state;
-    static const uint32_t keys[][4] = {{1, STREAM_INIT, 0, 0},
-                                       {2, STREAM_INIT, 0, 0},
-                                       {1, STREAM_ORDER, 0, 0},
-                                       {1, STREAM_INIT, 1, 0},
-                                       {1, STREAM_INIT, 0, 1}};
+    static const uint32_t keys[][4] = {{1, STREAM_AUGMENT, 0, 0},
+                                       {2, STREAM_AUGMENT, 0, 0},
+                                       {1, STREAM_SPLIT, 0, 0},
+                                       {1, STREAM_AUGMENT, 1, 0},
+                                       {1, STREAM_AUGMENT, 0, 1}};
     uint32_t words[5][2];
     for (int i = 0; i < 5; i++) {
         for (int again = 0; again < 2; again++) {
@@ -219,6 +219,36 @@ static void streams_differ_in_every_part_of_the_key(void **state) {
         assert_int_equal(words[i][0], words[i][1]);
         for (int j = 0; j < i; j++)
             assert_int_not_equal(words[i][0], words[j][0]);
+    }
+}
+
+/* torch.manual_seed(seed); torch.empty(n).normal_(std=0.02); torch.randperm(10), by PyTorch 2.15. */
+static void torch_draws_are_those_of_pytorch(void **state) {
+    (void)state;
+    static const struct {
+        size_t n;
+        float first[3], last[3];
+        int order[10];
+    } drawn[] = {{32,
+                 {-0.0305119175f, -0.0150046358f, -0.0130796181f},
+                 {-0.012354889f, -0.0159613956f, -0.00263246405f},
+                 {7, 0, 3, 8, 9, 6, 5, 4, 1, 2}},
+                {37,
+                 {-0.0305119175f, -0.0150046358f, -0.0130796181f},
+                 {0.0049350583f, 0.0236865319f, -0.0145642739f},
+                 {0, 1, 5, 7, 6, 3, 4, 8, 9, 2}}};
+    for (size_t i = 0; i < 2; i++) {
+        float x[37];
+        int order[10];
+        Rng rng;
+        rng_torch_seed(&rng, 1);
+        rng_torch_normal(&rng, x, drawn[i].n, 0.02);
+        rng_torch_permutation(&rng, order, 10);
+        for (int j = 0; j < 3; j++) {
+            assert_true(fabsf(x[j] - drawn[i].first[j]) < 1e-7f);
+            assert_true(fabsf(x[drawn[i].n - 3 + (size_t)j] - drawn[i].last[j]) < 1e-7f);
+        }
+        assert_memory_equal(order, drawn[i].order, sizeof order);
     }
 }
 
@@ -262,6 +292,7 @@ int main(void) {
         cmocka_unit_test(samples_are_distinct),
         cmocka_unit_test(long_runs_are_pythons),
         cmocka_unit_test(streams_differ_in_every_part_of_the_key),
+        cmocka_unit_test(torch_draws_are_those_of_pytorch),
         cmocka_unit_test(normal_has_its_moments),
         cmocka_unit_test(uniform_stays_inside),
     };

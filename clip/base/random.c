@@ -1,7 +1,8 @@
-/* random.c: MT19937 and the derived draws of Python's random module.
+/* random.c: MT19937 and the derived draws of Python's random module and of PyTorch.
  *
  * Generator and seeding: M. Matsumoto and T. Nishimura, "Mersenne Twister", ACM TOMACS 8(1), 1998, with
- * init_by_array of 2002. Draws: CPython 3.8 to 3.12, Lib/random.py and Modules/_randommodule.c.
+ * init_by_array of 2002. Draws: CPython 3.8 to 3.12, Lib/random.py and Modules/_randommodule.c;
+ * PyTorch, aten/src/ATen/native/cpu/DistributionTemplates.h and aten/src/ATen/native/TensorFactories.cpp.
  */
 #include "clip/base/random.h"
 
@@ -156,5 +157,50 @@ void rng_sample(Rng *rng, int n, int k, int *out) {
         do {
             out[i] = (int)rng_below(rng, (uint32_t)n);
         } while (contains(out, i, out[i]));
+    }
+}
+
+/* --- PyTorch --- */
+
+void rng_torch_seed(Rng *rng, uint32_t seed) {
+    seed_word(rng, seed);
+}
+
+/* 24 bits, as torch draws a float in [0, 1). */
+static float torch_uniform(Rng *rng) {
+    return (float)(next_word(rng) & 0xffffffu) * 0x1p-24f;
+}
+
+/* Box and Muller on sixteen uniform numbers: the first eight give radii, the last eight angles; cosines, then
+ * sines. */
+static void torch_fill_sixteen(float x[16], double std) {
+    for (int i = 0; i < 8; i++) {
+        double radius = std * sqrt(-2.0 * log(1.0 - (double)x[i])), angle = 2.0 * M_PI * (double)x[i + 8];
+        x[i] = (float)(radius * cos(angle));
+        x[i + 8] = (float)(radius * sin(angle));
+    }
+}
+
+/* All uniform numbers are drawn first; a last incomplete block is the last sixteen numbers, drawn anew. */
+void rng_torch_normal(Rng *rng, float *out, size_t n, double std) {
+    assert(n >= 16);
+    for (size_t i = 0; i < n; i++)
+        out[i] = torch_uniform(rng);
+    for (size_t i = 0; i + 16 <= n; i += 16)
+        torch_fill_sixteen(out + i, std);
+    if (n % 16 == 0)
+        return;
+    for (size_t i = n - 16; i < n; i++)
+        out[i] = torch_uniform(rng);
+    torch_fill_sixteen(out + n - 16, std);
+}
+
+void rng_torch_permutation(Rng *rng, int *out, int n) {
+    for (int i = 0; i < n; i++)
+        out[i] = i;
+    for (int i = 0; i < n - 1; i++) {
+        int j = i + (int)(next_word(rng) % (uint32_t)(n - i)), item = out[i];
+        out[i] = out[j];
+        out[j] = item;
     }
 }

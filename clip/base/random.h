@@ -1,11 +1,13 @@
 /* random.h: one generator for everything random, MT19937, seeded explicitly.
  *
- * Seeded with one word it is Python's random.Random(seed) to the bit (few-shot sampling depends on it).
- * Each purpose (sampling, init, order, augmentation) has a stream of its own: rng_seed with a longer key.
+ * Seeded with one word it is Python's random.Random(seed) to the bit (few-shot sampling depends on it);
+ * seeded by rng_torch_seed it is PyTorch's CPU generator (starts and orders of a training follow those of a
+ * PyTorch program). Other purposes have streams of their own: rng_seed with a longer key.
  */
 #ifndef CLIP_BASE_RANDOM_H
 #define CLIP_BASE_RANDOM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct {
@@ -18,15 +20,23 @@ typedef struct {
 void rng_seed(Rng *rng, const uint32_t *key, int n_key);
 
 /* What the streams of a run are for. */
-typedef enum { STREAM_INIT = 1, STREAM_ORDER = 2, STREAM_AUGMENT = 3, STREAM_SPLIT = 4, STREAM_BENCH = 5 } Stream;
+typedef enum { STREAM_AUGMENT = 1, STREAM_SPLIT = 2, STREAM_BENCH = 3 } Stream;
 void rng_stream(Rng *rng, uint32_t seed, Stream stream, uint32_t item, uint32_t view);
 
-uint32_t rng_bits(Rng *rng, int n_bits);             /* Python's getrandbits(n_bits), 1 <= n_bits <= 32 */
-uint32_t rng_below(Rng *rng, uint32_t n);            /* Python's _randbelow(n), n >= 1 */
-double rng_double(Rng *rng);                         /* Python's random(): [0, 1), 53 bits */
+uint32_t rng_bits(Rng *rng, int n_bits);               /* Python's getrandbits(n_bits), 1 <= n_bits <= 32 */
+uint32_t rng_below(Rng *rng, uint32_t n);              /* Python's _randbelow(n), n >= 1 */
+double rng_double(Rng *rng);                           /* Python's random(): [0, 1), 53 bits */
 double rng_uniform(Rng *rng, double low, double high); /* low + (high - low) * rng_double */
-double rng_normal(Rng *rng);                         /* N(0, 1) by Box and Muller, the cosine half */
-void rng_shuffle(Rng *rng, int *items, int n);       /* Python's shuffle */
-void rng_sample(Rng *rng, int n, int k, int *out);   /* Python's sample(range(n), k): k distinct indices; k <= n */
+double rng_normal(Rng *rng);                           /* N(0, 1) by Box and Muller, the cosine half */
+void rng_shuffle(Rng *rng, int *items, int n);         /* Python's shuffle */
+void rng_sample(Rng *rng, int n, int k,
+                int *out); /* Python's sample(range(n), k): k distinct indices; k <= n */
+
+/* --- PyTorch's CPU generator (ATen/core/MT19937RNGEngine.h) --- */
+
+void rng_torch_seed(Rng *rng, uint32_t seed); /* torch.manual_seed(seed) */
+/* torch.empty(n).normal_(std=std), to a few units in the last place; n >= 16. */
+void rng_torch_normal(Rng *rng, float *out, size_t n, double std);
+void rng_torch_permutation(Rng *rng, int *out, int n); /* torch.randperm(n) */
 
 #endif
