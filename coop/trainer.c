@@ -3,6 +3,7 @@
 
 #include "clip/base/random.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -43,14 +44,25 @@ static void gather_batch(const StepBuffers *b, const TrainData *data, const floa
     }
 }
 
-static void epoch_order(int *order, const TrainData *data, const OptimConfig *optim, int epoch) {
+/* A loss shows what the step before it did; what the last step did shows here. */
+static bool ctx_is_finite(PromptLearner *learner) {
+    const float *ctx = learner_ctx(learner);
+    for (size_t i = 0; i < learner_ctx_size(learner); i++)
+        if (!isfinite(ctx[i]))
+            return false;
+    return true;
+}
+
+/* The order of a plain PyTorch loop: one randperm per epoch, from the generator that the start of the
+ * contexts was drawn from. Those of earlier epochs are drawn again, so an epoch's order needs nothing from
+ * before. */
+static void epoch_order(int *order, const TrainData *data, const OptimConfig *optim, const Rng *generator,
+                        int epoch) {
     for (int i = 0; i < data->n; i++)
         order[i] = i;
-    if (!optim->shuffle)
-        return;
-    Rng rng;
-    rng_stream(&rng, optim->seed, STREAM_ORDER, (uint32_t)epoch, 0);
-    rng_shuffle(&rng, order, data->n);
+    Rng rng = *generator;
+    for (int e = 1; optim->shuffle && e <= epoch; e++)
+        rng_torch_permutation(&rng, order, data->n);
 }
 
 int trainer_steps(const TrainData *data, const OptimConfig *optim) {
@@ -66,7 +78,7 @@ static int run_epoch(PromptLearner *learner, const TrainData *data, const OptimC
     const float *view =
         data->features + (size_t)((epoch - 1) % data->n_views) * (size_t)data->n * (size_t)data->embed_dim;
     double lr = optim_lr(optim, epoch);
-    epoch_order(b->order, data, optim, epoch);
+    epoch_order(b->order, data, optim, learner_generator(learner), epoch);
     while (state->step < n_steps) {
         int n_correct;
         gather_batch(b, data, view, state->step * B, B);
@@ -80,6 +92,8 @@ static int run_epoch(PromptLearner *learner, const TrainData *data, const OptimC
         if (on_step && on_step(context, epoch, state->step, lr, loss, state) != 0)
             return 1;
     }
+    if (!ctx_is_finite(learner))
+        return error_run(err, "epoch %d: step %d: the contexts are not finite", epoch, state->step);
     *report = (EpochReport){.epoch = epoch,
                             .n_steps = n_steps,
                             .lr = lr,
@@ -95,6 +109,7 @@ static int run_epoch(PromptLearner *learner, const TrainData *data, const OptimC
 
 int trainer_run(PromptLearner *learner, const TrainData *data, const OptimConfig *optim, TrainState *state,
                 EpochFn on_epoch, StepFn on_step, void *context, Error *err) {
+    assert(data->n >= 1 && data->n_views >= 1 && optim->batch_size >= 1);
     Arena *arena = arena_create();
     size_t n = (size_t)data->n, B = n < (size_t)optim->batch_size ? n : (size_t)optim->batch_size;
     StepBuffers buffers = {.order = ARENA_NEW(arena, int, n),

@@ -13,18 +13,17 @@ typedef struct {
     Schedule lr_scheduler;
     int warmup_epoch;      /* 1: epochs at warmup_cons_lr */
     double warmup_cons_lr; /* 1e-5 */
-    bool shuffle;          /* a fresh order every epoch from the stream (seed, epoch); else file order */
-    uint32_t seed;
+    bool shuffle;          /* a fresh order every epoch (LearnerConfig.seed); else that of the list */
 } OptimConfig;
 
-/* Epoch e counts from 1: warmup_cons_lr up to warmup_epoch W, then lr/2 (1 + cos(pi (e - 1 - W) /
- * max_epoch)). */
+/* Epoch e counts from 1: warmup_cons_lr up to warmup_epoch W, then lr (constant) or lr/2 (1 + cos(pi (e - 1 -
+ * W) / max_epoch)). */
 double optim_lr(const OptimConfig *optim, int epoch);
 
 typedef struct {
-    const float *features; /* (n_views, n, E), unit length; epoch e uses view (e - 1) mod n_views */
-    const int *labels;     /* (n) */
-    int n, n_views, embed_dim;
+    const float *features;     /* (n_views, n, E), unit length; epoch e uses view (e - 1) mod n_views */
+    const int *labels;         /* (n) */
+    int n, n_views, embed_dim; /* n, n_views >= 1 */
 } TrainData;
 
 /* What a run is between two steps; together with the learner's contexts, all that a resumed run needs. */
@@ -53,8 +52,8 @@ typedef int (*StepFn)(void *context, int epoch, int step, double lr, double loss
 int trainer_steps(const TrainData *data, const OptimConfig *optim); /* per epoch */
 
 /* Goes on from the state up to max_epoch. Returns 0 when done, 1 when a callback stopped it, -1 with
- * ERROR_RUN when the loss is not finite or memory is missing. However often a run is stopped and resumed, the
- * bits are those of a run in one go. */
+ * ERROR_RUN when a loss or, at the end of an epoch, a context is not finite, or memory is missing. However
+ * often a run is stopped and resumed, the bits are those of a run in one go. */
 int trainer_run(PromptLearner *learner, const TrainData *data, const OptimConfig *optim, TrainState *state,
                 EpochFn on_epoch, StepFn on_step, void *context, Error *err);
 

@@ -59,8 +59,7 @@ static int setup(void **state) {
                                  .batch_size = B,
                                  .warmup_epoch = 1,
                                  .warmup_cons_lr = 1e-5,
-                                 .shuffle = true,
-                                 .seed = 3};
+                                 .shuffle = true};
     return 0;
 }
 
