@@ -1,7 +1,9 @@
 /* ops.h: the element-wise and row-wise kernels of a transformer, forward beside backward.
  *
- * All are single-threaded over the rows they are given, so callers cut rows into tiles. Backward kernels are with
- * respect to activations only (every weight is frozen) and accumulate into their output: callers zero.
+ * All are single-threaded over the rows they are given, so callers cut rows into tiles. Backward kernels are
+ * with respect to activations only (every weight is frozen); those whose comment says "+=" accumulate into
+ * their output: callers zero. A NaN in the input is never lost: its element is NaN in the output, or its
+ * whole row where the row has a sum in common.
  */
 #ifndef CLIP_OPS_H
 #define CLIP_OPS_H
@@ -21,14 +23,16 @@ void activation_forward(float *y, const float *x, size_t n, Activation activatio
 /* d_x = d_y * act'(x), n elements (overwrites; d_x may be d_y). */
 void activation_backward(float *d_x, const float *d_y, const float *x, size_t n, Activation activation);
 
-/* Softmax of one row of n scores in place: subtracts the true maximum. */
+/* Softmax of one row of n >= 1 scores in place: subtracts the true maximum. Scores more than 80 below it
+ * count as 80 below. */
 void softmax_row(float *x, int n);
 
-float dot(const float *a, const float *b, int n);            /* sum of a b */
-void axpy(float *y, float alpha, const float *x, int n);     /* y += alpha x */
-void add_rows(float *y, const float *x, size_t n);           /* y += x */
+float dot(const float *a, const float *b, int n);        /* sum of a b */
+void axpy(float *y, float alpha, const float *x, int n); /* y += alpha x */
+void add_rows(float *y, const float *x, size_t n);       /* y += x */
 
-/* out (n, E) = rows of x (n, E) divided by their length; norm (n) may be NULL. out may be x. */
+/* out (n, E) = rows of x (n, E) divided by their length; norm (n), the lengths, may be NULL. out may be x. A
+ * row of zeros has no direction and becomes NaN. */
 void unit_rows_forward(float *out, float *norm, const float *x, int n, int E);
 /* d_x (n, E) += the gradient of unit_rows_forward; out and norm as it left them. */
 void unit_rows_backward(float *d_x, const float *d_out, const float *out, const float *norm, int n, int E);

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A hundred million normal numbers would take seconds to draw: each weight is a window of one table, from a
- * start of its own, so no two weights are alike. */
+/* A hundred million normal numbers would take seconds to draw: each weight is read off one table, round and
+ * round, and begins elsewhere than the weight before it. The length is a prime, so rows of a matrix differ.
+ */
 #define TABLE_SIZE 65521
 
 typedef struct {

@@ -13,7 +13,8 @@
  *     [ frozen | trunk | segment | segment | ... ]
  *
  *   frozen   no context vector on the path: never changes during training, computed once
- *   trunk    nodes with more descendants than a segment holds: their keys and values serve many segments
+ *   trunk    nodes whose subtree (themselves included) is larger than a segment: their keys and values serve
+ *            many segments
  *   segment  whole subtrees, at most TREE_SEGMENT_ROWS nodes together: what is computed in one go
  *
  * A tree without context vectors has no frozen part: it is encoded once anyway. Frozen nodes and trunk are
@@ -39,13 +40,14 @@ typedef struct {
     const int *parent; /* (N) -1 at a root */
     const int *depth;  /* (N) 0 at a root: the position of the symbol */
     const int *symbol; /* (N) */
-    const int *
-        path; /* ancestors from the root down to the node itself: (depth + 1) of node i, from path_start[i] */
-    const size_t *path_start; /* (N + 1) */
     int max_depth;
 
+    /* The nodes from the root down to node i itself: path[path_start[i]], depth[i] + 1 of them. */
+    const int *path;          /* (path_start[N]) */
+    const size_t *path_start; /* (N + 1) */
+
     int n_prompts;   /* P */
-    const int *leaf; /* (P) the EOS node of each prompt; equal prompts share it */
+    const int *leaf; /* (P) the last node of each prompt (its EOS); equal prompts share it */
 
     int n_frozen;       /* nodes [0, n_frozen) are frozen */
     int n_shared;       /* nodes [0, n_shared) are frozen or trunk */
@@ -54,8 +56,8 @@ typedef struct {
     int n_frozen_segments, n_shared_segments;
 } TokenTree;
 
-/* Builds the tree of n prompts; prompt i is lengths[i] >= 1 symbols. Owned by the arena. Fails for want of
- * memory. */
+/* Builds the tree of n prompts; prompt i is lengths[i] >= 1 symbols. The tree's arrays are owned by the
+ * arena. Fails only for want of memory. */
 int token_tree_build(TokenTree *tree, const int *const *prompts, const int *lengths, int n, Arena *arena,
                      Error *err);
 

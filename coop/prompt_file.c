@@ -10,6 +10,8 @@
 #define FORMAT "coop-prompt"
 #define VERSION "1"
 #define MAX_CLASSES 1000000
+#define MAX_WIDTH (1 << 24)
+#define UNIT_TOLERANCE 1e-2 /* features may have been through half precision */
 
 /* --- writing --- */
 
@@ -169,6 +171,30 @@ static int read_metadata(const TensorFile *file, Prompt *prompt, Arena *arena, E
     return 0;
 }
 
+/* The last extent of a tensor. */
+static int need_width(const TensorFile *file, const Tensor *tensor, int *out, Error *err) {
+    int64_t width = tensor->shape[tensor->n_dims - 1];
+    if (width < 1 || width > MAX_WIDTH)
+        return error_set(err, "%s: tensor %s: width %lld", tensors_path(file), tensor->name,
+                         (long long)width);
+    *out = (int)width;
+    return 0;
+}
+
+/* A feature of another length would shift the logits of its class. */
+static int check_unit_length(const TensorFile *file, const Prompt *prompt, Error *err) {
+    for (int k = 0; k < prompt->n_classes; k++) {
+        const float *row = prompt->text_features + (size_t)k * (size_t)prompt->embed_dim;
+        double square = 0;
+        for (int e = 0; e < prompt->embed_dim; e++)
+            square += (double)row[e] * row[e];
+        if (!(fabs(sqrt(square) - 1) <= UNIT_TOLERANCE))
+            return error_set(err, "%s: tensor text_features: row %d has length %.3g where 1 is needed",
+                             tensors_path(file), k, sqrt(square));
+    }
+    return 0;
+}
+
 static const float *need_floats(const TensorFile *file, const Tensor *tensor, Arena *arena, Error *err) {
     float *values = arena_floats(arena, tensor->count, 1);
     if (!values) {
@@ -186,13 +212,13 @@ static int read_tensors(const TensorFile *file, Prompt *prompt, Arena *arena, Er
     const Tensor *scale = text ? tensors_need(file, "logit_scale", 0, NULL, err) : NULL;
     if (!scale)
         return -1;
-    prompt->width = (int)ctx->shape[ctx->n_dims - 1];
-    prompt->embed_dim = (int)text->shape[1];
+    if (need_width(file, ctx, &prompt->width, err) < 0 || need_width(file, text, &prompt->embed_dim, err) < 0)
+        return -1;
     prompt->ctx = need_floats(file, ctx, arena, err);
     prompt->text_features = prompt->ctx ? need_floats(file, text, arena, err) : NULL;
-    if (!prompt->text_features)
+    if (!prompt->text_features || tensor_to_float(file, scale, &prompt->logit_scale, err) < 0)
         return -1;
-    return tensor_to_float(file, scale, &prompt->logit_scale, err);
+    return check_unit_length(file, prompt, err);
 }
 
 int prompt_read(Prompt *prompt, const char *path, Arena *arena, Error *err) {

@@ -3,8 +3,7 @@
  * Layout of `prompt.safetensors`: tensors `ctx` F32 [M, C] or [K, M, C], `text_features` F32 [K, E] of unit
  * length, `logit_scale` F32 [] (a logarithm, as in the checkpoint); metadata, all text: format "coop-prompt",
  * version "1", class_names (a JSON list), class_token_position, csc ("true" or "false"), n_ctx, backbone,
- * backbone_digest, vocab_digest, image_size, mean, std (JSON lists), dataset, created by the fields of Prompt
- * below.
+ * backbone_digest, vocab_digest, dataset, checkpoint, image_size, mean and std (JSON lists of three numbers).
  */
 #ifndef COOP_PROMPT_FILE_H
 #define COOP_PROMPT_FILE_H
@@ -26,11 +25,12 @@ typedef struct {
     float mean[3], std[3];
 } Prompt;
 
+/* Written atomically. Fails when a text is not UTF-8. */
 int prompt_write(const char *path, const Prompt *prompt, Error *err);
-/* Everything is owned by the arena. Shapes, names, counts and finiteness are checked. */
+/* Everything is owned by the arena. Shapes, counts, finiteness and the length of the features are checked. */
 int prompt_read(Prompt *prompt, const char *path, Arena *arena, Error *err);
-/* The prompt belongs to this checkpoint: embedding, image size and digest agree, else one line that says what
- * differs. */
+/* The prompt belongs to this checkpoint: widths, image size and digest agree, else one line that says what
+ * differs. path is the prompt's. */
 int prompt_check_model(const Prompt *prompt, const char *path, Clip *clip, Error *err);
 
 #endif

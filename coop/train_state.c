@@ -3,6 +3,7 @@
 
 #include "clip/base/tensors.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,16 @@ static int read_number(const TensorFile *file, const char *key, double max, doub
     return error_set(err, "%s: metadata: %s '%.40s'", tensors_path(file), key, text ? text : "");
 }
 
+static int read_whole_number(const TensorFile *file, const char *key, double max, double *number,
+                             Error *err) {
+    if (read_number(file, key, max, number, err) < 0)
+        return -1;
+    if (*number != floor(*number))
+        return error_set(err, "%s: metadata: %s '%.40s'", tensors_path(file), key,
+                         tensors_metadata(file, key));
+    return 0;
+}
+
 /* Fills all of the state but the velocity, if the file belongs to this configuration. */
 static int read_metadata(TrainState *state, const TensorFile *file, const char *config_digest, Error *err) {
     const char *format = tensors_metadata(file, "format"), *config = tensors_metadata(file, "config");
@@ -44,8 +55,9 @@ static int read_metadata(TrainState *state, const TensorFile *file, const char *
     if (strcmp(config, config_digest) != 0)
         return error_set(err, "%s: metadata: a training state of another configuration", tensors_path(file));
     double epoch, step, n_correct;
-    if (read_number(file, "epoch", 1e6, &epoch, err) < 0 || read_number(file, "step", 1e9, &step, err) < 0 ||
-        read_number(file, "n_correct", 1e15, &n_correct, err) < 0 ||
+    if (read_whole_number(file, "epoch", 1e6, &epoch, err) < 0 ||
+        read_whole_number(file, "step", 1e9, &step, err) < 0 ||
+        read_whole_number(file, "n_correct", 1e15, &n_correct, err) < 0 ||
         read_number(file, "loss", 1e300, &state->loss, err) < 0 ||
         read_number(file, "loss_sum", 1e300, &state->loss_sum, err) < 0 ||
         read_number(file, "seconds", 1e12, &state->seconds, err) < 0)
