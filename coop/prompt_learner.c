@@ -80,8 +80,8 @@ static int ctx_from_words(PromptLearner *learner, const Clip *clip, const Tokeni
     if (n < 0)
         return error_prefix(err, "ctx_init '%s'", words);
     if (n == 0 || n > clip->text.n_positions)
-        return error_set(err, "ctx_init '%s': %d tokens where 1 to %d are possible", words, n,
-                         clip->text.n_positions);
+        return error_set(err, "ctx_init '%.60s%s': %d tokens where 1 to %d are possible", words,
+                         strlen(words) > 60 ? "..." : "", n, clip->text.n_positions);
     if (allocate_ctx(learner, n, err) < 0)
         return -1;
     size_t C = (size_t)learner->width;
@@ -161,8 +161,8 @@ static int class_prompt(const PromptLearner *learner, int k, const char *name, c
         return error_prefix(err, "class '%s'", name);
     int length = 1 + M + n_suffix + 1;
     if (length > T)
-        return error_set(err, "class '%s': a prompt of %d tokens where the model has %d positions", name,
-                         length, T);
+        return error_set(err, "class '%.60s%s': a prompt of %d tokens where the model has %d positions", name,
+                         strlen(name) > 60 ? "..." : "", length, T);
 
     out->symbols = ARENA_NEW(learner->arena, int, 2 + M + n_suffix + n_name);
     if (!out->symbols)

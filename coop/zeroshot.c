@@ -25,9 +25,10 @@ static int text_ids(const char *text, const Clip *clip, const Tokenizer *tokeniz
     int T = clip->text.n_positions, buffer[TREE_MAX_DEPTH];
     int n = tokenizer_encode(tokenizer, text, buffer + 1, TREE_MAX_DEPTH - 2, err);
     if (n < 0)
-        return error_prefix(err, "text '%s'", text);
+        return error_prefix(err, "text '%.60s%s'", text, strlen(text) > 60 ? "..." : "");
     if (n + 2 > T)
-        return error_set(err, "text '%s': %d tokens where the model has %d positions", text, n + 2, T);
+        return error_set(err, "text '%.60s%s': %d tokens where the model has %d positions", text,
+                         strlen(text) > 60 ? "..." : "", n + 2, T);
     buffer[0] = tokenizer_start(tokenizer);
     buffer[n + 1] = tokenizer_end(tokenizer);
     int *copy = ARENA_NEW(arena, int, n + 2);

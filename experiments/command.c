@@ -35,7 +35,7 @@ int command_parse(const Command *command, OptionTexts *words, CommonOptions *com
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
         all[n++] = shared[i];
     for (int i = 0; i < argc; i++) /* asking for help goes before any complaint */
-        if (strcmp(argv[i], "--help") == 0) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             print_help(command, all, n);
             return 1;
         }

@@ -41,9 +41,11 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     Prompt prompt;
     if (prompt_read(&prompt, words.values[0], arena, err) < 0)
         return -1;
+    weights = prompt_weights(&prompt, words.values[0], weights, err);
+    if (!weights)
+        return -1;
     OptionTexts images = {.values = words.values + 1, .n = words.n - 1};
-    return classify(&prompt, words.values[0], weights ? weights : prompt.checkpoint, images, common.threads,
-                    top, json, arena, err);
+    return classify(&prompt, words.values[0], weights, images, common.threads, top, json, arena, err);
 }
 
 const Command command_classify = {.name = "classify",

@@ -36,7 +36,7 @@ static int read_lines(OptionTexts *lines, int **numbers, const char *path, Arena
         end = end ? end : text + size;
         number++;
         if (memchr(line, '\0', (size_t)(end - line)))
-            return error_set(err, "%s: line %d: a zero byte", path, number);
+            return error_set(err, "%s: line %d: a zero byte, where lines of text are needed", path, number);
         *end = '\0';
         if (end > line && end[-1] == '\r')
             end[-1] = '\0';

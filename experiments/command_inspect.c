@@ -6,6 +6,7 @@
 #include "coop/prompt_file.h"
 #include "datasets/dataset.h"
 #include "experiments/command.h"
+#include "experiments/printable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,12 +21,12 @@ static void print_number(const char *name, long value) {
 
 /* --- safetensors: prompt, state, checkpoint --- */
 
-static void print_tensors(const TensorFile *file) {
+static void print_tensors(const TensorFile *file, Arena *arena) {
     char shape[160];
     printf("\ntensors\n");
     for (int i = 0; i < tensors_count(file); i++) {
         const Tensor *tensor = tensors_at(file, i);
-        printf("  %-60s %-5s %s\n", tensor->name, dtype_name(tensor->dtype),
+        printf("  %-60s %-5s %s\n", printable(tensor->name, arena), dtype_name(tensor->dtype),
                tensor_shape_text(tensor, shape, sizeof shape));
     }
 }
@@ -35,19 +36,19 @@ static int inspect_prompt(TensorFile *file, Arena *arena, Error *err) {
     if (prompt_read(&prompt, tensors_path(file), arena, err) < 0)
         return -1;
     print_line("kind", "prompt");
-    print_line("dataset", prompt.dataset);
+    print_line("dataset", printable(prompt.dataset, arena));
     print_number("n_ctx", prompt.n_ctx);
     print_line("class_token_position", position_name(prompt.class_token_position));
     print_line("csc", prompt.csc ? "true" : "false");
-    print_line("backbone", prompt.backbone);
-    print_line("backbone digest", prompt.backbone_digest);
-    print_line("vocabulary digest", prompt.vocab_digest);
-    print_line("checkpoint", prompt.checkpoint);
+    print_line("backbone", printable(prompt.backbone, arena));
+    print_line("backbone digest", printable(prompt.backbone_digest, arena));
+    print_line("vocabulary digest", printable(prompt.vocab_digest, arena));
+    print_line("checkpoint", printable(prompt.checkpoint, arena));
     print_number("image_size", prompt.image_size);
     print_number("classes", prompt.n_classes);
     for (int k = 0; k < prompt.n_classes; k++)
-        printf("  %s\n", prompt.class_names[k]);
-    print_tensors(file);
+        printf("  %s\n", printable(prompt.class_names[k], arena));
+    print_tensors(file, arena);
     return 0;
 }
 
@@ -69,7 +70,7 @@ static void print_architecture(const Clip *clip) {
     printf("%-22s %.4f (a logarithm)\n", "logit_scale", (double)clip->logit_scale);
 }
 
-static int inspect_checkpoint(TensorFile *file, Error *err) {
+static int inspect_checkpoint(TensorFile *file, Arena *arena, Error *err) {
     Clip *clip = clip_open(tensors_path(file), CLIP_BOTH, err);
     if (!clip)
         return -1;
@@ -81,9 +82,16 @@ static int inspect_checkpoint(TensorFile *file, Error *err) {
     print_line("digest", clip_digest(clip));
     print_architecture(clip);
     printf("%-22s %zu in %d tensors\n", "parameters", parameters, tensors_count(file));
-    print_tensors(file);
+    print_tensors(file, arena);
     clip_free(clip);
     return 0;
+}
+
+/* The first of many lines are enough. */
+static void print_metadata(const char *key, const char *value, Arena *arena) {
+    size_t size = strlen(value), line = strcspn(value, "\n"), n = line < 200 ? line : 200;
+    const char *text = arena_printf(arena, "%.*s", (int)n, value);
+    printf("%-22s %s%s\n", printable(key, arena), text ? printable(text, arena) : "", n < size ? "..." : "");
 }
 
 static int inspect_tensors(const char *path, Arena *arena, Error *err) {
@@ -95,15 +103,15 @@ static int inspect_tensors(const char *path, Arena *arena, Error *err) {
     if (format && strcmp(format, "coop-prompt") == 0)
         result = inspect_prompt(file, arena, err);
     else if (tensors_find(file, "token_embedding.weight") || tensors_find(file, "text_projection"))
-        result = inspect_checkpoint(file, err);
+        result = inspect_checkpoint(file, arena, err);
     else {
         print_line("kind", format && strcmp(format, "coop-state") == 0 ? "training state" : "tensors");
         for (int i = 0; i < tensors_metadata_count(file); i++) {
             const char *key, *value;
             tensors_metadata_at(file, i, &key, &value);
-            printf("%-22s %.200s%s\n", key, value, strlen(value) > 200 ? "..." : "");
+            print_metadata(key, value, arena);
         }
-        print_tensors(file);
+        print_tensors(file, arena);
     }
     tensors_close(file);
     return result;
@@ -141,28 +149,49 @@ static int inspect_split(const char *path, Arena *arena, Error *err) {
     printf("%-22s %d train, %d val, %d test\n", "images", dataset.train.n, dataset.val.n, dataset.test.n);
     print_number("classes", dataset.n_classes);
     for (int k = 0; k < dataset.n_classes; k++)
-        printf("  %4d  %-32s %6d %6d %6d\n", k, dataset.class_names[k], counts[3 * k], counts[3 * k + 1],
-               counts[3 * k + 2]);
+        printf("  %4d  %-32s %6d %6d %6d\n", k, printable(dataset.class_names[k], arena), counts[3 * k],
+               counts[3 * k + 1], counts[3 * k + 2]);
     return 0;
 }
 
 /* --- what kind of file it is, by its content --- */
 
+typedef enum { KIND_UNKNOWN, KIND_TENSORS, KIND_SPLIT, KIND_VOCABULARY } FileKind;
+
+static FileKind kind_of(const unsigned char *data, size_t size) {
+    size_t head = size < 4096 ? size : 4096;
+    bool gzip = size > 2 && data[0] == 0x1f && data[1] == 0x8b;
+    if (size > 8 && data[8] == '{' && data[7] == 0)
+        return KIND_TENSORS;
+    if (gzip)
+        return KIND_VOCABULARY;
+    if (head == 0 || memchr(data, '\0', head))
+        return KIND_UNKNOWN;
+    if (data[0] == '{' && (memmem(data, head, "\"train\"", 7) || memmem(data, head, "\"val\"", 5) ||
+                           memmem(data, head, "\"test\"", 6)))
+        return KIND_SPLIT;
+    bool merges =
+        (head > 8 && memcmp(data, "#version", 8) == 0) || data[0] == '"'; /* "bpe_simple_vocab ... */
+    return merges || data[0] == '{' ? KIND_VOCABULARY : KIND_UNKNOWN;
+}
+
 static int inspect(const char *path, Arena *arena, Error *err) {
     FileMap map;
     if (file_map(&map, path, err) < 0)
         return -1;
-    size_t head = map.size < 4096 ? map.size : 4096;
-    bool empty = map.size == 0, json = !empty && (map.data[0] == '{' || map.data[0] == '[');
-    bool tensors = map.size > 8 && map.data[8] == '{' && map.data[7] == 0;
-    bool split = json && (memmem(map.data, head, "\"train\"", 7) || memmem(map.data, head, "\"val\"", 5) ||
-                          memmem(map.data, head, "\"test\"", 6));
+    FileKind kind = kind_of(map.data, map.size);
     file_unmap(&map);
-    if (empty)
-        return error_set(err, "%s: an empty file", path);
-    if (tensors)
+    switch (kind) {
+    case KIND_TENSORS:
         return inspect_tensors(path, arena, err);
-    return split ? inspect_split(path, arena, err) : inspect_vocabulary(path, err);
+    case KIND_SPLIT:
+        return inspect_split(path, arena, err);
+    case KIND_VOCABULARY:
+        return inspect_vocabulary(path, err);
+    case KIND_UNKNOWN:
+        break;
+    }
+    return error_set(err, "%s: start: neither tensors (safetensors) nor a vocabulary nor a split file", path);
 }
 
 static int run(int argc, char **argv, Arena *arena, Error *err) {

@@ -2,8 +2,10 @@
 #include "coop/prompt_file.h"
 #include "experiments/command.h"
 #include "experiments/model.h"
+#include "experiments/printable.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +34,13 @@ static void nearest_words(Word *words, const float *vector, const TextWeights *w
     qsort(words, (size_t)w->n_vocab, sizeof *words, compare_words);
 }
 
-/* "dog</w>" as "dog"; a piece inside a word keeps a hyphen: "retr-". */
+/* "dog</w>" as "dog"; a piece inside a word keeps a hyphen: "retr-". Some pieces are single bytes. */
 static const char *readable(const char *word, Arena *arena) {
     size_t n = strlen(word);
-    if (n > 4 && strcmp(word + n - 4, "</w>") == 0)
-        return arena_printf(arena, "%.*s", (int)(n - 4), word);
-    return word[0] == '<' ? word : arena_printf(arena, "%s-", word);
+    bool whole = n > 4 && strcmp(word + n - 4, "</w>") == 0;
+    bool special = word[0] == '<' && word[1] == '|';
+    const char *text = arena_printf(arena, "%.*s", (int)(whole ? n - 4 : n), word);
+    return arena_printf(arena, "%s%s", text ? printable(text, arena) : "", whole || special ? "" : "-");
 }
 
 static void print_vector(int m, const Word *words, int top, const Tokenizer *tokenizer, Arena *arena) {
@@ -56,7 +59,7 @@ static int print_words(const Prompt *prompt, const Model *model, int top, Arena 
     int n_sets = prompt->csc ? prompt->n_classes : 1;
     for (int k = 0; k < n_sets; k++) {
         if (prompt->csc)
-            printf("%s\n", prompt->class_names[k]);
+            printf("%s\n", printable(prompt->class_names[k], arena));
         for (int m = 0; m < prompt->n_ctx; m++) {
             size_t row = (size_t)k * (size_t)prompt->n_ctx + (size_t)m;
             size_t mark = arena_mark(arena);
@@ -84,10 +87,10 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     Prompt prompt;
     if (prompt_read(&prompt, words.values[0], arena, err) < 0)
         return -1;
-    Model model;
+    Model model = {0};
     int result = -1;
-    if (model_open(&model, weights ? weights : prompt.checkpoint, vocab, CLIP_TEXT, common.threads, err) ==
-            0 &&
+    weights = prompt_weights(&prompt, words.values[0], weights, err);
+    if (weights && model_open(&model, weights, vocab, CLIP_TEXT, common.threads, err) == 0 &&
         prompt_check_model(&prompt, words.values[0], model.clip, err) == 0 &&
         model_check_vocab(&model, words.values[0], prompt.vocab_digest, err) == 0)
         result = print_words(&prompt, &model, top, arena, err);

@@ -37,6 +37,10 @@ static int label(const Request *request, OptionTexts images, Model *model, Arena
         return -1;
     const char *const *templates = request->ensemble ? zeroshot_ensemble(&n_templates) : &request->template;
     const Clip *clip = model->clip;
+    if (zeroshot_check(clip, model->tokenizer, templates, n_templates, names, K, err) < 0) {
+        err->kind = ERROR_USAGE; /* names and template come from the command line */
+        return -1;
+    }
     size_t E = (size_t)clip->embed_dim;
     float *text = arena_floats(arena, (size_t)K, E), *features = arena_floats(arena, (size_t)images.n, E);
     float *logits = arena_floats(arena, (size_t)images.n, (size_t)K);

@@ -1,6 +1,8 @@
 /* labels.c: see labels.h */
 #include "experiments/labels.h"
 
+#include "experiments/printable.h"
+
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -66,7 +68,7 @@ int labels_print(const char *const *paths, int n, const float *logits, const cha
         }
         printf("%-*s", (int)width, paths[i]);
         for (int j = 0; j < top; j++)
-            printf("  %s %.1f %%", names[labels[j].label], 100 * labels[j].probability);
+            printf("  %s %.1f %%", printable(names[labels[j].label], arena), 100 * labels[j].probability);
         printf("\n");
     }
     return 0;

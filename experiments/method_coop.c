@@ -33,7 +33,7 @@ static int check(Session *session, const Point *point, Error *err) {
                       &point->learner, err) == 0)
         return 0;
     /* What is wrong with a file of contexts begins with that file. */
-    return point->ctx_digest ? -1 : error_prefix(err, "%s: %s", session->experiment->path, point->label);
+    return point->ctx_digest ? -1 : error_prefix(err, "%s: %.80s", session->experiment->path, point->label);
 }
 
 /* --- training data --- */

@@ -6,7 +6,7 @@ static int check(Session *session, const Point *point, Error *err) {
     const Dataset *dataset = &session->dataset;
     if (zeroshot_check(session->model.clip, session->model.tokenizer, point->templates.values,
                        point->templates.n, dataset->class_names, dataset->n_classes, err) < 0)
-        return error_prefix(err, "%s: %s", session->experiment->path, point->label);
+        return error_prefix(err, "%s: %.80s", session->experiment->path, point->label);
     return 0;
 }
 

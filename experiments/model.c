@@ -57,6 +57,14 @@ void model_close(Model *model) {
     *model = (Model){0};
 }
 
+const char *prompt_weights(const Prompt *prompt, const char *prompt_path, const char *given, Error *err) {
+    if (given || file_exists(prompt->checkpoint))
+        return given ? given : prompt->checkpoint;
+    error_set(err, "%s: checkpoint: %s is not there; say with --model where it is", prompt_path,
+              prompt->checkpoint);
+    return NULL;
+}
+
 int model_check_vocab(const Model *model, const char *prompt_path, const char *vocab_digest, Error *err) {
     const char *digest = tokenizer_digest(model->tokenizer);
     if (strcmp(vocab_digest, digest) == 0)
@@ -105,7 +113,7 @@ int model_encode_images(Model *model, float *features, const char *const *paths,
     }
     for (int i = 0; i < n; i++)
         list.items[i].path = paths[i];
-    result = features_get(cache, features, ".", &list, (FeatureView){0}, progress, progress_context, err);
+    result = features_get(cache, features, NULL, &list, (FeatureView){0}, progress, progress_context, err);
     if (result == 0 && unit)
         unit_rows_forward(features, NULL, features, n, model->clip->embed_dim);
 out:

@@ -6,6 +6,7 @@
 #include "clip/base/parallel.h"
 #include "clip/model.h"
 #include "clip/tokenizer.h"
+#include "coop/prompt_file.h"
 #include "datasets/features.h"
 
 typedef struct {
@@ -24,6 +25,10 @@ void model_close(Model *model);
  * bpe_simple_vocab_16e6.txt, each also gzipped. NULL with an error that names the folder and what was looked
  * for. */
 const char *vocab_find(const char *weights, Arena *arena, Error *err);
+
+/* The checkpoint to use with a prompt: the one given on the command line, or where it was when the prompt was
+ * learned. NULL, with an error that tells of --model, when it is not there any more. */
+const char *prompt_weights(const Prompt *prompt, const char *prompt_path, const char *given, Error *err);
 
 /* A prompt's words mean something else under another vocabulary: an error that begins with the prompt's path.
  */

@@ -165,8 +165,13 @@ void progress_start(Progress *progress, FILE *out, bool quiet, const char *label
     progress_start_with(progress, out, mode, label, total, 0, NULL, NULL);
 }
 
-void progress_hurry(Progress *progress, double seconds) {
-    progress->next_draw -= seconds;
+void progress_restart(Progress *progress, const char *label, long total) {
+    if (!progress->out)
+        return;
+    copy_text(progress->label, sizeof progress->label, label);
+    progress->done = progress->before = 0;
+    progress->total = total > 0 ? total : 0;
+    progress->start = progress->clock(progress->clock_context);
 }
 
 void progress_resume(Progress *progress, long done, long total) {

@@ -37,8 +37,8 @@ typedef struct {
  * and no time left. label is copied. */
 void progress_start(Progress *progress, FILE *out, bool quiet, const char *label, long total);
 
-/* So many seconds of the wait for the first bar have passed already, with work of the same kind. */
-void progress_hurry(Progress *progress, double seconds);
+/* The next part of the same work: another label and total on the same bar, counted from 0. */
+void progress_restart(Progress *progress, const char *label, long total);
 
 /* Says after the start how much there is to do in all, and how much of it was done before the start. */
 void progress_resume(Progress *progress, long done, long total);

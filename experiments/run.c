@@ -265,6 +265,8 @@ static int run_pending(Runner *runner, Lock **lock, Arena *arena, Error *err) {
 
 static int finish(Runner *runner, int status, Arena *arena, Error *err) {
     Error late = {0};
+    if (!runner->options->quiet)
+        fputc('\n', stderr);
     if (print_table(runner, arena, &late) == 0 &&
         results_write_csv(runner->experiment->output, &runner->results, &late) == 0)
         return status;

@@ -5,7 +5,6 @@
 #include "clip/ops.h"
 #include "experiments/clock.h"
 #include "experiments/interrupt.h"
-#include "experiments/progress.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +63,6 @@ void session_close(Session *session) {
 }
 
 typedef struct {
-    Progress progress;
     Session *session;
     const char *label;
     double start;
@@ -73,17 +71,20 @@ typedef struct {
 } Encoding;
 
 /* The first call comes before the first image that has to be encoded: never for a cache that holds them all.
- * The bar of a list appears when all lists together have taken as long as a bar waits. */
+ * All lists share one bar. */
 static int on_progress(void *context, long done, long total) {
     Encoding *encoding = context;
+    Session *session = encoding->session;
     if (!encoding->started) {
         encoding->start = clock_seconds();
-        progress_start(&encoding->progress, stderr, encoding->session->quiet, encoding->label, total);
-        progress_hurry(&encoding->progress, encoding->session->encode_seconds);
+        if (session->progress.out)
+            progress_restart(&session->progress, encoding->label, total);
+        else
+            progress_start(&session->progress, stderr, session->quiet, encoding->label, total);
     }
     encoding->started = true;
     encoding->done = done;
-    progress_update(&encoding->progress, done);
+    progress_update(&session->progress, done);
     return interrupt_signal();
 }
 
@@ -92,13 +93,15 @@ int session_features(Session *session, float *features, const ItemList *items, F
     Encoding encoding = {.label = label, .session = session};
     int result = features_get(session->cache, features, session->dataset.root, items, view, on_progress,
                               &encoding, err);
-    progress_erase(&encoding.progress);
     if (encoding.started)
-        session->encode_seconds += clock_seconds() - encoding.start;
+        session->seconds += clock_seconds() - encoding.start;
     session->n_encoded += encoding.done;
-    if (result < 0 && interrupt_signal())
-        return session_save(session, err) < 0 ? -1 : interrupt_check(err);
-    return result;
+    if (result == 0)
+        return 0;
+    progress_erase(&session->progress);
+    if (!interrupt_signal())
+        return -1;
+    return session_save(session, err) < 0 ? -1 : interrupt_check(err);
 }
 
 /* "1,234" */
@@ -115,12 +118,13 @@ static void grouped(long n, char out[32]) {
 
 int session_save(Session *session, Error *err) {
     char number[32];
+    progress_erase(&session->progress);
     grouped(session->n_encoded, number);
     if (session->n_encoded > 0 && !session->quiet)
         fprintf(stderr, "encoded %s image%s in %.1f s\n", number, session->n_encoded == 1 ? "" : "s",
-                session->encode_seconds);
+                session->seconds);
     session->n_encoded = 0;
-    session->encode_seconds = 0;
+    session->seconds = 0;
     return features_save(session->cache, err);
 }
 

@@ -6,6 +6,7 @@
 #include "datasets/features.h"
 #include "experiments/config.h"
 #include "experiments/model.h"
+#include "experiments/progress.h"
 
 typedef struct {
     const Experiment *experiment;
@@ -15,8 +16,11 @@ typedef struct {
     Arena *arena;
     bool quiet;
     char split_digest[65]; /* SHA-256 of names, paths and labels */
-    long n_encoded;        /* images so far, */
-    double encode_seconds; /* and the time that they took */
+
+    /* of encoding, until session_save */
+    Progress progress;
+    long n_encoded; /* images so far, */
+    double seconds; /* and the time that they took */
 
     /* filled by session_encode_test */
     const float *test_raw, *test_unit; /* (n_test, E): as the tower gives them, and of unit length */

@@ -155,16 +155,24 @@ static void test_resume(void **state) {
     progress_erase(&stage->progress);
 }
 
-static void test_hurry(void **state) {
-    Stage *stage = stage_start(state, PROGRESS_BAR, "x", 10, 40);
-    progress_hurry(&stage->progress, 0.8);
-    stage->now = 0.1;
-    progress_update(&stage->progress, 1);
-    assert_string_equal(stage_text(stage), "");
-    stage->now = 0.3;
-    progress_update(&stage->progress, 2);
-    assert_int_equal(count(stage_text(stage), '\r'), 1);
+/* Many short parts are one work: one second before the first bar, ten bars a second, rates by the part. */
+static void test_restart(void **state) {
+    Stage *stage = stage_start(state, PROGRESS_BAR, "part 0", 2, 60);
+    for (int i = 1; i <= 50; i++) {
+        stage->now = i * 0.03;
+        progress_restart(&stage->progress, "part n", 2);
+        stage->now += 0.02;
+        progress_update(&stage->progress, 1);
+        if (i <= 30)
+            assert_string_equal(stage_text(stage), "");
+    }
+    assert_in_range(count(stage_text(stage), '\r'), 4, 6);
+    assert_non_null(strstr(stage_text(stage), "\rpart n  "));
+    assert_non_null(strstr(stage_text(stage), "1/2  50/s"));
     progress_erase(&stage->progress);
+    progress_restart(&stage->progress, "late", 1);
+    progress_update(&stage->progress, 1);
+    assert_null(strstr(stage_text(stage), "late"));
 }
 
 static Stage *stage_with_bar(void **state) {
@@ -243,7 +251,7 @@ int main(void) {
         TEST(test_quiet),
         TEST(test_short),
         TEST(test_resume),
-        TEST(test_hurry),
+        TEST(test_restart),
         TEST(test_print),
         TEST(test_erase),
         TEST(test_narrow),
