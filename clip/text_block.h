@@ -59,7 +59,7 @@ typedef struct {
 
 /* y (Q, C) from cache->x; fills the rest of the cache. Keys and values of shared rows are written to
  * shared_kv (n_shared, 2C), those of other shared nodes are read from it. With no leaves in the last block, y
- * is untouched. */
+ * is untouched. y may be cache->x if no backward pass follows. */
 void block_forward(const BlockContext *context, int layer, const Segment *segment, BlockCache *cache,
                    float *y, float *shared_kv);
 

@@ -301,6 +301,10 @@ static void test_exp(void **state) {
 static void test_softmax_extremes(void **state) {
     (void)state;
     float one[] = {-1e4f}, far[] = {1e4f, -1e4f, 3e38f, -3e38f}, below[] = {-3e38f, -3e38f, -INFINITY};
+    float last[] = {0, 999, 1000}; /* the maximum behind the first */
+    softmax_row(last, 3);
+    assert_true(fabsf(last[2] - 0.73105858f) < 1e-6f && fabsf(last[1] - 0.26894142f) < 1e-6f &&
+                last[0] < 1e-30f);
     softmax_row(one, 1);
     assert_true(one[0] == 1);
     softmax_row(far, 4);

@@ -287,6 +287,24 @@ static void test_segment_edge(void **state) {
     }
 }
 
+/* Two subtrees that fill a segment to the last row, and two that are one row too many. */
+static void test_full_segment(void **state) {
+    (void)state;
+    for (int extra = 0; extra < 2; extra++) {
+        Arena *arena = arena_create();
+        int *chain = ARENA_NEW(arena, int, TREE_SEGMENT_ROWS + 2), half = TREE_SEGMENT_ROWS / 2;
+        for (int i = 0; i < TREE_SEGMENT_ROWS + 2; i++)
+            chain[i] = i;
+        PromptSet prompts = {
+            .symbols = (const int *[]){chain, chain + 1}, .lengths = (int[]){half, half + extra}, .n = 2};
+        TokenTree tree;
+        prompts_tree(&tree, &prompts, arena);
+        check_tree(&tree, &prompts);
+        assert_int_equal(tree.n_segments, 1 + extra);
+        arena_free(arena);
+    }
+}
+
 static double seconds_for(PromptKind kind, int n, Arena *arena) {
     PromptSet prompts = prompts_random(kind, n, 1, arena);
     TokenTree tree;
@@ -324,6 +342,7 @@ int main(void) {
         cmocka_unit_test(test_symbols),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_segment_edge),
+        cmocka_unit_test(test_full_segment),
         cmocka_unit_test(test_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
