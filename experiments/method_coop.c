@@ -32,8 +32,11 @@ static int check(Session *session, const Point *point, Error *err) {
     if (learner_check(session->model.clip, session->model.tokenizer, dataset->class_names, dataset->n_classes,
                       &point->learner, err) == 0)
         return 0;
-    /* What is wrong with a file of contexts begins with that file. */
-    return point->ctx_digest ? -1 : error_prefix(err, "%s: %.80s", session->experiment->path, point->label);
+    const char *file = point->ctx_digest ? point->learner.ctx_init : NULL;
+    if (file && strncmp(err->text, file, strlen(file)) == 0)
+        return -1; /* the file of contexts itself is wrong, and named */
+    return file ? error_prefix(err, "%s", file)
+                : error_prefix(err, "%s: %.80s", session->experiment->path, point->label);
 }
 
 /* --- training data --- */

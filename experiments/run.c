@@ -247,6 +247,13 @@ static int expand(Runner *runner, Arena *arena, Error *err) {
     return find_pending(runner, arena, err);
 }
 
+static void say_finished(const Runner *runner) {
+    int n = runner->grid.n - runner->n_pending;
+    if (n > 0 && !runner->options->quiet)
+        fprintf(stderr, "%d of %d point%s already finished\n", n, runner->grid.n,
+                runner->grid.n == 1 ? " is" : "s are");
+}
+
 /* Runs what is pending, alone in the output folder. Where that exists its lock comes first, so that nobody
  * waits for images only to be refused; else both come after the preparations, which may still find that
  * nothing may be written. */
@@ -260,6 +267,7 @@ static int run_pending(Runner *runner, Lock **lock, Arena *arena, Error *err) {
     /* Another run may have finished some of the points until it gave the lock back. */
     if (session_save(&runner->session, err) < 0 || find_pending(runner, arena, err) < 0)
         return -1;
+    say_finished(runner);
     return run_points(runner, err);
 }
 
@@ -283,11 +291,10 @@ static int run_all(Runner *runner, Arena *arena, Error *err) {
         return -1;
     if (options->dry_run)
         return print_points(runner, arena);
-    if (!options->quiet && runner->n_pending < runner->grid.n)
-        fprintf(stderr, "%d of %d points are already finished\n", runner->grid.n - runner->n_pending,
-                runner->grid.n);
-    if (runner->n_pending == 0)
+    if (runner->n_pending == 0) {
+        say_finished(runner);
         return finish(runner, 0, arena, err);
+    }
     Lock *lock = NULL;
     int status = run_pending(runner, &lock, arena, err);
     if (status == 0 || runner->n_failed > 0)
