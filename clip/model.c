@@ -9,6 +9,7 @@
 
 #include "clip/architectures.h"
 #include "clip/checkpoint.h"
+#include "clip/packed_blocks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -174,6 +175,8 @@ static void read_text(Checkpoint *cp, TextWeights *text) {
     text->ln_final_w = checkpoint_vector(cp, C, "ln_final.weight");
     text->ln_final_b = checkpoint_vector(cp, C, "ln_final.bias");
     text->text_projection = checkpoint_matrix(cp, C, text->embed_dim, "text_projection");
+    if (!cp->failed)
+        text_pack(text, cp->arena);
 }
 
 static void read_vit(Checkpoint *cp, VitWeights *vit) {

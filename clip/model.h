@@ -14,6 +14,11 @@
 #include <stdbool.h>
 
 typedef enum { ACTIVATION_QUICK_GELU, ACTIVATION_GELU } Activation; /* x sigma(1.702 x); x Phi(x) (erf) */
+const char *activation_name(Activation activation);                 /* "quick_gelu", "gelu" */
+
+/* OpenAI's normalisation of pixels, which most checkpoints share. */
+#define CLIP_MEAN {0.48145466f, 0.4578275f, 0.40821073f}
+#define CLIP_STD {0.26862954f, 0.26130258f, 0.27577711f}
 
 /* One pre-norm residual attention block: x += attn(ln_1(x)); x += mlp(ln_2(x)). */
 typedef struct {
@@ -25,12 +30,15 @@ typedef struct {
     const float *c_proj_w, *c_proj_b;     /* (C, F), (C) */
 } BlockWeights;
 
+typedef struct PackedBlock PackedBlock; /* clip/packed_blocks.h: the same matrices, ready for many products */
+
 typedef struct {
     int n_vocab, n_positions, width, n_heads, n_layers, mlp_width, embed_dim; /* V, T, C, H, L, F, E */
     Activation activation;
     const float *token_embedding;      /* (V, C) */
     const float *positional_embedding; /* (T, C) */
     const BlockWeights *blocks;        /* (L) */
+    const PackedBlock *forward, *backward; /* (L) each */
     const float *ln_final_w, *ln_final_b; /* (C) */
     const float *text_projection;      /* (C, E): feature = x P */
 } TextWeights;
@@ -83,20 +91,38 @@ typedef struct {
     int image_size, embed_dim;
     int n_vocab;          /* rows of token_embedding; known also without the text tower */
     float logit_scale;    /* as stored: a logarithm */
-    float mean[3], std[3]; /* pixel normalisation; OpenAI's constants */
+    float mean[3], std[3]; /* pixel normalisation */
     char name[32];        /* "ViT-B/32", "RN50" for known shapes, else as "ViT w128 l4 p8", "RN w16 (1,2,1,1)" */
-    Arena *arena;         /* converted weights; owned */
+    const char *flavour;  /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
+    const char *config;   /* path of the config beside the weights; NULL: there is none */
+    const char *note;     /* one line that the user should know (an assumption), or NULL */
+    char digest[65];      /* clip_digest's; "" until asked for */
+    Arena *arena;         /* converted weights and the texts above; owned */
     TensorFile *file;     /* mapped weights; owned */
 } Clip;
 
 typedef enum { CLIP_TEXT = 1, CLIP_IMAGE = 2, CLIP_BOTH = 3 } ClipTowers;
 
-/* Reads a checkpoint: finds the architecture in the shapes, checks every shape, converts F16 / BF16 / F64 to
- * float, maps F32 without a copy where it is aligned, folds batch norms. The text tower is needed to learn or
- * encode prompts, the image tower to encode images; a tower that is not asked for costs nothing.
+/* Which activation the transformers have cannot be seen in the weights. AUTO takes it from the config beside them
+ * (open_clip_config.json, config.json); without one, OpenAI's QuickGELU, with a note unless the file is OpenAI's own
+ * kind of archive. A choice goes before the config, with a note if they differ. */
+typedef enum { CLIP_ACTIVATION_AUTO, CLIP_ACTIVATION_QUICK_GELU, CLIP_ACTIVATION_GELU } ClipActivation;
+
+/* Reads a checkpoint: a file of weights, or a folder that holds one (locate.h), with the names of OpenAI, OpenCLIP
+ * or Hugging Face (names.h). Finds the architecture in the shapes and the config, checks every shape, converts F16 /
+ * BF16 / F64 to float, maps F32 without a copy where it is aligned and needs no rearranging (Hugging Face's queries,
+ * keys, values and projections do), folds batch norms and LayerScale. The text tower is needed to learn or encode
+ * prompts, the image tower to encode images; a tower that is not asked for costs nothing.
  * Returns NULL with "FILE: tensor NAME: reason". Caller frees with clip_free. */
 Clip *clip_open(const char *path, ClipTowers towers, Error *err);
+Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activation, Error *err);
 void clip_free(Clip *clip); /* NULL is fine */
-const char *clip_digest(Clip *clip); /* SHA-256 of the file, computed at the first call */
+
+/* What the model computes, as 64 hexadecimal digits: the SHA-256 of the weights' file, computed at the first call; of
+ * that and the differences, where activation or heads are other than OpenAI's. */
+const char *clip_digest(Clip *clip);
+
+/* Whether the file holds tensors with the names of a CLIP, complete or not. */
+bool clip_is_checkpoint(const TensorFile *file);
 
 #endif

@@ -2,6 +2,7 @@
 #include "clip/random_clip.h"
 
 #include "clip/base/random.h"
+#include "clip/packed_blocks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ static const BlockWeights *draw_blocks(Source *source, int width, int n_layers) 
 
 static TextWeights draw_text(Source *source, int width, int n_layers, int n_vocab, int embed_dim) {
     size_t C = (size_t)width;
-    return (TextWeights){.n_vocab = n_vocab,
+    TextWeights text = {.n_vocab = n_vocab,
                          .n_positions = ARCHITECTURE_POSITIONS,
                          .width = width,
                          .n_heads = width < 64 ? 1 : width / 64,
@@ -75,6 +76,9 @@ static TextWeights draw_text(Source *source, int width, int n_layers, int n_voca
                          .ln_final_w = draw(source, C, 1, 0.1),
                          .ln_final_b = draw(source, C, 0, 0.1),
                          .text_projection = draw(source, C * (size_t)embed_dim, 0, 1 / sqrt((double)width))};
+    if (!arena_failed(source->arena))
+        text_pack(&text, source->arena);
+    return text;
 }
 
 TextWeights text_random(int width, int n_layers, int n_vocab, int embed_dim, uint32_t seed, Arena *arena) {

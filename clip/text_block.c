@@ -1,8 +1,8 @@
 /* text_block.c: the block as a sequence of products (gemm.h) and row-wise stages in tiles. */
 #include "clip/text_block.h"
 
-#include "clip/base/gemm.h"
 #include "clip/ops.h"
+#include "clip/packed_blocks.h"
 #include "clip/tree_attention.h"
 
 #include <assert.h>
@@ -60,6 +60,7 @@ void block_scratch_alloc(BlockScratch *scratch, const TextWeights *w, int max_ro
 typedef struct {
     float *y, *mean, *rstd;
     const float *x, *d_y, *w, *b;
+    const float *start; /* backward: what the gradient is added to; may be y */
     int rows, width;
     Activation activation;
 } Rows;
@@ -91,14 +92,25 @@ static void norm_backward_tile(void *context, int tile, int worker) {
     (void)worker;
     const Rows *job = context;
     size_t row = (size_t)tile * ROWS_PER_TILE, at = row * (size_t)job->width;
+    if (job->start != job->y)
+        memcpy(job->y + at, job->start + at,
+               (size_t)tile_rows(job, tile) * (size_t)job->width * sizeof(float));
     layer_norm_backward(job->y + at, job->d_y + at, job->x + at, job->mean + row, job->rstd + row, job->w,
                         tile_rows(job, tile), job->width);
 }
 
-static void norm_backward(Pool *pool, float *d_x, const float *d_y, const float *x, float *mean, float *rstd,
-                          const float *w, int rows, int width) {
-    Rows job = {
-        .y = d_x, .d_y = d_y, .x = x, .mean = mean, .rstd = rstd, .w = w, .rows = rows, .width = width};
+/* d_x = start + the gradient of norm_forward */
+static void norm_backward(Pool *pool, float *d_x, const float *start, const float *d_y, const float *x,
+                          float *mean, float *rstd, const float *w, int rows, int width) {
+    Rows job = {.y = d_x,
+                .start = start,
+                .d_y = d_y,
+                .x = x,
+                .mean = mean,
+                .rstd = rstd,
+                .w = w,
+                .rows = rows,
+                .width = width};
     run_rows(pool, norm_backward_tile, &job);
 }
 
@@ -145,21 +157,21 @@ static void store_shared(float *shared_kv, const Segment *segment, const BlockCa
                cache->kv + (size_t)i * cache->kv_stride, 2 * (size_t)C * sizeof(float));
 }
 
-/* Queries, keys and values from h = ln_1(x); x2 takes the residual x of the rows that go on. */
-static void project_in(const BlockContext *context, const BlockWeights *b, const Segment *segment,
-                       BlockCache *cache, bool last) {
+/* Queries, keys and values from h = ln_1(x); in the last block x2 takes the x of the leaves. */
+static void project_in(const BlockContext *context, int layer, const Segment *segment, BlockCache *cache,
+                       bool last) {
+    const BlockWeights *b = &context->w->blocks[layer];
+    const PackedMatrix *in_proj = &context->w->forward[layer].in_proj;
     int R = segment->rows, C = context->w->width;
     BlockScratch *s = context->scratch;
     if (!last) {
-        linear_forward(context->pool, cache->q, s->h, b->in_proj_w, b->in_proj_b, R, C, 3 * C, false);
-        memcpy(cache->x2, cache->x, (size_t)R * (size_t)C * sizeof(float));
+        packed_product(context->pool, cache->q, s->h, packed_whole(in_proj), b->in_proj_b, NULL, R);
         return;
     }
-    linear_forward(context->pool, cache->kv, s->h, b->in_proj_w + (size_t)C * C, b->in_proj_b + C, R, C,
-                   2 * C, false);
+    PackedPart q = {in_proj, 0, C, 0, C}, kv = {in_proj, 0, C, C, 2 * C};
+    packed_product(context->pool, cache->kv, s->h, kv, b->in_proj_b + C, NULL, R);
     gather_leaves(s->att, s->h, segment, C);
-    linear_forward(context->pool, cache->q, s->att, b->in_proj_w, b->in_proj_b, segment->n_leaves, C, C,
-                   false);
+    packed_product(context->pool, cache->q, s->att, q, b->in_proj_b, NULL, segment->n_leaves);
     gather_leaves(cache->x2, cache->x, segment, C);
 }
 
@@ -167,27 +179,28 @@ void block_forward(const BlockContext *context, int layer, const Segment *segmen
                    float *y, float *shared_kv) {
     const TextWeights *w = context->w;
     const BlockWeights *b = &w->blocks[layer];
+    const PackedBlock *p = &w->forward[layer];
     BlockScratch *s = context->scratch;
     Pool *pool = context->pool;
     bool last = layer == w->n_layers - 1;
     int R = segment->rows, C = w->width, F = w->mlp_width, Q = last ? segment->n_leaves : R;
 
     norm_forward(pool, s->h, cache->mean_1, cache->rstd_1, cache->x, b->ln_1_w, b->ln_1_b, R, C);
-    project_in(context, b, segment, cache, last);
+    project_in(context, layer, segment, cache, last);
     if (segment->first < context->tree->n_shared)
         store_shared(shared_kv, segment, cache, C);
     if (Q == 0)
         return;
     TreeAttention attention = attention_of(context, segment, cache, shared_kv, last);
     tree_attention_forward(pool, s->att, &attention);
-    linear_forward(pool, cache->x2, s->att, b->out_proj_w, b->out_proj_b, Q, C, C, true);
+    packed_product(pool, cache->x2, s->att, packed_whole(&p->out_proj), b->out_proj_b,
+                   last ? cache->x2 : cache->x, Q);
 
     norm_forward(pool, s->h, cache->mean_2, cache->rstd_2, cache->x2, b->ln_2_w, b->ln_2_b, Q, C);
-    linear_forward(pool, cache->fc, s->h, b->c_fc_w, b->c_fc_b, Q, C, F, false);
+    packed_product(pool, cache->fc, s->h, packed_whole(&p->c_fc), b->c_fc_b, NULL, Q);
     Rows activation = {.y = s->g, .x = cache->fc, .rows = Q, .width = F, .activation = w->activation};
     run_rows(pool, activation_tile, &activation);
-    memcpy(y, cache->x2, (size_t)Q * (size_t)C * sizeof *y);
-    linear_forward(pool, y, s->g, b->c_proj_w, b->c_proj_b, Q, F, C, true);
+    packed_product(pool, y, s->g, packed_whole(&p->c_proj), b->c_proj_b, cache->x2, Q);
 }
 
 /* --- backward --- */
@@ -206,13 +219,13 @@ static void load_shared_gradient(float *d_kv, int kv_stride, const float *d_shar
     }
 }
 
-/* x2 = x + out_proj(att), att from q, k, v = in_proj(h): d_h from d_x2; d_x (R, C) becomes the residual's
- * part of d_x. */
+/* x2 = x + out_proj(att), att from q, k, v = in_proj(h): fills scratch->d_h from scratch->d_x2. In the last
+ * block d_x (R, C) takes d_x2 of the leaves, and zero elsewhere. */
 static void attention_half_backward(const BlockContext *context, int layer, const Segment *segment,
-                                    const BlockCache *cache, float *d_x, const float *d_x2,
-                                    const float *shared_kv, float *d_shared_kv) {
+                                    const BlockCache *cache, float *d_x, const float *shared_kv,
+                                    float *d_shared_kv) {
     const TextWeights *w = context->w;
-    const BlockWeights *b = &w->blocks[layer];
+    const PackedBlock *p = &w->backward[layer];
     BlockScratch *s = context->scratch;
     Pool *pool = context->pool;
     bool last = layer == w->n_layers - 1;
@@ -221,22 +234,22 @@ static void attention_half_backward(const BlockContext *context, int layer, cons
     float *d_q = s->d_qkv, *d_kv = last ? s->d_qkv + (size_t)Q * C : s->d_qkv + C;
     load_shared_gradient(d_kv, cache->kv_stride, d_shared_kv, segment, context->tree, C);
     if (Q > 0) {
-        linear_backward(pool, s->att, d_x2, b->out_proj_w, Q, C, C, false);
+        packed_product(pool, s->att, s->d_x2, packed_whole(&p->out_proj), NULL, NULL, Q);
         TreeAttention attention = attention_of(context, segment, cache, shared_kv, last);
         tree_attention_backward(pool, d_q, d_kv, d_shared_kv, s->att, &attention);
     }
     if (!last) {
-        linear_backward(pool, s->d_h, s->d_qkv, b->in_proj_w, R, C, 3 * C, false);
-        memcpy(d_x, d_x2, (size_t)R * (size_t)C * sizeof *d_x);
+        packed_product(pool, s->d_h, s->d_qkv, packed_whole(&p->in_proj), NULL, NULL, R);
         return;
     }
-    linear_backward(pool, s->d_h, d_kv, b->in_proj_w + (size_t)C * C, R, C, 2 * C, false);
-    linear_backward(pool, s->att, d_q, b->in_proj_w, Q, C, C, false);
+    PackedPart q = {&p->in_proj, 0, C, 0, C}, kv = {&p->in_proj, C, 2 * C, 0, C};
+    packed_product(pool, s->d_h, d_kv, kv, NULL, NULL, R);
+    packed_product(pool, s->att, d_q, q, NULL, NULL, Q);
     memset(d_x, 0, (size_t)R * (size_t)C * sizeof *d_x);
     for (int i = 0; i < Q; i++) {
         size_t row = (size_t)(segment->leaves[i] - segment->first) * (size_t)C;
         add_rows(s->d_h + row, s->att + (size_t)i * C, (size_t)C);
-        memcpy(d_x + row, d_x2 + (size_t)i * C, (size_t)C * sizeof *d_x);
+        memcpy(d_x + row, s->d_x2 + (size_t)i * C, (size_t)C * sizeof *d_x);
     }
 }
 
@@ -244,6 +257,7 @@ void block_backward(const BlockContext *context, int layer, const Segment *segme
                     float *d_x, const float *d_y, const float *shared_kv, float *d_shared_kv) {
     const TextWeights *w = context->w;
     const BlockWeights *b = &w->blocks[layer];
+    const PackedBlock *p = &w->backward[layer];
     BlockScratch *s = context->scratch;
     Pool *pool = context->pool;
     bool last = layer == w->n_layers - 1;
@@ -251,14 +265,14 @@ void block_backward(const BlockContext *context, int layer, const Segment *segme
 
     /* y = x2 + c_proj(act(fc)), fc = c_fc(ln_2(x2)) */
     if (Q > 0) {
-        linear_backward(pool, s->g, d_y, b->c_proj_w, Q, F, C, false);
+        packed_product(pool, s->g, d_y, packed_whole(&p->c_proj), NULL, NULL, Q);
         Rows activation = {
             .y = s->g, .d_y = s->g, .x = cache->fc, .rows = Q, .width = F, .activation = w->activation};
         run_rows(pool, activation_tile, &activation);
-        linear_backward(pool, s->d_h, s->g, b->c_fc_w, Q, C, F, false);
-        memcpy(s->d_x2, d_y, (size_t)Q * (size_t)C * sizeof(float));
-        norm_backward(pool, s->d_x2, s->d_h, cache->x2, cache->mean_2, cache->rstd_2, b->ln_2_w, Q, C);
+        packed_product(pool, s->d_h, s->g, packed_whole(&p->c_fc), NULL, NULL, Q);
+        norm_backward(pool, s->d_x2, d_y, s->d_h, cache->x2, cache->mean_2, cache->rstd_2, b->ln_2_w, Q, C);
     }
-    attention_half_backward(context, layer, segment, cache, d_x, s->d_x2, shared_kv, d_shared_kv);
-    norm_backward(pool, d_x, s->d_h, cache->x, cache->mean_1, cache->rstd_1, b->ln_1_w, R, C);
+    attention_half_backward(context, layer, segment, cache, d_x, shared_kv, d_shared_kv);
+    norm_backward(pool, d_x, last ? d_x : s->d_x2, s->d_h, cache->x, cache->mean_1, cache->rstd_1, b->ln_1_w,
+                  R, C);
 }

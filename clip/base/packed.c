@@ -1,0 +1,259 @@
+/* packed.c: a micro-kernel for each vector width, chosen at run time, under one loop over tiles.
+ *
+ * A tile is (chunk of rows) x (some panels). Per block of K_BLOCK rows of the matrix, each panel (K_BLOCK x
+ * 32 floats, 64 KiB) meets all rows of the chunk, MR at a time: the kernel holds MR x panel sums in
+ * registers, and per step of k reads one row of the panel and one number of each of its MR rows.
+ */
+#include "clip/base/packed.h"
+
+#include "clip/base/gemm.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_KERNELS 1
+#include <immintrin.h>
+#else
+#define HAVE_KERNELS 0
+#endif
+
+#define K_BLOCK 512
+#define CHUNK_ROWS 216 /* a multiple of both kernels' rows */
+#define TILES_PER_THREAD 4
+#define MAX_PANEL 32
+
+/* c (mr, panel) += a (mr, k) b (k, panel); lda, ldc as in gemm. */
+typedef void (*Kernel)(int mr, int k, const float *a, int lda, const float *b, float *c, int ldc);
+
+#if HAVE_KERNELS
+
+enum { MR_512 = 12, MR_256 = 6 };
+
+/* One body for every number of rows: mr is a constant wherever this is inlined, so the sums stay in
+ * registers. */
+__attribute__((target("avx512f"), always_inline)) static inline void
+rows_512(int mr, int k, const float *a, int lda, const float *b, float *c, int ldc) {
+    __m512 sum[MR_512][2];
+#pragma GCC unroll 12
+    for (int i = 0; i < mr; i++) {
+        sum[i][0] = _mm512_loadu_ps(c + (size_t)i * (size_t)ldc);
+        sum[i][1] = _mm512_loadu_ps(c + (size_t)i * (size_t)ldc + 16);
+    }
+    for (int p = 0; p < k; p++) {
+        __m512 b0 = _mm512_loadu_ps(b + (size_t)p * 32), b1 = _mm512_loadu_ps(b + (size_t)p * 32 + 16);
+#pragma GCC unroll 12
+        for (int i = 0; i < mr; i++) {
+            __m512 x = _mm512_set1_ps(a[(size_t)i * (size_t)lda + (size_t)p]);
+            sum[i][0] = _mm512_fmadd_ps(x, b0, sum[i][0]);
+            sum[i][1] = _mm512_fmadd_ps(x, b1, sum[i][1]);
+        }
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < mr; i++) {
+        _mm512_storeu_ps(c + (size_t)i * (size_t)ldc, sum[i][0]);
+        _mm512_storeu_ps(c + (size_t)i * (size_t)ldc + 16, sum[i][1]);
+    }
+}
+
+#define CASE_512(rows)                                                                                       \
+    case rows:                                                                                               \
+        rows_512(rows, k, a, lda, b, c, ldc);                                                                \
+        break;
+
+__attribute__((target("avx512f"))) static void kernel_512(int mr, int k, const float *a, int lda,
+                                                          const float *b, float *c, int ldc) {
+    switch (mr) {
+        CASE_512(1)
+        CASE_512(2) CASE_512(3) CASE_512(4) CASE_512(5) CASE_512(6) CASE_512(7) CASE_512(8) CASE_512(9)
+            CASE_512(10) CASE_512(11) CASE_512(12)
+    }
+}
+
+__attribute__((target("avx2,fma"), always_inline)) static inline void
+rows_256(int mr, int k, const float *a, int lda, const float *b, float *c, int ldc) {
+    __m256 sum[MR_256][2];
+#pragma GCC unroll 6
+    for (int i = 0; i < mr; i++) {
+        sum[i][0] = _mm256_loadu_ps(c + (size_t)i * (size_t)ldc);
+        sum[i][1] = _mm256_loadu_ps(c + (size_t)i * (size_t)ldc + 8);
+    }
+    for (int p = 0; p < k; p++) {
+        __m256 b0 = _mm256_loadu_ps(b + (size_t)p * 16), b1 = _mm256_loadu_ps(b + (size_t)p * 16 + 8);
+#pragma GCC unroll 6
+        for (int i = 0; i < mr; i++) {
+            __m256 x = _mm256_set1_ps(a[(size_t)i * (size_t)lda + (size_t)p]);
+            sum[i][0] = _mm256_fmadd_ps(x, b0, sum[i][0]);
+            sum[i][1] = _mm256_fmadd_ps(x, b1, sum[i][1]);
+        }
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < mr; i++) {
+        _mm256_storeu_ps(c + (size_t)i * (size_t)ldc, sum[i][0]);
+        _mm256_storeu_ps(c + (size_t)i * (size_t)ldc + 8, sum[i][1]);
+    }
+}
+
+#define CASE_256(rows)                                                                                       \
+    case rows:                                                                                               \
+        rows_256(rows, k, a, lda, b, c, ldc);                                                                \
+        break;
+
+__attribute__((target("avx2,fma"))) static void kernel_256(int mr, int k, const float *a, int lda,
+                                                           const float *b, float *c, int ldc) {
+    switch (mr) { CASE_256(1) CASE_256(2) CASE_256(3) CASE_256(4) CASE_256(5) CASE_256(6) }
+}
+
+#endif
+
+static int best_panel(void) {
+#if HAVE_KERNELS
+    if (__builtin_cpu_supports("avx512f"))
+        return 32;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return 16;
+#endif
+    return 0;
+}
+
+static Kernel kernel_of(int panel, int *mr) {
+#if HAVE_KERNELS
+    *mr = panel == 32 ? MR_512 : MR_256;
+    return panel == 32 ? kernel_512 : kernel_256;
+#else
+    (void)panel;
+    *mr = 1;
+    return NULL;
+#endif
+}
+
+void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Arena *arena) {
+    int panel = best_panel();
+    *packed = (PackedMatrix){.k = k, .n = n, .panel = panel, .source = w, .transposed = transposed};
+    if (panel == 0)
+        return;
+    int n_panels = (n + panel - 1) / panel;
+    float *panels = arena_floats(arena, (size_t)n_panels * (size_t)panel, (size_t)k);
+    packed->panels = panels;
+    for (int j = 0; panels && j < n; j++) {
+        float *column = panels + (size_t)(j / panel) * (size_t)panel * (size_t)k + (size_t)(j % panel);
+        if (transposed)
+            for (int i = 0; i < k; i++)
+                column[(size_t)i * (size_t)panel] = w[(size_t)j * (size_t)k + (size_t)i];
+        else
+            for (int i = 0; i < k; i++)
+                column[(size_t)i * (size_t)panel] = w[(size_t)i * (size_t)n + (size_t)j];
+    }
+}
+
+PackedPart packed_whole(const PackedMatrix *matrix) {
+    return (PackedPart){.matrix = matrix, .k = matrix->k, .n = matrix->n};
+}
+
+/* --- one product --- */
+
+typedef struct {
+    float *out;         /* (rows, n) */
+    const float *in;    /* (rows, k) */
+    const float *bias;  /* (n) or NULL */
+    const float *start; /* (rows, n) or NULL */
+    PackedPart part;
+    int rows;
+    Kernel kernel;
+    int mr;
+    int block, n_blocks; /* columns of a tile, tiles side by side */
+} Product;
+
+static int min_int(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* What the sums of a tile start from. */
+static void start_tile(const Product *p, int row, int rows, int column, int columns) {
+    for (int i = row; i < row + rows; i++) {
+        size_t at = (size_t)i * (size_t)p->part.n + (size_t)column;
+        float *out = p->out + at;
+        if (!p->start)
+            memset(out, 0, (size_t)columns * sizeof *out);
+        else if (p->start != p->out)
+            memcpy(out, p->start + at, (size_t)columns * sizeof *out);
+        for (int j = 0; p->bias && j < columns; j++)
+            out[j] += p->bias[column + j];
+    }
+}
+
+/* A panel that is cut by the matrix's last column: sums in a buffer of full width. */
+static void partial_panel(const Product *p, int mr, int k, const float *a, const float *b, float *c,
+                          int columns) {
+    float buffer[MAX_PANEL * MAX_PANEL] = {0};
+    int panel = p->part.matrix->panel;
+    for (int i = 0; i < mr; i++)
+        memcpy(buffer + i * panel, c + (size_t)i * (size_t)p->part.n, (size_t)columns * sizeof *c);
+    p->kernel(mr, k, a, p->part.k, b, buffer, panel);
+    for (int i = 0; i < mr; i++)
+        memcpy(c + (size_t)i * (size_t)p->part.n, buffer + i * panel, (size_t)columns * sizeof *c);
+}
+
+static void product_tile(void *context, int tile, int worker) {
+    (void)worker;
+    const Product *p = context;
+    const PackedMatrix *m = p->part.matrix;
+    int row = tile / p->n_blocks * CHUNK_ROWS, rows = min_int(CHUNK_ROWS, p->rows - row);
+    int column = tile % p->n_blocks * p->block, end = min_int(column + p->block, p->part.n);
+    start_tile(p, row, rows, column, end - column);
+    for (int k0 = 0; k0 < p->part.k; k0 += K_BLOCK) {
+        int k = min_int(K_BLOCK, p->part.k - k0);
+        for (int j = column; j < end; j += m->panel) {
+            size_t panel_index = (size_t)(p->part.first_n + j) / (size_t)m->panel;
+            const float *b =
+                m->panels + (panel_index * (size_t)m->k + (size_t)(p->part.first_k + k0)) * (size_t)m->panel;
+            for (int i = row; i < row + rows; i += p->mr) {
+                int mr = min_int(p->mr, row + rows - i);
+                const float *a = p->in + (size_t)i * (size_t)p->part.k + (size_t)k0;
+                float *c = p->out + (size_t)i * (size_t)p->part.n + (size_t)j;
+                if (end - j >= m->panel)
+                    p->kernel(mr, k, a, p->part.k, b, c, p->part.n);
+                else
+                    partial_panel(p, mr, k, a, b, c, end - j);
+            }
+        }
+    }
+}
+
+/* Without kernels: the part of the source by gemm, tiled by columns of 128. */
+static void plain_tile(void *context, int tile, int worker) {
+    (void)worker;
+    const Product *p = context;
+    const PackedMatrix *m = p->part.matrix;
+    int row = tile / p->n_blocks * CHUNK_ROWS, rows = min_int(CHUNK_ROWS, p->rows - row);
+    int column = tile % p->n_blocks * p->block, columns = min_int(p->block, p->part.n - column);
+    size_t n0 = (size_t)(p->part.first_n + column), k0 = (size_t)p->part.first_k;
+    int ld = m->transposed ? m->k : m->n;
+    const float *w = m->source + (m->transposed ? n0 * (size_t)ld + k0 : k0 * (size_t)ld + n0);
+    start_tile(p, row, rows, column, columns);
+    gemm(false, m->transposed, rows, columns, p->part.k, 1, p->in + (size_t)row * (size_t)p->part.k,
+         p->part.k, w, ld, 1, p->out + (size_t)row * (size_t)p->part.n + (size_t)column, p->part.n);
+}
+
+void packed_product(Pool *pool, float *out, const float *in, PackedPart part, const float *bias,
+                    const float *start, int rows) {
+    const PackedMatrix *m = part.matrix;
+    assert(part.first_k + part.k <= m->k && part.first_n + part.n <= m->n && part.first_n % MAX_PANEL == 0);
+    if (rows == 0 || part.n == 0)
+        return;
+    Product p = {.out = out, .in = in, .bias = bias, .start = start, .part = part, .rows = rows};
+    int n_chunks = (rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    if (m->panel == 0) {
+        p.block = 128;
+        p.n_blocks = (part.n + p.block - 1) / p.block;
+        pool_run(pool, n_chunks * p.n_blocks, plain_tile, &p);
+        return;
+    }
+    p.kernel = kernel_of(m->panel, &p.mr);
+    int n_panels = (part.n + m->panel - 1) / m->panel, wanted = TILES_PER_THREAD * pool_threads(pool);
+    int panels = n_panels * n_chunks / wanted;
+    p.block = (panels < 1 ? 1 : panels) * m->panel;
+    p.n_blocks = (part.n + p.block - 1) / p.block;
+    pool_run(pool, n_chunks * p.n_blocks, product_tile, &p);
+}

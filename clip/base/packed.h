@@ -1,0 +1,46 @@
+/* packed.h: products with a frozen matrix that was packed once.
+ *
+ * A general sgemm rearranges ("packs") both factors at every call. The weights of a frozen tower never
+ * change, so they are packed when the tower is opened, and a call only streams them. Every element of a
+ * product is one chain of fused multiply-adds over k in ascending order, whatever the tile, the number of
+ * rows or the place of a row among them: the bits of a row depend on that row alone, so tiles may be cut to
+ * suit the threads.
+ *
+ * Layout: panels of `panel` columns (32 with AVX-512, 16 with AVX2), each panel (k, panel) in one piece, the
+ * last one padded with zeros:    [ b[0][0..31] b[1][0..31] ... b[k-1][0..31] | b[0][32..63] ... ] Processors
+ * with neither keep the matrix as it is and multiply by gemm().
+ */
+#ifndef CLIP_BASE_PACKED_H
+#define CLIP_BASE_PACKED_H
+
+#include "clip/base/arena.h"
+#include "clip/base/parallel.h"
+
+#include <stdbool.h>
+
+typedef struct {
+    int k, n;            /* the matrix is (k, n) */
+    int panel;           /* columns of a panel; 0: not packed */
+    const float *panels; /* (panels, k, panel) */
+    const float *source; /* as given to packed_create; used when not packed. Borrowed */
+    bool transposed;     /* of the source */
+} PackedMatrix;
+
+/* Packs w: (n, k) if transposed (a linear layer's weight for the forward pass), else (k, n) (the same weight,
+ * (n_out, n_in), for the backward pass). Panels are owned by the arena; check arena_failed. */
+void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Arena *arena);
+
+/* Rows [first_k, first_k + k) and columns [first_n, first_n + n) of the matrix; first_n a multiple of 32. */
+typedef struct {
+    const PackedMatrix *matrix;
+    int first_k, k, first_n, n;
+} PackedPart;
+
+PackedPart packed_whole(const PackedMatrix *matrix);
+
+/* out (rows, n) = start (rows, n) + bias (n) + in (rows, k) part. start may be out itself, or NULL for zero;
+ * bias may be NULL. */
+void packed_product(Pool *pool, float *out, const float *in, PackedPart part, const float *bias,
+                    const float *start, int rows);
+
+#endif
