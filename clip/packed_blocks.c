@@ -12,7 +12,12 @@ const PackedBlock *pack_blocks(const BlockWeights *blocks, int n_layers, int C, 
                                Arena *arena) {
     PackedBlock *packed = ARENA_NEW(arena, PackedBlock, n_layers);
     for (int l = 0; packed && l < n_layers; l++) {
-        pack(&packed[l].in_proj, blocks[l].in_proj_w, 3 * C, C, pack_for, arena);
+        if (l < n_layers - 1) {
+            pack(&packed[l].in_proj, blocks[l].in_proj_w, 3 * C, C, pack_for, arena);
+        } else {
+            pack(&packed[l].q_proj, blocks[l].in_proj_w, C, C, pack_for, arena);
+            pack(&packed[l].kv_proj, blocks[l].in_proj_w + (size_t)C * (size_t)C, 2 * C, C, pack_for, arena);
+        }
         pack(&packed[l].out_proj, blocks[l].out_proj_w, C, C, pack_for, arena);
         pack(&packed[l].c_fc, blocks[l].c_fc_w, F, C, pack_for, arena);
         pack(&packed[l].c_proj, blocks[l].c_proj_w, C, F, pack_for, arena);

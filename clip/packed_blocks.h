@@ -11,7 +11,9 @@ typedef enum {
 } PackFor;
 
 struct PackedBlock {
-    PackedMatrix in_proj, out_proj, c_fc, c_proj;
+    PackedMatrix in_proj;         /* of all blocks but the last, */
+    PackedMatrix q_proj, kv_proj; /* in which few rows ask: the rows of in_proj apart */
+    PackedMatrix out_proj, c_fc, c_proj;
 };
 
 /* (n_layers) blocks of width C and MLP width F, owned by the arena; check arena_failed. */

@@ -161,17 +161,16 @@ static void store_shared(float *shared_kv, const Segment *segment, const BlockCa
 static void project_in(const BlockContext *context, int layer, const Segment *segment, BlockCache *cache,
                        bool last) {
     const BlockWeights *b = &context->w->blocks[layer];
-    const PackedMatrix *in_proj = &context->w->forward[layer].in_proj;
+    const PackedBlock *p = &context->w->forward[layer];
     int R = segment->rows, C = context->w->width;
     BlockScratch *s = context->scratch;
     if (!last) {
-        packed_product(context->pool, cache->q, s->h, packed_whole(in_proj), b->in_proj_b, NULL, R);
+        packed_product(context->pool, cache->q, s->h, &p->in_proj, b->in_proj_b, NULL, R);
         return;
     }
-    PackedPart q = {in_proj, 0, C, 0, C}, kv = {in_proj, 0, C, C, 2 * C};
-    packed_product(context->pool, cache->kv, s->h, kv, b->in_proj_b + C, NULL, R);
+    packed_product(context->pool, cache->kv, s->h, &p->kv_proj, b->in_proj_b + C, NULL, R);
     gather_leaves(s->att, s->h, segment, C);
-    packed_product(context->pool, cache->q, s->att, q, b->in_proj_b, NULL, segment->n_leaves);
+    packed_product(context->pool, cache->q, s->att, &p->q_proj, b->in_proj_b, NULL, segment->n_leaves);
     gather_leaves(cache->x2, cache->x, segment, C);
 }
 
@@ -193,14 +192,13 @@ void block_forward(const BlockContext *context, int layer, const Segment *segmen
         return;
     TreeAttention attention = attention_of(context, segment, cache, shared_kv, last);
     tree_attention_forward(pool, s->att, &attention);
-    packed_product(pool, cache->x2, s->att, packed_whole(&p->out_proj), b->out_proj_b,
-                   last ? cache->x2 : cache->x, Q);
+    packed_product(pool, cache->x2, s->att, &p->out_proj, b->out_proj_b, last ? cache->x2 : cache->x, Q);
 
     norm_forward(pool, s->h, cache->mean_2, cache->rstd_2, cache->x2, b->ln_2_w, b->ln_2_b, Q, C);
-    packed_product(pool, cache->fc, s->h, packed_whole(&p->c_fc), b->c_fc_b, NULL, Q);
+    packed_product(pool, cache->fc, s->h, &p->c_fc, b->c_fc_b, NULL, Q);
     Rows activation = {.y = s->g, .x = cache->fc, .rows = Q, .width = F, .activation = w->activation};
     run_rows(pool, activation_tile, &activation);
-    packed_product(pool, y, s->g, packed_whole(&p->c_proj), b->c_proj_b, cache->x2, Q);
+    packed_product(pool, y, s->g, &p->c_proj, b->c_proj_b, cache->x2, Q);
 }
 
 /* --- backward --- */
@@ -234,17 +232,16 @@ static void attention_half_backward(const BlockContext *context, int layer, cons
     float *d_q = s->d_qkv, *d_kv = last ? s->d_qkv + (size_t)Q * C : s->d_qkv + C;
     load_shared_gradient(d_kv, cache->kv_stride, d_shared_kv, segment, context->tree, C);
     if (Q > 0) {
-        packed_product(pool, s->att, s->d_x2, packed_whole(&p->out_proj), NULL, NULL, Q);
+        packed_product(pool, s->att, s->d_x2, &p->out_proj, NULL, NULL, Q);
         TreeAttention attention = attention_of(context, segment, cache, shared_kv, last);
         tree_attention_backward(pool, d_q, d_kv, d_shared_kv, s->att, &attention);
     }
     if (!last) {
-        packed_product(pool, s->d_h, s->d_qkv, packed_whole(&p->in_proj), NULL, NULL, R);
+        packed_product(pool, s->d_h, s->d_qkv, &p->in_proj, NULL, NULL, R);
         return;
     }
-    PackedPart q = {&p->in_proj, 0, C, 0, C}, kv = {&p->in_proj, C, 2 * C, 0, C};
-    packed_product(pool, s->d_h, d_kv, kv, NULL, NULL, R);
-    packed_product(pool, s->att, d_q, q, NULL, NULL, Q);
+    packed_product(pool, s->d_h, d_kv, &p->kv_proj, NULL, NULL, R);
+    packed_product(pool, s->att, d_q, &p->q_proj, NULL, NULL, Q);
     memset(d_x, 0, (size_t)R * (size_t)C * sizeof *d_x);
     for (int i = 0; i < Q; i++) {
         size_t row = (size_t)(segment->leaves[i] - segment->first) * (size_t)C;
@@ -265,11 +262,11 @@ void block_backward(const BlockContext *context, int layer, const Segment *segme
 
     /* y = x2 + c_proj(act(fc)), fc = c_fc(ln_2(x2)) */
     if (Q > 0) {
-        packed_product(pool, s->g, d_y, packed_whole(&p->c_proj), NULL, NULL, Q);
+        packed_product(pool, s->g, d_y, &p->c_proj, NULL, NULL, Q);
         Rows activation = {
             .y = s->g, .d_y = s->g, .x = cache->fc, .rows = Q, .width = F, .activation = w->activation};
         run_rows(pool, activation_tile, &activation);
-        packed_product(pool, s->d_h, s->g, packed_whole(&p->c_fc), NULL, NULL, Q);
+        packed_product(pool, s->d_h, s->g, &p->c_fc, NULL, NULL, Q);
         norm_backward(pool, s->d_x2, d_y, s->d_h, cache->x2, cache->mean_2, cache->rstd_2, b->ln_2_w, Q, C);
     }
     attention_half_backward(context, layer, segment, cache, d_x, shared_kv, d_shared_kv);

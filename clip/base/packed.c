@@ -8,7 +8,6 @@
 
 #include "clip/base/gemm.h"
 
-#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -66,8 +65,10 @@ __attribute__((target("avx512f"))) static void kernel_512(int mr, int k, const f
                                                           const float *b, float *c, int ldc) {
     switch (mr) {
         CASE_512(1)
-        CASE_512(2) CASE_512(3) CASE_512(4) CASE_512(5) CASE_512(6) CASE_512(7) CASE_512(8) CASE_512(9)
-            CASE_512(10) CASE_512(11) CASE_512(12)
+        CASE_512(2)
+        CASE_512(3)
+        CASE_512(4) CASE_512(5) CASE_512(6) CASE_512(7) CASE_512(8) CASE_512(9) CASE_512(10) CASE_512(11)
+            CASE_512(12)
     }
 }
 
@@ -107,14 +108,14 @@ __attribute__((target("avx2,fma"))) static void kernel_256(int mr, int k, const 
 
 #endif
 
-static int best_panel(void) {
+static bool can_multiply(int panel) {
 #if HAVE_KERNELS
-    if (__builtin_cpu_supports("avx512f"))
-        return 32;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return 16;
+    if (panel == 32)
+        return __builtin_cpu_supports("avx512f");
+    if (panel == 16)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
-    return 0;
+    return panel == 0;
 }
 
 static Kernel kernel_of(int panel, int *mr) {
@@ -129,10 +130,17 @@ static Kernel kernel_of(int panel, int *mr) {
 }
 
 void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Arena *arena) {
-    int panel = best_panel();
+    int panel = can_multiply(32) ? 32 : can_multiply(16) ? 16 : 0;
+    packed_create_as(packed, panel, w, k, n, transposed, arena);
+}
+
+bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, int n, bool transposed,
+                      Arena *arena) {
+    if (!can_multiply(panel))
+        return false;
     *packed = (PackedMatrix){.k = k, .n = n, .panel = panel, .source = w, .transposed = transposed};
     if (panel == 0)
-        return;
+        return true;
     int n_panels = (n + panel - 1) / panel;
     float *panels = arena_floats(arena, (size_t)n_panels * (size_t)panel, (size_t)k);
     packed->panels = panels;
@@ -145,10 +153,7 @@ void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool tran
             for (int i = 0; i < k; i++)
                 column[(size_t)i * (size_t)panel] = w[(size_t)i * (size_t)n + (size_t)j];
     }
-}
-
-PackedPart packed_whole(const PackedMatrix *matrix) {
-    return (PackedPart){.matrix = matrix, .k = matrix->k, .n = matrix->n};
+    return true;
 }
 
 /* --- one product --- */
@@ -158,7 +163,7 @@ typedef struct {
     const float *in;    /* (rows, k) */
     const float *bias;  /* (n) or NULL */
     const float *start; /* (rows, n) or NULL */
-    PackedPart part;
+    const PackedMatrix *matrix;
     int rows;
     Kernel kernel;
     int mr;
@@ -172,7 +177,7 @@ static int min_int(int a, int b) {
 /* What the sums of a tile start from. */
 static void start_tile(const Product *p, int row, int rows, int column, int columns) {
     for (int i = row; i < row + rows; i++) {
-        size_t at = (size_t)i * (size_t)p->part.n + (size_t)column;
+        size_t at = (size_t)i * (size_t)p->matrix->n + (size_t)column;
         float *out = p->out + at;
         if (!p->start)
             memset(out, 0, (size_t)columns * sizeof *out);
@@ -187,33 +192,32 @@ static void start_tile(const Product *p, int row, int rows, int column, int colu
 static void partial_panel(const Product *p, int mr, int k, const float *a, const float *b, float *c,
                           int columns) {
     float buffer[MAX_PANEL * MAX_PANEL] = {0};
-    int panel = p->part.matrix->panel;
+    int panel = p->matrix->panel;
     for (int i = 0; i < mr; i++)
-        memcpy(buffer + i * panel, c + (size_t)i * (size_t)p->part.n, (size_t)columns * sizeof *c);
-    p->kernel(mr, k, a, p->part.k, b, buffer, panel);
+        memcpy(buffer + i * panel, c + (size_t)i * (size_t)p->matrix->n, (size_t)columns * sizeof *c);
+    p->kernel(mr, k, a, p->matrix->k, b, buffer, panel);
     for (int i = 0; i < mr; i++)
-        memcpy(c + (size_t)i * (size_t)p->part.n, buffer + i * panel, (size_t)columns * sizeof *c);
+        memcpy(c + (size_t)i * (size_t)p->matrix->n, buffer + i * panel, (size_t)columns * sizeof *c);
 }
 
 static void product_tile(void *context, int tile, int worker) {
     (void)worker;
     const Product *p = context;
-    const PackedMatrix *m = p->part.matrix;
+    const PackedMatrix *m = p->matrix;
     int row = tile / p->n_blocks * CHUNK_ROWS, rows = min_int(CHUNK_ROWS, p->rows - row);
-    int column = tile % p->n_blocks * p->block, end = min_int(column + p->block, p->part.n);
+    int column = tile % p->n_blocks * p->block, end = min_int(column + p->block, p->matrix->n);
     start_tile(p, row, rows, column, end - column);
-    for (int k0 = 0; k0 < p->part.k; k0 += K_BLOCK) {
-        int k = min_int(K_BLOCK, p->part.k - k0);
+    for (int k0 = 0; k0 < p->matrix->k; k0 += K_BLOCK) {
+        int k = min_int(K_BLOCK, p->matrix->k - k0);
         for (int j = column; j < end; j += m->panel) {
-            size_t panel_index = (size_t)(p->part.first_n + j) / (size_t)m->panel;
-            const float *b =
-                m->panels + (panel_index * (size_t)m->k + (size_t)(p->part.first_k + k0)) * (size_t)m->panel;
+            size_t panel_index = (size_t)j / (size_t)m->panel;
+            const float *b = m->panels + (panel_index * (size_t)m->k + (size_t)k0) * (size_t)m->panel;
             for (int i = row; i < row + rows; i += p->mr) {
                 int mr = min_int(p->mr, row + rows - i);
-                const float *a = p->in + (size_t)i * (size_t)p->part.k + (size_t)k0;
-                float *c = p->out + (size_t)i * (size_t)p->part.n + (size_t)j;
+                const float *a = p->in + (size_t)i * (size_t)p->matrix->k + (size_t)k0;
+                float *c = p->out + (size_t)i * (size_t)p->matrix->n + (size_t)j;
                 if (end - j >= m->panel)
-                    p->kernel(mr, k, a, p->part.k, b, c, p->part.n);
+                    p->kernel(mr, k, a, p->matrix->k, b, c, p->matrix->n);
                 else
                     partial_panel(p, mr, k, a, b, c, end - j);
             }
@@ -225,35 +229,33 @@ static void product_tile(void *context, int tile, int worker) {
 static void plain_tile(void *context, int tile, int worker) {
     (void)worker;
     const Product *p = context;
-    const PackedMatrix *m = p->part.matrix;
+    const PackedMatrix *m = p->matrix;
     int row = tile / p->n_blocks * CHUNK_ROWS, rows = min_int(CHUNK_ROWS, p->rows - row);
-    int column = tile % p->n_blocks * p->block, columns = min_int(p->block, p->part.n - column);
-    size_t n0 = (size_t)(p->part.first_n + column), k0 = (size_t)p->part.first_k;
+    int column = tile % p->n_blocks * p->block, columns = min_int(p->block, p->matrix->n - column);
     int ld = m->transposed ? m->k : m->n;
-    const float *w = m->source + (m->transposed ? n0 * (size_t)ld + k0 : k0 * (size_t)ld + n0);
+    const float *w = m->source + (m->transposed ? (size_t)column * (size_t)ld : (size_t)column);
     start_tile(p, row, rows, column, columns);
-    gemm(false, m->transposed, rows, columns, p->part.k, 1, p->in + (size_t)row * (size_t)p->part.k,
-         p->part.k, w, ld, 1, p->out + (size_t)row * (size_t)p->part.n + (size_t)column, p->part.n);
+    gemm(false, m->transposed, rows, columns, p->matrix->k, 1, p->in + (size_t)row * (size_t)p->matrix->k,
+         p->matrix->k, w, ld, 1, p->out + (size_t)row * (size_t)p->matrix->n + (size_t)column, p->matrix->n);
 }
 
-void packed_product(Pool *pool, float *out, const float *in, PackedPart part, const float *bias,
+void packed_product(Pool *pool, float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                     const float *start, int rows) {
-    const PackedMatrix *m = part.matrix;
-    assert(part.first_k + part.k <= m->k && part.first_n + part.n <= m->n && part.first_n % MAX_PANEL == 0);
-    if (rows == 0 || part.n == 0)
+    if (rows == 0 || matrix->n == 0)
         return;
-    Product p = {.out = out, .in = in, .bias = bias, .start = start, .part = part, .rows = rows};
+    Product p = {.out = out, .in = in, .bias = bias, .start = start, .matrix = matrix, .rows = rows};
     int n_chunks = (rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
-    if (m->panel == 0) {
+    if (matrix->panel == 0) {
         p.block = 128;
-        p.n_blocks = (part.n + p.block - 1) / p.block;
+        p.n_blocks = (matrix->n + p.block - 1) / p.block;
         pool_run(pool, n_chunks * p.n_blocks, plain_tile, &p);
         return;
     }
-    p.kernel = kernel_of(m->panel, &p.mr);
-    int n_panels = (part.n + m->panel - 1) / m->panel, wanted = TILES_PER_THREAD * pool_threads(pool);
+    p.kernel = kernel_of(matrix->panel, &p.mr);
+    int n_panels = (matrix->n + matrix->panel - 1) / matrix->panel,
+        wanted = TILES_PER_THREAD * pool_threads(pool);
     int panels = n_panels * n_chunks / wanted;
-    p.block = (panels < 1 ? 1 : panels) * m->panel;
-    p.n_blocks = (part.n + p.block - 1) / p.block;
+    p.block = (panels < 1 ? 1 : panels) * matrix->panel;
+    p.n_blocks = (matrix->n + p.block - 1) / p.block;
     pool_run(pool, n_chunks * p.n_blocks, product_tile, &p);
 }

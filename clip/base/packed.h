@@ -30,17 +30,14 @@ typedef struct {
  * (n_out, n_in), for the backward pass). Panels are owned by the arena; check arena_failed. */
 void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Arena *arena);
 
-/* Rows [first_k, first_k + k) and columns [first_n, first_n + n) of the matrix; first_n a multiple of 32. */
-typedef struct {
-    const PackedMatrix *matrix;
-    int first_k, k, first_n, n;
-} PackedPart;
-
-PackedPart packed_whole(const PackedMatrix *matrix);
-
-/* out (rows, n) = start (rows, n) + bias (n) + in (rows, k) part. start may be out itself, or NULL for zero;
- * bias may be NULL. */
-void packed_product(Pool *pool, float *out, const float *in, PackedPart part, const float *bias,
+/* out (rows, n) = start (rows, n) + bias (n) + in (rows, k) matrix. start may be out itself, or NULL for
+ * zero; bias may be NULL. */
+void packed_product(Pool *pool, float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                     const float *start, int rows);
+
+/* packed_create with panels of a given width, 32 or 16, or 0 for no packing: for tests. False, and nothing
+ * done, if this processor cannot multiply them. */
+bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, int n, bool transposed,
+                      Arena *arena);
 
 #endif
