@@ -259,7 +259,7 @@ static void write_ctx(const char *path, int n_dims, const int64_t *shape, float 
     size_t n = 1;
     for (int i = 0; i < n_dims; i++)
         n *= (size_t)shape[i];
-    float *values = calloc(n, sizeof *values);
+    float *values = calloc(n + 1, sizeof *values);
     assert_non_null(values);
     values[0] = first;
     TensorOut out = {.name = "ctx", .dtype = DTYPE_F32, .n_dims = n_dims, .data = values};
