@@ -1,10 +1,9 @@
-/* test_trainer.c: coop/trainer.c and coop/train_state.c: schedules, and trainings that are stopped, written
- * to disk and resumed by another learner. (The steps themselves: test_prompt_learner.c.) */
+/* test_trainer.c: schedules, steps, batches, and trainings that are stopped, written to disk and resumed by
+ * another learner. (Whole trajectories against the original code: test_prompt_learner.c.) */
 #include "coop/train_state.h"
 #include "coop/trainer.h"
 
-#include "clip/ops.h"
-#include "tests/scratch.h"
+#include "tests/learner_support.h"
 #include "tests/support.h"
 
 #include <math.h>
@@ -12,77 +11,11 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-enum { N = 13, B = 4, EPOCHS = 3, STEPS = EPOCHS * (N / B) };
-
-typedef struct {
-    void *scratch;
-    char path[512];
-    Arena *arena;
-    Pool *pool;
-    Clip *clip;
-    Tokenizer *tokenizer;
-    TrainData data;
-    OptimConfig optim;
-} Bench;
-
-static const char *NAMES[] = {"cup", "old_key", "star"};
-
-static int setup(void **state) {
-    Bench *bench = calloc(1, sizeof *bench);
-    Error err = {0};
-    if (!bench || scratch_setup(&bench->scratch))
-        return -1;
-    *state = bench;
-    scratch_path(&bench->scratch, "state.safetensors", bench->path, sizeof bench->path);
-    bench->arena = arena_create();
-    bench->pool = pool_create(2);
-    bench->clip = clip_open(FIXTURES "clip_vit.safetensors", CLIP_TEXT, &err);
-    bench->tokenizer = tokenizer_open(FIXTURES "merges.txt.gz", 204, &err);
-    if (!bench->clip || !bench->tokenizer)
-        fail_msg("%s", err.text);
-    int E = bench->clip->embed_dim, *labels = ARENA_NEW(bench->arena, int, N);
-    float *features = arena_floats(bench->arena, 2 * N, (size_t)E);
-    fill_normal(features, 2 * N * (size_t)E, 1, 5);
-    unit_rows_forward(features, NULL, features, 2 * N, E);
-    for (int i = 0; i < N; i++)
-        labels[i] = i * 7 % 3;
-    bench->data = (TrainData){.features = features, .labels = labels, .n = N, .n_views = 2, .embed_dim = E};
-    bench->optim = (OptimConfig){.lr = 0.02,
-                                 .momentum = 0.9,
-                                 .weight_decay = 5e-4,
-                                 .max_epoch = EPOCHS,
-                                 .batch_size = B,
-                                 .warmup_epoch = 1,
-                                 .warmup_cons_lr = 1e-5,
-                                 .shuffle = true};
-    return 0;
-}
-
-static int teardown(void **state) {
-    Bench *bench = *state;
-    tokenizer_free(bench->tokenizer);
-    clip_free(bench->clip);
-    pool_free(bench->pool);
-    arena_free(bench->arena);
-    int result = scratch_teardown(&bench->scratch);
-    free(bench);
-    return result;
-}
-
-static PromptLearner *create(Bench *bench, bool csc) {
-    Error err = {0};
-    LearnerConfig config = {.n_ctx = 3, .csc = csc, .ctx_init = "", .seed = 3};
-    PromptLearner *learner =
-        learner_create(bench->clip, bench->tokenizer, bench->pool, NAMES, 3, &config, 0, &err);
-    if (!learner)
-        fail_msg("%s", err.text);
-    return learner;
-}
+enum { N = BENCH_ITEMS, B = BENCH_BATCH, EPOCHS = BENCH_EPOCHS, STEPS = EPOCHS * (N / B) };
 
 /* What a run reports, and when it is told to stop. */
 typedef struct {
@@ -114,16 +47,12 @@ static int train(Bench *bench, PromptLearner *learner, TrainState *state, Watch 
     return result;
 }
 
-static TrainState fresh_state(Bench *bench, const PromptLearner *learner) {
-    return (TrainState){.velocity = arena_floats(bench->arena, learner_ctx_size(learner), 1)};
-}
-
 /* Stopped after any step, and after two steps in a row, then finished: the bits of a run in one go. */
 static void test_resume(void **test) {
     Bench *bench = *test;
     for (int csc = 0; csc < 2; csc++) {
-        PromptLearner *whole = create(bench, csc);
-        TrainState end = fresh_state(bench, whole);
+        PromptLearner *whole = bench_learner(bench, csc, 3);
+        TrainState end = bench_state(bench, whole);
         Watch expected = {0};
         size_t size = learner_ctx_size(whole) * sizeof(float);
         assert_int_equal(train(bench, whole, &end, &expected), 0);
@@ -131,8 +60,8 @@ static void test_resume(void **test) {
         assert_int_equal(expected.n_reports, EPOCHS);
         for (int first = 1; first <= STEPS; first++) {
             Watch watch = {.stop_after = first};
-            PromptLearner *learner = create(bench, csc);
-            TrainState state = fresh_state(bench, learner);
+            PromptLearner *learner = bench_learner(bench, csc, 3);
+            TrainState state = bench_state(bench, learner);
             Error err = {0};
             assert_int_equal(train(bench, learner, &state, &watch), 1);
             for (int part = 0; part < 2; part++) {
@@ -140,8 +69,8 @@ static void test_resume(void **test) {
                 if (train_state_write(bench->path, learner, &state, "digest", &err))
                     fail_msg("%s", err.text);
                 learner_free(learner);
-                learner = create(bench, csc);
-                state = fresh_state(bench, learner);
+                learner = bench_learner(bench, csc, 3);
+                state = bench_state(bench, learner);
                 if (train_state_read(bench->path, learner, &state, "digest", &err))
                     fail_msg("%s", err.text);
                 assert_true(state.seconds == 1.5 * (part + 1));
@@ -164,42 +93,178 @@ static void test_resume(void **test) {
     }
 }
 
-/* Any cut, another configuration and foreign files are refused and change nothing. */
-static void test_refusals(void **test) {
-    Bench *bench = *test;
-    PromptLearner *learner = create(bench, false);
-    TrainState state = fresh_state(bench, learner);
-    Watch watch = {.stop_after = 4};
-    Error err = {0};
-    train(bench, learner, &state, &watch);
-    assert_int_equal(train_state_write(bench->path, learner, &state, "digest", &err), 0);
-    size_t n = learner_ctx_size(learner);
-    float *before = arena_floats(bench->arena, n, 1);
-    memcpy(before, learner_ctx(learner), n * sizeof *before);
-    TrainState other = fresh_state(bench, learner);
-    assert_int_equal(train_state_read(bench->path, learner, &other, "digets", &err), -1);
-    assert_non_null(strstr(err.text, "another configuration"));
+/* --- which images, in which order --- */
 
-    FILE *file = fopen(bench->path, "rb");
-    static char bytes[65536];
-    size_t size = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
-    assert_in_range(size, 2 * n * sizeof(float), sizeof bytes - 1);
-    for (size_t cut = 0; cut < size; cut += cut < 1000 ? 1 : 97) {
-        scratch_file(bench->path, bytes, cut);
-        assert_int_equal(train_state_read(bench->path, learner, &other, "digest", &err), -1);
-        assert_int_equal(strncmp(err.text, bench->path, strlen(bench->path)), 0);
+/* The items of every step, known from their losses: with a rate of 0 the contexts stay, so every item of
+ * every view has a loss of its own. */
+typedef struct {
+    double loss[BENCH_VIEWS][N];
+    int view[EPOCHS][N], item[EPOCHS][N]; /* of each step */
+    double step_loss[EPOCHS][N];
+    int n_steps[EPOCHS];
+} Order;
+
+static int note_step(void *context, int epoch, int step, double lr, double loss, const TrainState *state) {
+    Order *order = context;
+    (void)state;
+    assert_true(lr == 0);
+    assert_true(step == order->n_steps[epoch - 1] + 1 && step <= N);
+    order->n_steps[epoch - 1] = step;
+    order->step_loss[epoch - 1][step - 1] = loss;
+    for (int v = 0; v < BENCH_VIEWS; v++)
+        for (int i = 0; i < N; i++)
+            if (loss == order->loss[v][i]) {
+                order->view[epoch - 1][step - 1] = v;
+                order->item[epoch - 1][step - 1] = i;
+            }
+    return 0;
+}
+
+static void find_order(Order *order, Bench *bench, int batch_size, bool shuffle, uint32_t seed) {
+    Error err = {0};
+    PromptLearner *learner = bench_learner(bench, false, seed);
+    TrainState state = bench_state(bench, learner);
+    OptimConfig optim = {.max_epoch = EPOCHS, .batch_size = batch_size, .shuffle = shuffle};
+    float logits[BENCH_CLASSES];
+    int E = bench->data.embed_dim;
+    *order = (Order){0};
+    for (int v = 0; v < BENCH_VIEWS; v++)
+        for (int i = 0; i < N; i++)
+            order->loss[v][i] = learner_loss(learner, bench->features + (size_t)(v * N + i) * (size_t)E,
+                                             &bench->data.labels[i], 1, logits, NULL, NULL);
+    if (trainer_run(learner, &bench->data, &optim, &state, NULL, note_step, order, &err) != 0)
+        fail_msg("%s", err.text);
+    learner_free(learner);
+}
+
+static void test_order(void **test) {
+    Bench *bench = *test;
+    Order order, again, other, straight;
+    find_order(&order, bench, 1, true, 3);
+    find_order(&again, bench, 1, true, 3);
+    find_order(&other, bench, 1, true, 4);
+    find_order(&straight, bench, 1, false, 3);
+    for (int e = 0; e < EPOCHS; e++) {
+        int seen[N] = {0};
+        assert_int_equal(order.n_steps[e], N);
+        for (int i = 0; i < N; i++) {
+            seen[order.item[e][i]]++;
+            assert_int_equal(order.view[e][i], e % BENCH_VIEWS); /* views in turn */
+            assert_int_equal(straight.item[e][i], i);
+        }
+        for (int i = 0; i < N; i++)
+            assert_int_equal(seen[i], 1);
     }
-    assert_memory_equal(before, learner_ctx(learner), n * sizeof *before);
-    assert_int_equal(other.epoch + other.step, 0);
-    PromptLearner *wider = create(bench, true);
-    scratch_file(bench->path, bytes, size);
-    assert_int_equal(train_state_read(bench->path, wider, &other, "digest", &err), -1);
-    assert_int_equal(train_state_read(FIXTURES "clip_vit.safetensors", learner, &other, "digest", &err), -1);
-    assert_int_equal(train_state_read(bench->path, learner, &other, "digest", &err), 0);
-    assert_int_equal(other.epoch, 1);
-    assert_int_equal(other.step, 1);
-    learner_free(wider);
+    assert_memory_equal(order.item, again.item, sizeof order.item);
+    assert_memory_not_equal(order.item, other.item, sizeof order.item);
+    assert_memory_not_equal(order.item[0], order.item[1], sizeof order.item[0]);
+    assert_memory_not_equal(order.item[1], order.item[2], sizeof order.item[1]);
+}
+
+/* Batches follow the same order whatever their size; what is left over is dropped, unless it is all there is.
+ */
+static void test_batches(void **test) {
+    Bench *bench = *test;
+    Order single, batched;
+    const int sizes[] = {2, 4, 6, 7, 12, 13, 14, 1000}, steps[] = {6, 3, 2, 1, 1, 1, 1, 1};
+    find_order(&single, bench, 1, true, 3);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        int size = sizes[s] < N ? sizes[s] : N;
+        find_order(&batched, bench, sizes[s], true, 3);
+        for (int e = 0; e < EPOCHS; e++) {
+            assert_int_equal(batched.n_steps[e], steps[s]);
+            for (int step = 0; step < steps[s]; step++) {
+                double mean = 0;
+                for (int i = step * size; i < (step + 1) * size; i++)
+                    mean += single.loss[single.view[e][i]][single.item[e][i]] / size;
+                assert_true(fabs(batched.step_loss[e][step] - mean) <= 1e-6 * mean);
+            }
+        }
+    }
+}
+
+/* --- steps --- */
+
+static int stop_after_epoch(void *context, const EpochReport *report, const TrainState *state) {
+    assert_int_equal(report->epoch, state->epoch);
+    *(EpochReport *)context = *report;
+    return 1;
+}
+
+/* PyTorch's SGD, number by number: v = momentum v + grad + decay ctx, ctx -= lr v. */
+static void test_sgd(void **test) {
+    Bench *bench = *test;
+    Error err = {0};
+    PromptLearner *learner = bench_learner(bench, true, 3);
+    TrainState state = bench_state(bench, learner);
+    size_t n = learner_ctx_size(learner);
+    double *velocity = ARENA_NEW(bench->arena, double, n);
+    float *grad = arena_floats(bench->arena, n, 1), *want = arena_floats(bench->arena, n, 1);
+    float *moved = arena_floats(bench->arena, n, 1), *want_velocity = arena_floats(bench->arena, n, 1);
+    float logits[N * BENCH_CLASSES];
+    OptimConfig optim = {.lr = 0.5,
+                         .momentum = 0.8,
+                         .weight_decay = 0.3,
+                         .max_epoch = 5,
+                         .batch_size = N,
+                         .warmup_epoch = 2,
+                         .warmup_cons_lr = 0.01};
+    for (int epoch = 1; epoch <= 5; epoch++) {
+        double lr = epoch <= 2 ? 0.01 : 0.25 * (1 + cos(M_PI * (epoch - 3) / 5));
+        int n_correct;
+        const float *ctx = learner_ctx(learner);
+        const float *view = bench->features + (size_t)((epoch - 1) % 2 * N) * (size_t)bench->data.embed_dim;
+        double loss = learner_loss(learner, view, bench->data.labels, N, logits, grad, &n_correct);
+        for (size_t i = 0; i < n; i++) {
+            velocity[i] = 0.8 * velocity[i] + (double)grad[i] + 0.3 * (double)ctx[i];
+            want[i] =
+                (float)(-lr * velocity[i]); /* the step itself: beside the contexts it would hardly count */
+            want_velocity[i] = (float)velocity[i];
+            moved[i] = ctx[i];
+        }
+        EpochReport report;
+        assert_int_equal(
+            trainer_run(learner, &bench->data, &optim, &state, stop_after_epoch, NULL, &report, &err), 1);
+        for (size_t i = 0; i < n; i++)
+            moved[i] = ctx[i] - moved[i];
+        assert_close("step", moved, want, n, 1e-4);
+        assert_close("velocity", state.velocity, want_velocity, n, 1e-5);
+        assert_true(report.epoch == epoch && report.n_steps == 1 && fabs(report.lr - lr) < 1e-15);
+        assert_true(report.loss == loss && state.loss == loss);
+        assert_true(report.accuracy == (double)n_correct / N);
+    }
+    EpochReport untouched = {.epoch = -1};
+    assert_int_equal(
+        trainer_run(learner, &bench->data, &optim, &state, stop_after_epoch, NULL, &untouched, &err), 0);
+    assert_int_equal(untouched.epoch, -1); /* all done: nothing is */
+    learner_free(learner);
+}
+
+/* A loss that is not a number stops the run where it came up, and a step into infinity at the end of its
+ * epoch. */
+static void test_not_finite(void **test) {
+    Bench *bench = *test;
+    Error err = {0};
+    size_t E = (size_t)bench->data.embed_dim;
+    PromptLearner *learner = bench_learner(bench, false, 3);
+    TrainState state = bench_state(bench, learner);
+    bench->optim.shuffle = false;
+    bench->features[(N + 9) * E + 5] = NAN; /* view 2, third batch */
+    assert_int_equal(trainer_run(learner, &bench->data, &bench->optim, &state, NULL, NULL, NULL, &err), -1);
+    assert_int_equal(err.kind, ERROR_RUN);
+    assert_string_equal(err.text, "epoch 2: step 3: the loss is not finite");
+    assert_int_equal(state.epoch, 1);
+    assert_int_equal(state.step, 2);
+    for (size_t i = 0; i < learner_ctx_size(learner); i++)
+        assert_true(isfinite(learner_ctx(learner)[i]));
+
+    state = bench_state(bench, learner);
+    bench->optim.batch_size = N;
+    bench->optim.warmup_cons_lr = INFINITY;
+    assert_int_equal(trainer_run(learner, &bench->data, &bench->optim, &state, NULL, NULL, NULL, &err), -1);
+    assert_int_equal(err.kind, ERROR_RUN);
+    assert_string_equal(err.text, "epoch 1: step 1: the contexts are not finite");
+    assert_int_equal(state.epoch, 0);
     learner_free(learner);
 }
 
@@ -229,8 +294,14 @@ static void test_schedule(void **test) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
-                                       cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-                                       cmocka_unit_test(test_steps), cmocka_unit_test(test_schedule)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_resume, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(test_order, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(test_batches, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(test_sgd, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(test_not_finite, bench_setup, bench_teardown),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_schedule),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
