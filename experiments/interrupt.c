@@ -1,19 +1,39 @@
 /* interrupt.c: see interrupt.h */
 #include "experiments/interrupt.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, caught_at; /* the first signal, and when: in tenths of a second */
 
+#define TWIN_TENTHS 5
+
+static sig_atomic_t now_tenths(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (sig_atomic_t)(now.tv_sec % 100000000 * 10 + now.tv_nsec / 100000000);
+}
+
+/* Only what is safe in a handler. timeout(1) and the like signal the process and then its group: a twin of
+ * the first signal is no second one. */
 static void on_signal(int number) {
-    caught = number;
+    int before = errno;
+    sig_atomic_t now = now_tenths();
+    if (!caught) {
+        caught_at = now;
+        caught = number;
+    } else if (now - caught_at >= TWIN_TENTHS) {
+        signal(number, SIG_DFL);
+        raise(number); /* takes effect when the handler returns */
+    }
+    errno = before;
 }
 
 void interrupt_install(void) {
     static const int signals[] = {SIGINT, SIGTERM};
-    /* SA_RESETHAND: the second signal finds the default action. */
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, before;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < 2; i++) /* what the shell has told a background job to ignore stays ignored */
         if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)

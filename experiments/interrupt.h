@@ -1,8 +1,8 @@
 /* interrupt.h: Ctrl-C and kill, seen by long loops.
  *
- * The first SIGINT or SIGTERM sets a flag; loops ask for it, save their state and return. A second one ends
- * the program at once. The flag is the one mutable global of the program: a signal handler can reach nothing
- * else.
+ * The first SIGINT or SIGTERM sets a flag; loops ask for it, save their state and return. A second one,
+ * half a second later or more, ends the program at once. The flag and its time are the one mutable global of
+ * the program: a signal handler can reach nothing else.
  */
 #ifndef EXPERIMENTS_INTERRUPT_H
 #define EXPERIMENTS_INTERRUPT_H

@@ -285,6 +285,33 @@ static void test_growing_grid(void **state) {
     assert_int_equal(strncmp(cli->out, "1 points, 0 to run\n", 19), 0);
 }
 
+/* timeout(1) sends its signal twice in a row; who sends it a second later means it. */
+static void test_second_signal(void **state) {
+    Cli *cli = *state;
+    const char *yaml = cli_experiment(cli, "out", "vit",
+                                      "grid: {num_shots: 1, seed: 1}\noptim: {max_epoch: 100000}\n"
+                                      "methods:\n  - coop: {n_ctx: 2}\n");
+    const char *words[] = {"run", yaml, NULL}, *lock = cli_path(cli, "out/.lock");
+    cli_start(cli, words);
+    for (int i = 0; i < 2000 && !cli_exists(lock); i++)
+        sleep_seconds(0.005);
+    for (int i = 0; i < 5; i++)
+        kill(cli->child, SIGTERM);
+    assert_int_equal(cli_wait(cli), 143);
+    assert_non_null(strstr(cli->err, "stopped by SIGTERM; start the same command again to go on\n"));
+    const char *pipe = cli_path(cli, "pipe");
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    const char *encode[] = {"encode",           "--model", FIXTURES "clip_vit.safetensors",
+                            "--texts",          pipe,      "--out",
+                            cli_path(cli, "o"), NULL}; /* waits for a writer of the pipe */
+    cli_start(cli, encode);
+    sleep_seconds(0.2);
+    kill(cli->child, SIGINT);
+    sleep_seconds(0.7);
+    kill(cli->child, SIGINT);
+    assert_int_equal(cli_wait(cli), 128 + SIGINT);
+}
+
 /* Two runs at once: one works, the other one says why it does not. */
 static void test_two_at_once(void **state) {
     Cli *cli = *state;
@@ -310,9 +337,14 @@ static void test_two_at_once(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_trajectories),          CLI_TEST(test_same_bits),
-                                       CLI_TEST(test_interruptions),         CLI_TEST(test_cut_state),
-                                       CLI_TEST(test_changed_configuration), CLI_TEST(test_logits_later),
-                                       CLI_TEST(test_growing_grid),          CLI_TEST(test_two_at_once)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_trajectories),
+                                       CLI_TEST(test_same_bits),
+                                       CLI_TEST(test_interruptions),
+                                       CLI_TEST(test_cut_state),
+                                       CLI_TEST(test_changed_configuration),
+                                       CLI_TEST(test_logits_later),
+                                       CLI_TEST(test_growing_grid),
+                                       CLI_TEST(test_second_signal),
+                                       CLI_TEST(test_two_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
