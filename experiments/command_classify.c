@@ -6,16 +6,16 @@
 #include "experiments/model.h"
 
 static int classify(const Prompt *prompt, const char *prompt_path, const char *weights, OptionTexts images,
-                    int n_threads, int top, bool json, Arena *arena, Error *err) {
+                    const CommonOptions *common, int top, bool json, Arena *arena, Error *err) {
     Model model;
     float *features = arena_floats(arena, (size_t)images.n, (size_t)prompt->embed_dim);
     float *logits = arena_floats(arena, (size_t)images.n, (size_t)prompt->n_classes);
     if (arena_failed(arena))
         return error_memory(err);
     int result = -1;
-    if (model_open(&model, weights, NULL, CLIP_IMAGE, n_threads, err) == 0 &&
+    if (model_open(&model, weights, NULL, CLIP_IMAGE, common->threads, err) == 0 &&
         prompt_check_model(prompt, prompt_path, model.clip, err) == 0 &&
-        model_encode_images(&model, features, images.values, images.n, true, NULL, NULL, err) == 0) {
+        model_encode_images(&model, features, images.values, images.n, true, common->quiet, err) == 0) {
         cosine_logits(model.pool, logits, features, prompt->text_features, images.n, prompt->n_classes,
                       prompt->embed_dim, prompt->logit_scale);
         result = labels_print(images.values, images.n, logits, prompt->class_names, prompt->n_classes, top,
@@ -45,7 +45,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     if (!weights)
         return -1;
     OptionTexts images = {.values = words.values + 1, .n = words.n - 1};
-    return classify(&prompt, words.values[0], weights, images, common.threads, top, json, arena, err);
+    return classify(&prompt, words.values[0], weights, images, &common, top, json, arena, err);
 }
 
 const Command command_classify = {.name = "classify",

@@ -2,9 +2,7 @@
 #include "clip/base/files.h"
 #include "coop/zeroshot.h"
 #include "experiments/command.h"
-#include "experiments/interrupt.h"
 #include "experiments/model.h"
-#include "experiments/progress.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -134,12 +132,6 @@ out:
     return result;
 }
 
-static int on_progress(void *context, long done, long total) {
-    (void)total;
-    progress_update(context, done);
-    return interrupt_signal();
-}
-
 static int encode_image_files(const Request *request, int n_threads, bool quiet, Arena *arena, Error *err) {
     OptionTexts paths;
     int *numbers;
@@ -151,19 +143,13 @@ static int encode_image_files(const Request *request, int n_threads, bool quiet,
     int result = -1;
     if (model_open(&model, request->weights, NULL, CLIP_IMAGE, n_threads, err) < 0)
         goto out;
-    Progress progress;
     float *features = arena_floats(arena, (size_t)paths.n, (size_t)model.clip->embed_dim);
     if (!features) {
         error_memory(err);
         goto out;
     }
-    progress_start(&progress, stderr, quiet, "encoding images", paths.n);
-    result = model_encode_images(&model, features, paths.values, paths.n, false, on_progress, &progress, err);
-    progress_finish(&progress);
-    if (result == 0)
+    if (model_encode_images(&model, features, paths.values, paths.n, false, quiet, err) == 0)
         result = write_features(request->out, features, NULL, paths, model.clip, arena, err);
-    else if (interrupt_signal())
-        interrupt_check(err);
 out:
     model_close(&model);
     return result;

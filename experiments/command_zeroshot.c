@@ -30,7 +30,8 @@ static int split_names(const char ***names, int *n, const char *text, Arena *are
     return *n > 0 ? 0 : error_usage(err, "--classes '%s': no class names", text);
 }
 
-static int label(const Request *request, OptionTexts images, Model *model, Arena *arena, Error *err) {
+static int label(const Request *request, OptionTexts images, Model *model, bool quiet, Arena *arena,
+                 Error *err) {
     const char **names;
     int K, n_templates = 1;
     if (split_names(&names, &K, request->classes, arena, err) < 0)
@@ -48,7 +49,7 @@ static int label(const Request *request, OptionTexts images, Model *model, Arena
         return error_memory(err);
     if (zeroshot_features(text, clip, model->tokenizer, model->pool, templates, n_templates, names, K, err) <
             0 ||
-        model_encode_images(model, features, images.values, images.n, true, NULL, NULL, err) < 0)
+        model_encode_images(model, features, images.values, images.n, true, quiet, err) < 0)
         return -1;
     cosine_logits(model->pool, logits, features, text, images.n, K, clip->embed_dim, clip->logit_scale);
     return labels_print(images.values, images.n, logits, names, K, request->top, request->json, arena, err);
@@ -76,7 +77,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     Model model;
     int result = model_open(&model, request.weights, request.vocab, CLIP_BOTH, common.threads, err) < 0
                      ? -1
-                     : label(&request, words, &model, arena, err);
+                     : label(&request, words, &model, common.quiet, arena, err);
     model_close(&model);
     return result;
 }

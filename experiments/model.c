@@ -4,6 +4,8 @@
 #include "clip/base/files.h"
 #include "clip/image_tower.h"
 #include "clip/ops.h"
+#include "experiments/interrupt.h"
+#include "experiments/progress.h"
 
 #include <string.h>
 
@@ -98,8 +100,14 @@ FeatureSource model_source(Model *model) {
     return source;
 }
 
-int model_encode_images(Model *model, float *features, const char *const *paths, int n, bool unit,
-                        ProgressFn progress, void *progress_context, Error *err) {
+static int on_progress(void *context, long done, long total) {
+    (void)total;
+    progress_update(context, done);
+    return interrupt_signal();
+}
+
+int model_encode_images(Model *model, float *features, const char *const *paths, int n, bool unit, bool quiet,
+                        Error *err) {
     int result = -1;
     FeatureSource source = model_source(model);
     FeatureCache *cache = features_open(NULL, &source, model->pool, err);
@@ -113,7 +121,12 @@ int model_encode_images(Model *model, float *features, const char *const *paths,
     }
     for (int i = 0; i < n; i++)
         list.items[i].path = paths[i];
-    result = features_get(cache, features, NULL, &list, (FeatureView){0}, progress, progress_context, err);
+    Progress progress;
+    progress_start(&progress, stderr, quiet, "encoding images", n);
+    result = features_get(cache, features, NULL, &list, (FeatureView){0}, on_progress, &progress, err);
+    progress_erase(&progress);
+    if (result < 0 && interrupt_signal())
+        interrupt_check(err);
     if (result == 0 && unit)
         unit_rows_forward(features, NULL, features, n, model->clip->embed_dim);
 out:

@@ -38,8 +38,8 @@ int model_check_vocab(const Model *model, const char *prompt_path, const char *v
 FeatureSource model_source(Model *model);
 
 /* features (n, E) of single files under the test transform, without a cache on disk; of unit length or as the
- * tower gives them. progress may be NULL. */
-int model_encode_images(Model *model, float *features, const char *const *paths, int n, bool unit,
-                        ProgressFn progress, void *progress_context, Error *err);
+ * tower gives them. Draws a progress bar unless quiet; ERROR_SIGNAL when a signal came. */
+int model_encode_images(Model *model, float *features, const char *const *paths, int n, bool unit, bool quiet,
+                        Error *err);
 
 #endif
