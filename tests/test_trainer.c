@@ -4,6 +4,7 @@
 #include "coop/trainer.h"
 
 #include "tests/learner_support.h"
+#include "tests/scratch.h"
 #include "tests/support.h"
 
 #include <math.h>
@@ -58,7 +59,7 @@ static void test_resume(void **test) {
         assert_int_equal(train(bench, whole, &end, &expected), 0);
         assert_int_equal(expected.n_steps, STEPS);
         assert_int_equal(expected.n_reports, EPOCHS);
-        for (int first = 1; first <= STEPS; first++) {
+        for (int first = 1; first <= STEPS; first += scratch_instrumented() ? 4 : 1) {
             Watch watch = {.stop_after = first};
             PromptLearner *learner = bench_learner(bench, csc, 3);
             TrainState state = bench_state(bench, learner);
@@ -99,10 +100,18 @@ static void test_resume(void **test) {
  * every view has a loss of its own. */
 typedef struct {
     double loss[BENCH_VIEWS][N];
+    int correct[BENCH_VIEWS][N];
     int view[EPOCHS][N], item[EPOCHS][N]; /* of each step */
     double step_loss[EPOCHS][N];
     int n_steps[EPOCHS];
+    EpochReport reports[EPOCHS];
 } Order;
+
+static int note_epoch(void *context, const EpochReport *report, const TrainState *state) {
+    (void)state;
+    ((Order *)context)->reports[report->epoch - 1] = *report;
+    return 0;
+}
 
 static int note_step(void *context, int epoch, int step, double lr, double loss, const TrainState *state) {
     Order *order = context;
@@ -131,8 +140,8 @@ static void find_order(Order *order, Bench *bench, int batch_size, bool shuffle,
     for (int v = 0; v < BENCH_VIEWS; v++)
         for (int i = 0; i < N; i++)
             order->loss[v][i] = learner_loss(learner, bench->features + (size_t)(v * N + i) * (size_t)E,
-                                             &bench->data.labels[i], 1, logits, NULL, NULL);
-    if (trainer_run(learner, &bench->data, &optim, &state, NULL, note_step, order, &err) != 0)
+                                             &bench->data.labels[i], 1, logits, NULL, &order->correct[v][i]);
+    if (trainer_run(learner, &bench->data, &optim, &state, note_epoch, note_step, order, &err) != 0)
         fail_msg("%s", err.text);
     learner_free(learner);
 }
@@ -155,6 +164,16 @@ static void test_order(void **test) {
         for (int i = 0; i < N; i++)
             assert_int_equal(seen[i], 1);
     }
+    PromptLearner *learner = bench_learner(bench, false, 3);
+    Rng rng = *learner_generator(
+        learner); /* one permutation per epoch, from where the start of the contexts left it */
+    for (int e = 0; e < EPOCHS; e++) {
+        int expected[N];
+        rng_torch_permutation(&rng, expected, N);
+        for (int i = 0; i < N; i++)
+            assert_int_equal(order.item[e][i], expected[i]);
+    }
+    learner_free(learner);
     assert_memory_equal(order.item, again.item, sizeof order.item);
     assert_memory_not_equal(order.item, other.item, sizeof order.item);
     assert_memory_not_equal(order.item[0], order.item[1], sizeof order.item[0]);
@@ -166,19 +185,26 @@ static void test_order(void **test) {
 static void test_batches(void **test) {
     Bench *bench = *test;
     Order single, batched;
-    const int sizes[] = {2, 4, 6, 7, 12, 13, 14, 1000}, steps[] = {6, 3, 2, 1, 1, 1, 1, 1};
+    const int sizes[] = {4, 13, 14, 2, 6, 7, 12, 1000}, steps[] = {3, 1, 1, 6, 2, 1, 1, 1};
+    const size_t n_sizes = scratch_instrumented() ? 3 : sizeof sizes / sizeof *sizes;
     find_order(&single, bench, 1, true, 3);
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+    for (size_t s = 0; s < n_sizes; s++) {
         int size = sizes[s] < N ? sizes[s] : N;
         find_order(&batched, bench, sizes[s], true, 3);
         for (int e = 0; e < EPOCHS; e++) {
+            double loss = 0, correct = 0, used = steps[s] * size;
             assert_int_equal(batched.n_steps[e], steps[s]);
             for (int step = 0; step < steps[s]; step++) {
                 double mean = 0;
                 for (int i = step * size; i < (step + 1) * size; i++)
                     mean += single.loss[single.view[e][i]][single.item[e][i]] / size;
                 assert_true(fabs(batched.step_loss[e][step] - mean) <= 1e-6 * mean);
+                loss += mean / steps[s];
             }
+            for (int i = 0; i < steps[s] * size; i++)
+                correct += single.correct[single.view[e][i]][single.item[e][i]];
+            assert_true(fabs(batched.reports[e].loss - loss) <= 1e-6 * loss);
+            assert_true(batched.reports[e].accuracy == correct / used);
         }
     }
 }
