@@ -1,5 +1,8 @@
 /* checkpoint.h: the weights of a tensor file by name and shape. For clip/model.c and the readers beside it.
  *
+ * Names, shapes and axes are OpenAI's, whatever the flavour of the file (names.h); errors show the file's
+ * own.
+ *
  * A Checkpoint is sticky: after the first failure every call returns NULL, 0 or false and changes nothing,
  * and *err keeps the first message. So a tower asks for all that it needs and looks at `failed` once.
  */
@@ -10,6 +13,7 @@
 #include "clip/base/error.h"
 #include "clip/base/tensors.h"
 #include "clip/model.h"
+#include "clip/names.h"
 
 #include <stdbool.h>
 
@@ -18,10 +22,13 @@ enum { CHECKPOINT_MAX_DIM = 1 << 24, CHECKPOINT_MAX_LAYERS = 1000 };
 
 typedef struct {
     const TensorFile *file; /* borrowed */
+    NameScheme names;       /* where it keeps what */
     Arena *arena;           /* takes weights that cannot be used where they lie; borrowed */
     Error *err;
     bool failed;
 } Checkpoint;
+
+bool checkpoint_has(const Checkpoint *cp, const char *name);
 
 /* Fails with "FILE: tensor NAME: reason". */
 void checkpoint_fail(Checkpoint *cp, const char *name, const char *format, ...)
@@ -31,17 +38,22 @@ void checkpoint_fail(Checkpoint *cp, const char *name, const char *format, ...)
 int checkpoint_extent(Checkpoint *cp, const char *name, int axis, int n_dims, const int64_t *shape);
 
 /* How many layers PREFIX0., PREFIX1., ... the file names: the highest number plus one (0 without any; a gap
- * shows when the layer is read). With `parts` (NULL-terminated), a tensor of a layer that is not one of them
+ * shows when the layer is read). A tensor of a layer that is not one of `parts` (at most 24, NULL-terminated)
  * is an error: such a model computes something else. */
 int checkpoint_layers(Checkpoint *cp, const char *prefix, const char *const *parts);
 
 /* A weight of exactly the given shape as floats, without NaN or Inf. Borrowed: from the map where it is
- * aligned F32, else from the arena. */
+ * aligned F32 and one tensor the right way round, else from the arena. */
 const float *checkpoint_tensor(Checkpoint *cp, const char *name, int n_dims, const int64_t *shape);
 const float *checkpoint_matrix(Checkpoint *cp, int rows, int columns, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 const float *checkpoint_vector(Checkpoint *cp, int n, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A matrix (rows, columns) or, with columns 0, a vector (rows) whose row r is multiplied by gamma[r]
+ * (LayerScale); gamma NULL leaves it alone. */
+const float *checkpoint_scaled(Checkpoint *cp, const float *gamma, int rows, int columns, const char *format,
+                               ...) __attribute__((format(printf, 5, 6)));
 
 /* A convolution (n_out, n_in, kernel, kernel) with the batch norm that follows it folded in:
  *     w' = w gamma / sqrt(var + 1e-5)    b' = beta - mean gamma / sqrt(var + 1e-5)

@@ -1,14 +1,18 @@
 /* model.c: opens a checkpoint (model.h).
  *
- * Steps: the shapes of a few tensors give the architecture, as build_model of openai/CLIP's model.py finds
- * it; then each tower that was asked for reads its weights, every one checked against the shape that follows.
+ * Steps: the names tell the flavour, the config beside the file what no tensor shows; the shapes of a few
+ * tensors give the architecture, as build_model of openai/CLIP's model.py finds it; then each tower that was
+ * asked for reads its weights, every one checked against the shape that follows.
  * Layout: the Clip lies in its own arena, with the converted weights; weights that are F32 stay in the mapped
  * file.
  */
 #include "clip/model.h"
 
 #include "clip/architectures.h"
+#include "clip/base/files.h"
 #include "clip/checkpoint.h"
+#include "clip/locate.h"
+#include "clip/model_config.h"
 #include "clip/packed_blocks.h"
 
 #include <math.h>
@@ -17,28 +21,68 @@
 
 enum { HEAD_SIZE = 64, MAX_IMAGE_SIZE = 4096 };
 
-static const char *const block_parts[] = {"ln_1.weight",
-                                          "ln_1.bias",
-                                          "attn.in_proj_weight",
-                                          "attn.in_proj_bias",
-                                          "attn.out_proj.weight",
-                                          "attn.out_proj.bias",
-                                          "ln_2.weight",
-                                          "ln_2.bias",
-                                          "mlp.c_fc.weight",
-                                          "mlp.c_fc.bias",
-                                          "mlp.c_proj.weight",
-                                          "mlp.c_proj.bias",
-                                          NULL};
+static const char *const block_parts[] = {"ln_1.weight",          "ln_1.bias",
+                                          "attn.in_proj_weight",  "attn.in_proj_bias",
+                                          "attn.out_proj.weight", "attn.out_proj.bias",
+                                          "ln_2.weight",          "ln_2.bias",
+                                          "mlp.c_fc.weight",      "mlp.c_fc.bias",
+                                          "mlp.c_proj.weight",    "mlp.c_proj.bias",
+                                          "ls_1.gamma", /* LayerScale, of some OpenCLIP models */
+                                          "ls_2.gamma",           NULL};
+
+static const char *const bottleneck_parts[] = {"conv1.weight",
+                                               "bn1.weight",
+                                               "bn1.bias",
+                                               "bn1.running_mean",
+                                               "bn1.running_var",
+                                               "bn1.num_batches_tracked",
+                                               "conv2.weight",
+                                               "bn2.weight",
+                                               "bn2.bias",
+                                               "bn2.running_mean",
+                                               "bn2.running_var",
+                                               "bn2.num_batches_tracked",
+                                               "conv3.weight",
+                                               "bn3.weight",
+                                               "bn3.bias",
+                                               "bn3.running_mean",
+                                               "bn3.running_var",
+                                               "bn3.num_batches_tracked",
+                                               "downsample.0.weight",
+                                               "downsample.1.weight",
+                                               "downsample.1.bias",
+                                               "downsample.1.running_mean",
+                                               "downsample.1.running_var",
+                                               "downsample.1.num_batches_tracked",
+                                               NULL};
+
+const char *activation_name(Activation activation) {
+    return activation == ACTIVATION_GELU ? "gelu" : "quick_gelu";
+}
+
+const char *clip_activation_name(ClipActivation choice) {
+    static const char *const names[] = {"auto", "quick_gelu", "gelu"};
+    return names[choice];
+}
+
+int clip_activation_from(ClipActivation *choice, const char *name) {
+    for (int i = CLIP_ACTIVATION_AUTO; i <= CLIP_ACTIVATION_GELU; i++)
+        if (strcmp(clip_activation_name((ClipActivation)i), name) == 0) {
+            *choice = (ClipActivation)i;
+            return 0;
+        }
+    return -1;
+}
 
 /* --- architecture --- */
 
-static bool has(const Checkpoint *cp, const char *name) {
-    return tensors_find(cp->file, name) != NULL;
-}
-
-/* Heads of a transformer of the given width, which `name` has shown. */
-static int heads_of(Checkpoint *cp, const char *name, int width) {
+/* Heads of a transformer of the given width, which `name` has shown; `says` is the config's number, or 0. */
+static int heads_of(Checkpoint *cp, const char *name, int width, int says) {
+    if (says > 0) {
+        if (width % says != 0)
+            checkpoint_fail(cp, name, "width %d is no multiple of the %d heads of the config", width, says);
+        return says;
+    }
     if (width % HEAD_SIZE != 0)
         checkpoint_fail(cp, name, "width %d is no multiple of %d, the size of a head", width, HEAD_SIZE);
     return width / HEAD_SIZE;
@@ -64,41 +108,39 @@ static int mlp_width_of(Checkpoint *cp, const char *prefix, int width) {
     return checkpoint_extent(cp, name, 0, 2, (int64_t[]){-1, width});
 }
 
-static void text_shapes(Checkpoint *cp, TextWeights *text) {
+static void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config) {
     const char *blocks = "transformer.resblocks.", *tokens = "token_embedding.weight";
     text->n_vocab = checkpoint_extent(cp, tokens, 0, 2, (int64_t[]){-1, -1});
     text->width = checkpoint_extent(cp, tokens, 1, 2, (int64_t[]){-1, -1});
-    text->n_heads = heads_of(cp, tokens, text->width);
+    text->n_heads = heads_of(cp, tokens, text->width, config->n_heads);
     text->n_positions = checkpoint_extent(cp, "positional_embedding", 0, 2, (int64_t[]){-1, text->width});
     text->embed_dim = checkpoint_extent(cp, "text_projection", 1, 2, (int64_t[]){text->width, -1});
     text->n_layers = checkpoint_layers(cp, blocks, block_parts);
     text->mlp_width = mlp_width_of(cp, blocks, text->width);
-    text->activation = ACTIVATION_QUICK_GELU;
 }
 
-static void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim) {
+static void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim, const TowerConfig *config) {
     const char *blocks = "visual.transformer.resblocks.", *positions = "visual.positional_embedding";
     const char *conv1 = "visual.conv1.weight";
     vit->width = checkpoint_extent(cp, conv1, 0, 4, (int64_t[]){-1, 3, -1, -1});
     vit->patch_size = checkpoint_extent(cp, conv1, 2, 4, (int64_t[]){-1, 3, -1, -1});
     vit->patch_size = checkpoint_extent(cp, conv1, 3, 4, (int64_t[]){-1, 3, -1, vit->patch_size});
-    vit->n_heads = heads_of(cp, conv1, vit->width);
+    vit->n_heads = heads_of(cp, conv1, vit->width, config->n_heads);
     vit->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, vit->width});
     int grid = grid_of(cp, positions, vit->n_tokens);
     vit->image_size = checked_image_size(cp, positions, grid, vit->patch_size);
     vit->embed_dim = checkpoint_extent(cp, "visual.proj", 1, 2, (int64_t[]){vit->width, embed_dim});
     vit->n_layers = checkpoint_layers(cp, blocks, block_parts);
     vit->mlp_width = mlp_width_of(cp, blocks, vit->width);
-    vit->activation = ACTIVATION_QUICK_GELU;
 }
 
-static void resnet_shapes(Checkpoint *cp, ResnetWeights *resnet, int embed_dim) {
+static void resnet_shapes(Checkpoint *cp, ResnetWeights *resnet, int embed_dim, const TowerConfig *config) {
     const char *conv1 = "visual.layer1.0.conv1.weight", *positions = "visual.attnpool.positional_embedding";
     resnet->width = checkpoint_extent(cp, conv1, 0, 4, (int64_t[]){-1, -1, 1, 1});
     if (!cp->failed && (resnet->width % 2 != 0 || resnet->width > CHECKPOINT_MAX_DIM / 32))
         checkpoint_fail(cp, conv1, "width %d is odd or too large", resnet->width);
     resnet->attn_width = cp->failed ? 0 : 32 * resnet->width;
-    resnet->n_heads = resnet->attn_width / HEAD_SIZE;
+    resnet->n_heads = heads_of(cp, conv1, resnet->attn_width, config->n_heads);
     resnet->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, resnet->attn_width});
     int grid = grid_of(cp, positions, resnet->n_tokens);
     resnet->image_size = checked_image_size(cp, positions, grid, 32);
@@ -107,7 +149,7 @@ static void resnet_shapes(Checkpoint *cp, ResnetWeights *resnet, int embed_dim) 
     for (int i = 0; i < 4; i++) {
         char layer[64];
         snprintf(layer, sizeof layer, "visual.layer%d.", i + 1);
-        resnet->n_blocks[i] = checkpoint_layers(cp, layer, NULL);
+        resnet->n_blocks[i] = checkpoint_layers(cp, layer, bottleneck_parts);
         snprintf(layer, sizeof layer, "visual.layer%d.0.conv1.weight", i + 1);
         if (resnet->n_blocks[i] == 0)
             checkpoint_fail(cp, layer, "missing");
@@ -142,26 +184,42 @@ static void set_name(Clip *clip) {
 
 /* --- weights --- */
 
+/* Whether any block has LayerScale, x += gamma attn(...): then all must have it. */
+static bool has_layer_scale(const Checkpoint *cp, const char *prefix, int n_layers) {
+    char name[NAME_SIZE];
+    for (int i = 0; i < 2 * n_layers; i++) {
+        snprintf(name, sizeof name, "%s%d.ls_%d.gamma", prefix, i / 2, i % 2 + 1);
+        if (checkpoint_has(cp, name))
+            return true;
+    }
+    return false;
+}
+
+/* LayerScale goes into the linear layer before it: gamma (W x + b) = (gamma W) x + gamma b, row by row; each
+ * weight is rounded once, so that it is exact where gamma is a power of two. */
 static const BlockWeights *read_blocks(Checkpoint *cp, const char *prefix, int n_layers, int C, int F) {
     BlockWeights *blocks = ARENA_NEW(cp->arena, BlockWeights, n_layers);
+    const bool scaled = has_layer_scale(cp, prefix, n_layers);
     if (!blocks && !cp->failed)
         cp->failed = error_memory(cp->err) != 0;
     for (int i = 0; i < n_layers && !cp->failed; i++) {
         char p[64];
         snprintf(p, sizeof p, "%s%d.", prefix, i);
+        const float *gamma_1 = scaled ? checkpoint_vector(cp, C, "%sls_1.gamma", p) : NULL;
+        const float *gamma_2 = scaled ? checkpoint_vector(cp, C, "%sls_2.gamma", p) : NULL;
         blocks[i] = (BlockWeights){
             .ln_1_w = checkpoint_vector(cp, C, "%sln_1.weight", p),
             .ln_1_b = checkpoint_vector(cp, C, "%sln_1.bias", p),
             .in_proj_w = checkpoint_matrix(cp, 3 * C, C, "%sattn.in_proj_weight", p),
             .in_proj_b = checkpoint_vector(cp, 3 * C, "%sattn.in_proj_bias", p),
-            .out_proj_w = checkpoint_matrix(cp, C, C, "%sattn.out_proj.weight", p),
-            .out_proj_b = checkpoint_vector(cp, C, "%sattn.out_proj.bias", p),
+            .out_proj_w = checkpoint_scaled(cp, gamma_1, C, C, "%sattn.out_proj.weight", p),
+            .out_proj_b = checkpoint_scaled(cp, gamma_1, C, 0, "%sattn.out_proj.bias", p),
             .ln_2_w = checkpoint_vector(cp, C, "%sln_2.weight", p),
             .ln_2_b = checkpoint_vector(cp, C, "%sln_2.bias", p),
             .c_fc_w = checkpoint_matrix(cp, F, C, "%smlp.c_fc.weight", p),
             .c_fc_b = checkpoint_vector(cp, F, "%smlp.c_fc.bias", p),
-            .c_proj_w = checkpoint_matrix(cp, C, F, "%smlp.c_proj.weight", p),
-            .c_proj_b = checkpoint_vector(cp, C, "%smlp.c_proj.bias", p),
+            .c_proj_w = checkpoint_scaled(cp, gamma_2, C, F, "%smlp.c_proj.weight", p),
+            .c_proj_b = checkpoint_scaled(cp, gamma_2, C, 0, "%smlp.c_proj.bias", p),
         };
     }
     return blocks;
@@ -236,66 +294,134 @@ static void read_resnet(Checkpoint *cp, ResnetWeights *resnet) {
 
 /* --- opening --- */
 
-/* Only the text tower's shapes say something about a file that is no CLIP; this says it better. */
-static void check_is_clip(Checkpoint *cp) {
-    if (has(cp, "token_embedding.weight") || has(cp, "text_projection") || has(cp, "visual.conv1.weight"))
-        return;
-    const char *path = tensors_path(cp->file);
-    int n = tensors_count(cp->file);
-    if (n == 0)
-        error_set(cp->err, "%s: not a CLIP checkpoint: no tensors", path);
-    else
-        error_set(
-            cp->err,
-            "%s: not a CLIP checkpoint with OpenAI's names: no token_embedding.weight, text_projection or "
-            "visual.conv1.weight among its %d tensors (one is %s)",
-            path, n, tensors_at(cp->file, 0)->name);
-    cp->failed = true;
+/* TorchScript is how OpenAI published its models, and always with QuickGELU. */
+static bool is_openai_archive(const TensorFile *file) {
+    return strcmp(tensors_format(file), "torch script") == 0;
 }
 
-static void read_shapes(Checkpoint *cp, Clip *clip) {
-    check_is_clip(cp);
-    text_shapes(cp, &clip->text);
+/* Finds the flavour, and refuses what is no CLIP. */
+static int read_flavour(Checkpoint *cp, Clip *clip) {
+    const char *path = tensors_path(cp->file);
+    const bool known = names_detect(&cp->names, cp->file);
+    clip->flavour = names_title(cp->names.flavour);
+    if (tensors_count(cp->file) == 0)
+        return error_set(cp->err, "%s: not a CLIP checkpoint: no tensors", path);
+    if (names_check(&cp->names, cp->file, cp->err) < 0)
+        return -1;
+    if (!known)
+        return error_set(
+            cp->err,
+            "%s: not a CLIP checkpoint: no token embedding, text projection or patch convolution by the "
+            "names of OpenAI, OpenCLIP or Hugging Face among its tensors (one is %s)",
+            path, tensors_at(cp->file, 0)->name);
+    return 0;
+}
+
+/* What the config says goes before what OpenAI's models have in common. */
+static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config) {
+    *config = (ModelConfig){0};
+    if (is_openai_archive(cp->file))
+        return 0;
+    if (model_config_read(config, tensors_path(cp->file), cp->names.flavour, cp->arena, cp->err) < 0)
+        return -1;
+    clip->config = config->path;
+    if (config->path && cp->names.flavour == NAMES_OPENAI)
+        clip->flavour = names_title(NAMES_OPENCLIP);
+    if (config->has_pixels) {
+        memcpy(clip->mean, config->mean, sizeof clip->mean);
+        memcpy(clip->std, config->std, sizeof clip->std);
+    }
+    return 0;
+}
+
+static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config) {
+    text_shapes(cp, &clip->text, &config->text);
     clip->n_vocab = clip->text.n_vocab;
     clip->embed_dim = clip->text.embed_dim;
-    const bool is_resnet = !has(cp, "visual.proj") && (has(cp, "visual.layer1.0.conv1.weight") ||
-                                                       has(cp, "visual.attnpool.positional_embedding"));
+    const bool is_resnet =
+        !checkpoint_has(cp, "visual.proj") && (checkpoint_has(cp, "visual.layer1.0.conv1.weight") ||
+                                               checkpoint_has(cp, "visual.attnpool.positional_embedding"));
     clip->image = is_resnet ? IMAGE_TOWER_RESNET : IMAGE_TOWER_VIT;
     if (is_resnet)
-        resnet_shapes(cp, &clip->resnet, clip->embed_dim);
+        resnet_shapes(cp, &clip->resnet, clip->embed_dim, &config->image);
     else
-        vit_shapes(cp, &clip->vit, clip->embed_dim);
+        vit_shapes(cp, &clip->vit, clip->embed_dim, &config->image);
     clip->image_size = is_resnet ? clip->resnet.image_size : clip->vit.image_size;
     set_name(clip);
+    if (!cp->failed && model_config_check(config, clip, cp->err) < 0)
+        cp->failed = true;
+}
+
+/* The activations of the towers, and what there is to say about them. */
+static void set_activation(Checkpoint *cp, Clip *clip, const ModelConfig *config, ClipTowers towers,
+                           ClipActivation choice) {
+    const char *path = tensors_path(cp->file);
+    const Activation text = config->text.activation, image = config->image.activation;
+    const Activation chosen = choice == CLIP_ACTIVATION_GELU ? ACTIVATION_GELU : ACTIVATION_QUICK_GELU;
+    const bool is_vit = clip->image == IMAGE_TOWER_VIT; /* a ResNet has none of these */
+    const bool follows = choice == CLIP_ACTIVATION_AUTO, matters = is_vit || (towers & CLIP_TEXT);
+    clip->text.activation = follows ? text : chosen;
+    clip->vit.activation = follows ? image : chosen;
+    if (follows && matters && !config->path && !is_openai_archive(cp->file))
+        clip->note = arena_printf(
+            cp->arena,
+            "%s: no config beside it says which activation; QuickGELU is assumed (model.activation)", path);
+    else if (!follows && config->path && (text != chosen || (is_vit && image != chosen)))
+        clip->note = arena_printf(cp->arena, "%s: model.activation %s goes before the %s of %s", path,
+                                  activation_name(chosen), activation_name(text != chosen ? text : image),
+                                  config->path);
+}
+
+/* Two models with the same weights are different ones if these differ. */
+static void set_variant(const Checkpoint *cp, Clip *clip) {
+    const TextWeights *text = &clip->text;
+    const bool is_vit = clip->image == IMAGE_TOWER_VIT;
+    const int heads = is_vit ? clip->vit.n_heads : clip->resnet.n_heads;
+    const int plain = (is_vit ? clip->vit.width : clip->resnet.attn_width) / HEAD_SIZE;
+    const char *activation = is_vit ? activation_name(clip->vit.activation) : "relu";
+    if (!cp->failed &&
+        (text->activation != ACTIVATION_QUICK_GELU || text->n_heads != text->width / HEAD_SIZE ||
+         (is_vit && clip->vit.activation != ACTIVATION_QUICK_GELU) || heads != plain))
+        snprintf(clip->variant, sizeof clip->variant, "text %s %d heads, image %s %d heads",
+                 activation_name(text->activation), text->n_heads, activation, heads);
 }
 
 /* A scalar, or a vector of one. */
 static void read_logit_scale(Checkpoint *cp, Clip *clip) {
-    const Tensor *tensor = tensors_find(cp->file, "logit_scale");
+    const Tensor *tensor = tensors_find(cp->file, names_place(&cp->names, "logit_scale").names[0]);
     const float *value = checkpoint_tensor(cp, "logit_scale", tensor && tensor->n_dims == 1, (int64_t[]){1});
     clip->logit_scale = value ? *value : 0;
 }
 
 Clip *clip_open(const char *path, ClipTowers towers, Error *err) {
-    TensorFile *file = tensors_open(path, err);
-    if (!file)
-        return NULL;
+    return clip_open_as(path, towers, CLIP_ACTIVATION_AUTO, err);
+}
+
+Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activation, Error *err) {
     Arena *arena = arena_create();
     Clip *clip = arena ? ARENA_NEW(arena, Clip, 1) : NULL;
     if (!clip) {
         error_memory(err);
         arena_free(arena);
-        tensors_close(file);
         return NULL;
     }
     clip->arena = arena;
-    clip->file = file;
-    memcpy(clip->mean, (float[]){0.48145466f, 0.4578275f, 0.40821073f}, sizeof clip->mean);
-    memcpy(clip->std, (float[]){0.26862954f, 0.26130258f, 0.27577711f}, sizeof clip->std);
+    const char *weights = locate_weights(path, arena, err);
+    TensorFile *file = clip->file = weights ? tensors_open(weights, err) : NULL;
+    if (!file) {
+        clip_free(clip);
+        return NULL;
+    }
+    memcpy(clip->mean, (float[])CLIP_MEAN, sizeof clip->mean);
+    memcpy(clip->std, (float[])CLIP_STD, sizeof clip->std);
 
     Checkpoint cp = {.file = file, .arena = arena, .err = err};
-    read_shapes(&cp, clip);
+    ModelConfig config;
+    cp.failed = read_flavour(&cp, clip) < 0 || read_config(&cp, clip, &config) < 0;
+    read_shapes(&cp, clip, &config);
     read_logit_scale(&cp, clip);
+    set_activation(&cp, clip, &config, towers, activation);
+    set_variant(&cp, clip);
     if (towers & CLIP_TEXT)
         read_text(&cp, &clip->text);
     else
@@ -304,6 +430,8 @@ Clip *clip_open(const char *path, ClipTowers towers, Error *err) {
         read_vit(&cp, &clip->vit);
     if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_RESNET)
         read_resnet(&cp, &clip->resnet);
+    if (!cp.failed && arena_failed(arena))
+        cp.failed = error_memory(err) != 0;
     if (cp.failed) {
         clip_free(clip);
         return NULL;
@@ -319,5 +447,16 @@ void clip_free(Clip *clip) {
 }
 
 const char *clip_digest(Clip *clip) {
-    return tensors_digest(clip->file);
+    const char *file = tensors_digest(clip->file);
+    char text[sizeof clip->variant + 80];
+    if (*clip->variant == '\0')
+        return file;
+    int n = snprintf(text, sizeof text, "%s %s", file, clip->variant);
+    digest_bytes(clip->digest, text, (size_t)n);
+    return clip->digest;
+}
+
+bool clip_is_checkpoint(const TensorFile *file) {
+    NameScheme scheme;
+    return names_detect(&scheme, file);
 }

@@ -96,7 +96,8 @@ typedef struct {
     const char *flavour;  /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
     const char *config;   /* path of the config beside the weights; NULL: there is none */
     const char *note;     /* one line that the user should know (an assumption), or NULL */
-    char digest[65];      /* clip_digest's; "" until asked for */
+    char variant[80];     /* what makes it compute something else than OpenAI's model of these weights, or "" */
+    char digest[65];      /* of a variant: clip_digest's */
     Arena *arena;         /* converted weights and the texts above; owned */
     TensorFile *file;     /* mapped weights; owned */
 } Clip;
@@ -107,6 +108,8 @@ typedef enum { CLIP_TEXT = 1, CLIP_IMAGE = 2, CLIP_BOTH = 3 } ClipTowers;
  * (open_clip_config.json, config.json); without one, OpenAI's QuickGELU, with a note unless the file is OpenAI's own
  * kind of archive. A choice goes before the config, with a note if they differ. */
 typedef enum { CLIP_ACTIVATION_AUTO, CLIP_ACTIVATION_QUICK_GELU, CLIP_ACTIVATION_GELU } ClipActivation;
+const char *clip_activation_name(ClipActivation choice); /* "auto", "quick_gelu", "gelu" */
+int clip_activation_from(ClipActivation *choice, const char *name); /* -1: none of these */
 
 /* Reads a checkpoint: a file of weights, or a folder that holds one (locate.h), with the names of OpenAI, OpenCLIP
  * or Hugging Face (names.h). Finds the architecture in the shapes and the config, checks every shape, converts F16 /

@@ -65,8 +65,12 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err) {
                                     {"checkpoint", prompt->checkpoint},
                                     {"image_size", image_size},
                                     {"mean", mean},
-                                    {"std", std}};
-    int result = safetensors_write(path, tensors, 3, metadata, sizeof metadata / sizeof *metadata, err);
+                                    {"std", std},
+                                    {"activation", clip_activation_name(prompt->activation)}};
+    int n_metadata = (int)(sizeof metadata / sizeof *metadata);
+    if (prompt->activation == CLIP_ACTIVATION_AUTO)
+        n_metadata--; /* of the last */
+    int result = safetensors_write(path, tensors, 3, metadata, n_metadata, err);
     free(names);
     return result;
 }
@@ -155,6 +159,9 @@ static int read_metadata(const TensorFile *file, Prompt *prompt, Arena *arena, E
     if (strcmp(csc, "true") != 0 && strcmp(csc, "false") != 0)
         return error_set(err, "%s: metadata: csc '%.40s'", tensors_path(file), csc);
     prompt->csc = strcmp(csc, "true") == 0;
+    const char *activation = tensors_metadata(file, "activation");
+    if (activation && clip_activation_from(&prompt->activation, activation) < 0)
+        return error_set(err, "%s: metadata: activation '%.40s'", tensors_path(file), activation);
     if (need_names(file, prompt, arena, err) < 0 || need_int(file, "n_ctx", &prompt->n_ctx, err) < 0 ||
         need_int(file, "image_size", &prompt->image_size, err) < 0 ||
         need_triple(file, "mean", prompt->mean, err) < 0 || need_triple(file, "std", prompt->std, err) < 0)

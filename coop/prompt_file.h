@@ -3,7 +3,8 @@
  * Layout of `prompt.safetensors`: tensors `ctx` F32 [M, C] or [K, M, C], `text_features` F32 [K, E] of unit
  * length, `logit_scale` F32 [] (a logarithm, as in the checkpoint); metadata, all text: format "coop-prompt",
  * version "1", class_names (a JSON list), class_token_position, csc ("true" or "false"), n_ctx, backbone,
- * backbone_digest, vocab_digest, dataset, checkpoint, image_size, mean and std (JSON lists of three numbers).
+ * backbone_digest, vocab_digest, dataset, checkpoint, image_size, mean and std (JSON lists of three numbers);
+ * activation ("quick_gelu" or "gelu") where the experiment chose one.
  */
 #ifndef COOP_PROMPT_FILE_H
 #define COOP_PROMPT_FILE_H
@@ -21,6 +22,7 @@ typedef struct {
     float logit_scale;          /* a logarithm */
     const char *backbone, *backbone_digest, *vocab_digest, *dataset;
     const char *checkpoint; /* where the weights were; a hint */
+    ClipActivation activation; /* the choice with which they were opened */
     int image_size;
     float mean[3], std[3];
 } Prompt;

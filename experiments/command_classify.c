@@ -13,7 +13,7 @@ static int classify(const Prompt *prompt, const char *prompt_path, const char *w
     if (arena_failed(arena))
         return error_memory(err);
     int result = -1;
-    if (model_open(&model, weights, NULL, CLIP_IMAGE, common->threads, err) == 0 &&
+    if (model_open(&model, weights, NULL, prompt->activation, CLIP_IMAGE, common->threads, err) == 0 &&
         prompt_check_model(prompt, prompt_path, model.clip, err) == 0 &&
         model_encode_images(&model, features, images.values, images.n, true, common->quiet, err) == 0) {
         cosine_logits(model.pool, logits, features, prompt->text_features, images.n, prompt->n_classes,

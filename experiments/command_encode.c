@@ -13,6 +13,8 @@
 
 typedef struct {
     const char *weights, *vocab, *texts, *images, *out;
+    ClipActivation activation;
+    bool quiet;
 } Request;
 
 /* The lines of a text file without those that are empty, and their numbers; owned by the arena. */
@@ -113,7 +115,8 @@ static int encode_text_file(const Request *request, int n_threads, Arena *arena,
         return -1;
     Model model;
     int result = -1;
-    if (model_open(&model, request->weights, request->vocab, CLIP_TEXT, n_threads, err) < 0)
+    if (model_open(&model, request->weights, request->vocab, request->activation, CLIP_TEXT, n_threads, err) <
+        0)
         goto out;
     const Clip *clip = model.clip;
     float *features = arena_floats(arena, (size_t)texts.n, (size_t)clip->embed_dim);
@@ -127,12 +130,14 @@ static int encode_text_file(const Request *request, int n_threads, Arena *arena,
         result = write_features(request->out, features, tokens, texts, clip, arena, err);
     else if (bad >= 0)
         error_prefix(err, "%s: line %d", request->texts, numbers[bad]);
+    if (result == 0)
+        model_print_note(&model, request->quiet);
 out:
     model_close(&model);
     return result;
 }
 
-static int encode_image_files(const Request *request, int n_threads, bool quiet, Arena *arena, Error *err) {
+static int encode_image_files(const Request *request, int n_threads, Arena *arena, Error *err) {
     OptionTexts paths;
     int *numbers;
     int found = folder_exists(request->images) ? list_folder(&paths, request->images, arena, err)
@@ -141,15 +146,17 @@ static int encode_image_files(const Request *request, int n_threads, bool quiet,
         return -1;
     Model model;
     int result = -1;
-    if (model_open(&model, request->weights, NULL, CLIP_IMAGE, n_threads, err) < 0)
+    if (model_open(&model, request->weights, NULL, request->activation, CLIP_IMAGE, n_threads, err) < 0)
         goto out;
     float *features = arena_floats(arena, (size_t)paths.n, (size_t)model.clip->embed_dim);
     if (!features) {
         error_memory(err);
         goto out;
     }
-    if (model_encode_images(&model, features, paths.values, paths.n, false, quiet, err) == 0)
+    if (model_encode_images(&model, features, paths.values, paths.n, false, request->quiet, err) == 0)
         result = write_features(request->out, features, NULL, paths, model.clip, arena, err);
+    if (result == 0)
+        model_print_note(&model, request->quiet);
 out:
     model_close(&model);
     return result;
@@ -159,28 +166,35 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
     OptionTexts words;
     Request request = {0};
+    const char *activation = NULL;
     const Option options[] = {
         {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE", "the checkpoint"},
         {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
          "its vocabulary (default: found beside the checkpoint)"},
+        {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
+         "auto (default: as its config says), quick_gelu or gelu"},
         {"texts", OPTION_TEXT, &request.texts, 0, 0, "FILE", "a text per line"},
         {"images", OPTION_TEXT, &request.images, 0, 0, "LIST_OR_DIR",
          "a path per line, or a folder of images"},
         {"out", OPTION_TEXT, &request.out, 0, 0, "FILE", "the safetensors file to write"}};
-    int status = command_parse(&command_encode, &words, &common, argc, argv, options, 5, 0, 0, arena, err);
+    int status = command_parse(&command_encode, &words, &common, argc, argv, options, 6, 0, 0, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.weights || !request.out || !request.texts == !request.images)
         return error_usage(err, "--model, --out and one of --texts and --images are needed: %s",
                            command_encode.usage);
+    if (model_activation_option(&request.activation, activation, err) < 0)
+        return -1;
+    request.quiet = common.quiet;
     if (request.texts)
         return encode_text_file(&request, common.threads, arena, err);
-    return encode_image_files(&request, common.threads, common.quiet, arena, err);
+    return encode_image_files(&request, common.threads, arena, err);
 }
 
 const Command command_encode = {.name = "encode",
                                 .usage = "coop encode --model FILE (--texts FILE | --images LIST_OR_DIR) "
-                                         "--out FILE.safetensors [--vocab FILE]",
+                                         "--out FILE.safetensors [--vocab FILE]\n"
+                                         "            [--activation NAME]",
                                 .summary = "write the features of texts or images",
                                 .help = "features [N, E] F32 as the towers give them (not of unit length); "
                                         "for texts also tokens [N, T] I32. The\n"

@@ -80,6 +80,7 @@ static int evaluate(const Prompt *prompt, const char *path, const char *logits_p
     if (session_save(session, err) < 0 ||
         (logits_path && logits_write(logits_path, logits, dataset, arena, err) < 0))
         return -1;
+    model_print_note(&session->model, session->quiet);
     printf("%s: accuracy %.2f %%, macro-F1 %.2f %% on %d test images of %d classes\n", dataset->name,
            scores.accuracy, scores.macro_f1, dataset->test.n, dataset->n_classes);
     return 0;

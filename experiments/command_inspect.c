@@ -1,6 +1,7 @@
 /* command_inspect.c: coop inspect */
 #define _GNU_SOURCE /* memmem */
 #include "clip/base/files.h"
+#include "clip/locate.h"
 #include "clip/model.h"
 #include "clip/tokenizer.h"
 #include "coop/prompt_file.h"
@@ -66,7 +67,12 @@ static void print_architecture(const Clip *clip) {
                clip->resnet.n_blocks[3], clip->resnet.width, clip->resnet.n_heads);
     printf("%-22s width %d, %d heads, %d layers, %d positions, %d tokens\n", "text tower", text->width,
            text->n_heads, text->n_layers, text->n_positions, text->n_vocab);
-    print_line("activation", text->activation == ACTIVATION_QUICK_GELU ? "QuickGELU" : "GELU");
+    print_line("text activation", activation_name(text->activation));
+    print_line("image activation",
+               clip->image == IMAGE_TOWER_VIT ? activation_name(clip->vit.activation) : "relu");
+    print_line("activation from", clip->config ? clip->config
+                                  : clip->note ? "no config: assumed"
+                                               : "the format");
     printf("%-22s %.4f (a logarithm)\n", "logit_scale", (double)clip->logit_scale);
 }
 
@@ -79,7 +85,8 @@ static int inspect_checkpoint(TensorFile *file, Arena *arena, Error *err) {
         parameters += tensors_at(file, i)->count;
     print_line("kind", "CLIP checkpoint");
     print_line("format", tensors_format(file));
-    print_line("digest", clip_digest(clip));
+    print_line("names", clip->flavour);
+    print_line("digest", tensors_digest(file));
     print_architecture(clip);
     printf("%-22s %zu in %d tensors\n", "parameters", parameters, tensors_count(file));
     print_tensors(file, arena);
@@ -102,7 +109,7 @@ static int inspect_tensors(const char *path, Arena *arena, Error *err) {
     const char *format = tensors_metadata(file, "format");
     if (format && strcmp(format, "coop-prompt") == 0)
         result = inspect_prompt(file, arena, err);
-    else if (tensors_find(file, "token_embedding.weight") || tensors_find(file, "text_projection"))
+    else if (clip_is_checkpoint(file))
         result = inspect_checkpoint(file, arena, err);
     else {
         print_line("kind", format && strcmp(format, "coop-state") == 0 ? "training state" : "tensors");
@@ -177,6 +184,8 @@ static FileKind kind_of(const unsigned char *data, size_t size) {
 
 static int inspect(const char *path, Arena *arena, Error *err) {
     FileMap map;
+    if (folder_exists(path) && !(path = locate_weights(path, arena, err)))
+        return -1;
     if (file_map(&map, path, err) < 0)
         return -1;
     FileKind kind = kind_of(map.data, map.size);

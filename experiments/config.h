@@ -10,6 +10,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
+#include "clip/model.h"
 #include "coop/prompt_learner.h"
 #include "coop/trainer.h"
 #include "datasets/dataset.h"
@@ -65,6 +66,7 @@ typedef struct {
     struct {
         const char *weights;
         const char *vocab; /* a path, or NULL: `auto` */
+        ClipActivation activation;
     } model;
     DatasetSpec dataset;
     struct {

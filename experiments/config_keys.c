@@ -24,9 +24,12 @@ static const KeySpec top_keys[] = {
 };
 
 static const KeySpec model_keys[] = {
-    {"weights", KEY_PATH, KEY_REQUIRED, AT(model.weights), .help = "a CLIP checkpoint"},
+    {"weights", KEY_PATH, KEY_REQUIRED, AT(model.weights), .help = "a CLIP checkpoint, or the folder of one"},
     {"vocab", KEY_PATH, 0, AT(model.vocab), .word = "auto", .fallback = "auto",
      .help = "merges file; auto looks beside the weights"},
+    {"activation", KEY_CHOICE, 0, AT(model.activation), .choices = "auto|quick_gelu|gelu", .fallback = "auto",
+     .help = "auto: as the config beside the weights says,\n"
+             "else quick_gelu, as OpenAI's models have it"},
 };
 
 static const KeySpec dataset_keys[] = {

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static_assert(sizeof(Schedule) == sizeof(int) && sizeof(ClassTokenPosition) == sizeof(int),
+static_assert(sizeof(Schedule) == sizeof(int) && sizeof(ClassTokenPosition) == sizeof(int) &&
+                  sizeof(ClipActivation) == sizeof(int),
               "enums are stored as int");
 
 /* What is being read, for messages. */

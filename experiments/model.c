@@ -3,53 +3,57 @@
 
 #include "clip/base/files.h"
 #include "clip/image_tower.h"
+#include "clip/locate.h"
 #include "clip/ops.h"
 #include "experiments/interrupt.h"
 #include "experiments/progress.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define BATCH_FLOPS 1e11 /* of each thread */
 #define MAX_BATCH 64
 
-const char *vocab_find(const char *weights, Arena *arena, Error *err) {
-    const char *names[] = {"merges.txt", "merges.txt.gz", "bpe_simple_vocab_16e6.txt.gz",
-                           "bpe_simple_vocab_16e6.txt", "tokenizer.json"};
-    const char *folder = path_folder(arena, weights);
-    for (size_t i = 0; folder && i < sizeof names / sizeof *names; i++) {
-        const char *path = path_join(arena, folder, names[i]);
-        if (path && file_exists(path))
-            return path;
-    }
-    error_set(err,
-              "%s: vocabulary: none of merges.txt, bpe_simple_vocab_16e6.txt (or .gz) and tokenizer.json is "
-              "beside it",
-              weights);
-    return NULL;
-}
+/* 512 symbols of bytes, start and end; what is more are merges. */
+enum { LEAST_VOCABULARY = 514 };
 
 static int open_tokenizer(Model *model, const char *weights, const char *vocab, Error *err) {
+    const int n_vocab = model->clip->n_vocab;
     Arena *arena = arena_create();
     if (!arena)
         return error_memory(err);
-    if (!vocab)
-        vocab = vocab_find(weights, arena, err);
-    if (vocab)
-        model->tokenizer = tokenizer_open(vocab, model->clip->n_vocab - 514, err);
+    if (!vocab || folder_exists(vocab))
+        vocab = locate_vocabulary(vocab ? vocab : weights, arena, err);
+    if (vocab && n_vocab < LEAST_VOCABULARY)
+        error_set(err, "%s: %d tokens, where the smallest vocabulary, %s without a merge, has %d", weights,
+                  n_vocab, vocab, LEAST_VOCABULARY);
+    else if (vocab)
+        model->tokenizer = tokenizer_open(vocab, n_vocab - LEAST_VOCABULARY, err);
     arena_free(arena);
     return model->tokenizer ? 0 : -1;
 }
 
-int model_open(Model *model, const char *weights, const char *vocab, ClipTowers towers, int n_threads,
-               Error *err) {
+int model_open(Model *model, const char *weights, const char *vocab, ClipActivation activation,
+               ClipTowers towers, int n_threads, Error *err) {
     *model = (Model){0};
     model->pool = pool_create(n_threads);
     if (!model->pool)
         return error_run(err, "cannot start %d threads", n_threads);
-    model->clip = clip_open(weights, towers, err);
+    model->clip = clip_open_as(weights, towers, activation, err);
     if (!model->clip)
         return -1;
     return towers & CLIP_TEXT ? open_tokenizer(model, weights, vocab, err) : 0;
+}
+
+int model_activation_option(ClipActivation *choice, const char *text, Error *err) {
+    if (text && clip_activation_from(choice, text) < 0)
+        return error_usage(err, "--activation %s: auto, quick_gelu or gelu is needed", text);
+    return 0;
+}
+
+void model_print_note(const Model *model, bool quiet) {
+    if (model->clip->note && !quiet)
+        fprintf(stderr, "%s\n", model->clip->note);
 }
 
 void model_close(Model *model) {

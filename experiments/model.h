@@ -16,15 +16,16 @@ typedef struct {
 } Model;
 
 /* Opens the checkpoint and, with the text tower, the vocabulary: vocab is a path, or NULL to look beside the
- * weights. Caller closes, also after a failure. */
-int model_open(Model *model, const char *weights, const char *vocab, ClipTowers towers, int n_threads,
-               Error *err);
+ * weights; either may be a folder (clip/locate.h). Caller closes, also after a failure. */
+int model_open(Model *model, const char *weights, const char *vocab, ClipActivation activation,
+               ClipTowers towers, int n_threads, Error *err);
 void model_close(Model *model);
 
-/* The vocabulary file beside the weights, owned by the arena: tokenizer.json, merges.txt,
- * bpe_simple_vocab_16e6.txt, each also gzipped. NULL with an error that names the folder and what was looked
- * for. */
-const char *vocab_find(const char *weights, Arena *arena, Error *err);
+/* The value of --activation; ERROR_USAGE. NULL leaves *choice as it is. */
+int model_activation_option(ClipActivation *choice, const char *text, Error *err);
+
+/* What there is to know about the checkpoint (Clip.note), on stderr. */
+void model_print_note(const Model *model, bool quiet);
 
 /* The checkpoint to use with a prompt: the one given on the command line, or where it was when the prompt was
  * learned. NULL, with an error that tells of --model, when it is not there any more. */

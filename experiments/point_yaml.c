@@ -86,6 +86,8 @@ static void write_point(FILE *out, const Experiment *experiment, const Point *po
     write_pair(out, "\nmodel: {", "weights", experiment->model.weights);
     fprintf(out, experiment->model.vocab ? "" : ", vocab: auto");
     write_pair(out, ", ", "vocab", experiment->model.vocab);
+    if (experiment->model.activation != CLIP_ACTIVATION_AUTO)
+        fprintf(out, ", activation: %s", clip_activation_name(experiment->model.activation));
     fprintf(out, "}\n");
     write_dataset(out, &experiment->dataset);
     if (point->num_shots > 0)

@@ -268,6 +268,7 @@ static int run_pending(Runner *runner, Lock **lock, Arena *arena, Error *err) {
     if (session_save(&runner->session, err) < 0 || find_pending(runner, arena, err) < 0)
         return -1;
     say_finished(runner);
+    model_print_note(&runner->session.model, runner->options->quiet); /* not before: a refusal is one line */
     return run_points(runner, err);
 }
 

@@ -44,8 +44,8 @@ int session_open(Session *session, const Experiment *experiment, int n_threads, 
         return -1;
     if (session->dataset.test.n == 0)
         return error_set(err, "%s: dataset: no test images", experiment->path);
-    if (model_open(&session->model, experiment->model.weights, experiment->model.vocab, CLIP_BOTH, n_threads,
-                   err) < 0)
+    if (model_open(&session->model, experiment->model.weights, experiment->model.vocab,
+                   experiment->model.activation, CLIP_BOTH, n_threads, err) < 0)
         return -1;
     FeatureSource source = model_source(&session->model);
     session->cache = features_open(experiment->cache, &source, session->model.pool, err);

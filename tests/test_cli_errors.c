@@ -386,7 +386,7 @@ static void test_encode(void **state) {
     cli_refuses(cli, 4, arena_printf(cli->arena, "coop encode: %s: cannot write", nowhere), "No such file",
                 "encode", "--model", VIT, "--texts", list, "--out", nowhere);
     cli_refuses(cli, 3, IMAGE, "neither tensors", "inspect", IMAGE);
-    cli_refuses(cli, 3, "tests", "directory", "inspect", "tests");
+    cli_refuses(cli, 3, "tests", "no checkpoint in it: looked for ", "inspect", "tests");
 }
 
 /* --- a machine that does not play along --- */

@@ -3,6 +3,7 @@
 #include "clip/model.h"
 
 #include "clip/base/files.h"
+#include "tests/checkpoint_copy.h"
 #include "tests/scratch.h"
 #include "tests/support.h"
 #include "tests/tower_support.h"
@@ -114,37 +115,6 @@ static void test_towers_not_asked_for(void **state) {
 
 /* --- files made from a good one --- */
 
-typedef struct {
-    TensorOut tensors[400];
-    int n;
-} Copy;
-
-static Copy *copy_of(const TensorFile *file, Arena *arena) {
-    Copy *copy = ARENA_NEW(arena, Copy, 1);
-    assert_non_null(copy);
-    copy->n = tensors_count(file);
-    for (int i = 0; i < copy->n; i++) {
-        const Tensor *t = tensors_at(file, i);
-        copy->tensors[i] = (TensorOut){t->name, t->dtype, t->n_dims, {0}, t->data};
-        memcpy(copy->tensors[i].shape, t->shape, sizeof t->shape);
-    }
-    return copy;
-}
-
-static TensorOut *find(Copy *copy, const char *name) {
-    for (int i = 0; i < copy->n; i++)
-        if (strcmp(copy->tensors[i].name, name) == 0)
-            return &copy->tensors[i];
-    fail_msg("no tensor %s", name);
-    return NULL;
-}
-
-static void write_copy(const Copy *copy, const char *path) {
-    Error err = {0};
-    if (safetensors_write(path, copy->tensors, copy->n, NULL, 0, &err) != 0)
-        fail_msg("%s", err.text);
-}
-
 static void assert_refused(const char *path, const char *what, const char *message) {
     Error err = {0};
     char want[1024];
@@ -177,19 +147,22 @@ static void test_types(void **state) {
             t->dtype = DTYPE_F64;
         }
     }
-    find(copy, "logit_scale")->n_dims = 1; /* (1) instead of a scalar */
-    find(copy, "logit_scale")->shape[0] = 1;
-    write_copy(copy, scratch_path(state, "f32.safetensors", path, sizeof path));
+    copy_find(copy, "logit_scale")->n_dims = 1; /* (1) instead of a scalar */
+    copy_find(copy, "logit_scale")->shape[0] = 1;
+    copy_write(copy, scratch_path(state, "f32.safetensors", path, sizeof path));
     Clip *clip = tower_open(path, CLIP_BOTH);
     const size_t n = 718 * 128;
     assert_memory_equal(clip->text.token_embedding, half->text.token_embedding, n * sizeof(float));
     assert_memory_equal(clip->text.ln_final_w, half->text.ln_final_w, 128 * sizeof(float));
     assert_true(clip->logit_scale == half->logit_scale);
     assert_ptr_equal(clip->text.token_embedding, tensors_find(clip->file, "token_embedding.weight")->data);
-    assert_true(arena_used(clip->arena) < 16384); /* the Clip, its tables of blocks, ln_final.weight */
+    Clip *image = tower_open(path, CLIP_IMAGE);
+    assert_true(arena_used(image->arena) < 16384); /* the Clip, its texts and tables of blocks */
+    assert_ptr_equal(image->vit.proj, tensors_find(image->file, "visual.proj")->data);
+    clip_free(image);
     assert_true(arena_used(half->arena) > n * sizeof(float));
-    ((float *)find(copy, "visual.proj")->data)[5] = -INFINITY;
-    write_copy(copy, scratch_path(state, "inf.safetensors", path, sizeof path));
+    ((float *)copy_find(copy, "visual.proj")->data)[5] = -INFINITY;
+    copy_write(copy, scratch_path(state, "inf.safetensors", path, sizeof path));
     assert_refused(path, "F32 Inf", "tensor visual.proj: element 5 is -Inf");
     clip_free(clip);
     clip_free(half);
@@ -203,13 +176,7 @@ typedef struct {
 } Published;
 
 static void add(Copy *copy, Arena *arena, const char *name, int n_dims, int a, int b, int c, int d) {
-    const int64_t shape[] = {a, b, c, d};
-    TensorOut *t = &copy->tensors[copy->n++];
-    *t = (TensorOut){arena_strdup(arena, name), DTYPE_F16, n_dims, {0}, NULL};
-    size_t count = 1;
-    for (int i = 0; i < n_dims; i++)
-        count *= (size_t)(t->shape[i] = shape[i]);
-    t->data = arena_alloc(arena, count, 2);
+    copy_add(copy, arena, name, DTYPE_F16, n_dims, (int[]){a, b, c, d});
 }
 
 /* Only the tensors whose shapes tell the architecture. */
@@ -240,7 +207,7 @@ static void write_shapes(const Published *p, const char *path, Arena *arena) {
             add(copy, arena, last, 1, 1, 0, 0, 0);
         }
     }
-    write_copy(copy, path);
+    copy_write(copy, path);
 }
 
 /* The published models by name; a different text tower or embedding is another model. */
@@ -401,7 +368,31 @@ static const Change changes[] = {
      DTYPE_F16,
      1,
      {128},
-     "tensor visual.transformer.resblocks.0.ls_1.gamma: CLIP has no such weight in a layer"},
+     "tensor visual.transformer.resblocks.0.ls_2.gamma: missing"},
+    {VIT,
+     "visual.transformer.resblocks.2.ls_2.gamma", /* some layers have LayerScale: all must */
+     DTYPE_F16,
+     1,
+     {128},
+     "tensor visual.transformer.resblocks.0.ls_1.gamma: missing"},
+    {VIT,
+     "visual.transformer.resblocks.0.ln_attn.weight",
+     DTYPE_F16,
+     1,
+     {128},
+     "tensor visual.transformer.resblocks.0.ln_attn.weight: CLIP has no such weight in a layer"},
+    {RN,
+     "visual.layer2.1.se.fc.weight",
+     DTYPE_F16,
+     1,
+     {128},
+     "tensor visual.layer2.1.se.fc.weight: CLIP has no such weight in a layer"},
+    {VIT,
+     "visual.head.weight",
+     DTYPE_F16,
+     1,
+     {128},
+     "tensor visual.head.weight: not supported: CLIP's towers have no such weight"},
     {RN,
      "visual.layer1.0.conv1.weight",
      DTYPE_F16,
@@ -456,7 +447,7 @@ static void test_changes(void **state) {
         Copy *copy = copy_of(file, arena);
         if (!tensors_find(file, change->name))
             copy->tensors[copy->n++].name = change->name;
-        TensorOut *t = find(copy, change->name);
+        TensorOut *t = copy_find(copy, change->name);
         size_t count = 1;
         for (int d = change->n_dims - 1; d >= 0; d--)
             count *= (size_t)change->shape[d];
@@ -464,7 +455,7 @@ static void test_changes(void **state) {
         t->n_dims = change->n_dims;
         memcpy(t->shape, change->shape, sizeof change->shape);
         t->data = arena_alloc(arena, count, 8);
-        write_copy(copy, path);
+        copy_write(copy, path);
         assert_refused(path, change->name, change->message);
         tensors_close(file);
         arena_free(arena);
@@ -477,9 +468,9 @@ static void test_negative_variance(void **state) {
     Arena *arena = arena_create();
     TensorFile *file = fixture_open(RN);
     Copy *copy = copy_of(file, arena);
-    find(copy, "visual.bn1.running_var")->dtype = DTYPE_F32;
-    find(copy, "visual.bn1.running_var")->data = var;
-    write_copy(copy, scratch_path(state, "bad.safetensors", path, sizeof path));
+    copy_find(copy, "visual.bn1.running_var")->dtype = DTYPE_F32;
+    copy_find(copy, "visual.bn1.running_var")->data = var;
+    copy_write(copy, scratch_path(state, "bad.safetensors", path, sizeof path));
     assert_refused(path, "variance", "tensor visual.bn1.running_var: -0.001 at index 3: ");
     tensors_close(file);
     arena_free(arena);
@@ -494,7 +485,7 @@ static void test_no_clip(void **state) {
     assert_non_null(strstr(err.text, "no/such/file: "));
     scratch_path(state, "other.safetensors", path, sizeof path);
     assert_int_equal(safetensors_write(path, other, 1, NULL, 0, &err), 0);
-    assert_refused(path, "another model", "not a CLIP checkpoint with OpenAI's names: ");
+    assert_refused(path, "another model", "not a CLIP checkpoint: no token embedding, ");
     assert_int_equal(safetensors_write(path, other, 0, NULL, 0, &err), 0);
     assert_refused(path, "nothing", "not a CLIP checkpoint: no tensors");
     assert_null(clip_open(path, CLIP_BOTH, NULL));
