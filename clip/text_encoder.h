@@ -23,6 +23,11 @@
 
 typedef struct TextEncoder TextEncoder;
 
+/* Symbols that a prompt may have, SOS and EOS among them. */
+static inline int text_max_symbols(const TextWeights *weights) {
+    return weights->n_positions < TREE_MAX_DEPTH ? weights->n_positions : TREE_MAX_DEPTH;
+}
+
 /* Weights, tree and pool are borrowed. training: forward and backward will be called many times, and
  * n_contexts rows of contexts are given to each; otherwise forward alone. memory_budget in bytes; 0 is no
  * bound. Caller frees. */

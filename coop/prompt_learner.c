@@ -46,9 +46,15 @@ int position_parse(ClassTokenPosition *position, const char *text) {
 
 /* --- where the contexts start --- */
 
-static bool ends_with(const char *text, const char *suffix) {
-    size_t n = strlen(text), m = strlen(suffix);
-    return n >= m && strcmp(text + n - m, suffix) == 0;
+bool ctx_init_is_file(const char *ctx_init) {
+    static const char *const suffixes[] = {".safetensors", ".pt", ".pth", ".bin"};
+    size_t n = strlen(ctx_init);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        size_t m = strlen(suffixes[i]);
+        if (n > m && strcmp(ctx_init + n - m, suffixes[i]) == 0)
+            return true;
+    }
+    return strstr(ctx_init, ".pth.tar") != NULL; /* the original code's model.pth.tar-50 */
 }
 
 static void random_ctx(PromptLearner *learner) {
@@ -79,9 +85,10 @@ static int ctx_from_words(PromptLearner *learner, const Clip *clip, const Tokeni
     int n = tokenizer_encode(tokenizer, text, ids, TREE_MAX_DEPTH, err);
     if (n < 0)
         return error_prefix(err, "ctx_init '%s'", words);
-    if (n == 0 || n > clip->text.n_positions)
+    int max = text_max_symbols(&clip->text);
+    if (n == 0 || n > max)
         return error_set(err, "ctx_init '%.60s%s': %d tokens where 1 to %d are possible", words,
-                         strlen(words) > 60 ? "..." : "", n, clip->text.n_positions);
+                         strlen(words) > 60 ? "..." : "", n, max);
     if (allocate_ctx(learner, n, err) < 0)
         return -1;
     size_t C = (size_t)learner->width;
@@ -122,7 +129,7 @@ out:
 static int start_ctx(PromptLearner *learner, const Clip *clip, const Tokenizer *tokenizer,
                      const LearnerConfig *config, Error *err) {
     const char *init = config->ctx_init ? config->ctx_init : "";
-    if (ends_with(init, ".safetensors"))
+    if (ctx_init_is_file(init))
         return ctx_from_file(learner, init, err);
     if (*init)
         return ctx_from_words(learner, clip, tokenizer, init, err);
@@ -148,7 +155,7 @@ typedef struct {
  * the same position. */
 static int class_prompt(const PromptLearner *learner, int k, const char *name, const Clip *clip,
                         const Tokenizer *tokenizer, SymbolList *out, Error *err) {
-    int T = clip->text.n_positions, M = learner->n_ctx, suffix[TREE_MAX_DEPTH];
+    int max = text_max_symbols(&clip->text), M = learner->n_ctx, suffix[TREE_MAX_DEPTH];
     char *text = arena_printf(learner->arena, "%s.", name);
     if (!text)
         return error_memory(err);
@@ -160,9 +167,9 @@ static int class_prompt(const PromptLearner *learner, int k, const char *name, c
     if (n_name < 0)
         return error_prefix(err, "class '%s'", name);
     int length = 1 + M + n_suffix + 1;
-    if (length > T)
+    if (length > max)
         return error_set(err, "class '%.60s%s': a prompt of %d tokens where the model has %d positions", name,
-                         strlen(name) > 60 ? "..." : "", length, T);
+                         strlen(name) > 60 ? "..." : "", length, max);
 
     out->symbols = ARENA_NEW(learner->arena, int, 2 + M + n_suffix + n_name);
     if (!out->symbols)

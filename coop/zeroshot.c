@@ -22,13 +22,13 @@ const char *const *zeroshot_ensemble(int *n) {
 /* The ids of one text between SOS and EOS, owned by the arena. */
 static int text_ids(const char *text, const Clip *clip, const Tokenizer *tokenizer, const int **ids,
                     int *length, Arena *arena, Error *err) {
-    int T = clip->text.n_positions, buffer[TREE_MAX_DEPTH];
+    int max = text_max_symbols(&clip->text), buffer[TREE_MAX_DEPTH];
     int n = tokenizer_encode(tokenizer, text, buffer + 1, TREE_MAX_DEPTH - 2, err);
     if (n < 0)
         return error_prefix(err, "text '%.60s%s'", text, strlen(text) > 60 ? "..." : "");
-    if (n + 2 > T)
+    if (n + 2 > max)
         return error_set(err, "text '%.60s%s': %d tokens where the model has %d positions", text,
-                         strlen(text) > 60 ? "..." : "", n + 2, T);
+                         strlen(text) > 60 ? "..." : "", n + 2, max);
     buffer[0] = tokenizer_start(tokenizer);
     buffer[n + 1] = tokenizer_end(tokenizer);
     int *copy = ARENA_NEW(arena, int, n + 2);
@@ -104,14 +104,15 @@ static const char *fill_template(const char *template, const char *name, Arena *
 static const char **fill_templates(const char *const *templates, int n_templates,
                                    const char *const *class_names, int n_classes, Arena *arena, Error *err) {
     size_t K = (size_t)n_classes, P = K * (size_t)n_templates;
-    const char **texts = ARENA_NEW(arena, const char *, P);
     if (P > MAX_PROMPTS) {
         error_set(err, "%d templates of %d classes: over %d prompts", n_templates, n_classes, MAX_PROMPTS);
         return NULL;
     }
+    const char **texts = ARENA_NEW(arena, const char *, P);
     for (int t = 0; texts && t < n_templates; t++) {
         if (!strstr(templates[t], "{}")) {
-            error_set(err, "template '%s': no {} for the class name", templates[t]);
+            error_set(err, "template '%.60s%s': no {} for the class name", templates[t],
+                      strlen(templates[t]) > 60 ? "..." : "");
             return NULL;
         }
         for (int k = 0; k < n_classes; k++)

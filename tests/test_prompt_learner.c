@@ -173,11 +173,40 @@ static void test_zeroshot(void **state) {
     close_golden(&g);
 }
 
+/* Prompts end where the positions or the levels of a tree do, whichever comes first. */
+static void test_longest(void **state) {
+    (void)state;
+    Golden g;
+    open_golden(&g, "vit");
+    Clip large = *g.clip;
+    float *positions = arena_floats(g.arena, 3000, (size_t)large.text.width);
+    large.text.n_positions = 3000;
+    large.text.positional_embedding = positions;
+    const int words[] = {TREE_MAX_DEPTH - 5, TREE_MAX_DEPTH - 4, 2000}; /* and SOS, two contexts, ".", EOS */
+    for (int i = 0; i < 3; i++) {
+        Error err = {0};
+        char *name = ARENA_NEW(g.arena, char, 2 * words[i]);
+        for (int w = 0; w < words[i]; w++)
+            memcpy(name + 2 * w, w + 1 < words[i] ? "a " : "a", w + 1 < words[i] ? 2 : 1);
+        const char *names[] = {name};
+        LearnerConfig config = {.n_ctx = 2, .ctx_init = ""};
+        int result = learner_check(&large, g.tokenizer, names, 1, &config, &err);
+        assert_int_equal(result, i == 0 ? 0 : -1);
+        assert_true(i == 0 || strstr(err.text, "tokens where the model has 1024 positions"));
+        config.ctx_init = name;
+        names[0] = "cup";
+        result = learner_check(&large, g.tokenizer, names, 1, &config, &err);
+        assert_int_equal(result, i < 2 ? 0 : -1);
+    }
+    close_golden(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vit),
         cmocka_unit_test(test_resnet),
         cmocka_unit_test(test_zeroshot),
+        cmocka_unit_test(test_longest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
