@@ -324,7 +324,7 @@ static void test_two_at_once(void **state) {
     for (int i = 0; i < 2000 && !cli_exists(lock); i++)
         sleep_seconds(0.005);
     sleep_seconds(0.05);
-    cli_run(cli, "run", yaml, "--set", "grid.seed=[7]");
+    cli_run(cli, "run", yaml, "--set", "grid.seed=[7]", "--set", "optim.max_epoch=1");
     int status = cli->status;
     const char *err = cli->err;
     kill(other.child, SIGKILL);
