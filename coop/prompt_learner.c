@@ -312,6 +312,7 @@ void learner_text_features(PromptLearner *learner, float *features) {
 /* In place: logits (B, K) become d_loss/d_logits = (softmax - one-hot) / B. Returns the mean cross-entropy.
  */
 static double cross_entropy(float *logits, const int *labels, int B, int K, int *n_correct) {
+    assert(K >= 1);
     double loss = 0;
     int correct = 0;
     for (int i = 0; i < B; i++) {
@@ -323,7 +324,7 @@ static double cross_entropy(float *logits, const int *labels, int B, int K, int 
         double max = row[best], own = row[labels[i]], sum = 0;
         for (int k = 0; k < K; k++)
             sum += exp(row[k] - max);
-        loss += log(sum) - (own - max);
+        loss += log(sum) - (own - max); /* cppcheck-suppress invalidFunctionArg ; sum >= 1: K >= 1 */
         for (int k = 0; k < K; k++)
             row[k] = (float)((exp(row[k] - max) / sum - (k == labels[i])) / B);
     }

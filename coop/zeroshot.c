@@ -53,7 +53,7 @@ static int texts_ids(const int **prompts, int *lengths, const Clip *clip, const 
 
 int encode_texts(float *features, int *tokens, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
                  const char *const *texts, int n, int *bad, Error *err) {
-    int result = -1, none, T = clip->text.n_positions;
+    int result = -1, none = -1, T = clip->text.n_positions;
     Arena *arena = arena_create();
     TextEncoder *encoder = NULL;
     const int **prompts = ARENA_NEW(arena, const int *, n);
