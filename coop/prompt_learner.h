@@ -28,10 +28,13 @@ typedef struct {
     bool csc;
     ClassTokenPosition class_token_position;
     /* "" draws from N(0, 0.02^2); "a photo of a" takes the embeddings of those words, one vector per token,
-     * for every class under csc too; "FILE.safetensors" takes its tensor `ctx`, [M, C] or [K, M, C]. */
+     * for every class under csc too; a file takes its tensor `ctx`, [M, C] or [K, M, C]: a prompt of ours, or
+     * model.pth.tar-N of the original code. */
     const char *ctx_init;
     uint32_t seed; /* of the random start and of the order of the batches, as torch.manual_seed */
 } LearnerConfig;
+
+bool ctx_init_is_file(const char *ctx_init); /* by its ending: .safetensors, .pt, .pth, .bin, .pth.tar-N */
 
 typedef struct PromptLearner PromptLearner;
 

@@ -62,10 +62,8 @@ int point_context(PointContext *context, const Experiment *experiment, const Gri
 }
 
 int ctx_file_digest(const char **digest, const char *ctx_init, Arena *arena, Error *err) {
-    static const char suffix[] = ".safetensors";
-    size_t n = strlen(ctx_init), n_suffix = strlen(suffix);
     *digest = NULL;
-    if (n <= n_suffix || strcmp(ctx_init + n - n_suffix, suffix) != 0)
+    if (!ctx_init_is_file(ctx_init))
         return 0;
     FileMap map;
     char hex[65];
