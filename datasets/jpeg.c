@@ -8,6 +8,8 @@
  *   libjpeg's own memory source would invent the end. A file with all its rows but no EOI marker passes.
  * - Corrupt entropy-coded data only counts as a warning. Arithmetic coding is read where libjpeg has it.
  * - A progressive file may repeat a scan without end: scans are limited, and so are scans times pixels.
+ * - A header may promise more pixels than the bytes behind it can hold: refused before memory is taken for
+ * them.
  */
 #include "datasets/decoders.h"
 
@@ -20,6 +22,9 @@
 
 #define MAX_SCANS 1000
 #define MAX_SCANNED_PIXELS (UINT64_C(1) << 32) /* 24 scans of the largest image */
+/* A Huffman code takes a bit at least, every block of 8 x 8 samples has one, and the component with the most
+ * samples has one for every fourth pixel at least. */
+#define MAX_PIXELS_PER_BYTE (8 * 64 * 4)
 
 /* All that must survive a longjmp lives here, in the frame of a caller of setjmp. */
 typedef struct {
@@ -132,6 +137,12 @@ static int decode_guarded(Decoder *decoder, Image *image, const char *name, Aren
     int channels = jpeg->num_components;
     if (channels != 1 && channels != 3 && channels != 4) {
         return error_set(err, "%s: header: %d components where 1, 3 or 4 are read", name, channels);
+    }
+    uint64_t pixels = (uint64_t)jpeg->image_width * jpeg->image_height;
+    size_t left = decoder->source.bytes_in_buffer;
+    if (!jpeg->arith_code && pixels <= IMAGE_MAX_PIXELS && pixels / MAX_PIXELS_PER_BYTE > left) {
+        return error_set(err, "%s: JPEG data: %zu bytes cannot hold %u x %u pixels", name, left,
+                         jpeg->image_width, jpeg->image_height);
     }
     if (image_allocate(image, jpeg->image_width, jpeg->image_height, name, arena, err) != 0) {
         return -1;

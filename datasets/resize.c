@@ -149,13 +149,14 @@ VECTOR_CLONES void resize_down(unsigned char *out, size_t row, const unsigned ch
 
 /* Transposes 16 x 16 bytes: four rounds that riffle the first half of the rows with the second. */
 static inline void transpose(Bytes16 rows[BLOCK]) {
-    const Bytes16 low = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
-    const Bytes16 high = {8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
     for (int round = 0; round < 4; round++) {
         Bytes16 next[BLOCK];
         for (int i = 0; i < BLOCK / 2; i++) {
-            next[2 * i] = __builtin_shuffle(rows[i], rows[i + BLOCK / 2], low);
-            next[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + BLOCK / 2], high);
+            Bytes16 a = rows[i], b = rows[i + BLOCK / 2];
+            next[2 * i] =
+                __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            next[2 * i + 1] =
+                __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
         }
         memcpy(rows, next, sizeof next);
     }

@@ -182,6 +182,7 @@ static Bytes patched_frame(size_t offset, const void *data, size_t size) {
 
 static void frames_that_are_not_read(void **state) {
     refuse(patched_frame(1, "\xff\xdc\xff\xdc", 4), "65500 x 65500 pixels", *state);
+    refuse(patched_frame(1, "\x32\xc8\x32\xc8", 4), "cannot hold 13000 x 13000 pixels", *state);
     refuse(patched_frame(1, "\0\0", 2), "JPEG data: ", *state);
     refuse(patched_frame(3, "\0\0", 2), "JPEG data: ", *state);
     refuse(patched_frame(0, "\x0c", 1), "precision 12", *state);

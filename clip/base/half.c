@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifdef __x86_64__
+/* clang 14 cannot ask a processor for F16C. */
+#if defined(__x86_64__) && !defined(__clang__)
+#define ASK_F16C
 #include <immintrin.h>
 #endif
 
@@ -39,7 +41,7 @@ void half_to_float_portable(float *out, const unsigned char *in, size_t n) {
     }
 }
 
-#ifdef __x86_64__
+#ifdef ASK_F16C
 __attribute__((target("avx,f16c"))) static void half_to_float_f16c(float *out, const unsigned char *in,
                                                                    size_t n) {
     size_t i = 0;
@@ -52,7 +54,7 @@ __attribute__((target("avx,f16c"))) static void half_to_float_f16c(float *out, c
 #endif
 
 void half_to_float(float *out, const unsigned char *in, size_t n) {
-#ifdef __x86_64__
+#ifdef ASK_F16C
     if (__builtin_cpu_supports("avx") && __builtin_cpu_supports("f16c")) {
         half_to_float_f16c(out, in, n);
         return;
