@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -136,6 +138,30 @@ static void test_held_too_long(void **state) {
     feature_store_close(store);
 }
 
+/* Two children fill one shelf at once, with overlapping lists; nothing is lost. */
+static void test_two_processes(void **state) {
+    pid_t children[2];
+    for (int c = 0; c < 2; c++) {
+        children[c] = fork();
+        assert_true(children[c] >= 0);
+        if (children[c] == 0) {
+            FeatureStore *store = open_store(state);
+            for (int i = 0; i < 100; i++)
+                add(store, centre, i + 50 * c, 1);
+            feature_store_close(store);
+            _exit(0);
+        }
+    }
+    for (int c = 0; c < 2; c++) {
+        int status;
+        assert_int_equal(waitpid(children[c], &status, 0), children[c]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    FeatureStore *store = open_store(state);
+    assert_holds(store, centre, 0, 150);
+    feature_store_close(store);
+}
+
 static void test_cannot_write(void **state) {
     char path[512], expected[600];
     Error err = {0};
@@ -155,6 +181,7 @@ static void test_cannot_write(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(test_at_once),       TEST(test_held),
                                        TEST(test_saved),         TEST(test_nothing_to_save),
-                                       TEST(test_held_too_long), TEST(test_cannot_write)};
+                                       TEST(test_held_too_long), TEST(test_two_processes),
+                                       TEST(test_cannot_write)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -470,40 +469,6 @@ static void a_full_disk_is_an_error(void **state) {
     features_close(cache);
 }
 
-/* Two children fill one shelf at once, with overlapping lists; nothing is lost. */
-static void processes_share_a_folder(void **state) {
-    Bench *bench = *state;
-    make_items(bench, 150);
-    pid_t children[2];
-    for (int c = 0; c < 2; c++) {
-        children[c] = fork();
-        assert_true(children[c] >= 0);
-        if (children[c] == 0) {
-            Pool *pool = pool_create(1); /* the threads of the other do not survive a fork */
-            FeatureCache *cache = features_open(bench->cache_folder, &bench->source, pool, NULL);
-            int failed = cache == NULL;
-            for (int i = 0; i < 100 && !failed; i++) {
-                ItemList one = {bench->items + i + 50 * c, 1};
-                float feature[E];
-                failed = features_get(cache, feature, bench->folder, &one, centre, NULL, NULL, NULL) != 0;
-            }
-            features_close(cache);
-            pool_free(pool);
-            _exit(failed);
-        }
-    }
-    for (int c = 0; c < 2; c++) {
-        int status;
-        assert_int_equal(waitpid(children[c], &status, 0), children[c]);
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    }
-    size_t size;
-    file_read(cache_file(bench, "centre.features"), 1 << 20, bench->arena, &size, NULL);
-    assert_int_equal((size - HEADER) % RECORD, 0);
-    assert_true((size - HEADER) / RECORD >= 150);
-    assert_same(bench, get_once(bench, centre, 0), expect(bench, centre));
-}
-
 #define BENCH_TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 
 int main(void) {
@@ -524,7 +489,6 @@ int main(void) {
         BENCH_TEST(foreign_files_are_not_believed),
         BENCH_TEST(files_that_vanish_are_no_trouble),
         BENCH_TEST(a_full_disk_is_an_error),
-        BENCH_TEST(processes_share_a_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
