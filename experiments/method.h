@@ -16,7 +16,8 @@ typedef struct {
     /* Checks prompts and files; called once for all shots and seeds of a variant. Fast. */
     int (*check)(Session *session, const Point *point, Error *err);
 
-    /* Encodes (into the session's cache) what the point will ask for. */
+    /* Encodes (into the session's cache) what the point will ask for: images by num_shots, seed, views and
+     * max_epoch alone. */
     int (*prepare)(Session *session, const Point *point, Error *err);
 
     /* Fills logits (n_test, K) and the fields of the result that only the method knows. folder is where a

@@ -181,6 +181,17 @@ static int check_output(const char *output, Arena *arena, Error *err) {
     return 0;
 }
 
+/* Has an earlier point asked for the same images? Variants of a method do. */
+static bool is_prepared(const Runner *runner, int index) {
+    const Point *points = runner->grid.points, *point = &points[index];
+    for (int i = 0; i < index; i++)
+        if (runner->pending[i] && points[i].kind == point->kind && points[i].num_shots == point->num_shots &&
+            points[i].seed == point->seed && points[i].views == point->views &&
+            points[i].optim.max_epoch >= point->optim.max_epoch)
+            return true;
+    return false;
+}
+
 /* Checks, and encodes, whatever the pending points will ask for. */
 static int prepare_points(Runner *runner, Arena *arena, Error *err) {
     Session *session = &runner->session;
@@ -200,7 +211,8 @@ static int prepare_points(Runner *runner, Arena *arena, Error *err) {
         return -1;
     for (int i = 0; i < runner->grid.n; i++) {
         const Point *point = &runner->grid.points[i];
-        if (runner->pending[i] && method_of(point->kind)->prepare(session, point, err) < 0)
+        if (runner->pending[i] && !is_prepared(runner, i) &&
+            method_of(point->kind)->prepare(session, point, err) < 0)
             return -1;
     }
     return 0;
