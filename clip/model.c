@@ -197,44 +197,69 @@ static bool has_layer_scale(const Checkpoint *cp, const char *prefix, int n_laye
 
 /* LayerScale goes into the linear layer before it: gamma (W x + b) = (gamma W) x + gamma b, row by row; each
  * weight is rounded once, so that it is exact where gamma is a power of two. */
-static const BlockWeights *read_blocks(Checkpoint *cp, const char *prefix, int n_layers, int C, int F) {
+/* Vectors of block i, and its matrices for as long as cp->arena keeps them. */
+static void read_block(Checkpoint *cp, BlockWeights *block, const char *prefix, int i, bool scaled, int C,
+                       int F, Arena *matrices) {
+    char p[64];
+    snprintf(p, sizeof p, "%s%d.", prefix, i);
+    const float *gamma_1 = scaled ? checkpoint_vector(cp, C, "%sls_1.gamma", p) : NULL;
+    const float *gamma_2 = scaled ? checkpoint_vector(cp, C, "%sls_2.gamma", p) : NULL;
+    *block = (BlockWeights){
+        .ln_1_w = checkpoint_vector(cp, C, "%sln_1.weight", p),
+        .ln_1_b = checkpoint_vector(cp, C, "%sln_1.bias", p),
+        .in_proj_b = checkpoint_vector(cp, 3 * C, "%sattn.in_proj_bias", p),
+        .out_proj_b = checkpoint_scaled(cp, gamma_1, C, 0, "%sattn.out_proj.bias", p),
+        .ln_2_w = checkpoint_vector(cp, C, "%sln_2.weight", p),
+        .ln_2_b = checkpoint_vector(cp, C, "%sln_2.bias", p),
+        .c_fc_b = checkpoint_vector(cp, F, "%smlp.c_fc.bias", p),
+        .c_proj_b = checkpoint_scaled(cp, gamma_2, C, 0, "%smlp.c_proj.bias", p),
+    };
+    Arena *kept = cp->arena;
+    cp->arena = matrices;
+    block->in_proj_w = checkpoint_matrix(cp, 3 * C, C, "%sattn.in_proj_weight", p);
+    block->out_proj_w = checkpoint_scaled(cp, gamma_1, C, C, "%sattn.out_proj.weight", p);
+    block->c_fc_w = checkpoint_matrix(cp, F, C, "%smlp.c_fc.weight", p);
+    block->c_proj_w = checkpoint_scaled(cp, gamma_2, C, F, "%smlp.c_proj.weight", p);
+    cp->arena = kept;
+}
+
+/* Matrices that are packed are needed no longer. Those of an image tower that lie in the map as they are
+ * needed are used there: opening it to label one image must not copy it. The text tower is always packed: it
+ * is run thousands of times. */
+static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, const char *prefix,
+                                      int n_layers, int C, int F, bool in_place) {
     BlockWeights *blocks = ARENA_NEW(cp->arena, BlockWeights, n_layers);
+    PackedBlock *packed = ARENA_NEW(cp->arena, PackedBlock, n_layers);
+    Arena *scratch = arena_create(), *matrices = packed_is_supported() ? scratch : cp->arena;
     const bool scaled = has_layer_scale(cp, prefix, n_layers);
-    if (!blocks && !cp->failed)
+    if (!cp->failed && (arena_failed(cp->arena) || arena_failed(scratch)))
         cp->failed = error_memory(cp->err) != 0;
     for (int i = 0; i < n_layers && !cp->failed; i++) {
-        char p[64];
-        snprintf(p, sizeof p, "%s%d.", prefix, i);
-        const float *gamma_1 = scaled ? checkpoint_vector(cp, C, "%sls_1.gamma", p) : NULL;
-        const float *gamma_2 = scaled ? checkpoint_vector(cp, C, "%sls_2.gamma", p) : NULL;
-        blocks[i] = (BlockWeights){
-            .ln_1_w = checkpoint_vector(cp, C, "%sln_1.weight", p),
-            .ln_1_b = checkpoint_vector(cp, C, "%sln_1.bias", p),
-            .in_proj_w = checkpoint_matrix(cp, 3 * C, C, "%sattn.in_proj_weight", p),
-            .in_proj_b = checkpoint_vector(cp, 3 * C, "%sattn.in_proj_bias", p),
-            .out_proj_w = checkpoint_scaled(cp, gamma_1, C, C, "%sattn.out_proj.weight", p),
-            .out_proj_b = checkpoint_scaled(cp, gamma_1, C, 0, "%sattn.out_proj.bias", p),
-            .ln_2_w = checkpoint_vector(cp, C, "%sln_2.weight", p),
-            .ln_2_b = checkpoint_vector(cp, C, "%sln_2.bias", p),
-            .c_fc_w = checkpoint_matrix(cp, F, C, "%smlp.c_fc.weight", p),
-            .c_fc_b = checkpoint_vector(cp, F, "%smlp.c_fc.bias", p),
-            .c_proj_w = checkpoint_scaled(cp, gamma_2, C, F, "%smlp.c_proj.weight", p),
-            .c_proj_b = checkpoint_scaled(cp, gamma_2, C, 0, "%smlp.c_proj.bias", p),
-        };
+        const size_t before = arena_used(matrices);
+        read_block(cp, &blocks[i], prefix, i, scaled, C, F, matrices);
+        const bool borrow = in_place && arena_used(matrices) == before;
+        if (!cp->failed)
+            pack_block(&packed[i], &blocks[i], C, F, i == n_layers - 1, borrow ? NULL : cp->arena);
+        if (matrices == scratch && !borrow)
+            blocks[i].in_proj_w = blocks[i].out_proj_w = blocks[i].c_fc_w = blocks[i].c_proj_w = NULL;
+        arena_reset(scratch, 0);
+        if (!cp->failed && arena_failed(cp->arena))
+            cp->failed = error_memory(cp->err) != 0;
     }
-    return blocks;
+    arena_free(scratch);
+    *out = blocks;
+    return packed;
 }
 
 static void read_text(Checkpoint *cp, TextWeights *text) {
     const int C = text->width;
     text->token_embedding = checkpoint_matrix(cp, text->n_vocab, C, "token_embedding.weight");
     text->positional_embedding = checkpoint_matrix(cp, text->n_positions, C, "positional_embedding");
-    text->blocks = read_blocks(cp, "transformer.resblocks.", text->n_layers, C, text->mlp_width);
+    text->forward =
+        read_blocks(cp, &text->blocks, "transformer.resblocks.", text->n_layers, C, text->mlp_width, false);
     text->ln_final_w = checkpoint_vector(cp, C, "ln_final.weight");
     text->ln_final_b = checkpoint_vector(cp, C, "ln_final.bias");
     text->text_projection = checkpoint_matrix(cp, C, text->embed_dim, "text_projection");
-    if (!cp->failed)
-        text_pack(text, cp->arena);
 }
 
 static void read_vit(Checkpoint *cp, VitWeights *vit) {
@@ -244,7 +269,8 @@ static void read_vit(Checkpoint *cp, VitWeights *vit) {
     vit->positional_embedding = checkpoint_matrix(cp, vit->n_tokens, C, "visual.positional_embedding");
     vit->ln_pre_w = checkpoint_vector(cp, C, "visual.ln_pre.weight");
     vit->ln_pre_b = checkpoint_vector(cp, C, "visual.ln_pre.bias");
-    vit->blocks = read_blocks(cp, "visual.transformer.resblocks.", vit->n_layers, C, vit->mlp_width);
+    vit->forward = read_blocks(cp, &vit->blocks, "visual.transformer.resblocks.", vit->n_layers, C,
+                               vit->mlp_width, true);
     vit->ln_post_w = checkpoint_vector(cp, C, "visual.ln_post.weight");
     vit->ln_post_b = checkpoint_vector(cp, C, "visual.ln_post.bias");
     vit->proj = checkpoint_matrix(cp, C, vit->embed_dim, "visual.proj");
@@ -437,6 +463,11 @@ Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activatio
         return NULL;
     }
     return clip;
+}
+
+int clip_prepare_training(Clip *clip, Error *err) {
+    text_prepare_training(&clip->text, clip->arena);
+    return clip->text.backward ? 0 : error_memory(err);
 }
 
 void clip_free(Clip *clip) {

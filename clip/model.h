@@ -1,8 +1,8 @@
 /* model.h: a frozen CLIP as tables of weights, opened from a checkpoint.
  *
- * Dimensions, here and everywhere: B images, K classes, N nodes, T positions, C width, H heads, D head size, L
- * layers, E embedding, V vocabulary, M context vectors, S image side, P patch side.
- * Weight names and shapes are those of openai/CLIP's model.py.
+ * Dimensions, here and everywhere: B images, K classes, N nodes, T positions, C width, H heads, D head size,
+ * L layers, E embedding, V vocabulary, M context vectors, S image side, P patch side. Weight names and shapes
+ * are those of openai/CLIP's model.py.
  */
 #ifndef CLIP_MODEL_H
 #define CLIP_MODEL_H
@@ -17,8 +17,10 @@ typedef enum { ACTIVATION_QUICK_GELU, ACTIVATION_GELU } Activation; /* x sigma(1
 const char *activation_name(Activation activation);                 /* "quick_gelu", "gelu" */
 
 /* OpenAI's normalisation of pixels, which most checkpoints share. */
-#define CLIP_MEAN {0.48145466f, 0.4578275f, 0.40821073f}
-#define CLIP_STD {0.26862954f, 0.26130258f, 0.27577711f}
+#define CLIP_MEAN                                                                                            \
+    { 0.48145466f, 0.4578275f, 0.40821073f }
+#define CLIP_STD                                                                                             \
+    { 0.26862954f, 0.26130258f, 0.27577711f }
 
 /* One pre-norm residual attention block: x += attn(ln_1(x)); x += mlp(ln_2(x)). */
 typedef struct {
@@ -28,31 +30,33 @@ typedef struct {
     const float *ln_2_w, *ln_2_b;         /* (C) */
     const float *c_fc_w, *c_fc_b;         /* (F, C), (F) */
     const float *c_proj_w, *c_proj_b;     /* (C, F), (C) */
-} BlockWeights;
+} BlockWeights; /* a tower read from a file has its matrices packed, and NULL here */
 
 typedef struct PackedBlock PackedBlock; /* clip/packed_blocks.h: the same matrices, ready for many products */
 
 typedef struct {
     int n_vocab, n_positions, width, n_heads, n_layers, mlp_width, embed_dim; /* V, T, C, H, L, F, E */
     Activation activation;
-    const float *token_embedding;      /* (V, C) */
-    const float *positional_embedding; /* (T, C) */
-    const BlockWeights *blocks;        /* (L) */
-    const PackedBlock *forward, *backward; /* (L) each */
+    const float *token_embedding;         /* (V, C) */
+    const float *positional_embedding;    /* (T, C) */
+    const BlockWeights *blocks;           /* (L) */
+    const PackedBlock *forward;           /* (L) */
+    const PackedBlock *backward;          /* (L); NULL before clip_prepare_training */
     const float *ln_final_w, *ln_final_b; /* (C) */
-    const float *text_projection;      /* (C, E): feature = x P */
+    const float *text_projection;         /* (C, E): feature = x P */
 } TextWeights;
 
 typedef struct {
     int image_size, patch_size, width, n_heads, n_layers, mlp_width, embed_dim; /* S, P, C, H, L, F, E */
-    int n_tokens;                      /* T = (S/P)^2 + 1 */
+    int n_tokens;                                                               /* T = (S/P)^2 + 1 */
     Activation activation;
-    const float *conv1_w;              /* (C, 3 P P) */
-    const float *class_embedding;      /* (C) */
-    const float *positional_embedding; /* (T, C) */
+    const float *conv1_w;                                     /* (C, 3 P P) */
+    const float *class_embedding;                             /* (C) */
+    const float *positional_embedding;                        /* (T, C) */
     const float *ln_pre_w, *ln_pre_b, *ln_post_w, *ln_post_b; /* (C) */
-    const BlockWeights *blocks;        /* (L) */
-    const float *proj;                 /* (C, E) */
+    const BlockWeights *blocks;                               /* (L) */
+    const PackedBlock *forward;                               /* (L) */
+    const float *proj;                                        /* (C, E) */
 } VitWeights;
 
 /* A convolution with its batch norm folded in: y = conv(x, w) + b. */
@@ -70,15 +74,15 @@ typedef struct {
 } BottleneckWeights;
 
 typedef struct {
-    int image_size, width, embed_dim;  /* S; channels after the stem; E */
-    int n_blocks[4];                   /* blocks of layer1 .. layer4 */
-    ConvWeights stem[3];               /* stem[0] has stride 2; an average pool of 2 follows stem[2] */
+    int image_size, width, embed_dim;   /* S; channels after the stem; E */
+    int n_blocks[4];                    /* blocks of layer1 .. layer4 */
+    ConvWeights stem[3];                /* stem[0] has stride 2; an average pool of 2 follows stem[2] */
     const BottleneckWeights *layers[4]; /* (n_blocks[i]) each */
     /* attention pool over T = (S/32)^2 + 1 tokens of C = 32 width channels */
-    int n_tokens, attn_width, n_heads; /* T, C, C/64 */
-    const float *positional_embedding; /* (T, C) */
+    int n_tokens, attn_width, n_heads;                                            /* T, C, C/64 */
+    const float *positional_embedding;                                            /* (T, C) */
     const float *q_proj_w, *q_proj_b, *k_proj_w, *k_proj_b, *v_proj_w, *v_proj_b; /* (C, C), (C) */
-    const float *c_proj_w, *c_proj_b;  /* (E, C), (E) */
+    const float *c_proj_w, *c_proj_b;                                             /* (E, C), (E) */
 } ResnetWeights;
 
 typedef enum { IMAGE_TOWER_VIT, IMAGE_TOWER_RESNET } ImageTowerKind;
@@ -89,40 +93,42 @@ typedef struct {
     VitWeights vit;
     ResnetWeights resnet;
     int image_size, embed_dim;
-    int n_vocab;          /* rows of token_embedding; known also without the text tower */
-    float logit_scale;    /* as stored: a logarithm */
+    int n_vocab;           /* rows of token_embedding; known also without the text tower */
+    float logit_scale;     /* as stored: a logarithm */
     float mean[3], std[3]; /* pixel normalisation */
-    char name[32];        /* "ViT-B/32", "RN50" for known shapes, else as "ViT w128 l4 p8", "RN w16 (1,2,1,1)" */
-    const char *flavour;  /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
-    const char *config;   /* path of the config beside the weights; NULL: there is none */
-    const char *note;     /* one line that the user should know (an assumption), or NULL */
-    char variant[80];     /* what makes it compute something else than OpenAI's model of these weights, or "" */
-    char digest[65];      /* of a variant: clip_digest's */
-    Arena *arena;         /* converted weights and the texts above; owned */
-    TensorFile *file;     /* mapped weights; owned */
+    char name[32]; /* "ViT-B/32", "RN50" for known shapes, else as "ViT w128 l4 p8", "RN w16 (1,2,1,1)" */
+    const char *flavour; /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
+    const char *config;  /* path of the config beside the weights; NULL: there is none */
+    const char *note;    /* one line that the user should know (an assumption), or NULL */
+    char variant[80]; /* what makes it compute something else than OpenAI's model of these weights, or "" */
+    char digest[65];  /* of a variant: clip_digest's */
+    Arena *arena;     /* converted weights and the texts above; owned */
+    TensorFile *file; /* mapped weights; owned */
 } Clip;
 
 typedef enum { CLIP_TEXT = 1, CLIP_IMAGE = 2, CLIP_BOTH = 3 } ClipTowers;
 
-/* Which activation the transformers have cannot be seen in the weights. AUTO takes it from the config beside them
- * (open_clip_config.json, config.json); without one, OpenAI's QuickGELU, with a note unless the file is OpenAI's own
- * kind of archive. A choice goes before the config, with a note if they differ. */
+/* Which activation the transformers have cannot be seen in the weights. AUTO takes it from the config beside
+ * them (open_clip_config.json, config.json); without one, OpenAI's QuickGELU, with a note unless the file is
+ * OpenAI's own kind of archive. A choice goes before the config, with a note if they differ. */
 typedef enum { CLIP_ACTIVATION_AUTO, CLIP_ACTIVATION_QUICK_GELU, CLIP_ACTIVATION_GELU } ClipActivation;
-const char *clip_activation_name(ClipActivation choice); /* "auto", "quick_gelu", "gelu" */
+const char *clip_activation_name(ClipActivation choice);            /* "auto", "quick_gelu", "gelu" */
 int clip_activation_from(ClipActivation *choice, const char *name); /* -1: none of these */
 
-/* Reads a checkpoint: a file of weights, or a folder that holds one (locate.h), with the names of OpenAI, OpenCLIP
- * or Hugging Face (names.h). Finds the architecture in the shapes and the config, checks every shape, converts F16 /
- * BF16 / F64 to float, maps F32 without a copy where it is aligned and needs no rearranging (Hugging Face's queries,
- * keys, values and projections do), folds batch norms and LayerScale. The text tower is needed to learn or encode
- * prompts, the image tower to encode images; a tower that is not asked for costs nothing.
- * Returns NULL with "FILE: tensor NAME: reason". Caller frees with clip_free. */
+/* Reads a checkpoint: a file of weights, or a folder that holds one (locate.h), with the names of OpenAI,
+ * OpenCLIP or Hugging Face (names.h). Finds the architecture in the shapes and the config, checks every
+ * shape, converts F16 / BF16 / F64 to float, maps F32 without a copy where it is aligned and needs no
+ * rearranging (Hugging Face's queries, keys, values and projections do), folds batch norms and LayerScale.
+ * The text tower is needed to learn or encode prompts, the image tower to encode images; a tower that is not
+ * asked for costs nothing. Returns NULL with "FILE: tensor NAME: reason". Caller frees with clip_free. */
 Clip *clip_open(const char *path, ClipTowers towers, Error *err);
 Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activation, Error *err);
+/* Makes the text tower ready for backward passes; the second time it costs nothing. */
+int clip_prepare_training(Clip *clip, Error *err);
 void clip_free(Clip *clip); /* NULL is fine */
 
-/* What the model computes, as 64 hexadecimal digits: the SHA-256 of the weights' file, computed at the first call; of
- * that and the differences, where activation or heads are other than OpenAI's. */
+/* What the model computes, as 64 hexadecimal digits: the SHA-256 of the weights' file, computed at the first
+ * call; of that and the differences, where activation or heads are other than OpenAI's. */
 const char *clip_digest(Clip *clip);
 
 /* Whether the file holds tensors with the names of a CLIP, complete or not. */

@@ -1,33 +1,41 @@
 /* packed_blocks.c: see packed_blocks.h */
 #include "clip/packed_blocks.h"
 
-static void pack(PackedMatrix *packed, const float *w, int n_out, int n_in, PackFor pack_for, Arena *arena) {
-    if (pack_for == PACK_FORWARD)
+static void pack(PackedMatrix *packed, const float *w, int n_in, int n_out, Arena *arena) {
+    if (arena)
         packed_create(packed, w, n_in, n_out, true, arena);
     else
-        packed_create(packed, w, n_out, n_in, false, arena);
+        packed_borrow(packed, w, n_in, n_out, true);
 }
 
-const PackedBlock *pack_blocks(const BlockWeights *blocks, int n_layers, int C, int F, PackFor pack_for,
-                               Arena *arena) {
-    PackedBlock *packed = ARENA_NEW(arena, PackedBlock, n_layers);
-    for (int l = 0; packed && l < n_layers; l++) {
-        if (l < n_layers - 1) {
-            pack(&packed[l].in_proj, blocks[l].in_proj_w, 3 * C, C, pack_for, arena);
-        } else {
-            pack(&packed[l].q_proj, blocks[l].in_proj_w, C, C, pack_for, arena);
-            pack(&packed[l].kv_proj, blocks[l].in_proj_w + (size_t)C * (size_t)C, 2 * C, C, pack_for, arena);
-        }
-        pack(&packed[l].out_proj, blocks[l].out_proj_w, C, C, pack_for, arena);
-        pack(&packed[l].c_fc, blocks[l].c_fc_w, F, C, pack_for, arena);
-        pack(&packed[l].c_proj, blocks[l].c_proj_w, C, F, pack_for, arena);
+void pack_block(PackedBlock *packed, const BlockWeights *block, int C, int F, bool last, Arena *arena) {
+    if (last) {
+        pack(&packed->q_proj, block->in_proj_w, C, C, arena);
+        pack(&packed->kv_proj, block->in_proj_w + (size_t)C * (size_t)C, C, 2 * C, arena);
+    } else {
+        pack(&packed->in_proj, block->in_proj_w, C, 3 * C, arena);
     }
-    return packed;
+    pack(&packed->out_proj, block->out_proj_w, C, C, arena);
+    pack(&packed->c_fc, block->c_fc_w, C, F, arena);
+    pack(&packed->c_proj, block->c_proj_w, F, C, arena);
 }
 
-void text_pack(TextWeights *text, Arena *arena) {
-    text->forward =
-        pack_blocks(text->blocks, text->n_layers, text->width, text->mlp_width, PACK_FORWARD, arena);
-    text->backward =
-        pack_blocks(text->blocks, text->n_layers, text->width, text->mlp_width, PACK_BACKWARD, arena);
+void text_prepare_training(TextWeights *text, Arena *arena) {
+    PackedBlock *backward = text->backward ? NULL : ARENA_NEW(arena, PackedBlock, text->n_layers);
+    if (!backward)
+        return;
+    for (int l = 0; l < text->n_layers; l++) {
+        const PackedBlock *forward = &text->forward[l];
+        if (l == text->n_layers - 1) {
+            packed_transpose(&backward[l].q_proj, &forward->q_proj, arena);
+            packed_transpose(&backward[l].kv_proj, &forward->kv_proj, arena);
+        } else {
+            packed_transpose(&backward[l].in_proj, &forward->in_proj, arena);
+        }
+        packed_transpose(&backward[l].out_proj, &forward->out_proj, arena);
+        packed_transpose(&backward[l].c_fc, &forward->c_fc, arena);
+        packed_transpose(&backward[l].c_proj, &forward->c_proj, arena);
+    }
+    if (!arena_failed(arena))
+        text->backward = backward;
 }

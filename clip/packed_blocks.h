@@ -5,22 +5,18 @@
 #include "clip/base/packed.h"
 #include "clip/model.h"
 
-typedef enum {
-    PACK_FORWARD, /* out = in w^T: a matrix is (n_in, n_out) */
-    PACK_BACKWARD /* d_in = d_out w: a matrix is (n_out, n_in) */
-} PackFor;
-
 struct PackedBlock {
     PackedMatrix in_proj;         /* of all blocks but the last, */
     PackedMatrix q_proj, kv_proj; /* in which few rows ask: the rows of in_proj apart */
     PackedMatrix out_proj, c_fc, c_proj;
 };
 
-/* (n_layers) blocks of width C and MLP width F, owned by the arena; check arena_failed. */
-const PackedBlock *pack_blocks(const BlockWeights *blocks, int n_layers, int C, int F, PackFor pack_for,
-                               Arena *arena);
+/* Packs the matrices of one block of width C and MLP width F for the forward pass, out = in w^T; owned by the
+ * arena, check arena_failed. Without an arena they are borrowed as they lie. */
+void pack_block(PackedBlock *packed, const BlockWeights *block, int C, int F, bool last, Arena *arena);
 
-/* Fills text->forward and text->backward. */
-void text_pack(TextWeights *text, Arena *arena);
+/* Fills text->backward from text->forward, for d_in = d_out w; does nothing the second time. Owned by the
+ * arena. */
+void text_prepare_training(TextWeights *text, Arena *arena);
 
 #endif

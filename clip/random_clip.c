@@ -60,24 +60,33 @@ static const BlockWeights *draw_blocks(Source *source, int width, int n_layers) 
     return blocks;
 }
 
+/* The matrices stay as they are beside the packed ones: tests compare with them. */
+static const PackedBlock *pack(Source *source, const BlockWeights *blocks, int n_layers, int width) {
+    PackedBlock *packed = ARENA_NEW(source->arena, PackedBlock, n_layers);
+    for (int l = 0; l < n_layers && !arena_failed(source->arena); l++)
+        pack_block(&packed[l], &blocks[l], width, 4 * width, l == n_layers - 1, source->arena);
+    return arena_failed(source->arena) ? NULL : packed;
+}
+
 static TextWeights draw_text(Source *source, int width, int n_layers, int n_vocab, int embed_dim) {
     size_t C = (size_t)width;
     TextWeights text = {.n_vocab = n_vocab,
-                         .n_positions = ARCHITECTURE_POSITIONS,
-                         .width = width,
-                         .n_heads = width < 64 ? 1 : width / 64,
-                         .n_layers = n_layers,
-                         .mlp_width = 4 * width,
-                         .embed_dim = embed_dim,
-                         .activation = ACTIVATION_QUICK_GELU,
-                         .token_embedding = draw(source, (size_t)n_vocab * C, 0, 0.1),
-                         .positional_embedding = draw(source, ARCHITECTURE_POSITIONS * C, 0, 0.1),
-                         .blocks = draw_blocks(source, width, n_layers),
-                         .ln_final_w = draw(source, C, 1, 0.1),
-                         .ln_final_b = draw(source, C, 0, 0.1),
-                         .text_projection = draw(source, C * (size_t)embed_dim, 0, 1 / sqrt((double)width))};
-    if (!arena_failed(source->arena))
-        text_pack(&text, source->arena);
+                        .n_positions = ARCHITECTURE_POSITIONS,
+                        .width = width,
+                        .n_heads = width < 64 ? 1 : width / 64,
+                        .n_layers = n_layers,
+                        .mlp_width = 4 * width,
+                        .embed_dim = embed_dim,
+                        .activation = ACTIVATION_QUICK_GELU,
+                        .token_embedding = draw(source, (size_t)n_vocab * C, 0, 0.1),
+                        .positional_embedding = draw(source, ARCHITECTURE_POSITIONS * C, 0, 0.1),
+                        .blocks = draw_blocks(source, width, n_layers),
+                        .ln_final_w = draw(source, C, 1, 0.1),
+                        .ln_final_b = draw(source, C, 0, 0.1),
+                        .text_projection = draw(source, C * (size_t)embed_dim, 0, 1 / sqrt((double)width))};
+    text.forward = pack(source, text.blocks, n_layers, width);
+    if (text.forward)
+        text_prepare_training(&text, source->arena);
     return text;
 }
 
@@ -89,24 +98,26 @@ TextWeights text_random(int width, int n_layers, int n_vocab, int embed_dim, uin
 static VitWeights draw_vit(Source *source, const Architecture *a) {
     int width = a->vision[0], patch = a->vision[2], side = a->image_size / patch;
     size_t C = (size_t)width, T = (size_t)side * (size_t)side + 1;
-    return (VitWeights){.image_size = a->image_size,
-                        .patch_size = patch,
-                        .width = width,
-                        .n_heads = width / 64,
-                        .n_layers = a->vision[1],
-                        .mlp_width = 4 * width,
-                        .embed_dim = a->embed_dim,
-                        .n_tokens = (int)T,
-                        .activation = ACTIVATION_QUICK_GELU,
-                        .conv1_w = draw_matrix(source, width, 3 * patch * patch),
-                        .class_embedding = draw(source, C, 0, 0.1),
-                        .positional_embedding = draw(source, T * C, 0, 0.1),
-                        .ln_pre_w = draw(source, C, 1, 0.1),
-                        .ln_pre_b = draw(source, C, 0, 0.1),
-                        .ln_post_w = draw(source, C, 1, 0.1),
-                        .ln_post_b = draw(source, C, 0, 0.1),
-                        .blocks = draw_blocks(source, width, a->vision[1]),
-                        .proj = draw(source, C * (size_t)a->embed_dim, 0, 1 / sqrt((double)width))};
+    VitWeights vit = {.image_size = a->image_size,
+                      .patch_size = patch,
+                      .width = width,
+                      .n_heads = width / 64,
+                      .n_layers = a->vision[1],
+                      .mlp_width = 4 * width,
+                      .embed_dim = a->embed_dim,
+                      .n_tokens = (int)T,
+                      .activation = ACTIVATION_QUICK_GELU,
+                      .conv1_w = draw_matrix(source, width, 3 * patch * patch),
+                      .class_embedding = draw(source, C, 0, 0.1),
+                      .positional_embedding = draw(source, T * C, 0, 0.1),
+                      .ln_pre_w = draw(source, C, 1, 0.1),
+                      .ln_pre_b = draw(source, C, 0, 0.1),
+                      .ln_post_w = draw(source, C, 1, 0.1),
+                      .ln_post_b = draw(source, C, 0, 0.1),
+                      .blocks = draw_blocks(source, width, a->vision[1]),
+                      .proj = draw(source, C * (size_t)a->embed_dim, 0, 1 / sqrt((double)width))};
+    vit.forward = pack(source, vit.blocks, vit.n_layers, width);
+    return vit;
 }
 
 static ConvWeights draw_conv(Source *source, int n_in, int n_out, int kernel) {

@@ -160,6 +160,7 @@ static void segment_forward(TextEncoder *e, int i, BlockCache *caches);
 
 TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tree, Pool *pool, bool training,
                                  size_t memory_budget, Error *err) {
+    assert(!training || weights->backward);
     assert(tree->max_depth < weights->n_positions && tree->max_depth < TREE_MAX_DEPTH);
     Arena *arena = arena_create();
     TextEncoder *e = ARENA_NEW(arena, TextEncoder, 1);

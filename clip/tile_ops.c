@@ -48,14 +48,16 @@ void tile_linear_forward(float *out, const float *in, const float *w, const floa
     }
 }
 
-void tile_attention_forward(float *out, const float *qkv, float *scores, int Q, int T, int C, int H) {
+void tile_attention_forward(float *out, const float *q, int q_stride, const float *kv, int kv_stride,
+                            float *scores, int Q, int T, int C, int H) {
     const int D = C / H;
     const float scale = 1.0f / sqrtf((float)D);
     for (int h = 0; h < H; h++) {
-        const float *q = qkv + (size_t)h * D, *k = q + C, *v = k + C; /* (T, D) with rows 3C apart */
-        gemm(false, true, Q, T, D, scale, q, 3 * C, k, 3 * C, 0.0f, scores, T);
+        const size_t at = (size_t)h * (size_t)D;
+        const float *k = kv + at, *v = k + C;
+        gemm(false, true, Q, T, D, scale, q + at, q_stride, k, kv_stride, 0.0f, scores, T);
         for (int t = 0; t < Q; t++)
             softmax_row(scores + (size_t)t * T, T);
-        gemm(false, false, Q, D, T, 1.0f, scores, T, v, 3 * C, 0.0f, out + (size_t)h * D, C);
+        gemm(false, false, Q, D, T, 1.0f, scores, T, v, kv_stride, 0.0f, out + at, C);
     }
 }

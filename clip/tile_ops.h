@@ -15,8 +15,9 @@ void tile_linear_forward(float *out, const float *in, const float *w, const floa
                          int rows, int n_in, int n_out, bool accumulate);
 
 /* Multi-head attention of one image without a mask: out = softmax(q k^T / sqrt(D)) v, head by head, D = C /
- * H. The first Q tokens ask (Q = T for all of them). out (Q, C)   qkv (T, 3C): rows q, k, v   scores (Q, T):
- * scratch */
-void tile_attention_forward(float *out, const float *qkv, float *scores, int Q, int T, int C, int H);
+ * H. out (Q, C)   q (Q, q_stride), C of a row used   kv (T, kv_stride), 2C of a row used: keys, then values
+ *   scores (Q, T): scratch */
+void tile_attention_forward(float *out, const float *q, int q_stride, const float *kv, int kv_stride,
+                            float *scores, int Q, int T, int C, int H);
 
 #endif

@@ -5,15 +5,16 @@
  *     feature = ln_post(x_0) proj
  * The class token alone is read at the end, so the last block attends from, and goes on with, that one only.
  *
- * An image has few tokens (50 of them at patches of 32), and a GEMM of so few rows spends half its time on
- * fetching the weights. So a tile takes G images through each layer together; their products stay apart
- * (tile_ops.h).
+ * An image has few tokens (50 of them at patches of 32), so a tile takes G images through each layer
+ * together: the weights are fetched once for all of them, and the bits of a row do not depend on its
+ * neighbours (clip/base/packed.h).
  */
 #include "clip/vit.h"
 
 #include "clip/base/arena.h"
 #include "clip/base/gemm.h"
 #include "clip/ops.h"
+#include "clip/packed_blocks.h"
 #include "clip/tile_ops.h"
 
 #include <string.h>
@@ -71,30 +72,55 @@ static void embed_forward(float *x, const VitWeights *vit, float *patches, const
     layer_norm_forward(x, NULL, NULL, x, vit->ln_pre_w, vit->ln_pre_b, T, C);
 }
 
-/* x (n, Q, C) += attention of all tokens' keys and values for the first Q; x comes as (n, T, C). */
-static void attention_forward(const VitWeights *vit, const BlockWeights *block, const VitScratch *s, int n,
-                              int Q) {
+/* x (n, T, C) += attention, in all blocks but the last */
+static void attention_forward(const VitWeights *vit, int layer, const VitScratch *s, int n) {
+    const BlockWeights *block = &vit->blocks[layer];
+    const PackedBlock *packed = &vit->forward[layer];
     const int T = vit->n_tokens, C = vit->width;
-    const size_t image = (size_t)T * C, part = (size_t)Q * C;
-    layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_1_w, block->ln_1_b, n * T, C);
-    tile_linear_forward(s->qkv, s->y, block->in_proj_w, block->in_proj_b, n, T, C, 3 * C, false);
+    const size_t image = (size_t)T * (size_t)C;
+    packed_tile(s->qkv, s->y, &packed->in_proj, block->in_proj_b, NULL, n * T);
     for (int i = 0; i < n; i++) {
-        tile_attention_forward(s->y + i * part, s->qkv + i * 3 * image, s->scores, Q, T, C, vit->n_heads);
-        if (Q < T)
-            memmove(s->x + i * part, s->x + i * image, part * sizeof *s->x);
+        const float *qkv = s->qkv + (size_t)i * 3 * image;
+        tile_attention_forward(s->y + (size_t)i * image, qkv, 3 * C, qkv + C, 3 * C, s->scores, T, T, C,
+                               vit->n_heads);
     }
-    tile_linear_forward(s->x, s->y, block->out_proj_w, block->out_proj_b, n, Q, C, C, true);
+    packed_tile(s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n * T);
+}
+
+/* The same in the last block, where class tokens alone ask and go on: x comes as (n, T, C) and leaves as (n,
+ * C). */
+static void class_attention_forward(const VitWeights *vit, const VitScratch *s, int n) {
+    const BlockWeights *block = &vit->blocks[vit->n_layers - 1];
+    const PackedBlock *packed = &vit->forward[vit->n_layers - 1];
+    const int T = vit->n_tokens, C = vit->width;
+    const size_t width = (size_t)C, image = (size_t)T * width;
+    float *q = s->hidden, *kv = s->qkv; /* (n, C), (n, T, 2C) */
+    packed_tile(kv, s->y, &packed->kv_proj, block->in_proj_b + C, NULL, n * T);
+    for (int i = 0; i < n; i++) {
+        memmove(s->x + (size_t)i * width, s->x + (size_t)i * image, width * sizeof *s->x);
+        memmove(s->y + (size_t)i * width, s->y + (size_t)i * image, width * sizeof *s->y);
+    }
+    packed_tile(q, s->y, &packed->q_proj, block->in_proj_b, NULL, n);
+    for (int i = 0; i < n; i++)
+        tile_attention_forward(s->y + (size_t)i * width, q + (size_t)i * width, C, kv + (size_t)i * 2 * image,
+                               2 * C, s->scores, 1, T, C, vit->n_heads);
+    packed_tile(s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n);
 }
 
 /* One block for n images, (n, T, C) to (n, Q, C): Q = T, or 1 in the last block. */
-static void block_forward(const VitWeights *vit, const BlockWeights *block, const VitScratch *s, int n,
-                          int Q) {
+static void block_forward(const VitWeights *vit, int layer, const VitScratch *s, int n, int Q) {
+    const BlockWeights *block = &vit->blocks[layer];
+    const PackedBlock *packed = &vit->forward[layer];
     const int C = vit->width, F = vit->mlp_width;
-    attention_forward(vit, block, s, n, Q);
+    layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_1_w, block->ln_1_b, n * vit->n_tokens, C);
+    if (layer < vit->n_layers - 1)
+        attention_forward(vit, layer, s, n);
+    else
+        class_attention_forward(vit, s, n);
     layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_2_w, block->ln_2_b, n * Q, C);
-    tile_linear_forward(s->hidden, s->y, block->c_fc_w, block->c_fc_b, n, Q, C, F, false);
+    packed_tile(s->hidden, s->y, &packed->c_fc, block->c_fc_b, NULL, n * Q);
     activation_forward(s->hidden, s->hidden, (size_t)n * Q * F, vit->activation);
-    tile_linear_forward(s->x, s->hidden, block->c_proj_w, block->c_proj_b, n, Q, F, C, true);
+    packed_tile(s->x, s->hidden, &packed->c_proj, block->c_proj_b, s->x, n * Q);
 }
 
 static void tile_forward(void *context, int tile, int worker) {
@@ -108,18 +134,25 @@ static void tile_forward(void *context, int tile, int worker) {
     for (int i = 0; i < n; i++)
         embed_forward(s->x + (size_t)i * T * C, vit, s->hidden, job->pixels + (size_t)(first + i) * image);
     for (int l = 0; l + 1 < vit->n_layers; l++)
-        block_forward(vit, &vit->blocks[l], s, n, T);
-    block_forward(vit, &vit->blocks[vit->n_layers - 1], s, n, 1);
+        block_forward(vit, l, s, n, T);
+    block_forward(vit, vit->n_layers - 1, s, n, 1);
     layer_norm_forward(s->y, NULL, NULL, s->x, vit->ln_post_w, vit->ln_post_b, n, C);
     for (int i = 0; i < n; i++)
         gemm(false, false, 1, E, C, 1.0f, s->y + (size_t)i * C, C, vit->proj, E, 0.0f,
              job->features + (size_t)(first + i) * E, E);
 }
 
-/* Enough images for TILE_TOKENS, but no more than keeps all threads busy. No bit of a feature depends on it.
- */
+static bool is_packed(const VitWeights *vit) {
+    for (int l = 0; l < vit->n_layers; l++)
+        if (vit->forward[l].out_proj.panel == 0)
+            return false;
+    return true;
+}
+
+/* Enough images for TILE_TOKENS, but no more than keeps all threads busy; no bit of a feature depends on it.
+ * Where weights are not packed it would, so there each image goes alone. */
 static int group_size(const VitWeights *vit, int n, int workers) {
-    const int most = TILE_TOKENS / vit->n_tokens, share = (n + workers - 1) / workers;
+    const int most = is_packed(vit) ? TILE_TOKENS / vit->n_tokens : 1, share = (n + workers - 1) / workers;
     const int group = most < share ? most : share;
     return group > 1 ? group : 1;
 }

@@ -247,13 +247,13 @@ static PromptLearner *build(const Clip *clip, const Tokenizer *tokenizer, Pool *
     return NULL;
 }
 
-PromptLearner *learner_create(const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
-                              const char **class_names, int n_classes, const LearnerConfig *config,
-                              size_t memory_budget, Error *err) {
+PromptLearner *learner_create(Clip *clip, const Tokenizer *tokenizer, Pool *pool, const char **class_names,
+                              int n_classes, const LearnerConfig *config, size_t memory_budget, Error *err) {
     PromptLearner *learner = build(clip, tokenizer, pool, class_names, n_classes, config, err);
     if (!learner)
         return NULL;
-    learner->encoder = text_encoder_create(&clip->text, &learner->tree, pool, true, memory_budget, err);
+    if (clip_prepare_training(clip, err) == 0)
+        learner->encoder = text_encoder_create(&clip->text, &learner->tree, pool, true, memory_budget, err);
     if (learner->encoder)
         return learner;
     learner_free(learner);

@@ -41,9 +41,8 @@ typedef struct PromptLearner PromptLearner;
 /* Builds the prompts of n_classes names ('_' stands for a space). memory_budget bounds the bytes of kept
  * activations; 0 is no bound. The model, tokenizer and pool are borrowed. An error names the class whose
  * prompt is too long, or the file and tensor that do not fit. Caller frees with learner_free. */
-PromptLearner *learner_create(const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
-                              const char **class_names, int n_classes, const LearnerConfig *config,
-                              size_t memory_budget, Error *err);
+PromptLearner *learner_create(Clip *clip, const Tokenizer *tokenizer, Pool *pool, const char **class_names,
+                              int n_classes, const LearnerConfig *config, size_t memory_budget, Error *err);
 void learner_free(PromptLearner *learner); /* NULL is fine */
 
 /* Builds the prompts alone: 0 when learner_create will have nothing to complain about but memory. */

@@ -117,9 +117,10 @@ static void check_hugging_face(void **state, bool to_float) {
     Clip *clip = assert_equal_model(&trial, "Hugging Face"); /* no config: QuickGELU is assumed */
     assert_null(clip->config);
     assert_non_null(strstr(clip->note, "model.safetensors: no config beside it says which activation"));
-    const Tensor *fc = tensors_find(clip->file, "vision_model.encoder.layers.0.mlp.fc1.weight");
-    assert_true(((const void *)clip->vit.blocks[0].c_fc_w == (const void *)fc->data) ==
-                to_float); /* in the map */
+    const Tensor *norm = tensors_find(clip->file, "vision_model.post_layernorm.weight");
+    assert_true(((const void *)clip->vit.ln_post_w == (const void *)norm->data) == to_float); /* in the map */
+    assert_null(
+        clip->vit.blocks[0].in_proj_w); /* q, k, v lie apart: a copy is needed, and it is a packed one */
     clip_free(clip);
 
     write_text(state, "config.json", HF_CONFIG("quick_gelu"));

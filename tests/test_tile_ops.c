@@ -86,7 +86,7 @@ static void test_attention(void **state) {
         float *qkv = normal(arena, (size_t)T * 3 * C, 9), *scores = arena_floats(arena, (size_t)Q, (size_t)T);
         float *got = arena_floats(arena, (size_t)Q, (size_t)C),
               *want = arena_floats(arena, (size_t)Q, (size_t)C);
-        tile_attention_forward(got, qkv, scores, Q, T, C, H);
+        tile_attention_forward(got, qkv, 3 * C, qkv + C, 3 * C, scores, Q, T, C, H);
         naive_attention(want, qkv, Q, T, C, H);
         assert_close("attention", got, want, (size_t)Q * C, 2e-6);
         arena_free(arena);

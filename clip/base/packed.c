@@ -9,6 +9,7 @@
 #include "clip/base/gemm.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -67,8 +68,8 @@ __attribute__((target("avx512f"))) static void kernel_512(int mr, int k, const f
         CASE_512(1)
         CASE_512(2)
         CASE_512(3)
-        CASE_512(4) CASE_512(5) CASE_512(6) CASE_512(7) CASE_512(8) CASE_512(9) CASE_512(10) CASE_512(11)
-            CASE_512(12)
+        CASE_512(4)
+        CASE_512(5) CASE_512(6) CASE_512(7) CASE_512(8) CASE_512(9) CASE_512(10) CASE_512(11) CASE_512(12)
     }
 }
 
@@ -129,9 +130,40 @@ static Kernel kernel_of(int panel, int *mr) {
 #endif
 }
 
+static int best_panel(void) {
+    return can_multiply(32) ? 32 : can_multiply(16) ? 16 : 0;
+}
+
+bool packed_is_supported(void) {
+    return best_panel() != 0;
+}
+
+void packed_borrow(PackedMatrix *packed, const float *w, int k, int n, bool transposed) {
+    *packed = (PackedMatrix){.k = k, .n = n, .source = w, .transposed = transposed};
+}
+
 void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Arena *arena) {
-    int panel = can_multiply(32) ? 32 : can_multiply(16) ? 16 : 0;
-    packed_create_as(packed, panel, w, k, n, transposed, arena);
+    packed_create_as(packed, best_panel(), w, k, n, transposed, arena);
+}
+
+static size_t panel_place(const PackedMatrix *m, int row, int column) {
+    size_t panel = (size_t)m->panel;
+    return ((size_t)column / panel * (size_t)m->k + (size_t)row) * panel + (size_t)column % panel;
+}
+
+void packed_transpose(PackedMatrix *transposed, const PackedMatrix *matrix, Arena *arena) {
+    *transposed = *matrix;
+    transposed->k = matrix->n;
+    transposed->n = matrix->k;
+    transposed->transposed = !matrix->transposed;
+    if (matrix->panel == 0)
+        return;
+    int panel = matrix->panel, n_panels = (transposed->n + panel - 1) / panel;
+    float *panels = arena_floats(arena, (size_t)n_panels * (size_t)panel, (size_t)transposed->k);
+    transposed->panels = panels;
+    for (int j = 0; panels && j < matrix->n; j++)
+        for (int i = 0; i < matrix->k; i++)
+            panels[panel_place(transposed, j, i)] = matrix->panels[panel_place(matrix, i, j)];
 }
 
 bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, int n, bool transposed,
@@ -239,23 +271,29 @@ static void plain_tile(void *context, int tile, int worker) {
          p->matrix->k, w, ld, 1, p->out + (size_t)row * (size_t)p->matrix->n + (size_t)column, p->matrix->n);
 }
 
+/* Cuts the product into tiles of at most `columns` columns; returns how many there are. */
+static int cut_tiles(Product *p, int columns) {
+    int panel = p->matrix->panel;
+    int n_chunks = (p->rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    if (panel > 0)
+        p->kernel = kernel_of(panel, &p->mr);
+    p->block = panel == 0 ? 128 : columns < panel ? panel : columns / panel * panel;
+    p->n_blocks = (p->matrix->n + p->block - 1) / p->block;
+    return p->rows > 0 && p->matrix->n > 0 ? n_chunks * p->n_blocks : 0;
+}
+
+void packed_tile(float *out, const float *in, const PackedMatrix *matrix, const float *bias,
+                 const float *start, int rows) {
+    Product p = {.out = out, .in = in, .bias = bias, .start = start, .matrix = matrix, .rows = rows};
+    int n_tiles = cut_tiles(&p, matrix->n + MAX_PANEL);
+    for (int tile = 0; tile < n_tiles; tile++)
+        (matrix->panel ? product_tile : plain_tile)(&p, tile, 0);
+}
+
 void packed_product(Pool *pool, float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                     const float *start, int rows) {
-    if (rows == 0 || matrix->n == 0)
-        return;
     Product p = {.out = out, .in = in, .bias = bias, .start = start, .matrix = matrix, .rows = rows};
-    int n_chunks = (rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
-    if (matrix->panel == 0) {
-        p.block = 128;
-        p.n_blocks = (matrix->n + p.block - 1) / p.block;
-        pool_run(pool, n_chunks * p.n_blocks, plain_tile, &p);
-        return;
-    }
-    p.kernel = kernel_of(matrix->panel, &p.mr);
-    int n_panels = (matrix->n + matrix->panel - 1) / matrix->panel,
-        wanted = TILES_PER_THREAD * pool_threads(pool);
-    int panels = n_panels * n_chunks / wanted;
-    p.block = (panels < 1 ? 1 : panels) * matrix->panel;
-    p.n_blocks = (matrix->n + p.block - 1) / p.block;
-    pool_run(pool, n_chunks * p.n_blocks, product_tile, &p);
+    int n_chunks = (rows + CHUNK_ROWS - 1) / CHUNK_ROWS, wanted = TILES_PER_THREAD * pool_threads(pool);
+    int n_tiles = cut_tiles(&p, (int)((int64_t)matrix->n * n_chunks / wanted));
+    pool_run(pool, n_tiles, matrix->panel ? product_tile : plain_tile, &p);
 }

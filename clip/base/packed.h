@@ -35,6 +35,20 @@ void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool tran
 void packed_product(Pool *pool, float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                     const float *start, int rows);
 
+/* The matrix as it lies, without a copy: products go by gemm(), and the bits of a row depend on how many rows
+ * there are. */
+void packed_borrow(PackedMatrix *packed, const float *w, int k, int n, bool transposed);
+
+/* Whether matrices are packed here; if so, nobody needs the source behind packed_create. */
+bool packed_is_supported(void);
+
+/* The matrix (n, k) of which `matrix` is the transpose. */
+void packed_transpose(PackedMatrix *transposed, const PackedMatrix *matrix, Arena *arena);
+
+/* packed_product on the calling thread alone: for tiles. */
+void packed_tile(float *out, const float *in, const PackedMatrix *matrix, const float *bias,
+                 const float *start, int rows);
+
 /* packed_create with panels of a given width, 32 or 16, or 0 for no packing: for tests. False, and nothing
  * done, if this processor cannot multiply them. */
 bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, int n, bool transposed,
