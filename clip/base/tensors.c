@@ -6,13 +6,16 @@
 #include "clip/base/tensors.h"
 
 #include "clip/base/half.h"
+#include "clip/base/shards.h"
 #include "clip/base/tensors_private.h"
+#include "clip/base/torch_file.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
 typedef struct {
     const char *name;
@@ -89,7 +92,17 @@ static int build_index(TensorFile *file, Error *err) {
     return 0;
 }
 
-TensorFile *tensors_open(const char *path, Error *err) {
+/* Chooses the reader by the first bytes. safetensors has no magic number: what is nothing else is read as
+ * one. */
+static int read_container(TensorFile *file, bool is_shard, Error *err) {
+    if (shards_is_index(file)) {
+        return is_shard ? error_set(err, "%s: a list of shards, where a shard is needed", file->path)
+                        : shards_read(file, err);
+    }
+    return torch_is_file(&file->map) ? torch_read(file, err) : safetensors_read(file, err);
+}
+
+static TensorFile *open_file(const char *path, bool is_shard, Error *err) {
     TensorFile *file = calloc(1, sizeof *file);
     if (file == NULL) {
         error_memory(err);
@@ -108,8 +121,7 @@ TensorFile *tensors_open(const char *path, Error *err) {
         error_set(err, "%s: the file is empty", path);
         goto fail;
     }
-    /* safetensors has no magic number: what is nothing else is read as one. */
-    if (safetensors_read(file, err) != 0 || build_index(file, err) != 0) {
+    if (read_container(file, is_shard, err) != 0 || build_index(file, err) != 0) {
         goto fail;
     }
     return file;
@@ -118,8 +130,19 @@ fail:
     return NULL;
 }
 
+TensorFile *tensors_open(const char *path, Error *err) {
+    return open_file(path, false, err);
+}
+
+TensorFile *tensors_open_shard(const char *path, Error *err) {
+    return open_file(path, true, err);
+}
+
 void tensors_close(TensorFile *file) {
     if (file != NULL) {
+        for (int i = 0; i < file->n_shards; i++) {
+            tensors_close(file->shards[i]);
+        }
         file_unmap(&file->map);
         arena_free(file->arena);
         free(file);
@@ -137,7 +160,9 @@ const char *tensors_format(const TensorFile *file) {
 }
 
 const char *tensors_digest(TensorFile *file) {
-    if (file->digest[0] == '\0') {
+    if (file->digest[0] == '\0' && file->n_shards > 0) {
+        shards_digest(file);
+    } else if (file->digest[0] == '\0') {
         digest_bytes(file->digest, file->map.data, file->map.size);
     }
     return file->digest;
@@ -290,4 +315,36 @@ int tensor_to_float(const TensorFile *file, const Tensor *tensor, float *out, Er
         }
     }
     return 0;
+}
+
+/* --- what is to be written --- */
+
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int tensors_check_out(const char *path, const TensorOut *tensors, int n_tensors, Error *err) {
+    const char **names = calloc((size_t)n_tensors + 1, sizeof *names);
+    int result = names != NULL ? 0 : error_memory(err);
+    for (int i = 0; i < n_tensors && result == 0; i++) {
+        const TensorOut *tensor = &tensors[i];
+        size_t n = strlen(tensor->name), count, size;
+        names[i] = tensor->name;
+        if (n > 512 || u8_check((const uint8_t *)tensor->name, n) != NULL) {
+            result = error_set(err, "%s: tensor %.100s: the name is not UTF-8, or over 512 bytes", path,
+                               tensor->name);
+        } else if (shape_size(tensor->dtype, tensor->n_dims, tensor->shape, &count, &size) != 0) {
+            result = error_set(err, "%s: tensor %s: the shape is too large", path, tensor->name);
+        }
+    }
+    if (result == 0) {
+        qsort(names, (size_t)n_tensors, sizeof *names, compare_texts);
+    }
+    for (int i = 1; i < n_tensors && result == 0; i++) {
+        if (strcmp(names[i - 1], names[i]) == 0) {
+            result = error_set(err, "%s: tensor %s: is there twice", path, names[i]);
+        }
+    }
+    free(names);
+    return result;
 }

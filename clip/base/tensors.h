@@ -1,7 +1,8 @@
 /* tensors.h: named tensors in a file, whatever the container.
  *
- * A TensorFile is opened read-only and mapped; tensors are views into the map. Containers are told apart by
- * content: safetensors today. (Layout of the bytes: safetensors.c.)
+ * A TensorFile is opened read-only and mapped; tensors are views into the map where their elements lie one
+ * behind the other there. Containers are told apart by content. (Layouts of the bytes: safetensors.c,
+ * torch_file.h, shards.h.)
  */
 #ifndef CLIP_BASE_TENSORS_H
 #define CLIP_BASE_TENSORS_H
@@ -38,8 +39,10 @@ TensorFile *tensors_open(const char *path, Error *err);
 void tensors_close(TensorFile *file); /* NULL is fine */
 
 const char *tensors_path(const TensorFile *file);
-const char *tensors_format(const TensorFile *file);               /* "safetensors" */
-const char *tensors_digest(TensorFile *file);                     /* SHA-256 of the whole file, computed once */
+/* "safetensors", "torch state dict", "torch script", "torch checkpoint"; "sharded " and one of them */
+const char *tensors_format(const TensorFile *file);
+/* SHA-256 of the whole file, computed once; of sharded files that of their digests, one behind the other */
+const char *tensors_digest(TensorFile *file);
 int tensors_count(const TensorFile *file);
 const Tensor *tensors_at(const TensorFile *file, int index);      /* in order of offset */
 const Tensor *tensors_find(const TensorFile *file, const char *name); /* NULL when absent; O(log n) */

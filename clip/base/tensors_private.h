@@ -1,8 +1,8 @@
 /* tensors_private.h: what a container's reader fills in. Only clip/base includes it.
  *
  * To add a container: a reader `int X_read(TensorFile *file, Error *err)` that finds path, map and arena in
- * place and fills the tables below, and a line in tensors_open that recognises its first bytes. The reader
- * leaves by_name and the order of metadata to tensors.c, which also refuses duplicate names.
+ * place and fills the tables below, and a line in tensors.c (read_container) that recognises its first bytes.
+ * The reader leaves by_name and the order of metadata to tensors.c, which also refuses duplicate names.
  */
 #ifndef CLIP_BASE_TENSORS_PRIVATE_H
 #define CLIP_BASE_TENSORS_PRIVATE_H
@@ -22,9 +22,19 @@ struct TensorFile {
     MetadataOut *metadata; /* (n_metadata) by key once the file is open */
     int n_metadata;
 
+    TensorFile **shards; /* (n_shards) owned, by path; tensors and names are theirs. NULL without shards */
+    int n_shards;
+
     const Tensor **by_name; /* (n_tensors) */
     char digest[65];        /* "" until asked for */
 };
+
+/* tensors_open for a file that may not be a list of shards itself. */
+TensorFile *tensors_open_shard(const char *path, Error *err);
+
+/* Checks what is to be written: names that are there once and fit into 512 bytes of UTF-8, shapes that fit.
+ */
+int tensors_check_out(const char *path, const TensorOut *tensors, int n_tensors, Error *err);
 
 /* "F32" to DTYPE_F32; -1 when the name is not one of dtype_name's. */
 int dtype_from_name(const char *name);
