@@ -1,26 +1,71 @@
 /* command_classify.c: coop classify */
+#include "coop/coop_checkpoint.h"
 #include "coop/prompt_file.h"
 #include "coop/zeroshot.h"
 #include "experiments/command.h"
 #include "experiments/labels.h"
 #include "experiments/model.h"
 
-static int classify(const Prompt *prompt, const char *prompt_path, const char *weights, OptionTexts images,
-                    const CommonOptions *common, int top, bool json, Arena *arena, Error *err) {
-    Model model;
-    float *features = arena_floats(arena, (size_t)images.n, (size_t)prompt->embed_dim);
-    float *logits = arena_floats(arena, (size_t)images.n, (size_t)prompt->n_classes);
+/* What is asked for. */
+typedef struct {
+    const char *path; /* of the prompt */
+    const char *weights, *vocab, *position;
+    OptionTexts images;
+    int top;
+    bool json;
+} Request;
+
+static int label(const Prompt *prompt, const Request *request, Model *model, bool quiet, Arena *arena,
+                 Error *err) {
+    int n = request->images.n;
+    const char **paths = request->images.values;
+    float *features = arena_floats(arena, (size_t)n, (size_t)prompt->embed_dim);
+    float *logits = arena_floats(arena, (size_t)n, (size_t)prompt->n_classes);
     if (arena_failed(arena))
         return error_memory(err);
+    if (prompt_check_model(prompt, request->path, model->clip, err) < 0 ||
+        model_encode_images(model, features, paths, n, true, quiet, err) < 0)
+        return -1;
+    cosine_logits(model->pool, logits, features, prompt->text_features, n, prompt->n_classes,
+                  prompt->embed_dim, prompt->logit_scale);
+    return labels_print(paths, n, logits, prompt->class_names, prompt->n_classes, request->top, request->json,
+                        arena, err);
+}
+
+/* A prompt of our own needs the image tower alone. */
+static int classify(const Request *request, const CommonOptions *common, Arena *arena, Error *err) {
+    Prompt prompt;
+    Model model = {0};
+    if (prompt_read(&prompt, request->path, arena, err) < 0)
+        return -1;
+    const char *weights = prompt_weights(&prompt, request->path, request->weights, err);
     int result = -1;
-    if (model_open(&model, weights, NULL, prompt->activation, CLIP_IMAGE, common->threads, err) == 0 &&
-        prompt_check_model(prompt, prompt_path, model.clip, err) == 0 &&
-        model_encode_images(&model, features, images.values, images.n, true, common->quiet, err) == 0) {
-        cosine_logits(model.pool, logits, features, prompt->text_features, images.n, prompt->n_classes,
-                      prompt->embed_dim, prompt->logit_scale);
-        result = labels_print(images.values, images.n, logits, prompt->class_names, prompt->n_classes, top,
-                              json, arena, err);
-    }
+    if (weights &&
+        model_open(&model, weights, NULL, prompt.activation, CLIP_IMAGE, common->threads, err) == 0)
+        result = label(&prompt, request, &model, common->quiet, arena, err);
+    model_close(&model);
+    return result;
+}
+
+/* One of the original code must first become text features. */
+static int classify_original(const Request *request, const CommonOptions *common, Arena *arena, Error *err) {
+    Prompt prompt;
+    ClassTokenPosition position;
+    if (position_parse(&position, request->position) < 0)
+        return error_usage(err, "--class-token-position %s: end, middle or front is needed",
+                           request->position);
+    if (!request->weights)
+        return error_usage(err,
+                           "%s is a file of the original code, which does not say where the checkpoint is: "
+                           "--model is needed",
+                           request->path);
+    Model model = {0};
+    int result = -1;
+    if (model_open(&model, request->weights, request->vocab, CLIP_ACTIVATION_AUTO, CLIP_BOTH, common->threads,
+                   err) == 0 &&
+        coop_checkpoint_read(&prompt, request->path, position, model.clip, model.tokenizer, model.pool, arena,
+                             err) == 0)
+        result = label(&prompt, request, &model, common->quiet, arena, err);
     model_close(&model);
     return result;
 }
@@ -28,24 +73,26 @@ static int classify(const Prompt *prompt, const char *prompt_path, const char *w
 static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
     OptionTexts words;
-    const char *weights = NULL;
-    int top = 1;
-    bool json = false;
-    const Option options[] = {{"model", OPTION_TEXT, &weights, 0, 0, "FILE",
-                               "the checkpoint (default: where it was when the prompt was learned)"},
-                              {"top", OPTION_INT, &top, 1, 1000000, "K", "labels per image (default 1)"},
-                              {"json", OPTION_FLAG, &json, 0, 0, NULL, "one JSON object per line"}};
-    int status = command_parse(&command_classify, &words, &common, argc, argv, options, 3, 2, -1, arena, err);
+    Request request = {.position = "end", .top = 1};
+    const Option options[] = {
+        {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE",
+         "the checkpoint (default: where it was when the prompt was learned)"},
+        {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
+         "its vocabulary, for a prompt of the original code (default: beside the checkpoint)"},
+        {"class-token-position", OPTION_TEXT, &request.position, 0, 0, "POSITION",
+         "of a prompt of the original code: end (default), middle, front"},
+        {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
+        {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
+    int status = command_parse(&command_classify, &words, &common, argc, argv, options, 5, 2, -1, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    Prompt prompt;
-    if (prompt_read(&prompt, words.values[0], arena, err) < 0)
+    bool original;
+    request.path = words.values[0];
+    request.images = (OptionTexts){.values = words.values + 1, .n = words.n - 1};
+    if (coop_checkpoint_detect(&original, request.path, err) < 0)
         return -1;
-    weights = prompt_weights(&prompt, words.values[0], weights, err);
-    if (!weights)
-        return -1;
-    OptionTexts images = {.values = words.values + 1, .n = words.n - 1};
-    return classify(&prompt, words.values[0], weights, images, &common, top, json, arena, err);
+    return original ? classify_original(&request, &common, arena, err)
+                    : classify(&request, &common, arena, err);
 }
 
 const Command command_classify = {.name = "classify",

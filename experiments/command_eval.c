@@ -1,4 +1,5 @@
 /* command_eval.c: coop eval */
+#include "coop/coop_checkpoint.h"
 #include "coop/prompt_file.h"
 #include "coop/zeroshot.h"
 #include "experiments/command.h"
@@ -59,6 +60,42 @@ static int text_features(float *text, const Prompt *prompt, const char *path, Se
     return 0;
 }
 
+/* What is asked for. */
+typedef struct {
+    const char *path;     /* of the prompt */
+    bool original;        /* it is a file of the original code, */
+    const char *position; /* which does not say where the class name stands */
+    const char *config, *logits;
+    OptionTexts sets;
+} Request;
+
+/* A file of the original code spells names as their tokens do; where a class of the dataset has these, its
+ * name is taken. */
+static void adopt_names(Prompt *prompt, const Dataset *dataset, const Tokenizer *tokenizer, Arena *arena) {
+    for (int k = 0; k < dataset->n_classes; k++) {
+        const char *spelling = coop_checkpoint_spelling(dataset->class_names[k], tokenizer, arena);
+        for (int j = 0; spelling && j < prompt->n_classes; j++)
+            if (strcmp(prompt->class_names[j], spelling) == 0)
+                prompt->class_names[j] = dataset->class_names[k];
+    }
+}
+
+/* Reads a prompt of either kind; the original's needs the model. */
+static int read_prompt(Prompt *prompt, const Request *request, Session *session, Arena *arena, Error *err) {
+    ClassTokenPosition position;
+    if (!request->original)
+        return prompt_read(prompt, request->path, arena, err);
+    if (position_parse(&position, request->position) < 0)
+        return error_usage(err, "--class-token-position %s: end, middle or front is needed",
+                           request->position);
+    const Tokenizer *tokenizer = session->model.tokenizer;
+    if (coop_checkpoint_read(prompt, request->path, position, session->model.clip, tokenizer,
+                             session->model.pool, arena, err) < 0)
+        return -1;
+    adopt_names(prompt, &session->dataset, tokenizer, arena);
+    return 0;
+}
+
 static int evaluate(const Prompt *prompt, const char *path, const char *logits_path, Session *session,
                     Arena *arena, Error *err) {
     const Clip *clip = session->model.clip;
@@ -88,26 +125,33 @@ static int evaluate(const Prompt *prompt, const char *path, const char *logits_p
 
 static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
-    OptionTexts words, sets = {0};
-    const char *config = NULL, *logits = NULL;
+    OptionTexts words;
+    Request request = {.position = "end"};
     const Option options[] = {
-        {"config", OPTION_TEXT, &config, 0, 0, "FILE", "the experiment file that names model and dataset"},
-        {"set", OPTION_TEXTS, &sets, 0, 0, "KEY=VALUE", "override a key of it"},
-        {"logits", OPTION_TEXT, &logits, 0, 0, "FILE", "also write the test logits, as safetensors"}};
-    int status = command_parse(&command_eval, &words, &common, argc, argv, options, 3, 1, 1, arena, err);
+        {"config", OPTION_TEXT, &request.config, 0, 0, "FILE",
+         "the experiment file that names model and dataset"},
+        {"set", OPTION_TEXTS, &request.sets, 0, 0, "KEY=VALUE", "override a key of it"},
+        {"class-token-position", OPTION_TEXT, &request.position, 0, 0, "POSITION",
+         "of a prompt of the original code: end (default), middle, front"},
+        {"logits", OPTION_TEXT, &request.logits, 0, 0, "FILE", "also write the test logits, as safetensors"}};
+    int status = command_parse(&command_eval, &words, &common, argc, argv, options, 4, 1, 1, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    if (!config)
+    if (!request.config)
         return error_usage(err, "--config is needed: %s", command_eval.usage);
     Prompt prompt;
     Experiment experiment;
-    if (prompt_read(&prompt, words.values[0], arena, err) < 0 ||
-        experiment_read(&experiment, config, sets.values, sets.n, arena, err) < 0)
+    request.path = words.values[0];
+    /* A prompt of our own is read before the model, so that a bad one is refused at once. */
+    if (coop_checkpoint_detect(&request.original, request.path, err) < 0 ||
+        (!request.original && read_prompt(&prompt, &request, NULL, arena, err) < 0) ||
+        experiment_read(&experiment, request.config, request.sets.values, request.sets.n, arena, err) < 0)
         return -1;
     Session session;
-    int result = session_open(&session, &experiment, common.threads, common.quiet, err) < 0
-                     ? -1
-                     : evaluate(&prompt, words.values[0], logits, &session, arena, err);
+    int result = -1;
+    if (session_open(&session, &experiment, common.threads, common.quiet, err) == 0 &&
+        (!request.original || read_prompt(&prompt, &request, &session, arena, err) == 0))
+        result = evaluate(&prompt, request.path, request.logits, &session, arena, err);
     session_close(&session);
     return result;
 }

@@ -101,6 +101,15 @@ static void print_metadata(const char *key, const char *value, Arena *arena) {
     printf("%-22s %s%s\n", printable(key, arena), text ? printable(text, arena) : "", n < size ? "..." : "");
 }
 
+static const char *kind_of_tensors(const TensorFile *file) {
+    const char *format = tensors_metadata(file, "format");
+    if (format && strcmp(format, "coop-state") == 0)
+        return "training state";
+    if (tensors_find(file, "ctx") && tensors_find(file, "token_suffix"))
+        return "prompt of the original CoOp code";
+    return "tensors";
+}
+
 static int inspect_tensors(const char *path, Arena *arena, Error *err) {
     TensorFile *file = tensors_open(path, err);
     if (!file)
@@ -112,7 +121,8 @@ static int inspect_tensors(const char *path, Arena *arena, Error *err) {
     else if (clip_is_checkpoint(file))
         result = inspect_checkpoint(file, arena, err);
     else {
-        print_line("kind", format && strcmp(format, "coop-state") == 0 ? "training state" : "tensors");
+        print_line("kind", kind_of_tensors(file));
+        print_line("format", tensors_format(file));
         for (int i = 0; i < tensors_metadata_count(file); i++) {
             const char *key, *value;
             tensors_metadata_at(file, i, &key, &value);
@@ -168,7 +178,10 @@ typedef enum { KIND_UNKNOWN, KIND_TENSORS, KIND_SPLIT, KIND_VOCABULARY } FileKin
 static FileKind kind_of(const unsigned char *data, size_t size) {
     size_t head = size < 4096 ? size : 4096;
     bool gzip = size > 2 && data[0] == 0x1f && data[1] == 0x8b;
-    if (size > 8 && data[8] == '{' && data[7] == 0)
+    bool safetensors = size > 8 && data[8] == '{' && data[7] == 0;
+    bool torch = size > 4 && (memcmp(data, "PK\003\004", 4) == 0 || memcmp(data, "\200\002\212\n", 4) == 0);
+    bool shards = head > 0 && data[0] == '{' && memmem(data, head, "\"weight_map\"", 12);
+    if (safetensors || torch || shards)
         return KIND_TENSORS;
     if (gzip)
         return KIND_VOCABULARY;
@@ -200,7 +213,8 @@ static int inspect(const char *path, Arena *arena, Error *err) {
     case KIND_UNKNOWN:
         break;
     }
-    return error_set(err, "%s: start: neither tensors (safetensors) nor a vocabulary nor a split file", path);
+    return error_set(
+        err, "%s: start: neither tensors (safetensors, PyTorch) nor a vocabulary nor a split file", path);
 }
 
 static int run(int argc, char **argv, Arena *arena, Error *err) {
