@@ -195,9 +195,9 @@ static bool has_layer_scale(const Checkpoint *cp, const char *prefix, int n_laye
     return false;
 }
 
-/* LayerScale goes into the linear layer before it: gamma (W x + b) = (gamma W) x + gamma b, row by row; each
+/* Vectors of block i, and its matrices for as long as `matrices` keeps them.
+ * LayerScale goes into the linear layer before it: gamma (W x + b) = (gamma W) x + gamma b, row by row; each
  * weight is rounded once, so that it is exact where gamma is a power of two. */
-/* Vectors of block i, and its matrices for as long as cp->arena keeps them. */
 static void read_block(Checkpoint *cp, BlockWeights *block, const char *prefix, int i, bool scaled, int C,
                        int F, Arena *matrices) {
     char p[64];
@@ -345,7 +345,6 @@ static int read_flavour(Checkpoint *cp, Clip *clip) {
 
 /* What the config says goes before what OpenAI's models have in common. */
 static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config) {
-    *config = (ModelConfig){0};
     if (is_openai_archive(cp->file))
         return 0;
     if (model_config_read(config, tensors_path(cp->file), cp->names.flavour, cp->arena, cp->err) < 0)
@@ -442,7 +441,7 @@ Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activatio
     memcpy(clip->std, (float[])CLIP_STD, sizeof clip->std);
 
     Checkpoint cp = {.file = file, .arena = arena, .err = err};
-    ModelConfig config;
+    ModelConfig config = {0};
     cp.failed = read_flavour(&cp, clip) < 0 || read_config(&cp, clip, &config) < 0;
     read_shapes(&cp, clip, &config);
     read_logit_scale(&cp, clip);

@@ -19,6 +19,7 @@ struct Tokenizer {
     Arena *arena; /* owns all below */
     Bpe *bpe;
     const char **words; /* (size) by id, bytes */
+    int n_surplus;
     char digest[65];
 };
 
@@ -96,6 +97,7 @@ Tokenizer *tokenizer_open(const char *path, int max_merges, Error *err) {
     if (vocabulary_read(&vocabulary, path, max_merges, tokenizer->arena, err) != 0) {
         goto fail;
     }
+    tokenizer->n_surplus = vocabulary.n_surplus;
     tokenizer->bpe = bpe_build(&vocabulary, tokenizer->arena, err);
     if (tokenizer->bpe == NULL || check_listed(tokenizer, &vocabulary, err) != 0 ||
         spell_words(tokenizer, err) != 0 || digest_merges(tokenizer, &vocabulary, err) != 0) {
@@ -116,6 +118,10 @@ void tokenizer_free(Tokenizer *tokenizer) {
 
 int tokenizer_size(const Tokenizer *tokenizer) {
     return bpe_size(tokenizer->bpe);
+}
+
+int tokenizer_surplus(const Tokenizer *tokenizer) {
+    return tokenizer->n_surplus;
 }
 
 int tokenizer_start(const Tokenizer *tokenizer) {

@@ -21,9 +21,10 @@ typedef struct Tokenizer Tokenizer;
 Tokenizer *tokenizer_open(const char *path, int max_merges, Error *err);
 void tokenizer_free(Tokenizer *tokenizer); /* NULL is fine */
 
-int tokenizer_size(const Tokenizer *tokenizer);  /* number of ids */
-int tokenizer_start(const Tokenizer *tokenizer); /* <|startoftext|> */
-int tokenizer_end(const Tokenizer *tokenizer);   /* <|endoftext|> */
+int tokenizer_size(const Tokenizer *tokenizer);    /* number of ids */
+int tokenizer_surplus(const Tokenizer *tokenizer); /* merges of the file beyond max_merges; 0 for OpenAI's */
+int tokenizer_start(const Tokenizer *tokenizer);   /* <|startoftext|> */
+int tokenizer_end(const Tokenizer *tokenizer);     /* <|endoftext|> */
 const char *
 tokenizer_digest(const Tokenizer *tokenizer); /* SHA-256 of the merges in use, 64 hexadecimal digits */
 

@@ -125,7 +125,8 @@ static int read_text(Vocabulary *vocabulary, char *text, size_t size, int max_me
     }
     size_t n_lines = newline != NULL ? 1 + count_lines(newline + 1, end) : 0;
     size_t n_used = n_lines;
-    if (strstr(text, OPENAI_HEADER) != NULL && n_used > OPENAI_MERGES) {
+    bool openai = strstr(text, OPENAI_HEADER) != NULL;
+    if (openai && n_used > OPENAI_MERGES) {
         n_used = OPENAI_MERGES;
     }
     if (max_merges >= 0 && n_used > (size_t)max_merges) {
@@ -136,6 +137,7 @@ static int read_text(Vocabulary *vocabulary, char *text, size_t size, int max_me
                          MAX_MERGES);
     }
     vocabulary->cut = n_used < n_lines;
+    vocabulary->n_surplus = openai ? 0 : (int)(n_lines - n_used);
     vocabulary->n_merges = (int)n_used;
     vocabulary->merges = ARENA_NEW(arena, Merge, n_used);
     if (arena_failed(arena)) {

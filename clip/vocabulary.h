@@ -27,6 +27,7 @@ typedef struct {
     bool json;           /* a tokenizer.json: merges are numbered, not lines */
     bool cut;            /* the file holds more merges than are in use */
     int n_merges;        /* in use */
+    int n_surplus;       /* not in use; 0 for OpenAI's own file, of which any beginning is a vocabulary */
     Merge *merges;       /* (n_merges) */
     int n_listed;        /* 0 but for a tokenizer.json */
     ListedToken *listed; /* (n_listed) */

@@ -76,6 +76,7 @@ static int read_merges(Vocabulary *vocabulary, const json_t *merges, int max_mer
     size_t n = json_array_size(merges);
     vocabulary->cut = max_merges >= 0 && n > (size_t)max_merges;
     vocabulary->n_merges = vocabulary->cut ? max_merges : (int)n;
+    vocabulary->n_surplus = (int)n - vocabulary->n_merges;
     vocabulary->merges = ARENA_NEW(arena, Merge, vocabulary->n_merges);
     if (arena_failed(arena)) {
         return error_memory(err);

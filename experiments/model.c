@@ -29,8 +29,12 @@ static int open_tokenizer(Model *model, const char *weights, const char *vocab, 
                   n_vocab, vocab, LEAST_VOCABULARY);
     else if (vocab)
         model->tokenizer = tokenizer_open(vocab, n_vocab - LEAST_VOCABULARY, err);
+    int result = model->tokenizer ? 0 : -1;
+    if (result == 0 && tokenizer_surplus(model->tokenizer) > 0)
+        result = error_set(err, "%s: a vocabulary of %d tokens, where the checkpoint %s has %d", vocab,
+                           n_vocab + tokenizer_surplus(model->tokenizer), weights, n_vocab);
     arena_free(arena);
-    return model->tokenizer ? 0 : -1;
+    return result;
 }
 
 int model_open(Model *model, const char *weights, const char *vocab, ClipActivation activation,

@@ -39,9 +39,9 @@ typedef struct {
 } Features;
 
 static Features features_of(const Clip *clip, Arena *arena) {
-    enum { N = 3 };
+    enum { N = 2 };
     Error err = {0};
-    static const char *const texts[N] = {"a photo of a cup.", "two red stars", "zebra"};
+    static const char *const texts[N] = {"a photo of a cup.", "two red stars"};
     const size_t S = (size_t)clip->image_size, E = (size_t)clip->embed_dim;
     float *pixels = arena_floats(arena, N, 3 * S * S), *images = arena_floats(arena, N, E);
     float *words = arena_floats(arena, N, E);
@@ -68,18 +68,26 @@ typedef struct {
     Arena *arena;
     TensorFile *file;
     Copy *copy;
-    Clip *plain;    /* the fixture itself */
-    Features want;  /* of it */
+    const char *model;
+    Clip *plain;    /* the fixture itself, once asked for, */
+    Features want;  /* and its features */
     char path[512]; /* of the copy */
 } Trial;
 
 static Trial trial_open(void **state, const char *model) {
-    Trial trial = {
-        .arena = arena_create(), .file = fixture_open(model), .plain = tower_open(model, CLIP_BOTH)};
+    Trial trial = {.arena = arena_create(), .file = fixture_open(model), .model = model};
     trial.copy = copy_of(trial.file, trial.arena);
-    trial.want = features_of(trial.plain, trial.arena);
     scratch_path(state, "model.safetensors", trial.path, sizeof trial.path);
     return trial;
+}
+
+/* Takes a second under valgrind: only for those who ask. */
+static const Features *trial_want(Trial *trial) {
+    if (!trial->plain) {
+        trial->plain = tower_open(trial->model, CLIP_BOTH);
+        trial->want = features_of(trial->plain, trial->arena);
+    }
+    return &trial->want;
 }
 
 static void trial_close(Trial *trial) {
@@ -92,11 +100,11 @@ static void trial_close(Trial *trial) {
 static Clip *assert_equal_model(Trial *trial, const char *flavour) {
     copy_write(trial->copy, trial->path);
     Clip *clip = tower_open(trial->path, CLIP_BOTH);
+    Features got = features_of(clip, trial->arena);
+    assert_same(&got, trial_want(trial));
     assert_string_equal(clip->flavour, flavour);
     assert_string_equal(clip->name, trial->plain->name);
     assert_true(clip->logit_scale == trial->plain->logit_scale);
-    Features got = features_of(clip, trial->arena);
-    assert_same(&got, &trial->want);
     return clip;
 }
 
@@ -144,7 +152,7 @@ static void test_hugging_face_float(void **state) {
 
 static void test_prefixes(void **state) {
     static const char *const prefixes[] = {"module.", "_orig_mod.", "module._orig_mod.", "model."};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i += scratch_instrumented() ? 3 : 1) {
         Trial trial = trial_open(state, i % 2 ? RN : VIT);
         copy_rename(trial.copy, trial.arena, "", prefixes[i]);
         clip_free(assert_equal_model(&trial, "OpenAI"));
@@ -206,10 +214,11 @@ static void test_layer_scale(void **state) {
 
 /* --- activation and heads --- */
 
-static bool is_same(const Trial *trial, const Clip *clip) {
+static bool is_same(Trial *trial, const Clip *clip) {
+    const Features *want = trial_want(trial);
     Features got = features_of(clip, trial->arena);
-    return memcmp(got.images, trial->want.images, got.n_images * sizeof(float)) == 0 &&
-           memcmp(got.texts, trial->want.texts, got.n_texts * sizeof(float)) == 0;
+    return memcmp(got.images, want->images, got.n_images * sizeof(float)) == 0 &&
+           memcmp(got.texts, want->texts, got.n_texts * sizeof(float)) == 0;
 }
 
 static void test_activation(void **state) {
@@ -222,7 +231,7 @@ static void test_activation(void **state) {
     assert_int_equal(gelu->vit.activation, ACTIVATION_GELU);
     assert_false(is_same(&trial, gelu));
     Features by_choice = features_of(gelu, trial.arena);
-    assert_true(relative_error(by_choice.texts, trial.want.texts, by_choice.n_texts) < 0.2);
+    assert_true(relative_error(by_choice.texts, trial_want(&trial)->texts, by_choice.n_texts) < 0.2);
     assert_string_not_equal(clip_digest(gelu), tensors_digest(gelu->file));
     assert_int_equal(strlen(clip_digest(gelu)), 64);
 

@@ -1,7 +1,9 @@
 /* test_prompt_file.c: learned prompts on disk. What is written comes back to the bit; a file that is cut,
  * damaged or inconsistent is an error of one line. */
+#define _GNU_SOURCE /* memmem */
 #include "coop/prompt_file.h"
 
+#include "clip/base/files.h"
 #include "tests/scratch.h"
 #include "tests/support.h"
 
@@ -72,11 +74,13 @@ static void test_round_trip(void **state) {
         Error err = {0};
         Arena *arena = arena_create();
         Prompt wrote = a_prompt(csc), p;
+        wrote.activation = csc ? CLIP_ACTIVATION_GELU : CLIP_ACTIVATION_AUTO;
         write_prompt(path, &wrote);
         if (prompt_read(&p, path, arena, &err) != 0)
             fail_msg("%s", err.text);
         assert_true(p.n_classes == K && p.n_ctx == M && p.width == C && p.embed_dim == E);
         assert_int_equal(p.csc, csc);
+        assert_int_equal(p.activation, wrote.activation);
         assert_int_equal(p.class_token_position, wrote.class_token_position);
         for (int k = 0; k < K; k++)
             assert_string_equal(p.class_names[k], NAMES[k]);
@@ -292,6 +296,29 @@ static void test_bad_metadata(void **state) {
     }
 }
 
+/* Only a chosen activation is written; a word that is none is refused. */
+static void test_activation(void **state) {
+    char path[512];
+    Error err = {0};
+    Arena *arena = arena_create();
+    size_t size;
+    scratch_path(state, "p", path, sizeof path);
+    Prompt prompt = a_prompt(false);
+    write_prompt(path, &prompt);
+    TensorFile *file = tensors_open(path, &err);
+    assert_null(tensors_metadata(file, "activation"));
+    tensors_close(file);
+    prompt.activation = CLIP_ACTIVATION_QUICK_GELU;
+    write_prompt(path, &prompt);
+    char *bytes = file_read(path, 1 << 20, arena, &size, &err),
+         *at = memmem(bytes, size, "\"quick_gelu\"", 12);
+    assert_non_null(at);
+    at[1] = 'Q';
+    scratch_file(path, bytes, size);
+    assert_refused(path, "activation 'Quick_gelu'");
+    arena_free(arena);
+}
+
 static void test_deep_json(void **state) {
     static char deep[200001];
     char path[512];
@@ -437,6 +464,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_flipped_bytes, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_missing_metadata, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_bad_metadata, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_activation, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_deep_json, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_bad_tensors, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_bad_numbers, scratch_setup, scratch_teardown),

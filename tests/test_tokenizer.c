@@ -171,6 +171,7 @@ static void test_kinds_agree(void **state) {
         Tokenizer *tokenizer = open_text(state, TEXTS[i], 2, NULL);
         assert_non_null(tokenizer);
         assert_int_equal(tokenizer_size(tokenizer), 516);
+        assert_int_equal(tokenizer_surplus(tokenizer), i >= 4); /* "x y" */
         check_ids(tokenizer, "Dog do", "513 67 334");
         /* printf 'd o\ndo g</w>\n' | sha256sum */
         assert_string_equal(tokenizer_digest(tokenizer),
