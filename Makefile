@@ -62,10 +62,9 @@ tools: deps ; @.ci/install $(TOOLS)
 
 demo: deps $(BUILD)/coop
 	@$(BUILD)/coop run experiments/demo/demo.yaml
-	@echo; echo "Three test images, labelled with the class-specific prompt of 16 shots:"
-	@$(BUILD)/coop classify --quiet --top 3 \
-	    runs/demo/camouflage/coop/clip_demo_16shots/nctx16_cscTrue_ctpend/seed1/prompt.safetensors \
-	    $(foreach name,cup key star,experiments/demo/camouflage/images/$(name)/test_030.jpg)
+	@echo; echo "Three test images, labelled with the class-specific prompt of 16 shots, seed 1:"
+	@$(BUILD)/coop classify --quiet --top 2 runs/demo/camouflage/coop/*_16shots/nctx16_cscTrue*/seed1/prompt.safetensors \
+	    $(foreach name,boat key flower,experiments/demo/camouflage/images/$(name)/test_030.jpg)
 
 test: deps $(BUILD)/coop $(TESTS)
 	@.ci/test $(TESTS)
