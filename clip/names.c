@@ -150,12 +150,12 @@ typedef struct {
 } Refusal;
 
 static const Refusal refusals[] = {
+    {"text_decoder.", NULL, "a CoCa model: its decoder and pooling are not CLIP's"},
     {"visual.trunk.attn_pool.", NULL, "a SigLIP model, or another that pools by attention: not a CLIP"},
     {"visual.trunk.", NULL,
      "an image tower of timm (ConvNeXt, SigLIP, EVA, ...): only CLIP's own ViT and ResNet are read"},
     {"visual.blocks.", NULL, "an image tower of EVA-CLIP: only CLIP's own ViT and ResNet are read"},
     {"visual.attn_pool", NULL, "pooling by attention, as in CoCa, where CLIP reads the class token"},
-    {"text_decoder.", NULL, "a CoCa model: its decoder and pooling are not CLIP's"},
     {"text.cls_emb", NULL,
      "a class token at the end of the text, as in CoCa, where CLIP reads the end-of-text token"},
     {"text.transformer.", "text.transformer.resblocks.",
