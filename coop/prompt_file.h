@@ -21,7 +21,7 @@ typedef struct {
     const float *text_features; /* (K, E), unit length */
     float logit_scale;          /* a logarithm */
     const char *backbone, *backbone_digest, *vocab_digest, *dataset;
-    const char *checkpoint; /* where the weights were; a hint */
+    const char *checkpoint;    /* where the weights were; a hint */
     ClipActivation activation; /* the choice with which they were opened */
     int image_size;
     float mean[3], std[3];

@@ -255,7 +255,8 @@ static void check_round_trip(Trial *trial, const char *text) {
 static void test_round_trip(void **state) {
     Trial *trial = *state;
     check_round_trip(
-        trial, "name: 'it''s \"q\" \\ \xc3\xa9'\nmodel: {weights: \"m, {x}: #1.pt\", vocab: 'auto', activation: gelu}\n"
+        trial, "name: 'it''s \"q\" \\ \xc3\xa9'\nmodel: {weights: \"m, {x}: #1.pt\", vocab: 'auto', "
+               "activation: gelu}\n"
                "dataset: {format: split, images: 'a b', split: \"c'd.json\", subsample_classes: new}\n"
                "grid: {num_shots: [1, all], seed: [0, 2147483647]}\nmemory_budget: 1GB\n"
                "methods:\n- zeroshot: {templates: [ensemble, 'a \"{}\" \\']}\n- zeroshot:\n"
