@@ -10,7 +10,7 @@ MAKEFLAGS += --jobs=$(shell nproc) --no-print-directory
 PKGS     = openblas libjpeg spng yaml-0.1 jansson zlib nettle liblbfgs
 DEBS    := gcc pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libyaml-dev \
            libjansson-dev zlib1g-dev nettle-dev libunistring-dev liblbfgs-dev libcmocka-dev
-TOOLS   := clang-format cppcheck valgrind
+TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
 # -ffp-contract=off: pixels must match Pillow bit for bit. Kernels may use fused multiply-add (below).
 OPT     ?= -O3
@@ -24,9 +24,9 @@ SOURCES := $(filter-out experiments/main.c,$(wildcard clip/base/*.c clip/*.c dat
 OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o)
 LIBRARY := $(BUILD)/libcoop.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
-SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
+SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c tests/fuzz/*.c)))
 
-.PHONY: all deps tools demo test valgrind asan check bench install clean help
+.PHONY: all deps tools demo test valgrind asan fuzz fuzzers check bench install clean help
 .SECONDARY:
 
 all: $(BUILD)/coop
@@ -78,6 +78,17 @@ asan:
 	@$(MAKE) BUILD=$(BUILD)/asan OPT="-O1 -fno-omit-frame-pointer $(SANITIZE)" \
 	    CFLAGS="-DARENA_MALLOC -DNO_VECTOR_CLONES" test
 
+# Each reader on damaged files, for SECONDS each (FUZZ=yaml: that one alone).
+SECONDS ?= 60
+fuzz: tools
+	@$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT="-O1 -fno-omit-frame-pointer $(SANITIZE) -fsanitize=fuzzer-no-link" \
+	    CFLAGS="-DARENA_MALLOC -DNO_VECTOR_CLONES -DLIBFUZZER -Wno-pass-failed" fuzzers
+	@.ci/fuzz $(BUILD)/fuzz $(SECONDS) $(FUZZ)
+fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(BUILD)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(LIBRARY)
+	@echo "  link $@"
+	@$(CC) $(OPT) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
 check: ; @.ci/check
 bench: $(BUILD)/coop ; @$(BUILD)/coop bench
 
@@ -91,6 +102,7 @@ help:
 	@echo "make deps       install the Debian packages that coop and its tests need"
 	@echo "make demo       run the whole comparison on the embedded demo"
 	@echo "make test       build and run the tests; valgrind, asan: the same under a checker"
+	@echo "make fuzz       damaged files for the readers, SECONDS=$(SECONDS) for each kind"
 	@echo "make check      include direction, formatting, cppcheck (make tools installs these)"
 	@echo "make bench      this machine's speed on the main loops"
 	@echo "make install    to PREFIX=$(PREFIX)"
