@@ -12,7 +12,8 @@
 
 /* e^x to 2 ulp, without branches and without libm, so that it vectorises: x = n ln 2 + r, a polynomial for
  * e^r (Cephes, S. L. Moshier), times 2^n put into the exponent bits. Saturates beyond -80 and 80, so
- * that neither e^x nor 1 / e^x comes near the denormal numbers, on which processors are slow; NaN stays NaN. */
+ * that neither e^x nor 1 / e^x comes near the denormal numbers, on which processors are slow; NaN stays NaN.
+ */
 static inline float exp_vector(float x) {
     const float round = 12582912.0f; /* 1.5 * 2^23: adding it leaves n in the lowest bits */
     x = x < -80.0f ? -80.0f : x;

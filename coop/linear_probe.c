@@ -84,7 +84,7 @@ static double softmax_loss(double *z, int n, int y, double scale) {
     for (int k = 0; k < n; k++)
         z[k] *= scale / sum;
     z[y] -= scale;
-    return log(sum) - target;
+    return log(sum) - target; /* cppcheck-suppress invalidFunctionArg ; sum >= 1: n >= 1 */
 }
 
 /* log(1 + exp(z)) - y z; z becomes scale * (sigmoid(z) - y). */

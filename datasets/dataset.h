@@ -1,7 +1,7 @@
 /* dataset.h: a classification dataset as three lists of (path, label), and few-shot subsets of it.
  *
- * A dataset comes from a split file of the CoOp project ({"train"|"val"|"test": [[path, label, name], ...]}), from a
- * folder with one subfolder per class, from a CSV, or by name from the catalog.
+ * A dataset comes from a split file of the CoOp project ({"train"|"val"|"test": [[path, label, name], ...]}),
+ * from a folder with one subfolder per class, from a CSV, or by name from the catalog.
  */
 #ifndef DATASETS_DATASET_H
 #define DATASETS_DATASET_H
@@ -42,25 +42,28 @@ typedef struct {
     const char *images; /* split, csv: folder of the images (csv: by default the folder of the file) */
     const char *split;  /* split: the JSON file */
     const char *csv;    /* csv: the file; columns path, label and/or class, split (train, val, test) */
-    const char *train, *val, *test; /* folder: one folder with a subfolder per class, each; val may be absent */
-    const char *subsample_classes;  /* "all", "base" or "new"; NULL is all */
+    const char *train, *val,
+        *test; /* folder: one folder with a subfolder per class, each; val may be absent */
+    const char *subsample_classes; /* "all", "base" or "new"; NULL is all */
 } DatasetSpec;
 
 /* Reads the lists (no image is opened). Everything is owned by the arena. A class without any image in a
  * training list that is not empty is an error; a bad entry is "FILE: train[17]: reason". */
 int dataset_open(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error *err);
 
-/* The few-shot training list: num_shots items per class (0 = all), and validation with min(num_shots, 4) per class,
- * bit for bit those of CoOp's published splits for the same seed (Python's random.sample per class, in order of first appearance;
- * classes with too few images are kept whole). Both lists are owned by the arena. */
+/* The few-shot training list: num_shots items per class (0 = all), and validation with min(num_shots, 4) per
+ * class, bit for bit those of CoOp's published splits for the same seed (Python's random.sample per class, in
+ * order of first appearance; classes with too few images are kept whole). Both lists are owned by the arena.
+ */
 int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots, uint32_t seed,
                      Arena *arena, Error *err);
 
-/* Are all images there? Looks at every file of the three lists without opening it, and names the first that is
- * missing: "FILE: test[12]: IMAGE: No such file or directory". */
+/* Are all images there? Looks at every file of the three lists without opening it, and names the first that
+ * is missing: "FILE: test[12]: IMAGE: No such file or directory". */
 int dataset_check_images(const Dataset *dataset, Error *err);
 
-/* The default prompt template of a catalog dataset ("a photo of a {}, a type of pet."), else "a photo of a {}." */
+/* The default prompt template of a catalog dataset ("a photo of a {}, a type of pet."), else "a photo of a
+ * {}." */
 const char *dataset_template(const char *name);
 
 #endif

@@ -234,20 +234,20 @@ static int read_list(Value *value, void *field) {
     size_t size = type == KEY_REAL                       ? sizeof(double)
                   : type == KEY_TEXT || type == KEY_PATH ? sizeof(char *)
                                                          : sizeof(int);
-    char *values = arena_alloc(value->arena, (size_t)n, size);
+    void *values = arena_alloc(value->arena, (size_t)n, size); /* aligned for any of them */
     if (!values)
         return error_memory(value->err);
     for (int i = 0; i < n; i++) {
         value->node = nodes[i];
-        if (read_scalar(value, values + (size_t)i * size, false))
+        if (read_scalar(value, (char *)values + (size_t)i * size, false))
             return -1;
     }
     if (type == KEY_REAL)
-        *(RealList *)field = (RealList){(double *)values, n};
+        *(RealList *)field = (RealList){values, n};
     else if (type == KEY_TEXT || type == KEY_PATH)
-        *(TextList *)field = (TextList){(const char **)values, n};
+        *(TextList *)field = (TextList){values, n};
     else
-        *(IntList *)field = (IntList){(int *)values, n};
+        *(IntList *)field = (IntList){values, n};
     return 0;
 }
 

@@ -10,9 +10,9 @@
  *     arena_free(arena);
  *
  * Failure is sticky (the idea of zstd's workspace): a failed allocation returns NULL and every later one does
- * too, so a function may allocate all that it needs and ask arena_failed() once, before it touches any of it. An
- * arena that could not be created (NULL) counts as failed.
- * Sizes are checked products: an overflow fails like missing memory.
+ * too, so a function may allocate all that it needs and ask arena_failed() once, before it touches any of it.
+ * An arena that could not be created (NULL) counts as failed. Sizes are checked products: an overflow fails
+ * like missing memory.
  */
 #ifndef CLIP_BASE_ARENA_H
 #define CLIP_BASE_ARENA_H

@@ -1,8 +1,8 @@
 /* error.h: the one way in which a function says what went wrong.
  *
  * A function that can fail returns int (0 done, -1 failed) or a pointer (NULL failed) and takes `Error *err`
- * last. It fills *err with one line, "file: place: reason", by error_set() or one of its siblings, which differ
- * only in the exit status that the program ends with. Callers that add nothing just pass the error on.
+ * last. It fills *err with one line, "file: place: reason", by error_set() or one of its siblings, which
+ * differ only in the exit status that the program ends with. Callers that add nothing just pass the error on.
  * Programming errors are assertions, never Errors.
  */
 #ifndef CLIP_BASE_ERROR_H
@@ -11,9 +11,9 @@
 /* What kind of failure: the values are the exit statuses of the program. */
 typedef enum {
     ERROR_NONE = 0,
-    ERROR_USAGE = 2, /* the command line is wrong */
-    ERROR_INPUT = 3, /* a file or a configuration is wrong */
-    ERROR_RUN = 4,   /* the work itself failed: no memory, no disk space, a NaN in the loss */
+    ERROR_USAGE = 2,   /* the command line is wrong */
+    ERROR_INPUT = 3,   /* a file or a configuration is wrong */
+    ERROR_RUN = 4,     /* the work itself failed: no memory, no disk space, a NaN in the loss */
     ERROR_SIGNAL = 128 /* stopped by a signal, with state saved; the status is 128 + the signal's number */
 } ErrorKind;
 

@@ -17,28 +17,28 @@ typedef struct {
 int file_map(FileMap *map, const char *path, Error *err); /* "PATH: cannot open: No such file or directory" */
 void file_unmap(FileMap *map);                            /* a zeroed map is fine */
 
-/* The whole text of a file, NUL-terminated, owned by the arena; *size (may be NULL) without the NUL. A file of
- * over max_size bytes is an error. */
+/* The whole text of a file, NUL-terminated, owned by the arena; *size (may be NULL) without the NUL. A file
+ * of over max_size bytes is an error. */
 char *file_read(const char *path, size_t max_size, Arena *arena, size_t *size, Error *err);
 /* The same for a gzip or plain file (told apart by content); max_size bounds the unpacked text. */
 char *file_read_gz(const char *path, size_t max_size, Arena *arena, size_t *size, Error *err);
 
-/* Writing: bytes go to a temporary name in the same folder; file_commit syncs, renames and syncs the folder, so
- * a reader sees the old file or the new one and never half of one. */
+/* Writing: bytes go to a temporary name in the same folder; file_commit syncs, renames and syncs the folder,
+ * so a reader sees the old file or the new one and never half of one. */
 typedef struct FileWriter FileWriter;
-FileWriter *file_create(const char *path, Error *err);                             /* NULL on failure */
-int file_append(FileWriter *writer, const void *data, size_t size);                /* failure is sticky */
+FileWriter *file_create(const char *path, Error *err);              /* NULL on failure */
+int file_append(FileWriter *writer, const void *data, size_t size); /* failure is sticky */
 int file_printf(FileWriter *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int file_commit(FileWriter *writer, Error *err); /* frees the writer; on failure the old file stays */
-void file_discard(FileWriter *writer);           /* frees the writer and removes the temporary; NULL is fine */
+void file_discard(FileWriter *writer); /* frees the writer and removes the temporary; NULL is fine */
 int file_write(const char *path, const void *data, size_t size, Error *err); /* all of the above at once */
 
-int make_folders(const char *path, Error *err);      /* mkdir -p */
-bool file_exists(const char *path);                  /* a regular file or a link to one */
+int make_folders(const char *path, Error *err); /* mkdir -p */
+bool file_exists(const char *path);             /* a regular file or a link to one */
 bool folder_exists(const char *path);
 char *path_join(Arena *arena, const char *folder, const char *name); /* name alone if it is absolute */
-char *path_folder(Arena *arena, const char *path);                   /* "a/b" of "a/b/c.txt", "." of "c.txt" */
-char *path_expand(Arena *arena, const char *path);                   /* a leading "~/" becomes $HOME/ */
+char *path_folder(Arena *arena, const char *path); /* "a/b" of "a/b/c.txt", "." of "c.txt" */
+char *path_expand(Arena *arena, const char *path); /* a leading "~/" becomes $HOME/ */
 
 /* SHA-256 as 64 lower-case hexadecimal digits and a NUL. */
 void digest_bytes(char out[65], const void *data, size_t size);

@@ -12,9 +12,10 @@
 #include <stdbool.h>
 
 /* One single-threaded product: c = alpha * op(a) op(b) + beta * c, with op(a) (m, k), op(b) (k, n), c (m, n)
- * and leading dimensions lda, ldb, ldc (elements from one row to the next, as stored). May be called from tiles. */
-void gemm(bool trans_a, bool trans_b, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
-          int ldb, float beta, float *c, int ldc);
+ * and leading dimensions lda, ldb, ldc (elements from one row to the next, as stored). May be called from
+ * tiles. */
+void gemm(bool trans_a, bool trans_b, int m, int n, int k, float alpha, const float *a, int lda,
+          const float *b, int ldb, float beta, float *c, int ldc);
 
 /* The same product in double, for the linear probe. */
 void gemm_double(bool trans_a, bool trans_b, int m, int n, int k, double alpha, const double *a, int lda,
@@ -27,10 +28,11 @@ void linear_forward(Pool *pool, float *out, const float *in, const float *w, con
                     int n_in, int n_out, bool accumulate);
 
 /* out = in w^T + bias  gives  d_in = d_out w, added to d_in with accumulate. */
-void linear_backward(Pool *pool, float *d_in, const float *d_out, const float *w, int rows, int n_in, int n_out,
-                     bool accumulate);
+void linear_backward(Pool *pool, float *d_in, const float *d_out, const float *w, int rows, int n_in,
+                     int n_out, bool accumulate);
 
-/* The measured single-thread peak of this machine's sgemm in GFLOP/s (a large square product, best of several). */
+/* The measured single-thread peak of this machine's sgemm in GFLOP/s (a large square product, best of
+ * several). */
 double gemm_peak_gflops(void);
 
 #endif

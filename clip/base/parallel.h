@@ -1,7 +1,7 @@
 /* parallel.h: the only file that knows threads.
  *
- * A Pool runs a function over tiles 0 .. n_tiles-1. Which worker takes which tile is left to chance, so a tile
- * may write only what no other tile touches; then the bits of the result do not depend on the number of
+ * A Pool runs a function over tiles 0 .. n_tiles-1. Which worker takes which tile is left to chance, so a
+ * tile may write only what no other tile touches; then the bits of the result do not depend on the number of
  * threads, as long as the tile boundaries follow from the problem alone.
  */
 #ifndef CLIP_BASE_PARALLEL_H

@@ -16,7 +16,16 @@
 #define TENSOR_MAX_DIMS 8
 
 typedef enum {
-    DTYPE_F64, DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I64, DTYPE_I32, DTYPE_I16, DTYPE_I8, DTYPE_U8, DTYPE_BOOL
+    DTYPE_F64,
+    DTYPE_F32,
+    DTYPE_F16,
+    DTYPE_BF16,
+    DTYPE_I64,
+    DTYPE_I32,
+    DTYPE_I16,
+    DTYPE_I8,
+    DTYPE_U8,
+    DTYPE_BOOL
 } DType;
 
 size_t dtype_size(DType dtype);
@@ -44,8 +53,8 @@ const char *tensors_format(const TensorFile *file);
 /* SHA-256 of the whole file, computed once; of sharded files that of their digests, one behind the other */
 const char *tensors_digest(TensorFile *file);
 int tensors_count(const TensorFile *file);
-const Tensor *tensors_at(const TensorFile *file, int index);      /* in order of offset */
-const Tensor *tensors_find(const TensorFile *file, const char *name); /* NULL when absent; O(log n) */
+const Tensor *tensors_at(const TensorFile *file, int index);           /* in order of offset */
+const Tensor *tensors_find(const TensorFile *file, const char *name);  /* NULL when absent; O(log n) */
 const char *tensors_metadata(const TensorFile *file, const char *key); /* NULL when absent */
 int tensors_metadata_count(const TensorFile *file);
 void tensors_metadata_at(const TensorFile *file, int index, const char **key, const char **value);
@@ -54,8 +63,10 @@ void tensors_metadata_at(const TensorFile *file, int index, const char **key, co
 char *tensor_shape_text(const Tensor *tensor, char *out, size_t size);
 
 /* The tensor `name` with exactly the given shape (-1 matches any extent), of a floating type; an error says
- * "FILE: tensor NAME: missing" or "FILE: tensor NAME: shape [3] where [4, 128] is needed". Borrowed from the file. */
-const Tensor *tensors_need(const TensorFile *file, const char *name, int n_dims, const int64_t *shape, Error *err);
+ * "FILE: tensor NAME: missing" or "FILE: tensor NAME: shape [3] where [4, 128] is needed". Borrowed from the
+ * file. */
+const Tensor *tensors_need(const TensorFile *file, const char *name, int n_dims, const int64_t *shape,
+                           Error *err);
 
 /* Converts to float, element by element, exactly (F64 rounds). A NaN or Inf is an error that names tensor and
  * index. out has room for tensor->count floats. */
@@ -75,8 +86,8 @@ typedef struct {
     const char *key, *value;
 } MetadataOut;
 
-/* Writes one safetensors file atomically: sorted by item size, header padded to 8 bytes. Metadata values may be
- * any UTF-8 text (JSON text for lists). */
+/* Writes one safetensors file atomically: sorted by item size, header padded to 8 bytes. Metadata values may
+ * be any UTF-8 text (JSON text for lists). */
 int safetensors_write(const char *path, const TensorOut *tensors, int n_tensors, const MetadataOut *metadata,
                       int n_metadata, Error *err);
 
