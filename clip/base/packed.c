@@ -166,6 +166,28 @@ void packed_transpose(PackedMatrix *transposed, const PackedMatrix *matrix, Aren
             panels[panel_place(transposed, j, i)] = matrix->panels[panel_place(matrix, i, j)];
 }
 
+static int min_int(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* One panel, in blocks of rows that stay in the first-level cache: its columns begin at `first`. */
+static void pack_panel(float *out, const PackedMatrix *m, int first) {
+    enum { ROWS = 64 };
+    size_t panel = (size_t)m->panel, k = (size_t)m->k, n = (size_t)m->n;
+    int columns = min_int(m->panel, m->n - first);
+    for (int row = 0; row < m->k; row += ROWS) {
+        int end = min_int(row + ROWS, m->k);
+        if (m->transposed)
+            for (int j = 0; j < columns; j++)
+                for (int i = row; i < end; i++)
+                    out[(size_t)i * panel + (size_t)j] = m->source[(size_t)(first + j) * k + (size_t)i];
+        else
+            for (int i = row; i < end; i++)
+                memcpy(out + (size_t)i * panel, m->source + (size_t)i * n + (size_t)first,
+                       (size_t)columns * sizeof *out);
+    }
+}
+
 bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, int n, bool transposed,
                       Arena *arena) {
     if (!can_multiply(panel))
@@ -176,15 +198,8 @@ bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, in
     int n_panels = (n + panel - 1) / panel;
     float *panels = arena_floats(arena, (size_t)n_panels * (size_t)panel, (size_t)k);
     packed->panels = panels;
-    for (int j = 0; panels && j < n; j++) {
-        float *column = panels + (size_t)(j / panel) * (size_t)panel * (size_t)k + (size_t)(j % panel);
-        if (transposed)
-            for (int i = 0; i < k; i++)
-                column[(size_t)i * (size_t)panel] = w[(size_t)j * (size_t)k + (size_t)i];
-        else
-            for (int i = 0; i < k; i++)
-                column[(size_t)i * (size_t)panel] = w[(size_t)i * (size_t)n + (size_t)j];
-    }
+    for (int first = 0; panels && first < n; first += panel)
+        pack_panel(panels + (size_t)first * (size_t)k, packed, first);
     return true;
 }
 
@@ -201,10 +216,6 @@ typedef struct {
     int mr;
     int block, n_blocks; /* columns of a tile, tiles side by side */
 } Product;
-
-static int min_int(int a, int b) {
-    return a < b ? a : b;
-}
 
 /* What the sums of a tile start from. */
 static void start_tile(const Product *p, int row, int rows, int column, int columns) {
