@@ -89,6 +89,7 @@ const char *locate_weights(const char *path, Arena *arena, Error *err) {
     found = found ? found : index.n == 1 ? index.first : NULL;
     found = found ? found : locate_beside(path, "open_clip_pytorch_model.bin", arena);
     found = found ? found : locate_beside(path, "pytorch_model.bin", arena);
+    found = found ? found : locate_beside(path, "pytorch_model.bin.index.json", arena);
     found = found ? found : index.n == 0 && single.n == 1 ? single.first : NULL;
     if (found)
         return found;
@@ -101,8 +102,8 @@ const char *locate_weights(const char *path, Arena *arena, Error *err) {
     else
         error_set(err,
                   "%s: no checkpoint in it: looked for open_clip_model.safetensors, model.safetensors, "
-                  "*.safetensors.index.json, open_clip_pytorch_model.bin, pytorch_model.bin, *.safetensors, "
-                  "*.pt, *.pth",
+                  "*.safetensors.index.json, open_clip_pytorch_model.bin, pytorch_model.bin, "
+                  "pytorch_model.bin.index.json, *.safetensors, *.pt, *.pth",
                   path);
     return NULL;
 }

@@ -7,8 +7,8 @@
 
 /* The weights at `path`: itself, unless it is a folder. In a folder, the first of
  * open_clip_model.safetensors, model.safetensors, the only *.safetensors.index.json,
- * open_clip_pytorch_model.bin, pytorch_model.bin, and the only file named *.safetensors, *.pt or *.pth. NULL
- * with an error that says what was looked for. Owned by the arena. */
+ * open_clip_pytorch_model.bin, pytorch_model.bin, pytorch_model.bin.index.json, and the only file named
+ * *.safetensors, *.pt or *.pth. NULL with an error that says what was looked for. Owned by the arena. */
 const char *locate_weights(const char *path, Arena *arena, Error *err);
 
 /* The vocabulary beside the weights, or in the folder, at `path`: merges.txt, bpe_simple_vocab_16e6.txt (each

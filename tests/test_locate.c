@@ -54,6 +54,9 @@ static void test_weights(void **state) {
          "model.safetensors.index.json",
          NULL},
         {{"pytorch_model.bin", "ViT-B-32.pt"}, "pytorch_model.bin", NULL},
+        {{"pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"},
+         "pytorch_model.bin.index.json",
+         NULL},
         {{"ViT-B-32.pt", "merges.txt", ".hidden.pt"}, "ViT-B-32.pt", NULL},
         {{"clip.safetensors"}, "clip.safetensors", NULL},
         {{"clip.pth"}, "clip.pth", NULL},
@@ -62,8 +65,8 @@ static void test_weights(void **state) {
         {{"merges.txt", "config.json"},
          NULL,
          "no checkpoint in it: looked for open_clip_model.safetensors, model.safetensors, "
-         "*.safetensors.index.json, open_clip_pytorch_model.bin, pytorch_model.bin, *.safetensors, *.pt, "
-         "*.pth"},
+         "*.safetensors.index.json, open_clip_pytorch_model.bin, pytorch_model.bin, "
+         "pytorch_model.bin.index.json, *.safetensors, *.pt, *.pth"},
         {{NULL}, NULL, "no checkpoint in it: "},
     };
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
