@@ -1,6 +1,7 @@
 /* coop_checkpoint.c: see coop_checkpoint.h */
 #include "coop/coop_checkpoint.h"
 
+#include "clip/base/half.h"
 #include "clip/base/torch_write.h"
 
 #include <assert.h>
@@ -35,9 +36,7 @@ typedef struct {
 static uint64_t row_key(const float *row, int C) {
     uint64_t key = 1469598103934665603u;
     for (int c = 0; c < C; c++) {
-        uint16_t bits;
-        _Float16 half = (_Float16)row[c];
-        memcpy(&bits, &half, sizeof bits);
+        uint16_t bits = float_to_half(row[c]);
         key = (key ^ (bits == 0x8000 ? 0 : bits)) * 1099511628211u;
     }
     return key;

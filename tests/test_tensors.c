@@ -51,6 +51,25 @@ static void test_all_halves(void **state) {
     free(portable);
 }
 
+/* Each half, the middle between it and the next, and what lies just below and above that middle. */
+static void test_rounding_to_half(void **state) {
+    (void)state;
+    for (unsigned half = 0; half < 0x7c00; half++) {
+        double low = half_value(half), high = half == 0x7bff ? 65536 : half_value(half + 1);
+        float middle = (float)((low + high) / 2);
+        for (unsigned sign = 0; sign <= 0x8000; sign += 0x8000) {
+            float by = sign ? -1.0f : 1.0f;
+            assert_int_equal(float_to_half(by * (float)low), sign | half);
+            assert_int_equal(float_to_half(by * nextafterf(middle, 0)), sign | half);
+            assert_int_equal(float_to_half(by * middle), sign | (half + half % 2));
+            assert_int_equal(float_to_half(by * nextafterf(middle, INFINITY)), sign | (half + 1));
+        }
+    }
+    assert_int_equal(float_to_half(INFINITY), 0x7c00);
+    assert_int_equal(float_to_half(-1e30f), 0xfc00);
+    assert_int_equal(float_to_half(NAN) & 0x7e00, 0x7e00);
+}
+
 /* Every length, so that each remainder of the eight-wide loop is seen, and nothing is written past the end.
  */
 static void test_half_remainders(void **state) {
@@ -262,10 +281,15 @@ static void test_dtypes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_halves), cmocka_unit_test(test_half_remainders),
-        cmocka_unit_test(test_lookup),     cmocka_unit_test(test_need),
-        cmocka_unit_test(test_shape_text), IN_SCRATCH(test_conversions),
-        IN_SCRATCH(test_not_finite),       cmocka_unit_test(test_dtypes),
+        cmocka_unit_test(test_all_halves),
+        cmocka_unit_test(test_rounding_to_half),
+        cmocka_unit_test(test_half_remainders),
+        cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_need),
+        cmocka_unit_test(test_shape_text),
+        IN_SCRATCH(test_conversions),
+        IN_SCRATCH(test_not_finite),
+        cmocka_unit_test(test_dtypes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

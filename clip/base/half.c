@@ -1,4 +1,4 @@
-/* half.c: IEEE binary16 and bfloat16 to float, exactly.
+/* half.c: IEEE binary16 and bfloat16 to float, exactly, and floats to binary16.
  *
  * Every half is a float: a normal number moves its exponent from bias 15 to bias 127, Inf and NaN move theirs
  * from 31 to 255, and a subnormal is its mantissa times 2^-24. Processors with F16C do eight at a time; the
@@ -61,6 +61,30 @@ void half_to_float(float *out, const unsigned char *in, size_t n) {
     }
 #endif
     half_to_float_portable(out, in, n);
+}
+
+/* Above the subnormals, the mantissa loses 13 bits; adding just under half of the last one that stays, and
+ * one more when that is odd, rounds to even and carries into the exponent. A subnormal is a number of 2^-24:
+ * so are the last bits of its sum with 1/2, rounded by the addition. */
+uint16_t float_to_half(float value) {
+    const uint32_t rebias = (127u - 15u) << 23, infinite = 0x7f800000u;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu, half;
+    if (magnitude > infinite) {
+        half = 0x7e00u | (magnitude >> 13 & 0x3ffu);
+    } else if (magnitude >= 0x477ff000u) { /* 65520 */
+        half = 0x7c00u;
+    } else if (magnitude >= 0x38800000u) { /* 2^-14 */
+        half = (magnitude - rebias + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
+    } else {
+        float sum;
+        memcpy(&sum, &magnitude, sizeof sum);
+        sum += 0.5f;
+        memcpy(&half, &sum, sizeof half);
+        half -= 0x3f000000u;
+    }
+    return (uint16_t)(sign | half);
 }
 
 void bfloat16_to_float(float *out, const unsigned char *in, size_t n) {
