@@ -7,6 +7,7 @@
 #include "coop/trainer.h"
 #include "coop/zeroshot.h"
 #include "datasets/dataset.h"
+#include "tests/scratch.h"
 #include "tests/support.h"
 
 #include <math.h>
@@ -136,10 +137,13 @@ static void check_combination(Golden *g, bool csc, ClassTokenPosition position, 
 static void check_model(const char *kind) {
     Golden g;
     open_golden(&g, kind);
+    /* All twelve; under a checker, which is fifty times slower and looks for something else, every position
+     * once. */
     for (int csc = 0; csc < 2; csc++)
         for (ClassTokenPosition position = POSITION_END; position <= POSITION_FRONT; position++)
             for (int M = 4; M <= 5; M++)
-                check_combination(&g, csc, position, M);
+                if (!scratch_instrumented() || (csc == (int)position % 2 && M == 5))
+                    check_combination(&g, csc, position, M);
     close_golden(&g);
 }
 
