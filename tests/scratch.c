@@ -48,6 +48,17 @@ void scratch_file(const char *path, const void *data, size_t size) {
     assert_int_equal(fclose(file), 0);
 }
 
+void scratch_flip(const char *path, size_t at, unsigned char mask) {
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)at, SEEK_SET), 0);
+    int byte = fgetc(file);
+    assert_int_not_equal(byte, EOF);
+    assert_int_equal(fseek(file, (long)at, SEEK_SET), 0);
+    assert_int_not_equal(fputc(byte ^ mask, file), EOF);
+    assert_int_equal(fclose(file), 0);
+}
+
 int scratch_count(void **state) {
     DIR *folder = opendir(*state);
     assert_non_null(folder);

@@ -13,6 +13,9 @@ int scratch_teardown(void **state);
 char *scratch_path(void **state, const char *name, char *out, size_t size);
 /* Writes the bytes as they are. */
 void scratch_file(const char *path, const void *data, size_t size);
+/* Flips the bits of the mask in one byte of a file, in place. (To write a file anew thousands of times is
+ * slow: ext4 goes to the disk each time.) */
+void scratch_flip(const char *path, size_t at, unsigned char mask);
 /* Number of names in the folder. */
 int scratch_count(void **state);
 
