@@ -31,6 +31,22 @@ static void triple_json(char *out, size_t size, const float v[3]) {
     snprintf(out, size, "[%.9g, %.9g, %.9g]", (double)v[0], (double)v[1], (double)v[2]);
 }
 
+void prompt_tensors(TensorOut out[PROMPT_TENSORS], const Prompt *prompt) {
+    int64_t K = prompt->n_classes, M = prompt->n_ctx, C = prompt->width, E = prompt->embed_dim;
+    out[0] =
+        (TensorOut){.name = "ctx", .dtype = DTYPE_F32, .n_dims = 2, .shape = {M, C}, .data = prompt->ctx};
+    if (prompt->csc)
+        out[0] = (TensorOut){
+            .name = "ctx", .dtype = DTYPE_F32, .n_dims = 3, .shape = {K, M, C}, .data = prompt->ctx};
+    out[1] = (TensorOut){.name = "text_features",
+                         .dtype = DTYPE_F32,
+                         .n_dims = 2,
+                         .shape = {K, E},
+                         .data = prompt->text_features};
+    out[2] =
+        (TensorOut){.name = "logit_scale", .dtype = DTYPE_F32, .n_dims = 0, .data = &prompt->logit_scale};
+}
+
 int prompt_write(const char *path, const Prompt *prompt, Error *err) {
     char n_ctx[16], image_size[16], mean[64], std[64];
     snprintf(n_ctx, sizeof n_ctx, "%d", prompt->n_ctx);
@@ -40,18 +56,8 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err) {
     char *names = names_json(prompt->class_names, prompt->n_classes);
     if (!names)
         return error_set(err, "%s: metadata: class names that are not UTF-8", path);
-    int64_t K = prompt->n_classes, M = prompt->n_ctx, C = prompt->width, E = prompt->embed_dim;
-    TensorOut tensors[] = {
-        {.name = "ctx", .dtype = DTYPE_F32, .n_dims = 2, .shape = {M, C}, .data = prompt->ctx},
-        {.name = "text_features",
-         .dtype = DTYPE_F32,
-         .n_dims = 2,
-         .shape = {K, E},
-         .data = prompt->text_features},
-        {.name = "logit_scale", .dtype = DTYPE_F32, .n_dims = 0, .data = &prompt->logit_scale}};
-    if (prompt->csc)
-        tensors[0] = (TensorOut){
-            .name = "ctx", .dtype = DTYPE_F32, .n_dims = 3, .shape = {K, M, C}, .data = prompt->ctx};
+    TensorOut tensors[PROMPT_TENSORS];
+    prompt_tensors(tensors, prompt);
     const MetadataOut metadata[] = {{"format", FORMAT},
                                     {"version", VERSION},
                                     {"class_names", names},
@@ -70,7 +76,7 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err) {
     int n_metadata = (int)(sizeof metadata / sizeof *metadata);
     if (prompt->activation == CLIP_ACTIVATION_AUTO)
         n_metadata--; /* of the last */
-    int result = safetensors_write(path, tensors, 3, metadata, n_metadata, err);
+    int result = safetensors_write(path, tensors, PROMPT_TENSORS, metadata, n_metadata, err);
     free(names);
     return result;
 }

@@ -27,6 +27,10 @@ typedef struct {
     float mean[3], std[3];
 } Prompt;
 
+/* ctx, text_features and logit_scale, as they are written; they point into the prompt. */
+enum { PROMPT_TENSORS = 3 };
+void prompt_tensors(TensorOut out[PROMPT_TENSORS], const Prompt *prompt);
+
 /* Written atomically. Fails when a text is not UTF-8. */
 int prompt_write(const char *path, const Prompt *prompt, Error *err);
 /* Everything is owned by the arena. Shapes, counts, finiteness and the length of the features are checked. */

@@ -38,21 +38,11 @@ static int export_torch(const Prompt *prompt, const Request *request, int n_thre
 
 /* The three tensors of the prompt alone. */
 static int export_tensors(const Prompt *prompt, const Request *request, Error *err) {
-    int64_t K = prompt->n_classes, M = prompt->n_ctx, C = prompt->width, E = prompt->embed_dim;
-    TensorOut tensors[] = {
-        {.name = "ctx", .dtype = DTYPE_F32, .n_dims = 2, .shape = {M, C}, .data = prompt->ctx},
-        {.name = "text_features",
-         .dtype = DTYPE_F32,
-         .n_dims = 2,
-         .shape = {K, E},
-         .data = prompt->text_features},
-        {.name = "logit_scale", .dtype = DTYPE_F32, .n_dims = 0, .data = &prompt->logit_scale}};
-    if (prompt->csc)
-        tensors[0] = (TensorOut){
-            .name = "ctx", .dtype = DTYPE_F32, .n_dims = 3, .shape = {K, M, C}, .data = prompt->ctx};
+    TensorOut tensors[PROMPT_TENSORS];
+    prompt_tensors(tensors, prompt);
     int result = strcmp(request->format, "npz") == 0
-                     ? npz_write(request->out, tensors, 3, err)
-                     : safetensors_write(request->out, tensors, 3, NULL, 0, err);
+                     ? npz_write(request->out, tensors, PROMPT_TENSORS, err)
+                     : safetensors_write(request->out, tensors, PROMPT_TENSORS, NULL, 0, err);
     if (result == 0)
         printf("%s\n", request->out);
     return result;
