@@ -217,6 +217,11 @@ static float *leaf_rows(const TextEncoder *e, float *matrix, const Segment *segm
     return matrix + (size_t)(segment->leaves - e->leaf_nodes) * (size_t)e->w->width;
 }
 
+/* Half a step of a training would be of no use; encoding many texts may take minutes. */
+static bool is_stopped(const TextEncoder *e) {
+    return !e->d_x && pool_stopped(e->pool, NULL) < 0;
+}
+
 /* Segment i through all blocks; caches NULL keeps nothing. */
 static void segment_forward(TextEncoder *e, int i, BlockCache *caches) {
     const Segment *segment = &e->segments[i];
@@ -226,7 +231,7 @@ static void segment_forward(TextEncoder *e, int i, BlockCache *caches) {
     }
     BlockContext context = block_context(e);
     embed_rows(e, segment, caches[0].x);
-    for (int l = 0; l < e->w->n_layers; l++) {
+    for (int l = 0; l < e->w->n_layers && !is_stopped(e); l++) {
         bool last = l == e->w->n_layers - 1;
         float *y = last ? leaf_rows(e, e->leaf_x, segment) : caches[l + 1].x;
         block_forward(&context, l, segment, &caches[l], y, e->shared_kv[l]);
@@ -234,12 +239,14 @@ static void segment_forward(TextEncoder *e, int i, BlockCache *caches) {
 }
 
 /* feature = ln_final(x) text_projection, for the distinct leaves and then for every prompt. */
-void text_encoder_forward(TextEncoder *encoder, float *features, const float *contexts) {
+int text_encoder_forward(TextEncoder *encoder, float *features, const float *contexts) {
     TextEncoder *e = encoder;
     const TextWeights *w = e->w;
     e->contexts = contexts;
     for (int i = e->tree->n_frozen_segments; i < e->tree->n_segments; i++)
         segment_forward(e, i, e->caches[i]);
+    if (is_stopped(e))
+        return -1;
     layer_norm_forward(e->leaf_h, e->leaf_mean, e->leaf_rstd, e->leaf_x, w->ln_final_w, w->ln_final_b,
                        e->n_leaves, w->width);
     linear_forward(e->pool, e->leaf_features, e->leaf_h, e->text_projection, NULL, e->n_leaves, w->width,
@@ -248,6 +255,7 @@ void text_encoder_forward(TextEncoder *encoder, float *features, const float *co
     for (int i = 0; i < e->tree->n_prompts; i++)
         memcpy(features + (size_t)i * E, e->leaf_features + (size_t)e->leaf_of_prompt[i] * E,
                E * sizeof *features);
+    return 0;
 }
 
 /* --- backward --- */

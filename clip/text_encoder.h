@@ -36,8 +36,9 @@ TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tr
 void text_encoder_free(TextEncoder *encoder); /* NULL is fine */
 
 /* features (P, E), not of unit length, in the order of the prompts. contexts (n_contexts, C): the rows that
- * context symbols name; NULL for a tree without any. */
-void text_encoder_forward(TextEncoder *encoder, float *features, const float *contexts);
+ * context symbols name; NULL for a tree without any. Returns 0; without training also -1, the features not
+ * done, when the pool is stopped. */
+int text_encoder_forward(TextEncoder *encoder, float *features, const float *contexts);
 
 /* d_contexts (n_contexts, C) += the gradient at the contexts of the last forward call (which must still hold
  * the same values), given d_features (P, E). */

@@ -99,6 +99,8 @@ static double sigmoid_loss(double *z, int y, double scale) {
 static void residual_tile(void *context, int tile, int worker) {
     (void)worker;
     Problem *problem = context;
+    if (pool_stopped(problem->pool, NULL) < 0)
+        return;
     int first = tile * ITEM_TILE, n_rows = problem->n_rows, width = problem->width;
     int count = min_int(ITEM_TILE, problem->train.n - first);
     double *z = problem->residual + (size_t)first * n_rows;
@@ -116,6 +118,8 @@ static void residual_tile(void *context, int tile, int worker) {
 static void gradient_tile(void *context, int tile, int worker) {
     (void)worker;
     Problem *problem = context;
+    if (pool_stopped(problem->pool, NULL) < 0)
+        return;
     int width = problem->width, n_column_tiles = tiles_of(width, FEATURE_TILE);
     int row = tile / n_column_tiles * CLASS_TILE, column = tile % n_column_tiles * FEATURE_TILE;
     int n_rows = min_int(CLASS_TILE, problem->n_rows - row),
@@ -234,7 +238,8 @@ static int stop_rule(void *instance, const double *x, const double *g, const dou
     bool flat = descent->loss - loss <= LOSS_TOLERANCE * scale;
     descent->loss = loss;
     descent->iterations++;
-    bool done = flat || largest(g, n) <= GRADIENT_TOLERANCE || descent->iterations >= MAX_ITERATIONS;
+    bool done = flat || largest(g, n) <= GRADIENT_TOLERANCE || descent->iterations >= MAX_ITERATIONS ||
+                pool_stopped(descent->problem->pool, NULL) < 0;
     return done ? LBFGS_STOP : 0;
 }
 
@@ -254,6 +259,8 @@ static int minimise(Problem *problem, double C, double *parameters, Arena *arena
     Descent descent = {problem, objective(problem, parameters, gradient), 0};
     bool done = largest(gradient, n) <= GRADIENT_TOLERANCE;
     arena_reset(arena, mark);
+    if (pool_stopped(problem->pool, err) < 0)
+        return -1;
 
     lbfgs_parameter_t settings;
     lbfgs_parameter_init(&settings);
@@ -268,6 +275,8 @@ static int minimise(Problem *problem, double C, double *parameters, Arena *arena
     while (!done) {
         int before = descent.iterations;
         int status = lbfgs(n, parameters, NULL, evaluate, stop_rule, &descent, &settings);
+        if (pool_stopped(problem->pool, err) < 0)
+            return -1;
         if (status == LBFGSERR_OUTOFMEMORY)
             return error_memory(err);
         if (status < LBFGSERR_OUTOFINTERVAL)

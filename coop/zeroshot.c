@@ -76,8 +76,7 @@ int encode_texts(float *features, int *tokens, const Clip *clip, const Tokenizer
     encoder = text_encoder_create(&clip->text, &tree, pool, false, 0, err);
     if (!encoder)
         goto out;
-    text_encoder_forward(encoder, features, NULL);
-    result = 0;
+    result = text_encoder_forward(encoder, features, NULL) == 0 ? 0 : pool_stopped(pool, err);
 out:
     text_encoder_free(encoder);
     arena_free(arena);

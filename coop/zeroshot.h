@@ -15,7 +15,7 @@ const char *const *zeroshot_ensemble(int *n);
 /* features (K, E), unit length: the features of every template filled with the class name ('_' stands for a
  * space), each of unit length, averaged over the templates and normalised again. All n_templates * n_classes
  * prompts are one prefix tree. A template without "{}" or a prompt that is too long is an error that names
- * it. */
+ * it. Ends early with its error when the pool is stopped. */
 int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
                       const char *const *templates, int n_templates, const char *const *class_names,
                       int n_classes, Error *err);

@@ -43,6 +43,7 @@ int model_open(Model *model, const char *weights, const char *vocab, ClipActivat
     model->pool = pool_create(n_threads);
     if (!model->pool)
         return error_run(err, "cannot start %d threads", n_threads);
+    pool_set_stop(model->pool, interrupt_check);
     model->clip = clip_open_as(weights, towers, activation, err);
     if (!model->clip)
         return -1;

@@ -16,6 +16,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -445,6 +446,35 @@ static void a_failed_line_search_is_not_the_end(void **state) {
     arena_free(arena);
 }
 
+static atomic_int asks_left;
+
+static int stop_later(Error *err) {
+    return atomic_fetch_sub(&asks_left, 1) <= 0 ? error_run(err, "stopped") : 0;
+}
+
+/* Wherever in a search the stop comes, within a fit or between two. */
+static void a_search_can_be_stopped(void **state) {
+    (void)state;
+    enum { E = 8, K = 3 };
+    Arena *arena = arena_create();
+    Pool *pool = pool_create(2);
+    pool_set_stop(pool, stop_later);
+    ProbeData data = clusters(30, E, K, 61, arena);
+    int n_stopped = 0;
+    for (int asks = 0; asks < 2000; asks += 37) {
+        LinearProbe probe;
+        Error err = {0};
+        atomic_store(&asks_left, asks);
+        if (linear_probe_search(&probe, &data, NULL, E, K, pool, arena, &err) == 0)
+            continue;
+        assert_string_equal(err.text, "stopped");
+        n_stopped++;
+    }
+    assert_true(n_stopped > 10);
+    pool_free(pool);
+    arena_free(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_comparison_can_fail),
@@ -458,6 +488,7 @@ int main(void) {
         cmocka_unit_test(bad_input_is_an_error),
         cmocka_unit_test(a_failed_line_search_is_not_the_end),
         cmocka_unit_test(huge_features_end_in_a_finite_probe),
+        cmocka_unit_test(a_search_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,12 +173,40 @@ static void pools_come_and_go(void **state) {
     }
 }
 
+/* The function of a stop has nothing but its Error, so what it says is kept here. */
+static atomic_bool told_to_stop;
+
+static int ask_stop(Error *err) {
+    return atomic_load(&told_to_stop) ? error_run(err, "told to stop") : 0;
+}
+
+static void ask_from_tile(void *context, int tile, int worker) {
+    (void)tile, (void)worker;
+    Pool **pool = context;
+    if (pool_stopped(*pool, NULL) == 0)
+        atomic_store(&told_to_stop, true);
+}
+
+static void a_pool_stops_when_told(void **state) {
+    (void)state;
+    Pool *pool = pool_create(3);
+    Error err = {0};
+    assert_int_equal(pool_stopped(pool, &err), 0);
+    pool_set_stop(pool, ask_stop);
+    assert_int_equal(pool_stopped(pool, &err), 0);
+    pool_run(pool, 50, ask_from_tile, &pool);
+    assert_int_equal(pool_stopped(pool, NULL), -1);
+    assert_int_equal(pool_stopped(pool, &err), -1);
+    assert_string_equal(err.text, "told to stop");
+    pool_free(pool);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tile_runs_once),       cmocka_unit_test(sleepers_wake_up),
         cmocka_unit_test(runs_follow_each_other),     cmocka_unit_test(the_caller_waits_for_slow_tiles),
         cmocka_unit_test(tiles_run_at_the_same_time), cmocka_unit_test(zero_means_one_per_core),
-        cmocka_unit_test(pools_come_and_go),
+        cmocka_unit_test(pools_come_and_go),          cmocka_unit_test(a_pool_stops_when_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,6 +295,25 @@ static void test_bad_templates(void **state) {
     assert_non_null(strstr(err.text, "text 'a photo of a ?toile.'"));
 }
 
+/* --- stopping --- */
+
+static int stop_at_once(Error *err) {
+    return error_run(err, "stopped");
+}
+
+static void test_stop(void **state) {
+    Bench *b = *state;
+    float *features = arena_floats(b->arena, 4, (size_t)b->E);
+    const char *const templates[] = {"a photo of a {}.", "{}"};
+    Error err = {0};
+    Pool *pool = pool_create(2);
+    pool_set_stop(pool, stop_at_once);
+    assert_int_equal(zeroshot_features(features, b->clip, b->tokenizer, pool, templates, 2, NAMES, 4, &err),
+                     -1);
+    assert_string_equal(err.text, "stopped");
+    pool_free(pool);
+}
+
 /* --- logits --- */
 
 static void test_cosine_logits(void **state) {
@@ -326,7 +345,7 @@ int main(void) {
         cmocka_unit_test(test_templates),      cmocka_unit_test(test_ensemble),
         cmocka_unit_test(test_tokens),         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_many_positions), cmocka_unit_test(test_bad_templates),
-        cmocka_unit_test(test_cosine_logits),
+        cmocka_unit_test(test_stop),           cmocka_unit_test(test_cosine_logits),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -53,6 +53,7 @@ struct Pool {
     atomic_bool caller_sleeping; /* the caller, waiting for work_done */
     atomic_bool stop;
 
+    StopFn ask_stop; /* or NULL */
     int n_threads, n_started;
     bool crowded;    /* more threads than cores */
     Worker *workers; /* (n_threads); the first is the caller and has no thread */
@@ -234,4 +235,12 @@ void pool_free(Pool *pool) {
 
 int pool_threads(const Pool *pool) {
     return pool->n_threads;
+}
+
+void pool_set_stop(Pool *pool, StopFn stop) {
+    pool->ask_stop = stop;
+}
+
+int pool_stopped(const Pool *pool, Error *err) {
+    return pool->ask_stop ? pool->ask_stop(err) : 0;
 }

@@ -7,6 +7,8 @@
 #ifndef CLIP_BASE_PARALLEL_H
 #define CLIP_BASE_PARALLEL_H
 
+#include "clip/base/error.h"
+
 typedef struct Pool Pool;
 
 /* n_threads workers, the calling thread included; 0 means one per available core. NULL when threads cannot be
@@ -19,5 +21,12 @@ int pool_threads(const Pool *pool);
  * 0 .. pool_threads-1 and picks a scratch buffer. Not reentrant: a tile must not call pool_run. */
 typedef void (*TileFn)(void *context, int tile, int worker);
 void pool_run(Pool *pool, int n_tiles, TileFn tile_fn, void *context);
+
+/* Long work asks its pool between its parts, from any thread, whether to go on: pool_stopped is 0 until the
+ * function of pool_set_stop says otherwise, then -1 with the Error (which may be NULL) that it gives; 0 for
+ * ever without one. Once it has stopped, it stays so. */
+typedef int (*StopFn)(Error *err);
+void pool_set_stop(Pool *pool, StopFn stop);
+int pool_stopped(const Pool *pool, Error *err);
 
 #endif
