@@ -3,7 +3,7 @@
  * Folders, split files, class names and hand-written prompts follow DATASETS.md, datasets/ and
  * trainers/zsclip.py of github.com/KaiyangZhou/CoOp. ImageNet's own lists are sorted here; there they follow
  * an unsorted directory, so its published few-shot subsets cannot be drawn again. Its validation list is its
- * test list, as there.
+ * test list, as there. Sizes are those of the appendix of Zhou et al. 2022.
  */
 #include "datasets/catalog.h"
 #include "clip/base/files.h"
@@ -13,6 +13,13 @@
 #include "datasets/split_file.h"
 
 #include <string.h>
+
+/* The published split file of Caltech-101 has the new names; one that was drawn from its folders has the old.
+ */
+static const ClassRename caltech_renames[] = {
+    {"airplanes", "airplane"},   {"Faces", "face"}, {"Leopards", "leopard"},
+    {"Motorbikes", "motorbike"}, {NULL, NULL},
+};
 
 static const ClassRename eurosat_renames[] = {
     {"AnnualCrop", "Annual Crop Land"},
@@ -31,29 +38,36 @@ static const ClassRename eurosat_renames[] = {
 #define PHOTO "a photo of a {}."
 
 static const CatalogEntry catalog[] = {
-    {"caltech101", "caltech-101", "101_ObjectCategories", "split_zhou_Caltech101.json", PHOTO, CATALOG_SPLIT,
+    {"caltech101", "Caltech-101", "caltech-101", "101_ObjectCategories", "split_zhou_Caltech101.json", PHOTO,
+     CATALOG_SPLIT, 100, 4128, 1649, 2465, caltech_renames},
+    {"oxford_pets", "Oxford-IIIT Pets", "oxford_pets", "images", "split_zhou_OxfordPets.json",
+     "a photo of a {}, a type of pet.", CATALOG_SPLIT, 37, 2944, 736, 3669, NULL},
+    {"stanford_cars", "Stanford Cars", "stanford_cars", NULL, "split_zhou_StanfordCars.json", PHOTO,
+     CATALOG_SPLIT, 196, 6509, 1635, 8041, NULL},
+    {"oxford_flowers", "Oxford Flowers 102", "oxford_flowers", "jpg", "split_zhou_OxfordFlowers.json",
+     "a photo of a {}, a type of flower.", CATALOG_SPLIT, 102, 4093, 1633, 2463, NULL},
+    {"food101", "Food-101", "food-101", "images", "split_zhou_Food101.json", "a photo of {}, a type of food.",
+     CATALOG_SPLIT, 101, 50500, 20200, 30300, NULL},
+    {"fgvc_aircraft", "FGVC-Aircraft", "fgvc_aircraft", "images", NULL,
+     "a photo of a {}, a type of aircraft.", CATALOG_VARIANTS, 100, 3334, 3333, 3333, NULL},
+    {"sun397", "SUN397", "sun397", "SUN397", "split_zhou_SUN397.json", PHOTO, CATALOG_SPLIT, 397, 15880, 3970,
+     19850, NULL},
+    {"dtd", "Describable Textures", "dtd", "images", "split_zhou_DescribableTextures.json", "{} texture.",
+     CATALOG_SPLIT, 47, 2820, 1128, 1692, NULL},
+    {"eurosat", "EuroSAT", "eurosat", "2750", "split_zhou_EuroSAT.json", "a centered satellite photo of {}.",
+     CATALOG_SPLIT, 10, 13500, 5400, 8100, eurosat_renames},
+    {"ucf101", "UCF101 middle frames", "ucf101", "UCF-101-midframes", "split_zhou_UCF101.json",
+     "a photo of a person doing {}.", CATALOG_SPLIT, 101, 7639, 1898, 3783, NULL},
+    {"imagenet", "ImageNet", "imagenet", "images", NULL, PHOTO, CATALOG_IMAGENET, 1000, 1281167, 50000, 50000,
      NULL},
-    {"oxford_pets", "oxford_pets", "images", "split_zhou_OxfordPets.json", "a photo of a {}, a type of pet.",
-     CATALOG_SPLIT, NULL},
-    {"stanford_cars", "stanford_cars", NULL, "split_zhou_StanfordCars.json", PHOTO, CATALOG_SPLIT, NULL},
-    {"oxford_flowers", "oxford_flowers", "jpg", "split_zhou_OxfordFlowers.json",
-     "a photo of a {}, a type of flower.", CATALOG_SPLIT, NULL},
-    {"food101", "food-101", "images", "split_zhou_Food101.json", "a photo of {}, a type of food.",
-     CATALOG_SPLIT, NULL},
-    {"fgvc_aircraft", "fgvc_aircraft", "images", NULL, "a photo of a {}, a type of aircraft.",
-     CATALOG_VARIANTS, NULL},
-    {"sun397", "sun397", "SUN397", "split_zhou_SUN397.json", PHOTO, CATALOG_SPLIT, NULL},
-    {"dtd", "dtd", "images", "split_zhou_DescribableTextures.json", "{} texture.", CATALOG_SPLIT, NULL},
-    {"eurosat", "eurosat", "2750", "split_zhou_EuroSAT.json", "a centered satellite photo of {}.",
-     CATALOG_SPLIT, eurosat_renames},
-    {"ucf101", "ucf101", "UCF-101-midframes", "split_zhou_UCF101.json", "a photo of a person doing {}.",
-     CATALOG_SPLIT, NULL},
-    {"imagenet", "imagenet", "images", NULL, PHOTO, CATALOG_IMAGENET, NULL},
-    {"imagenetv2", "imagenetv2", "imagenetv2-matched-frequency-format-val", NULL, PHOTO, CATALOG_NUMBERED,
-     NULL},
-    {"imagenet_sketch", "imagenet-sketch", "images", NULL, PHOTO, CATALOG_WNID, NULL},
-    {"imagenet_a", "imagenet-adversarial", "imagenet-a", NULL, PHOTO, CATALOG_WNID, NULL},
-    {"imagenet_r", "imagenet-rendition", "imagenet-r", NULL, PHOTO, CATALOG_WNID, NULL},
+    {"imagenetv2", "ImageNetV2", "imagenetv2", "imagenetv2-matched-frequency-format-val", NULL, PHOTO,
+     CATALOG_NUMBERED, 1000, 0, 0, 10000, NULL},
+    {"imagenet_sketch", "ImageNet-Sketch", "imagenet-sketch", "images", NULL, PHOTO, CATALOG_WNID, 1000, 0, 0,
+     50889, NULL},
+    {"imagenet_a", "ImageNet-A", "imagenet-adversarial", "imagenet-a", NULL, PHOTO, CATALOG_WNID, 200, 0, 0,
+     7500, NULL},
+    {"imagenet_r", "ImageNet-R", "imagenet-rendition", "imagenet-r", NULL, PHOTO, CATALOG_WNID, 200, 0, 0,
+     30000, NULL},
 };
 #define N_CATALOG ((int)(sizeof catalog / sizeof *catalog))
 

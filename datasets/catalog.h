@@ -19,12 +19,14 @@ typedef struct {
 
 typedef struct {
     const char *name;
+    const char *title;
     const char *folder;   /* in the root of all datasets */
     const char *images;   /* folder of the images, in `folder`; NULL: the folder itself */
     const char *split;    /* split file, in `folder`; NULL for other kinds */
     const char *template; /* the hand-written prompt, with {} for the class */
     CatalogKind kind;
-    const ClassRename *renames; /* applied after loading, ended by a NULL; or NULL */
+    int n_classes, n_train, n_val, n_test; /* as published */
+    const ClassRename *renames;            /* applied after loading, ended by a NULL; or NULL */
 } CatalogEntry;
 
 const CatalogEntry *catalog_at(int index);          /* NULL past the end */

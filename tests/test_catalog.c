@@ -1,6 +1,7 @@
 /* test_catalog.c: datasets/catalog.c, each layout in miniature. */
 #include "clip/base/files.h"
 #include "datasets/catalog.h"
+#include "tests/catalog_support.h"
 #include "tests/list_support.h"
 
 #include <setjmp.h>
@@ -52,6 +53,56 @@ static void test_split_layouts(void **state) {
         assert_string_equal(lists->dataset.name, splits[i].name);
         assert_string_equal(lists->dataset.source, lists_path(lists, splits[i].split));
         assert_string_equal(dataset_template(splits[i].name), splits[i].prompt);
+    }
+}
+
+/* All fifteen side by side, as on a user's disk. */
+static void test_all(void **state) {
+    Lists *lists = *state;
+    mini_write(lists_path(lists, "@"));
+    for (int i = 0; i < N_MINI; i++) {
+        const MiniDataset *mini = &mini_datasets[i];
+        lists_assert_ok(lists, open_named(lists, mini->name));
+        lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+        lists_assert_classes(lists, mini->class_names);
+        lists_assert_items(lists, &lists->dataset.train, mini->train);
+        lists_assert_items(lists, &lists->dataset.val, mini->val);
+        lists_assert_items(lists, &lists->dataset.test, mini->test);
+        assert_string_equal(lists->dataset.name, mini->name);
+        assert_string_equal(lists->dataset.root,
+                            arena_printf(lists->arena, "%s/%s", lists_path(lists, "@"), mini->root));
+        assert_string_equal(catalog_at(i)->name, mini->name);
+        DatasetSpec spec = {.name = mini->name, .root = lists_path(lists, "@"), .subsample_classes = "new"};
+        int n_classes = lists->dataset.n_classes;
+        lists_assert_ok(lists, dataset_open(&lists->dataset, &spec, lists->arena, &lists->err));
+        assert_int_equal(lists->dataset.n_classes, n_classes / 2);
+    }
+}
+
+/* PROTOCOL 1: classes; train/val/test. Those of the ImageNet family are the paper's. */
+static void test_published_sizes(void **state) {
+    static const int sizes[N_MINI][4] = {{100, 4128, 1649, 2465},
+                                         {37, 2944, 736, 3669},
+                                         {196, 6509, 1635, 8041},
+                                         {102, 4093, 1633, 2463},
+                                         {101, 50500, 20200, 30300},
+                                         {100, 3334, 3333, 3333},
+                                         {397, 15880, 3970, 19850},
+                                         {47, 2820, 1128, 1692},
+                                         {10, 13500, 5400, 8100},
+                                         {101, 7639, 1898, 3783},
+                                         {1000, 1281167, 50000, 50000},
+                                         {1000, 0, 0, 10000},
+                                         {1000, 0, 0, 50889},
+                                         {200, 0, 0, 7500},
+                                         {200, 0, 0, 30000}};
+    (void)state;
+    for (int i = 0; i < N_MINI; i++) {
+        const CatalogEntry *entry = catalog_at(i);
+        assert_int_equal(entry->n_classes, sizes[i][0]);
+        assert_int_equal(entry->n_train, sizes[i][1]);
+        assert_int_equal(entry->n_val, sizes[i][2]);
+        assert_int_equal(entry->n_test, sizes[i][3]);
     }
 }
 
@@ -248,8 +299,8 @@ static void test_nearest(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lists_setup, lists_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_split_layouts),   TEST(test_templates), TEST(test_eurosat_names),   TEST(test_aircraft),
-        TEST(test_aircraft_errors), TEST(test_imagenet),  TEST(test_imagenet_errors), TEST(test_variants),
-        TEST(test_imagenetv2),      TEST(test_nearest)};
+        TEST(test_split_layouts),   TEST(test_all),      TEST(test_published_sizes), TEST(test_templates),
+        TEST(test_eurosat_names),   TEST(test_aircraft), TEST(test_aircraft_errors), TEST(test_imagenet),
+        TEST(test_imagenet_errors), TEST(test_variants), TEST(test_imagenetv2),      TEST(test_nearest)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
