@@ -14,6 +14,7 @@
 #include "experiments/clock.h"
 #include "experiments/interrupt.h"
 #include "experiments/method.h"
+#include "experiments/predictions.h"
 
 #include <errno.h>
 #include <math.h>
@@ -158,7 +159,7 @@ static int begin_or_resume(Run *run, Arena *arena, Error *err) {
         there && train_state_read(run->state_path, run->learner, &run->state, run->point->key, &why) == 0;
     if (!usable) {
         static const char *const names[] = {"log.txt", "metrics.jsonl", "prompt.safetensors",
-                                            "test_logits.safetensors"};
+                                            "test_logits.safetensors", PREDICTIONS_FILE};
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             const char *path = path_join(arena, run->folder, names[i]);
             if (path)

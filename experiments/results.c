@@ -2,6 +2,7 @@
 #include "experiments/results.h"
 
 #include "clip/base/files.h"
+#include "datasets/csv_fields.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -308,18 +309,9 @@ const Result *results_find(const ResultList *list, const char *key) {
 
 /* --- CSV --- */
 
-/* In quotes where RFC 4180 wants them. */
 static void csv_text(FileWriter *writer, const char *text) {
-    if (!text)
-        text = "";
-    if (!strpbrk(text, ",\"\r\n")) {
-        file_printf(writer, "%s,", text);
-        return;
-    }
-    file_append(writer, "\"", 1);
-    for (; *text; text++)
-        file_append(writer, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-    file_append(writer, "\",", 2);
+    csv_put(writer, text);
+    file_append(writer, ",", 1);
 }
 
 static void csv_real(FileWriter *writer, const char *format, double number) {

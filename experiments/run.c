@@ -9,6 +9,7 @@
 #include "experiments/lock.h"
 #include "experiments/logits.h"
 #include "experiments/method.h"
+#include "experiments/predictions.h"
 #include "experiments/table.h"
 
 #include <errno.h>
@@ -68,11 +69,14 @@ static int finish_point(Runner *runner, const Point *point, const char *folder, 
                        err) < 0)
         return -1;
     const char *logits_path = path_join(arena, folder, "test_logits.safetensors");
-    if (!logits_path)
+    const char *predictions_path = path_join(arena, folder, PREDICTIONS_FILE);
+    if (!logits_path || !predictions_path)
         return error_memory(err);
     if (!point->logits) /* those of an earlier configuration must not pass for this one's */
         unlink(logits_path);
     else if (logits_write(logits_path, logits, dataset, arena, err) < 0)
+        return -1;
+    if (predictions_write(predictions_path, logits, scores.predicted, dataset, arena, err) < 0)
         return -1;
     result->accuracy = scores.accuracy;
     result->macro_f1 = scores.macro_f1;
@@ -98,8 +102,7 @@ static int run_point(Runner *runner, const Point *point, Arena *arena, Error *er
     const char *label = point_title(runner, point, arena);
     if (arena_failed(arena))
         return error_memory(err);
-    bool keeps_files = point->kind == METHOD_COOP || point->logits;
-    if (keeps_files && make_folders(folder, err) < 0)
+    if (make_folders(folder, err) < 0)
         return -1;
     result_start(&result, point, dataset->name);
     /* Without a terminal the line of the finished point is enough. */

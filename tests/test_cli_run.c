@@ -4,6 +4,7 @@
 
 #include "clip/base/files.h"
 #include "clip/base/random.h"
+#include "experiments/predictions.h"
 #include "tests/scratch.h"
 #include "tests/support.h"
 
@@ -97,11 +98,12 @@ static void assert_same_runs(Cli *cli, const char *a, const char *b) {
     ResultList results = cli_results(cli, a, NULL), others = cli_results(cli, b, NULL);
     assert_int_equal(results.n, others.n);
     for (int i = 0; i < results.n; i++) {
-        static const char *const names[] = {"test_logits.safetensors", "prompt.safetensors", "metrics.jsonl"};
+        static const char *const names[] = {"test_logits.safetensors", PREDICTIONS_FILE, "prompt.safetensors",
+                                            "metrics.jsonl"};
         const Result *result = &results.results[i], *other = results_find(&others, result->key);
         assert_non_null(other);
         assert_true(result->accuracy == other->accuracy && result->macro_f1 == other->macro_f1);
-        for (int k = 0; k < (strcmp(result->method, "coop") == 0 ? 3 : 1); k++)
+        for (int k = 0; k < (strcmp(result->method, "coop") == 0 ? 4 : 2); k++)
             cli_assert_same_files(cli, cli_path(cli, "%s/%s/%s", a, result->folder, names[k]),
                                   cli_path(cli, "%s/%s/%s", b, result->folder, names[k]));
     }
@@ -256,7 +258,8 @@ static void test_logits_later(void **state) {
                                       "methods:\n  - zeroshot: {}\n  - linear_probe: {}\n"
                                       "  - coop: {n_ctx: 2}\n");
     cli_ok(cli, "run", yaml);
-    assert_false(cli_exists(cli_point_file(cli, "out", "zero-shot", -1, "")));
+    assert_true(cli_exists(cli_point_file(cli, "out", "zero-shot", -1, PREDICTIONS_FILE)));
+    assert_false(cli_exists(cli_point_file(cli, "out", "zero-shot", -1, "test_logits.safetensors")));
     cli_ok(cli, "run", yaml, "--set", "outputs.logits=true");
     int lines;
     ResultList results = cli_results(cli, "out", &lines);
