@@ -101,7 +101,8 @@ typedef struct {
 static int save(Run *run) {
     run->state.seconds = clock_seconds() - run->start;
     if (metrics_sync(&run->metrics, run->err) == 0 &&
-        train_state_write(run->state_path, run->learner, &run->state, run->point->key, run->err) == 0) {
+        train_state_write(run->state_path, learner_trainee(run->learner), &run->state, run->point->key,
+                          run->err) == 0) {
         run->last_save = clock_seconds();
         return 0;
     }
@@ -131,8 +132,8 @@ static int on_step(void *context, int epoch, int step, double lr, double loss, c
 static int begin_or_resume(Run *run, Arena *arena, Error *err) {
     Error why = {0};
     bool there = file_exists(run->state_path);
-    bool usable =
-        there && train_state_read(run->state_path, run->learner, &run->state, run->point->key, &why) == 0;
+    bool usable = there && train_state_read(run->state_path, learner_trainee(run->learner), &run->state,
+                                            run->point->key, &why) == 0;
     if (!usable) {
         static const char *const names[] = {"log.txt", METRICS_FILE, "prompt.safetensors",
                                             "test_logits.safetensors", PREDICTIONS_FILE};
@@ -206,7 +207,8 @@ static int train(Session *session, const TrainData *data, Run *run, Result *resu
     run->start = run->last_save - run->state.seconds;
     progress_resume(run->progress, (long)run->state.epoch * run->n_steps + run->state.step,
                     (long)point->optim.max_epoch * run->n_steps);
-    int stopped = trainer_run(run->learner, data, &point->optim, &run->state, on_epoch, on_step, run, err);
+    int stopped = trainer_run(learner_trainee(run->learner), data, &point->optim, &run->state, on_epoch,
+                              on_step, run, err);
     result->train_seconds = run->state.seconds;
     result->final_loss = run->state.loss;
     fprintf(run->log, "%s: %d epochs and %d steps, %.1f s\n",
