@@ -101,7 +101,7 @@ static void assert_same_runs(Cli *cli, const char *a, const char *b) {
     assert_int_equal(results.n, others.n);
     for (int i = 0; i < results.n; i++) {
         static const char *const names[] = {"test_logits.safetensors", PREDICTIONS_FILE, "prompt.safetensors",
-                                            "metrics.jsonl"};
+                                            METRICS_FILE, TENSORBOARD_FILE};
         const Result *result = &results.results[i], *other = results_find(&others, result->key);
         assert_non_null(other);
         assert_true(result->accuracy == other->accuracy && result->macro_f1 == other->macro_f1);
