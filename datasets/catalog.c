@@ -11,6 +11,7 @@
 #include "datasets/folder.h"
 #include "datasets/lists.h"
 #include "datasets/split_file.h"
+#include "datasets/text_lines.h"
 
 #include <string.h>
 
@@ -95,53 +96,6 @@ const char *catalog_nearest(const char *name) {
     return catalog[best].name;
 }
 
-/* --- text files: one line each, "key name of the class" or a name alone --- */
-
-typedef struct {
-    const char *path;
-    char *at;
-    int line;
-} TextLines;
-
-static int lines_open(TextLines *lines, const char *path, Arena *arena, Error *err) {
-    size_t size;
-    *lines = (TextLines){.path = path, .at = file_read(path, MAX_LIST_BYTES, arena, &size, err)};
-    if (!lines->at)
-        return -1;
-    if (memchr(lines->at, '\0', size))
-        return error_set(err, "%s: not UTF-8 text (it holds a NUL byte)", path);
-    return 0;
-}
-
-/* The next line without the blanks around it, cut out in place; empty ones are skipped. NULL at the end. */
-static char *lines_next(TextLines *lines) {
-    while (*lines->at) {
-        char *line = lines->at;
-        size_t n = strcspn(line, "\n");
-        lines->at += n + (line[n] != '\0');
-        lines->line++;
-        line[n] = '\0';
-        line += strspn(line, " \t\r");
-        n = strlen(line);
-        while (n > 0 && strchr(" \t\r", line[n - 1]))
-            line[--n] = '\0';
-        if (n > 0)
-            return line;
-    }
-    return NULL;
-}
-
-/* Cuts "key name" at its first blank; an error when there is no name. */
-static char *split_line(const TextLines *lines, char *line, Error *err) {
-    char *name = line + strcspn(line, " \t");
-    if (!*name) {
-        error_set(err, "%s: line %d: '%s' has no name behind it", lines->path, lines->line, line);
-        return NULL;
-    }
-    *name++ = '\0';
-    return name + strspn(name, " \t");
-}
-
 /* --- FGVC-Aircraft --- */
 
 static int read_variant_list(ItemList *out, const char *path, const NamedValue *variants, int n,
@@ -151,7 +105,7 @@ static int read_variant_list(ItemList *out, const char *path, const NamedValue *
     if (lines_open(&lines, path, pool->arena, err))
         return -1;
     for (char *line; (line = lines_next(&lines));) {
-        const char *name = split_line(&lines, line, err);
+        const char *name = line_cut(&lines, line, err);
         if (!name)
             return -1;
         const NamedValue *variant = names_find(variants, n, name);
@@ -228,7 +182,7 @@ static int read_class_names(ClassNames *out, const char *root, const char *folde
     if (arena_failed(arena))
         return error_memory(err);
     for (char *line; (line = lines_next(&lines)); out->names.n++) {
-        const char *name = split_line(&lines, line, err);
+        const char *name = line_cut(&lines, line, err);
         if (!name)
             return -1;
         out->names.names[out->names.n] = name;

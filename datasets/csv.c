@@ -49,10 +49,8 @@ static int read_header(CsvReader *reader, Error *err) {
             }
         reader->n_fields++;
     }
-    for (int column = 0; column < N_COLUMNS; column++)
-        if (reader->columns[column] < 0 && (column == PATH || column == SPLIT))
-            return error_set(err, "%s: line %d: no column '%s'", reader->text.path, line,
-                             column_names[column]);
+    if (reader->columns[PATH] < 0)
+        return error_set(err, "%s: line %d: no column 'path'", reader->text.path, line);
     if (reader->columns[LABEL] < 0 && reader->columns[CLASS] < 0)
         return error_set(err, "%s: line %d: no column 'label' or 'class'", reader->text.path, line);
     return 0;
@@ -133,10 +131,11 @@ static int put_rows(CsvReader *reader, ItemList *parts[N_PARTS], ClassTable *cla
         return -1;
     for (int i = 0; i < reader->n_rows; i++) {
         const Row *row = &reader->rows[i];
-        Part part = part_find(row->fields[SPLIT], strlen(row->fields[SPLIT]));
+        const char *split = row->fields[SPLIT] ? row->fields[SPLIT] : part_name(PART_TRAIN);
+        Part part = part_find(split, strlen(split));
         if (part == N_PARTS)
             return error_set(err, "%s: line %d: split '%s' (train, val or test)", reader->text.path,
-                             row->line, row->fields[SPLIT]);
+                             row->line, split);
         long long label;
         if (ranked)
             label = names_find(ranked, n_ranked, row->fields[CLASS])->value;
@@ -153,7 +152,8 @@ static int put_rows(CsvReader *reader, ItemList *parts[N_PARTS], ClassTable *cla
     return class_finish(classes, reader->text.path, err);
 }
 
-int csv_read(Dataset *dataset, const char *images, const char *path, Arena *arena, Error *err) {
+int csv_read(Dataset *dataset, bool *has_parts, const char *images, const char *path, Arena *arena,
+             Error *err) {
     CsvReader reader = {.pool = {.arena = arena}};
     if (csv_open(&reader.text, path, MAX_LIST_BYTES, arena, err))
         return -1;
@@ -166,6 +166,7 @@ int csv_read(Dataset *dataset, const char *images, const char *path, Arena *aren
     ItemList *parts[N_PARTS] = {&dataset->train, &dataset->val, &dataset->test};
     if (put_rows(&reader, parts, &classes, err))
         return -1;
+    *has_parts = reader.columns[SPLIT] >= 0;
     dataset->source = arena_strdup(arena, path);
     dataset->root = arena_strdup(arena, images);
     dataset->n_classes = classes.n_classes;

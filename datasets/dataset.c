@@ -6,8 +6,10 @@
 #include "datasets/dataset.h"
 #include "clip/base/files.h"
 #include "datasets/catalog.h"
+#include "datasets/class_names.h"
 #include "datasets/csv.h"
 #include "datasets/folder.h"
+#include "datasets/random_parts.h"
 #include "datasets/split_file.h"
 
 #include <errno.h>
@@ -66,10 +68,25 @@ static int read_split(Dataset *dataset, const DatasetSpec *spec, Arena *arena, E
     return split_file_read(dataset, spec->images, spec->split, arena, err);
 }
 
+static int draw(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error *err) {
+    double p_trn = spec->p_trn, p_val = spec->p_val;
+    if (p_trn == 0) {
+        p_trn = 0.5;
+        p_val = 0.2;
+    }
+    if (!(p_trn > 0 && p_val >= 0 && p_trn + p_val < 1))
+        return error_set(err, "dataset: p_trn %g and p_val %g leave nothing to test on", p_trn, p_val);
+    return random_parts(dataset, p_trn, p_val, (uint32_t)spec->split_seed, arena, err);
+}
+
 static int read_folders(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error *err) {
+    if (spec->images) {
+        dataset->name = name_of_path(arena, spec->images);
+        return folder_read_all(dataset, spec->images, arena, err) || draw(dataset, spec, arena, err) ? -1 : 0;
+    }
     if (!spec->test)
-        return error_set(err, "dataset: format folder needs test, a folder with a subfolder per class%s",
-                         spec->train ? " (train alone is not split into both)" : "");
+        return error_set(err,
+                         "dataset: format folder needs images, or test: folders with a subfolder per class");
     if (spec->val && !spec->train)
         return error_set(err, "dataset: format folder has val without train");
     dataset->name = name_of_path(arena, spec->train ? spec->train : spec->test);
@@ -82,8 +99,14 @@ static int read_csv(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Err
     const char *images = spec->images ? spec->images : path_folder(arena, spec->csv);
     if (!images)
         return error_memory(err);
+    bool has_parts;
     dataset->name = name_of_path(arena, spec->csv);
-    return csv_read(dataset, images, spec->csv, arena, err);
+    if (csv_read(dataset, &has_parts, images, spec->csv, arena, err))
+        return -1;
+    if (has_parts && spec->draw_asked)
+        return error_set(err, "%s: line 1: the column 'split' leaves nothing to p_trn, p_val and split_seed",
+                         spec->csv);
+    return has_parts ? 0 : draw(dataset, spec, arena, err);
 }
 
 static int read_any(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error *err) {
@@ -100,6 +123,8 @@ static int read_any(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Err
         return error_set(err, "dataset: unknown format '%s' (split, folder or csv)", spec->format);
     if (spec->name)
         dataset->name = arena_strdup(arena, spec->name);
+    if (result == 0 && spec->class_names)
+        result = class_names_apply(dataset, spec->class_names, arena, err);
     return result;
 }
 
@@ -174,6 +199,7 @@ int dataset_open(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error 
     paths.train = expand(arena, spec->train);
     paths.val = expand(arena, spec->val);
     paths.test = expand(arena, spec->test);
+    paths.class_names = expand(arena, spec->class_names);
     if (arena_failed(arena))
         return error_memory(err);
     const char *classes = spec->subsample_classes ? spec->subsample_classes : "all";

@@ -9,6 +9,7 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -32,6 +33,7 @@ typedef struct Dataset {
      * otherwise). Few-shot sampling draws for all classes and keeps these, as the original code does. */
     const struct Dataset *whole;
     int first_class;
+    bool drawn; /* the lists were drawn at random, not given */
 } Dataset;
 
 /* What to open: the keys of `dataset:` in an experiment file. NULL strings are absent. */
@@ -39,12 +41,20 @@ typedef struct {
     const char *name;   /* of the catalog: "oxford_pets"; or free when format is given */
     const char *root;   /* with name: the folder that holds all datasets */
     const char *format; /* "split", "folder", "csv"; NULL with a catalog name */
-    const char *images; /* split, csv: folder of the images (csv: by default the folder of the file) */
+    const char *images; /* split, csv: folder of the images (csv: by default the folder of the file); folder:
+                         * one subfolder per class, in place of train, val and test */
     const char *split;  /* split: the JSON file */
-    const char *csv;    /* csv: the file; columns path, label and/or class, split (train, val, test) */
+    const char *csv;    /* csv: the file; columns path, label and/or class, and split (train, val, test) */
     const char *train, *val,
-        *test; /* folder: one folder with a subfolder per class, each; val may be absent */
+        *test;               /* folder: one folder with a subfolder per class, each; val may be absent */
+    const char *class_names; /* with format: a file of class_names.h */
+    const char *template;    /* the dataset's prompt, with {}; NULL: the catalog's, or "a photo of a {}." */
     const char *subsample_classes; /* "all", "base" or "new"; NULL is all */
+    /* Of each class, where neither folders nor a column split say it (random_parts.h). p_trn 0 takes the
+     * shares of the original code, 0.5 and 0.2. */
+    double p_trn, p_val;
+    int split_seed;
+    bool draw_asked; /* one of these three was given: it is an error when parts are given too */
 } DatasetSpec;
 
 /* Reads the lists (no image is opened). Everything is owned by the arena. A class without any image in a
@@ -63,7 +73,7 @@ int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int
 int dataset_check_images(const Dataset *dataset, Error *err);
 
 /* The default prompt template of a catalog dataset ("a photo of a {}, a type of pet."), else "a photo of a
- * {}." */
+ * {}."; the name may be NULL. */
 const char *dataset_template(const char *name);
 
 #endif

@@ -103,12 +103,42 @@ int folder_push_classes(ListBuilder *list, const NameList *classes, const char *
     return 0;
 }
 
-/* The classes of the folder that defines them: all have images. */
-static int check_filled(const ListBuilder *list, const NameList *classes, const char *folder, Error *err) {
+/* The classes of a folder that defines them. */
+static int define_classes(Dataset *dataset, NameList *classes, const char *folder, TextPool *pool,
+                          Error *err) {
+    ClassTable table = {0};
+    if (folder_list(classes, folder, true, pool, err))
+        return -1;
+    if (classes->n == 0)
+        return error_set(err, "%s: no subfolder (one per class)", folder);
+    for (int label = 0; label < classes->n; label++)
+        if (class_put(&table, label, classes->names[label], pool, err))
+            return error_prefix(err, "%s", folder);
+    dataset->source = arena_strdup(pool->arena, folder);
+    dataset->n_classes = table.n_classes;
+    dataset->class_names = table.names;
+    return arena_failed(pool->arena) ? error_memory(err) : 0;
+}
+
+/* A class of that folder without images; where they lie deeper, it says so. */
+static int empty_class(const char *folder, const char *name, TextPool *pool, Error *err) {
+    NameList deeper = {0};
+    const char *path = text_join(pool, folder, name);
+    if (!path)
+        return error_memory(err);
+    if (folder_list(&deeper, path, true, pool, err))
+        return -1;
+    return error_set(err, "%s: class without images%s%s%s", path,
+                     deeper.n > 0 ? " (those in its subfolder '" : "", deeper.n > 0 ? deeper.names[0] : "",
+                     deeper.n > 0 ? "' do not count)" : "");
+}
+
+static int check_filled(const ListBuilder *list, const NameList *classes, const char *folder, TextPool *pool,
+                        Error *err) {
     int at = 0;
     for (int label = 0; label < classes->n; label++) {
         if (at == list->list.n || list->list.items[at].label != label)
-            return error_set(err, "%s/%s: class without images", folder, classes->names[label]);
+            return empty_class(folder, classes->names[label], pool, err);
         while (at < list->list.n && list->list.items[at].label == label)
             at++;
     }
@@ -120,29 +150,33 @@ int folder_read(Dataset *dataset, const char *train, const char *val, const char
     const char *folders[] = {train, val, test};
     ListBuilder lists[3] = {0};
     TextPool pool = {.arena = arena};
-    ClassTable table = {0};
     NameList classes = {0};
     int first = train ? 0 : 2;
     const char *origin = folders[first];
-    if (folder_list(&classes, origin, true, &pool, err))
+    if (define_classes(dataset, &classes, origin, &pool, err))
         return -1;
-    if (classes.n == 0)
-        return error_set(err, "%s: no subfolder (one per class)", origin);
-    for (int label = 0; label < classes.n; label++)
-        if (class_put(&table, label, classes.names[label], &pool, err))
-            return error_prefix(err, "%s", origin);
     for (int i = 0; i < 3; i++)
         if (folders[i] &&
             folder_push_classes(&lists[i], &classes, origin, folders[i], folders[i], &pool, err))
             return -1;
-    if (check_filled(&lists[first], &classes, origin, err))
+    if (check_filled(&lists[first], &classes, origin, &pool, err))
         return -1;
-    dataset->source = arena_strdup(arena, origin);
     dataset->root = ".";
-    dataset->n_classes = table.n_classes;
-    dataset->class_names = table.names;
     dataset->train = lists[0].list;
     dataset->val = lists[1].list;
     dataset->test = lists[2].list;
-    return arena_failed(arena) ? error_memory(err) : 0;
+    return 0;
+}
+
+int folder_read_all(Dataset *dataset, const char *images, Arena *arena, Error *err) {
+    ListBuilder all = {0};
+    TextPool pool = {.arena = arena};
+    NameList classes = {0};
+    if (define_classes(dataset, &classes, images, &pool, err) ||
+        folder_push_classes(&all, &classes, images, images, NULL, &pool, err) ||
+        check_filled(&all, &classes, images, &pool, err))
+        return -1;
+    dataset->root = dataset->source;
+    dataset->train = all.list;
+    return 0;
 }

@@ -30,4 +30,7 @@ int folder_push_classes(ListBuilder *list, const NameList *classes, const char *
 int folder_read(Dataset *dataset, const char *train, const char *val, const char *test, Arena *arena,
                 Error *err);
 
+/* All images of one such folder as the training list; root is the folder. Every class has images. */
+int folder_read_all(Dataset *dataset, const char *images, Arena *arena, Error *err);
+
 #endif

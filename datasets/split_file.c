@@ -41,8 +41,7 @@ static int entry_error(const SplitReader *reader, Error *err, const char *reason
     return error_set(err, "%s: %s[%d]: %s", reader->path, part_name(reader->part), reader->index, reason);
 }
 
-/* Relative, and without a ".." that would lead out of the folder of the images. */
-static const char *path_fault(const char *path) {
+const char *split_path_fault(const char *path) {
     if (!*path)
         return "empty path";
     if (*path == '/')
@@ -87,7 +86,7 @@ static int put_entry(SplitReader *reader, const json_t *entry, Error *err) {
         return entry_error(reader, err, "not [path, label, class name]");
     if (!json_is_integer(label))
         return entry_error(reader, err, "the label is no integer");
-    const char *fault = path_fault(json_string_value(path));
+    const char *fault = split_path_fault(json_string_value(path));
     if (fault)
         return error_set(err, "%s: %s[%d]: %s: '%s'", reader->path, part_name(reader->part), reader->index,
                          fault, json_string_value(path));

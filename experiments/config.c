@@ -22,6 +22,10 @@ const char *method_name(MethodKind kind) {
     return names[kind];
 }
 
+const char *default_template(const DatasetSpec *dataset) {
+    return dataset->template ? dataset->template : dataset_template(dataset->name);
+}
+
 int auto_epochs(const char *dataset_name, int num_shots) {
     if (dataset_name && strcmp(dataset_name, "imagenet") == 0)
         return 50;
@@ -94,21 +98,28 @@ static int read_section(const SectionSpec *section, const Node *map, const Node 
 
 /* --- the dataset --- */
 
-/* Keys that a format has, beside name, format and subsample_classes; required ones in capitals come first. */
+/* Keys that a kind of dataset has, beside those that all have. */
 typedef struct {
-    const char *format;
-    const char *required[3], *optional[3];
+    const char *what; /* for messages */
+    const char *required[3], *optional[5];
 } DatasetRule;
 
-static const DatasetRule *dataset_rule(const char *format) {
-    static const DatasetRule rules[] = {{"folder", {"test"}, {"train", "val"}},
-                                        {"split", {"images", "split"}, {0}},
-                                        {"csv", {"csv"}, {"images"}}};
-    static const DatasetRule known = {NULL, {"name", "root"}, {0}};
-    for (int i = 0; format && i < 3; i++)
-        if (strcmp(rules[i].format, format) == 0)
-            return &rules[i];
-    return &known;
+/* Of one folder for all images, unless the keys of the other kind are used. */
+static const DatasetRule *dataset_rule(const DatasetSpec *spec) {
+    static const DatasetRule known = {"a dataset known by name", {"name", "root"}, {0}};
+    static const DatasetRule split = {"format split", {"images", "split"}, {"class_names"}};
+    static const DatasetRule csv = {
+        "format csv", {"csv"}, {"images", "p_trn", "p_val", "split_seed", "class_names"}};
+    static const DatasetRule one = {
+        "format folder with images", {"images"}, {"p_trn", "p_val", "split_seed", "class_names"}};
+    static const DatasetRule three = {"format folder with test", {"test"}, {"train", "val", "class_names"}};
+    if (!spec->format)
+        return &known;
+    if (strcmp(spec->format, "split") == 0)
+        return &split;
+    if (strcmp(spec->format, "csv") == 0)
+        return &csv;
+    return spec->images || !(spec->train || spec->val || spec->test) ? &one : &three;
 }
 
 static bool is_among(const char *name, const char *const *names, int n) {
@@ -118,23 +129,30 @@ static bool is_among(const char *name, const char *const *names, int n) {
     return false;
 }
 
-static int check_dataset(const DatasetSpec *spec, const Node *map, Error *err) {
-    static const char *const always[] = {"name", "format", "subsample_classes"};
-    const DatasetRule *rule = dataset_rule(spec->format);
-    const char *what = spec->format ? spec->format : "a dataset known by name";
+static int check_dataset(DatasetSpec *spec, const Node *map, Error *err) {
+    static const char *const always[] = {"name", "format", "subsample_classes", "template"};
+    const DatasetRule *rule = dataset_rule(spec);
     if (!spec->format && !spec->name)
         return node_error(map, err, "dataset: give a name with root, or a format (folder, split or csv)");
     for (int i = 0; i < 3 && rule->required[i]; i++)
         if (!node_find(map, rule->required[i]))
-            return node_error(map, err, "missing key '%s' in dataset (%s%s needs it)", rule->required[i],
-                              spec->format ? "format " : "", what);
+            return node_error(map, err, "missing key '%s' in dataset (%s needs it)", rule->required[i],
+                              rule->what);
     for (int i = 0; i < map->n; i++) {
         const char *key = map->keys[i]->text;
-        if (!is_among(key, always, 3) && !is_among(key, rule->required, 3) &&
-            !is_among(key, rule->optional, 3))
-            return node_error(map->keys[i], err, "dataset.%s does not go with %s%s", key,
-                              spec->format ? "format " : "", what);
+        if (!is_among(key, always, 4) && !is_among(key, rule->required, 3) &&
+            !is_among(key, rule->optional, 5))
+            return node_error(map->keys[i], err, "dataset.%s does not go with %s", key, rule->what);
     }
+    const Node *p_trn = node_find(map, "p_trn"), *p_val = node_find(map, "p_val");
+    spec->draw_asked = p_trn || p_val || node_find(map, "split_seed");
+    if (spec->p_trn + spec->p_val >= 1)
+        return node_error(p_val ? p_val : p_trn, err,
+                          "dataset: p_trn %g and p_val %g leave nothing to test on", spec->p_trn,
+                          spec->p_val);
+    if (spec->template && !strstr(spec->template, "{}"))
+        return node_error(node_find(map, "template"), err,
+                          "dataset.template: '%.100s' has no {} for the class name", spec->template);
     if (spec->val && !spec->train)
         return node_error(map, err, "dataset.val needs dataset.train");
     if (!spec->format && !catalog_find(spec->name)) {
@@ -195,10 +213,10 @@ static int add_template_file(Templates *templates, const char *path, Error *err)
 }
 
 /* An entry as written: default, ensemble, a text with {}, or a file. */
-static int add_templates(Templates *templates, const char *entry, const char *dataset, const Node *node,
-                         Error *err) {
+static int add_templates(Templates *templates, const char *entry, const DatasetSpec *dataset,
+                         const Node *node, Error *err) {
     if (strcmp(entry, "default") == 0)
-        return add_template(templates, dataset_template(dataset), err);
+        return add_template(templates, default_template(dataset), err);
     if (strcmp(entry, "ensemble") == 0) {
         int n;
         const char *const *texts = zeroshot_ensemble(&n);
@@ -239,8 +257,8 @@ static int read_method_kind(MethodKind *kind, const Node *entry, int index, Erro
                       nearest ? nearest : "", nearest ? "'?" : "");
 }
 
-static int read_method(MethodSpec *method, const Node *entry, int index, const char *dataset, Arena *arena,
-                       Error *err) {
+static int read_method(MethodSpec *method, const Node *entry, int index, const DatasetSpec *dataset,
+                       Arena *arena, Error *err) {
     if (read_method_kind(&method->kind, entry, index, err))
         return -1;
     const Node *map = entry->children[0];
@@ -264,14 +282,12 @@ static int read_method(MethodSpec *method, const Node *entry, int index, const c
 static int read_methods(Experiment *experiment, const Node *list, Arena *arena, Error *err) {
     if (list->kind != NODE_LIST || list->n == 0)
         return node_error(list, err, "methods: must be a list, as '- coop: {n_ctx: 16}'");
-    const DatasetSpec *dataset = &experiment->dataset;
     experiment->n_methods = list->n;
     experiment->methods = ARENA_NEW(arena, MethodSpec, list->n);
     if (!experiment->methods)
         return error_memory(err);
     for (int i = 0; i < list->n; i++)
-        if (read_method(&experiment->methods[i], list->children[i], i, dataset->name ? dataset->name : "",
-                        arena, err))
+        if (read_method(&experiment->methods[i], list->children[i], i, &experiment->dataset, arena, err))
             return -1;
     return 0;
 }

@@ -96,6 +96,9 @@ int experiment_read(Experiment *experiment, const char *path, const char *const 
 /* memory_budget in bytes; `auto` is a quarter of this machine's memory. */
 size_t experiment_memory_budget(const Experiment *experiment);
 
+/* What `default` stands for in templates. */
+const char *default_template(const DatasetSpec *dataset);
+
 /* E of `auto` (PROTOCOL: 50 for 1 shot, 100 for 2 and 4, 200 for more; always 50 on imagenet). For shot
  * counts between these, those of the next larger one. */
 int auto_epochs(const char *dataset_name, int num_shots);

@@ -37,12 +37,27 @@ static const KeySpec dataset_keys[] = {
     {"root", KEY_PATH, 0, AT(dataset.root), .help = "known name: the folder of all datasets"},
     {"format", KEY_TEXT, 0, AT(dataset.format), .choices = "folder|split|csv",
      .help = "own data: how it is kept"},
-    {"train", KEY_PATH, 0, AT(dataset.train), .help = "folder: training images, a subfolder per class"},
-    {"val", KEY_PATH, 0, AT(dataset.val), .help = "folder: validation images (may be absent)"},
-    {"test", KEY_PATH, 0, AT(dataset.test), .help = "folder: test images"},
-    {"images", KEY_PATH, 0, AT(dataset.images), .help = "split, csv: the folder that paths start from"},
+    {"images", KEY_PATH, 0, AT(dataset.images),
+     .help = "folder: all images, a subfolder per class;\n"
+             "split, csv: the folder that paths start from"},
+    {"train", KEY_PATH, 0, AT(dataset.train), .help = "folder: instead of images, those to train on"},
+    {"val", KEY_PATH, 0, AT(dataset.val), .help = "folder: those for validation (may be absent)"},
+    {"test", KEY_PATH, 0, AT(dataset.test), .help = "folder: those to test on"},
     {"split", KEY_PATH, 0, AT(dataset.split), .help = "split: a JSON file as split_zhou_*.json"},
-    {"csv", KEY_PATH, 0, AT(dataset.csv), .help = "csv: columns path, label or class, split"},
+    {"csv", KEY_PATH, 0, AT(dataset.csv), .help = "csv: columns path, class or label, maybe split"},
+    {"p_trn", KEY_REAL, KEY_ABOVE | KEY_BELOW, AT(dataset.p_trn), .low = 0, .high = 1, .fallback = "0.5",
+     .help = "folder with images, csv without split: the share\n"
+             "of each class to train on, drawn at random"},
+    {"p_val", KEY_REAL, KEY_BELOW, AT(dataset.p_val), .low = 0, .high = 1, .fallback = "0.2",
+     .help = "and that for validation; the rest is for testing"},
+    {"split_seed", KEY_INT, 0, AT(dataset.split_seed), .low = 0, .high = 2147483647, .fallback = "1",
+     .help = "of that draw"},
+    {"class_names", KEY_PATH, 0, AT(dataset.class_names),
+     .help = "own data: names for prompts; a line per class:\n"
+             "folder or name in the list, a tab, new name"},
+    {"template", KEY_TEXT, 0, AT(dataset.template),
+     .help = "the default prompt, {} for the class (default:\n"
+             "that of a known name, or \"a photo of a {}.\")"},
     {"subsample_classes", KEY_TEXT, 0, AT(dataset.subsample_classes), .choices = "all|base|new",
      .fallback = "all", .help = "first half of the classes, second, or all"},
 };

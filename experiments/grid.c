@@ -111,7 +111,7 @@ static const char *zeroshot_label(const MethodSpec *method, const DatasetSpec *d
     if (method->templates.n > 1)
         return arena_printf(arena, "zero-shot ensemble (%d)", method->templates.n);
     const char *text = method->templates.values[0];
-    if (strcmp(text, dataset_template(dataset->name ? dataset->name : "")) == 0)
+    if (strcmp(text, default_template(dataset)) == 0)
         return "zero-shot";
     return arena_printf(arena, "zero-shot \"%s\"", text);
 }

@@ -59,9 +59,8 @@ char *experiment_dataset_name(const Experiment *experiment, Arena *arena) {
     const DatasetSpec *spec = &experiment->dataset;
     const char *name = spec->name;
     if (!name) {
-        const char *path = spec->split ? spec->split : spec->csv ? spec->csv : NULL;
-        if (!path)
-            path = above_part(spec->train ? spec->train : spec->test, arena);
+        const char *folder = spec->images ? spec->images : spec->train ? spec->train : spec->test;
+        const char *path = spec->split ? spec->split : spec->csv ? spec->csv : above_part(folder, arena);
         name = path ? path_stem(path, arena) : NULL;
         static const char prefix[] = "split_zhou_";
         if (name && strncmp(name, prefix, strlen(prefix)) == 0 && name[strlen(prefix)])

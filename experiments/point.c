@@ -190,10 +190,9 @@ static char *coop_leaf(const Point *point, const PointContext *context, Arena *a
 }
 
 static char *zeroshot_leaf(const Point *point, const PointContext *context, Arena *arena) {
-    const char *dataset = context->experiment->dataset.name;
     const char *first = point->templates.values[0];
     int n = point->templates.n;
-    if (n == 1 && strcmp(first, dataset_template(dataset ? dataset : "")) == 0)
+    if (n == 1 && strcmp(first, dataset_template(context->experiment->dataset.name)) == 0)
         return arena_strdup(arena, "default");
     char *start = n == 1 ? safe_name(first, arena) : arena_printf(arena, "ensemble%d", n);
     char *digest = short_digest(point, context, arena);

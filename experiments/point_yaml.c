@@ -37,13 +37,21 @@ static void write_real(FILE *out, const char *before, const char *key, double nu
 static void write_dataset(FILE *out, const DatasetSpec *spec) {
     const struct {
         const char *key, *text;
-    } pairs[] = {{"name", spec->name},     {"root", spec->root},   {"format", spec->format},
-                 {"train", spec->train},   {"val", spec->val},     {"test", spec->test},
-                 {"images", spec->images}, {"split", spec->split}, {"csv", spec->csv}};
+    } pairs[] = {{"name", spec->name},        {"root", spec->root},
+                 {"format", spec->format},    {"train", spec->train},
+                 {"val", spec->val},          {"test", spec->test},
+                 {"images", spec->images},    {"split", spec->split},
+                 {"csv", spec->csv},          {"class_names", spec->class_names},
+                 {"template", spec->template}};
     fprintf(out, "dataset: {subsample_classes: %s",
             spec->subsample_classes ? spec->subsample_classes : "all");
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         write_pair(out, ", ", pairs[i].key, pairs[i].text);
+    if (spec->draw_asked) {
+        write_real(out, ", ", "p_trn", spec->p_trn);
+        write_real(out, ", ", "p_val", spec->p_val);
+        fprintf(out, ", split_seed: %d", spec->split_seed);
+    }
     fprintf(out, "}\n");
 }
 

@@ -279,6 +279,8 @@ static int run_pending(Runner *runner, Lock **lock, Arena *arena, Error *err) {
         return -1;
     if (!*lock && lock_take(lock, output, true, err) < 0)
         return -1;
+    if (session_keep_split(&runner->session, err) < 0)
+        return -1;
     /* Another run may have finished some of the points until it gave the lock back. */
     if (session_save(&runner->session, err) < 0 || find_pending(runner, arena, err) < 0)
         return -1;

@@ -3,8 +3,11 @@
 
 #include "clip/base/files.h"
 #include "clip/ops.h"
+#include "datasets/split_file.h"
 #include "experiments/clock.h"
 #include "experiments/interrupt.h"
+#include "experiments/names.h"
+#include "experiments/printable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +45,9 @@ int session_open(Session *session, const Experiment *experiment, int n_threads, 
     if (dataset_open(&session->dataset, &experiment->dataset, session->arena, err) < 0 ||
         digest_lists(session, err) < 0)
         return -1;
+    if (session->dataset.n_classes == 1)
+        return error_set(err, "%s: '%s' is the only class: nothing to tell it from", session->dataset.source,
+                         session->dataset.class_names[0]);
     if (session->dataset.test.n == 0)
         return error_set(err, "%s: dataset: no test images", experiment->path);
     if (model_open(&session->model, experiment->model.weights, experiment->model.vocab,
@@ -102,6 +108,27 @@ int session_features(Session *session, float *features, const ItemList *items, F
     if (!interrupt_signal())
         return -1;
     return session_save(session, err) < 0 ? -1 : interrupt_check(err);
+}
+
+/* The name leads back to the dataset's, so that its results are found from the split file too. */
+int session_keep_split(const Session *session, Error *err) {
+    const Dataset *drawn = session->dataset.whole ? session->dataset.whole : &session->dataset;
+    const char *images;
+    if (!drawn->drawn)
+        return 0;
+    char *name = safe_name(drawn->name, session->arena);
+    char *path = arena_printf(session->arena, "%s/split_zhou_%s.json", session->experiment->output, name);
+    if (arena_failed(session->arena))
+        return error_memory(err);
+    if (split_file_write(path, drawn, &images, session->arena, err) < 0)
+        return -1;
+    if (!session->quiet)
+        fprintf(stderr,
+                "drawn: %d images for training, %d for validation, %d for testing; to use them again:\n"
+                "  dataset: {format: split, images: %s, split: %s}\n",
+                drawn->train.n, drawn->val.n, drawn->test.n, printable(images, session->arena),
+                printable(path, session->arena));
+    return 0;
 }
 
 /* "1,234" */

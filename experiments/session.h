@@ -32,6 +32,9 @@ typedef struct {
 int session_open(Session *session, const Experiment *experiment, int n_threads, bool quiet, Error *err);
 void session_close(Session *session);
 
+/* Writes lists that were drawn at random to OUTPUT/split_zhou_NAME.json, and says how to use them again. */
+int session_keep_split(const Session *session, Error *err);
+
 /* Keeps encoded images on disk, and says how many there were. */
 int session_save(Session *session, Error *err);
 

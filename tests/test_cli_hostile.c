@@ -181,7 +181,8 @@ static void test_splits(void **state) {
         REFUSES(cli, path, "", "inspect", path);
         REFUSES(cli, path, "", "run", yaml, "--set", set);
     }
-    const char *missing = "{\"train\":[[\"a\",0,\"b\"]],\"val\":[],\"test\":[[\"a\",0,\"b\"]]}";
+    const char *missing =
+        "{\"train\":[[\"a\",0,\"b\"],[\"c\",1,\"d\"]],\"val\":[],\"test\":[[\"a\",0,\"b\"]]}";
     scratch_file(path, missing, strlen(missing));
     REFUSES(cli, path, "train[0]: " FIXTURES "images/a: No such file", "run", yaml, "--set", set);
     size_t size = scratch_instrumented() ? 1 << 20 : 32 << 20;

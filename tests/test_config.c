@@ -140,6 +140,8 @@ static void test_templates(void **state) {
     assert_string_equal(templates->values[8], "one {}");
     assert_string_equal(templates->values[9], "a sketch of a {}.");
     assert_string_equal(templates->values[10], "the {}");
+    trial_read_ok(trial, yaml, "dataset.template='{}, a pet'");
+    assert_string_equal(trial->experiment.methods[0].templates.values[7], "{}, a pet");
 
     scratch_file(file, "a {}\nno hole\n", strlen("a {}\nno hole\n"));
     assert_int_equal(trial_read(trial, yaml, NULL), -1);
@@ -162,7 +164,11 @@ static void test_own_data(void **state) {
     static const char *const good[] = {"dataset: {format: folder, train: a/train, test: a/test}\n",
                                        "dataset: {format: folder, test: a/test}\n",
                                        "dataset: {format: split, images: a, split: b.json, name: mine}\n",
-                                       "dataset: {format: csv, csv: c.csv}\n"};
+                                       "dataset: {format: csv, csv: c.csv}\n",
+                                       "dataset: {format: folder, images: a, p_trn: 0.7, p_val: 0}\n",
+                                       "dataset: {format: csv, csv: c.csv, images: a, split_seed: 3,\n"
+                                       "  class_names: n.txt, template: \"{}\"}\n",
+                                       "dataset: {name: dtd, root: d, template: \"a {}\"}\n"};
     static const struct {
         const char *text, *message;
     } bad[] = {
@@ -173,7 +179,21 @@ static void test_own_data(void **state) {
         {"dataset: {name: oxford_pet, root: d}\n", "line 4: dataset.name: 'oxford_pet' is not known (the "
                                                    "nearest is 'oxford_pets'); own data needs a format"},
         {"dataset: {format: folder, train: a}\n",
-         "line 4: missing key 'test' in dataset (format folder needs it)"},
+         "line 4: missing key 'test' in dataset (format folder with test needs it)"},
+        {"dataset: {format: folder}\n",
+         "line 4: missing key 'images' in dataset (format folder with images needs it)"},
+        {"dataset: {format: folder, images: a,\n  test: b}\n",
+         "line 5: dataset.test does not go with format folder with images"},
+        {"dataset: {format: folder, test: a,\n  p_trn: 0.5}\n",
+         "line 5: dataset.p_trn does not go with format folder with test"},
+        {"dataset: {name: dtd, root: d, class_names: n}\n",
+         "line 4: dataset.class_names does not go with a dataset known by name"},
+        {"dataset: {format: folder, images: a,\n  p_trn: 0.9}\n",
+         "line 5: dataset: p_trn 0.9 and p_val 0.2 leave nothing to test on"},
+        {"dataset: {format: folder, images: a, p_trn: 0}\n",
+         "line 4: dataset.p_trn: 0 is out of range (above 0 to below 1)"},
+        {"dataset: {format: folder, images: a,\n  template: a photo}\n",
+         "line 5: dataset.template: 'a photo' has no {} for the class name"},
         {"dataset: {format: folder, test: a, val: b}\n", "line 4: dataset.val needs dataset.train"},
         {"dataset: {format: split, images: a}\n",
          "line 4: missing key 'split' in dataset (format split needs it)"},

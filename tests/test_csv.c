@@ -11,10 +11,14 @@
 
 #include <cmocka.h>
 
-static int read_text(Lists *lists, const char *text) {
-    const char *path = lists_file(lists, "@/a.csv", text);
+static int read_path(Lists *lists, const char *path) {
+    bool has_parts;
     lists->dataset = (Dataset){0};
-    return csv_read(&lists->dataset, "images", path, lists->arena, &lists->err);
+    return csv_read(&lists->dataset, &has_parts, "images", path, lists->arena, &lists->err);
+}
+
+static int read_text(Lists *lists, const char *text) {
+    return read_path(lists, lists_file(lists, "@/a.csv", text));
 }
 
 static void test_label_and_class(void **state) {
@@ -71,7 +75,6 @@ static void test_errors(void **state) {
         {"", "@/a.csv: empty file"},
         {"\n\r\n", "@/a.csv: empty file"},
         {"\n\nfile,class,split\n", "@/a.csv: line 3: no column 'path'"},
-        {"path,class\n", "@/a.csv: line 1: no column 'split'"},
         {"path,split\n", "@/a.csv: line 1: no column 'label' or 'class'"},
         {"path,split,class,path\n", "@/a.csv: line 1: column 'path' comes twice"},
         {HEAD, "@/a.csv: no images"},
@@ -99,8 +102,21 @@ static void test_errors(void **state) {
     Lists *lists = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         lists_assert_error(lists, read_text(lists, cases[i].text), cases[i].message);
-    assert_int_equal(csv_read(&lists->dataset, ".", "no/such.csv", lists->arena, &lists->err), -1);
+    assert_int_equal(read_path(lists, "no/such.csv"), -1);
     assert_string_equal(lists->err.text, "no/such.csv: cannot open: No such file or directory");
+}
+
+/* Without a column split all rows are in one list, whatever their order. */
+static void test_no_split(void **state) {
+    Lists *lists = *state;
+    bool has_parts;
+    const char *path = lists_file(lists, "@/a.csv", "path,class\nb,dog\na,cat\n");
+    lists_assert_ok(lists, csv_read(&lists->dataset, &has_parts, ".", path, lists->arena, &lists->err));
+    assert_false(has_parts);
+    lists_assert_items(lists, &lists->dataset.train, "b 1, a 0");
+    path = lists_file(lists, "@/a.csv", "path,class,split\nb,dog,test\n");
+    lists_assert_ok(lists, csv_read(&lists->dataset, &has_parts, ".", path, lists->arena, &lists->err));
+    assert_true(has_parts);
 }
 
 /* UTF-16, and every cut of a good file: an error or a shorter list, never more. */
@@ -109,14 +125,12 @@ static void test_bytes(void **state) {
     Lists *lists = *state;
     const char *path = lists_path(lists, "@/a.csv");
     scratch_file(path, "\xFF\xFEp\0a\0", 6);
-    lists_assert_error(lists, csv_read(&lists->dataset, ".", path, lists->arena, &lists->err),
-                       "@/a.csv: not UTF-8 text (it holds a NUL byte)");
+    lists_assert_error(lists, read_path(lists, path), "@/a.csv: not UTF-8 text (it holds a NUL byte)");
     for (size_t n = 0; n < sizeof whole; n++) {
-        Dataset dataset = {0};
         scratch_file(path, whole, n);
-        if (csv_read(&dataset, ".", path, lists->arena, &lists->err) == 0) {
+        if (read_path(lists, path) == 0) {
             assert_true(n > sizeof HEAD);
-            assert_true(dataset.train.n + dataset.test.n <= 2);
+            assert_true(lists->dataset.train.n + lists->dataset.test.n <= 2);
         } else {
             assert_int_equal(lists->err.kind, ERROR_INPUT);
         }
@@ -132,7 +146,7 @@ static void test_many_rows(void **state) {
     for (int i = 0; i < 100000; i++)
         fprintf(file, "%d.jpg,class%04d,train\n", i, i * 7919 % 1000);
     fclose(file);
-    lists_assert_ok(lists, csv_read(&lists->dataset, ".", path, lists->arena, &lists->err));
+    lists_assert_ok(lists, read_path(lists, path));
     assert_int_equal(lists->dataset.train.n, 100000);
     assert_int_equal(lists->dataset.n_classes, 1000);
     assert_string_equal(lists->dataset.class_names[999], "class0999");
@@ -144,6 +158,6 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lists_setup, lists_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_label_and_class), TEST(test_class_alone), TEST(test_label_alone), TEST(test_dialects),
-        TEST(test_errors),          TEST(test_bytes),       TEST(test_many_rows)};
+        TEST(test_errors),          TEST(test_no_split),    TEST(test_bytes),       TEST(test_many_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,15 +72,21 @@ static void test_spec_errors(void **state) {
         {{.format = "split", .images = "@"}, "dataset: format split needs split, the JSON file"},
         {{.format = "split", .split = "@/s"}, "dataset: format split needs images, the folder of the images"},
         {{.format = "csv"}, "dataset: format csv needs csv, the file"},
-        {{.format = "folder"}, "dataset: format folder needs test, a folder with a subfolder per class"},
+        {{.format = "folder"},
+         "dataset: format folder needs images, or test: folders with a subfolder per class"},
         {{.format = "folder", .train = "@"},
-         "dataset: format folder needs test, a folder with a subfolder per class (train alone is not split "
-         "into both)"},
+         "dataset: format folder needs images, or test: folders with a subfolder per class"},
+        {{.format = "folder", .images = "@", .p_trn = 0.75, .p_val = 0.25},
+         "dataset: p_trn 0.75 and p_val 0.25 leave nothing to test on"},
+        {{.format = "csv", .csv = "@/given.csv", .draw_asked = true},
+         "@/given.csv: line 1: the column 'split' leaves nothing to p_trn, p_val and split_seed"},
         {{.format = "folder", .val = "@", .test = "@"}, "dataset: format folder has val without train"},
         {{.name = "dtd", .root = "@", .subsample_classes = "old"},
          "dataset: unknown subsample_classes 'old' (all, base or new)"},
     };
     Lists *lists = *state;
+    lists_file(lists, "@/given.csv", "path,class,split\na,cat,train\n");
+    lists_files(lists, (const char *const[]){"@/cat/1", NULL});
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         lists_assert_error(lists, open_spec(lists, cases[i].spec), cases[i].message);
 }

@@ -80,6 +80,26 @@ static void test_links(void **state) {
                        "@/t: test[2]: @/t/a/3.jpg: No such file or directory");
 }
 
+static int read_all(Lists *lists, const char *images) {
+    lists->dataset = (Dataset){0};
+    return folder_read_all(&lists->dataset, lists_path(lists, images), lists->arena, &lists->err);
+}
+
+static void test_one_folder(void **state) {
+    Lists *lists = *state;
+    make_pets(lists);
+    lists_assert_ok(lists, read_all(lists, "@/train"));
+    lists_assert_classes(lists, "Zebra, big_cat, dog");
+    lists_assert_items(lists, &lists->dataset.train,
+                       "Zebra/z.png 0, big_cat/no suffix 1, dog/10.jpg 2, dog/2.jpg 2");
+    assert_string_equal(lists->dataset.root, lists_path(lists, "@/train"));
+    lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+    lists_assert_error(lists, read_all(lists, "@/val"), "@/val/Zebra: class without images");
+    lists_assert_error(lists, read_all(lists, "@/train/dog"), "@/train/dog: no subfolder (one per class)");
+    lists_assert_error(lists, read_all(lists, "@"),
+                       "@/test: class without images (those in its subfolder 'Zebra' do not count)");
+}
+
 static void test_errors(void **state) {
     Lists *lists = *state;
     make_pets(lists);
@@ -106,6 +126,6 @@ static void test_errors(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lists_setup, lists_teardown)
     const struct CMUnitTest tests[] = {TEST(test_three_folders), TEST(test_test_alone), TEST(test_links),
-                                       TEST(test_errors)};
+                                       TEST(test_one_folder), TEST(test_errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -268,6 +268,10 @@ static void test_round_trip(void **state) {
                             "methods: [coop: {}, zeroshot: , linear_probe: {name: LP}]\n");
     check_round_trip(trial, "model: {weights: m.pt}\ndataset: {format: csv, csv: d.csv}\n"
                             "methods: [coop: {max_epoch: [auto, 9]}]\n");
+    check_round_trip(trial,
+                     "model: {weights: m.pt}\ndataset: {format: folder, images: my photos, p_trn: 0.3, "
+                     "split_seed: 7,\n  class_names: n.txt, template: '{}.'}\n"
+                     "methods: [zeroshot: , coop: ]\n");
 }
 
 static void test_dataset_names(void **state) {
@@ -281,6 +285,8 @@ static void test_dataset_names(void **state) {
         {"{format: csv, csv: my photos.csv}", "my_photos"},
         {"{format: folder, train: a/flowers/train/, test: a/flowers/test}", "flowers"},
         {"{format: folder, test: cats}", "cats"},
+        {"{format: folder, images: ~/my photos/}", "my_photos"},
+        {"{format: csv, csv: a/pets.csv, images: b}", "pets"},
         {"{format: folder, test: test}", "test"},
         {"{format: folder, test: ../test}", "unnamed"},
         {"{format: folder, name: '../../etc', test: test}", "etc"},
