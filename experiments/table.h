@@ -9,25 +9,18 @@
  *     linear probe                    30.1 ± 1.1   43.5 ± 0.8   58.7 ± 0.9
  *     CoOp M=16 end                   85.9 ± 0.7   82.6 ± 2.1            –
  *
- * std divides by n (numpy's default), as CoOp's parse_test_res.py does; a single seed shows no std; "–" is
- * still missing; "*" marks a mean over fewer seeds than asked for. The best of each column is bold on a
- * terminal. When the width does not suffice: no blanks around ±, then no std, then labels are cut.
+ * A single seed shows no std; "–" is still missing; "*" marks a mean over fewer seeds than asked for. The
+ * best of each column is bold on a terminal. When the width does not suffice: no blanks around ±, then no
+ * std, then labels are cut.
  */
 #ifndef EXPERIMENTS_TABLE_H
 #define EXPERIMENTS_TABLE_H
 
+#include "experiments/cells.h"
 #include "experiments/grid.h"
 #include "experiments/results.h"
 
 #include <stdio.h>
-
-/* One number of the table, or a number that is still missing. */
-typedef struct {
-    const char *label; /* row */
-    int num_shots;     /* column, as in Point */
-    int seed;
-    double value; /* percent; NaN is missing */
-} TableEntry;
 
 /* One entry per point of the grid, NaN where the results hold none; grid NULL takes the results alone.
  * Strings are borrowed. Owned by the arena; NULL when memory is out. */
