@@ -1,32 +1,30 @@
 /* prompt_learner.c: prompts as symbol lists, one prefix tree over all of them, and the loss on top. */
 #include "coop/prompt_learner.h"
 
-#include "clip/base/gemm.h"
 #include "clip/base/random.h"
 #include "clip/base/tensors.h"
 #include "clip/ops.h"
 #include "clip/text_encoder.h"
+#include "coop/cosine_classifier.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
 #define INIT_STD 0.02
 #define PADDING_TOKEN 0 /* what follows EOS in a padded prompt */
 
 struct PromptLearner {
-    int n_classes, n_ctx, width, embed_dim; /* K, M, C, E */
+    int n_classes, n_ctx, width; /* K, M, C */
     bool csc;
     ClassTokenPosition position;
-    Rng generator;     /* after a random start */
-    float logit_scale; /* exp of the checkpoint's */
+    Rng generator; /* after a random start */
     Pool *pool;
     Arena *arena;
     TokenTree tree;
     TextEncoder *encoder;
-    float *ctx;                   /* (M, C) or (K, M, C) */
-    float *features, *d_features; /* (K, E), as the tower gives them */
-    float *unit, *d_unit, *norm;  /* (K, E), (K, E), (K) */
+    CosineClassifier classifier; /* of the features that the encoder gives */
+    Trainee trainee;
+    float *ctx; /* (M, C) or (K, M, C) */
 };
 
 static const char *const POSITION_NAMES[] = {"end", "middle", "front"};
@@ -222,20 +220,13 @@ static PromptLearner *build(const Clip *clip, const Tokenizer *tokenizer, Pool *
     }
     *learner = (PromptLearner){.n_classes = n_classes,
                                .width = clip->text.width,
-                               .embed_dim = clip->text.embed_dim,
                                .csc = config->csc,
                                .n_ctx = config->n_ctx,
                                .position = config->class_token_position,
-                               .logit_scale = expf(clip->logit_scale),
                                .pool = pool,
                                .arena = arena};
     rng_torch_seed(&learner->generator, config->seed);
-    size_t K = (size_t)n_classes, E = (size_t)learner->embed_dim;
-    learner->features = arena_floats(arena, K, E);
-    learner->d_features = arena_floats(arena, K, E);
-    learner->unit = arena_floats(arena, K, E);
-    learner->d_unit = arena_floats(arena, K, E);
-    learner->norm = arena_floats(arena, K, 1);
+    learner->classifier = cosine_classifier(n_classes, clip->text.embed_dim, clip->logit_scale, arena);
     int result = arena_failed(arena) ? error_memory(err) : 0;
     if (result == 0)
         result = start_ctx(learner, clip, tokenizer, config, err);
@@ -287,10 +278,6 @@ size_t learner_ctx_size(const PromptLearner *learner) {
     return classes * (size_t)learner->n_ctx * (size_t)learner->width;
 }
 
-const Rng *learner_generator(const PromptLearner *learner) {
-    return &learner->generator;
-}
-
 const TokenTree *learner_tree(const PromptLearner *learner) {
     return &learner->tree;
 }
@@ -298,55 +285,41 @@ const TokenTree *learner_tree(const PromptLearner *learner) {
 /* --- loss --- */
 
 static void encode(PromptLearner *learner) {
-    text_encoder_forward(learner->encoder, learner->features, learner->ctx);
-    unit_rows_forward(learner->unit, learner->norm, learner->features, learner->n_classes,
-                      learner->embed_dim);
+    text_encoder_forward(learner->encoder, learner->classifier.features, learner->ctx);
 }
 
 void learner_text_features(PromptLearner *learner, float *features) {
+    CosineClassifier *classifier = &learner->classifier;
     encode(learner);
-    memcpy(features, learner->unit,
-           (size_t)learner->n_classes * (size_t)learner->embed_dim * sizeof *features);
-}
-
-/* In place: logits (B, K) become d_loss/d_logits = (softmax - one-hot) / B. Returns the mean cross-entropy.
- */
-static double cross_entropy(float *logits, const int *labels, int B, int K, int *n_correct) {
-    assert(K >= 1);
-    double loss = 0;
-    int correct = 0;
-    for (int i = 0; i < B; i++) {
-        float *row = logits + (size_t)i * K;
-        int best = 0;
-        for (int k = 1; k < K; k++)
-            best = row[k] > row[best] ? k : best;
-        correct += best == labels[i];
-        double max = row[best], own = row[labels[i]], sum = 0;
-        for (int k = 0; k < K; k++)
-            sum += exp(row[k] - max);
-        loss += log(sum) - (own - max); /* cppcheck-suppress invalidFunctionArg ; sum >= 1: K >= 1 */
-        for (int k = 0; k < K; k++)
-            row[k] = (float)((exp(row[k] - max) / sum - (k == labels[i])) / B);
-    }
-    if (n_correct)
-        *n_correct = correct;
-    return loss / B;
+    cosine_classifier_normalise(classifier);
+    memcpy(features, classifier->unit,
+           (size_t)learner->n_classes * (size_t)classifier->embed_dim * sizeof *features);
 }
 
 double learner_loss(PromptLearner *learner, const float *images, const int *labels, int B, float *logits,
                     float *d_ctx, int *n_correct) {
-    int K = learner->n_classes, E = learner->embed_dim;
     encode(learner);
-    /* logits = scale images unit^T */
-    gemm(false, true, B, K, E, learner->logit_scale, images, E, learner->unit, E, 0, logits, K);
-    double loss = cross_entropy(logits, labels, B, K, n_correct);
+    double loss =
+        cosine_classifier_loss(&learner->classifier, images, labels, B, logits, d_ctx != NULL, n_correct);
     if (!d_ctx)
         return loss;
-    /* d_unit = scale d_logits^T images */
-    gemm(true, false, K, E, B, learner->logit_scale, logits, K, images, E, 0, learner->d_unit, E);
-    memset(learner->d_features, 0, (size_t)K * (size_t)E * sizeof(float));
-    unit_rows_backward(learner->d_features, learner->d_unit, learner->unit, learner->norm, K, E);
     memset(d_ctx, 0, learner_ctx_size(learner) * sizeof *d_ctx);
-    text_encoder_backward(learner->encoder, d_ctx, learner->d_features);
+    text_encoder_backward(learner->encoder, d_ctx, learner->classifier.d_features);
     return loss;
+}
+
+static double trainee_loss(void *model, const float *images, const int *labels, int B, float *logits,
+                           float *gradient, int *n_correct) {
+    return learner_loss(model, images, labels, B, logits, gradient, n_correct);
+}
+
+const Trainee *learner_trainee(PromptLearner *learner) {
+    learner->trainee = (Trainee){.name = "ctx",
+                                 .parameters = learner->ctx,
+                                 .n_parameters = learner_ctx_size(learner),
+                                 .n_classes = learner->n_classes,
+                                 .generator = &learner->generator,
+                                 .loss = trainee_loss,
+                                 .model = learner};
+    return &learner->trainee;
 }

@@ -15,6 +15,7 @@
 #include "clip/model.h"
 #include "clip/token_tree.h"
 #include "clip/tokenizer.h"
+#include "coop/trainer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,9 +53,7 @@ int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **cla
 /* The contexts: (M, C), or (K, M, C) with csc. Read and written by the optimiser; owned by the learner. */
 float *learner_ctx(PromptLearner *learner);
 int learner_n_ctx(const PromptLearner *learner);
-size_t learner_ctx_size(const PromptLearner *learner); /* M C, or K M C */
-const Rng *
-learner_generator(const PromptLearner *learner); /* as the start of the contexts left it; borrowed */
+size_t learner_ctx_size(const PromptLearner *learner);       /* M C, or K M C */
 const TokenTree *learner_tree(const PromptLearner *learner); /* borrowed */
 
 /* features (K, E): text features of unit length at the present contexts. */
@@ -66,5 +65,9 @@ void learner_text_features(PromptLearner *learner, float *features);
  * *n_correct (may be NULL) counts the images whose label has the largest logit. */
 double learner_loss(PromptLearner *learner, const float *images, const int *labels, int B, float *logits,
                     float *d_ctx, int *n_correct);
+
+/* What the training loop sees: the contexts, called "ctx", their loss, and the generator as the start of the
+ * contexts left it. Borrowed. */
+const Trainee *learner_trainee(PromptLearner *learner);
 
 #endif

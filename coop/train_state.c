@@ -1,6 +1,7 @@
 /* train_state.c: see train_state.h */
 #include "coop/train_state.h"
 
+#include "clip/base/arena.h"
 #include "clip/base/tensors.h"
 
 #include <math.h>
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int train_state_write(const char *path, PromptLearner *learner, const TrainState *state,
+int train_state_write(const char *path, const Trainee *trainee, const TrainState *state,
                       const char *config_digest, Error *err) {
     char epoch[16], step[16], n_correct[24], loss[32], loss_sum[32], seconds[32];
     snprintf(epoch, sizeof epoch, "%d", state->epoch);
@@ -17,9 +18,9 @@ int train_state_write(const char *path, PromptLearner *learner, const TrainState
     snprintf(loss, sizeof loss, "%.17g", state->loss);
     snprintf(loss_sum, sizeof loss_sum, "%.17g", state->loss_sum);
     snprintf(seconds, sizeof seconds, "%.17g", state->seconds);
-    int64_t n = (int64_t)learner_ctx_size(learner);
+    int64_t n = (int64_t)trainee->n_parameters;
     const TensorOut tensors[] = {
-        {.name = "ctx", .dtype = DTYPE_F32, .n_dims = 1, .shape = {n}, .data = learner_ctx(learner)},
+        {.name = trainee->name, .dtype = DTYPE_F32, .n_dims = 1, .shape = {n}, .data = trainee->parameters},
         {.name = "velocity", .dtype = DTYPE_F32, .n_dims = 1, .shape = {n}, .data = state->velocity}};
     const MetadataOut metadata[] = {{"format", "coop-state"}, {"config", config_digest}, {"epoch", epoch},
                                     {"step", step},           {"n_correct", n_correct},  {"loss", loss},
@@ -68,13 +69,13 @@ static int read_metadata(TrainState *state, const TensorFile *file, const char *
     return 0;
 }
 
-int train_state_read(const char *path, PromptLearner *learner, TrainState *state, const char *config_digest,
+int train_state_read(const char *path, const Trainee *trainee, TrainState *state, const char *config_digest,
                      Error *err) {
     TensorFile *file = tensors_open(path, err);
     if (!file)
         return -1;
     int result = -1;
-    size_t n = learner_ctx_size(learner);
+    size_t n = trainee->n_parameters;
     const int64_t shape[] = {(int64_t)n};
     Arena *arena = arena_create();
     float *values = arena_floats(arena, 2, n);
@@ -85,12 +86,12 @@ int train_state_read(const char *path, PromptLearner *learner, TrainState *state
         error_memory(err);
         goto out;
     }
-    const Tensor *ctx = tensors_need(file, "ctx", 1, shape, err);
-    const Tensor *velocity = ctx ? tensors_need(file, "velocity", 1, shape, err) : NULL;
-    if (!velocity || tensor_to_float(file, ctx, values, err) < 0 ||
+    const Tensor *parameters = tensors_need(file, trainee->name, 1, shape, err);
+    const Tensor *velocity = parameters ? tensors_need(file, "velocity", 1, shape, err) : NULL;
+    if (!velocity || tensor_to_float(file, parameters, values, err) < 0 ||
         tensor_to_float(file, velocity, values + n, err) < 0)
         goto out;
-    memcpy(learner_ctx(learner), values, n * sizeof(float));
+    memcpy(trainee->parameters, values, n * sizeof(float));
     memcpy(state->velocity, values + n, n * sizeof(float));
     *state = read;
     result = 0;

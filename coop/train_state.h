@@ -1,6 +1,7 @@
 /* train_state.h: an interrupted training on disk.
  *
- * Layout of `state.safetensors`: tensors `ctx` and `velocity`, F32, as long as the contexts; metadata format
+ * Layout of `state.safetensors`: two tensors, F32: the parameters, under the name that the Trainee
+ * gives them (`ctx`), and `velocity`; metadata format
  * "coop-state", config (the digest of everything that the training depends on) and the numbers of TrainState:
  * epoch, step, n_correct, loss, loss_sum, seconds. Order and augmentation streams are keyed by the epoch, so
  * nothing else is needed to go on with the same bits.
@@ -11,12 +12,12 @@
 #include "coop/trainer.h"
 
 /* Written atomically. */
-int train_state_write(const char *path, PromptLearner *learner, const TrainState *state,
+int train_state_write(const char *path, const Trainee *trainee, const TrainState *state,
                       const char *config_digest, Error *err);
 
-/* Fills the contexts of the learner and the state. A file that is cut or damaged, or belongs to
+/* Fills the parameters and the state. A file that is cut or damaged, or belongs to
  * another configuration, is an error and changes nothing. */
-int train_state_read(const char *path, PromptLearner *learner, TrainState *state, const char *config_digest,
+int train_state_read(const char *path, const Trainee *trainee, TrainState *state, const char *config_digest,
                      Error *err);
 
 #endif

@@ -1,7 +1,7 @@
-/* trainer.c: epochs, batches and stochastic gradient descent on the contexts. */
+/* trainer.c: epochs, batches and stochastic gradient descent. */
 #include "coop/trainer.h"
 
-#include "clip/base/random.h"
+#include "clip/base/arena.h"
 
 #include <assert.h>
 #include <math.h>
@@ -16,13 +16,13 @@ double optim_lr(const OptimConfig *optim, int epoch) {
     return optim->lr / 2 * (1 + cos(M_PI * progress));
 }
 
-/* PyTorch's SGD:  g = grad + weight_decay ctx;  velocity = momentum velocity + g;  ctx -= lr velocity. */
-static void sgd_step(float *ctx, float *velocity, const float *grad, size_t n, const OptimConfig *optim,
+/* PyTorch's SGD:  g = grad + weight_decay x;  velocity = momentum velocity + g;  x -= lr velocity. */
+static void sgd_step(float *x, float *velocity, const float *grad, size_t n, const OptimConfig *optim,
                      double lr) {
     float decay = (float)optim->weight_decay, momentum = (float)optim->momentum, rate = (float)lr;
     for (size_t i = 0; i < n; i++) {
-        velocity[i] = momentum * velocity[i] + (grad[i] + decay * ctx[i]);
-        ctx[i] -= rate * velocity[i];
+        velocity[i] = momentum * velocity[i] + (grad[i] + decay * x[i]);
+        x[i] -= rate * velocity[i];
     }
 }
 
@@ -32,7 +32,7 @@ typedef struct {
     float *images; /* (B, E) */
     int *labels;   /* (B) */
     float *logits; /* (B, K) */
-    float *grad;   /* like the contexts */
+    float *grad;   /* (n_parameters) */
 } StepBuffers;
 
 static void gather_batch(const StepBuffers *b, const TrainData *data, const float *view, int first, int B) {
@@ -45,24 +45,17 @@ static void gather_batch(const StepBuffers *b, const TrainData *data, const floa
 }
 
 /* A loss shows what the step before it did; what the last step did shows here. */
-static bool ctx_is_finite(PromptLearner *learner) {
-    const float *ctx = learner_ctx(learner);
-    for (size_t i = 0; i < learner_ctx_size(learner); i++)
-        if (!isfinite(ctx[i]))
+static bool is_finite(const Trainee *trainee) {
+    for (size_t i = 0; i < trainee->n_parameters; i++)
+        if (!isfinite(trainee->parameters[i]))
             return false;
     return true;
 }
 
-/* The order of a plain PyTorch loop: one randperm per epoch, from the generator that the start of the
- * contexts was drawn from. Those of earlier epochs are drawn again, so an epoch's order needs nothing from
- * before. */
-static void epoch_order(int *order, const TrainData *data, const OptimConfig *optim, const Rng *generator,
-                        int epoch) {
-    for (int i = 0; i < data->n; i++)
-        order[i] = i;
+void trainer_order(int *order, int n, const Rng *generator, int epoch) {
     Rng rng = *generator;
-    for (int e = 1; optim->shuffle && e <= epoch; e++)
-        rng_torch_permutation(&rng, order, data->n);
+    for (int e = 1; e <= epoch; e++)
+        rng_torch_permutation(&rng, order, n);
 }
 
 int trainer_steps(const TrainData *data, const OptimConfig *optim) {
@@ -70,7 +63,7 @@ int trainer_steps(const TrainData *data, const OptimConfig *optim) {
 }
 
 /* What is left of an epoch; fills the report. Returns 1 when stopped. */
-static int run_epoch(PromptLearner *learner, const TrainData *data, const OptimConfig *optim,
+static int run_epoch(const Trainee *trainee, const TrainData *data, const OptimConfig *optim,
                      TrainState *state, const StepBuffers *b, EpochReport *report, StepFn on_step,
                      void *context, Error *err) {
     int epoch = state->epoch + 1, n_steps = trainer_steps(data, optim);
@@ -78,22 +71,25 @@ static int run_epoch(PromptLearner *learner, const TrainData *data, const OptimC
     const float *view =
         data->features + (size_t)((epoch - 1) % data->n_views) * (size_t)data->n * (size_t)data->embed_dim;
     double lr = optim_lr(optim, epoch);
-    epoch_order(b->order, data, optim, learner_generator(learner), epoch);
+    for (int i = 0; i < data->n; i++)
+        b->order[i] = i;
+    if (optim->shuffle)
+        trainer_order(b->order, data->n, trainee->generator, epoch);
     while (state->step < n_steps) {
         int n_correct;
         gather_batch(b, data, view, state->step * B, B);
-        double loss = learner_loss(learner, b->images, b->labels, B, b->logits, b->grad, &n_correct);
+        double loss = trainee->loss(trainee->model, b->images, b->labels, B, b->logits, b->grad, &n_correct);
         if (!isfinite(loss))
             return error_run(err, "epoch %d: step %d: the loss is not finite", epoch, state->step + 1);
-        sgd_step(learner_ctx(learner), state->velocity, b->grad, learner_ctx_size(learner), optim, lr);
+        sgd_step(trainee->parameters, state->velocity, b->grad, trainee->n_parameters, optim, lr);
         state->step++;
         state->loss_sum += loss;
         state->n_correct += n_correct;
         if (on_step && on_step(context, epoch, state->step, lr, loss, state) != 0)
             return 1;
     }
-    if (!ctx_is_finite(learner))
-        return error_run(err, "epoch %d: step %d: the contexts are not finite", epoch, state->step);
+    if (!is_finite(trainee))
+        return error_run(err, "epoch %d: step %d: %s is not finite", epoch, state->step, trainee->name);
     *report = (EpochReport){.epoch = epoch,
                             .n_steps = n_steps,
                             .lr = lr,
@@ -107,7 +103,7 @@ static int run_epoch(PromptLearner *learner, const TrainData *data, const OptimC
     return 0;
 }
 
-int trainer_run(PromptLearner *learner, const TrainData *data, const OptimConfig *optim, TrainState *state,
+int trainer_run(const Trainee *trainee, const TrainData *data, const OptimConfig *optim, TrainState *state,
                 EpochFn on_epoch, StepFn on_step, void *context, Error *err) {
     assert(data->n >= 1 && data->n_views >= 1 && optim->batch_size >= 1);
     Arena *arena = arena_create();
@@ -115,12 +111,12 @@ int trainer_run(PromptLearner *learner, const TrainData *data, const OptimConfig
     StepBuffers buffers = {.order = ARENA_NEW(arena, int, n),
                            .images = arena_floats(arena, B, (size_t)data->embed_dim),
                            .labels = ARENA_NEW(arena, int, B),
-                           .logits = arena_floats(arena, B, (size_t)learner_tree(learner)->n_prompts),
-                           .grad = arena_floats(arena, learner_ctx_size(learner), 1)};
+                           .logits = arena_floats(arena, B, (size_t)trainee->n_classes),
+                           .grad = arena_floats(arena, trainee->n_parameters, 1)};
     int result = arena_failed(arena) ? error_memory(err) : 0;
     while (result == 0 && state->epoch < optim->max_epoch) {
         EpochReport report;
-        result = run_epoch(learner, data, optim, state, &buffers, &report, on_step, context, err);
+        result = run_epoch(trainee, data, optim, state, &buffers, &report, on_step, context, err);
         if (result == 0 && on_epoch && on_epoch(context, &report, state) != 0)
             result = 1;
     }

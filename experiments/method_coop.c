@@ -1,9 +1,9 @@
 /* method_coop.c: learn contexts, in a folder of its own that an interrupted run is resumed from.
  *
- * The folder of a run: config.yaml (an experiment file of this point alone), log.txt, metrics.jsonl (a line
- * per epoch), state.safetensors (every few seconds, when a signal comes, and at the end), prompt.safetensors
- * (at the end). A state that cannot be used, or is of another configuration, means to begin anew; then
- * nothing of the files of before stays.
+ * The folder of a run: config.yaml (an experiment file of this point alone), log.txt, metrics.jsonl and an
+ * event file of TensorBoard (an entry per epoch), state.safetensors (every few seconds, when a signal comes,
+ * and at the end), prompt.safetensors (at the end). A state that cannot be used, or is of another
+ * configuration, means to begin anew; then nothing of the files of before stays.
  */
 #include "clip/base/files.h"
 #include "clip/ops.h"
@@ -14,6 +14,7 @@
 #include "experiments/clock.h"
 #include "experiments/interrupt.h"
 #include "experiments/method.h"
+#include "experiments/metrics.h"
 #include "experiments/predictions.h"
 
 #include <errno.h>
@@ -24,7 +25,6 @@
 #include <unistd.h>
 
 #define SAVE_SECONDS 5.0
-#define MAX_METRICS_FILE ((size_t)1 << 30)
 
 static int check(Session *session, const Point *point, Error *err) {
     const Dataset *dataset = &session->dataset;
@@ -85,46 +85,24 @@ static int prepare(Session *session, const Point *point, Error *err) {
 
 typedef struct {
     const Point *point;
-    const char *folder, *state_path, *metrics_path;
+    const char *folder, *state_path;
     PromptLearner *learner;
     TrainState state;
     Progress *progress;
-    FILE *metrics, *log;
+    MetricsWriter metrics;
+    FILE *log;
     int n_steps; /* per epoch */
     double start, last_save;
     Error *err;
     bool failed; /* to save the state */
 } Run;
 
-static FILE *open_append(const char *path, Error *err) {
-    FILE *file = fopen(path, "a");
-    if (!file)
-        error_run(err, "%s: cannot write: %s", path, strerror(errno));
-    return file;
-}
-
-/* Cuts metrics.jsonl behind the epochs that the state knows: what came after them is done again. */
-static int cut_metrics(const char *path, int epochs, Arena *arena, Error *err) {
-    if (!file_exists(path))
-        return 0;
-    size_t size;
-    char *text = file_read(path, MAX_METRICS_FILE, arena, &size, err);
-    if (!text)
-        return -1;
-    size_t end = 0;
-    for (int line = 0; line < epochs && end < size; line++) {
-        const char *newline = memchr(text + end, '\n', size - end);
-        end = newline ? (size_t)(newline - text) + 1 : size;
-    }
-    return truncate(path, (off_t)end) == 0 ? 0 : error_run(err, "%s: cannot cut: %s", path, strerror(errno));
-}
-
 /* The metrics reach the disk before the state that counts them. */
 static int save(Run *run) {
     run->state.seconds = clock_seconds() - run->start;
-    if (fflush(run->metrics) != 0 || fsync(fileno(run->metrics)) != 0)
-        error_run(run->err, "%s: cannot write: %s", run->metrics_path, strerror(errno));
-    else if (train_state_write(run->state_path, run->learner, &run->state, run->point->key, run->err) == 0) {
+    if (metrics_sync(&run->metrics, run->err) == 0 &&
+        train_state_write(run->state_path, learner_trainee(run->learner), &run->state, run->point->key,
+                          run->err) == 0) {
         run->last_save = clock_seconds();
         return 0;
     }
@@ -134,8 +112,7 @@ static int save(Run *run) {
 
 static int on_epoch(void *context, const EpochReport *report, const TrainState *state) {
     Run *run = context;
-    fprintf(run->metrics, "{\"epoch\": %d, \"lr\": %.9g, \"loss\": %.9g, \"accuracy\": %.9g}\n",
-            report->epoch, report->lr, report->loss, 100 * report->accuracy);
+    metrics_add(&run->metrics, report);
     progress_note(run->progress, "loss %.3f", report->loss);
     return state->epoch == run->point->optim.max_epoch && save(run) < 0;
 }
@@ -155,10 +132,10 @@ static int on_step(void *context, int epoch, int step, double lr, double loss, c
 static int begin_or_resume(Run *run, Arena *arena, Error *err) {
     Error why = {0};
     bool there = file_exists(run->state_path);
-    bool usable =
-        there && train_state_read(run->state_path, run->learner, &run->state, run->point->key, &why) == 0;
+    bool usable = there && train_state_read(run->state_path, learner_trainee(run->learner), &run->state,
+                                            run->point->key, &why) == 0;
     if (!usable) {
-        static const char *const names[] = {"log.txt", "metrics.jsonl", "prompt.safetensors",
+        static const char *const names[] = {"log.txt", METRICS_FILE, "prompt.safetensors",
                                             "test_logits.safetensors", PREDICTIONS_FILE};
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             const char *path = path_join(arena, run->folder, names[i]);
@@ -167,19 +144,18 @@ static int begin_or_resume(Run *run, Arena *arena, Error *err) {
         }
     }
     const char *log_path = path_join(arena, run->folder, "log.txt");
-    if (!log_path || !run->metrics_path)
+    if (!log_path)
         return error_memory(err);
-    run->log = open_append(log_path, err);
-    if (!run->log || cut_metrics(run->metrics_path, run->state.epoch, arena, err) < 0)
-        return -1;
+    run->log = fopen(log_path, "a");
+    if (!run->log)
+        return error_run(err, "%s: cannot write: %s", log_path, strerror(errno));
     if (usable)
         fprintf(run->log, "resumed in epoch %d after step %d\n", run->state.epoch + 1, run->state.step);
     else if (there) {
         fprintf(run->log, "begun anew: %s\n", why.text);
         progress_print(run->progress, "note: %s; this run begins anew", why.text);
     }
-    run->metrics = open_append(run->metrics_path, err);
-    return run->metrics ? 0 : -1;
+    return metrics_open(&run->metrics, run->folder, run->state.epoch, arena, err);
 }
 
 static int write_prompt(Session *session, const Point *point, PromptLearner *learner, const float *text,
@@ -231,7 +207,8 @@ static int train(Session *session, const TrainData *data, Run *run, Result *resu
     run->start = run->last_save - run->state.seconds;
     progress_resume(run->progress, (long)run->state.epoch * run->n_steps + run->state.step,
                     (long)point->optim.max_epoch * run->n_steps);
-    int stopped = trainer_run(run->learner, data, &point->optim, &run->state, on_epoch, on_step, run, err);
+    int stopped = trainer_run(learner_trainee(run->learner), data, &point->optim, &run->state, on_epoch,
+                              on_step, run, err);
     result->train_seconds = run->state.seconds;
     result->final_loss = run->state.loss;
     fprintf(run->log, "%s: %d epochs and %d steps, %.1f s\n",
@@ -284,7 +261,6 @@ static int run_point(Session *session, const Point *point, const char *folder, f
                .folder = folder,
                .progress = progress,
                .state_path = path_join(arena, folder, "state.safetensors"),
-               .metrics_path = path_join(arena, folder, "metrics.jsonl"),
                .err = err};
     if (load(session, point, &data, arena, err) < 0)
         return -1;
@@ -293,8 +269,7 @@ static int run_point(Session *session, const Point *point, const char *folder, f
                                  experiment_memory_budget(session->experiment), err);
     int status = run.learner ? learn(session, &data, logits, result, &run, arena, err) : -1;
     learner_free(run.learner);
-    if (run.metrics)
-        fclose(run.metrics);
+    metrics_close(&run.metrics);
     if (run.log)
         fclose(run.log);
     return status;

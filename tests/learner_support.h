@@ -2,6 +2,7 @@
 #ifndef TESTS_LEARNER_SUPPORT_H
 #define TESTS_LEARNER_SUPPORT_H
 
+#include "coop/prompt_learner.h"
 #include "coop/trainer.h"
 
 enum { BENCH_ITEMS = 13, BENCH_BATCH = 4, BENCH_EPOCHS = 3, BENCH_CLASSES = 3, BENCH_VIEWS = 2 };

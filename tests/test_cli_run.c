@@ -4,7 +4,9 @@
 
 #include "clip/base/files.h"
 #include "clip/base/random.h"
+#include "experiments/metrics.h"
 #include "experiments/predictions.h"
+#include "experiments/tensorboard.h"
 #include "tests/scratch.h"
 #include "tests/support.h"
 
@@ -99,11 +101,11 @@ static void assert_same_runs(Cli *cli, const char *a, const char *b) {
     assert_int_equal(results.n, others.n);
     for (int i = 0; i < results.n; i++) {
         static const char *const names[] = {"test_logits.safetensors", PREDICTIONS_FILE, "prompt.safetensors",
-                                            "metrics.jsonl"};
+                                            METRICS_FILE, TENSORBOARD_FILE};
         const Result *result = &results.results[i], *other = results_find(&others, result->key);
         assert_non_null(other);
         assert_true(result->accuracy == other->accuracy && result->macro_f1 == other->macro_f1);
-        for (int k = 0; k < (strcmp(result->method, "coop") == 0 ? 4 : 2); k++)
+        for (int k = 0; k < (strcmp(result->method, "coop") == 0 ? 5 : 2); k++)
             cli_assert_same_files(cli, cli_path(cli, "%s/%s/%s", a, result->folder, names[k]),
                                   cli_path(cli, "%s/%s/%s", b, result->folder, names[k]));
     }

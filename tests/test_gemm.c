@@ -193,6 +193,36 @@ static void linear_backward_is_the_sum(void **state) {
     arena_free(arena);
 }
 
+static void linear_backward_weight_is_the_sum(void **state) {
+    Pool *pool = *state;
+    Arena *arena = arena_create();
+    Rng rng;
+    rng_seed(&rng, (uint32_t[]){6}, 1);
+    for (size_t t = 0; t < sizeof shapes / sizeof *shapes; t++) {
+        Shape s = shapes[t];
+        size_t n = (size_t)s.n_out * s.n_in;
+        float *in = random_floats(arena, &rng, (size_t)s.rows * s.n_in);
+        float *d_out = random_floats(arena, &rng, (size_t)s.rows * s.n_out);
+        float *d_w = arena_floats(arena, s.n_out, s.n_in), *one = arena_floats(arena, s.n_out, s.n_in);
+        double *want = ARENA_NEW(arena, double, n);
+        for (int i = 0; i < s.rows; i++)
+            for (int j = 0; j < s.n_out; j++)
+                for (int k = 0; k < s.n_in; k++)
+                    want[(size_t)j * s.n_in + k] +=
+                        (double)d_out[(size_t)i * s.n_out + j] * in[(size_t)i * s.n_in + k];
+        for (size_t i = 0; i < n; i++)
+            d_w[i] = NAN; /* must not be read */
+        linear_backward_weight(pool, d_w, d_out, in, s.rows, s.n_in, s.n_out);
+        assert_true(relative_error(d_w, want, n) < TOLERANCE);
+        Pool *alone = pool_create(1);
+        linear_backward_weight(alone, one, d_out, in, s.rows, s.n_in, s.n_out);
+        assert_memory_equal(one, d_w, n * sizeof *d_w);
+        pool_free(alone);
+        arena_reset(arena, 0);
+    }
+    arena_free(arena);
+}
+
 /* Backward is the derivative of forward: <d_out, forward(in)> is linear in `in`, so its central difference
  * along any direction is <backward(d_out), direction> to rounding. */
 static void backward_is_the_derivative(void **state) {
@@ -279,10 +309,15 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_comparison_can_fail),       cmocka_unit_test(gemm_is_the_sum),
-        cmocka_unit_test(gemm_double_is_the_sum),        cmocka_unit_test(linear_forward_is_the_sum),
-        cmocka_unit_test(linear_backward_is_the_sum),    cmocka_unit_test(backward_is_the_derivative),
-        cmocka_unit_test(bits_do_not_depend_on_threads), cmocka_unit_test(no_rows_is_fine),
+        cmocka_unit_test(the_comparison_can_fail),
+        cmocka_unit_test(gemm_is_the_sum),
+        cmocka_unit_test(gemm_double_is_the_sum),
+        cmocka_unit_test(linear_forward_is_the_sum),
+        cmocka_unit_test(linear_backward_weight_is_the_sum),
+        cmocka_unit_test(linear_backward_is_the_sum),
+        cmocka_unit_test(backward_is_the_derivative),
+        cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(no_rows_is_fine),
         cmocka_unit_test(the_peak_is_a_speed),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

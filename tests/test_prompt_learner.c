@@ -99,7 +99,8 @@ static void check_trajectory(Golden *g, PromptLearner *learner, const char *comb
                          .warmup_epoch = 1,
                          .warmup_cons_lr = 1e-5};
     TrainState state = {.velocity = arena_floats(g->arena, n, 1)};
-    assert_int_equal(trainer_run(learner, &data, &optim, &state, NULL, record_step, &t, &err), 0);
+    assert_int_equal(
+        trainer_run(learner_trainee(learner), &data, &optim, &state, NULL, record_step, &t, &err), 0);
     assert_int_equal(t.n, 18);
     const float *loss = expected(g, combination, "traj_loss", NULL),
                 *lr = expected(g, combination, "traj_lr", NULL);

@@ -66,7 +66,8 @@ static void assert_untouched(const Subject *s) {
 /* The file at the bench's path is refused with one line "FILE: ...", which says `reason`. */
 static void assert_refused(Subject *s, const char *reason) {
     Error err = {0};
-    assert_int_equal(train_state_read(s->bench->path, s->learner, &s->state, DIGEST, &err), -1);
+    assert_int_equal(train_state_read(s->bench->path, learner_trainee(s->learner), &s->state, DIGEST, &err),
+                     -1);
     assert_int_equal(err.kind, ERROR_INPUT);
     assert_int_equal(strncmp(err.text, s->bench->path, strlen(s->bench->path)), 0);
     assert_null(strchr(err.text, '\n'));
@@ -77,7 +78,7 @@ static void assert_refused(Subject *s, const char *reason) {
 
 static void write_state(Subject *s) {
     Error err = {0};
-    if (train_state_write(s->bench->path, s->learner, &s->state, DIGEST, &err) != 0)
+    if (train_state_write(s->bench->path, learner_trainee(s->learner), &s->state, DIGEST, &err) != 0)
         fail_msg("%s", err.text);
 }
 
@@ -89,7 +90,7 @@ static void test_round_trip(void **test) {
         PromptLearner *other = bench_learner(s.bench, csc, 99);
         TrainState read = bench_state(s.bench, other);
         assert_memory_not_equal(learner_ctx(other), s.ctx, s.n * sizeof(float));
-        if (train_state_read(s.bench->path, other, &read, DIGEST, &err) != 0)
+        if (train_state_read(s.bench->path, learner_trainee(other), &read, DIGEST, &err) != 0)
             fail_msg("%s", err.text);
         assert_memory_equal(learner_ctx(other), s.ctx, s.n * sizeof(float));
         assert_memory_equal(read.velocity, s.velocity, s.n * sizeof(float));
@@ -109,7 +110,7 @@ static void test_beginning(void **test) {
     s.state.n_correct = 0;
     write_state(&s);
     s.state.epoch = 5;
-    assert_int_equal(train_state_read(s.bench->path, s.learner, &s.state, DIGEST, &err), 0);
+    assert_int_equal(train_state_read(s.bench->path, learner_trainee(s.learner), &s.state, DIGEST, &err), 0);
     assert_int_equal(s.state.epoch, 0);
     learner_free(s.learner);
 }
@@ -152,7 +153,7 @@ static void test_flipped_header(void **test) {
         for (int m = 0; m < 3; m++) {
             Error err = {0};
             scratch_flip(s.bench->path, at, masks[m]);
-            int result = train_state_read(s.bench->path, s.learner, &s.state, DIGEST, &err);
+            int result = train_state_read(s.bench->path, learner_trainee(s.learner), &s.state, DIGEST, &err);
             scratch_flip(s.bench->path, at, masks[m]);
             if (result == 0) {
                 read++;
@@ -240,7 +241,7 @@ static void test_metadata(void **test) {
     }
     Error err = {0};
     write_spoilt(&s, NULL, NULL, tensors);
-    assert_int_equal(train_state_read(s.bench->path, s.learner, &s.state, DIGEST, &err), 0);
+    assert_int_equal(train_state_read(s.bench->path, learner_trainee(s.learner), &s.state, DIGEST, &err), 0);
     assert_int_equal(s.state.epoch, 7);
     learner_free(s.learner);
 }
@@ -286,12 +287,15 @@ static void test_other_files(void **test) {
     Error err = {0};
     write_state(&csc);
     assert_refused(&shared, "shape");
-    assert_int_equal(
-        train_state_read(FIXTURES "clip_vit.safetensors", shared.learner, &shared.state, DIGEST, &err), -1);
+    assert_int_equal(train_state_read(FIXTURES "clip_vit.safetensors", learner_trainee(shared.learner),
+                                      &shared.state, DIGEST, &err),
+                     -1);
     assert_non_null(strstr(err.text, "not a training state"));
-    assert_int_equal(train_state_read("no/such/file", shared.learner, &shared.state, DIGEST, &err), -1);
+    assert_int_equal(
+        train_state_read("no/such/file", learner_trainee(shared.learner), &shared.state, DIGEST, &err), -1);
     assert_untouched(&shared);
-    assert_int_equal(train_state_write("no/such/file", shared.learner, &shared.state, DIGEST, &err), -1);
+    assert_int_equal(
+        train_state_write("no/such/file", learner_trainee(shared.learner), &shared.state, DIGEST, &err), -1);
     learner_free(shared.learner);
     learner_free(csc.learner);
 }

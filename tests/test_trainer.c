@@ -42,7 +42,8 @@ static int on_step(void *context, int epoch, int step, double lr, double loss, c
 
 static int train(Bench *bench, PromptLearner *learner, TrainState *state, Watch *watch) {
     Error err = {0};
-    int result = trainer_run(learner, &bench->data, &bench->optim, state, on_epoch, on_step, watch, &err);
+    int result = trainer_run(learner_trainee(learner), &bench->data, &bench->optim, state, on_epoch, on_step,
+                             watch, &err);
     if (result < 0)
         fail_msg("%s", err.text);
     return result;
@@ -67,12 +68,12 @@ static void test_resume(void **test) {
             assert_int_equal(train(bench, learner, &state, &watch), 1);
             for (int part = 0; part < 2; part++) {
                 state.seconds = 1.5 * (part + 1);
-                if (train_state_write(bench->path, learner, &state, "digest", &err))
+                if (train_state_write(bench->path, learner_trainee(learner), &state, "digest", &err))
                     fail_msg("%s", err.text);
                 learner_free(learner);
                 learner = bench_learner(bench, csc, 3);
                 state = bench_state(bench, learner);
-                if (train_state_read(bench->path, learner, &state, "digest", &err))
+                if (train_state_read(bench->path, learner_trainee(learner), &state, "digest", &err))
                     fail_msg("%s", err.text);
                 assert_true(state.seconds == 1.5 * (part + 1));
                 watch.stop_after = part == 0 ? watch.n_steps + 1 : 0;
@@ -141,7 +142,8 @@ static void find_order(Order *order, Bench *bench, int batch_size, bool shuffle,
         for (int i = 0; i < N; i++)
             order->loss[v][i] = learner_loss(learner, bench->features + (size_t)(v * N + i) * (size_t)E,
                                              &bench->data.labels[i], 1, logits, NULL, &order->correct[v][i]);
-    if (trainer_run(learner, &bench->data, &optim, &state, note_epoch, note_step, order, &err) != 0)
+    if (trainer_run(learner_trainee(learner), &bench->data, &optim, &state, note_epoch, note_step, order,
+                    &err) != 0)
         fail_msg("%s", err.text);
     learner_free(learner);
 }
@@ -165,8 +167,8 @@ static void test_order(void **test) {
             assert_int_equal(seen[i], 1);
     }
     PromptLearner *learner = bench_learner(bench, false, 3);
-    Rng rng = *learner_generator(
-        learner); /* one permutation per epoch, from where the start of the contexts left it */
+    /* one permutation per epoch, from where the start of the contexts left the generator */
+    Rng rng = *learner_trainee(learner)->generator;
     for (int e = 0; e < EPOCHS; e++) {
         int expected[N];
         rng_torch_permutation(&rng, expected, N);
@@ -249,8 +251,9 @@ static void test_sgd(void **test) {
             moved[i] = ctx[i];
         }
         EpochReport report;
-        assert_int_equal(
-            trainer_run(learner, &bench->data, &optim, &state, stop_after_epoch, NULL, &report, &err), 1);
+        assert_int_equal(trainer_run(learner_trainee(learner), &bench->data, &optim, &state, stop_after_epoch,
+                                     NULL, &report, &err),
+                         1);
         for (size_t i = 0; i < n; i++)
             moved[i] = ctx[i] - moved[i];
         assert_close("step", moved, want, n, 1e-4);
@@ -260,8 +263,9 @@ static void test_sgd(void **test) {
         assert_true(report.accuracy == (double)n_correct / N);
     }
     EpochReport untouched = {.epoch = -1};
-    assert_int_equal(
-        trainer_run(learner, &bench->data, &optim, &state, stop_after_epoch, NULL, &untouched, &err), 0);
+    assert_int_equal(trainer_run(learner_trainee(learner), &bench->data, &optim, &state, stop_after_epoch,
+                                 NULL, &untouched, &err),
+                     0);
     assert_int_equal(untouched.epoch, -1); /* all done: nothing is */
     learner_free(learner);
 }
@@ -276,7 +280,9 @@ static void test_not_finite(void **test) {
     TrainState state = bench_state(bench, learner);
     bench->optim.shuffle = false;
     bench->features[(N + 9) * E + 5] = NAN; /* view 2, third batch */
-    assert_int_equal(trainer_run(learner, &bench->data, &bench->optim, &state, NULL, NULL, NULL, &err), -1);
+    assert_int_equal(
+        trainer_run(learner_trainee(learner), &bench->data, &bench->optim, &state, NULL, NULL, NULL, &err),
+        -1);
     assert_int_equal(err.kind, ERROR_RUN);
     assert_string_equal(err.text, "epoch 2: step 3: the loss is not finite");
     assert_int_equal(state.epoch, 1);
@@ -287,9 +293,11 @@ static void test_not_finite(void **test) {
     state = bench_state(bench, learner);
     bench->optim.batch_size = N;
     bench->optim.warmup_cons_lr = INFINITY;
-    assert_int_equal(trainer_run(learner, &bench->data, &bench->optim, &state, NULL, NULL, NULL, &err), -1);
+    assert_int_equal(
+        trainer_run(learner_trainee(learner), &bench->data, &bench->optim, &state, NULL, NULL, NULL, &err),
+        -1);
     assert_int_equal(err.kind, ERROR_RUN);
-    assert_string_equal(err.text, "epoch 1: step 1: the contexts are not finite");
+    assert_string_equal(err.text, "epoch 1: step 1: ctx is not finite");
     assert_int_equal(state.epoch, 0);
     learner_free(learner);
 }

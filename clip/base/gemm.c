@@ -27,6 +27,7 @@
 #include <time.h>
 
 #define CHUNK_ROWS 512
+#define WEIGHT_ROWS 64 /* of a weight's gradient */
 #define FEW_ROWS 32
 #define MIN_BLOCK 64
 #define MAX_BLOCK 512
@@ -146,6 +147,27 @@ void linear_backward(Pool *pool, float *d_in, const float *d_out, const float *w
                 .trans_w = false,
                 .accumulate = accumulate};
     linear_run(pool, &p);
+}
+
+typedef struct {
+    float *d_w;              /* (n_out, n_in) */
+    const float *d_out, *in; /* (rows, n_out), (rows, n_in) */
+    int rows, n_in, n_out;
+} WeightGradient;
+
+static void weight_tile(void *context, int tile, int worker) {
+    (void)worker;
+    const WeightGradient *p = context;
+    int first = tile * WEIGHT_ROWS;
+    gemm(true, false, min_int(WEIGHT_ROWS, p->n_out - first), p->n_in, p->rows, 1.0f, p->d_out + first,
+         p->n_out, p->in, p->n_in, 0.0f, p->d_w + (size_t)first * p->n_in, p->n_in);
+}
+
+/* out = in w^T  gives  d_w = d_out^T in. */
+void linear_backward_weight(Pool *pool, float *d_w, const float *d_out, const float *in, int rows, int n_in,
+                            int n_out) {
+    WeightGradient p = {d_w, d_out, in, rows, n_in, n_out};
+    pool_run(pool, ceil_div(n_out, WEIGHT_ROWS), weight_tile, &p);
 }
 
 static double seconds(void) {

@@ -31,6 +31,11 @@ void linear_forward(Pool *pool, float *out, const float *in, const float *w, con
 void linear_backward(Pool *pool, float *d_in, const float *d_out, const float *w, int rows, int n_in,
                      int n_out, bool accumulate);
 
+/* out = in w^T  gives  d_w = d_out^T in.
+ *   d_w (n_out, n_in)   d_out (rows, n_out)   in (rows, n_in) */
+void linear_backward_weight(Pool *pool, float *d_w, const float *d_out, const float *in, int rows, int n_in,
+                            int n_out);
+
 /* The measured single-thread peak of this machine's sgemm in GFLOP/s (a large square product, best of
  * several). */
 double gemm_peak_gflops(void);

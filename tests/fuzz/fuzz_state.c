@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "clip/random_clip.h"
+#include "coop/prompt_learner.h"
 #include "coop/train_state.h"
 
 #include <stdlib.h>
@@ -44,7 +45,8 @@ int fuzz_state(const uint8_t *data, size_t size) {
     float velocity[SIZE] = {0}, *ctx = learner_ctx(shared_learner), before[SIZE];
     memcpy(before, ctx, sizeof before);
     TrainState state = {.epoch = -1, .velocity = velocity};
-    bool was_read = train_state_read(input.path, shared_learner, &state, "digest", &input.err) == 0;
+    bool was_read =
+        train_state_read(input.path, learner_trainee(shared_learner), &state, "digest", &input.err) == 0;
     if (was_read ? state.epoch < 0 || state.step < 0 || state.n_correct < 0
                  : state.epoch != -1 || memcmp(before, ctx, sizeof before) != 0)
         abort();
