@@ -227,7 +227,7 @@ static void read_block(Checkpoint *cp, BlockWeights *block, const char *prefix, 
  * needed are used there: opening it to label one image must not copy it. The text tower is always packed: it
  * is run thousands of times. */
 static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, const char *prefix,
-                                      int n_layers, int C, int F, bool in_place) {
+                                      int n_layers, int C, int F, Precision precision, bool in_place) {
     BlockWeights *blocks = ARENA_NEW(cp->arena, BlockWeights, n_layers);
     PackedBlock *packed = ARENA_NEW(cp->arena, PackedBlock, n_layers);
     Arena *scratch = arena_create(), *matrices = packed_is_supported() ? scratch : cp->arena;
@@ -239,7 +239,7 @@ static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, 
         read_block(cp, &blocks[i], prefix, i, scaled, C, F, matrices);
         const bool borrow = in_place && arena_used(matrices) == before;
         if (!cp->failed)
-            pack_block(&packed[i], &blocks[i], C, F, i == n_layers - 1, borrow ? NULL : cp->arena);
+            pack_block(&packed[i], &blocks[i], C, F, i == n_layers - 1, precision, borrow ? NULL : cp->arena);
         if (matrices == scratch && !borrow)
             blocks[i].in_proj_w = blocks[i].out_proj_w = blocks[i].c_fc_w = blocks[i].c_proj_w = NULL;
         arena_reset(scratch, 0);
@@ -251,18 +251,18 @@ static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, 
     return packed;
 }
 
-static void read_text(Checkpoint *cp, TextWeights *text) {
+static void read_text(Checkpoint *cp, TextWeights *text, Precision precision) {
     const int C = text->width;
     text->token_embedding = checkpoint_matrix(cp, text->n_vocab, C, "token_embedding.weight");
     text->positional_embedding = checkpoint_matrix(cp, text->n_positions, C, "positional_embedding");
-    text->forward =
-        read_blocks(cp, &text->blocks, "transformer.resblocks.", text->n_layers, C, text->mlp_width, false);
+    text->forward = read_blocks(cp, &text->blocks, "transformer.resblocks.", text->n_layers, C,
+                                text->mlp_width, precision, false);
     text->ln_final_w = checkpoint_vector(cp, C, "ln_final.weight");
     text->ln_final_b = checkpoint_vector(cp, C, "ln_final.bias");
     text->text_projection = checkpoint_matrix(cp, C, text->embed_dim, "text_projection");
 }
 
-static void read_vit(Checkpoint *cp, VitWeights *vit) {
+static void read_vit(Checkpoint *cp, VitWeights *vit, Precision precision) {
     const int C = vit->width, P = vit->patch_size;
     vit->conv1_w = checkpoint_tensor(cp, "visual.conv1.weight", 4, (int64_t[]){C, 3, P, P});
     vit->class_embedding = checkpoint_vector(cp, C, "visual.class_embedding");
@@ -270,7 +270,7 @@ static void read_vit(Checkpoint *cp, VitWeights *vit) {
     vit->ln_pre_w = checkpoint_vector(cp, C, "visual.ln_pre.weight");
     vit->ln_pre_b = checkpoint_vector(cp, C, "visual.ln_pre.bias");
     vit->forward = read_blocks(cp, &vit->blocks, "visual.transformer.resblocks.", vit->n_layers, C,
-                               vit->mlp_width, true);
+                               vit->mlp_width, precision, precision == PRECISION_FLOAT32);
     vit->ln_post_w = checkpoint_vector(cp, C, "visual.ln_post.weight");
     vit->ln_post_b = checkpoint_vector(cp, C, "visual.ln_post.bias");
     vit->proj = checkpoint_matrix(cp, C, vit->embed_dim, "visual.proj");
@@ -419,10 +419,11 @@ static void read_logit_scale(Checkpoint *cp, Clip *clip) {
 }
 
 Clip *clip_open(const char *path, ClipTowers towers, Error *err) {
-    return clip_open_as(path, towers, CLIP_ACTIVATION_AUTO, err);
+    return clip_open_as(path, towers, CLIP_ACTIVATION_AUTO, PRECISION_FLOAT32, err);
 }
 
-Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activation, Error *err) {
+Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activation, Precision precision,
+                   Error *err) {
     Arena *arena = arena_create();
     Clip *clip = arena ? ARENA_NEW(arena, Clip, 1) : NULL;
     if (!clip) {
@@ -431,6 +432,7 @@ Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activatio
         return NULL;
     }
     clip->arena = arena;
+    clip->precision = precision_here(precision);
     const char *weights = locate_weights(path, arena, err);
     TensorFile *file = clip->file = weights ? tensors_open(weights, err) : NULL;
     if (!file) {
@@ -448,11 +450,11 @@ Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activatio
     set_activation(&cp, clip, &config, towers, activation);
     set_variant(&cp, clip);
     if (towers & CLIP_TEXT)
-        read_text(&cp, &clip->text);
+        read_text(&cp, &clip->text, clip->precision);
     else
         clip->text = (TextWeights){0};
     if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_VIT)
-        read_vit(&cp, &clip->vit);
+        read_vit(&cp, &clip->vit, clip->precision);
     if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_RESNET)
         read_resnet(&cp, &clip->resnet);
     if (!cp.failed && arena_failed(arena))

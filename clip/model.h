@@ -9,6 +9,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
+#include "clip/base/precision.h"
 #include "clip/base/tensors.h"
 
 #include <stdbool.h>
@@ -94,6 +95,7 @@ typedef struct {
     ResnetWeights resnet;
     int image_size, embed_dim;
     int n_vocab;           /* rows of token_embedding; known also without the text tower */
+    Precision precision;   /* of the products with matrices of blocks: FLOAT32 or BFLOAT16 */
     float logit_scale;     /* as stored: a logarithm */
     float mean[3], std[3]; /* pixel normalisation */
     char name[32]; /* "ViT-B/32", "RN50" for known shapes, else as "ViT w128 l4 p8", "RN w16 (1,2,1,1)" */
@@ -120,9 +122,11 @@ int clip_activation_from(ClipActivation *choice, const char *name); /* -1: none 
  * shape, converts F16 / BF16 / F64 to float, maps F32 without a copy where it is aligned and needs no
  * rearranging (Hugging Face's queries, keys, values and projections do), folds batch norms and LayerScale.
  * The text tower is needed to learn or encode prompts, the image tower to encode images; a tower that is not
- * asked for costs nothing. Returns NULL with "FILE: tensor NAME: reason". Caller frees with clip_free. */
+ * asked for costs nothing. clip_open: activation AUTO, precision FLOAT32. Returns NULL with "FILE: tensor
+ * NAME: reason". Caller frees with clip_free. */
 Clip *clip_open(const char *path, ClipTowers towers, Error *err);
-Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activation, Error *err);
+Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activation, Precision precision,
+                   Error *err);
 /* Makes the text tower ready for backward passes; the second time it costs nothing. */
 int clip_prepare_training(Clip *clip, Error *err);
 void clip_free(Clip *clip); /* NULL is fine */

@@ -12,8 +12,9 @@ struct PackedBlock {
 };
 
 /* Packs the matrices of one block of width C and MLP width F for the forward pass, out = in w^T; owned by the
- * arena, check arena_failed. Without an arena they are borrowed as they lie. */
-void pack_block(PackedBlock *packed, const BlockWeights *block, int C, int F, bool last, Arena *arena);
+ * arena, check arena_failed. Without an arena they are borrowed as they lie, as floats. */
+void pack_block(PackedBlock *packed, const BlockWeights *block, int C, int F, bool last, Precision precision,
+                Arena *arena);
 
 /* Fills text->backward from text->forward, for d_in = d_out w; does nothing the second time. Owned by the
  * arena. */

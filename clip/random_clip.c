@@ -15,6 +15,7 @@
 
 typedef struct {
     Arena *arena;
+    Precision precision;
     float *table; /* (TABLE_SIZE) N(0, 1) */
     size_t next;
 } Source;
@@ -64,7 +65,8 @@ static const BlockWeights *draw_blocks(Source *source, int width, int n_layers) 
 static const PackedBlock *pack(Source *source, const BlockWeights *blocks, int n_layers, int width) {
     PackedBlock *packed = ARENA_NEW(source->arena, PackedBlock, n_layers);
     for (int l = 0; l < n_layers && !arena_failed(source->arena); l++)
-        pack_block(&packed[l], &blocks[l], width, 4 * width, l == n_layers - 1, source->arena);
+        pack_block(&packed[l], &blocks[l], width, 4 * width, l == n_layers - 1, source->precision,
+                   source->arena);
     return arena_failed(source->arena) ? NULL : packed;
 }
 
@@ -169,16 +171,19 @@ static ResnetWeights draw_resnet(Source *source, const Architecture *a) {
     return rn;
 }
 
-Clip *clip_random(const Architecture *architecture, ClipTowers towers, uint32_t seed, Error *err) {
+Clip *clip_random(const Architecture *architecture, ClipTowers towers, Precision precision, uint32_t seed,
+                  Error *err) {
     const Architecture *a = architecture;
     Arena *arena = arena_create();
     Clip *clip = ARENA_NEW(arena, Clip, 1);
     if (clip) {
         Source source = source_create(seed, arena);
+        source.precision = precision_here(precision);
         *clip = (Clip){.image_size = a->image_size,
                        .embed_dim = a->embed_dim,
                        .n_vocab = ARCHITECTURE_VOCABULARY,
                        .logit_scale = 4.6f,
+                       .precision = source.precision,
                        .mean = {0.5f, 0.5f, 0.5f},
                        .std = {0.25f, 0.25f, 0.25f},
                        .arena = arena,

@@ -8,7 +8,8 @@
 
 /* All weights from the stream (seed), scaled so that activations keep their size. Caller frees with
  * clip_free; it has no file, so clip_digest must not be called. NULL when memory is out. */
-Clip *clip_random(const Architecture *architecture, ClipTowers towers, uint32_t seed, Error *err);
+Clip *clip_random(const Architecture *architecture, ClipTowers towers, Precision precision, uint32_t seed,
+                  Error *err);
 
 /* A text tower alone, of any size, owned by the arena; check arena_failed. */
 TextWeights text_random(int width, int n_layers, int n_vocab, int embed_dim, uint32_t seed, Arena *arena);

@@ -22,6 +22,7 @@ enum { TRIES = 5, N_CTX = 16, START_TOKEN = 49406, END_TOKEN = 49407, PERIOD_TOK
 
 typedef struct {
     Pool *pool;
+    Precision precision;
     double peak; /* GFLOP/s of all threads */
 } Bench;
 
@@ -176,7 +177,7 @@ out:
 }
 
 static int bench_steps(Bench *bench, Error *err) {
-    Clip *clip = clip_random(architecture_find("ViT-B/32"), CLIP_TEXT, 1, err);
+    Clip *clip = clip_random(architecture_find("ViT-B/32"), CLIP_TEXT, bench->precision, 1, err);
     int result = clip ? 0 : -1;
     for (size_t i = 0; result == 0 && i < sizeof STEPS / sizeof *STEPS; i++)
         result = interrupt_check(err) < 0 ? -1 : bench_step(bench, &clip->text, &STEPS[i], err);
@@ -206,7 +207,7 @@ static void tower_loop(void *context) {
 static int bench_tower(Bench *bench, const char *name, Error *err) {
     int result = -1;
     Arena *arena = arena_create();
-    Clip *clip = clip_random(architecture_find(name), CLIP_IMAGE, 1, err);
+    Clip *clip = clip_random(architecture_find(name), CLIP_IMAGE, bench->precision, 1, err);
     if (!arena || !clip)
         goto out;
     size_t pixels = (size_t)BATCH * 3 * (size_t)clip->image_size * (size_t)clip->image_size;
@@ -237,7 +238,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     int status = command_parse(&command_bench, &words, &common, argc, argv, NULL, 0, 0, 0, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    Bench bench = {.pool = pool_create(common.threads)};
+    Bench bench = {.pool = pool_create(common.threads), .precision = PRECISION_FLOAT32};
     if (!bench.pool)
         return error_run(err, "cannot start %d threads", common.threads);
     status = measure_peak(&bench, arena, err) < 0 || bench_steps(&bench, err) < 0 ||

@@ -44,7 +44,7 @@ int model_open(Model *model, const char *weights, const char *vocab, ClipActivat
     if (!model->pool)
         return error_run(err, "cannot start %d threads", n_threads);
     pool_set_stop(model->pool, interrupt_check);
-    model->clip = clip_open_as(weights, towers, activation, err);
+    model->clip = clip_open_as(weights, towers, activation, PRECISION_FLOAT32, err);
     if (!model->clip)
         return -1;
     return towers & CLIP_TEXT ? open_tokenizer(model, weights, vocab, err) : 0;

@@ -104,7 +104,7 @@ static void no_rows_are_no_work(void **state) {
     PackedMatrix packed;
     const float w[] = {1, 2, 3, 4};
     float guard = 7;
-    packed_create(&packed, w, 2, 2, true, arena);
+    packed_create(&packed, w, 2, 2, true, PRECISION_FLOAT32, arena);
     packed_product(pool, &guard, w, &packed, NULL, NULL, 0);
     assert_true(guard == 7);
     pool_free(pool);

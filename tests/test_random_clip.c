@@ -20,7 +20,7 @@ static Clip *open_random(const char *name, ClipTowers towers, uint32_t seed) {
     Error err = {0};
     const Architecture *architecture = architecture_find(name);
     assert_non_null(architecture);
-    Clip *clip = clip_random(architecture, towers, seed, &err);
+    Clip *clip = clip_random(architecture, towers, PRECISION_FLOAT32, seed, &err);
     if (!clip)
         fail_msg("%s", err.text);
     assert_string_equal(clip->name, name);

@@ -142,8 +142,21 @@ void packed_borrow(PackedMatrix *packed, const float *w, int k, int n, bool tran
     *packed = (PackedMatrix){.k = k, .n = n, .source = w, .transposed = transposed};
 }
 
-void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Arena *arena) {
-    packed_create_as(packed, best_panel(), w, k, n, transposed, arena);
+void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Precision precision,
+                   Arena *arena) {
+    if (precision_here(precision) == PRECISION_BFLOAT16)
+        packed_create_bf16(packed, bf16_best_kernel(), w, k, n, transposed, arena);
+    else
+        packed_create_as(packed, best_panel(), w, k, n, transposed, arena);
+}
+
+bool packed_create_bf16(PackedMatrix *packed, Bf16Kernel kernel, const float *w, int k, int n,
+                        bool transposed, Arena *arena) {
+    if (!bf16_can_multiply(kernel))
+        return false;
+    *packed = (PackedMatrix){.k = k, .n = n, .panel = BF16_PANEL, .bf16 = kernel};
+    packed->halves = bf16_pack(w, k, n, transposed, arena);
+    return true;
 }
 
 static size_t panel_place(const PackedMatrix *m, int row, int column) {
@@ -156,7 +169,9 @@ void packed_transpose(PackedMatrix *transposed, const PackedMatrix *matrix, Aren
     transposed->k = matrix->n;
     transposed->n = matrix->k;
     transposed->transposed = !matrix->transposed;
-    if (matrix->panel == 0)
+    if (matrix->bf16)
+        transposed->halves = bf16_transpose(matrix->halves, matrix->k, matrix->n, arena);
+    if (matrix->bf16 || matrix->panel == 0)
         return;
     int panel = matrix->panel, n_panels = (transposed->n + panel - 1) / panel;
     float *panels = arena_floats(arena, (size_t)n_panels * (size_t)panel, (size_t)transposed->k);
@@ -268,6 +283,17 @@ static void product_tile(void *context, int tile, int worker) {
     }
 }
 
+static void bf16_tile(void *context, int tile, int worker) {
+    (void)worker;
+    const Product *p = context;
+    const PackedMatrix *m = p->matrix;
+    int row = tile / p->n_blocks * CHUNK_ROWS, rows = min_int(CHUNK_ROWS, p->rows - row);
+    int column = tile % p->n_blocks * p->block, end = min_int(column + p->block, m->n);
+    size_t at = (size_t)row * (size_t)m->n;
+    bf16_multiply(m->bf16, p->out + at, p->in + (size_t)row * (size_t)m->k, m->halves, p->bias,
+                  p->start ? p->start + at : NULL, rows, m->k, m->n, column, end);
+}
+
 /* Without kernels: the part of the source by gemm, tiled by columns of 128. */
 static void plain_tile(void *context, int tile, int worker) {
     (void)worker;
@@ -280,6 +306,10 @@ static void plain_tile(void *context, int tile, int worker) {
     start_tile(p, row, rows, column, columns);
     gemm(false, m->transposed, rows, columns, p->matrix->k, 1, p->in + (size_t)row * (size_t)p->matrix->k,
          p->matrix->k, w, ld, 1, p->out + (size_t)row * (size_t)p->matrix->n + (size_t)column, p->matrix->n);
+}
+
+static TileFn tile_function(const PackedMatrix *matrix) {
+    return matrix->bf16 ? bf16_tile : matrix->panel ? product_tile : plain_tile;
 }
 
 /* Cuts the product into tiles of at most `columns` columns; returns how many there are. */
@@ -298,7 +328,7 @@ void packed_tile(float *out, const float *in, const PackedMatrix *matrix, const 
     Product p = {.out = out, .in = in, .bias = bias, .start = start, .matrix = matrix, .rows = rows};
     int n_tiles = cut_tiles(&p, matrix->n + MAX_PANEL);
     for (int tile = 0; tile < n_tiles; tile++)
-        (matrix->panel ? product_tile : plain_tile)(&p, tile, 0);
+        tile_function(matrix)(&p, tile, 0);
 }
 
 void packed_product(Pool *pool, float *out, const float *in, const PackedMatrix *matrix, const float *bias,
@@ -306,5 +336,5 @@ void packed_product(Pool *pool, float *out, const float *in, const PackedMatrix 
     Product p = {.out = out, .in = in, .bias = bias, .start = start, .matrix = matrix, .rows = rows};
     int n_chunks = (rows + CHUNK_ROWS - 1) / CHUNK_ROWS, wanted = TILES_PER_THREAD * pool_threads(pool);
     int n_tiles = cut_tiles(&p, (int)((int64_t)matrix->n * n_chunks / wanted));
-    pool_run(pool, n_tiles, matrix->panel ? product_tile : plain_tile, &p);
+    pool_run(pool, n_tiles, tile_function(matrix), &p);
 }

@@ -8,13 +8,16 @@
  *
  * Layout: panels of `panel` columns (32 with AVX-512, 16 with AVX2), each panel (k, panel) in one piece, the
  * last one padded with zeros:    [ b[0][0..31] b[1][0..31] ... b[k-1][0..31] | b[0][32..63] ... ] Processors
- * with neither keep the matrix as it is and multiply by gemm().
+ * with neither keep the matrix as it is and multiply by gemm(). A matrix in bfloat16 has panels of its own
+ * kind (packed_bf16.h).
  */
 #ifndef CLIP_BASE_PACKED_H
 #define CLIP_BASE_PACKED_H
 
 #include "clip/base/arena.h"
+#include "clip/base/packed_bf16.h"
 #include "clip/base/parallel.h"
+#include "clip/base/precision.h"
 
 #include <stdbool.h>
 
@@ -24,11 +27,15 @@ typedef struct {
     const float *panels; /* (panels, k, panel) */
     const float *source; /* as given to packed_create; used when not packed. Borrowed */
     bool transposed;     /* of the source */
+    Bf16Kernel bf16;     /* what multiplies `halves`, instead of panels; NONE: float */
+    const uint16_t *halves;
 } PackedMatrix;
 
 /* Packs w: (n, k) if transposed (a linear layer's weight for the forward pass), else (k, n) (the same weight,
- * (n_out, n_in), for the backward pass). Panels are owned by the arena; check arena_failed. */
-void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Arena *arena);
+ * (n_out, n_in), for the backward pass). A precision that is not to be had here (precision_here) is float.
+ * Panels are owned by the arena; check arena_failed. */
+void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Precision precision,
+                   Arena *arena);
 
 /* out (rows, n) = start (rows, n) + bias (n) + in (rows, k) matrix. start may be out itself, or NULL for
  * zero; bias may be NULL. */
@@ -49,9 +56,11 @@ void packed_transpose(PackedMatrix *transposed, const PackedMatrix *matrix, Aren
 void packed_tile(float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                  const float *start, int rows);
 
-/* packed_create with panels of a given width, 32 or 16, or 0 for no packing: for tests. False, and nothing
- * done, if this processor cannot multiply them. */
+/* packed_create with float panels of a given width, 32 or 16, or 0 for no packing, and with bfloat16 for a
+ * given kernel: for tests. False, and nothing done, if this processor cannot multiply them. */
 bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, int n, bool transposed,
                       Arena *arena);
+bool packed_create_bf16(PackedMatrix *packed, Bf16Kernel kernel, const float *w, int k, int n,
+                        bool transposed, Arena *arena);
 
 #endif

@@ -1,0 +1,15 @@
+/* precision.h: in which numbers the products with frozen weights are computed. */
+#ifndef CLIP_BASE_PRECISION_H
+#define CLIP_BASE_PRECISION_H
+
+/* BFLOAT16 rounds both factors to 8 bits of mantissa and adds in float; AUTO is BFLOAT16 where the processor
+ * multiplies such numbers (packed_bf16.h), else FLOAT32. */
+typedef enum { PRECISION_FLOAT32, PRECISION_BFLOAT16, PRECISION_AUTO } Precision;
+
+const char *precision_name(Precision precision);            /* "float32", "bfloat16", "auto" */
+int precision_from(Precision *precision, const char *name); /* -1: none of these */
+
+/* What a choice comes to on this processor: FLOAT32 or BFLOAT16. */
+Precision precision_here(Precision choice);
+
+#endif
