@@ -1,6 +1,8 @@
 /* checkpoint.c: the weights of a tensor file by name and shape (checkpoint.h). */
 #include "clip/checkpoint.h"
 
+#include "clip/packed_conv.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdarg.h>
@@ -274,19 +276,23 @@ void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int
     Found found;
     if (cp->failed || !need(cp, &found, name, 4, shape))
         return;
+    const size_t size = packed_conv_size(n_in, n_out, kernel);
+    float *panels = size ? arena_floats(cp->arena, size, 1) : NULL;
+    const size_t packed = arena_mark(cp->arena);
     float *w = arena_floats(cp->arena, found.tensors[0]->count, 1); /* (kernel, kernel, n_in, n_out) */
     float *b = arena_floats(cp->arena, (size_t)n_out, 1);
-    if (is_out_of_memory(cp))
-        return;
-    *conv = (ConvWeights){.n_in = n_in, .n_out = n_out, .kernel = kernel, .w = w, .b = b};
-
-    size_t mark = arena_mark(cp->arena); /* what follows is only needed to fold */
+    const size_t folded = arena_mark(cp->arena); /* what follows is only needed to fold */
     double *scale = ARENA_NEW(cp->arena, double, n_out), *shift = ARENA_NEW(cp->arena, double, n_out);
     if (is_out_of_memory(cp))
         return;
+    *conv = (ConvWeights){.n_in = n_in, .n_out = n_out, .kernel = kernel, .w = w, .b = b};
     read_norm(cp, scale, shift, n_out, prefix, norm_name);
     const float *raw = checkpoint_tensor(cp, name, 4, shape); /* (n_out, n_in, kernel, kernel) */
     if (raw)
         fold(w, b, raw, scale, shift, n_out, n_in, kernel * kernel);
-    arena_reset(cp->arena, mark);
+    if (raw && panels) {
+        packed_conv_pack(panels, conv);
+        *conv = (ConvWeights){.n_in = n_in, .n_out = n_out, .kernel = kernel, .panels = panels};
+    }
+    arena_reset(cp->arena, panels ? packed : folded);
 }

@@ -1,4 +1,4 @@
-/* conv.c: convolutions as GEMMs (conv.h).
+/* conv.c: convolutions as GEMMs (conv.h), for processors without the kernels of packed_conv.c.
  *
  * The output pixels are cut into chunks that stay in the second-level cache: gather the 3x3 neighbourhoods of
  * a chunk into rows of 9 n_in floats (im2col), multiply, add the bias and clamp while the chunk is warm.

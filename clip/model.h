@@ -65,6 +65,7 @@ typedef struct {
     int n_in, n_out, kernel; /* kernel 1 or 3 (padding 1) */
     const float *w;          /* (kernel, kernel, n_in, n_out): unlike the file */
     const float *b;          /* (n_out) */
+    const float *panels; /* both, packed (clip/packed_conv.h), or NULL; a tower read from a file has either */
 } ConvWeights;
 
 typedef struct {

@@ -3,6 +3,7 @@
 
 #include "clip/base/random.h"
 #include "clip/packed_blocks.h"
+#include "clip/packed_conv.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -123,12 +124,17 @@ static VitWeights draw_vit(Source *source, const Architecture *a) {
 }
 
 static ConvWeights draw_conv(Source *source, int n_in, int n_out, int kernel) {
-    int fan_in = n_in * kernel * kernel;
-    return (ConvWeights){.n_in = n_in,
-                         .n_out = n_out,
-                         .kernel = kernel,
-                         .w = draw_matrix(source, n_out, fan_in),
-                         .b = draw(source, (size_t)n_out, 0, 0.1)};
+    const size_t size = packed_conv_size(n_in, n_out, kernel);
+    ConvWeights conv = {.n_in = n_in,
+                        .n_out = n_out,
+                        .kernel = kernel,
+                        .w = draw_matrix(source, n_out, n_in * kernel * kernel),
+                        .b = draw(source, (size_t)n_out, 0, 0.1)};
+    float *panels = size ? arena_floats(source->arena, size, 1) : NULL;
+    if (panels && !arena_failed(source->arena))
+        packed_conv_pack(panels, &conv);
+    conv.panels = panels;
+    return conv;
 }
 
 static const BottleneckWeights *draw_layer(Source *source, int n_blocks, int *n_in, int planes, int stride) {

@@ -1,16 +1,18 @@
 /* resnet.c: the modified ResNet (resnet.h), forward only.
  *
  *     stem: three 3x3 convolutions (the first with stride 2), average pool of 2
- *     bottleneck: relu(x' + conv3(pool(relu(conv2(relu(conv1(x))))))), x' = x or downsample(pool(x)); pool
- * only where the stride is 2 attention pool: tokens [mean; pixels] + positions, one query from the first
- * token, c_proj of the result Batch norms are in the convolutions already.
+ *     bottleneck: relu(x' + conv3(pool(relu(conv2(relu(conv1(x)))))))
+ *         with x' = x or downsample(pool(x)), pools only where the stride is 2
+ *     attention pool: tokens [mean; pixels] + positions, one query from the first token, c_proj of the result
  *
- * Sizes, with W = width: the stem's last map, (S/2)^2 W, is the largest; layer i + 1 leaves (S / 2^(i+2))^2 x
- * 4 W 2^i.
+ * Batch norms are in the convolutions already. Sizes, with W = width: the stem's last map, (S/2)^2 W, is the
+ * largest; layer i + 1 leaves (S / 2^(i+2))^2 x 4 W 2^i.
  *
  * The attention pool has one query per head, so keys and values are never formed. With q_h (D), rows h of
- * W_k, W_v (D, C) and tokens x (T, C): q_h (W_k x_t + b_k) = (q_h W_k) x_t + a constant, which the softmax
- * drops sum_t p_t (W_v x_t + b_v) = W_v (sum_t p_t x_t) + b_v, as the p_t sum to 1
+ * W_k, W_v (D, C) and tokens x (T, C):
+ *
+ *     q_h (W_k x_t + b_k) = (q_h W_k) x_t + a constant, which the softmax drops
+ *     sum_t p_t (W_v x_t + b_v) = W_v (sum_t p_t x_t) + b_v, as the p_t sum to 1
  */
 #include "clip/resnet.h"
 
@@ -18,146 +20,218 @@
 #include "clip/base/gemm.h"
 #include "clip/conv.h"
 #include "clip/ops.h"
+#include "clip/packed_conv.h"
 #include "clip/tile_ops.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Activations of one image; one per worker. */
+/* Images that the later layers take together, at most, and the floats of their maps. */
+enum { MAX_GROUP = 8, MAX_MAPS = 8 << 20 };
+
+/* Feature maps of some images, (n, side, side, channels) each. */
 typedef struct {
-    float *x, *y;      /* the map between two layers and its successor: at most (S/2)^2 W */
-    float *t, *u;      /* maps inside a bottleneck: at most (S/2)^2 W/2 */
-    float *columns;    /* conv_forward's scratch */
-    float *tokens;     /* (T, C) of the attention pool */
-    float *q, *pooled; /* (C) */
-    float *mixed;      /* (H, C): queries seen through W_k; then the tokens' mean under each head's weights */
-    float *scores;     /* (H, T) */
+    float *x, *y; /* the map between two layers, and its successor */
+    float *t, *u; /* inside a bottleneck */
+} Maps;
+
+/* One per worker. */
+typedef struct {
+    Maps one;           /* up to layer2: x, y (S/2)^2 W, t, u (S/2)^2 W/2 */
+    Maps group;         /* from layer3 on: G times x (S/2)^2 W/2, y, t, u half of that */
+    float *columns;     /* conv_forward's scratch */
+    const float *zeros; /* packed_conv_forward's */
+    float *tokens;      /* (G, T, C) of the attention pool */
+    float *q, *pooled;  /* (G, C) */
+    float *mixed;  /* (G, H, C): queries seen through W_k; then the tokens' mean under each head's weights */
+    float *scores; /* (H, T) */
 } ResnetScratch;
 
 typedef struct {
     const ResnetWeights *resnet;
-    ResnetScratch *scratch; /* (workers) */
-    const float *pixels;    /* (n, 3, S, S) */
-    float *features;        /* (n, E) */
+    const ResnetScratch *scratch; /* (workers) */
+    const float *pixels;          /* (n, 3, S, S) */
+    float *features;              /* (n, E) */
+    int n, group;                 /* images: all; of one tile, G */
 } ResnetJob;
 
-static ResnetScratch scratch_create(const ResnetWeights *resnet, Arena *arena) {
-    const size_t S = (size_t)resnet->image_size, W = (size_t)resnet->width;
+/* Floats of a map between layer2 and layer3: (S/8)^2 8W. */
+static size_t middle_size(const ResnetWeights *resnet) {
+    const size_t S = (size_t)resnet->image_size;
+    return S / 8 * (S / 8) * 8 * (size_t)resnet->width;
+}
+
+static ResnetScratch scratch_create(const ResnetWeights *resnet, int group, Arena *arena) {
+    const size_t S = (size_t)resnet->image_size, W = (size_t)resnet->width, G = (size_t)group;
     const size_t T = (size_t)resnet->n_tokens, C = (size_t)resnet->attn_width, H = (size_t)resnet->n_heads;
     const size_t largest = W < 12 ? 12 : W; /* the pixels themselves, S^2 x 3, pass through y */
+    const size_t middle = middle_size(resnet);
+    const bool packed = resnet->stem[0].panels;
     ResnetScratch s;
-    s.x = arena_floats(arena, S / 2 * (S / 2), largest);
-    s.y = arena_floats(arena, S / 2 * (S / 2), largest);
-    s.t = arena_floats(arena, S / 2 * (S / 2), W / 2);
-    s.u = arena_floats(arena, S / 2 * (S / 2), W / 2);
-    s.columns = arena_floats(arena, conv_scratch_size(8 * resnet->width), 1);
-    s.tokens = arena_floats(arena, T, C);
-    s.q = arena_floats(arena, C, 1);
-    s.pooled = arena_floats(arena, C, 1);
-    s.mixed = arena_floats(arena, H, C);
+    s.one.x = arena_floats(arena, S / 2 * (S / 2), largest);
+    s.one.y = arena_floats(arena, S / 2 * (S / 2), largest);
+    s.one.t = arena_floats(arena, S / 2 * (S / 2), W / 2);
+    s.one.u = arena_floats(arena, S / 2 * (S / 2), W / 2);
+    s.group.x = arena_floats(arena, G, middle);
+    s.group.y = arena_floats(arena, G, middle / 2);
+    s.group.t = arena_floats(arena, G, middle / 2);
+    s.group.u = arena_floats(arena, G, middle / 2);
+    s.columns = packed ? NULL : arena_floats(arena, conv_scratch_size(8 * resnet->width), 1);
+    s.zeros = arena_floats(arena, 8 * W, 1);
+    s.tokens = arena_floats(arena, G * T, C);
+    s.q = arena_floats(arena, G, C);
+    s.pooled = arena_floats(arena, G, C);
+    s.mixed = arena_floats(arena, G * H, C);
     s.scores = arena_floats(arena, H, T);
     return s;
 }
 
-/* s->x (S/4, S/4, W) from one image (3, S, S). */
-static void stem_forward(const ResnetWeights *resnet, ResnetScratch *s, const float *pixels) {
+/* conv_forward for n images, with the packed weights if there are any. */
+static void convolve(const ResnetScratch *s, float *out, const float *in, const ConvWeights *conv, int n,
+                     int H, int stride, bool accumulate, bool relu) {
+    const size_t in_size = (size_t)H * H * conv->n_in,
+                 out_size = (size_t)(H / stride) * (H / stride) * conv->n_out;
+    if (conv->panels)
+        packed_conv_forward(out, in, conv, n, H, H, stride, accumulate, relu, s->zeros);
+    for (int i = 0; i < n && !conv->panels; i++)
+        conv_forward(out + i * out_size, in + i * in_size, conv, H, H, stride, accumulate, relu, s->columns);
+}
+
+/* maps->x (S/4, S/4, W) from one image (3, S, S). */
+static void stem_forward(const ResnetWeights *resnet, const ResnetScratch *s, Maps *maps,
+                         const float *pixels) {
     const int S = resnet->image_size, half = S / 2;
     const size_t area = (size_t)S * (size_t)S;
     for (size_t i = 0; i < area; i++)
         for (size_t c = 0; c < 3; c++)
-            s->y[3 * i + c] = pixels[c * area + i];
-    conv_forward(s->t, s->y, &resnet->stem[0], S, S, 2, false, true, s->columns);
-    conv_forward(s->u, s->t, &resnet->stem[1], half, half, 1, false, true, s->columns);
-    conv_forward(s->y, s->u, &resnet->stem[2], half, half, 1, false, true, s->columns);
-    avg_pool_forward(s->x, s->y, half, half, resnet->width);
+            maps->y[3 * i + c] = pixels[c * area + i];
+    convolve(s, maps->t, maps->y, &resnet->stem[0], 1, S, 2, false, true);
+    convolve(s, maps->u, maps->t, &resnet->stem[1], 1, half, 1, false, true);
+    convolve(s, maps->y, maps->u, &resnet->stem[2], 1, half, 1, false, true);
+    avg_pool_forward(maps->x, maps->y, half, half, resnet->width);
 }
 
-/* One bottleneck from s->x (side, side, n_in) to s->x; returns the side of the result. */
-static int bottleneck_forward(const BottleneckWeights *block, ResnetScratch *s, int side) {
+/* One bottleneck from maps->x (n, side, side, n_in) to maps->x; returns the side of the result. Sides are
+ * even where there is a pool, so it takes n maps as one of n times the height. */
+static int bottleneck_forward(const BottleneckWeights *block, const ResnetScratch *s, Maps *maps, int n,
+                              int side) {
     const int inner = block->conv1.n_out, n_in = block->conv1.n_in, out_side = side / block->stride;
-    float *t = s->t, *u = s->u;
-    conv_forward(t, s->x, &block->conv1, side, side, 1, false, true, s->columns);
-    conv_forward(u, t, &block->conv2, side, side, 1, false, true, s->columns);
+    float *t = maps->t, *u = maps->u;
+    convolve(s, t, maps->x, &block->conv1, n, side, 1, false, true);
+    convolve(s, u, t, &block->conv2, n, side, 1, false, true);
     if (block->stride == 2) {
-        avg_pool_forward(t, u, side, side, inner);
+        avg_pool_forward(t, u, n * side, side, inner);
         u = t;
-        t = s->u;
+        t = maps->u;
     }
     /* u holds the branch, t is free, and the sum grows where the shortcut is: in x, or in y */
     if (block->has_downsample) {
-        const float *shortcut = s->x;
+        const float *shortcut = maps->x;
         if (block->stride == 2) {
-            avg_pool_forward(t, s->x, side, side, n_in);
+            avg_pool_forward(t, maps->x, n * side, side, n_in);
             shortcut = t;
         }
-        conv_forward(s->y, shortcut, &block->downsample, out_side, out_side, 1, false, false, s->columns);
-        float *swap = s->x;
-        s->x = s->y;
-        s->y = swap;
+        convolve(s, maps->y, shortcut, &block->downsample, n, out_side, 1, false, false);
+        float *swap = maps->x;
+        maps->x = maps->y;
+        maps->y = swap;
     }
-    conv_forward(s->x, u, &block->conv3, out_side, out_side, 1, true, true, s->columns);
+    convolve(s, maps->x, u, &block->conv3, n, out_side, 1, true, true);
     return out_side;
 }
 
-/* tokens (T, C) = [mean of the map; map] + positions, from s->x (T-1, C) */
-static void tokens_forward(const ResnetWeights *resnet, ResnetScratch *s) {
+static int layer_forward(const ResnetWeights *resnet, int layer, const ResnetScratch *s, Maps *maps, int n,
+                         int side) {
+    for (int j = 0; j < resnet->n_blocks[layer]; j++)
+        side = bottleneck_forward(&resnet->layers[layer][j], s, maps, n, side);
+    return side;
+}
+
+/* tokens (T, C) = [mean of the map; map] + positions, from a map (T-1, C) */
+static void tokens_forward(const ResnetWeights *resnet, float *tokens, const float *map) {
     const int T = resnet->n_tokens, C = resnet->attn_width;
-    memset(s->tokens, 0, (size_t)C * sizeof *s->tokens);
-    memcpy(s->tokens + C, s->x, (size_t)(T - 1) * (size_t)C * sizeof *s->x);
+    memset(tokens, 0, (size_t)C * sizeof *tokens);
+    memcpy(tokens + C, map, (size_t)(T - 1) * (size_t)C * sizeof *map);
     for (int t = 0; t < T - 1; t++)
-        axpy(s->tokens, 1.0f / (float)(T - 1), s->x + (size_t)t * C, C);
-    add_rows(s->tokens, resnet->positional_embedding, (size_t)T * (size_t)C);
+        axpy(tokens, 1.0f / (float)(T - 1), map + (size_t)t * C, C);
+    add_rows(tokens, resnet->positional_embedding, (size_t)T * (size_t)C);
 }
 
-/* feature (E), from s->x (T-1, C) */
-static void attention_pool_forward(const ResnetWeights *resnet, ResnetScratch *s, float *feature) {
+/* mixed (H, C) from the queries seen through W_k: each head's mean of the tokens (T, C), by its softmax */
+static void mix_forward(const ResnetWeights *resnet, float *mixed, const float *tokens, float *scores) {
     const int T = resnet->n_tokens, C = resnet->attn_width, H = resnet->n_heads, D = C / H;
-    tokens_forward(resnet, s);
-    tile_linear_forward(s->q, s->tokens, resnet->q_proj_w, resnet->q_proj_b, 1, 1, C, C, false);
-    memset(s->mixed, 0, (size_t)H * C * sizeof *s->mixed);
-    for (int i = 0; i < C; i++) /* head i / D; i is a row of W_k */
-        axpy(s->mixed + (size_t)(i / D) * C, s->q[i], resnet->k_proj_w + (size_t)i * C, C);
-    gemm(false, true, H, T, C, 1.0f / sqrtf((float)D), s->mixed, C, s->tokens, C, 0.0f, s->scores, T);
+    gemm(false, true, H, T, C, 1.0f / sqrtf((float)D), mixed, C, tokens, C, 0.0f, scores, T);
     for (int h = 0; h < H; h++)
-        softmax_row(s->scores + (size_t)h * T, T);
-    gemm(false, false, H, C, T, 1.0f, s->scores, T, s->tokens, C, 0.0f, s->mixed, C);
-    for (int h = 0; h < H; h++) {
-        const size_t at = (size_t)h * D;
-        tile_linear_forward(s->pooled + at, s->mixed + (size_t)h * C, resnet->v_proj_w + at * C,
-                            resnet->v_proj_b + at, 1, 1, C, D, false);
-    }
-    tile_linear_forward(feature, s->pooled, resnet->c_proj_w, resnet->c_proj_b, 1, 1, C, resnet->embed_dim,
-                        false);
+        softmax_row(scores + (size_t)h * T, T);
+    gemm(false, false, H, C, T, 1.0f, scores, T, tokens, C, 0.0f, mixed, C);
 }
 
-static void image_forward(void *context, int tile, int worker) {
+/* features (n, E), from maps (n, T-1, C). Each row of a weight is fetched once for all images. */
+static void attention_pool_forward(const ResnetWeights *resnet, const ResnetScratch *s, const float *maps,
+                                   int n, float *features) {
+    const int C = resnet->attn_width, H = resnet->n_heads, D = C / H, E = resnet->embed_dim;
+    const size_t width = (size_t)C, map = (size_t)(resnet->n_tokens - 1) * width, heads = (size_t)H * width;
+    for (int i = 0; i < n; i++) {
+        float *tokens = s->tokens + (size_t)i * (map + width);
+        tokens_forward(resnet, tokens, maps + (size_t)i * map);
+        memcpy(s->pooled + (size_t)i * width, tokens, width * sizeof *tokens);
+    }
+    tile_linear_forward(s->q, s->pooled, resnet->q_proj_w, resnet->q_proj_b, n, 1, C, C, false);
+    memset(s->mixed, 0, (size_t)n * heads * sizeof *s->mixed);
+    for (int r = 0; r < C; r++) /* a row of W_k, of head r / D */
+        for (int i = 0; i < n; i++)
+            axpy(s->mixed + (size_t)i * heads + (size_t)(r / D) * width, s->q[(size_t)i * width + r],
+                 resnet->k_proj_w + (size_t)r * width, C);
+    for (int i = 0; i < n; i++)
+        mix_forward(resnet, s->mixed + (size_t)i * heads, s->tokens + (size_t)i * (map + width), s->scores);
+    for (int r = 0; r < C; r++) /* a row of W_v */
+        for (int i = 0; i < n; i++)
+            s->pooled[(size_t)i * width + r] = dot(s->mixed + (size_t)i * heads + (size_t)(r / D) * width,
+                                                   resnet->v_proj_w + (size_t)r * width, C) +
+                                               resnet->v_proj_b[r];
+    tile_linear_forward(features, s->pooled, resnet->c_proj_w, resnet->c_proj_b, n, 1, C, E, false);
+}
+
+/* Up to layer2 maps are large and weights small: image after image. Then it is the other way round, and the
+ * images of a tile share each reading of the weights. */
+static void tile_forward(void *context, int tile, int worker) {
     const ResnetJob *job = context;
     const ResnetWeights *resnet = job->resnet;
-    ResnetScratch *s = &job->scratch[worker];
+    const ResnetScratch *s = &job->scratch[worker];
     const size_t image = 3 * (size_t)resnet->image_size * (size_t)resnet->image_size;
-
-    stem_forward(resnet, s, job->pixels + (size_t)tile * image);
-    int side = resnet->image_size / 4;
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < resnet->n_blocks[i]; j++)
-            side = bottleneck_forward(&resnet->layers[i][j], s, side);
-    attention_pool_forward(resnet, s, job->features + (size_t)tile * (size_t)resnet->embed_dim);
+    const size_t middle = middle_size(resnet), first = (size_t)tile * (size_t)job->group;
+    const int n = job->n - (int)first < job->group ? job->n - (int)first : job->group;
+    Maps maps = s->group;
+    int side = 0;
+    for (size_t i = 0; i < (size_t)n; i++) {
+        Maps one = s->one;
+        stem_forward(resnet, s, &one, job->pixels + (first + i) * image);
+        side = layer_forward(resnet, 0, s, &one, 1, resnet->image_size / 4);
+        side = layer_forward(resnet, 1, s, &one, 1, side);
+        memcpy(maps.x + i * middle, one.x, middle * sizeof *one.x);
+    }
+    side = layer_forward(resnet, 2, s, &maps, n, side);
+    layer_forward(resnet, 3, s, &maps, n, side);
+    attention_pool_forward(resnet, s, maps.x, n, job->features + first * (size_t)resnet->embed_dim);
 }
 
 int resnet_forward(const ResnetWeights *resnet, Pool *pool, const float *pixels, int n, float *features,
                    Error *err) {
     int result = -1;
     const int workers = pool_threads(pool);
+    const size_t fit = MAX_MAPS / middle_size(resnet);
+    const int group = tile_images(n, fit < 1 ? 1 : fit < MAX_GROUP ? (int)fit : MAX_GROUP, workers);
     Arena *arena = arena_create();
     ResnetScratch *scratch = arena ? ARENA_NEW(arena, ResnetScratch, workers) : NULL;
     for (int i = 0; i < workers && scratch; i++)
-        scratch[i] = scratch_create(resnet, arena);
+        scratch[i] = scratch_create(resnet, group, arena);
     if (!scratch || arena_failed(arena)) {
         error_memory(err);
         goto out;
     }
-    ResnetJob job = {.resnet = resnet, .scratch = scratch, .pixels = pixels, .features = features};
-    pool_run(pool, n, image_forward, &job);
+    ResnetJob job = {
+        .resnet = resnet, .scratch = scratch, .pixels = pixels, .features = features, .n = n, .group = group};
+    pool_run(pool, (n + group - 1) / group, tile_forward, &job);
     result = 0;
 out:
     arena_free(arena);

@@ -11,13 +11,21 @@
 /* Output columns of one GEMM: their weights stay in the second-level cache for all images of the tile. */
 enum { BLOCK_COLUMNS = 512 };
 
-/* out (n_out) of a single row: dot products read the weights once, where a GEMM would also pack them. */
-static void row_linear_forward(float *out, const float *in, const float *w, const float *bias, int n_in,
-                               int n_out, bool accumulate) {
-    for (int j = 0; j < n_out; j++) {
-        float sum = dot(in, w + (size_t)j * n_in, n_in) + (bias ? bias[j] : 0.0f);
-        out[j] = accumulate ? out[j] + sum : sum;
-    }
+int tile_images(int n, int most, int workers) {
+    const int rounds = (n + most * workers - 1) / (most * workers), tiles = rounds * workers;
+    return n > tiles ? (n + tiles - 1) / tiles : 1;
+}
+
+/* out (n_images, n_out) of a single row each: dot products read the weights once, where a GEMM would also
+ * pack them. */
+static void row_linear_forward(float *out, const float *in, const float *w, const float *bias, int n_images,
+                               int n_in, int n_out, bool accumulate) {
+    for (int j = 0; j < n_out; j++)
+        for (int i = 0; i < n_images; i++) {
+            float sum = dot(in + (size_t)i * n_in, w + (size_t)j * n_in, n_in) + (bias ? bias[j] : 0.0f);
+            float *to = out + (size_t)i * n_out + j;
+            *to = accumulate ? *to + sum : sum;
+        }
 }
 
 static void bias_forward(float *out, const float *bias, size_t rows, size_t n_out, bool accumulate) {
@@ -33,8 +41,7 @@ void tile_linear_forward(float *out, const float *in, const float *w, const floa
                          int rows, int n_in, int n_out, bool accumulate) {
     const size_t in_size = (size_t)rows * (size_t)n_in, out_size = (size_t)rows * (size_t)n_out;
     if (rows == 1) {
-        for (int i = 0; i < n_images; i++)
-            row_linear_forward(out + i * out_size, in + i * in_size, w, bias, n_in, n_out, accumulate);
+        row_linear_forward(out, in, w, bias, n_images, n_in, n_out, accumulate);
         return;
     }
     if (bias)

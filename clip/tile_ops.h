@@ -9,6 +9,10 @@
 
 #include <stdbool.h>
 
+/* How many of n images a tile takes: at most `most`, and such that the tiles keep all workers busy to the
+ * end. No bit of a feature may depend on it. */
+int tile_images(int n, int most, int workers);
+
 /* out = in w^T + bias, or with accumulate out += in w^T + bias. rows are those of one image.
  *   out (n_images, rows, n_out)   in (n_images, rows, n_in)   w (n_out, n_in)   bias (n_out) or NULL */
 void tile_linear_forward(float *out, const float *in, const float *w, const float *bias, int n_images,

@@ -3,6 +3,7 @@
 #include "clip/model.h"
 
 #include "clip/base/files.h"
+#include "clip/packed_conv.h"
 #include "tests/checkpoint_copy.h"
 #include "tests/scratch.h"
 #include "tests/support.h"
@@ -85,8 +86,16 @@ static void test_batch_norm_folding(void **state) {
             for (int at = 0; at < 9; at++)
                 want_w[(at * 32 + i) * 32 + o] = (float)(w[(o * 32 + i) * 9 + at] * scale);
     }
-    assert_close("w", conv->w, want_w, 9 * 32 * 32, 1e-7);
-    assert_close("b", conv->b, want_b, 32, 1e-7);
+    const ConvWeights want = {.n_in = 32, .n_out = 32, .kernel = 3, .w = want_w, .b = want_b};
+    const size_t size = packed_conv_size(32, 32, 3);
+    if (size) {
+        float *panels = arena_floats(arena, size, 1);
+        packed_conv_pack(panels, &want);
+        assert_close("panels", conv->panels, panels, size, 1e-7);
+    } else {
+        assert_close("w", conv->w, want_w, 9 * 32 * 32, 1e-7);
+        assert_close("b", conv->b, want_b, 32, 1e-7);
+    }
     clip_free(clip);
     tensors_close(file);
     arena_free(arena);
