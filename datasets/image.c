@@ -4,7 +4,10 @@
 #include "clip/base/files.h"
 #include "datasets/decoders.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef int (*DecodeFn)(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
                         Error *err);
@@ -43,11 +46,11 @@ int image_allocate(Image *image, uint32_t width, uint32_t height, const char *na
     return arena_failed(arena) ? error_memory(err) : 0;
 }
 
-int image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
-                 Error *err) {
-    *image = (Image){0};
+/* NULL with an error for anything that no decoder takes. */
+static const Format *find_format(const unsigned char *data, size_t size, const char *name, Error *err) {
     if (size == 0) {
-        return error_set(err, "%s: start: the file is empty", name);
+        error_set(err, "%s: start: the file is empty", name);
+        return NULL;
     }
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         const Format *format = &formats[i];
@@ -55,19 +58,40 @@ int image_decode(Image *image, const unsigned char *data, size_t size, const cha
             memcmp(data + format->offset, format->magic, format->length) != 0) {
             continue;
         }
-        if (format->decode == NULL) {
-            return error_set(err, "%s: start: this is a %s file; only JPEG and PNG are read", name,
-                             format->format);
-        }
-        size_t mark = arena_mark(arena);
-        if (format->decode(image, data, size, name, arena, err) != 0) {
-            arena_reset(arena, mark);
-            *image = (Image){0};
-            return -1;
-        }
-        return 0;
+        if (format->decode)
+            return format;
+        error_set(err, "%s: start: this is a %s file; only JPEG and PNG are read", name, format->format);
+        return NULL;
     }
-    return error_set(err, "%s: start: neither a JPEG nor a PNG file", name);
+    error_set(err, "%s: start: neither a JPEG nor a PNG file", name);
+    return NULL;
+}
+
+int image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
+                 Error *err) {
+    *image = (Image){0};
+    const Format *format = find_format(data, size, name, err);
+    if (!format)
+        return -1;
+    size_t mark = arena_mark(arena);
+    if (format->decode(image, data, size, name, arena, err) != 0) {
+        arena_reset(arena, mark);
+        *image = (Image){0};
+        return -1;
+    }
+    return 0;
+}
+
+int image_sniff(const char *path, Error *err) {
+    unsigned char start[16];
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make it wait */
+    ssize_t size = file < 0 ? -1 : read(file, start, sizeof start);
+    int reason = errno;
+    if (file >= 0)
+        close(file);
+    if (size < 0)
+        return error_set(err, "%s: cannot %s: %s", path, file < 0 ? "open" : "read", strerror(reason));
+    return find_format(start, (size_t)size, path, err) ? 0 : -1;
 }
 
 int image_load(Image *image, const char *path, Arena *arena, Error *err) {

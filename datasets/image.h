@@ -24,4 +24,8 @@ int image_decode(Image *image, const unsigned char *data, size_t size, const cha
                  Error *err);
 int image_load(Image *image, const char *path, Arena *arena, Error *err);
 
+/* Do the first bytes of a file promise an image of a format that is read? An error says what it is instead.
+ */
+int image_sniff(const char *path, Error *err);
+
 #endif

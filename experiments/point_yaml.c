@@ -1,26 +1,16 @@
 /* point_yaml.c: the experiment file of one point (point_yaml of grid.h). */
 #include "experiments/grid.h"
+#include "experiments/yaml_tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* In double quotes; configuration refuses control characters, so two escapes suffice. */
-static void write_text(FILE *out, const char *text) {
-    putc('"', out);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            putc('\\', out);
-        putc(*text, out);
-    }
-    putc('"', out);
-}
 
 /* "KEY: TEXT" with a separator in front; nothing when there is no text. */
 static void write_pair(FILE *out, const char *before, const char *key, const char *text) {
     if (!text)
         return;
     fprintf(out, "%s%s: ", before, key);
-    write_text(out, text);
+    yaml_write_text(out, text);
 }
 
 /* The shortest decimal that reads back as the same number. */
@@ -63,7 +53,7 @@ static void write_method(FILE *out, const Point *point) {
         fprintf(out, "\n      templates:");
         for (int i = 0; i < point->templates.n; i++) {
             fprintf(out, "\n        - ");
-            write_text(out, point->templates.values[i]);
+            yaml_write_text(out, point->templates.values[i]);
         }
     }
     if (point->kind == METHOD_COOP) {

@@ -385,3 +385,13 @@ int node_set(Node *root, const char *assignment, Arena *arena, Error *err) {
     }
     return 0;
 }
+
+void yaml_write_text(FILE *out, const char *text) {
+    putc('"', out);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            putc('\\', out);
+        putc(*text, out);
+    }
+    putc('"', out);
+}

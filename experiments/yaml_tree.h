@@ -12,6 +12,7 @@
 #include "clip/base/error.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 typedef enum { NODE_SCALAR, NODE_LIST, NODE_MAP } NodeKind;
 
@@ -44,5 +45,8 @@ bool node_is_empty(const Node *node);              /* nothing behind the colon, 
 
 /* "PLACE: line N: ...": ERROR_INPUT, or ERROR_USAGE when the node comes from --set. Returns -1. */
 int node_error(const Node *node, Error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Writes a text without control characters as a scalar, in double quotes. */
+void yaml_write_text(FILE *out, const char *text);
 
 #endif
