@@ -4,61 +4,12 @@
 #include "coop/zeroshot.h"
 #include "experiments/command.h"
 #include "experiments/logits.h"
+#include "experiments/prompt_classes.h"
 #include "experiments/scores.h"
 #include "experiments/session.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* The prompt's class of the name of class k, -1 when it has none. Where a name stands twice, its place tells
- * which is meant. */
-static int class_of_name(const Prompt *prompt, const Dataset *dataset, int k) {
-    const char *name = dataset->class_names[k];
-    if (k < prompt->n_classes && strcmp(prompt->class_names[k], name) == 0)
-        return k;
-    for (int j = 0; j < prompt->n_classes; j++)
-        if (strcmp(prompt->class_names[j], name) == 0)
-            return j;
-    return -1;
-}
-
-/* The features that the prompt was stored with. Returns the first class that has none, or -1. */
-static int stored_features(float *text, const Prompt *prompt, const Dataset *dataset) {
-    size_t E = (size_t)prompt->embed_dim;
-    for (int k = 0; k < dataset->n_classes; k++) {
-        int j = class_of_name(prompt, dataset, k);
-        if (j < 0)
-            return k;
-        memcpy(text + (size_t)k * E, prompt->text_features + (size_t)j * E, E * sizeof *text);
-    }
-    return -1;
-}
-
-/* text (K, E): the stored features if all classes are among the prompt's own, else its contexts among the new
- * names. */
-static int text_features(float *text, const Prompt *prompt, const char *path, Session *session, Error *err) {
-    const Dataset *dataset = &session->dataset;
-    int unknown = stored_features(text, prompt, dataset);
-    if (unknown < 0)
-        return 0;
-    if (prompt->csc)
-        return error_set(
-            err, "%s: class_names: class-specific contexts of %d classes, but none for class '%s' of %s",
-            path, prompt->n_classes, dataset->class_names[unknown], dataset->name);
-    if (model_check_vocab(&session->model, path, prompt->vocab_digest, err) < 0)
-        return -1;
-    LearnerConfig config = {
-        .n_ctx = prompt->n_ctx, .class_token_position = prompt->class_token_position, .ctx_init = ""};
-    PromptLearner *learner = learner_create(session->model.clip, session->model.tokenizer,
-                                            session->model.pool, dataset->class_names, dataset->n_classes,
-                                            &config, experiment_memory_budget(session->experiment), err);
-    if (!learner)
-        return error_prefix(err, "%s", path);
-    memcpy(learner_ctx(learner), prompt->ctx, learner_ctx_size(learner) * sizeof(float));
-    learner_text_features(learner, text);
-    learner_free(learner);
-    return 0;
-}
 
 /* What is asked for. */
 typedef struct {
@@ -106,8 +57,8 @@ static int evaluate(const Prompt *prompt, const char *path, const char *logits_p
     if (arena_failed(arena))
         return error_memory(err);
     if (prompt_check_model(prompt, path, session->model.clip, err) < 0 ||
-        text_features(text, prompt, path, session, err) < 0 || dataset_check_images(dataset, err) < 0 ||
-        session_encode_test(session, err) < 0)
+        prompt_class_features(text, prompt, path, session, err) < 0 ||
+        dataset_check_images(dataset, err) < 0 || session_encode_test(session, err) < 0)
         return -1;
     cosine_logits(session->model.pool, logits, session->test_unit, text, dataset->test.n, dataset->n_classes,
                   clip->embed_dim, prompt->logit_scale);
@@ -118,7 +69,7 @@ static int evaluate(const Prompt *prompt, const char *path, const char *logits_p
         (logits_path && logits_write(logits_path, logits, dataset, arena, err) < 0))
         return -1;
     model_print_note(&session->model, session->quiet);
-    printf("%s: accuracy %.2f %%, macro-F1 %.2f %% on %d test images of %d classes\n", dataset->name,
+    printf("%s: accuracy %.2f %%, macro-F1 %.2f %% on %d test images of %d classes\n", session->name,
            scores.accuracy, scores.macro_f1, dataset->test.n, dataset->n_classes);
     return 0;
 }
@@ -148,11 +99,15 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         experiment_read(&experiment, request.config, request.sets.values, request.sets.n, arena, err) < 0)
         return -1;
     Session session;
+    Model model = {0};
     int result = -1;
-    if (session_open(&session, &experiment, common.threads, common.quiet, err) == 0 &&
+    if (session_open(&session, &experiment, common.quiet, err) == 0 &&
+        model_open_for(&model, &experiment, common.threads, err) == 0 &&
+        session_attach(&session, &model, NULL, err) == 0 &&
         (!request.original || read_prompt(&prompt, &request, &session, arena, err) == 0))
         result = evaluate(&prompt, request.path, request.logits, &session, arena, err);
     session_close(&session);
+    model_close(&model);
     return result;
 }
 

@@ -86,7 +86,7 @@ static int read_section(const SectionSpec *section, const Node *map, const Node 
         if (!value && key->flags & KEY_REQUIRED)
             return node_error(map ? map : parent, err, "missing key '%s'%s%s", key->name,
                               *section->name ? " in " : "", section->name);
-        if (key->type == KEY_SECTION || key->type == KEY_METHODS)
+        if (key->type == KEY_SECTION || key->type == KEY_METHODS || key->type == KEY_TARGETS)
             continue;
         if (value && key_read(key, section->name, value, base, arena, err))
             return -1;
@@ -324,16 +324,26 @@ static int fill_in(Experiment *experiment, Arena *arena, Error *err) {
     return arena_failed(arena) ? error_memory(err) : 0;
 }
 
+Node *experiment_tree(const char *path, const char *const *overrides, int n_overrides, Arena *arena,
+                      Error *err) {
+    Node *root = yaml_read(path, arena, err);
+    for (int i = 0; root && i < n_overrides; i++)
+        if (node_set(root, overrides[i], arena, err))
+            return NULL;
+    return root;
+}
+
+int experiment_from_tree(Experiment *experiment, const char *path, const Node *root, Arena *arena,
+                         Error *err) {
+    *experiment = (Experiment){.path = path};
+    return read_tree(experiment, root, arena, err) ? -1 : fill_in(experiment, arena, err);
+}
+
 int experiment_read(Experiment *experiment, const char *path, const char *const *overrides, int n_overrides,
                     Arena *arena, Error *err) {
-    *experiment = (Experiment){.path = arena_strdup(arena, path)};
-    Node *root = experiment->path ? yaml_read(experiment->path, arena, err) : NULL;
-    if (!root)
-        return arena_failed(arena) ? error_memory(err) : -1;
-    for (int i = 0; i < n_overrides; i++)
-        if (node_set(root, overrides[i], arena, err))
-            return -1;
-    if (read_tree(experiment, root, arena, err))
-        return -1;
-    return fill_in(experiment, arena, err);
+    const char *copy = arena_strdup(arena, path);
+    if (!copy)
+        return error_memory(err);
+    const Node *root = experiment_tree(copy, overrides, n_overrides, arena, err);
+    return root ? experiment_from_tree(experiment, copy, root, arena, err) : -1;
 }

@@ -59,7 +59,7 @@ typedef struct {
     IntList max_epoch;            /* overrides optim.max_epoch when n > 0; 0 is `auto` */
 } MethodSpec;
 
-typedef struct {
+typedef struct Experiment {
     const char *path; /* of the experiment file; for messages */
     const char *name; /* default: the file's name without its suffix */
     const char *output;
@@ -82,8 +82,10 @@ typedef struct {
     struct {
         bool logits; /* write test_logits.safetensors */
     } outputs;
-    size_t memory_budget; /* bytes; 0 is `auto`: ask experiment_memory_budget */
-    const char *cache;    /* folder of the feature cache; default OUTPUT/cache */
+    size_t memory_budget;       /* bytes; 0 is `auto`: ask experiment_memory_budget */
+    const char *cache;          /* folder of the feature cache; default OUTPUT/cache */
+    struct Experiment *targets; /* (n_targets) of `transfer`: this experiment on other datasets (study.h) */
+    int n_targets;
 } Experiment;
 
 /* Reads an experiment file; overrides are the texts of --set, "optim.lr=0.01", "grid.num_shots=[1, 2]",
@@ -92,6 +94,13 @@ typedef struct {
  * owned by the arena. */
 int experiment_read(Experiment *experiment, const char *path, const char *const *overrides, int n_overrides,
                     Arena *arena, Error *err);
+
+/* Its two halves, for a file of several experiments (study.h): the tree with the overrides, NULL on failure;
+ * and one experiment from it. */
+struct Node *experiment_tree(const char *path, const char *const *overrides, int n_overrides, Arena *arena,
+                             Error *err);
+int experiment_from_tree(Experiment *experiment, const char *path, const struct Node *root, Arena *arena,
+                         Error *err);
 
 /* memory_budget in bytes; `auto` is a quarter of this machine's memory. */
 size_t experiment_memory_budget(const Experiment *experiment);

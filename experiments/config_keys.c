@@ -15,6 +15,8 @@ static const KeySpec top_keys[] = {
     {"dataset", KEY_SECTION, KEY_REQUIRED, 0, .help = "the images"},
     {"grid", KEY_SECTION, 0, 0, .help = "shots and seeds"},
     {"methods", KEY_METHODS, KEY_REQUIRED, 0, .help = "what is compared"},
+    {"transfer", KEY_TARGETS, 0, 0,
+     .help = "other datasets to test on: names, or keys of\ndataset that differ"},
     {"optim", KEY_SECTION, 0, 0, .help = "how prompts are trained"},
     {"augment", KEY_SECTION, 0, 0, .help = "views of training images"},
     {"outputs", KEY_SECTION, 0, 0, .help = "further files of each run"},
@@ -24,7 +26,8 @@ static const KeySpec top_keys[] = {
 };
 
 static const KeySpec model_keys[] = {
-    {"weights", KEY_PATH, KEY_REQUIRED, AT(model.weights), .help = "a CLIP checkpoint, or the folder of one"},
+    {"weights", KEY_PATH, KEY_REQUIRED | KEY_EACH, AT(model.weights),
+     .help = "a CLIP checkpoint, or the folder of one"},
     {"vocab", KEY_PATH, 0, AT(model.vocab), .word = "auto", .fallback = "auto",
      .help = "merges file; auto looks beside the weights"},
     {"activation", KEY_CHOICE, 0, AT(model.activation), .choices = "auto|quick_gelu|gelu", .fallback = "auto",
@@ -33,7 +36,7 @@ static const KeySpec model_keys[] = {
 };
 
 static const KeySpec dataset_keys[] = {
-    {"name", KEY_TEXT, 0, AT(dataset.name), .help = "a known dataset, or with format any name"},
+    {"name", KEY_TEXT, KEY_EACH, AT(dataset.name), .help = "a known dataset, or with format any name"},
     {"root", KEY_PATH, 0, AT(dataset.root), .help = "known name: the folder of all datasets"},
     {"format", KEY_TEXT, 0, AT(dataset.format), .choices = "folder|split|csv",
      .help = "own data: how it is kept"},
@@ -161,12 +164,12 @@ const KeySpec *section_key(const SectionSpec *section, const char *name) {
 }
 
 void key_type_text(const KeySpec *key, char *out, size_t size) {
-    static const char *const types[] = {"text",        "path",          "integer",
-                                        "number",      "true or false", NULL,
-                                        "bytes, 4GiB", "keys below",    "list of methods"};
+    static const char *const types[] = {
+        "text", "path",        "integer",    "number",          "true or false",
+        NULL,   "bytes, 4GiB", "keys below", "list of methods", "list of datasets"};
     const char *type = key->choices ? key->choices : types[key->type];
     snprintf(out, size, "%s%s%s%s", type, key->word ? "|" : "", key->word ? key->word : "",
-             key->flags & KEY_LIST ? ", list" : "");
+             key->flags & (KEY_LIST | KEY_EACH) ? ", list" : "");
 }
 
 static void print_key(FILE *out, const KeySpec *key) {

@@ -18,15 +18,17 @@ typedef enum {
     KEY_CHOICE,  /* an enum whose values are the choices in order (IntList) */
     KEY_BYTES,   /* size_t: "4GiB" */
     KEY_SECTION, /* a map: the section of that name */
-    KEY_METHODS  /* the list of methods */
+    KEY_METHODS, /* the list of methods */
+    KEY_TARGETS  /* the list of datasets to transfer to */
 } KeyType;
 
 typedef enum {
     KEY_LIST = 1,
     KEY_REQUIRED = 2,
-    KEY_ABOVE = 4,
-    KEY_BELOW = 8
-} KeyFlags; /* low, high excluded */
+    KEY_ABOVE = 4, /* low excluded */
+    KEY_BELOW = 8, /* high excluded */
+    KEY_EACH = 16  /* a list stands for an experiment each: study.h */
+} KeyFlags;
 
 #define KEY_NOWHERE ((size_t)-1)
 

@@ -178,7 +178,10 @@ static int add_coop(Expansion *expansion, const MethodSpec *method) {
             return -1;
     for (long i = 0; i < n; i++) {
         long rest = i;
-        Point point = {.kind = METHOD_COOP, .optim = experiment->optim, .views = experiment->augment.views};
+        Point point = {.kind = METHOD_COOP,
+                       .target = -1,
+                       .optim = experiment->optim,
+                       .views = experiment->augment.views};
         if (method->max_epoch.n > 0)
             point.optim.max_epoch = method->max_epoch.values[digit(&rest, method->max_epoch.n)];
         if (method->lr.n > 0)
@@ -202,7 +205,7 @@ static int add_coop(Expansion *expansion, const MethodSpec *method) {
 }
 
 static int add_method(Expansion *expansion, const MethodSpec *method) {
-    Point point = {.kind = method->kind};
+    Point point = {.kind = method->kind, .target = -1};
     switch (method->kind) {
     case METHOD_ZEROSHOT:
         point.templates = method->templates;

@@ -12,7 +12,7 @@
 #include "experiments/config.h"
 #include "experiments/names.h"
 
-typedef struct {
+typedef struct Point {
     MethodKind kind;
     const char
         *label; /* row of the table: "CoOp M=16 end csc"; the same for all shots and seeds of one variant */
@@ -24,6 +24,8 @@ typedef struct {
     int num_shots;          /* k, SHOTS_ALL, or SHOTS_NONE (zeroshot) */
     int seed;               /* 0 when the method has none (zeroshot) */
     bool logits;            /* write test_logits.safetensors */
+    int target; /* of Experiment.targets, on which it is tested; -1: the experiment's own images */
+    const struct Point *learned; /* with a target: the point that learned what is tested there; else NULL */
     const char
         *folder; /* relative to the output: "oxford_pets/coop/RN50_16shots/nctx16_cscFalse_ctpend/seed1" */
     const char *config; /* the canonical text: one line of JSON with sorted keys */

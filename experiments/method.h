@@ -24,6 +24,15 @@ typedef struct {
      * method may keep files of its own. ERROR_SIGNAL when stopped, with state saved. */
     int (*run)(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                Progress *progress, Arena *arena, Error *err);
+
+    /* Fills logits (n_test, K) on the test images and classes of a target, with what a finished point of the
+     * session has learned (transfer.h). NULL for a method whose points cannot be tested elsewhere, and for
+     * one that learns nothing: its points are run on the target itself. */
+    int (*transfer)(Session *session, const Point *learned, const char *folder, const Session *target,
+                    float *logits, Arena *arena, Error *err);
+
+    /* With transfer: may the target have classes that the point was not learned on? */
+    bool (*serves_new_classes)(const Point *learned);
 } Method;
 
 extern const Method method_zeroshot, method_linear_probe, method_coop;

@@ -16,6 +16,7 @@
 #include "experiments/method.h"
 #include "experiments/metrics.h"
 #include "experiments/predictions.h"
+#include "experiments/prompt_classes.h"
 
 #include <errno.h>
 #include <math.h>
@@ -275,4 +276,29 @@ static int run_point(Session *session, const Point *point, const char *folder, f
     return status;
 }
 
-const Method method_coop = {check, prepare, run_point};
+/* --- other datasets --- */
+
+static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
+                    float *logits, Arena *arena, Error *err) {
+    (void)session, (void)learned;
+    const Clip *clip = target->model.clip;
+    const Dataset *dataset = &target->dataset;
+    Prompt prompt;
+    const char *path = path_join(arena, folder, "prompt.safetensors");
+    float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)clip->embed_dim);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (prompt_read(&prompt, path, arena, err) < 0 ||
+        prompt_check_model(&prompt, path, target->model.clip, err) < 0 ||
+        prompt_class_features(text, &prompt, path, target, err) < 0)
+        return -1;
+    cosine_logits(target->model.pool, logits, target->test_unit, text, dataset->test.n, dataset->n_classes,
+                  clip->embed_dim, clip->logit_scale);
+    return 0;
+}
+
+static bool serves_new_classes(const Point *learned) {
+    return !learned->learner.csc;
+}
+
+const Method method_coop = {check, prepare, run_point, transfer, serves_new_classes};

@@ -1,6 +1,7 @@
 /* method_linear_probe.c: logistic regression on centre-crop features, C searched on the validation items. */
 #include "coop/linear_probe.h"
 #include "experiments/method.h"
+#include "experiments/prompt_classes.h"
 
 typedef struct {
     ItemList train_items, val_items;
@@ -40,14 +41,20 @@ static int prepare(Session *session, const Point *point, Error *err) {
     return result;
 }
 
+static int fit(LinearProbe *probe, Data *data, Session *session, const Point *point, Arena *arena,
+               Error *err) {
+    if (load(session, point, data, arena, err) < 0)
+        return -1;
+    return linear_probe_search(probe, &data->train, &data->val, session->model.clip->embed_dim,
+                               session->dataset.n_classes, session->model.pool, arena, err);
+}
+
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                Progress *progress, Arena *arena, Error *err) {
     (void)folder, (void)progress;
     Data data;
     LinearProbe probe;
-    if (load(session, point, &data, arena, err) < 0 ||
-        linear_probe_search(&probe, &data.train, &data.val, session->model.clip->embed_dim,
-                            session->dataset.n_classes, session->model.pool, arena, err) < 0)
+    if (fit(&probe, &data, session, point, arena, err) < 0)
         return -1;
     linear_probe_scores(&probe, logits, session->test_raw, session->dataset.test.n);
     result->n_train = data.train.n;
@@ -55,4 +62,31 @@ static int run(Session *session, const Point *point, const char *folder, float *
     return 0;
 }
 
-const Method method_linear_probe = {check, prepare, run};
+/* A fit takes seconds, so it is done again instead of being kept. The columns of the target's classes. */
+static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
+                    float *logits, Arena *arena, Error *err) {
+    (void)folder;
+    Data data;
+    LinearProbe probe;
+    const Dataset *from = &session->dataset, *to = &target->dataset;
+    float *scores = arena_floats(arena, (size_t)to->test.n, (size_t)from->n_classes);
+    if (!scores)
+        return error_memory(err);
+    if (fit(&probe, &data, session, learned, arena, err) < 0)
+        return -1;
+    linear_probe_scores(&probe, scores, target->test_raw, to->test.n);
+    for (int k = 0; k < to->n_classes; k++) {
+        int column = class_index(from->class_names, from->n_classes, to, k);
+        for (int i = 0; i < to->test.n; i++)
+            logits[(size_t)i * (size_t)to->n_classes + (size_t)k] =
+                scores[(size_t)i * (size_t)from->n_classes + (size_t)column];
+    }
+    return 0;
+}
+
+static bool serves_new_classes(const Point *learned) {
+    (void)learned;
+    return false;
+}
+
+const Method method_linear_probe = {check, prepare, run, transfer, serves_new_classes};

@@ -31,4 +31,4 @@ static int run(Session *session, const Point *point, const char *folder, float *
     return 0;
 }
 
-const Method method_zeroshot = {check, prepare, run};
+const Method method_zeroshot = {check, prepare, run, NULL, NULL};

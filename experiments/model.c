@@ -50,6 +50,11 @@ int model_open(Model *model, const char *weights, const char *vocab, ClipActivat
     return towers & CLIP_TEXT ? open_tokenizer(model, weights, vocab, err) : 0;
 }
 
+int model_open_for(Model *model, const Experiment *experiment, int n_threads, Error *err) {
+    return model_open(model, experiment->model.weights, experiment->model.vocab, experiment->model.activation,
+                      CLIP_BOTH, n_threads, err);
+}
+
 int model_activation_option(ClipActivation *choice, const char *text, Error *err) {
     if (text && clip_activation_from(choice, text) < 0)
         return error_usage(err, "--activation %s: auto, quick_gelu or gelu is needed", text);

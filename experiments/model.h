@@ -8,6 +8,7 @@
 #include "clip/tokenizer.h"
 #include "coop/prompt_file.h"
 #include "datasets/features.h"
+#include "experiments/config.h"
 
 typedef struct {
     Clip *clip;
@@ -19,6 +20,8 @@ typedef struct {
  * weights; either may be a folder (clip/locate.h). Caller closes, also after a failure. */
 int model_open(Model *model, const char *weights, const char *vocab, ClipActivation activation,
                ClipTowers towers, int n_threads, Error *err);
+/* The same for an experiment: both towers. */
+int model_open_for(Model *model, const Experiment *experiment, int n_threads, Error *err);
 void model_close(Model *model);
 
 /* The value of --activation; ERROR_USAGE. NULL leaves *choice as it is. */

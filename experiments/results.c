@@ -63,19 +63,20 @@ static json_t *result_json(const Result *r, const char *finished) {
     json_t *config = r->config ? json_loads(r->config, 0, NULL) : json_null();
     bool coop = strcmp(r->method, "coop") == 0;
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o, s:s?, s:s?, s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, "
+        "{s:s, s:s, s:s?, s:s, s:s, s:o, s:i, s:o, s:o, s:s?, s:s?, s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:o, "
+        "s:o, "
         "s:o, s:s?, "
         "s:s?, s:s?, s:s?, s:s?, s:s, s:o, s:o}",
-        "key", r->key, "dataset", r->dataset, "method", r->method, "label", r->label, "num_shots",
-        shots_json(r->num_shots), "seed", r->seed, "n_ctx", coop ? json_integer(r->n_ctx) : json_null(),
-        "csc", coop ? json_boolean(r->csc) : json_null(), "class_token_position", r->class_token_position,
-        "ctx_init", r->ctx_init, "accuracy", real_json(r->accuracy), "macro_f1", real_json(r->macro_f1),
-        "n_classes", r->n_classes, "n_train", r->n_train, "n_test", r->n_test, "epochs",
-        coop ? json_integer(r->epochs) : json_null(), "final_loss", real_json(r->final_loss), "C",
-        real_json(r->C), "train_seconds", real_json(r->train_seconds), "total_seconds",
-        real_json(r->total_seconds), "folder", r->folder, "backbone", r->backbone, "model_digest",
-        r->model_digest, "vocab_digest", r->vocab_digest, "split_digest", r->split_digest, "finished",
-        finished, "per_class", per_class_json(r), "config", config);
+        "key", r->key, "dataset", r->dataset, "source", r->source, "method", r->method, "label", r->label,
+        "num_shots", shots_json(r->num_shots), "seed", r->seed, "n_ctx",
+        coop ? json_integer(r->n_ctx) : json_null(), "csc", coop ? json_boolean(r->csc) : json_null(),
+        "class_token_position", r->class_token_position, "ctx_init", r->ctx_init, "accuracy",
+        real_json(r->accuracy), "macro_f1", real_json(r->macro_f1), "n_classes", r->n_classes, "n_train",
+        r->n_train, "n_test", r->n_test, "epochs", coop ? json_integer(r->epochs) : json_null(), "final_loss",
+        real_json(r->final_loss), "C", real_json(r->C), "train_seconds", real_json(r->train_seconds),
+        "total_seconds", real_json(r->total_seconds), "folder", r->folder, "backbone", r->backbone,
+        "model_digest", r->model_digest, "vocab_digest", r->vocab_digest, "split_digest", r->split_digest,
+        "finished", finished, "per_class", per_class_json(r), "config", config);
 }
 
 /* --- appending --- */
@@ -196,6 +197,7 @@ static int read_result(Result *result, const json_t *json, Arena *arena) {
     const json_t *shots = json_object_get(json, "num_shots");
     *result = (Result){.key = get_text(json, "key", arena),
                        .dataset = get_text(json, "dataset", arena),
+                       .source = get_text(json, "source", arena),
                        .method = get_text(json, "method", arena),
                        .label = get_text(json, "label", arena),
                        .folder = get_text(json, "folder", arena),
@@ -324,6 +326,7 @@ static void csv_real(FileWriter *writer, const char *format, double number) {
 static void csv_row(FileWriter *writer, const Result *r) {
     bool coop = strcmp(r->method, "coop") == 0;
     csv_text(writer, r->dataset);
+    csv_text(writer, r->source);
     csv_text(writer, r->method);
     csv_text(writer, r->label);
     if (r->num_shots == SHOTS_ALL)
@@ -361,7 +364,7 @@ int results_write_csv(const char *folder, const ResultList *list, Error *err) {
     if (writer) {
         file_printf(
             writer,
-            "dataset,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,"
+            "dataset,source,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,"
             "macro_f1,n_classes,n_train,n_test,epochs,final_loss,C,train_seconds,total_seconds,folder,"
             "backbone,model_digest,vocab_digest,split_digest,finished,key\n");
         for (int i = 0; i < list->n; i++)

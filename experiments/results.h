@@ -17,6 +17,7 @@
 /* Strings may be NULL (null in the JSON) except key, dataset, method and label. */
 typedef struct {
     const char *key, *dataset, *method, *label, *folder;
+    const char *source;  /* the dataset it was learned on when that is not `dataset`, else NULL */
     const char *config;  /* Point.config: the resolved configuration as one line of JSON */
     int num_shots, seed; /* as in Point */
     int n_ctx;           /* M as trained; 0 for other methods */

@@ -38,7 +38,7 @@ static int digest_lists(Session *session, Error *err) {
     return failed ? error_memory(err) : 0;
 }
 
-int session_open(Session *session, const Experiment *experiment, int n_threads, bool quiet, Error *err) {
+int session_open(Session *session, const Experiment *experiment, bool quiet, Error *err) {
     *session = (Session){.experiment = experiment, .quiet = quiet, .arena = arena_create()};
     if (!session->arena)
         return error_memory(err);
@@ -50,11 +50,29 @@ int session_open(Session *session, const Experiment *experiment, int n_threads, 
                          session->dataset.class_names[0]);
     if (session->dataset.test.n == 0)
         return error_set(err, "%s: dataset: no test images", experiment->path);
-    if (model_open(&session->model, experiment->model.weights, experiment->model.vocab,
-                   experiment->model.activation, CLIP_BOTH, n_threads, err) < 0)
-        return -1;
+    const char *part = experiment->dataset.subsample_classes;
+    session->name = session->dataset.name;
+    if (part && strcmp(part, "all") != 0)
+        session->name = arena_printf(session->arena, "%s_%s", session->dataset.name, part);
+    return session->name ? 0 : error_memory(err);
+}
+
+static void close_cache(Session *session) {
+    if (!session->borrows_cache)
+        features_close(session->cache);
+    session->cache = NULL;
+}
+
+int session_attach(Session *session, const Model *model, const Session *from, Error *err) {
+    close_cache(session);
+    session->model = *model;
+    session->borrows_cache = from != NULL;
+    if (from) {
+        session->cache = from->cache;
+        return 0;
+    }
     FeatureSource source = model_source(&session->model);
-    session->cache = features_open(experiment->cache, &source, session->model.pool, err);
+    session->cache = features_open(session->experiment->cache, &source, session->model.pool, err);
     if (!session->cache)
         return -1;
     features_hold(session->cache, HOLD_SECONDS);
@@ -62,8 +80,7 @@ int session_open(Session *session, const Experiment *experiment, int n_threads, 
 }
 
 void session_close(Session *session) {
-    features_close(session->cache);
-    model_close(&session->model);
+    close_cache(session);
     arena_free(session->arena);
     *session = (Session){0};
 }
@@ -97,8 +114,12 @@ static int on_progress(void *context, long done, long total) {
 int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
                      const char *label, Error *err) {
     Encoding encoding = {.label = label, .session = session};
+    if (session->cache_lock)
+        pthread_mutex_lock(session->cache_lock);
     int result = features_get(session->cache, features, session->dataset.root, items, view, on_progress,
                               &encoding, err);
+    if (session->cache_lock)
+        pthread_mutex_unlock(session->cache_lock);
     if (encoding.started)
         session->seconds += clock_seconds() - encoding.start;
     session->n_encoded += encoding.done;

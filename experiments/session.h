@@ -8,11 +8,16 @@
 #include "experiments/model.h"
 #include "experiments/progress.h"
 
+#include <pthread.h>
+
 typedef struct {
     const Experiment *experiment;
-    Model model;
     Dataset dataset;
+    const char *name; /* of the dataset in results and titles: "oxford_pets_new" */
+    Model model;      /* borrowed, from session_attach on, as is the pool of its copies */
     FeatureCache *cache;
+    bool borrows_cache;
+    pthread_mutex_t *cache_lock; /* points that run side by side share a cache; NULL when there is one */
     Arena *arena;
     bool quiet;
     char split_digest[65]; /* SHA-256 of names, paths and labels */
@@ -27,9 +32,13 @@ typedef struct {
     const int *test_labels;            /* (n_test) */
 } Session;
 
-/* Opens model and dataset; nothing is written, and encoded images wait for session_save (or until they have
- * cost half a minute). Caller closes, also after a failure. */
-int session_open(Session *session, const Experiment *experiment, int n_threads, bool quiet, Error *err);
+/* Reads the lists of the dataset. Caller closes, also after a failure. */
+int session_open(Session *session, const Experiment *experiment, bool quiet, Error *err);
+
+/* Gives it a model, borrowed, and the cache of its images: that of `from`, if given, which has the same
+ * model. Nothing is written, and encoded images wait for session_save (or until they have cost half a
+ * minute). */
+int session_attach(Session *session, const Model *model, const Session *from, Error *err);
 void session_close(Session *session);
 
 /* Writes lists that were drawn at random to OUTPUT/split_zhou_NAME.json, and says how to use them again. */

@@ -26,25 +26,10 @@ typedef enum {
 
 typedef struct {
     CellTable cells;
+    const char *const *names; /* of columns, or NULL */
     Detail detail;
     int label_width, *widths; /* (n_columns), in columns of the terminal */
 } Table;
-
-TableEntry *table_entries(const Grid *grid, const ResultList *results, Arena *arena, int *n) {
-    *n = grid ? grid->n : results->n;
-    TableEntry *entries = ARENA_NEW(arena, TableEntry, *n);
-    for (int i = 0; entries && i < *n; i++) {
-        if (!grid) {
-            const Result *r = &results->results[i];
-            entries[i] = (TableEntry){r->label, r->num_shots, r->seed, r->accuracy};
-            continue;
-        }
-        const Point *point = &grid->points[i];
-        const Result *r = results_find(results, point->key);
-        entries[i] = (TableEntry){point->label, point->num_shots, point->seed, r ? r->accuracy : NAN};
-    }
-    return entries;
-}
 
 TableStyle table_style(FILE *out, const char *title) {
     TableStyle style = {.title = title};
@@ -71,7 +56,9 @@ static void text_of(const Table *table, int row, int column, char out[64]) {
 
 static void column_title(const Table *table, int column, char out[64]) {
     int shots = table->cells.shots[column];
-    if (table->detail == DETAIL_FULL || shots == SHOTS_ALL)
+    if (table->names)
+        snprintf(out, 64, "%s", table->names[shots - 1]);
+    else if (table->detail == DETAIL_FULL || shots == SHOTS_ALL)
         shots_text(shots, out);
     else
         snprintf(out, 64, "%d", shots == SHOTS_NONE ? 0 : shots);
@@ -185,7 +172,7 @@ static void write_table(FILE *out, const Table *table, const TableStyle *style) 
 }
 
 char *table_text(const TableEntry *entries, int n, const TableStyle *style, Arena *arena) {
-    Table table;
+    Table table = {.names = style->columns};
     if (!cells_gather(&table.cells, entries, n, arena))
         return NULL;
     table.widths = ARENA_NEW(arena, int, table.cells.n_columns);

@@ -17,19 +17,14 @@
 #define EXPERIMENTS_TABLE_H
 
 #include "experiments/cells.h"
-#include "experiments/grid.h"
-#include "experiments/results.h"
 
 #include <stdio.h>
 
-/* One entry per point of the grid, NaN where the results hold none; grid NULL takes the results alone.
- * Strings are borrowed. Owned by the arena; NULL when memory is out. */
-TableEntry *table_entries(const Grid *grid, const ResultList *results, Arena *arena, int *n);
-
 typedef struct {
-    const char *title; /* NULL for none */
-    int width;         /* columns at hand; 0 is no bound */
-    bool terminal;     /* bold and lines drawn with box characters; else plain text, yet UTF-8 */
+    const char *title;          /* NULL for none */
+    const char *const *columns; /* names: an entry's num_shots is then 1 + an index of these; else NULL */
+    int width;                  /* columns at hand; 0 is no bound */
+    bool terminal;              /* bold and lines drawn with box characters; else plain text, yet UTF-8 */
 } TableStyle;
 
 /* Width and terminal of a stream: the window's size, or 0 when it is not a terminal. NO_COLOR and TERM=dumb

@@ -271,15 +271,15 @@ static void test_csv(void **state) {
     const ResultList list = {rows, 2};
     assert_int_equal(results_write_csv(folder_of(trial), &list, &trial->err), 0);
     const char *expected =
-        "dataset,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,macro_f1,n_"
+        "dataset,source,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,macro_f1,n_"
         "classes,"
         "n_train,n_test,epochs,final_loss,C,train_seconds,total_seconds,folder,backbone,model_digest,vocab_"
         "digest,"
         "split_digest,finished,key\n"
-        "pets,coop,\"CoOp \"\"x\"\", "
+        "pets,,coop,\"CoOp \"\"x\"\", "
         "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,0.125,,1.500,2.500,"
         "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A "\n"
-        "pets,linear_probe,linear "
+        "pets,,linear_probe,linear "
         "probe,all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,1.500,2.500,pets/coop/x,RN50,m,,s,"
         "2024-05-01T12:00:00Z," KEY_B "\n";
     assert_string_equal(file_text(trial, "results.csv", NULL), expected);

@@ -1,6 +1,6 @@
 /* test_table.c: experiments/table.c: numbers, alignment and how a table gives way to a narrow terminal. */
+#include "experiments/config.h"
 #include "experiments/table.h"
-#include "tests/experiment_support.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -135,22 +135,20 @@ static void test_empty(void **state) {
                         "method         1 shot\n---------------------\na                   –\n");
 }
 
-static void test_entries(void **state) {
-    Trial *trial = *state;
-    Grid grid;
-    trial_read_ok(trial, LEAST "grid: {num_shots: [1, 2], seed: 1}\nmethods: [linear_probe: ]\n", NULL);
-    assert_int_equal(grid_expand(&grid, &trial->experiment, NULL, trial->arena, &trial->err), 0);
-    Result result;
-    result_start(&result, &grid.points[1], "pets");
-    result.accuracy = 55;
-    const ResultList list = {&result, 1};
-    int n;
-    TableEntry *from_grid = table_entries(&grid, &list, trial->arena, &n);
-    assert_int_equal(n, 2);
-    assert_true(isnan(from_grid[0].value) && from_grid[1].value == 55 && from_grid[1].num_shots == 2);
-    TableEntry *from_results = table_entries(NULL, &list, trial->arena, &n);
-    assert_int_equal(n, 1);
-    assert_true(from_results[0].value == 55 && from_results[0].seed == 1);
+/* Columns with names stand in the order of these. */
+static void test_named_columns(void **state) {
+    static const char *const names[] = {"imagenet", "imagenetv2", "average"};
+    const TableEntry list[] = {{"a", 3, 1, 15}, {"a", 1, 1, 10}, {"b", 2, 1, 20}, {"a", 2, 1, 20}};
+    const TableStyle style = {.columns = names};
+    assert_string_equal(table_text(list, 4, &style, *state),
+                        "method         imagenet   imagenetv2   average\n"
+                        "----------------------------------------------\n"
+                        "a                  10.0         20.0      15.0\n"
+                        "b                               20.0\n");
+}
+
+static void test_not_a_terminal(void **state) {
+    (void)state;
     FILE *file = tmpfile();
     assert_non_null(file);
     TableStyle style = table_style(file, "t");
@@ -164,7 +162,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_terminal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_widths, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_entries, trial_setup, trial_teardown),
+        cmocka_unit_test_setup_teardown(test_named_columns, setup, teardown),
+        cmocka_unit_test(test_not_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

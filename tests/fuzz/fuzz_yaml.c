@@ -2,7 +2,7 @@
 #define _GNU_SOURCE /* memmem */
 #include "tests/fuzz/fuzz.h"
 
-#include "experiments/config.h"
+#include "experiments/study.h"
 
 #include <string.h>
 
@@ -25,15 +25,15 @@ static const char *find_override(const uint8_t *data, size_t *size, Arena *arena
 
 int fuzz_yaml(const uint8_t *data, size_t size) {
     FuzzFile input;
-    Experiment experiment;
+    Study study;
     Arena *arena = arena_create();
     const char *override = find_override(data, &size, arena);
     fuzz_open(&input, data, size);
     bool was_read =
-        experiment_read(&experiment, input.path, &override, override != NULL, input.arena, &input.err) == 0;
+        study_read(&study, input.path, &override, override != NULL, input.arena, &input.err) == 0;
     arena_free(arena);
     if (was_read)
-        (void)experiment_memory_budget(&experiment);
+        (void)experiment_memory_budget(&study.experiments[0]);
     return fuzz_close(&input, was_read, input.err.kind == ERROR_USAGE ? "--set " : NULL);
 }
 

@@ -1,0 +1,154 @@
+/* test_cli_study.c: `coop run` on studies from outside: several checkpoints and datasets, transfer to others,
+ * points side by side, points that fail. */
+#include "tests/cli_support.h"
+
+#include "clip/base/files.h"
+#include "tests/scratch.h"
+#include "tests/support.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define GOLDEN "images: " FIXTURES "images, split: " FIXTURES "split_zhou_Golden.json"
+#define BRIEF "optim: {max_epoch: 3, batch_size: 8}\n"
+
+/* SCRATCH/NAME.yaml with output SCRATCH/NAME; rest is all but the output. */
+static const char *write_study(Cli *cli, const char *name, const char *rest) {
+    const char *path = cli_path(cli, "%s.yaml", name);
+    char *text = arena_printf(cli->arena, "output: %s\n%s", cli_path(cli, "%s", name), rest);
+    scratch_file(path, text, strlen(text));
+    return path;
+}
+
+static const Result *find_result(const ResultList *list, const char *dataset, const char *source,
+                                 const char *label) {
+    for (int i = 0; i < list->n; i++) {
+        const Result *r = &list->results[i];
+        if (strcmp(r->dataset, dataset) == 0 && strcmp(r->label, label) == 0 &&
+            (source ? r->source && strcmp(r->source, source) == 0 : !r->source))
+            return r;
+    }
+    fail_msg("no result of %s on %s", label, dataset);
+    return NULL;
+}
+
+#define BOTH_MODELS                                                                                          \
+    "model: {weights: [" FIXTURES "clip_rn.safetensors, " FIXTURES "clip_vit.safetensors], vocab: " FIXTURES \
+    "merges.txt.gz}\n"
+
+/* Two checkpoints, base and new classes: a result for each, a table for each, and the same from `coop eval`.
+ */
+static void test_base_to_new(void **state) {
+    Cli *cli = *state;
+    const char *path = write_study(
+        cli, "study",
+        BOTH_MODELS "dataset: {format: split, " GOLDEN ", subsample_classes: base}\n"
+                    "transfer: [{subsample_classes: new}]\n"
+                    "grid: {num_shots: [2], seed: [1]}\n" BRIEF "outputs: {logits: true}\n"
+                    "methods: [zeroshot: {}, linear_probe: {}, coop: {n_ctx: 4, csc: [false, true]}]\n");
+    cli_ok(cli, "run", path);
+    /* own: 4; on the new classes: the hand-written prompt and the unified one */
+    assert_int_equal(cli_results(cli, "study", NULL).n, 2 * (4 + 2));
+    assert_non_null(strstr(cli->out, "learned on Golden_base with 2 shots"));
+    assert_non_null(strstr(cli->out, " H\n"));
+    char *first = cli->out;
+    cli_ok(cli, "run", path);
+    assert_string_equal(cli->out, first);
+    assert_non_null(strstr(cli->err, "12 of 12 points are already finished"));
+
+    ResultList results = cli_results(cli, "study", NULL);
+    const Result *own = NULL, *moved = NULL;
+    for (int i = 0; i < results.n; i++)
+        if (strcmp(results.results[i].label, "CoOp M=4 end") == 0)
+            *(results.results[i].source ? &moved : &own) = &results.results[i]; /* of the second checkpoint */
+    assert_non_null(own);
+    assert_non_null(moved);
+    assert_string_equal(moved->dataset, "Golden_new");
+    assert_string_equal(moved->source, "Golden_base");
+    const char *logits = cli_path(cli, "eval.safetensors");
+    cli_ok(cli, "eval", cli_path(cli, "study/%s/prompt.safetensors", own->folder), "--config", path, "--set",
+           "dataset.subsample_classes=new", "--set", "model.weights=" FIXTURES "clip_vit.safetensors",
+           "--logits", logits);
+    cli_assert_same_files(cli, logits, cli_path(cli, "study/%s/test_logits.safetensors", moved->folder));
+}
+
+/* The same classes elsewhere: what is class-specific, and the probe, can be tested there too. Here the target
+ * shows the very images, so nothing may change. */
+static void test_same_classes(void **state) {
+    Cli *cli = *state;
+    const char *path =
+        write_study(cli, "study",
+                    "model: {weights: " FIXTURES "clip_rn.safetensors, vocab: " FIXTURES "merges.txt.gz}\n"
+                    "dataset: {format: split, " GOLDEN "}\n"
+                    "transfer: [{name: again}, {name: oncemore}]\n"
+                    "grid: {num_shots: [2], seed: [1, 2]}\n" BRIEF
+                    "methods: [zeroshot: {}, linear_probe: {}, coop: {n_ctx: 4, csc: [false, true]}]\n");
+    cli_ok(cli, "run", path);
+    ResultList results = cli_results(cli, "study", NULL);
+    assert_int_equal(results.n, 3 * 7);
+    static const char *const labels[] = {"linear probe", "CoOp M=4 end", "CoOp M=4 end csc"};
+    for (int i = 0; i < 3; i++)
+        for (int t = 0; t < 2; t++)
+            assert_true(find_result(&results, "Golden", NULL, labels[i])->accuracy ==
+                        find_result(&results, t ? "oncemore" : "again", "Golden", labels[i])->accuracy);
+    assert_non_null(strstr(cli->out, "average"));
+    cli_refuses(cli, 3, path, "two datasets called 'again'", "run", path, "--set",
+                "transfer=[{name: again}, {name: again}]", "--set", "name=x");
+}
+
+/* Points side by side write the same bytes. */
+static void test_jobs(void **state) {
+    Cli *cli = *state;
+    static const char rest[] =
+        "model: {weights: " FIXTURES "clip_vit.safetensors, vocab: " FIXTURES "merges.txt.gz}\n"
+        "dataset: {format: split, " GOLDEN "}\n"
+        "grid: {num_shots: [1, 2], seed: [1, 2]}\n" BRIEF
+        "methods: [zeroshot: {}, linear_probe: {}, coop: {n_ctx: 4, csc: [false, true]}]\n";
+    cli_ok(cli, "run", write_study(cli, "one", rest), "--quiet");
+    char *out = cli->out;
+    cli_ok(cli, "run", write_study(cli, "three", rest), "--jobs", "3");
+    assert_string_equal(cli->out, out);
+    assert_non_null(strstr(cli->err, "[13/13] "));
+    ResultList results = cli_results(cli, "one", NULL);
+    int n_prompts = 0;
+    for (int i = 0; i < results.n; i++)
+        if (strcmp(results.results[i].method, "coop") == 0) {
+            const char *folder = results.results[i].folder;
+            cli_assert_same_files(cli, cli_path(cli, "one/%s/prompt.safetensors", folder),
+                                  cli_path(cli, "three/%s/prompt.safetensors", folder));
+            n_prompts++;
+        }
+    assert_int_equal(n_prompts, 8);
+}
+
+/* A point that fails stops neither the others nor is it lost sight of; its own transfer is not tried. */
+static void test_failure(void **state) {
+    Cli *cli = *state;
+    const char *path = write_study(
+        cli, "study",
+        "model: {weights: " FIXTURES "clip_vit.safetensors, vocab: " FIXTURES "merges.txt.gz}\n"
+        "dataset: {format: split, " GOLDEN "}\ntransfer: [{name: again}]\n"
+        "grid: {num_shots: [1], seed: [1]}\noptim: {max_epoch: 12, batch_size: 8, warmup_epoch: 0}\n"
+        "methods: [coop: {n_ctx: 2, lr: [1.0e+3, 0.002]}, zeroshot: {}]\n");
+    cli_start(cli, (const char *const[]){"run", path, "--set", "optim.weight_decay=1e3", NULL});
+    assert_int_equal(cli_wait(cli), 4);
+    const char *list = strstr(cli->err, "\nfailed:\n");
+    assert_non_null(list);
+    assert_non_null(strstr(list, "  CoOp M=2 end lr=1000, 1 shot, seed 1: "));
+    assert_non_null(strstr(list, "coop run: 1 of 6 points failed\n"));
+    ResultList results = cli_results(cli, "study", NULL);
+    assert_int_equal(results.n, 4);
+    find_result(&results, "again", "Golden", "CoOp M=2 end lr=0.002");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {CLI_TEST(test_base_to_new), CLI_TEST(test_same_classes),
+                                       CLI_TEST(test_jobs), CLI_TEST(test_failure)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
