@@ -72,22 +72,19 @@ static void say_finished(const Runner *runner) {
 
 /* --- running --- */
 
-/* Encodes and runs. Where the output folder exists its lock has been taken already; else it comes after the
- * first preparations, which may still find that nothing may be written. */
-static int run_stage(Runner *runner, Stage *stage, Error *err) {
+/* Model, images, output folder, lock. Where the output folder exists its lock has been taken already; else it
+ * comes after the first preparations, which may still find that nothing may be written. */
+static int make_ready(Runner *runner, Stage *stage, Error *err) {
     const char *output = stage->experiment->output;
     if (use_model(runner, stage->experiment, err) < 0 || stage_prepare(stage, &runner->model, err) < 0 ||
         make_folders(output, err) < 0)
         return -1;
-    bool first = !runner->lock;
-    if (first && lock_take(&runner->lock, output, true, err) < 0)
+    if (!runner->lock && lock_take(&runner->lock, output, true, err) < 0)
         return -1;
-    if (session_keep_split(&runner->session, err) < 0)
+    if (session_keep_split(&stage->session, err) < 0 || session_save(&stage->session, err) < 0)
         return -1;
-    /* Another run may have finished some of the points until it gave the lock back. */
-    if (session_save(&stage->session, err) < 0 || stage_find_pending(stage, err) < 0)
-        return -1;
-    return 0;
+    return stage_find_pending(stage,
+                              err); /* another run may have finished some until it gave the lock back */
 }
 
 /* An experiment that cannot be prepared fails as a whole, and does not stop the others either. */
@@ -113,7 +110,7 @@ static int run_stages(Runner *runner, Error *err) {
         Error why = {0};
         if (stage->n_pending == 0)
             continue;
-        int status = run_stage(runner, stage, &why);
+        int status = make_ready(runner, stage, &why);
         if (status == 0 && !said) {
             say_finished(runner);
             model_print_note(&runner->model, runner->options->quiet); /* not before: a refusal is one line */
