@@ -5,6 +5,8 @@
  */
 #include "experiments/table.h"
 
+#include "experiments/config.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
