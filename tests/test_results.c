@@ -271,7 +271,8 @@ static void test_csv(void **state) {
     const ResultList list = {rows, 2};
     assert_int_equal(results_write_csv(folder_of(trial), &list, &trial->err), 0);
     const char *expected =
-        "dataset,source,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,macro_f1,n_"
+        "dataset,source,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,macro_"
+        "f1,n_"
         "classes,"
         "n_train,n_test,epochs,final_loss,C,train_seconds,total_seconds,folder,backbone,model_digest,vocab_"
         "digest,"
