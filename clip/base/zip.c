@@ -16,10 +16,11 @@
  */
 #include "clip/base/zip.h"
 
+#include "clip/base/crc.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 /* Ours: with them the table of members stays small, and a name fits into an error. */
 #define MAX_MEMBERS ((size_t)65536)
@@ -287,7 +288,7 @@ const unsigned char *zip_bytes(const ZipArchive *zip, ZipMember *member, Error *
         return NULL;
     }
     if (zip->has_crc && !member->checked) {
-        uint32_t crc = (uint32_t)crc32_z(0, member->data, member->size);
+        uint32_t crc = crc_bytes(member->data, member->size);
         if (crc != member->crc) {
             error_set(err, "%s: member %.*s: its CRC-32 is %08x, not %08x: the file is damaged", zip->path,
                       NAME(member), crc, member->crc);
