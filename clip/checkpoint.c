@@ -20,7 +20,7 @@ typedef struct {
 } Found;
 
 static bool is_out_of_memory(Checkpoint *cp) {
-    if (!cp->failed && arena_failed(cp->arena))
+    if (!cp->failed && (arena_failed(cp->arena) || arena_failed(cp->queue.arena)))
         cp->failed = error_memory(cp->err) != 0;
     return cp->failed;
 }
@@ -213,28 +213,77 @@ const float *checkpoint_vector(Checkpoint *cp, int n, const char *format, ...) {
     return checkpoint_tensor(cp, name, 1, (int64_t[]){n});
 }
 
-const float *checkpoint_scaled(Checkpoint *cp, const float *gamma, int rows, int columns, const char *format,
-                               ...) {
+const float *checkpoint_scaled(Checkpoint *cp, const float *gamma, int n, const char *format, ...) {
     char name[NAME_SIZE];
     va_list args;
     va_start(args, format);
     vsnprintf(name, sizeof name, format, args);
     va_end(args);
-    const int64_t shape[] = {rows, columns};
-    const int n_dims = columns > 0 ? 2 : 1;
+    const int64_t shape[] = {n};
     Found found;
     if (!gamma)
-        return checkpoint_tensor(cp, name, n_dims, shape);
-    float *out = !cp->failed && need(cp, &found, name, n_dims, shape) ? convert(cp, &found) : NULL;
-    const size_t n = columns > 0 ? (size_t)columns : 1;
-    for (size_t r = 0; out && r < (size_t)rows; r++)
-        for (size_t i = 0; i < n; i++)
-            out[r * n + i] *= gamma[r];
+        return checkpoint_tensor(cp, name, 1, shape);
+    float *out = !cp->failed && need(cp, &found, name, 1, shape) ? convert(cp, &found) : NULL;
+    for (int i = 0; out && i < n; i++)
+        out[i] *= gamma[i];
     return out;
 }
 
-/* Batch norm with running statistics as y = scale x + shift; double (n_out) each. */
-static void read_norm(Checkpoint *cp, double *scale, double *shift, int n, const char *prefix,
+/* --- the big ones --- */
+
+static MatrixSource source_of(const Found *found, const float *gamma, int rows, int columns) {
+    assert(found->form != PLACE_TRANSPOSED);
+    MatrixSource source = {.n_parts = found->n, .rows = rows, .columns = columns, .gamma = gamma};
+    memcpy(source.parts, found->tensors, sizeof source.parts);
+    return source;
+}
+
+bool checkpoint_source(Checkpoint *cp, MatrixSource *source, const float *gamma, int rows, int columns,
+                       const char *format, ...) {
+    char name[NAME_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    Found found;
+    if (cp->failed || !need(cp, &found, name, 2, (int64_t[]){rows, columns}))
+        return false;
+    *source = source_of(&found, gamma, rows, columns);
+    return true;
+}
+
+static void put_floats(void *target, const MatrixSource *source, const float *rows, int first, int n) {
+    const size_t columns = (size_t)source->columns;
+    memcpy((float *)target + (size_t)first * columns, rows, (size_t)n * columns * sizeof *rows);
+}
+
+const float *checkpoint_floats(Checkpoint *cp, const MatrixSource *source) {
+    if (cp->failed)
+        return NULL;
+    const float *in_place = matrix_in_place(source);
+    float *out = in_place ? NULL : arena_floats(cp->arena, (size_t)source->rows, (size_t)source->columns);
+    matrices_add(&cp->queue, source, 0, source->rows, in_place ? NULL : put_floats, out);
+    return is_out_of_memory(cp) ? NULL : in_place ? in_place : out;
+}
+
+static void put_packed(void *target, const MatrixSource *source, const float *rows, int first, int n) {
+    (void)source;
+    packed_rows(target, rows, first, n);
+}
+
+void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows,
+                     Precision precision) {
+    if (cp->failed)
+        return;
+    packed_begin(packed, source->columns, rows, precision, cp->arena);
+    matrices_add(&cp->queue, source, first, rows, put_packed, packed);
+    is_out_of_memory(cp);
+}
+
+/* --- convolutions --- */
+
+/* Batch norm with running statistics as y = scale x + shift; both (n_out). */
+static void read_norm(Checkpoint *cp, double *scale, float *shift, int n, const char *prefix,
                       const char *norm) {
     const float *gamma = checkpoint_vector(cp, n, "%s%s.weight", prefix, norm);
     const float *beta = checkpoint_vector(cp, n, "%s%s.bias", prefix, norm);
@@ -248,51 +297,89 @@ static void read_norm(Checkpoint *cp, double *scale, double *shift, int n, const
             return;
         }
         scale[i] = gamma[i] / sqrt((double)var[i] + 1e-5);
-        shift[i] = beta[i] - mean[i] * scale[i];
+        shift[i] = (float)(beta[i] - mean[i] * scale[i]);
     }
 }
 
-/* w (area, n_in, n_out) from raw (n_out, n_in, area); a few outputs at a time, to fill whole cache lines. */
-static void fold(float *w, float *b, const float *raw, const double *scale, const double *shift, int n_out,
-                 int n_in, int area) {
+/* A convolution whose batch norm is folded in as its rows come. */
+typedef struct {
+    ConvWeights conv;
+    const double *scale; /* (n_out) */
+    float *w, *panels;   /* what is filled, one of the two: as in conv */
+} Fold;
+
+/* Where an output channel has its weights; *stride is the way from one to the next. */
+static float *folded_place(const Fold *fold, int channel, size_t *stride) {
+    const ConvWeights *conv = &fold->conv;
+    *stride = fold->panels ? PACKED_CONV_PANEL : (size_t)conv->n_out;
+    return fold->panels
+               ? fold->panels + packed_conv_place(conv->n_in, conv->kernel, channel) + PACKED_CONV_PANEL
+               : fold->w + channel;
+}
+
+/* From raw (n, n_in, area), the weights of n output channels; a few at a time, to fill whole cache lines. */
+static void put_folded(void *target, const MatrixSource *source, const float *raw, int begin, int n) {
     enum { LINE = 16 };
-    for (int first = 0; first < n_out; first += LINE) {
-        const int end = first + LINE < n_out ? first + LINE : n_out;
-        for (int i = 0; i < n_in; i++)
-            for (int at = 0; at < area; at++)
+    const Fold *fold = target;
+    const size_t n_in = (size_t)fold->conv.n_in, columns = (size_t)source->columns, area = columns / n_in;
+    for (int first = 0; first < n; first += LINE) {
+        const int end = first + LINE < n ? first + LINE : n;
+        size_t stride;
+        float *out = folded_place(fold, begin + first, &stride);
+        for (size_t i = 0; i < n_in; i++)
+            for (size_t at = 0; at < area; at++)
                 for (int o = first; o < end; o++)
-                    w[((size_t)at * n_in + i) * n_out + o] =
-                        (float)(scale[o] * raw[((size_t)o * n_in + i) * area + at]);
+                    out[(at * n_in + i) * stride + (size_t)(o - first)] =
+                        (float)(fold->scale[begin + o] * raw[(size_t)o * columns + i * area + at]);
     }
-    for (int o = 0; o < n_out; o++)
-        b[o] = (float)shift[o];
+}
+
+/* Makes room for the weights, and the norm's part of them. */
+static Fold *begin_fold(Checkpoint *cp, int n_out, int n_in, int kernel, const char *prefix,
+                        const char *norm_name) {
+    const size_t size = packed_conv_size(n_in, n_out, kernel);
+    Arena *scratch = cp->queue.arena;
+    Fold *fold = ARENA_NEW(scratch, Fold, 1);
+    double *scale = ARENA_NEW(scratch, double, n_out);
+    float *b = arena_floats(size ? scratch : cp->arena, (size_t)n_out, 1);
+    float *out = arena_floats(cp->arena, size ? size : (size_t)n_out * (size_t)(kernel * kernel),
+                              size ? 1 : (size_t)n_in);
+    if (is_out_of_memory(cp))
+        return NULL;
+    size_t mark = arena_mark(cp->arena); /* the vectors of the norm are needed no longer */
+    read_norm(cp, scale, b, n_out, prefix, norm_name);
+    if (cp->failed)
+        return NULL;
+    arena_reset(cp->arena, mark);
+    *fold = (Fold){.conv = {.n_in = n_in, .n_out = n_out, .kernel = kernel}, .scale = scale};
+    if (size) {
+        fold->conv.panels = fold->panels = out;
+        for (int o = 0; o < n_out; o++)
+            out[packed_conv_place(n_in, kernel, o)] = b[o];
+    } else {
+        fold->conv.w = fold->w = out;
+        fold->conv.b = b;
+    }
+    return fold;
 }
 
 void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int kernel, const char *prefix,
                      const char *conv_name, const char *norm_name) {
     char name[NAME_SIZE];
     snprintf(name, sizeof name, "%s%s.weight", prefix, conv_name);
-    const int64_t shape[] = {n_out, n_in, kernel, kernel};
     Found found;
-    if (cp->failed || !need(cp, &found, name, 4, shape))
+    if (cp->failed || !need(cp, &found, name, 4, (int64_t[]){n_out, n_in, kernel, kernel}))
         return;
-    const size_t size = packed_conv_size(n_in, n_out, kernel);
-    float *panels = size ? arena_floats(cp->arena, size, 1) : NULL;
-    const size_t packed = arena_mark(cp->arena);
-    float *w = arena_floats(cp->arena, found.tensors[0]->count, 1); /* (kernel, kernel, n_in, n_out) */
-    float *b = arena_floats(cp->arena, (size_t)n_out, 1);
-    const size_t folded = arena_mark(cp->arena); /* what follows is only needed to fold */
-    double *scale = ARENA_NEW(cp->arena, double, n_out), *shift = ARENA_NEW(cp->arena, double, n_out);
-    if (is_out_of_memory(cp))
+    Fold *fold = begin_fold(cp, n_out, n_in, kernel, prefix, norm_name);
+    if (!fold)
         return;
-    *conv = (ConvWeights){.n_in = n_in, .n_out = n_out, .kernel = kernel, .w = w, .b = b};
-    read_norm(cp, scale, shift, n_out, prefix, norm_name);
-    const float *raw = checkpoint_tensor(cp, name, 4, shape); /* (n_out, n_in, kernel, kernel) */
-    if (raw)
-        fold(w, b, raw, scale, shift, n_out, n_in, kernel * kernel);
-    if (raw && panels) {
-        packed_conv_pack(panels, conv);
-        *conv = (ConvWeights){.n_in = n_in, .n_out = n_out, .kernel = kernel, .panels = panels};
-    }
-    arena_reset(cp->arena, panels ? packed : folded);
+    MatrixSource source = source_of(&found, NULL, n_out, n_in * kernel * kernel);
+    matrices_add(&cp->queue, &source, 0, n_out, put_folded, fold);
+    if (!is_out_of_memory(cp))
+        *conv = fold->conv;
+}
+
+void checkpoint_read(Checkpoint *cp, Pool *pool) {
+    if (!is_out_of_memory(cp))
+        cp->failed = matrices_read(&cp->queue, cp->file, pool, cp->err) != 0;
 }

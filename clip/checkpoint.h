@@ -11,7 +11,9 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
+#include "clip/base/packed.h"
 #include "clip/base/tensors.h"
+#include "clip/matrices.h"
 #include "clip/model.h"
 #include "clip/names.h"
 
@@ -24,6 +26,7 @@ typedef struct {
     const TensorFile *file; /* borrowed */
     NameScheme names;       /* where it keeps what */
     Arena *arena;           /* takes weights that cannot be used where they lie; borrowed */
+    MatrixQueue queue;      /* what checkpoint_read will read */
     Error *err;
     bool failed;
 } Checkpoint;
@@ -50,10 +53,20 @@ const float *checkpoint_matrix(Checkpoint *cp, int rows, int columns, const char
 const float *checkpoint_vector(Checkpoint *cp, int n, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A matrix (rows, columns) or, with columns 0, a vector (rows) whose row r is multiplied by gamma[r]
- * (LayerScale); gamma NULL leaves it alone. */
-const float *checkpoint_scaled(Checkpoint *cp, const float *gamma, int rows, int columns, const char *format,
-                               ...) __attribute__((format(printf, 5, 6)));
+/* A vector times gamma, element by element (LayerScale); gamma NULL leaves it alone. */
+const float *checkpoint_scaled(Checkpoint *cp, const float *gamma, int n, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* --- the big ones: found now, their numbers read later, by all threads --- */
+
+/* A matrix whose row r is multiplied by gamma[r], unless that is NULL. Not a projection. False on failure. */
+bool checkpoint_source(Checkpoint *cp, MatrixSource *source, const float *gamma, int rows, int columns,
+                       const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* As floats. Borrowed: from the map if it can be, else from the arena. */
+const float *checkpoint_floats(Checkpoint *cp, const MatrixSource *source);
+/* Rows first .. first + rows - 1, packed. */
+void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows,
+                     Precision precision);
 
 /* A convolution (n_out, n_in, kernel, kernel) with the batch norm that follows it folded in:
  *     w' = w gamma / sqrt(var + 1e-5)    b' = beta - mean gamma / sqrt(var + 1e-5)
@@ -61,5 +74,8 @@ const float *checkpoint_scaled(Checkpoint *cp, const float *gamma, int rows, int
  * ... */
 void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int kernel, const char *prefix,
                      const char *conv_name, const char *norm_name);
+
+/* Reads all of them; what they were promised holds from now on. */
+void checkpoint_read(Checkpoint *cp, Pool *pool);
 
 #endif

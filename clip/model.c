@@ -14,6 +14,7 @@
 #include "clip/locate.h"
 #include "clip/model_config.h"
 #include "clip/packed_blocks.h"
+#include "clip/weights.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -182,142 +183,6 @@ static void set_name(Clip *clip) {
                  vision[2], vision[3]);
 }
 
-/* --- weights --- */
-
-/* Whether any block has LayerScale, x += gamma attn(...): then all must have it. */
-static bool has_layer_scale(const Checkpoint *cp, const char *prefix, int n_layers) {
-    char name[NAME_SIZE];
-    for (int i = 0; i < 2 * n_layers; i++) {
-        snprintf(name, sizeof name, "%s%d.ls_%d.gamma", prefix, i / 2, i % 2 + 1);
-        if (checkpoint_has(cp, name))
-            return true;
-    }
-    return false;
-}
-
-/* Vectors of block i, and its matrices for as long as `matrices` keeps them.
- * LayerScale goes into the linear layer before it: gamma (W x + b) = (gamma W) x + gamma b, row by row; each
- * weight is rounded once, so that it is exact where gamma is a power of two. */
-static void read_block(Checkpoint *cp, BlockWeights *block, const char *prefix, int i, bool scaled, int C,
-                       int F, Arena *matrices) {
-    char p[64];
-    snprintf(p, sizeof p, "%s%d.", prefix, i);
-    const float *gamma_1 = scaled ? checkpoint_vector(cp, C, "%sls_1.gamma", p) : NULL;
-    const float *gamma_2 = scaled ? checkpoint_vector(cp, C, "%sls_2.gamma", p) : NULL;
-    *block = (BlockWeights){
-        .ln_1_w = checkpoint_vector(cp, C, "%sln_1.weight", p),
-        .ln_1_b = checkpoint_vector(cp, C, "%sln_1.bias", p),
-        .in_proj_b = checkpoint_vector(cp, 3 * C, "%sattn.in_proj_bias", p),
-        .out_proj_b = checkpoint_scaled(cp, gamma_1, C, 0, "%sattn.out_proj.bias", p),
-        .ln_2_w = checkpoint_vector(cp, C, "%sln_2.weight", p),
-        .ln_2_b = checkpoint_vector(cp, C, "%sln_2.bias", p),
-        .c_fc_b = checkpoint_vector(cp, F, "%smlp.c_fc.bias", p),
-        .c_proj_b = checkpoint_scaled(cp, gamma_2, C, 0, "%smlp.c_proj.bias", p),
-    };
-    Arena *kept = cp->arena;
-    cp->arena = matrices;
-    block->in_proj_w = checkpoint_matrix(cp, 3 * C, C, "%sattn.in_proj_weight", p);
-    block->out_proj_w = checkpoint_scaled(cp, gamma_1, C, C, "%sattn.out_proj.weight", p);
-    block->c_fc_w = checkpoint_matrix(cp, F, C, "%smlp.c_fc.weight", p);
-    block->c_proj_w = checkpoint_scaled(cp, gamma_2, C, F, "%smlp.c_proj.weight", p);
-    cp->arena = kept;
-}
-
-/* Matrices that are packed are needed no longer. Those of an image tower that lie in the map as they are
- * needed are used there: opening it to label one image must not copy it. The text tower is always packed: it
- * is run thousands of times. */
-static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, const char *prefix,
-                                      int n_layers, int C, int F, Precision precision, bool in_place) {
-    BlockWeights *blocks = ARENA_NEW(cp->arena, BlockWeights, n_layers);
-    PackedBlock *packed = ARENA_NEW(cp->arena, PackedBlock, n_layers);
-    Arena *scratch = arena_create(), *matrices = packed_is_supported() ? scratch : cp->arena;
-    const bool scaled = has_layer_scale(cp, prefix, n_layers);
-    if (!cp->failed && (arena_failed(cp->arena) || arena_failed(scratch)))
-        cp->failed = error_memory(cp->err) != 0;
-    for (int i = 0; i < n_layers && !cp->failed; i++) {
-        const size_t before = arena_used(matrices);
-        read_block(cp, &blocks[i], prefix, i, scaled, C, F, matrices);
-        const bool borrow = in_place && arena_used(matrices) == before;
-        if (!cp->failed)
-            pack_block(&packed[i], &blocks[i], C, F, i == n_layers - 1, precision, borrow ? NULL : cp->arena);
-        if (matrices == scratch && !borrow)
-            blocks[i].in_proj_w = blocks[i].out_proj_w = blocks[i].c_fc_w = blocks[i].c_proj_w = NULL;
-        arena_reset(scratch, 0);
-        if (!cp->failed && arena_failed(cp->arena))
-            cp->failed = error_memory(cp->err) != 0;
-    }
-    arena_free(scratch);
-    *out = blocks;
-    return packed;
-}
-
-static void read_text(Checkpoint *cp, TextWeights *text, Precision precision) {
-    const int C = text->width;
-    text->token_embedding = checkpoint_matrix(cp, text->n_vocab, C, "token_embedding.weight");
-    text->positional_embedding = checkpoint_matrix(cp, text->n_positions, C, "positional_embedding");
-    text->forward = read_blocks(cp, &text->blocks, "transformer.resblocks.", text->n_layers, C,
-                                text->mlp_width, precision, false);
-    text->ln_final_w = checkpoint_vector(cp, C, "ln_final.weight");
-    text->ln_final_b = checkpoint_vector(cp, C, "ln_final.bias");
-    text->text_projection = checkpoint_matrix(cp, C, text->embed_dim, "text_projection");
-}
-
-static void read_vit(Checkpoint *cp, VitWeights *vit, Precision precision) {
-    const int C = vit->width, P = vit->patch_size;
-    vit->conv1_w = checkpoint_tensor(cp, "visual.conv1.weight", 4, (int64_t[]){C, 3, P, P});
-    vit->class_embedding = checkpoint_vector(cp, C, "visual.class_embedding");
-    vit->positional_embedding = checkpoint_matrix(cp, vit->n_tokens, C, "visual.positional_embedding");
-    vit->ln_pre_w = checkpoint_vector(cp, C, "visual.ln_pre.weight");
-    vit->ln_pre_b = checkpoint_vector(cp, C, "visual.ln_pre.bias");
-    vit->forward = read_blocks(cp, &vit->blocks, "visual.transformer.resblocks.", vit->n_layers, C,
-                               vit->mlp_width, precision, precision == PRECISION_FLOAT32);
-    vit->ln_post_w = checkpoint_vector(cp, C, "visual.ln_post.weight");
-    vit->ln_post_b = checkpoint_vector(cp, C, "visual.ln_post.bias");
-    vit->proj = checkpoint_matrix(cp, C, vit->embed_dim, "visual.proj");
-}
-
-/* The blocks of layer i + 1: `width << i` channels inside, four times as many outside. */
-static void read_layer(Checkpoint *cp, ResnetWeights *resnet, int i) {
-    const int inner = resnet->width << i, outer = 4 * inner;
-    int n_in = i == 0 ? resnet->width : 2 * inner;
-    BottleneckWeights *blocks = ARENA_NEW(cp->arena, BottleneckWeights, resnet->n_blocks[i]);
-    if (!blocks && !cp->failed)
-        cp->failed = error_memory(cp->err) != 0;
-    for (int j = 0; j < resnet->n_blocks[i] && !cp->failed; j++) {
-        BottleneckWeights *block = &blocks[j];
-        char prefix[64];
-        snprintf(prefix, sizeof prefix, "visual.layer%d.%d.", i + 1, j);
-        checkpoint_conv(cp, &block->conv1, inner, n_in, 1, prefix, "conv1", "bn1");
-        checkpoint_conv(cp, &block->conv2, inner, inner, 3, prefix, "conv2", "bn2");
-        checkpoint_conv(cp, &block->conv3, outer, inner, 1, prefix, "conv3", "bn3");
-        block->stride = i > 0 && j == 0 ? 2 : 1;
-        block->has_downsample = block->stride > 1 || n_in != outer;
-        if (block->has_downsample)
-            checkpoint_conv(cp, &block->downsample, outer, n_in, 1, prefix, "downsample.0", "downsample.1");
-        n_in = outer;
-    }
-    resnet->layers[i] = blocks;
-}
-
-static void read_resnet(Checkpoint *cp, ResnetWeights *resnet) {
-    const int W = resnet->width, C = resnet->attn_width, E = resnet->embed_dim;
-    checkpoint_conv(cp, &resnet->stem[0], W / 2, 3, 3, "visual.", "conv1", "bn1");
-    checkpoint_conv(cp, &resnet->stem[1], W / 2, W / 2, 3, "visual.", "conv2", "bn2");
-    checkpoint_conv(cp, &resnet->stem[2], W, W / 2, 3, "visual.", "conv3", "bn3");
-    for (int i = 0; i < 4; i++)
-        read_layer(cp, resnet, i);
-    const char *pool = "visual.attnpool.";
-    resnet->positional_embedding = checkpoint_matrix(cp, resnet->n_tokens, C, "%spositional_embedding", pool);
-    resnet->q_proj_w = checkpoint_matrix(cp, C, C, "%sq_proj.weight", pool);
-    resnet->q_proj_b = checkpoint_vector(cp, C, "%sq_proj.bias", pool);
-    resnet->k_proj_w = checkpoint_matrix(cp, C, C, "%sk_proj.weight", pool);
-    resnet->k_proj_b = checkpoint_vector(cp, C, "%sk_proj.bias", pool);
-    resnet->v_proj_w = checkpoint_matrix(cp, C, C, "%sv_proj.weight", pool);
-    resnet->v_proj_b = checkpoint_vector(cp, C, "%sv_proj.bias", pool);
-    resnet->c_proj_w = checkpoint_matrix(cp, E, C, "%sc_proj.weight", pool);
-    resnet->c_proj_b = checkpoint_vector(cp, E, "%sc_proj.bias", pool);
-}
-
 /* --- opening --- */
 
 /* TorchScript is how OpenAI published its models, and always with QuickGELU. */
@@ -418,51 +283,58 @@ static void read_logit_scale(Checkpoint *cp, Clip *clip) {
     clip->logit_scale = value ? *value : 0;
 }
 
-Clip *clip_open(const char *path, ClipTowers towers, Error *err) {
-    return clip_open_as(path, towers, CLIP_ACTIVATION_AUTO, PRECISION_FLOAT32, err);
-}
-
-Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activation, Precision precision,
-                   Error *err) {
-    Arena *arena = arena_create();
-    Clip *clip = arena ? ARENA_NEW(arena, Clip, 1) : NULL;
-    if (!clip) {
-        error_memory(err);
-        arena_free(arena);
-        return NULL;
-    }
-    clip->arena = arena;
-    clip->precision = precision_here(precision);
-    const char *weights = locate_weights(path, arena, err);
-    TensorFile *file = clip->file = weights ? tensors_open(weights, err) : NULL;
-    if (!file) {
-        clip_free(clip);
-        return NULL;
-    }
+/* Everything of the open file; *clip has its arena already. */
+static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
+    const ClipTowers towers = options->towers;
+    ModelConfig config = {0};
     memcpy(clip->mean, (float[])CLIP_MEAN, sizeof clip->mean);
     memcpy(clip->std, (float[])CLIP_STD, sizeof clip->std);
-
-    Checkpoint cp = {.file = file, .arena = arena, .err = err};
-    ModelConfig config = {0};
-    cp.failed = read_flavour(&cp, clip) < 0 || read_config(&cp, clip, &config) < 0;
-    read_shapes(&cp, clip, &config);
-    read_logit_scale(&cp, clip);
-    set_activation(&cp, clip, &config, towers, activation);
-    set_variant(&cp, clip);
+    cp->failed = read_flavour(cp, clip) < 0 || read_config(cp, clip, &config) < 0;
+    read_shapes(cp, clip, &config);
+    read_logit_scale(cp, clip);
+    set_activation(cp, clip, &config, towers, options->activation);
+    set_variant(cp, clip);
     if (towers & CLIP_TEXT)
-        read_text(&cp, &clip->text, clip->precision);
+        text_read(cp, &clip->text, clip->precision);
     else
         clip->text = (TextWeights){0};
     if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_VIT)
-        read_vit(&cp, &clip->vit, clip->precision);
+        vit_read(cp, &clip->vit, clip->precision);
     if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_RESNET)
-        read_resnet(&cp, &clip->resnet);
-    if (!cp.failed && arena_failed(arena))
-        cp.failed = error_memory(err) != 0;
-    if (cp.failed) {
-        clip_free(clip);
-        return NULL;
+        resnet_read(cp, &clip->resnet);
+    checkpoint_read(cp, options->pool);
+}
+
+Clip *clip_open(const char *path, ClipTowers towers, Error *err) {
+    return clip_open_with(path, &(ClipOptions){.towers = towers}, err);
+}
+
+Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
+    Arena *arena = arena_create(), *scratch = arena_create();
+    Clip *clip = arena ? ARENA_NEW(arena, Clip, 1) : NULL;
+    bool failed = true;
+    if (!clip) {
+        error_memory(err);
+        arena_free(arena);
+        goto out;
     }
+    clip->arena = arena;
+    clip->precision = precision_here(options->precision);
+    const char *weights = locate_weights(path, arena, err);
+    clip->file = weights ? tensors_open(weights, err) : NULL;
+    if (clip->file) {
+        if ((options->towers & CLIP_DIGEST) && pool_threads(options->pool) > 1)
+            tensors_digest_begin(clip->file);
+        Checkpoint cp = {.file = clip->file, .arena = arena, .queue.arena = scratch, .err = err};
+        read_clip(&cp, clip, options);
+        failed = cp.failed;
+    }
+    if (failed) {
+        clip_free(clip);
+        clip = NULL;
+    }
+out:
+    arena_free(scratch);
     return clip;
 }
 

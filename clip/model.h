@@ -9,6 +9,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
+#include "clip/base/parallel.h"
 #include "clip/base/precision.h"
 #include "clip/base/tensors.h"
 
@@ -109,7 +110,9 @@ typedef struct {
     TensorFile *file; /* mapped weights; owned */
 } Clip;
 
-typedef enum { CLIP_TEXT = 1, CLIP_IMAGE = 2, CLIP_BOTH = 3 } ClipTowers;
+/* What a checkpoint is opened for: towers; and clip_digest, which is then computed on a thread of its own
+ * while the towers are read and used. */
+typedef enum { CLIP_TEXT = 1, CLIP_IMAGE = 2, CLIP_BOTH = 3, CLIP_DIGEST = 4 } ClipTowers;
 
 /* Which activation the transformers have cannot be seen in the weights. AUTO takes it from the config beside
  * them (open_clip_config.json, config.json); without one, OpenAI's QuickGELU, with a note unless the file is
@@ -126,14 +129,22 @@ int clip_activation_from(ClipActivation *choice, const char *name); /* -1: none 
  * asked for costs nothing. clip_open: activation AUTO, precision FLOAT32. Returns NULL with "FILE: tensor
  * NAME: reason". Caller frees with clip_free. */
 Clip *clip_open(const char *path, ClipTowers towers, Error *err);
-Clip *clip_open_as(const char *path, ClipTowers towers, ClipActivation activation, Precision precision,
-                   Error *err);
+
+typedef struct {
+    ClipTowers towers;
+    ClipActivation activation;
+    Precision precision;
+    Pool *pool; /* to read with; NULL: the calling thread alone. The bits are the same. Borrowed */
+} ClipOptions;
+Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err);
+
 /* Makes the text tower ready for backward passes; the second time it costs nothing. */
 int clip_prepare_training(Clip *clip, Error *err);
 void clip_free(Clip *clip); /* NULL is fine */
 
 /* What the model computes, as 64 hexadecimal digits: the SHA-256 of the weights' file, computed at the first
- * call; of that and the differences, where activation or heads are other than OpenAI's. */
+ * call (or before, see CLIP_DIGEST); of that and the differences, where activation or heads are other than
+ * OpenAI's. */
 const char *clip_digest(Clip *clip);
 
 /* Whether the file holds tensors with the names of a CLIP, complete or not. */

@@ -20,7 +20,7 @@
 #endif
 
 enum {
-    PANEL = 64,
+    PANEL = PACKED_CONV_PANEL,
     ROWS = 6,
     TAPS = 9,
     BLOCK_ROWS = 512,         /* of a panel: 128 KiB */
@@ -84,6 +84,10 @@ static int min_int(int a, int b) {
 
 static size_t panel_size(int n_in, int kernel) {
     return (1 + (size_t)kernel * (size_t)kernel * (size_t)n_in) * PANEL;
+}
+
+size_t packed_conv_place(int n_in, int kernel, int channel) {
+    return (size_t)(channel / PANEL) * panel_size(n_in, kernel) + (size_t)(channel % PANEL);
 }
 
 size_t packed_conv_size(int n_in, int n_out, int kernel) {

@@ -21,6 +21,11 @@ size_t packed_conv_size(int n_in, int n_out, int kernel);
 /* panels (packed_conv_size) from conv->w and conv->b; neither is needed any longer. */
 void packed_conv_pack(float *panels, const ConvWeights *conv);
 
+/* The same in pieces, for zeroed panels: where the bias of a channel is; its weights follow, each
+ * PACKED_CONV_PANEL floats behind the one before. */
+enum { PACKED_CONV_PANEL = 64 };
+size_t packed_conv_place(int n_in, int kernel, int channel);
+
 /* conv_forward (conv.h) for n images at once, with conv->panels:
  *   out (n, H/stride, W/stride, n_out)   in (n, H, W, n_in)   zeros (n_in): what lies outside an image */
 void packed_conv_forward(float *out, const float *in, const ConvWeights *conv, int n, int H, int W,

@@ -245,7 +245,7 @@ int prompt_read(Prompt *prompt, const char *path, Arena *arena, Error *err) {
     return result;
 }
 
-int prompt_check_model(const Prompt *prompt, const char *path, Clip *clip, Error *err) {
+int prompt_check_sizes(const Prompt *prompt, const char *path, const Clip *clip, Error *err) {
     if (prompt->embed_dim != clip->embed_dim)
         return error_set(err, "%s: text_features: width %d where the checkpoint %s has %d", path,
                          prompt->embed_dim, tensors_path(clip->file), clip->embed_dim);
@@ -255,6 +255,12 @@ int prompt_check_model(const Prompt *prompt, const char *path, Clip *clip, Error
     if (prompt->image_size != clip->image_size)
         return error_set(err, "%s: image_size: %d where the checkpoint %s has %d", path, prompt->image_size,
                          tensors_path(clip->file), clip->image_size);
+    return 0;
+}
+
+int prompt_check_model(const Prompt *prompt, const char *path, Clip *clip, Error *err) {
+    if (prompt_check_sizes(prompt, path, clip, err) < 0)
+        return -1;
     const char *digest = clip_digest(clip);
     if (strcmp(prompt->backbone_digest, digest) != 0)
         return error_set(

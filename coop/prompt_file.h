@@ -36,7 +36,8 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err);
 /* Everything is owned by the arena. Shapes, counts, finiteness and the length of the features are checked. */
 int prompt_read(Prompt *prompt, const char *path, Arena *arena, Error *err);
 /* The prompt belongs to this checkpoint: widths, image size and digest agree, else one line that says what
- * differs. path is the prompt's. */
+ * differs. path is the prompt's. The sizes alone are enough to begin; the digest may take a while. */
 int prompt_check_model(const Prompt *prompt, const char *path, Clip *clip, Error *err);
+int prompt_check_sizes(const Prompt *prompt, const char *path, const Clip *clip, Error *err);
 
 #endif

@@ -19,7 +19,7 @@ typedef struct {
     void *context;
     int image_size, embed_dim; /* S, E */
     float mean[3], std[3];
-    const char *model_digest; /* names the tower in the cache; borrowed */
+    const char *model_digest; /* names the tower in a cache on disk; borrowed */
     int max_batch;            /* images at once: between batches progress is told; 0: as many as pay */
 } FeatureSource;
 

@@ -23,8 +23,10 @@ static int label(const Prompt *prompt, const Request *request, Model *model, boo
     float *logits = arena_floats(arena, (size_t)n, (size_t)prompt->n_classes);
     if (arena_failed(arena))
         return error_memory(err);
-    if (prompt_check_model(prompt, request->path, model->clip, err) < 0 ||
-        model_encode_images(model, features, paths, n, true, quiet, err) < 0)
+    /* the digest comes last: it is computed beside the images */
+    if (prompt_check_sizes(prompt, request->path, model->clip, err) < 0 ||
+        model_encode_images(model, features, paths, n, true, quiet, err) < 0 ||
+        prompt_check_model(prompt, request->path, model->clip, err) < 0)
         return -1;
     cosine_logits(model->pool, logits, features, prompt->text_features, n, prompt->n_classes,
                   prompt->embed_dim, prompt->logit_scale);
@@ -40,8 +42,8 @@ static int classify(const Request *request, const CommonOptions *common, Arena *
         return -1;
     const char *weights = prompt_weights(&prompt, request->path, request->weights, err);
     int result = -1;
-    if (weights &&
-        model_open(&model, weights, NULL, prompt.activation, CLIP_IMAGE, common->threads, err) == 0)
+    if (weights && model_open(&model, weights, NULL, prompt.activation, CLIP_IMAGE | CLIP_DIGEST,
+                              common->threads, err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);
     model_close(&model);
     return result;
@@ -61,8 +63,8 @@ static int classify_original(const Request *request, const CommonOptions *common
                            request->path);
     Model model = {0};
     int result = -1;
-    if (model_open(&model, request->weights, request->vocab, CLIP_ACTIVATION_AUTO, CLIP_BOTH, common->threads,
-                   err) == 0 &&
+    if (model_open(&model, request->weights, request->vocab, CLIP_ACTIVATION_AUTO, CLIP_BOTH | CLIP_DIGEST,
+                   common->threads, err) == 0 &&
         coop_checkpoint_read(&prompt, request->path, position, model.clip, model.tokenizer, model.pool, arena,
                              err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);

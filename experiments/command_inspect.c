@@ -76,17 +76,21 @@ static void print_architecture(const Clip *clip) {
     printf("%-22s %.4f (a logarithm)\n", "logit_scale", (double)clip->logit_scale);
 }
 
-static int inspect_checkpoint(TensorFile *file, Arena *arena, Error *err) {
-    Clip *clip = clip_open(tensors_path(file), CLIP_BOTH, err);
+static int inspect_checkpoint(const char *path, int n_threads, Arena *arena, Error *err) {
+    Pool *pool = pool_create(n_threads);
+    const ClipOptions options = {.towers = CLIP_BOTH | CLIP_DIGEST, .pool = pool};
+    Clip *clip = clip_open_with(path, &options, err);
+    pool_free(pool);
     if (!clip)
         return -1;
+    const TensorFile *file = clip->file;
     size_t parameters = 0;
     for (int i = 0; i < tensors_count(file); i++)
         parameters += tensors_at(file, i)->count;
     print_line("kind", "CLIP checkpoint");
     print_line("format", tensors_format(file));
     print_line("names", clip->flavour);
-    print_line("digest", tensors_digest(file));
+    print_line("digest", tensors_digest(clip->file));
     print_architecture(clip);
     printf("%-22s %zu in %d tensors\n", "parameters", parameters, tensors_count(file));
     print_tensors(file, arena);
@@ -110,16 +114,18 @@ static const char *kind_of_tensors(const TensorFile *file) {
     return "tensors";
 }
 
-static int inspect_tensors(const char *path, Arena *arena, Error *err) {
+static int inspect_tensors(const char *path, int n_threads, Arena *arena, Error *err) {
     TensorFile *file = tensors_open(path, err);
     if (!file)
         return -1;
+    if (clip_is_checkpoint(file)) {
+        tensors_close(file);
+        return inspect_checkpoint(path, n_threads, arena, err);
+    }
     int result = 0;
     const char *format = tensors_metadata(file, "format");
     if (format && strcmp(format, "coop-prompt") == 0)
         result = inspect_prompt(file, arena, err);
-    else if (clip_is_checkpoint(file))
-        result = inspect_checkpoint(file, arena, err);
     else {
         print_line("kind", kind_of_tensors(file));
         print_line("format", tensors_format(file));
@@ -195,7 +201,7 @@ static FileKind kind_of(const unsigned char *data, size_t size) {
     return merges || data[0] == '{' ? KIND_VOCABULARY : KIND_UNKNOWN;
 }
 
-static int inspect(const char *path, Arena *arena, Error *err) {
+static int inspect(const char *path, int n_threads, Arena *arena, Error *err) {
     FileMap map;
     if (folder_exists(path) && !(path = locate_weights(path, arena, err)))
         return -1;
@@ -205,7 +211,7 @@ static int inspect(const char *path, Arena *arena, Error *err) {
     file_unmap(&map);
     switch (kind) {
     case KIND_TENSORS:
-        return inspect_tensors(path, arena, err);
+        return inspect_tensors(path, n_threads, arena, err);
     case KIND_SPLIT:
         return inspect_split(path, arena, err);
     case KIND_VOCABULARY:
@@ -223,7 +229,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     int status = command_parse(&command_inspect, &words, &common, argc, argv, NULL, 0, 1, 1, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    return inspect(words.values[0], arena, err);
+    return inspect(words.values[0], common.threads, arena, err);
 }
 
 const Command command_inspect = {.name = "inspect",

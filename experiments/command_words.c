@@ -91,7 +91,8 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     int result = -1;
     weights = prompt_weights(&prompt, words.values[0], weights, err);
     if (weights &&
-        model_open(&model, weights, vocab, prompt.activation, CLIP_TEXT, common.threads, err) == 0 &&
+        model_open(&model, weights, vocab, prompt.activation, CLIP_TEXT | CLIP_DIGEST, common.threads, err) ==
+            0 &&
         prompt_check_model(&prompt, words.values[0], model.clip, err) == 0 &&
         model_check_vocab(&model, words.values[0], prompt.vocab_digest, err) == 0)
         result = print_words(&prompt, &model, top, arena, err);

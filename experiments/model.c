@@ -44,7 +44,8 @@ int model_open(Model *model, const char *weights, const char *vocab, ClipActivat
     if (!model->pool)
         return error_run(err, "cannot start %d threads", n_threads);
     pool_set_stop(model->pool, interrupt_check);
-    model->clip = clip_open_as(weights, towers, activation, PRECISION_FLOAT32, err);
+    const ClipOptions options = {.towers = towers, .activation = activation, .pool = model->pool};
+    model->clip = clip_open_with(weights, &options, err);
     if (!model->clip)
         return -1;
     return towers & CLIP_TEXT ? open_tokenizer(model, weights, vocab, err) : 0;
@@ -52,7 +53,7 @@ int model_open(Model *model, const char *weights, const char *vocab, ClipActivat
 
 int model_open_for(Model *model, const Experiment *experiment, int n_threads, Error *err) {
     return model_open(model, experiment->model.weights, experiment->model.vocab, experiment->model.activation,
-                      CLIP_BOTH, n_threads, err);
+                      CLIP_BOTH | CLIP_DIGEST, n_threads, err);
 }
 
 int model_activation_option(ClipActivation *choice, const char *text, Error *err) {
@@ -107,7 +108,7 @@ FeatureSource model_source(Model *model) {
                             .context = model,
                             .image_size = model->clip->image_size,
                             .embed_dim = model->clip->embed_dim,
-                            .model_digest = clip_digest(model->clip),
+                            .model_digest = "",
                             .max_batch = batch_size(model)};
     memcpy(source.mean, model->clip->mean, sizeof source.mean);
     memcpy(source.std, model->clip->std, sizeof source.std);

@@ -38,7 +38,8 @@ const char *prompt_weights(const Prompt *prompt, const char *prompt_path, const 
  */
 int model_check_vocab(const Model *model, const char *prompt_path, const char *vocab_digest, Error *err);
 
-/* The image tower of the model as the feature cache sees it. Borrows the model. */
+/* The image tower of the model as the feature cache sees it. Borrows the model. For a cache on disk its
+ * model_digest must be filled in. */
 FeatureSource model_source(Model *model);
 
 /* features (n, E) of single files under the test transform, without a cache on disk; of unit length or as the

@@ -221,11 +221,15 @@ static bool is_same(Trial *trial, const Clip *clip) {
            memcmp(got.texts, want->texts, got.n_texts * sizeof(float)) == 0;
 }
 
+static Clip *open_as(const char *path, ClipActivation activation, Error *err) {
+    return clip_open_with(path, &(ClipOptions){.towers = CLIP_BOTH, .activation = activation}, err);
+}
+
 static void test_activation(void **state) {
     Error err = {0};
     Trial trial = trial_open(state, VIT);
     copy_write(trial.copy, trial.path);
-    Clip *gelu = clip_open_as(trial.path, CLIP_BOTH, CLIP_ACTIVATION_GELU, PRECISION_FLOAT32, &err);
+    Clip *gelu = open_as(trial.path, CLIP_ACTIVATION_GELU, &err);
     assert_null(gelu->note);
     assert_int_equal(gelu->text.activation, ACTIVATION_GELU);
     assert_int_equal(gelu->vit.activation, ACTIVATION_GELU);
@@ -245,7 +249,7 @@ static void test_activation(void **state) {
     assert_string_equal(clip_digest(config), clip_digest(image));
     clip_free(image);
     clip_free(config);
-    Clip *quick = clip_open_as(trial.path, CLIP_BOTH, CLIP_ACTIVATION_QUICK_GELU, PRECISION_FLOAT32, &err);
+    Clip *quick = open_as(trial.path, CLIP_ACTIVATION_QUICK_GELU, &err);
     assert_true(is_same(&trial, quick));
     assert_non_null(strstr(quick->note, "model.activation quick_gelu goes before the gelu of "));
     assert_string_equal(clip_digest(quick), tensors_digest(quick->file));

@@ -201,12 +201,43 @@ static void a_pool_stops_when_told(void **state) {
     pool_free(pool);
 }
 
+static void no_pool_is_the_caller(void **state) {
+    (void)state;
+    assert_int_equal(pool_threads(NULL), 1);
+    check_run(NULL, 0);
+    check_run(NULL, 100);
+}
+
+static void count_to_a_million(void *context) {
+    for (int i = 0; i < 1000000; i++)
+        atomic_fetch_add((atomic_int *)context, 1);
+}
+
+/* Tasks run beside one another and beside a pool; after the wait their work is there. */
+static void tasks_are_waited_for(void **state) {
+    (void)state;
+    atomic_int counts[3] = {0};
+    Task *tasks[3];
+    Pool *pool = pool_create(2);
+    for (int i = 0; i < 3; i++)
+        tasks[i] = task_start(count_to_a_million, &counts[i]);
+    check_run(pool, 500);
+    for (int i = 0; i < 3; i++) {
+        assert_non_null(tasks[i]);
+        task_wait(tasks[i]);
+        assert_int_equal(counts[i], 1000000);
+    }
+    task_wait(NULL);
+    pool_free(pool);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tile_runs_once),       cmocka_unit_test(sleepers_wake_up),
         cmocka_unit_test(runs_follow_each_other),     cmocka_unit_test(the_caller_waits_for_slow_tiles),
         cmocka_unit_test(tiles_run_at_the_same_time), cmocka_unit_test(zero_means_one_per_core),
         cmocka_unit_test(pools_come_and_go),          cmocka_unit_test(a_pool_stops_when_told),
+        cmocka_unit_test(no_pool_is_the_caller),      cmocka_unit_test(tasks_are_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -277,6 +277,34 @@ static void test_dtypes(void **state) {
     assert_string_equal(dtype_name(DTYPE_I64), "I64");
 }
 
+/* Begun early, asked for or not: the digest is that of the bytes. */
+static void test_digest(void **state) {
+    enum { SIZE = 3 << 20 };
+    Error err = {0};
+    char path[512], want[65];
+    float *values = calloc(SIZE, sizeof *values);
+    TensorOut tensor = {"w", DTYPE_F32, 1, {SIZE}, values};
+    scratch_path(state, "d.safetensors", path, sizeof path);
+    assert_int_equal(safetensors_write(path, &tensor, 1, NULL, 0, &err), 0);
+    FileMap map;
+    assert_int_equal(file_map(&map, path, &err), 0);
+    digest_bytes(want, map.data, map.size);
+    file_unmap(&map);
+    for (int begin = 0; begin < 2; begin++) {
+        TensorFile *file = tensors_open(path, &err);
+        for (int i = 0; i < 2 * begin; i++)
+            tensors_digest_begin(file);
+        assert_string_equal(tensors_digest(file), want);
+        tensors_digest_begin(file);
+        assert_string_equal(tensors_digest(file), want);
+        tensors_close(file);
+    }
+    TensorFile *file = tensors_open(path, &err);
+    tensors_digest_begin(file);
+    tensors_close(file); /* nobody wants it any more */
+    free(values);
+}
+
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
 int main(void) {
@@ -289,6 +317,7 @@ int main(void) {
         cmocka_unit_test(test_shape_text),
         IN_SCRATCH(test_conversions),
         IN_SCRATCH(test_not_finite),
+        IN_SCRATCH(test_digest),
         cmocka_unit_test(test_dtypes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -465,13 +465,26 @@ char *path_expand(Arena *arena, const char *path) {
 
 /* --- digest --- */
 
-void digest_bytes(char out[65], const void *data, size_t size) {
+void digest_bytes_until(char out[65], const void *data, size_t size, const atomic_bool *stop) {
+    const size_t step = (size_t)1 << 20;
+    const unsigned char *bytes = data;
     struct sha256_ctx context;
     unsigned char digest[SHA256_DIGEST_SIZE];
+    out[0] = '\0';
     sha256_init(&context);
-    sha256_update(&context, size, data);
+    for (size_t at = 0; at < size; at += step) {
+        if (atomic_load(stop)) {
+            return;
+        }
+        sha256_update(&context, size - at < step ? size - at : step, bytes + at);
+    }
     sha256_digest(&context, sizeof digest, digest);
     for (int i = 0; i < SHA256_DIGEST_SIZE; i++) {
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
     }
+}
+
+void digest_bytes(char out[65], const void *data, size_t size) {
+    atomic_bool never = false;
+    digest_bytes_until(out, data, size, &never);
 }

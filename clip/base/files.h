@@ -5,6 +5,7 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -42,5 +43,7 @@ char *path_expand(Arena *arena, const char *path); /* a leading "~/" becomes $HO
 
 /* SHA-256 as 64 lower-case hexadecimal digits and a NUL. */
 void digest_bytes(char out[65], const void *data, size_t size);
+/* The same, but gives up soon, with "", when another thread sets *stop. */
+void digest_bytes_until(char out[65], const void *data, size_t size, const atomic_bool *stop);
 
 #endif

@@ -159,47 +159,71 @@ bool packed_create_bf16(PackedMatrix *packed, Bf16Kernel kernel, const float *w,
     return true;
 }
 
-static size_t panel_place(const PackedMatrix *m, int row, int column) {
-    size_t panel = (size_t)m->panel;
-    return ((size_t)column / panel * (size_t)m->k + (size_t)row) * panel + (size_t)column % panel;
+static int min_int(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* out (k, panel): columns from rows (columns, k), in blocks that stay in the first-level cache. */
+static void pack_rows(float *out, const float *rows, int columns, int k, int panel) {
+    enum { BLOCK = 64 };
+    for (int begin = 0; begin < k; begin += BLOCK)
+        for (int j = 0; j < columns; j++)
+            for (int i = begin; i < min_int(begin + BLOCK, k); i++)
+                out[(size_t)i * (size_t)panel + (size_t)j] = rows[(size_t)j * (size_t)k + (size_t)i];
+}
+
+/* out (k, panel): columns of w (k, n) from its column `first` on. */
+static void pack_columns(float *out, const float *w, int first, int columns, const PackedMatrix *m) {
+    for (int i = 0; i < m->k; i++)
+        memcpy(out + (size_t)i * (size_t)m->panel, w + (size_t)i * (size_t)m->n + (size_t)first,
+               (size_t)columns * sizeof *out);
+}
+
+void packed_rows(PackedMatrix *packed, const float *rows, int first, int count) {
+    const size_t k = (size_t)packed->k;
+    const int panel = packed->panel;
+    if (packed->bf16)
+        bf16_rows(packed->halves, rows, first, count, packed->k);
+    for (int j = 0; !packed->bf16 && j < count; j += panel)
+        pack_rows(packed->panels + (size_t)(first + j) * k, rows + (size_t)j * k, min_int(panel, count - j),
+                  packed->k, panel);
+}
+
+/* Room for the panels; NULL, and the arena failed, when there is none. */
+static float *make_panels(PackedMatrix *packed, Arena *arena) {
+    const int n_panels = (packed->n + packed->panel - 1) / packed->panel;
+    packed->panels = arena_floats(arena, (size_t)n_panels * (size_t)packed->panel, (size_t)packed->k);
+    return packed->panels;
 }
 
 void packed_transpose(PackedMatrix *transposed, const PackedMatrix *matrix, Arena *arena) {
+    const size_t k = (size_t)matrix->k, n = (size_t)matrix->n, panel = (size_t)matrix->panel;
     *transposed = *matrix;
     transposed->k = matrix->n;
     transposed->n = matrix->k;
     transposed->transposed = !matrix->transposed;
     if (matrix->bf16)
         transposed->halves = bf16_transpose(matrix->halves, matrix->k, matrix->n, arena);
-    if (matrix->bf16 || matrix->panel == 0)
+    if (matrix->bf16 || panel == 0 || !make_panels(transposed, arena))
         return;
-    int panel = matrix->panel, n_panels = (transposed->n + panel - 1) / panel;
-    float *panels = arena_floats(arena, (size_t)n_panels * (size_t)panel, (size_t)transposed->k);
-    transposed->panels = panels;
-    for (int j = 0; panels && j < matrix->n; j++)
-        for (int i = 0; i < matrix->k; i++)
-            panels[panel_place(transposed, j, i)] = matrix->panels[panel_place(matrix, i, j)];
+    for (size_t i = 0; i < k; i += panel)
+        for (size_t j = 0; j < n; j += panel) { /* (panel, panel) where i and j meet, less at the ends */
+            const float *in = matrix->panels + j * k + i * panel;
+            float *out = transposed->panels + i * n + j * panel;
+            for (size_t column = 0; column < panel && j + column < n; column++)
+                for (size_t row = 0; row < panel && i + row < k; row++)
+                    out[column * panel + row] = in[row * panel + column];
+        }
 }
 
-static int min_int(int a, int b) {
-    return a < b ? a : b;
-}
-
-/* One panel, in blocks of rows that stay in the first-level cache: its columns begin at `first`. */
-static void pack_panel(float *out, const PackedMatrix *m, int first) {
-    enum { ROWS = 64 };
-    size_t panel = (size_t)m->panel, k = (size_t)m->k, n = (size_t)m->n;
-    int columns = min_int(m->panel, m->n - first);
-    for (int row = 0; row < m->k; row += ROWS) {
-        int end = min_int(row + ROWS, m->k);
-        if (m->transposed)
-            for (int j = 0; j < columns; j++)
-                for (int i = row; i < end; i++)
-                    out[(size_t)i * panel + (size_t)j] = m->source[(size_t)(first + j) * k + (size_t)i];
-        else
-            for (int i = row; i < end; i++)
-                memcpy(out + (size_t)i * panel, m->source + (size_t)i * n + (size_t)first,
-                       (size_t)columns * sizeof *out);
+void packed_begin(PackedMatrix *packed, int k, int n, Precision precision, Arena *arena) {
+    *packed = (PackedMatrix){.k = k, .n = n, .panel = best_panel(), .transposed = true};
+    if (precision_here(precision) == PRECISION_BFLOAT16) {
+        packed->panel = BF16_PANEL;
+        packed->bf16 = bf16_best_kernel();
+        packed->halves = bf16_begin(k, n, arena);
+    } else {
+        make_panels(packed, arena);
     }
 }
 
@@ -208,13 +232,12 @@ bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, in
     if (!can_multiply(panel))
         return false;
     *packed = (PackedMatrix){.k = k, .n = n, .panel = panel, .source = w, .transposed = transposed};
-    if (panel == 0)
+    if (panel == 0 || !make_panels(packed, arena))
         return true;
-    int n_panels = (n + panel - 1) / panel;
-    float *panels = arena_floats(arena, (size_t)n_panels * (size_t)panel, (size_t)k);
-    packed->panels = panels;
-    for (int first = 0; panels && first < n; first += panel)
-        pack_panel(panels + (size_t)first * (size_t)k, packed, first);
+    if (transposed)
+        packed_rows(packed, w, 0, n);
+    for (int first = 0; !transposed && first < n; first += panel)
+        pack_columns(packed->panels + (size_t)first * (size_t)k, w, first, min_int(panel, n - first), packed);
     return true;
 }
 

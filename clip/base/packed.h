@@ -24,11 +24,11 @@
 typedef struct {
     int k, n;            /* the matrix is (k, n) */
     int panel;           /* columns of a panel; 0: not packed */
-    const float *panels; /* (panels, k, panel) */
+    float *panels;       /* (panels, k, panel) */
     const float *source; /* as given to packed_create; used when not packed. Borrowed */
     bool transposed;     /* of the source */
     Bf16Kernel bf16;     /* what multiplies `halves`, instead of panels; NONE: float */
-    const uint16_t *halves;
+    uint16_t *halves;
 } PackedMatrix;
 
 /* Packs w: (n, k) if transposed (a linear layer's weight for the forward pass), else (k, n) (the same weight,
@@ -36,6 +36,13 @@ typedef struct {
  * Panels are owned by the arena; check arena_failed. */
 void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Precision precision,
                    Arena *arena);
+
+/* The same in pieces, for a weight (n, k) that is never there as a whole. packed_begin makes room, where
+ * packed_is_supported; packed_rows takes rows (count, k) of the weight, first being a multiple of
+ * PACKED_ROWS, and count too unless they are the last. Different rows may come from different threads. */
+enum { PACKED_ROWS = 32 };
+void packed_begin(PackedMatrix *packed, int k, int n, Precision precision, Arena *arena);
+void packed_rows(PackedMatrix *packed, const float *rows, int first, int count);
 
 /* out (rows, n) = start (rows, n) + bias (n) + in (rows, k) matrix. start may be out itself, or NULL for
  * zero; bias may be NULL. */

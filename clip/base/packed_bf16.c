@@ -78,7 +78,7 @@ static size_t place(int k, int row, int column) {
     return (pair * BF16_PANEL + (size_t)(column % BF16_PANEL)) * 2 + (size_t)row % 2;
 }
 
-static uint16_t *make_panels(int k, int n, Arena *arena) {
+uint16_t *bf16_begin(int k, int n, Arena *arena) {
     size_t n_panels = ((size_t)n + BF16_PANEL - 1) / BF16_PANEL;
     return arena_alloc(arena, n_panels * BF16_PANEL, (size_t)padded(k) * sizeof(uint16_t));
 }
@@ -106,21 +106,23 @@ static void pack_columns(uint16_t *panel, const float *w, int columns, int k, in
     }
 }
 
+void bf16_rows(uint16_t *panels, const float *rows, int first, int count, int k) {
+    for (int j = 0; j < count; j += BF16_PANEL)
+        pack_rows(panels + place(k, 0, first + j), rows + (size_t)j * (size_t)k,
+                  min_int(BF16_PANEL, count - j), k);
+}
+
 uint16_t *bf16_pack(const float *w, int k, int n, bool transposed, Arena *arena) {
-    uint16_t *panels = make_panels(k, n, arena);
-    for (int first = 0; panels && first < n; first += BF16_PANEL) {
-        const int columns = min_int(BF16_PANEL, n - first);
-        uint16_t *panel = panels + place(k, 0, first);
-        if (transposed)
-            pack_rows(panel, w + (size_t)first * (size_t)k, columns, k);
-        else
-            pack_columns(panel, w + first, columns, k, n);
-    }
+    uint16_t *panels = bf16_begin(k, n, arena);
+    if (panels && transposed)
+        bf16_rows(panels, w, 0, n, k);
+    for (int first = 0; panels && !transposed && first < n; first += BF16_PANEL)
+        pack_columns(panels + place(k, 0, first), w + first, min_int(BF16_PANEL, n - first), k, n);
     return panels;
 }
 
 uint16_t *bf16_transpose(const uint16_t *panels, int k, int n, Arena *arena) {
-    uint16_t *out = make_panels(n, k, arena);
+    uint16_t *out = bf16_begin(n, k, arena);
     for (int j = 0; out && j < n; j++)
         for (int i = 0; i < k; i++)
             out[place(n, j, i)] = panels[place(k, i, j)];
@@ -302,6 +304,15 @@ bool bf16_can_multiply(Bf16Kernel kernel) {
 uint16_t *bf16_pack(const float *w, int k, int n, bool transposed, Arena *arena) {
     (void)w, (void)k, (void)n, (void)transposed, (void)arena;
     return NULL;
+}
+
+uint16_t *bf16_begin(int k, int n, Arena *arena) {
+    (void)k, (void)n, (void)arena;
+    return NULL;
+}
+
+void bf16_rows(uint16_t *panels, const float *rows, int first, int count, int k) {
+    (void)panels, (void)rows, (void)first, (void)count, (void)k;
 }
 
 uint16_t *bf16_transpose(const uint16_t *panels, int k, int n, Arena *arena) {

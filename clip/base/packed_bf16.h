@@ -25,6 +25,11 @@ bool bf16_can_multiply(Bf16Kernel kernel);
 /* The panels of w: (n, k) if transposed, else (k, n). Owned by the arena; check arena_failed. */
 uint16_t *bf16_pack(const float *w, int k, int n, bool transposed, Arena *arena);
 
+/* The same in pieces: room for the panels of w (n, k), and rows first .. first + count - 1 of it, first being
+ * a multiple of BF16_PANEL. */
+uint16_t *bf16_begin(int k, int n, Arena *arena);
+void bf16_rows(uint16_t *panels, const float *rows, int first, int count, int k);
+
 /* The panels of the transpose (n, k) of a matrix (k, n). */
 uint16_t *bf16_transpose(const uint16_t *panels, int k, int n, Arena *arena);
 

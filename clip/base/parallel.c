@@ -150,25 +150,30 @@ static void wait_for_tiles(Pool *pool) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
+static void run_all(Pool *pool, int n_tiles, TileFn tile_fn, void *context) {
+    atomic_store_explicit(&pool->tile_fn, tile_fn, memory_order_relaxed);
+    atomic_store_explicit(&pool->context, context, memory_order_relaxed);
+    atomic_store_explicit(&pool->n_tiles, n_tiles, memory_order_relaxed);
+    atomic_store(&pool->unfinished, n_tiles);
+    uint64_t run = (atomic_load(&pool->ticket) >> 32) + 1;
+    atomic_store(&pool->ticket, run << 32 | (uint32_t)n_tiles);
+    wake_workers(pool);
+    take_tiles(pool, 0);
+    wait_for_tiles(pool);
+}
+
 void pool_run(Pool *pool, int n_tiles, TileFn tile_fn, void *context) {
     assert(n_tiles >= 0);
-    assert(!pool->running); /* a tile has called pool_run */
-    pool->running = true;
-    if (n_tiles <= 1 || pool->n_threads == 1) {
+    assert(!pool || !pool->running); /* a tile has called pool_run */
+    if (pool)
+        pool->running = true;
+    if (n_tiles > 1 && pool_threads(pool) > 1)
+        run_all(pool, n_tiles, tile_fn, context);
+    else
         for (int tile = 0; tile < n_tiles; tile++)
             tile_fn(context, tile, 0);
-    } else {
-        atomic_store_explicit(&pool->tile_fn, tile_fn, memory_order_relaxed);
-        atomic_store_explicit(&pool->context, context, memory_order_relaxed);
-        atomic_store_explicit(&pool->n_tiles, n_tiles, memory_order_relaxed);
-        atomic_store(&pool->unfinished, n_tiles);
-        uint64_t run = (atomic_load(&pool->ticket) >> 32) + 1;
-        atomic_store(&pool->ticket, run << 32 | (uint32_t)n_tiles);
-        wake_workers(pool);
-        take_tiles(pool, 0);
-        wait_for_tiles(pool);
-    }
-    pool->running = false;
+    if (pool)
+        pool->running = false;
 }
 
 /* The cores that this process may run on. */
@@ -184,19 +189,24 @@ static int available_cores(void) {
     return 1;
 }
 
-/* Workers block all signals, so that the handlers of the program run in its main thread. */
-static int start_workers(Pool *pool) {
+/* Threads block all signals, so that the handlers of the program run in its main thread. An errno, or 0. */
+static int start_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(thread, NULL, run, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+static int start_workers(Pool *pool) {
     int failed = 0;
     for (int i = 1; i < pool->n_threads && !failed; i++) {
         Worker *worker = &pool->workers[i];
         *worker = (Worker){.pool = pool, .index = i};
-        failed = pthread_create(&worker->thread, NULL, worker_main, worker);
+        failed = start_thread(&worker->thread, worker_main, worker);
         pool->n_started += !failed;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed ? -1 : 0;
 }
 
@@ -234,7 +244,39 @@ void pool_free(Pool *pool) {
 }
 
 int pool_threads(const Pool *pool) {
-    return pool->n_threads;
+    return pool ? pool->n_threads : 1;
+}
+
+/* --- a task --- */
+
+struct Task {
+    pthread_t thread;
+    void (*run)(void *context);
+    void *context;
+};
+
+static void *task_main(void *argument) {
+    Task *task = argument;
+    task->run(task->context);
+    return NULL;
+}
+
+Task *task_start(void (*run)(void *context), void *context) {
+    Task *task = malloc(sizeof *task);
+    if (!task)
+        return NULL;
+    *task = (Task){.run = run, .context = context};
+    if (start_thread(&task->thread, task_main, task) == 0)
+        return task;
+    free(task);
+    return NULL;
+}
+
+void task_wait(Task *task) {
+    if (!task)
+        return;
+    pthread_join(task->thread, NULL);
+    free(task);
 }
 
 void pool_set_stop(Pool *pool, StopFn stop) {

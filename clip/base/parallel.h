@@ -14,8 +14,8 @@ typedef struct Pool Pool;
 /* n_threads workers, the calling thread included; 0 means one per available core. NULL when threads cannot be
  * started. Caller frees with pool_free. */
 Pool *pool_create(int n_threads);
-void pool_free(Pool *pool); /* NULL is fine */
-int pool_threads(const Pool *pool);
+void pool_free(Pool *pool);         /* NULL is fine */
+int pool_threads(const Pool *pool); /* 1 for NULL: a pool of the calling thread alone */
 
 /* Calls tile_fn(context, tile, worker) for every tile and returns when all are done; worker is in
  * 0 .. pool_threads-1 and picks a scratch buffer. Not reentrant: a tile must not call pool_run. */
@@ -28,5 +28,10 @@ void pool_run(Pool *pool, int n_tiles, TileFn tile_fn, void *context);
 typedef int (*StopFn)(Error *err);
 void pool_set_stop(Pool *pool, StopFn stop);
 int pool_stopped(const Pool *pool, Error *err);
+
+/* A function on a thread of its own, beside any pool. NULL when it cannot be started. */
+typedef struct Task Task;
+Task *task_start(void (*run)(void *context), void *context);
+void task_wait(Task *task); /* until it has returned; frees the task. NULL is fine */
 
 #endif

@@ -140,6 +140,8 @@ TensorFile *tensors_open_shard(const char *path, Error *err) {
 
 void tensors_close(TensorFile *file) {
     if (file != NULL) {
+        atomic_store(&file->stop, true);
+        task_wait(file->digesting);
         for (int i = 0; i < file->n_shards; i++) {
             tensors_close(file->shards[i]);
         }
@@ -159,11 +161,24 @@ const char *tensors_format(const TensorFile *file) {
     return file->format;
 }
 
+static void compute_digest(void *context) {
+    TensorFile *file = context;
+    digest_bytes_until(file->digest, file->map.data, file->map.size, &file->stop);
+}
+
+void tensors_digest_begin(TensorFile *file) {
+    if (file->digest[0] == '\0' && file->n_shards == 0 && file->digesting == NULL) {
+        file->digesting = task_start(compute_digest, file);
+    }
+}
+
 const char *tensors_digest(TensorFile *file) {
+    task_wait(file->digesting);
+    file->digesting = NULL;
     if (file->digest[0] == '\0' && file->n_shards > 0) {
         shards_digest(file);
     } else if (file->digest[0] == '\0') {
-        digest_bytes(file->digest, file->map.data, file->map.size);
+        compute_digest(file);
     }
     return file->digest;
 }
@@ -286,9 +301,8 @@ static bool all_finite(const float *x, size_t n) {
     return bad == 0;
 }
 
-static int not_finite(const TensorFile *file, const Tensor *tensor, const float *out, size_t first,
-                      Error *err) {
-    size_t i = first;
+static int not_finite(const TensorFile *file, const Tensor *tensor, const float *out, Error *err) {
+    size_t i = 0;
     while (isfinite(out[i])) {
         i++;
     }
@@ -301,20 +315,25 @@ static int not_finite(const TensorFile *file, const Tensor *tensor, const float 
     return error_set(err, "%s: tensor %s: element %zu is %s", file->path, tensor->name, i, what);
 }
 
+/* In blocks, so that the check finds its floats still in the first-level cache. */
+enum { BLOCK = 4096 };
+
+bool tensor_elements(const Tensor *tensor, size_t first, size_t n, float *out) {
+    const unsigned char *data = tensor->data + first * dtype_size(tensor->dtype);
+    bool finite = true;
+    for (size_t i = 0; i < n; i += BLOCK) {
+        size_t count = n - i < BLOCK ? n - i : BLOCK;
+        convert(tensor->dtype, out + i, data + i * dtype_size(tensor->dtype), count);
+        finite = all_finite(out + i, count) && finite;
+    }
+    return finite;
+}
+
 int tensor_to_float(const TensorFile *file, const Tensor *tensor, float *out, Error *err) {
     if (need_floating(file, tensor, err) != 0) {
         return -1;
     }
-    /* In blocks, so that the check finds its floats still in the first-level cache. */
-    const size_t block = 4096;
-    for (size_t i = 0; i < tensor->count; i += block) {
-        size_t n = tensor->count - i < block ? tensor->count - i : block;
-        convert(tensor->dtype, out + i, tensor->data + i * dtype_size(tensor->dtype), n);
-        if (!all_finite(out + i, n)) {
-            return not_finite(file, tensor, out, i, err);
-        }
-    }
-    return 0;
+    return tensor_elements(tensor, 0, tensor->count, out) ? 0 : not_finite(file, tensor, out, err);
 }
 
 /* --- what is to be written --- */

@@ -52,6 +52,8 @@ const char *tensors_path(const TensorFile *file);
 const char *tensors_format(const TensorFile *file);
 /* SHA-256 of the whole file, computed once; of sharded files that of their digests, one behind the other */
 const char *tensors_digest(TensorFile *file);
+/* It will be asked for: begins with it on another thread. (Not for shards, which are digested one by one.) */
+void tensors_digest_begin(TensorFile *file);
 int tensors_count(const TensorFile *file);
 const Tensor *tensors_at(const TensorFile *file, int index);           /* in order of offset */
 const Tensor *tensors_find(const TensorFile *file, const char *name);  /* NULL when absent; O(log n) */
@@ -71,6 +73,10 @@ const Tensor *tensors_need(const TensorFile *file, const char *name, int n_dims,
 /* Converts to float, element by element, exactly (F64 rounds). A NaN or Inf is an error that names tensor and
  * index. out has room for tensor->count floats. */
 int tensor_to_float(const TensorFile *file, const Tensor *tensor, float *out, Error *err);
+
+/* Elements first .. first + n - 1 of a tensor of a floating type, converted alike; false when one is NaN or
+ * Inf. */
+bool tensor_elements(const Tensor *tensor, size_t first, size_t n, float *out);
 
 /* --- writing --- */
 

@@ -9,6 +9,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/files.h"
+#include "clip/base/parallel.h"
 #include "clip/base/tensors.h"
 
 struct TensorFile {
@@ -26,7 +27,9 @@ struct TensorFile {
     int n_shards;
 
     const Tensor **by_name; /* (n_tensors) */
-    char digest[65];        /* "" until asked for */
+    char digest[65];        /* "" until computed */
+    Task *digesting;        /* computes it, until waited for; NULL when nobody does */
+    atomic_bool stop;       /* tells that it is not needed any more */
 };
 
 /* tensors_open for a file that may not be a list of shards itself. */
