@@ -98,6 +98,54 @@ static void test_generated(void **state) {
     }
 }
 
+/* --- classes of every size from 1 to 300, and some large ones --- */
+
+#define N_EVERY 305
+
+static int every_size(int label) {
+    static const int large[] = {512, 1000, 1024, 2047, 4096};
+    return label < 300 ? label + 1 : large[label - 300];
+}
+
+static int every_val_size(int label) {
+    return 1 + label % 9;
+}
+
+/* The i-th images of all classes together, classes in a fixed order that is not that of their labels. */
+static ItemList interleave(Lists *lists, int (*size)(int label), char tag) {
+    ItemList list = {0};
+    for (int label = 0; label < N_EVERY; label++)
+        list.n += size(label);
+    list.items = ARENA_NEW(lists->arena, Item, list.n);
+    assert_non_null(list.items);
+    for (int i = 0, at = 0; at < list.n; i++)
+        for (int j = 0; j < N_EVERY; j++) {
+            int label = j * 7 % N_EVERY;
+            if (i < size(label))
+                list.items[at++] =
+                    (Item){.path = arena_printf(lists->arena, "%c%d/%d", tag, label, i), .label = label};
+        }
+    return list;
+}
+
+static void test_every_size(void **state) {
+    static const char *const digests[] = {"79cfac597acfcb344806d113ed7de1f1f034d4df36caa78edcc2c3e9cc283a74",
+                                          "ed75f1a6f047a2170809d731df9ad3299d823cb9fc6adb3112cc2760d18b52d4",
+                                          "c27caa7450f4c96eeecd546782f7f2165d92b9f9cd087f9972c6fb6ed116d54b"};
+    Lists *lists = *state;
+    Dataset dataset = {.n_classes = N_EVERY,
+                       .train = interleave(lists, every_size, 't'),
+                       .val = interleave(lists, every_val_size, 'v')};
+    for (uint32_t seed = 1; seed <= 3; seed++) {
+        char *text;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        for (int shots = 1; shots <= 16; shots++)
+            draw(lists, out, &dataset, shots, seed);
+        assert_digest(out, &text, &size, digests[seed - 1]);
+    }
+}
+
 /* --- split files --- */
 
 static Dataset open_split(Lists *lists, const char *path, const char *classes) {
@@ -231,7 +279,8 @@ static void test_too_many_shots(void **state) {
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lists_setup, lists_teardown)
-    const struct CMUnitTest tests[] = {TEST(test_generated), TEST(test_golden),    TEST(test_golden_in_full),
-                                       TEST(test_shared),    TEST(test_all_shots), TEST(test_too_many_shots)};
+    const struct CMUnitTest tests[] = {TEST(test_generated),      TEST(test_every_size), TEST(test_golden),
+                                       TEST(test_golden_in_full), TEST(test_shared),     TEST(test_all_shots),
+                                       TEST(test_too_many_shots)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,11 +111,17 @@ size_t fuzz_mutate_safetensors(uint8_t *data, size_t size, size_t max_size, unsi
 
 const FuzzTarget *fuzz_targets(int *n) {
     static const FuzzTarget targets[] = {
-        {"csv", fuzz_csv},       {"image", fuzz_image},
-        {"merges", fuzz_merges}, {"model", fuzz_model},
-        {"pickle", fuzz_pickle}, {"prompt", fuzz_prompt},
-        {"state", fuzz_state},   {"safetensors", fuzz_safetensors},
-        {"torch", fuzz_torch},   {"split_json", fuzz_split_json},
+        {"class_names", fuzz_class_names},
+        {"csv", fuzz_csv},
+        {"image", fuzz_image},
+        {"merges", fuzz_merges},
+        {"model", fuzz_model},
+        {"pickle", fuzz_pickle},
+        {"prompt", fuzz_prompt},
+        {"state", fuzz_state},
+        {"safetensors", fuzz_safetensors},
+        {"torch", fuzz_torch},
+        {"split_json", fuzz_split_json},
         {"yaml", fuzz_yaml},
     };
     *n = sizeof targets / sizeof *targets;

@@ -26,6 +26,7 @@ typedef struct {
 const FuzzTarget *fuzz_targets(int *n);
 void fuzz_finish(void); /* frees what some of them keep between calls */
 
+int fuzz_class_names(const uint8_t *data, size_t size);
 int fuzz_csv(const uint8_t *data, size_t size);
 int fuzz_image(const uint8_t *data, size_t size);
 int fuzz_merges(const uint8_t *data, size_t size);
