@@ -1,26 +1,20 @@
 /* config.c: from the YAML tree to an Experiment (config.h).
  *
  * Sections are read through the table of keys; here are the rules that concern more than one key: which
- * dataset keys go together, what the templates are, what follows from what.
+ * dataset keys go together, what follows from what.
  */
 #include "experiments/config.h"
 
 #include "clip/base/files.h"
 #include "clip/base/nearest.h"
-#include "coop/zeroshot.h"
 #include "datasets/catalog.h"
 #include "experiments/config_keys.h"
+#include "experiments/method.h"
 #include "experiments/names.h"
+#include "experiments/templates.h"
 
 #include <string.h>
 #include <unistd.h>
-
-#define MAX_TEMPLATE_FILE (1 << 20)
-
-const char *method_name(MethodKind kind) {
-    static const char *const names[] = {"zeroshot", "linear_probe", "coop"};
-    return names[kind];
-}
 
 const char *default_template(const DatasetSpec *dataset) {
     return dataset->template ? dataset->template : dataset_template(dataset->name);
@@ -63,11 +57,6 @@ static int unknown_key(const SectionSpec *section, const Node *key, Error *err) 
     return node_error(key, err, "unknown key '%.60s' %s", key->text, in);
 }
 
-static int read_default(const KeySpec *key, const char *section, void *base, Arena *arena, Error *err) {
-    Node *node = yaml_parse(key->fallback, strlen(key->fallback), "default", false, arena, err);
-    return node ? key_read(key, section, node, base, arena, err) : -1;
-}
-
 /* The plain keys of one section into base; map is NULL when the section is not there, parent the node to
  * blame then. Sections within it are only checked for being known. */
 static int read_section(const SectionSpec *section, const Node *map, const Node *parent, void *base,
@@ -80,6 +69,8 @@ static int read_section(const SectionSpec *section, const Node *map, const Node 
     for (int i = 0; map && i < map->n; i++)
         if (!section_key(section, map->keys[i]->text))
             return unknown_key(section, map->keys[i], err);
+    if (section_defaults(section, map, base, arena, err))
+        return -1;
     for (int i = 0; i < section->n_keys; i++) {
         const KeySpec *key = &section->keys[i];
         const Node *value = node_find(map, key->name);
@@ -89,8 +80,6 @@ static int read_section(const SectionSpec *section, const Node *map, const Node 
         if (key->type == KEY_SECTION || key->type == KEY_METHODS || key->type == KEY_TARGETS)
             continue;
         if (value && key_read(key, section->name, value, base, arena, err))
-            return -1;
-        if (!value && key->fallback && read_default(key, section->name, base, arena, err))
             return -1;
     }
     return 0;
@@ -164,117 +153,46 @@ static int check_dataset(DatasetSpec *spec, const Node *map, Error *err) {
     return 0;
 }
 
-/* --- templates --- */
-
-typedef struct {
-    TextList *list;
-    int capacity;
-    Arena *arena;
-} Templates;
-
-static int add_template(Templates *templates, const char *text, Error *err) {
-    TextList *list = templates->list;
-    if (list->n == templates->capacity) {
-        int capacity = templates->capacity ? 2 * templates->capacity : 8;
-        const char **values = ARENA_NEW(templates->arena, const char *, capacity);
-        if (!values)
-            return error_memory(err);
-        if (list->n > 0)
-            memcpy(values, list->values, (size_t)list->n * sizeof *values);
-        list->values = values;
-        templates->capacity = capacity;
-    }
-    list->values[list->n] = arena_strdup(templates->arena, text);
-    return list->values[list->n++] ? 0 : error_memory(err);
-}
-
-/* One template per line; blank lines do not count. */
-static int add_template_file(Templates *templates, const char *path, Error *err) {
-    char *text = file_read(path, MAX_TEMPLATE_FILE, templates->arena, NULL, err);
-    if (!text)
-        return -1;
-    int before = templates->list->n, line = 0;
-    for (char *at = text; *at;) {
-        size_t n = strcspn(at, "\n"), length = n;
-        bool last = at[n] == '\0';
-        line++;
-        while (length > 0 && strchr(" \t\r", at[length - 1]))
-            length--;
-        at[length] = '\0';
-        if (length > 0 && !strstr(at, "{}"))
-            return error_set(err, "%s: line %d: a template without {}", path, line);
-        if (length > 0 && add_template(templates, at, err))
-            return -1;
-        at += last ? n : n + 1;
-        if (last)
-            break;
-    }
-    return templates->list->n > before ? 0 : error_set(err, "%s: no templates", path);
-}
-
-/* An entry as written: default, ensemble, a text with {}, or a file. */
-static int add_templates(Templates *templates, const char *entry, const DatasetSpec *dataset,
-                         const Node *node, Error *err) {
-    if (strcmp(entry, "default") == 0)
-        return add_template(templates, default_template(dataset), err);
-    if (strcmp(entry, "ensemble") == 0) {
-        int n;
-        const char *const *texts = zeroshot_ensemble(&n);
-        for (int i = 0; i < n; i++)
-            if (add_template(templates, texts[i], err))
-                return -1;
-        return 0;
-    }
-    if (strstr(entry, "{}"))
-        return add_template(templates, entry, err);
-    char *path = path_expand(templates->arena, entry);
-    if (!path)
-        return error_memory(err);
-    if (!file_exists(path))
-        return node_error(
-            node, err,
-            "zeroshot.templates: '%.100s' has no {} for the class name, and is not default, ensemble or a "
-            "file",
-            entry);
-    return add_template_file(templates, path, err);
-}
-
 /* --- methods --- */
 
-static int read_method_kind(MethodKind *kind, const Node *entry, int index, Error *err) {
-    static const char *const names[] = {"zeroshot", "linear_probe", "coop"};
-    if (entry->kind != NODE_MAP || entry->n != 1)
-        return node_error(entry, err, "methods[%d]: must be one method and its keys, as 'coop: {n_ctx: 16}'",
-                          index);
-    for (int i = 0; i < 3; i++)
-        if (strcmp(entry->keys[0]->text, names[i]) == 0) {
-            *kind = (MethodKind)i;
-            return 0;
-        }
-    const char *nearest = nearest_word(entry->keys[0]->text, names, 3);
-    return node_error(entry->keys[0], err, "unknown method '%.60s' (%s%s%s)", entry->keys[0]->text,
-                      nearest ? "did you mean '" : "known are zeroshot, linear_probe, coop",
-                      nearest ? nearest : "", nearest ? "'?" : "");
+static const Method *find_method(const Node *entry, int index, Error *err) {
+    const char *names[32];
+    int n = method_count() < 32 ? method_count() : 32;
+    if (entry->kind != NODE_MAP || entry->n != 1) {
+        node_error(entry, err, "methods[%d]: must be one method and its keys, as 'coop: {n_ctx: 16}'", index);
+        return NULL;
+    }
+    const char *name = entry->keys[0]->text;
+    char known[512] = "";
+    for (int i = 0; i < n; i++) {
+        names[i] = method_at(i)->section.name;
+        if (strcmp(name, names[i]) == 0)
+            return method_at(i);
+        size_t length = strlen(known);
+        snprintf(known + length, sizeof known - length, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    const char *nearest = nearest_word(name, names, n);
+    node_error(entry->keys[0], err, "unknown method '%.60s' (%s%s%s)", name,
+               nearest ? "did you mean '" : "known are ", nearest ? nearest : known, nearest ? "'?" : "");
+    return NULL;
 }
 
-static int read_method(MethodSpec *method, const Node *entry, int index, const DatasetSpec *dataset,
+static int read_method(MethodSpec *spec, const Method *method, const Node *entry, const DatasetSpec *dataset,
                        Arena *arena, Error *err) {
-    if (read_method_kind(&method->kind, entry, index, err))
-        return -1;
+    const SectionSpec *section = &method->section;
+    *spec = (MethodSpec){method, arena_alloc(arena, 1, method->options_size)};
+    if (!spec->options)
+        return error_memory(err);
     const Node *map = entry->children[0];
-    if (read_section(section_find(method_name(method->kind)), map, entry, method, arena, err))
+    if (read_section(section, map, entry, spec->options, arena, err))
         return -1;
-    TextList written = method->templates;
-    Templates templates = {.list = &method->templates, .arena = arena};
-    method->templates = (TextList){0};
-    const Node *node = node_find(map, "templates");
-    for (int i = 0; i < written.n; i++)
-        if (add_templates(&templates, written.values[i], dataset, node ? node : entry, err))
+    for (int i = 0; i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        const Node *node = node_find(map, key->name);
+        TextList *list = (TextList *)((char *)spec->options + key->offset);
+        if (key->flags & KEY_TEMPLATES &&
+            templates_resolve(list, dataset, section->name, node ? node : entry, arena, err))
             return -1;
-    for (int i = 0; i < method->ctx_init.n; i++) {
-        method->ctx_init.values[i] = path_expand(arena, method->ctx_init.values[i]);
-        if (!method->ctx_init.values[i])
-            return error_memory(err);
     }
     return 0;
 }
@@ -286,9 +204,12 @@ static int read_methods(Experiment *experiment, const Node *list, Arena *arena, 
     experiment->methods = ARENA_NEW(arena, MethodSpec, list->n);
     if (!experiment->methods)
         return error_memory(err);
-    for (int i = 0; i < list->n; i++)
-        if (read_method(&experiment->methods[i], list->children[i], i, &experiment->dataset, arena, err))
+    for (int i = 0; i < list->n; i++) {
+        const Method *method = find_method(list->children[i], i, err);
+        if (!method ||
+            read_method(&experiment->methods[i], method, list->children[i], &experiment->dataset, arena, err))
             return -1;
+    }
     return 0;
 }
 

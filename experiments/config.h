@@ -11,7 +11,6 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 #include "clip/model.h"
-#include "coop/prompt_learner.h"
 #include "coop/trainer.h"
 #include "datasets/dataset.h"
 
@@ -37,26 +36,18 @@ typedef struct {
 /* num_shots: k images per class, or one of these. */
 enum { SHOTS_ALL = 0, SHOTS_NONE = -1 }; /* the whole training split; a method that does not train */
 
-typedef enum { METHOD_ZEROSHOT, METHOD_LINEAR_PROBE, METHOD_COOP } MethodKind;
-const char *method_name(MethodKind kind); /* as in the experiment file: "zeroshot", "linear_probe", "coop" */
+typedef struct Method Method; /* experiments/method.h */
 
-/* One entry of `methods:`; every list of it is a dimension of the grid, save templates, which are one
- * ensemble. */
+/* What the options of every method begin with. */
 typedef struct {
-    MethodKind kind;
     const char *name; /* label in tables; NULL takes one that says what the method is */
+} MethodOptions;
 
-    /* zeroshot: the texts of one ensemble, resolved. In the file each entry is `default`, `ensemble`, a text
-     * with {}, or the path of a file of such texts, one per line. */
-    TextList templates;
-
-    /* coop */
-    IntList n_ctx;                /* M */
-    IntList class_token_position; /* of ClassTokenPosition */
-    IntList csc;                  /* 0 and 1 */
-    TextList ctx_init;            /* as in LearnerConfig */
-    RealList lr;                  /* overrides optim.lr when n > 0 */
-    IntList max_epoch;            /* overrides optim.max_epoch when n > 0; 0 is `auto` */
+/* One entry of `methods:`. */
+typedef struct {
+    const Method *method;
+    MethodOptions *options; /* the method's own struct, filled from its keys; every list of it is a dimension
+                             * of the grid, save templates, which are one ensemble */
 } MethodSpec;
 
 typedef struct Experiment {

@@ -1,12 +1,14 @@
-/* config_keys.c: the table of keys (config_keys.h), and the help made from it. */
+/* config_keys.c: the table of keys (config_keys.h), and the help made from it. Those of the methods are with
+ * the methods. */
 #include "experiments/config_keys.h"
+
+#include "experiments/method.h"
 
 #include <stddef.h>
 #include <string.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define AT(field) offsetof(Experiment, field)
-#define IN_METHOD(field) offsetof(MethodSpec, field)
 
 static const KeySpec top_keys[] = {
     {"name", KEY_TEXT, 0, AT(name), .help = "title of tables (default: the file's name)"},
@@ -103,56 +105,34 @@ static const KeySpec outputs_keys[] = {
     {"logits", KEY_BOOL, 0, AT(outputs.logits), .fallback = "false", .help = "write test_logits.safetensors"},
 };
 
-static const KeySpec zeroshot_keys[] = {
-    {"name", KEY_TEXT, 0, IN_METHOD(name), .help = "label in tables"},
-    {"templates", KEY_TEXT, KEY_LIST, IN_METHOD(templates), .fallback = "default",
-     .help = "together one ensemble: default (the dataset's),\n"
-             "ensemble (seven for ImageNet), a text with {}\n"
-             "for the class, a file of such texts"},
-};
-
-static const KeySpec linear_probe_keys[] = {
-    {"name", KEY_TEXT, 0, IN_METHOD(name), .help = "label in tables"},
-};
-
-static const KeySpec coop_keys[] = {
-    {"name", KEY_TEXT, 0, IN_METHOD(name), .help = "label in tables"},
-    {"n_ctx", KEY_INT, KEY_LIST, IN_METHOD(n_ctx), .low = 1, .high = 1000, .fallback = "16",
-     .help = "M, the number of context vectors"},
-    {"class_token_position", KEY_CHOICE, KEY_LIST, IN_METHOD(class_token_position),
-     .choices = "end|middle|front", .fallback = "end", .help = "where the class name stands"},
-    {"csc", KEY_BOOL, KEY_LIST, IN_METHOD(csc), .fallback = "false",
-     .help = "contexts of its own for each class"},
-    {"ctx_init", KEY_TEXT, KEY_LIST, IN_METHOD(ctx_init), .fallback = "\"\"",
-     .help = "words, or FILE.safetensors; \"\" is random"},
-    {"lr", KEY_REAL, KEY_LIST | KEY_ABOVE, IN_METHOD(lr), .low = 0, .high = 1e3,
-     .help = "instead of optim.lr"},
-    {"max_epoch", KEY_INT, KEY_LIST, IN_METHOD(max_epoch), .low = 1, .high = 1e6, .word = "auto",
-     .help = "instead of optim.max_epoch"},
-};
-
-static const SectionSpec sections[] = {
+static const SectionSpec before_methods[] = {
     {"", top_keys, COUNT(top_keys), "top level"},
     {"model", model_keys, COUNT(model_keys), NULL},
     {"dataset", dataset_keys, COUNT(dataset_keys), "a known name with root, or own data with format"},
     {"grid", grid_keys, COUNT(grid_keys), "every list is a dimension"},
-    {"zeroshot", zeroshot_keys, COUNT(zeroshot_keys), "a method: hand-written prompts"},
-    {"linear_probe", linear_probe_keys, COUNT(linear_probe_keys),
-     "a method: logistic regression on image features"},
-    {"coop", coop_keys, COUNT(coop_keys), "a method: learned prompts; every list is a dimension"},
+};
+
+static const SectionSpec after_methods[] = {
     {"optim", optim_keys, COUNT(optim_keys), NULL},
     {"augment", augment_keys, COUNT(augment_keys), NULL},
     {"outputs", outputs_keys, COUNT(outputs_keys), NULL},
 };
 
 const SectionSpec *section_at(int index) {
-    return index >= 0 && index < COUNT(sections) ? &sections[index] : NULL;
+    if (index < COUNT(before_methods))
+        return &before_methods[index];
+    index -= COUNT(before_methods);
+    if (index < method_count())
+        return &method_at(index)->section;
+    index -= method_count();
+    return index < COUNT(after_methods) ? &after_methods[index] : NULL;
 }
 
 const SectionSpec *section_find(const char *name) {
-    for (int i = 0; i < COUNT(sections); i++)
-        if (strcmp(sections[i].name, name) == 0)
-            return &sections[i];
+    const SectionSpec *section;
+    for (int i = 0; (section = section_at(i)); i++)
+        if (strcmp(section->name, name) == 0)
+            return section;
     return NULL;
 }
 
@@ -161,6 +141,26 @@ const KeySpec *section_key(const SectionSpec *section, const char *name) {
         if (strcmp(section->keys[i].name, name) == 0)
             return &section->keys[i];
     return NULL;
+}
+
+/* IntList, RealList and TextList have one layout but for the type behind the pointer. */
+size_t key_size(const KeySpec *key) {
+    bool text = key->type == KEY_TEXT || key->type == KEY_PATH;
+    return key->type == KEY_REAL ? sizeof(double) : text ? sizeof(char *) : sizeof(int);
+}
+
+int key_count(const KeySpec *key, const void *base) {
+    return ((const IntList *)((const char *)base + key->offset))->n;
+}
+
+const void *key_value(const KeySpec *key, const void *base, int i) {
+    return (const char *)((const IntList *)((const char *)base + key->offset))->values +
+           (size_t)i * key_size(key);
+}
+
+void key_cut(const KeySpec *key, void *base, int i) {
+    IntList *list = (IntList *)((char *)base + key->offset);
+    *list = (IntList){(int *)((char *)list->values + (size_t)i * key_size(key)), 1};
 }
 
 void key_type_text(const KeySpec *key, char *out, size_t size) {
@@ -188,8 +188,8 @@ static void print_key(FILE *out, const KeySpec *key) {
 
 void experiment_help(FILE *out) {
     fprintf(out, "Keys of an experiment file (key, type, default, meaning):\n");
-    for (int i = 0; i < COUNT(sections); i++) {
-        const SectionSpec *section = &sections[i];
+    const SectionSpec *section;
+    for (int i = 0; (section = section_at(i)); i++) {
         fprintf(out, "\n%s%s%s%s\n", section->name, *section->name ? ":" : "",
                 *section->name && section->help ? "  # " : "", section->help ? section->help : "");
         for (int k = 0; k < section->n_keys; k++)

@@ -6,6 +6,7 @@
 #include "experiments/config_keys.h"
 
 #include "clip/base/files.h"
+#include "coop/prompt_learner.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -223,17 +224,13 @@ static int read_scalar(const Value *value, void *out, bool single) {
     }
 }
 
-/* IntList, RealList and TextList have one layout but for the type behind the pointer. */
 static int read_list(Value *value, void *field) {
     const Node *list = value->node;
     const Node *const *nodes = list->kind == NODE_LIST ? (const Node *const *)list->children : &list;
     int n = list->kind == NODE_LIST ? list->n : 1;
     if (n == 0)
         return value_error(value, "an empty list");
-    KeyType type = value->key->type;
-    size_t size = type == KEY_REAL                       ? sizeof(double)
-                  : type == KEY_TEXT || type == KEY_PATH ? sizeof(char *)
-                                                         : sizeof(int);
+    size_t size = key_size(value->key);
     void *values = arena_alloc(value->arena, (size_t)n, size); /* aligned for any of them */
     if (!values)
         return error_memory(value->err);
@@ -242,12 +239,7 @@ static int read_list(Value *value, void *field) {
         if (read_scalar(value, (char *)values + (size_t)i * size, false))
             return -1;
     }
-    if (type == KEY_REAL)
-        *(RealList *)field = (RealList){values, n};
-    else if (type == KEY_TEXT || type == KEY_PATH)
-        *(TextList *)field = (TextList){values, n};
-    else
-        *(IntList *)field = (IntList){values, n};
+    *(IntList *)field = (IntList){values, n};
     return 0;
 }
 
@@ -257,4 +249,45 @@ int key_read(const KeySpec *key, const char *section, const Node *node, void *ba
     const char *ignored;
     void *field = key->offset == KEY_NOWHERE ? (void *)&ignored : (char *)base + key->offset;
     return key->flags & KEY_LIST ? read_list(&value, field) : read_scalar(&value, field, true);
+}
+
+void real_text(char out[40], double number) {
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(out, 40, "%.*g", digits, number);
+        if (strtod(out, NULL) == number)
+            break;
+    }
+}
+
+const char *key_value_text(const KeySpec *key, const void *value, Arena *arena) {
+    const char *choice = key->choices;
+    char number[40];
+    switch (key->type) {
+    case KEY_REAL:
+        real_text(number, *(const double *)value);
+        return arena_strdup(arena, number);
+    case KEY_INT:
+        return key->word && *(const int *)value == 0 ? arena_strdup(arena, key->word)
+                                                     : arena_printf(arena, "%d", *(const int *)value);
+    case KEY_BOOL:
+        return arena_strdup(arena, *(const int *)value ? "true" : "false");
+    case KEY_CHOICE:
+        for (int i = *(const int *)value; i > 0; i--)
+            choice = strchr(choice, '|') + 1;
+        return arena_printf(arena, "%.*s", (int)strcspn(choice, "|"), choice);
+    default:
+        return arena_strdup(arena, *(const char *const *)value);
+    }
+}
+
+int section_defaults(const SectionSpec *section, const Node *map, void *base, Arena *arena, Error *err) {
+    for (int i = 0; i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        if (!key->fallback || node_find(map, key->name))
+            continue;
+        Node *node = yaml_parse(key->fallback, strlen(key->fallback), "default", false, arena, err);
+        if (!node || key_read(key, section->name, node, base, arena, err))
+            return -1;
+    }
+    return 0;
 }

@@ -5,9 +5,11 @@
  */
 #include "experiments/grid.h"
 
+#include "experiments/method.h"
 #include "experiments/point.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <string.h>
 
 #define MAX_POINTS 100000
@@ -73,11 +75,11 @@ static int unique_label(Expansion *expansion, Point *variant) {
 }
 
 /* All shots and seeds of a variant. */
-static int add_variant(Expansion *expansion, Point variant, bool auto_epoch) {
+static int add_variant(Expansion *expansion, Point variant) {
     const Experiment *experiment = expansion->experiment;
     IntList shots = experiment->grid.num_shots, seeds = experiment->grid.seed;
     static const int none[] = {SHOTS_NONE}, zero[] = {0};
-    if (variant.kind == METHOD_ZEROSHOT) {
+    if (!(variant.method->uses & USES_TRAINING)) {
         shots = (IntList){(int *)none, 1};
         seeds = (IntList){(int *)zero, 1};
     }
@@ -91,11 +93,8 @@ static int add_variant(Expansion *expansion, Point variant, bool auto_epoch) {
             Point point = variant;
             point.num_shots = shots.values[i];
             point.seed = seeds.values[j];
-            if (point.kind == METHOD_COOP) {
-                point.learner.seed = (uint32_t)point.seed;
-                if (auto_epoch)
-                    point.optim.max_epoch = auto_epochs(experiment->dataset.name, point.num_shots);
-            }
+            if (point.method->uses & USES_OPTIM && point.optim.max_epoch == 0)
+                point.optim.max_epoch = auto_epochs(experiment->dataset.name, point.num_shots);
             if (point_describe(&point, &expansion->context, expansion->arena, expansion->err) ||
                 add_point(expansion, &point))
                 return -1;
@@ -103,55 +102,23 @@ static int add_variant(Expansion *expansion, Point variant, bool auto_epoch) {
     return 0;
 }
 
-/* --- labels --- */
-
-static const char *zeroshot_label(const MethodSpec *method, const DatasetSpec *dataset, Arena *arena) {
-    if (method->name)
-        return method->name;
-    if (method->templates.n > 1)
-        return arena_printf(arena, "zero-shot ensemble (%d)", method->templates.n);
-    const char *text = method->templates.values[0];
-    if (strcmp(text, default_template(dataset)) == 0)
-        return "zero-shot";
-    return arena_printf(arena, "zero-shot \"%s\"", text);
-}
-
-/* "CoOp M=16 end csc". Under a name of its own, a method shows only the dimensions in which it varies. */
-static const char *coop_label(const MethodSpec *method, const Point *point, Arena *arena) {
-    const LearnerConfig *learner = &point->learner;
-    bool all = !method->name;
-    const char *start = all ? "CoOp" : method->name, *m = "", *init = "", *lr = "", *epochs = "";
-    if (learner->ctx_init[0] == '\0' && (all || method->n_ctx.n > 1))
-        m = arena_printf(arena, " M=%d", learner->n_ctx);
-    const char *position =
-        all || method->class_token_position.n > 1 ? position_name(learner->class_token_position) : "";
-    const char *csc = !(all || method->csc.n > 1) ? "" : learner->csc ? " csc" : all ? "" : " unified";
-    if (learner->ctx_init[0] != '\0' && (all || method->ctx_init.n > 1))
-        init = arena_printf(arena, " \"%s\"", learner->ctx_init);
-    if (all ? method->lr.n > 0 : method->lr.n > 1)
-        lr = arena_printf(arena, " lr=%g", point->optim.lr);
-    if (all ? method->max_epoch.n > 0 : method->max_epoch.n > 1)
-        epochs = point->optim.max_epoch > 0 ? arena_printf(arena, " epochs=%d", point->optim.max_epoch)
-                                            : " epochs=auto";
-    if (arena_failed(arena))
-        return NULL;
-    return arena_printf(arena, "%s%s%s%s%s%s%s%s", start, m, *position ? " " : "", position, csc, init, lr,
-                        epochs);
-}
-
 /* --- methods --- */
 
+/* The values of a dimension, of which a key that is not given has one; 0 for a key that is none. */
+static int dimension(const KeySpec *key, const MethodOptions *options) {
+    if (!(key->flags & KEY_LIST) || key->flags & KEY_TEMPLATES)
+        return 0;
+    int n = key_count(key, options);
+    return n > 0 ? n : 1;
+}
+
 /* The number of variants, or -1 when it is out of hand. */
-static long count_variants(const MethodSpec *method) {
-    const int n[] = {method->n_ctx.n,
-                     method->class_token_position.n,
-                     method->csc.n,
-                     method->ctx_init.n,
-                     method->lr.n > 0 ? method->lr.n : 1,
-                     method->max_epoch.n > 0 ? method->max_epoch.n : 1};
+static long count_variants(const MethodSpec *spec) {
+    const SectionSpec *section = &spec->method->section;
     long product = 1;
-    for (size_t i = 0; i < sizeof n / sizeof *n; i++) {
-        product *= n[i];
+    for (int i = 0; i < section->n_keys; i++) {
+        int n = dimension(&section->keys[i], spec->options);
+        product *= n > 0 ? n : 1;
         if (product > MAX_POINTS)
             return -1;
     }
@@ -159,65 +126,60 @@ static long count_variants(const MethodSpec *method) {
 }
 
 /* Variants are counted like a number whose digits are the dimensions, the last one turning fastest. */
-static int digit(long *index, int n) {
-    int value = (int)(*index % n);
-    *index /= n;
-    return value;
+static MethodOptions *variant_options(const MethodSpec *spec, long index, Arena *arena) {
+    const SectionSpec *section = &spec->method->section;
+    MethodOptions *options = arena_alloc(arena, 1, spec->method->options_size);
+    if (!options)
+        return NULL;
+    memcpy(options, spec->options, spec->method->options_size);
+    for (int i = section->n_keys - 1; i >= 0; i--) {
+        const KeySpec *key = &section->keys[i];
+        int n = dimension(key, spec->options);
+        if (n > 0 && key_count(key, options) > 0)
+            key_cut(key, options, (int)(index % n));
+        index /= n > 0 ? n : 1;
+    }
+    return options;
 }
 
-static int add_coop(Expansion *expansion, const MethodSpec *method) {
+/* Puts the method's own values in the place of those of the section optim. */
+static void override_optim(Point *point) {
+    const SectionSpec *section = &point->method->section, *optim = section_find("optim");
+    for (int i = 0; i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        if (!(key->flags & KEY_OPTIM) || key_count(key, point->options) == 0)
+            continue;
+        size_t offset = section_key(optim, key->name)->offset - offsetof(Experiment, optim);
+        memcpy((char *)&point->optim + offset, key_value(key, point->options, 0), key_size(key));
+    }
+}
+
+static int add_method(Expansion *expansion, const MethodSpec *spec) {
     const Experiment *experiment = expansion->experiment;
-    long n = count_variants(method);
+    const Method *method = spec->method;
+    long n = count_variants(spec);
     if (n < 0)
         return too_many(expansion);
-    const char **digests = ARENA_NEW(expansion->arena, const char *, method->ctx_init.n);
-    if (!digests)
-        return error_memory(expansion->err);
-    for (int i = 0; i < method->ctx_init.n; i++)
-        if (ctx_file_digest(&digests[i], method->ctx_init.values[i], expansion->arena, expansion->err))
-            return -1;
     for (long i = 0; i < n; i++) {
-        long rest = i;
-        Point point = {.kind = METHOD_COOP,
-                       .target = -1,
-                       .optim = experiment->optim,
-                       .views = experiment->augment.views};
-        if (method->max_epoch.n > 0)
-            point.optim.max_epoch = method->max_epoch.values[digit(&rest, method->max_epoch.n)];
-        if (method->lr.n > 0)
-            point.optim.lr = method->lr.values[digit(&rest, method->lr.n)];
-        LearnerConfig *learner = &point.learner;
-        int init = digit(&rest, method->ctx_init.n);
-        learner->ctx_init = method->ctx_init.values[init];
-        point.ctx_digest = digests[init];
-        learner->csc = method->csc.values[digit(&rest, method->csc.n)];
-        learner->class_token_position =
-            (ClassTokenPosition)
-                method->class_token_position.values[digit(&rest, method->class_token_position.n)];
-        learner->n_ctx = method->n_ctx.values[digit(&rest, method->n_ctx.n)];
-        point.label = coop_label(method, &point, expansion->arena);
+        MethodOptions *options = variant_options(spec, i, expansion->arena);
+        if (!options)
+            return error_memory(expansion->err);
+        if (method->resolve && method->resolve(options, expansion->arena, expansion->err))
+            return -1;
+        Point point = {.method = method, .options = options, .target = -1};
+        if (method->uses & USES_VIEWS)
+            point.views = experiment->augment.views;
+        if (method->uses & USES_OPTIM) {
+            point.optim = experiment->optim;
+            override_optim(&point);
+        }
+        point.label = point_label(&point, spec, &expansion->context, expansion->arena);
         if (!point.label)
             return error_memory(expansion->err);
-        if (add_variant(expansion, point, point.optim.max_epoch == 0))
+        if (add_variant(expansion, point))
             return -1;
     }
     return 0;
-}
-
-static int add_method(Expansion *expansion, const MethodSpec *method) {
-    Point point = {.kind = method->kind, .target = -1};
-    switch (method->kind) {
-    case METHOD_ZEROSHOT:
-        point.templates = method->templates;
-        point.label = zeroshot_label(method, &expansion->experiment->dataset, expansion->arena);
-        break;
-    case METHOD_LINEAR_PROBE:
-        point.label = method->name ? method->name : "linear probe";
-        break;
-    case METHOD_COOP:
-        return add_coop(expansion, method);
-    }
-    return point.label ? add_variant(expansion, point, false) : error_memory(expansion->err);
 }
 
 int grid_expand(Grid *grid, const Experiment *experiment, const GridDigests *digests, Arena *arena,

@@ -1,9 +1,9 @@
 /* grid.h: an experiment expanded into points, each one training (or one evaluation) with one result.
  *
- * Order: methods as in the file; within one n_ctx, class_token_position, csc, ctx_init, lr, max_epoch (the
- * last turns fastest); within a variant num_shots, then seed. A point's key is the SHA-256 of a canonical
- * text of everything that its numbers depend on, so a result stays valid when the file is reordered or gets
- * more points, and is redone when a template, a digest or a hyperparameter changes. Not in the key: labels,
+ * Order: methods as in the file; within one the lists of its section, in the order of the help (the last
+ * turns fastest); within a variant num_shots, then seed. A point's key is the SHA-256 of a canonical text of
+ * everything that its numbers depend on, so a result stays valid when the file is reordered or gets more
+ * points, and is redone when a template, a digest or a hyperparameter changes. Not in the key: labels,
  * output, cache, memory_budget, outputs.
  */
 #ifndef EXPERIMENTS_GRID_H
@@ -13,18 +13,16 @@
 #include "experiments/names.h"
 
 typedef struct Point {
-    MethodKind kind;
+    const Method *method;
+    const MethodOptions *options; /* the method's own struct, every list cut down to one value */
     const char
         *label; /* row of the table: "CoOp M=16 end csc"; the same for all shots and seeds of one variant */
-    TextList templates;     /* zeroshot */
-    LearnerConfig learner;  /* coop; seed is set */
-    const char *ctx_digest; /* coop: SHA-256 of the file that ctx_init names; NULL when it names none */
-    OptimConfig optim;      /* coop; max_epoch is resolved */
-    int views;              /* coop: augment.views */
-    int num_shots;          /* k, SHOTS_ALL, or SHOTS_NONE (zeroshot) */
-    int seed;               /* 0 when the method has none (zeroshot) */
-    bool logits;            /* write test_logits.safetensors */
-    int target; /* of Experiment.targets, on which it is tested; -1: the experiment's own images */
+    OptimConfig optim; /* of a method that uses it; max_epoch is resolved */
+    int views;         /* of a method that uses them: augment.views */
+    int num_shots;     /* k, SHOTS_ALL, or SHOTS_NONE (without training) */
+    int seed;          /* 0 without training */
+    bool logits;       /* write test_logits.safetensors */
+    int target;        /* of Experiment.targets, on which it is tested; -1: the experiment's own images */
     const struct Point *learned; /* with a target: the point that learned what is tested there; else NULL */
     const char
         *folder; /* relative to the output: "oxford_pets/coop/RN50_16shots/nctx16_cscFalse_ctpend/seed1" */

@@ -81,7 +81,7 @@ static int run_point(const Stage *stage, Job *job, const Point *point, Result *r
     if (make_folders(folder, err) < 0)
         return -1;
     result_start(result, point, tested->name);
-    const Method *method = method_of(point->kind);
+    const Method *method = point->method;
     int status;
     if (point->learned) {
         const char *from = path_join(arena, output, point->learned->folder);

@@ -1,174 +1,171 @@
-/* method_coop.c: learn contexts, in a folder of its own that an interrupted run is resumed from.
- *
- * The folder of a run: config.yaml (an experiment file of this point alone), log.txt, metrics.jsonl and an
- * event file of TensorBoard (an entry per epoch), state.safetensors (every few seconds, when a signal comes,
- * and at the end), prompt.safetensors (at the end). A state that cannot be used, or is of another
- * configuration, means to begin anew; then nothing of the files of before stays.
+/* method_coop.c: learned prompts (Zhou et al. 2022). What is learned lies in the folder of the training as
+ * prompt.safetensors.
  */
-#include "clip/base/files.h"
-#include "clip/ops.h"
-#include "coop/prompt_file.h"
-#include "coop/train_state.h"
-#include "coop/trainer.h"
-#include "coop/zeroshot.h"
-#include "experiments/clock.h"
-#include "experiments/interrupt.h"
-#include "experiments/method.h"
-#include "experiments/metrics.h"
-#include "experiments/predictions.h"
-#include "experiments/prompt_classes.h"
+#include "experiments/method_coop.h"
 
-#include <errno.h>
-#include <math.h>
-#include <stdio.h>
+#include "clip/base/files.h"
+#include "coop/prompt_file.h"
+#include "coop/zeroshot.h"
+#include "experiments/method.h"
+#include "experiments/prompt_classes.h"
+#include "experiments/training.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define SAVE_SECONDS 5.0
+static const KeySpec keys[] = {
+    METHOD_NAME_KEY,
+    {"n_ctx", KEY_INT, KEY_LIST, offsetof(CoopOptions, n_ctx), .low = 1, .high = 1000, .fallback = "16",
+     .help = "M, the number of context vectors"},
+    {"class_token_position", KEY_CHOICE, KEY_LIST, offsetof(CoopOptions, class_token_position),
+     .choices = "end|middle|front", .fallback = "end", .help = "where the class name stands"},
+    {"csc", KEY_BOOL, KEY_LIST, offsetof(CoopOptions, csc), .fallback = "false",
+     .help = "contexts of its own for each class"},
+    {"ctx_init", KEY_TEXT, KEY_LIST, offsetof(CoopOptions, ctx_init), .fallback = "\"\"",
+     .help = "words, or FILE.safetensors; \"\" is random"},
+    METHOD_LR_KEY(CoopOptions),
+    METHOD_MAX_EPOCH_KEY(CoopOptions),
+};
+
+static const CoopOptions *options_of(const Point *point) {
+    return (const CoopOptions *)point->options;
+}
+
+LearnerConfig coop_learner_config(const Point *point) {
+    const CoopOptions *options = options_of(point);
+    return (LearnerConfig){.n_ctx = options->n_ctx.values[0],
+                           .csc = options->csc.values[0],
+                           .class_token_position =
+                               (ClassTokenPosition)options->class_token_position.values[0],
+                           .ctx_init = options->ctx_init.values[0],
+                           .seed = (uint32_t)point->seed};
+}
+
+/* --- in words --- */
+
+/* "~/" and the digest of a file of contexts. */
+static int resolve(void *context, Arena *arena, Error *err) {
+    CoopOptions *options = context;
+    const char **path = ARENA_NEW(arena, const char *, 1);
+    if (path)
+        *path = path_expand(arena, options->ctx_init.values[0]);
+    if (arena_failed(arena))
+        return error_memory(err);
+    options->ctx_init.values = path;
+    if (!ctx_init_is_file(*path))
+        return 0;
+    FileMap map;
+    char hex[65];
+    if (file_map(&map, *path, err))
+        return -1;
+    digest_bytes(hex, map.data, map.size);
+    file_unmap(&map);
+    options->ctx_digest = arena_strdup(arena, hex);
+    return options->ctx_digest ? 0 : error_memory(err);
+}
+
+/* "CoOp M=16 end csc". Under a name of its own, a method shows only the dimensions in which it varies. */
+static const char *label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+                         Arena *arena) {
+    (void)context;
+    const CoopOptions *method = (const CoopOptions *)spec->options;
+    LearnerConfig learner = coop_learner_config(variant);
+    bool all = !method->common.name, random_start = learner.ctx_init[0] == '\0';
+    const char *start = all ? "CoOp" : method->common.name, *m = "", *init = "", *lr = "", *epochs = "";
+    if (random_start && (all || method->n_ctx.n > 1))
+        m = arena_printf(arena, " M=%d", learner.n_ctx);
+    const char *position =
+        all || method->class_token_position.n > 1 ? position_name(learner.class_token_position) : "";
+    const char *csc = !(all || method->csc.n > 1) ? "" : learner.csc ? " csc" : all ? "" : " unified";
+    if (!random_start && (all || method->ctx_init.n > 1))
+        init = arena_printf(arena, " \"%s\"", learner.ctx_init);
+    if (all ? method->lr.n > 0 : method->lr.n > 1)
+        lr = arena_printf(arena, " lr=%g", variant->optim.lr);
+    if (all ? method->max_epoch.n > 0 : method->max_epoch.n > 1)
+        epochs = variant->optim.max_epoch > 0 ? arena_printf(arena, " epochs=%d", variant->optim.max_epoch)
+                                              : " epochs=auto";
+    if (arena_failed(arena))
+        return NULL;
+    return arena_printf(arena, "%s%s%s%s%s%s%s%s", start, m, *position ? " " : "", position, csc, init, lr,
+                        epochs);
+}
+
+/* M follows from ctx_init where that is given. */
+static json_t *json(const Point *point, const PointContext *context) {
+    LearnerConfig learner = coop_learner_config(point);
+    const char *digest = options_of(point)->ctx_digest;
+    bool random_start = learner.ctx_init[0] == '\0';
+    return json_pack("{s:s, s:i, s:b, s:s, s:s, s:o, s:i, s:s}", "name", point->method->section.name, "n_ctx",
+                     random_start ? learner.n_ctx : 0, "csc", learner.csc, "class_token_position",
+                     position_name(learner.class_token_position), "ctx_init",
+                     digest && !context->names ? digest : learner.ctx_init, "optim",
+                     optim_json(&point->optim), "views", point->views, "vocab",
+                     context->names ? "" : context->digests.vocab);
+}
+
+/* "nctx16_cscFalse_ctpend", as in CoOp's scripts; "_1f2e3d4c" follows where something else is not the
+ * default. */
+static const char *leaf(const Point *point, const PointContext *context, Arena *arena) {
+    LearnerConfig learner = coop_learner_config(point);
+    bool random_start = learner.ctx_init[0] == '\0';
+    char *start = arena_printf(arena, "nctx%d", learner.n_ctx);
+    if (!random_start) {
+        const char *words =
+            options_of(point)->ctx_digest ? path_stem(learner.ctx_init, arena) : learner.ctx_init;
+        char *name = words ? safe_name(words, arena) : NULL;
+        start = name ? arena_printf(arena, "init_%s", name) : NULL;
+    }
+    if (!start)
+        return NULL;
+    const char *csc = learner.csc ? "True" : "False";
+    const char *position = position_name(learner.class_token_position);
+    if (random_start && is_default_recipe(point, context))
+        return arena_printf(arena, "%s_csc%s_ctp%s", start, csc, position);
+    char *digest = short_digest(point, context, arena);
+    return digest ? arena_printf(arena, "%s_csc%s_ctp%s_%s", start, csc, position, digest) : NULL;
+}
+
+static void describe_result(Result *result, const Point *point) {
+    LearnerConfig learner = coop_learner_config(point);
+    result->n_ctx = learner.n_ctx;
+    result->csc = learner.csc;
+    result->class_token_position = position_name(learner.class_token_position);
+    result->ctx_init = learner.ctx_init;
+}
+
+/* --- work --- */
 
 static int check(Session *session, const Point *point, Error *err) {
     const Dataset *dataset = &session->dataset;
+    LearnerConfig learner = coop_learner_config(point);
     if (session_check_training(session, err) < 0)
         return -1;
     if (learner_check(session->model.clip, session->model.tokenizer, dataset->class_names, dataset->n_classes,
-                      &point->learner, err) == 0)
+                      &learner, err) == 0)
         return 0;
-    const char *file = point->ctx_digest ? point->learner.ctx_init : NULL;
+    const char *file = options_of(point)->ctx_digest ? learner.ctx_init : NULL;
     if (file && strncmp(err->text, file, strlen(file)) == 0)
         return -1; /* the file of contexts itself is wrong, and named */
     return file ? error_prefix(err, "%s", file)
                 : error_prefix(err, "%s: %.80s", session->experiment->path, point->label);
 }
 
-/* --- training data --- */
-
-static int load(Session *session, const Point *point, TrainData *data, Arena *arena, Error *err) {
-    size_t E = (size_t)session->model.clip->embed_dim;
-    ItemList train, val;
-    if (session_lists(session, &train, &val, point->num_shots, point->seed, arena, err) < 0)
-        return -1;
-    /* More views than epochs are never seen. */
-    int views = point->views < point->optim.max_epoch ? point->views : point->optim.max_epoch;
-    int n_views = views > 0 ? views : 1;
-    float *features = arena_floats(arena, (size_t)n_views * (size_t)train.n, E);
-    *data = (TrainData){.features = features,
-                        .labels = list_labels(&train, arena),
-                        .n = train.n,
-                        .n_views = n_views,
-                        .embed_dim = (int)E};
-    if (arena_failed(arena))
-        return error_memory(err);
-    for (int v = 0; v < n_views; v++) {
-        char label[64];
-        FeatureView view = {.random = views > 0, .seed = (uint32_t)point->seed, .view = (uint32_t)v};
-        if (views > 0)
-            snprintf(label, sizeof label, "encoding view %d of %d", v + 1, views);
-        else
-            snprintf(label, sizeof label, "encoding training images");
-        float *rows = features + (size_t)v * (size_t)train.n * E;
-        if (session_features(session, rows, &train, view, label, err) < 0)
-            return -1;
-        unit_rows_forward(rows, NULL, rows, train.n, (int)E);
-    }
-    return 0;
-}
-
-static int prepare(Session *session, const Point *point, Error *err) {
-    Arena *arena = arena_create();
+static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {
     TrainData data;
-    int result = arena ? load(session, point, &data, arena, err) : error_memory(err);
-    arena_free(arena);
-    return result;
-}
-
-/* --- the folder of a run --- */
-
-typedef struct {
-    const Point *point;
-    const char *folder, *state_path;
-    PromptLearner *learner;
-    TrainState state;
-    Progress *progress;
-    MetricsWriter metrics;
-    FILE *log;
-    int n_steps; /* per epoch */
-    double start, last_save;
-    Error *err;
-    bool failed; /* to save the state */
-} Run;
-
-/* The metrics reach the disk before the state that counts them. */
-static int save(Run *run) {
-    run->state.seconds = clock_seconds() - run->start;
-    if (metrics_sync(&run->metrics, run->err) == 0 &&
-        train_state_write(run->state_path, learner_trainee(run->learner), &run->state, run->point->key,
-                          run->err) == 0) {
-        run->last_save = clock_seconds();
-        return 0;
-    }
-    run->failed = true;
-    return -1;
-}
-
-static int on_epoch(void *context, const EpochReport *report, const TrainState *state) {
-    Run *run = context;
-    metrics_add(&run->metrics, report);
-    progress_note(run->progress, "loss %.3f", report->loss);
-    return state->epoch == run->point->optim.max_epoch && save(run) < 0;
-}
-
-static int on_step(void *context, int epoch, int step, double lr, double loss, const TrainState *state) {
-    (void)lr, (void)loss, (void)state;
-    Run *run = context;
-    bool last = epoch == run->point->optim.max_epoch && step == run->n_steps;
-    progress_update(run->progress, (long)(epoch - 1) * run->n_steps + step);
-    bool stop = interrupt_signal() != 0;
-    if (last || (!stop && clock_seconds() - run->last_save < SAVE_SECONDS))
-        return 0;
-    return save(run) < 0 || stop;
-}
-
-/* Goes on from the state file if there is a usable one of this very configuration. */
-static int begin_or_resume(Run *run, Arena *arena, Error *err) {
-    Error why = {0};
-    bool there = file_exists(run->state_path);
-    bool usable = there && train_state_read(run->state_path, learner_trainee(run->learner), &run->state,
-                                            run->point->key, &why) == 0;
-    if (!usable) {
-        static const char *const names[] = {"log.txt", METRICS_FILE, "prompt.safetensors",
-                                            "test_logits.safetensors", PREDICTIONS_FILE};
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-            const char *path = path_join(arena, run->folder, names[i]);
-            if (path)
-                unlink(path);
-        }
-    }
-    const char *log_path = path_join(arena, run->folder, "log.txt");
-    if (!log_path)
-        return error_memory(err);
-    run->log = fopen(log_path, "a");
-    if (!run->log)
-        return error_run(err, "%s: cannot write: %s", log_path, strerror(errno));
-    if (usable)
-        fprintf(run->log, "resumed in epoch %d after step %d\n", run->state.epoch + 1, run->state.step);
-    else if (there) {
-        fprintf(run->log, "begun anew: %s\n", why.text);
-        progress_print(run->progress, "note: %s; this run begins anew", why.text);
-    }
-    return metrics_open(&run->metrics, run->folder, run->state.epoch, arena, err);
+    return training_load(session, point, training_views(point), &data, NULL, arena, err);
 }
 
 static int write_prompt(Session *session, const Point *point, PromptLearner *learner, const float *text,
                         const char *folder, Arena *arena, Error *err) {
     Clip *clip = session->model.clip;
     const Dataset *dataset = &session->dataset;
+    LearnerConfig config = coop_learner_config(point);
     Prompt prompt = {.n_classes = dataset->n_classes,
                      .n_ctx = learner_n_ctx(learner),
                      .width = clip->text.width,
                      .embed_dim = clip->embed_dim,
-                     .csc = point->learner.csc,
-                     .class_token_position = point->learner.class_token_position,
+                     .csc = config.csc,
+                     .class_token_position = config.class_token_position,
                      .class_names = dataset->class_names,
                      .ctx = learner_ctx(learner),
                      .text_features = text,
@@ -191,88 +188,38 @@ static int write_prompt(Session *session, const Point *point, PromptLearner *lea
     return result;
 }
 
-/* Trains; returns -1 with ERROR_SIGNAL when stopped. */
-static int train(Session *session, const TrainData *data, Run *run, Result *result, Arena *arena,
-                 Error *err) {
-    const Point *point = run->point;
-    run->n_steps = trainer_steps(data, &point->optim);
-    run->state.velocity = arena_floats(arena, learner_ctx_size(run->learner), 1);
-    if (!run->state.velocity)
-        return error_memory(err);
-    if (begin_or_resume(run, arena, err) < 0)
-        return -1;
-    fprintf(run->log, "%s, %d images, %d tree nodes (%d frozen), %d threads\n", point->label, data->n,
-            learner_tree(run->learner)->n_nodes, learner_tree(run->learner)->n_frozen,
-            pool_threads(session->model.pool));
-    run->last_save = clock_seconds();
-    run->start = run->last_save - run->state.seconds;
-    progress_resume(run->progress, (long)run->state.epoch * run->n_steps + run->state.step,
-                    (long)point->optim.max_epoch * run->n_steps);
-    int stopped = trainer_run(learner_trainee(run->learner), data, &point->optim, &run->state, on_epoch,
-                              on_step, run, err);
-    result->train_seconds = run->state.seconds;
-    result->final_loss = run->state.loss;
-    fprintf(run->log, "%s: %d epochs and %d steps, %.1f s\n",
-            stopped == 0  ? "finished"
-            : stopped > 0 ? "stopped"
-                          : "failed",
-            run->state.epoch, run->state.step, run->state.seconds);
-    if (stopped < 0 || run->failed)
-        return -1;
-    return stopped ? interrupt_check(err) : 0;
-}
-
-/* A rate that is too high may break the contexts in the very last step. */
-static int check_ctx(PromptLearner *learner, Error *err) {
-    const float *ctx = learner_ctx(learner);
-    for (size_t i = 0; i < learner_ctx_size(learner); i++)
-        if (!isfinite(ctx[i]))
-            return error_run(err, "the learned contexts are not finite");
-    return 0;
-}
-
-/* Learner, training, evaluation of the last step. */
-static int learn(Session *session, const TrainData *data, float *logits, Result *result, Run *run,
-                 Arena *arena, Error *err) {
-    const Point *point = run->point;
+/* Training, evaluation of the last step. */
+static int learn(Session *session, const Point *point, PromptLearner *learner, const char *folder,
+                 float *logits, Result *result, Progress *progress, Arena *arena, Error *err) {
     const Clip *clip = session->model.clip;
     const Dataset *dataset = &session->dataset;
-    char *yaml = point_yaml(session->experiment, point, arena);
-    const char *yaml_path = path_join(arena, run->folder, "config.yaml");
-    if (!yaml || !yaml_path || !run->state_path)
-        return error_memory(err);
-    if (file_write(yaml_path, yaml, strlen(yaml), err) < 0 ||
-        train(session, data, run, result, arena, err) < 0 || check_ctx(run->learner, err) < 0)
+    TrainData data;
+    char detail[64];
+    snprintf(detail, sizeof detail, "%d tree nodes (%d frozen)", learner_tree(learner)->n_nodes,
+             learner_tree(learner)->n_frozen);
+    if (training_load(session, point, training_views(point), &data, NULL, arena, err) < 0 ||
+        training_run(session, point, folder, learner_trainee(learner), &data, detail, result, progress, arena,
+                     err) < 0)
         return -1;
     float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)clip->embed_dim);
     if (!text)
         return error_memory(err);
-    learner_text_features(run->learner, text);
+    learner_text_features(learner, text);
     cosine_logits(session->model.pool, logits, session->test_unit, text, dataset->test.n, dataset->n_classes,
                   clip->embed_dim, clip->logit_scale);
-    result->n_ctx = learner_n_ctx(run->learner);
-    result->n_train = data->n;
-    return write_prompt(session, point, run->learner, text, run->folder, arena, err);
+    result->n_ctx = learner_n_ctx(learner);
+    return write_prompt(session, point, learner, text, folder, arena, err);
 }
 
-static int run_point(Session *session, const Point *point, const char *folder, float *logits, Result *result,
-                     Progress *progress, Arena *arena, Error *err) {
-    TrainData data;
-    Run run = {.point = point,
-               .folder = folder,
-               .progress = progress,
-               .state_path = path_join(arena, folder, "state.safetensors"),
-               .err = err};
-    if (load(session, point, &data, arena, err) < 0)
-        return -1;
-    run.learner = learner_create(session->model.clip, session->model.tokenizer, session->model.pool,
-                                 session->dataset.class_names, session->dataset.n_classes, &point->learner,
-                                 experiment_memory_budget(session->experiment), err);
-    int status = run.learner ? learn(session, &data, logits, result, &run, arena, err) : -1;
-    learner_free(run.learner);
-    metrics_close(&run.metrics);
-    if (run.log)
-        fclose(run.log);
+static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+               Progress *progress, Arena *arena, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    LearnerConfig config = coop_learner_config(point);
+    PromptLearner *learner = learner_create(session->model.clip, session->model.tokenizer,
+                                            session->model.pool, dataset->class_names, dataset->n_classes,
+                                            &config, experiment_memory_budget(session->experiment), err);
+    int status = learner ? learn(session, point, learner, folder, logits, result, progress, arena, err) : -1;
+    learner_free(learner);
     return status;
 }
 
@@ -298,7 +245,21 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
 }
 
 static bool serves_new_classes(const Point *learned) {
-    return !learned->learner.csc;
+    return !coop_learner_config(learned).csc;
 }
 
-const Method method_coop = {check, prepare, run_point, transfer, serves_new_classes};
+const Method method_coop = {
+    .section = {"coop", METHOD_KEYS(keys), "a method: learned prompts; every list is a dimension"},
+    .options_size = sizeof(CoopOptions),
+    .title = "CoOp",
+    .uses = USES_TRAINING | USES_OPTIM | USES_VIEWS | USES_TEXT,
+    .resolve = resolve,
+    .label = label,
+    .json = json,
+    .leaf = leaf,
+    .result = describe_result,
+    .check = check,
+    .prepare = prepare,
+    .run = run,
+    .transfer = transfer,
+    .serves_new_classes = serves_new_classes};

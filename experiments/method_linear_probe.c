@@ -33,12 +33,9 @@ static int check(Session *session, const Point *point, Error *err) {
     return session_check_training(session, err);
 }
 
-static int prepare(Session *session, const Point *point, Error *err) {
-    Arena *arena = arena_create();
+static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {
     Data data;
-    int result = arena ? load(session, point, &data, arena, err) : error_memory(err);
-    arena_free(arena);
-    return result;
+    return load(session, point, &data, arena, err);
 }
 
 static int fit(LinearProbe *probe, Data *data, Session *session, const Point *point, Arena *arena,
@@ -89,4 +86,15 @@ static bool serves_new_classes(const Point *learned) {
     return false;
 }
 
-const Method method_linear_probe = {check, prepare, run, transfer, serves_new_classes};
+static const KeySpec keys[] = {METHOD_NAME_KEY};
+
+const Method method_linear_probe = {
+    .section = {"linear_probe", METHOD_KEYS(keys), "a method: logistic regression on image features"},
+    .options_size = sizeof(MethodOptions),
+    .title = "linear probe",
+    .uses = USES_TRAINING,
+    .check = check,
+    .prepare = prepare,
+    .run = run,
+    .transfer = transfer,
+    .serves_new_classes = serves_new_classes};

@@ -8,8 +8,8 @@
 
 #include "clip/base/files.h"
 #include "experiments/config_keys.h"
+#include "experiments/method.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,17 +27,10 @@ static char *dataset_paths(const DatasetSpec *spec, Arena *arena) {
 
 /* The defaults of the table of keys, without an experiment file. */
 static int default_recipe(PointContext *context, Arena *arena, Error *err) {
-    static const char *const names[] = {"optim", "augment"};
     Experiment defaults = {0};
-    for (int s = 0; s < 2; s++) {
-        const SectionSpec *section = section_find(names[s]);
-        for (int i = 0; i < section->n_keys; i++) {
-            const KeySpec *key = &section->keys[i];
-            Node *node = yaml_parse(key->fallback, strlen(key->fallback), "default", false, arena, err);
-            if (!node || key_read(key, section->name, node, &defaults, arena, err))
-                return -1;
-        }
-    }
+    if (section_defaults(section_find("optim"), NULL, &defaults, arena, err) ||
+        section_defaults(section_find("augment"), NULL, &defaults, arena, err))
+        return -1;
     context->default_optim = defaults.optim;
     context->default_views = defaults.augment.views;
     return 0;
@@ -61,24 +54,10 @@ int point_context(PointContext *context, const Experiment *experiment, const Gri
     return default_recipe(context, arena, err);
 }
 
-int ctx_file_digest(const char **digest, const char *ctx_init, Arena *arena, Error *err) {
-    *digest = NULL;
-    if (!ctx_init_is_file(ctx_init))
-        return 0;
-    FileMap map;
-    char hex[65];
-    if (file_map(&map, ctx_init, err))
-        return -1;
-    digest_bytes(hex, map.data, map.size);
-    file_unmap(&map);
-    *digest = arena_strdup(arena, hex);
-    return *digest ? 0 : error_memory(err);
-}
-
 /* --- JSON. A NULL object or value anywhere makes the enclosing json_pack fail, which the last caller sees.
  * --- */
 
-static json_t *optim_json(const OptimConfig *optim) {
+json_t *optim_json(const OptimConfig *optim) {
     return json_pack("{s:s, s:f, s:f, s:f, s:i, s:i, s:s, s:i, s:f, s:b}", "name", "sgd", "lr", optim->lr,
                      "momentum", optim->momentum, "weight_decay", optim->weight_decay, "max_epoch",
                      optim->max_epoch, "batch_size", optim->batch_size, "lr_scheduler",
@@ -86,27 +65,60 @@ static json_t *optim_json(const OptimConfig *optim) {
                      optim->warmup_epoch, "warmup_cons_lr", optim->warmup_cons_lr, "shuffle", optim->shuffle);
 }
 
-/* The method with all that shots and seed do not change. M follows from ctx_init where that is given. */
-static json_t *method_json(const Point *point, const PointContext *context) {
-    const LearnerConfig *learner = &point->learner;
-    if (point->kind == METHOD_LINEAR_PROBE)
-        return json_pack("{s:s}", "name", method_name(point->kind));
-    if (point->kind == METHOD_COOP) {
-        bool random_start = learner->ctx_init[0] == '\0';
-        return json_pack("{s:s, s:i, s:b, s:s, s:s, s:o, s:i, s:s}", "name", method_name(point->kind),
-                         "n_ctx", random_start ? learner->n_ctx : 0, "csc", learner->csc,
-                         "class_token_position", position_name(learner->class_token_position), "ctx_init",
-                         point->ctx_digest ? point->ctx_digest : learner->ctx_init, "optim",
-                         optim_json(&point->optim), "views", point->views, "vocab", context->digests.vocab);
+static json_t *value_json(const KeySpec *key, const void *value, Arena *arena) {
+    switch (key->type) {
+    case KEY_REAL:
+        return json_real(*(const double *)value);
+    case KEY_INT:
+        return json_integer(*(const int *)value);
+    case KEY_BOOL:
+        return json_boolean(*(const int *)value);
+    default:
+        return json_string(key_value_text(key, value, arena));
     }
-    json_t *templates = json_array();
-    for (int i = 0; templates && i < point->templates.n; i++)
-        if (json_array_append_new(templates, json_string(point->templates.values[i]))) {
-            json_decref(templates);
-            return NULL;
-        }
-    return json_pack("{s:s, s:o, s:s}", "name", method_name(point->kind), "templates", templates, "vocab",
-                     context->digests.vocab);
+}
+
+static json_t *templates_json(const KeySpec *key, const MethodOptions *options, Arena *arena) {
+    json_t *list = json_array();
+    int failed = !list;
+    for (int i = 0; !failed && i < key_count(key, options); i++)
+        failed = json_array_append_new(list, value_json(key, key_value(key, options, i), arena));
+    if (!failed)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+/* What the keys say, and what the method uses. */
+static json_t *options_json(const Point *point, const PointContext *context, Arena *arena) {
+    const Method *method = point->method;
+    json_t *json = json_pack("{s:s}", "name", method->section.name);
+    int failed = !json;
+    for (int i = 0; i < method->section.n_keys; i++) {
+        const KeySpec *key = &method->section.keys[i];
+        if (key->flags & KEY_TEMPLATES)
+            failed |= json_object_set_new(json, key->name, templates_json(key, point->options, arena));
+        else if (key->flags & KEY_LIST && !(key->flags & KEY_OPTIM))
+            failed |= json_object_set_new(json, key->name,
+                                          value_json(key, key_value(key, point->options, 0), arena));
+    }
+    if (method->uses & USES_OPTIM)
+        failed |= json_object_set_new(json, "optim", optim_json(&point->optim));
+    if (method->uses & USES_VIEWS)
+        failed |= json_object_set_new(json, "views", json_integer(point->views));
+    if (method->uses & USES_TEXT)
+        failed |=
+            json_object_set_new(json, "vocab", json_string(context->names ? "" : context->digests.vocab));
+    if (!failed)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+/* The method with all that shots and seed do not change. */
+static json_t *method_json(const Point *point, const PointContext *context, Arena *arena) {
+    const Method *method = point->method;
+    return method->json ? method->json(point, context) : options_json(point, context, arena);
 }
 
 /* The text of a JSON value, owned by the arena; takes the value over. */
@@ -119,7 +131,7 @@ static char *json_text(json_t *json, Arena *arena) {
 }
 
 char *point_variant_text(const Point *point, const PointContext *context, Arena *arena) {
-    return json_text(method_json(point, context), arena);
+    return json_text(method_json(point, context, arena), arena);
 }
 
 static int describe_config(Point *point, const PointContext *context, Arena *arena, Error *err) {
@@ -127,7 +139,7 @@ static int describe_config(Point *point, const PointContext *context, Arena *are
     json_t *json =
         json_pack("{s:i, s:{s:s, s:s, s:s}, s:s, s:o}", "version", 1, "dataset", "name", context->dataset,
                   "lists", context->digests.split, "subsample_classes", part ? part : "all", "model",
-                  context->digests.model, "method", method_json(point, context));
+                  context->digests.model, "method", method_json(point, context, arena));
     int failed = !json;
     if (json && point->num_shots != SHOTS_NONE) {
         failed |= json_object_set_new(json, "num_shots",
@@ -142,16 +154,40 @@ static int describe_config(Point *point, const PointContext *context, Arena *are
     return 0;
 }
 
+/* --- labels --- */
+
+const char *options_label(const char *start, const char *except, const Point *variant, const MethodSpec *spec,
+                          Arena *arena) {
+    const SectionSpec *section = &variant->method->section;
+    bool all = !spec->options->name;
+    const char *label = all ? start : spec->options->name;
+    for (int i = 0; label && i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        bool is_dimension = key->flags & KEY_LIST && !(key->flags & KEY_TEMPLATES);
+        int n = is_dimension ? key_count(key, spec->options) : 0;
+        if (n == 0 || (all && except && strcmp(key->name, except) == 0))
+            continue;
+        const char *text = key_value_text(key, key_value(key, variant->options, 0), arena);
+        bool is_default = text && key->fallback && strcmp(text, key->fallback) == 0;
+        if (n > 1 || (all && !is_default))
+            label = text ? arena_printf(arena, "%s %s=%s", label, key->name, text) : NULL;
+    }
+    return label;
+}
+
+const char *point_label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+                        Arena *arena) {
+    const Method *method = variant->method;
+    return method->label ? method->label(variant, spec, context, arena)
+                         : options_label(method->title, NULL, variant, spec, arena);
+}
+
 /* --- folders --- */
 
-/* Eight digits for what a folder's name does not spell out. Contents of files are left out: a folder stays
- * where it is when they change. */
-static char *short_digest(const Point *point, const PointContext *context, Arena *arena) {
-    Point bare_point = *point;
+char *short_digest(const Point *point, const PointContext *context, Arena *arena) {
     PointContext bare = *context;
-    bare_point.ctx_digest = NULL;
-    bare.digests.vocab = "";
-    char *text = point_variant_text(&bare_point, &bare, arena);
+    bare.names = true;
+    char *text = point_variant_text(point, &bare, arena);
     char hex[65];
     if (!text)
         return NULL;
@@ -159,7 +195,7 @@ static char *short_digest(const Point *point, const PointContext *context, Arena
     return arena_printf(arena, "%.8s", hex);
 }
 
-static bool is_default_recipe(const Point *point, const PointContext *context) {
+bool is_default_recipe(const Point *point, const PointContext *context) {
     const OptimConfig *a = &point->optim, *b = &context->default_optim;
     int epochs = auto_epochs(context->experiment->dataset.name, point->num_shots);
     return a->lr == b->lr && a->momentum == b->momentum && a->weight_decay == b->weight_decay &&
@@ -168,52 +204,53 @@ static bool is_default_recipe(const Point *point, const PointContext *context) {
            a->shuffle == b->shuffle && point->views == context->default_views;
 }
 
-/* "nctx16_cscFalse_ctpend", as in CoOp's scripts; "_1f2e3d4c" follows where something else is not the
- * default. */
-static char *coop_leaf(const Point *point, const PointContext *context, Arena *arena) {
-    const LearnerConfig *learner = &point->learner;
-    bool random_start = learner->ctx_init[0] == '\0';
-    char *start = arena_printf(arena, "nctx%d", learner->n_ctx);
-    if (!random_start) {
-        char *words =
-            safe_name(point->ctx_digest ? path_stem(learner->ctx_init, arena) : learner->ctx_init, arena);
-        start = words ? arena_printf(arena, "init_%s", words) : NULL;
-    }
-    if (!start)
-        return NULL;
-    const char *csc = learner->csc ? "True" : "False";
-    const char *position = position_name(learner->class_token_position);
-    if (random_start && is_default_recipe(point, context))
-        return arena_printf(arena, "%s_csc%s_ctp%s", start, csc, position);
-    char *digest = short_digest(point, context, arena);
-    return digest ? arena_printf(arena, "%s_csc%s_ctp%s_%s", start, csc, position, digest) : NULL;
+bool is_default_template(const TextList *templates, const PointContext *context) {
+    return templates->n == 1 &&
+           strcmp(templates->values[0], dataset_template(context->experiment->dataset.name)) == 0;
 }
 
-static char *zeroshot_leaf(const Point *point, const PointContext *context, Arena *arena) {
-    const char *first = point->templates.values[0];
-    int n = point->templates.n;
-    if (n == 1 && strcmp(first, dataset_template(context->experiment->dataset.name)) == 0)
-        return arena_strdup(arena, "default");
-    char *start = n == 1 ? safe_name(first, arena) : arena_printf(arena, "ensemble%d", n);
+/* "default", or the values that are not and a digest: "trainTrue_1f2e3d4c"; "" for a method without options.
+ */
+static const char *options_leaf(const Point *point, const PointContext *context, Arena *arena) {
+    const Method *method = point->method;
+    const SectionSpec *section = &method->section;
+    bool is_default = !(method->uses & USES_OPTIM) || is_default_recipe(point, context);
+    is_default &= !(method->uses & USES_VIEWS) || point->views == context->default_views;
+    const char *leaf = "", *none = "";
+    for (int i = 0; leaf && i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        if (key->flags & KEY_LIST)
+            none = "default";
+        if (key->flags & KEY_TEMPLATES) {
+            const TextList *list = (const TextList *)((const char *)point->options + key->offset);
+            is_default &= is_default_template(list, context);
+        } else if (key->flags & KEY_LIST && !(key->flags & KEY_OPTIM)) {
+            const char *text = key_value_text(key, key_value(key, point->options, 0), arena);
+            if (text && strcmp(text, key->fallback) == 0)
+                continue;
+            is_default = false;
+            leaf = text ? arena_printf(arena, "%s%s%s_", leaf, key->name, text) : NULL;
+        }
+    }
+    if (!leaf || is_default)
+        return leaf ? none : NULL;
     char *digest = short_digest(point, context, arena);
-    return start && digest ? arena_printf(arena, "%s_%s", start, digest) : NULL;
+    return digest ? arena_printf(arena, "%s%s", leaf, digest) : NULL;
 }
 
 static int describe_folder(Point *point, const PointContext *context, Arena *arena, Error *err) {
-    char *start =
-        arena_printf(arena, "%s/%s/%s", context->dataset, method_name(point->kind), context->backbone);
+    const Method *method = point->method;
+    char *start = arena_printf(arena, "%s/%s/%s", context->dataset, method->section.name, context->backbone);
     if (start && point->num_shots > 0)
         start = arena_printf(arena, "%s_%dshots", start, point->num_shots);
     else if (start && point->num_shots == SHOTS_ALL)
         start = arena_printf(arena, "%s_allshots", start);
-    if (start && point->kind == METHOD_ZEROSHOT) {
-        char *leaf = zeroshot_leaf(point, context, arena);
-        start = leaf ? arena_printf(arena, "%s/%s", start, leaf) : NULL;
-    }
-    if (start && point->kind == METHOD_COOP) {
-        char *leaf = coop_leaf(point, context, arena);
-        start = leaf ? arena_printf(arena, "%s/%s", start, leaf) : NULL;
-    }
+    const char *leaf =
+        method->leaf ? method->leaf(point, context, arena) : options_leaf(point, context, arena);
+    if (start && leaf && *leaf)
+        start = arena_printf(arena, "%s/%s", start, leaf);
+    if (!leaf)
+        start = NULL;
     if (start && point->num_shots != SHOTS_NONE)
         start = arena_printf(arena, "%s/seed%d", start, point->seed);
     point->folder = start;

@@ -1,6 +1,6 @@
 /* point_yaml.c: the experiment file of one point (point_yaml of grid.h). */
 #include "experiments/grid.h"
-#include "experiments/yaml_tree.h"
+#include "experiments/method.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +13,9 @@ static void write_pair(FILE *out, const char *before, const char *key, const cha
     yaml_write_text(out, text);
 }
 
-/* The shortest decimal that reads back as the same number. */
 static void write_real(FILE *out, const char *before, const char *key, double number) {
     char text[40];
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number)
-            break;
-    }
+    real_text(text, number);
     fprintf(out, "%s%s: %s", before, key, text);
 }
 
@@ -45,21 +40,30 @@ static void write_dataset(FILE *out, const DatasetSpec *spec) {
     fprintf(out, "}\n");
 }
 
-static void write_method(FILE *out, const Point *point) {
-    const LearnerConfig *learner = &point->learner;
-    fprintf(out, "methods:\n  - %s:", method_name(point->kind));
+static void write_key(FILE *out, const KeySpec *key, const void *value, Arena *arena) {
+    const char *text = key_value_text(key, value, arena);
+    if (!text)
+        return; /* the arena tells */
+    if (key->type == KEY_TEXT || key->type == KEY_PATH)
+        yaml_write_text(out, text);
+    else
+        fputs(text, out);
+}
+
+/* What a key of optim says is written there. */
+static void write_method(FILE *out, const Point *point, Arena *arena) {
+    const SectionSpec *section = &point->method->section;
+    fprintf(out, "methods:\n  - %s:", section->name);
     write_pair(out, "\n      ", "name", point->label);
-    if (point->kind == METHOD_ZEROSHOT) {
-        fprintf(out, "\n      templates:");
-        for (int i = 0; i < point->templates.n; i++) {
-            fprintf(out, "\n        - ");
-            yaml_write_text(out, point->templates.values[i]);
+    for (int i = 0; i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        if (!(key->flags & KEY_LIST) || key->flags & KEY_OPTIM)
+            continue;
+        fprintf(out, "\n      %s:", key->name);
+        for (int v = 0; v < key_count(key, point->options); v++) {
+            fputs(key->flags & KEY_TEMPLATES ? "\n        - " : " ", out);
+            write_key(out, key, key_value(key, point->options, v), arena);
         }
-    }
-    if (point->kind == METHOD_COOP) {
-        fprintf(out, "\n      n_ctx: %d\n      class_token_position: %s\n      csc: %s", learner->n_ctx,
-                position_name(learner->class_token_position), learner->csc ? "true" : "false");
-        write_pair(out, "\n      ", "ctx_init", learner->ctx_init);
     }
     fprintf(out, "\n");
 }
@@ -76,7 +80,7 @@ static void write_optim(FILE *out, const OptimConfig *optim) {
     fprintf(out, "\n  shuffle: %s\n", optim->shuffle ? "true" : "false");
 }
 
-static void write_point(FILE *out, const Experiment *experiment, const Point *point) {
+static void write_point(FILE *out, const Experiment *experiment, const Point *point, Arena *arena) {
     fprintf(out, "# One point of an experiment, everything resolved. `coop run` on this file finds it in the "
                  "output.\n");
     write_pair(out, "", "name", experiment->name);
@@ -92,11 +96,11 @@ static void write_point(FILE *out, const Experiment *experiment, const Point *po
         fprintf(out, "grid: {num_shots: %d, seed: %d}\n", point->num_shots, point->seed);
     else if (point->num_shots == SHOTS_ALL)
         fprintf(out, "grid: {num_shots: all, seed: %d}\n", point->seed);
-    write_method(out, point);
-    if (point->kind == METHOD_COOP) {
+    write_method(out, point, arena);
+    if (point->method->uses & USES_OPTIM)
         write_optim(out, &point->optim);
+    if (point->method->uses & USES_VIEWS)
         fprintf(out, "augment: {views: %d}\n", point->views);
-    }
     fprintf(out, "outputs: {logits: %s}\n", point->logits ? "true" : "false");
     if (experiment->memory_budget > 0)
         fprintf(out, "memory_budget: %zu\n", experiment->memory_budget);
@@ -110,8 +114,8 @@ char *point_yaml(const Experiment *experiment, const Point *point, Arena *arena)
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    write_point(out, experiment, point);
-    char *copy = fclose(out) == 0 ? arena_strdup(arena, text) : NULL;
+    write_point(out, experiment, point, arena);
+    char *copy = fclose(out) == 0 && !arena_failed(arena) ? arena_strdup(arena, text) : NULL;
     free(text);
     return copy;
 }

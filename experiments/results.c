@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "datasets/csv_fields.h"
+#include "experiments/method.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 void result_start(Result *result, const Point *point, const char *dataset) {
     *result = (Result){.key = point->key,
                        .dataset = dataset,
-                       .method = method_name(point->kind),
+                       .method = point->method->section.name,
                        .label = point->label,
                        .folder = point->folder,
                        .config = point->config,
@@ -32,13 +33,10 @@ void result_start(Result *result, const Point *point, const char *dataset) {
                        .C = NAN,
                        .train_seconds = NAN,
                        .total_seconds = NAN};
-    if (point->kind == METHOD_COOP) {
-        result->n_ctx = point->learner.n_ctx;
-        result->csc = point->learner.csc;
-        result->class_token_position = position_name(point->learner.class_token_position);
-        result->ctx_init = point->learner.ctx_init;
+    if (point->method->uses & USES_OPTIM)
         result->epochs = point->optim.max_epoch;
-    }
+    if (point->method->result)
+        point->method->result(result, point);
 }
 
 /* --- one result as JSON --- */
@@ -61,22 +59,22 @@ static json_t *shots_json(int num_shots) {
 
 static json_t *result_json(const Result *r, const char *finished) {
     json_t *config = r->config ? json_loads(r->config, 0, NULL) : json_null();
-    bool coop = strcmp(r->method, "coop") == 0;
+    bool prompt = r->class_token_position != NULL;
     return json_pack(
         "{s:s, s:s, s:s?, s:s, s:s, s:o, s:i, s:o, s:o, s:s?, s:s?, s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:o, "
-        "s:o, "
-        "s:o, s:s?, "
+        "s:o, s:o, s:s?, s:s?, "
         "s:s?, s:s?, s:s?, s:s?, s:s, s:o, s:o}",
         "key", r->key, "dataset", r->dataset, "source", r->source, "method", r->method, "label", r->label,
         "num_shots", shots_json(r->num_shots), "seed", r->seed, "n_ctx",
-        coop ? json_integer(r->n_ctx) : json_null(), "csc", coop ? json_boolean(r->csc) : json_null(),
+        prompt ? json_integer(r->n_ctx) : json_null(), "csc", prompt ? json_boolean(r->csc) : json_null(),
         "class_token_position", r->class_token_position, "ctx_init", r->ctx_init, "accuracy",
         real_json(r->accuracy), "macro_f1", real_json(r->macro_f1), "n_classes", r->n_classes, "n_train",
-        r->n_train, "n_test", r->n_test, "epochs", coop ? json_integer(r->epochs) : json_null(), "final_loss",
-        real_json(r->final_loss), "C", real_json(r->C), "train_seconds", real_json(r->train_seconds),
-        "total_seconds", real_json(r->total_seconds), "folder", r->folder, "backbone", r->backbone,
-        "model_digest", r->model_digest, "vocab_digest", r->vocab_digest, "split_digest", r->split_digest,
-        "finished", finished, "per_class", per_class_json(r), "config", config);
+        r->n_train, "n_test", r->n_test, "epochs", r->epochs > 0 ? json_integer(r->epochs) : json_null(),
+        "final_loss", real_json(r->final_loss), "C", real_json(r->C), "train_seconds",
+        real_json(r->train_seconds), "total_seconds", real_json(r->total_seconds), "found", r->found,
+        "folder", r->folder, "backbone", r->backbone, "model_digest", r->model_digest, "vocab_digest",
+        r->vocab_digest, "split_digest", r->split_digest, "finished", finished, "per_class",
+        per_class_json(r), "config", config);
 }
 
 /* --- appending --- */
@@ -214,6 +212,7 @@ static int read_result(Result *result, const json_t *json, Arena *arena) {
                        .epochs = get_int(json, "epochs"),
                        .final_loss = get_real(json, "final_loss"),
                        .C = get_real(json, "C"),
+                       .found = get_text(json, "found", arena),
                        .train_seconds = get_real(json, "train_seconds"),
                        .total_seconds = get_real(json, "total_seconds"),
                        .backbone = get_text(json, "backbone", arena),
@@ -324,7 +323,7 @@ static void csv_real(FileWriter *writer, const char *format, double number) {
 }
 
 static void csv_row(FileWriter *writer, const Result *r) {
-    bool coop = strcmp(r->method, "coop") == 0;
+    bool prompt = r->class_token_position != NULL;
     csv_text(writer, r->dataset);
     csv_text(writer, r->source);
     csv_text(writer, r->method);
@@ -333,7 +332,7 @@ static void csv_row(FileWriter *writer, const Result *r) {
         file_printf(writer, "all,%d,", r->seed);
     else
         file_printf(writer, "%d,%d,", r->num_shots == SHOTS_NONE ? 0 : r->num_shots, r->seed);
-    if (coop)
+    if (prompt)
         file_printf(writer, "%d,%s,", r->n_ctx, r->csc ? "true" : "false");
     else
         file_printf(writer, ",,");
@@ -342,9 +341,10 @@ static void csv_row(FileWriter *writer, const Result *r) {
     csv_real(writer, "%.4f", r->accuracy);
     csv_real(writer, "%.4f", r->macro_f1);
     file_printf(writer, "%d,%d,%d,", r->n_classes, r->n_train, r->n_test);
-    csv_real(writer, "%.0f", coop ? r->epochs : NAN);
+    csv_real(writer, "%.0f", r->epochs > 0 ? r->epochs : NAN);
     csv_real(writer, "%.6g", r->final_loss);
     csv_real(writer, "%.6g", r->C);
+    csv_text(writer, r->found);
     csv_real(writer, "%.3f", r->train_seconds);
     csv_real(writer, "%.3f", r->total_seconds);
     csv_text(writer, r->folder);
@@ -365,7 +365,7 @@ int results_write_csv(const char *folder, const ResultList *list, Error *err) {
         file_printf(
             writer,
             "dataset,source,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,"
-            "macro_f1,n_classes,n_train,n_test,epochs,final_loss,C,train_seconds,total_seconds,folder,"
+            "macro_f1,n_classes,n_train,n_test,epochs,final_loss,C,found,train_seconds,total_seconds,folder,"
             "backbone,model_digest,vocab_digest,split_digest,finished,key\n");
         for (int i = 0; i < list->n; i++)
             csv_row(writer, &list->results[i]);

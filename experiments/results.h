@@ -29,6 +29,7 @@ typedef struct {
     int epochs;        /* 0 for other methods */
     double final_loss; /* mean of the last epoch */
     double C;          /* linear probe: the chosen inverse regularisation */
+    const char *found; /* what else a search on validation images has chosen: "alpha=1.17 beta=5.5"; NULL */
     double train_seconds, total_seconds;
     const char *backbone; /* Clip.name: "RN50" */
     const char *model_digest, *vocab_digest, *split_digest;

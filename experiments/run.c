@@ -11,18 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const Method *method_of(MethodKind kind) {
-    switch (kind) {
-    case METHOD_ZEROSHOT:
-        return &method_zeroshot;
-    case METHOD_LINEAR_PROBE:
-        return &method_linear_probe;
-    case METHOD_COOP:
-        return &method_coop;
-    }
-    return NULL;
-}
-
 typedef struct {
     const Study *study;
     const RunOptions *options;

@@ -127,7 +127,7 @@ int stage_check(Stage *stage, const Model *model, Error *err) {
         if (!stage->pending[i] || point->learned || point->label == checked)
             continue;
         Session *tested = point->target < 0 ? &stage->session : &stage->targets[point->target];
-        if (method_of(point->kind)->check(tested, point, err) < 0)
+        if (point->method->check(tested, point, err) < 0)
             return -1;
         checked = point->label;
     }
@@ -138,9 +138,9 @@ int stage_check(Stage *stage, const Model *model, Error *err) {
 static bool is_prepared(const Stage *stage, int index) {
     const Point *points = stage->grid.points, *point = &points[index];
     for (int i = 0; i < index; i++)
-        if (stage->pending[i] && points[i].kind == point->kind && points[i].num_shots == point->num_shots &&
-            points[i].seed == point->seed && points[i].views == point->views &&
-            points[i].optim.max_epoch >= point->optim.max_epoch)
+        if (stage->pending[i] && points[i].method == point->method &&
+            points[i].num_shots == point->num_shots && points[i].seed == point->seed &&
+            points[i].views == point->views && points[i].optim.max_epoch >= point->optim.max_epoch)
             return true;
     return false;
 }
@@ -153,8 +153,13 @@ int stage_prepare(Stage *stage, const Model *model, Error *err) {
             return -1;
     for (int i = 0; i < stage->grid.n; i++) {
         const Point *point = &stage->grid.points[i];
-        if (stage->pending[i] && !is_prepared(stage, i) &&
-            method_of(point->kind)->prepare(&stage->session, point, err) < 0)
+        if (!stage->pending[i] || !point->method->prepare || is_prepared(stage, i))
+            continue;
+        Arena *scratch = arena_create();
+        int status =
+            scratch ? point->method->prepare(&stage->session, point, scratch, err) : error_memory(err);
+        arena_free(scratch);
+        if (status < 0)
             return -1;
     }
     return 0;

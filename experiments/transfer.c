@@ -80,7 +80,7 @@ int transfer_expand(Grid *grid, const Session *own, const Session *targets, cons
         if (add_unlearned(grid, t, &targets[t], digests, arena, err) < 0)
             return -1;
         for (int i = 0; i < n_own; i++) {
-            const Method *method = method_of(points[i].kind);
+            const Method *method = points[i].method;
             if (method->transfer && (known || method->serves_new_classes(&points[i])) &&
                 describe(&points[grid->n++], &points[i], t, &targets[t], arena, err) < 0)
                 return -1;

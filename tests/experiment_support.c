@@ -1,6 +1,7 @@
 /* experiment_support.c: see experiment_support.h. */
 #include "tests/experiment_support.h"
 
+#include "experiments/method.h"
 #include "tests/scratch.h"
 
 #include <setjmp.h>
@@ -27,6 +28,21 @@ int trial_teardown(void **state) {
     int result = scratch_teardown(&trial->scratch);
     free(trial);
     return result;
+}
+
+void assert_method(const Method *method, const char *name) {
+    assert_string_equal(method->section.name, name);
+}
+
+const TextList *templates_of(const Method *method, const MethodOptions *options) {
+    const KeySpec *key = section_key(&method->section, "templates");
+    assert_non_null(key);
+    return (const TextList *)((const char *)options + key->offset);
+}
+
+const CoopOptions *coop_of(const Method *method, const MethodOptions *options) {
+    assert_method(method, "coop");
+    return (const CoopOptions *)options;
 }
 
 int trial_read(Trial *trial, const char *text, const char *override) {

@@ -53,12 +53,12 @@ static void test_whole_file(void **state) {
     assert_int_equal(e->grid.seed.values[2], 3);
 
     assert_int_equal(e->n_methods, 3);
-    assert_int_equal(e->methods[0].kind, METHOD_ZEROSHOT);
-    assert_int_equal(e->methods[0].templates.n, 1);
-    assert_string_equal(e->methods[0].templates.values[0], "a photo of a {}, a type of pet.");
-    assert_int_equal(e->methods[1].kind, METHOD_LINEAR_PROBE);
-    const MethodSpec *coop = &e->methods[2];
-    assert_int_equal(coop->kind, METHOD_COOP);
+    assert_method(e->methods[0].method, "zeroshot");
+    const TextList *templates = templates_of(e->methods[0].method, e->methods[0].options);
+    assert_int_equal(templates->n, 1);
+    assert_string_equal(templates->values[0], "a photo of a {}, a type of pet.");
+    assert_method(e->methods[1].method, "linear_probe");
+    const CoopOptions *coop = coop_of(e->methods[2].method, e->methods[2].options);
     assert_int_equal(coop->n_ctx.values[1], 16);
     assert_int_equal(coop->class_token_position.values[0], POSITION_END);
     assert_int_equal(coop->class_token_position.values[1], POSITION_MIDDLE);
@@ -94,12 +94,12 @@ static void test_defaults(void **state) {
     assert_memory_equal(e->grid.num_shots.values, shots, sizeof shots);
     assert_memory_equal(e->grid.seed.values, seeds, sizeof seeds);
     assert_string_equal(e->dataset.subsample_classes, "all");
-    const MethodSpec *coop = &e->methods[0];
+    const CoopOptions *coop = coop_of(e->methods[0].method, e->methods[0].options);
     assert_true(coop->n_ctx.n == 1 && coop->n_ctx.values[0] == 16);
     assert_true(coop->class_token_position.n == 1 && coop->class_token_position.values[0] == POSITION_END);
     assert_true(coop->csc.n == 1 && coop->csc.values[0] == 0);
     assert_true(coop->ctx_init.n == 1 && coop->ctx_init.values[0][0] == '\0');
-    assert_true(coop->lr.n == 0 && coop->max_epoch.n == 0 && !coop->name);
+    assert_true(coop->lr.n == 0 && coop->max_epoch.n == 0 && !coop->common.name);
     const OptimConfig *optim = &e->optim;
     assert_true(optim->lr == 0.002 && optim->momentum == 0.9 && optim->weight_decay == 5e-4);
     assert_int_equal(e->model.activation, CLIP_ACTIVATION_AUTO);
@@ -132,7 +132,8 @@ static void test_templates(void **state) {
     snprintf(yaml, sizeof yaml,
              LEAST "methods: [zeroshot: {templates: [ensemble, default, 'one {}', '%s']}]\n", file);
     trial_read_ok(trial, yaml, NULL);
-    const TextList *templates = &trial->experiment.methods[0].templates;
+    const MethodSpec *first = &trial->experiment.methods[0];
+    const TextList *templates = templates_of(first->method, first->options);
     assert_int_equal(templates->n, 7 + 1 + 1 + 2);
     assert_string_equal(templates->values[0], "itap of a {}.");
     assert_string_equal(templates->values[6], "a photo of the small {}.");
@@ -141,7 +142,8 @@ static void test_templates(void **state) {
     assert_string_equal(templates->values[9], "a sketch of a {}.");
     assert_string_equal(templates->values[10], "the {}");
     trial_read_ok(trial, yaml, "dataset.template='{}, a pet'");
-    assert_string_equal(trial->experiment.methods[0].templates.values[7], "{}, a pet");
+    assert_string_equal(templates_of(first->method, trial->experiment.methods[0].options)->values[7],
+                        "{}, a pet");
 
     scratch_file(file, "a {}\nno hole\n", strlen("a {}\nno hole\n"));
     assert_int_equal(trial_read(trial, yaml, NULL), -1);
@@ -311,11 +313,14 @@ static void test_overrides(void **state) {
     trial_read_ok(trial, text, "grid.num_shots=[1, 2]");
     assert_int_equal(trial->experiment.grid.num_shots.n, 2);
     trial_read_ok(trial, text, "methods.1.coop.n_ctx=[8, 9]");
-    assert_int_equal(trial->experiment.methods[1].n_ctx.values[1], 9);
+    const MethodSpec *spec = &trial->experiment.methods[1];
+    assert_int_equal(coop_of(spec->method, spec->options)->n_ctx.values[1], 9);
     trial_read_ok(trial, text, "methods.0.zeroshot.templates=x {}=y");
-    assert_string_equal(trial->experiment.methods[0].templates.values[0], "x {}=y");
+    spec = &trial->experiment.methods[0];
+    assert_string_equal(templates_of(spec->method, spec->options)->values[0], "x {}=y");
     trial_read_ok(trial, text, "methods.1.coop.ctx_init=");
-    assert_string_equal(trial->experiment.methods[1].ctx_init.values[0], "");
+    spec = &trial->experiment.methods[1];
+    assert_string_equal(coop_of(spec->method, spec->options)->ctx_init.values[0], "");
     trial_read_ok(trial, text, "methods=[linear_probe: {}]");
     assert_int_equal(trial->experiment.n_methods, 1);
 

@@ -56,21 +56,21 @@ static void test_design_example(void **state) {
     assert_int_equal(grid.n, 1 + 1 + 15 + 2 * 3 * 2 * 15);
     check_distinct(&grid);
     const Point *p = &grid.points[0];
-    assert_int_equal(p->kind, METHOD_ZEROSHOT);
+    assert_method(p->method, "zeroshot");
     assert_string_equal(p->label, "zero-shot");
     assert_string_equal(p->folder, "oxford_pets/zeroshot/RN50/default");
     assert_int_equal(p->num_shots, SHOTS_NONE);
     assert_int_equal(p->seed, 0);
     assert_true(p->logits);
-    assert_int_equal(p->templates.n, 1);
+    assert_int_equal(templates_of(p->method, p->options)->n, 1);
     assert_string_equal(grid.points[1].label, "zero-shot ensemble (7)");
-    assert_int_equal(grid.points[1].templates.n, 7);
+    assert_int_equal(templates_of(grid.points[1].method, grid.points[1].options)->n, 7);
     p = &grid.points[2 + 4];
-    assert_int_equal(p->kind, METHOD_LINEAR_PROBE);
+    assert_method(p->method, "linear_probe");
     assert_string_equal(p->label, "linear probe");
     assert_string_equal(p->folder, "oxford_pets/linear_probe/RN50_2shots/seed2");
     p = &grid.points[17];
-    assert_int_equal(p->kind, METHOD_COOP);
+    assert_method(p->method, "coop");
     assert_string_equal(p->label, "CoOp M=4 end");
     assert_string_equal(p->folder, "oxford_pets/coop/RN50_1shots/nctx4_cscFalse_ctpend/seed1");
     assert_int_equal(p->optim.max_epoch, 50);
@@ -79,10 +79,11 @@ static void test_design_example(void **state) {
     assert_string_equal(p->folder, "oxford_pets/coop/RN50_16shots/nctx16_cscTrue_ctpfront/seed3");
     assert_int_equal(p->num_shots, 16);
     assert_int_equal(p->seed, 3);
-    assert_int_equal(p->learner.n_ctx, 16);
-    assert_true(p->learner.csc);
-    assert_int_equal(p->learner.class_token_position, POSITION_FRONT);
-    assert_int_equal(p->learner.seed, 3);
+    LearnerConfig learner = coop_learner_config(p);
+    assert_int_equal(learner.n_ctx, 16);
+    assert_true(learner.csc);
+    assert_int_equal(learner.class_token_position, POSITION_FRONT);
+    assert_int_equal(learner.seed, 3);
     assert_int_equal(p->optim.max_epoch, 200);
     assert_true(p->optim.lr == 0.002 && p->views == 0);
 }
@@ -97,8 +98,8 @@ static void test_order(void **state) {
     check_distinct(&grid);
     for (int i = 0; i < 16; i++) {
         const Point *p = &grid.points[i];
-        assert_int_equal(p->learner.n_ctx, 1 + i / 8);
-        assert_int_equal(p->learner.csc, i / 4 % 2);
+        assert_int_equal(coop_learner_config(p).n_ctx, 1 + i / 8);
+        assert_int_equal(coop_learner_config(p).csc, i / 4 % 2);
         assert_true(p->optim.lr == (i / 2 % 2 ? 0.2 : 0.1));
         assert_int_equal(p->optim.max_epoch, i % 2 ? 50 : 3);
     }
@@ -132,7 +133,7 @@ static void test_collisions(void **state) {
     assert_int_equal(strlen(grid.points[1].folder), strlen(start) + 8 + strlen("/seed7"));
     start = "oxford_pets/coop/RN50_allshots/init_ctx_cscFalse_ctpend_";
     assert_int_equal(strncmp(grid.points[3].folder, start, strlen(start)), 0);
-    assert_int_equal(strlen(grid.points[3].ctx_digest), 64);
+    assert_int_equal(strlen(coop_of(grid.points[3].method, grid.points[3].options)->ctx_digest), 64);
     assert_string_equal(grid.points[10].label, "zero-shot ensemble (2) (2)");
 
     /* another content is another key in the same folder */
@@ -166,6 +167,32 @@ static void test_names(void **state) {
     assert_string_equal(grid.points[2].label, "Ours");
     assert_string_equal(grid.points[3].label, "LP");
     assert_string_equal(grid.points[4].label, "ZS");
+}
+
+/* Results of earlier versions stay valid: keys and folders are as they were. */
+static void test_lasting_keys(void **state) {
+    Trial *trial = *state;
+    static const struct {
+        const char *key, *folder;
+    } lasting[] = {
+        {"d163ea7dd0c685b685dc27451f42d356b8ace893d2a573fe1b2b743f6c9906b2", "zeroshot/RN50/default"},
+        {"4c38554884bdab7162a776b1661f19f74ab7cabc2c5d3cf2fa8e7c8c99d1b0ec",
+         "zeroshot/RN50/ensemble7_2cc12d61"},
+        {"021329182d89ce06db3d64fbe87a278032ac89546843841fc4f89a46d4fdaaa6",
+         "linear_probe/RN50_16shots/seed1"},
+        {"c215ab5fe1c97dec3cc6e683ef0fe83f8e6d17c4564643e172d9736c6c5b5e21",
+         "coop/RN50_16shots/nctx16_cscFalse_ctpend/seed1"},
+        {"01f9f7f0c77f041ee2ff0772501eee7cb5d374016f3c057071d7abd7b2030c09",
+         "coop/RN50_16shots/init_a_photo_of_a_cscTrue_ctpend_e83d55e9/seed1"}};
+    Grid grid = expand(
+        trial, LEAST "grid: {num_shots: 16, seed: 1}\n"
+                     "methods: [zeroshot: {}, zeroshot: {templates: ensemble}, linear_probe: {}, coop: {},\n"
+                     "          coop: {csc: true, ctx_init: a photo of a, lr: 0.01, max_epoch: 9}]\n");
+    assert_int_equal(grid.n, 5);
+    for (int i = 0; i < grid.n; i++) {
+        assert_string_equal(grid.points[i].key, lasting[i].key);
+        assert_string_equal(grid.points[i].folder + strlen("oxford_pets/"), lasting[i].folder);
+    }
 }
 
 /* What must change a key, and what must not. */
@@ -330,9 +357,9 @@ static void test_errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_design_example), TEST(test_order),         TEST(test_collisions),
-        TEST(test_duplicates),     TEST(test_names),         TEST(test_keys),
-        TEST(test_round_trip),     TEST(test_dataset_names), TEST(test_errors),
+        TEST(test_design_example), TEST(test_order),        TEST(test_collisions), TEST(test_duplicates),
+        TEST(test_names),          TEST(test_lasting_keys), TEST(test_keys),       TEST(test_round_trip),
+        TEST(test_dataset_names),  TEST(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

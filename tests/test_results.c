@@ -83,6 +83,7 @@ static void assert_same(const Result *a, const Result *b) {
     assert_text(a->vocab_digest, b->vocab_digest);
     assert_text(a->split_digest, b->split_digest);
     assert_text(a->finished, b->finished);
+    assert_text(a->found, b->found);
     assert_true(a->num_shots == b->num_shots && a->seed == b->seed && a->n_ctx == b->n_ctx &&
                 a->csc == b->csc);
     assert_true(a->n_classes == b->n_classes && a->n_train == b->n_train && a->n_test == b->n_test);
@@ -113,6 +114,7 @@ static void test_round_trip(void **state) {
     Result a = example(KEY_A), b = example(KEY_B);
     b.method = "zeroshot";
     b.num_shots = SHOTS_NONE;
+    b.found = "alpha=1.5 beta=2";
     b.seed = b.n_ctx = b.epochs = 0;
     b.csc = false;
     b.class_token_position = b.ctx_init = NULL;
@@ -266,7 +268,9 @@ static void test_csv(void **state) {
     rows[1].label = "linear probe";
     rows[1].num_shots = SHOTS_ALL;
     rows[1].class_token_position = rows[1].ctx_init = NULL;
+    rows[1].epochs = 0;
     rows[1].final_loss = NAN;
+    rows[1].found = "alpha=2";
     rows[1].C = 0.31622776;
     const ResultList list = {rows, 2};
     assert_int_equal(results_write_csv(folder_of(trial), &list, &trial->err), 0);
@@ -274,14 +278,15 @@ static void test_csv(void **state) {
         "dataset,source,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,macro_"
         "f1,n_"
         "classes,"
-        "n_train,n_test,epochs,final_loss,C,train_seconds,total_seconds,folder,backbone,model_digest,vocab_"
+        "n_train,n_test,epochs,final_loss,C,found,train_seconds,total_seconds,folder,backbone,model_digest,"
+        "vocab_"
         "digest,"
         "split_digest,finished,key\n"
         "pets,,coop,\"CoOp \"\"x\"\", "
-        "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,0.125,,1.500,2.500,"
+        "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,0.125,,,1.500,2.500,"
         "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A "\n"
         "pets,,linear_probe,linear "
-        "probe,all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,1.500,2.500,pets/coop/x,RN50,m,,s,"
+        "probe,all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,alpha=2,1.500,2.500,pets/coop/x,RN50,m,,s,"
         "2024-05-01T12:00:00Z," KEY_B "\n";
     assert_string_equal(file_text(trial, "results.csv", NULL), expected);
     assert_int_equal(results_write_csv("/dev/null/x", &list, &trial->err), -1);

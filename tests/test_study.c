@@ -56,7 +56,9 @@ static void test_pairs(void **state) {
         assert_string_equal(experiment->model.weights, i < 3 ? "m/RN50.pt" : "m/RN101.pt");
         assert_string_equal(experiment->dataset.name, names[i % 3]);
         assert_string_equal(experiment->dataset.root, "data");
-        assert_string_equal(experiment->methods[0].templates.values[0], templates[i % 3]);
+        assert_string_equal(
+            templates_of(experiment->methods[0].method, experiment->methods[0].options)->values[0],
+            templates[i % 3]);
         assert_string_equal(experiment->output, "runs/s");
     }
 }
@@ -85,7 +87,9 @@ static void test_targets(void **state) {
         assert_string_equal(targets[0].dataset.name, "eurosat");
         assert_string_equal(targets[0].dataset.root, "data");
         assert_string_equal(targets[0].dataset.subsample_classes, "all");
-        assert_string_equal(targets[0].methods[0].templates.values[0], "a centered satellite photo of {}.");
+        assert_string_equal(
+            templates_of(targets[0].methods[0].method, targets[0].methods[0].options)->values[0],
+            "a centered satellite photo of {}.");
         assert_string_equal(targets[1].dataset.name, i == 0 ? "dtd" : "food101");
         assert_string_equal(targets[1].dataset.subsample_classes, "new");
         assert_string_equal(targets[2].dataset.root, "other");
