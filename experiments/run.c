@@ -38,13 +38,28 @@ static int count_points(const Runner *runner, bool pending) {
 
 /* --- before the first point --- */
 
+/* Two experiments must not write into one folder. */
+static int check_folders(const Runner *runner, int index, Error *err) {
+    const Stage *stage = &runner->stages[index];
+    for (int i = 0; i < index && stage->grid.n > 0; i++)
+        if (runner->stages[i].grid.n > 0 &&
+            strcmp(runner->stages[i].grid.points[0].folder, stage->grid.points[0].folder) == 0)
+            return error_set(
+                err,
+                "%s: two experiments would share the folder %s; give the datasets names of their own, "
+                "or the checkpoints",
+                stage->experiment->path, stage->grid.points[0].folder);
+    return 0;
+}
+
 /* Grids, and whatever can be wrong with what is still to run. */
 static int open_stages(Runner *runner, Error *err) {
     for (int i = 0; i < runner->study->n; i++) {
         const Experiment *experiment = &runner->study->experiments[i];
         Stage *stage = &runner->stages[i];
         if (stage_open(stage, experiment, runner->options, runner->study->n == 1, runner->arena, err) < 0 ||
-            use_model(runner, experiment, err) < 0 || stage_expand(stage, &runner->model, err) < 0)
+            use_model(runner, experiment, err) < 0 || stage_expand(stage, &runner->model, err) < 0 ||
+            check_folders(runner, i, err) < 0)
             return -1;
         if (stage->n_pending > 0 && !runner->options->dry_run && stage_check(stage, &runner->model, err) < 0)
             return -1;

@@ -117,56 +117,82 @@ static int read_targets(Experiment *experiment, const Reader *reader) {
 
 /* --- several of each --- */
 
+/* A section of the file as often as it stands for something else: a list of maps, lists under one key of
+ * these. */
+typedef struct {
+    Node **place, **maps;
+    int n;
+} Choice;
+
 static bool same_text(const Node *a, const Node *b) {
     return a->kind == NODE_SCALAR && b->kind == NODE_SCALAR && strcmp(a->text, b->text) == 0;
 }
 
-static int check_list(const Node *list, const char *section, const char *key, Error *err) {
-    if (list->n == 0)
-        return node_error(list, err, "%s.%s: an empty list", section, key);
-    for (int i = 0; i < list->n; i++)
+static int check_list(Node *const *list, int n, const char *section, const char *key, Error *err) {
+    for (int i = 0; i < n; i++)
         for (int j = 0; j < i; j++)
-            if (same_text(list->children[i], list->children[j]))
-                return node_error(list->children[i], err, "%s.%s: '%.100s' stands there twice", section, key,
-                                  list->children[i]->text);
+            if (same_text(list[i], list[j]))
+                return node_error(list[i], err, "%s.%s: '%.100s' stands there twice", section, key,
+                                  list[i]->text);
     return 0;
 }
 
-/* A key's place in the tree, and what may stand there. A key that is not there leaves one choice. */
-typedef struct {
-    Node **place, **values;
+/* The map once for each value of the key; as it is when the key is not there. */
+static int add_maps(Choice *choice, Node *map, const char *section, const char *key, const Reader *reader) {
     int n;
-} Choice;
-
-static int find_choice(Choice *choice, const Reader *reader, const char *section, const char *key) {
-    choice->place = slot(node_find(reader->root, section), key);
-    choice->values = values(choice->place, &choice->n);
-    if (!choice->place)
-        choice->n = 1;
-    bool is_list = choice->place && (*choice->place)->kind == NODE_LIST;
-    return is_list ? check_list(*choice->place, section, key, reader->err) : 0;
+    Node **there = slot(map, key), **list = values(there, &n);
+    if (there && n == 0)
+        return node_error(*there, reader->err, "%s.%s: an empty list", section, key);
+    if (check_list(list, n, section, key, reader->err) < 0)
+        return -1;
+    n = there ? n : 1;
+    Node **maps = ARENA_NEW(reader->arena, Node *, choice->n + n);
+    if (!maps)
+        return error_memory(reader->err);
+    for (int i = 0; i < choice->n; i++)
+        maps[i] = choice->maps[i];
+    choice->maps = maps;
+    for (int i = 0; i < n; i++) {
+        Node *name = there ? scalar(key, *there, reader->arena) : NULL;
+        maps[choice->n] = !there ? map : name ? with(map, name, list[i], reader->arena) : NULL;
+        if (!maps[choice->n++])
+            return error_memory(reader->err);
+    }
+    if (choice->n > MAX_EXPERIMENTS)
+        return error_set(reader->err, "%s: over %d experiments", reader->path, MAX_EXPERIMENTS);
+    return 0;
 }
 
-static void choose(const Choice *choice, int index) {
-    if (choice->place)
-        *choice->place = choice->values[index];
+/* Without the section there is one choice: reading complains. */
+static int find_choice(Choice *choice, const Reader *reader, const char *section, const char *key) {
+    int n;
+    *choice = (Choice){.place = slot(reader->root, section)};
+    Node **entries = values(choice->place, &n);
+    if (choice->place && n == 0)
+        return node_error(*choice->place, reader->err, "%s: an empty list", section);
+    for (int i = 0; i < n; i++)
+        if (add_maps(choice, entries[i], section, key, reader) < 0)
+            return -1;
+    choice->n = choice->n > 0 ? choice->n : 1;
+    return 0;
 }
 
 static int read_all(Study *study, const Reader *reader) {
-    Choice weights, names;
-    if (find_choice(&weights, reader, "model", "weights") < 0 ||
-        find_choice(&names, reader, "dataset", "name") < 0)
+    Choice models, datasets;
+    if (find_choice(&models, reader, "model", "weights") < 0 ||
+        find_choice(&datasets, reader, "dataset", "name") < 0)
         return -1;
-    if ((long)weights.n * names.n > MAX_EXPERIMENTS)
-        return error_set(reader->err, "%s: over %d pairs of checkpoint and dataset", reader->path,
-                         MAX_EXPERIMENTS);
-    study->experiments = ARENA_NEW(reader->arena, Experiment, weights.n * names.n);
-    if (arena_failed(reader->arena))
+    if ((long)models.n * datasets.n > MAX_EXPERIMENTS)
+        return error_set(reader->err, "%s: over %d experiments", reader->path, MAX_EXPERIMENTS);
+    study->experiments = ARENA_NEW(reader->arena, Experiment, models.n * datasets.n);
+    if (!study->experiments)
         return error_memory(reader->err);
-    for (int i = 0; i < weights.n; i++)
-        for (int j = 0; j < names.n; j++) {
-            choose(&weights, i);
-            choose(&names, j);
+    for (int i = 0; i < models.n; i++)
+        for (int j = 0; j < datasets.n; j++) {
+            if (models.place)
+                *models.place = models.maps[i];
+            if (datasets.place)
+                *datasets.place = datasets.maps[j];
             Experiment *experiment = &study->experiments[study->n++];
             if (read_one(experiment, reader) < 0 || read_targets(experiment, reader) < 0)
                 return -1;

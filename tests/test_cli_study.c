@@ -102,6 +102,19 @@ static void test_same_classes(void **state) {
                 "transfer=[{name: again}, {name: again}]", "--set", "name=x");
 }
 
+/* One dataset twice, each under the name of the other's folder. */
+static void test_one_folder(void **state) {
+    Cli *cli = *state;
+    const char *path =
+        write_study(cli, "study",
+                    "model: {weights: " FIXTURES "clip_vit.safetensors, vocab: " FIXTURES "merges.txt.gz}\n"
+                    "dataset: [{format: split, " GOLDEN "}, {format: split, " GOLDEN ", name: Golden}]\n"
+                    "grid: {num_shots: [1], seed: [1]}\nmethods: [linear_probe: {}]\n");
+    cli_refuses(cli, 3, path,
+                "two experiments would share the folder Golden/linear_probe/clip_vit_1shots/seed1", "run",
+                path);
+}
+
 /* Points side by side write the same bytes. */
 static void test_jobs(void **state) {
     Cli *cli = *state;
@@ -149,6 +162,7 @@ static void test_failure(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_base_to_new), CLI_TEST(test_same_classes),
-                                       CLI_TEST(test_jobs), CLI_TEST(test_failure)};
+                                       CLI_TEST(test_one_folder), CLI_TEST(test_jobs),
+                                       CLI_TEST(test_failure)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

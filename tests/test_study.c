@@ -63,6 +63,21 @@ static void test_pairs(void **state) {
     }
 }
 
+/* Whole sections as lists, with lists in them. */
+static void test_sections(void **state) {
+    Study study = study_ok(
+        *state,
+        "model: [{weights: a.pt, activation: gelu}, {weights: b.pt}]\n"
+        "dataset:\n  - {name: [dtd, food101], root: data}\n  - {format: folder, test: photos}\n" METHODS,
+        NULL);
+    assert_int_equal(study.n, 6);
+    assert_int_equal(study.experiments[2].model.activation, CLIP_ACTIVATION_GELU);
+    assert_int_equal(study.experiments[3].model.activation, CLIP_ACTIVATION_AUTO);
+    assert_string_equal(study.experiments[4].dataset.name, "food101");
+    assert_string_equal(study.experiments[5].dataset.test, "photos");
+    assert_null(study.experiments[5].dataset.name);
+}
+
 static void test_override(void **state) {
     Study study = study_ok(*state, LEAST METHODS, "dataset.name=[dtd, sun397]");
     assert_int_equal(study.n, 2);
@@ -111,6 +126,9 @@ static void test_refusals(void **state) {
             "line 2: dataset.name: 'eurosad' is not known");
     refuses(*state, "model: {weights: a.pt}\ndataset: {name: [dtd, [eurosat]], root: data}\n" METHODS,
             "line 2: dataset.name: a list where one value is needed");
+    refuses(*state, "model: []\ndataset: {name: dtd, root: data}\n" METHODS, "line 1: model: an empty list");
+    refuses(*state, "model: [a.pt]\ndataset: {name: dtd, root: data}\n" METHODS,
+            "line 1: model must be keys with values");
     refuses(*state, LEAST "transfer: [imagenetv3]\n" METHODS,
             "line 3: dataset.name: 'imagenetv3' is not known");
     refuses(*state, LEAST "transfer:\n  - {nam: dtd}\n" METHODS, "line 4: unknown key 'nam' in dataset");
@@ -124,6 +142,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_one, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_pairs, trial_setup, trial_teardown),
+        cmocka_unit_test_setup_teardown(test_sections, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_override, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_targets, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_refusals, trial_setup, trial_teardown),
