@@ -140,6 +140,7 @@ void activation_backward(float *d_x, const float *d_y, const float *x, size_t n,
 
 VECTOR_CLONES void softmax_row(float *x, int n) {
     float max = x[0], sum = 0;
+#pragma omp simd reduction(max : max)
     for (int i = 1; i < n; i++)
         max = x[i] > max ? x[i] : max;
 #pragma omp simd reduction(+ : sum)

@@ -12,7 +12,6 @@
 #include "clip/vit.h"
 
 #include "clip/base/arena.h"
-#include "clip/base/gemm.h"
 #include "clip/ops.h"
 #include "clip/packed_blocks.h"
 #include "clip/tile_ops.h"
@@ -20,7 +19,7 @@
 #include <string.h>
 
 /* Tokens of one tile, about. */
-enum { TILE_TOKENS = 512 };
+enum { TILE_TOKENS = 1024 };
 
 /* Activations of the images of a tile; one per worker. */
 typedef struct {
@@ -123,6 +122,14 @@ static void block_forward(const VitWeights *vit, int layer, const VitScratch *s,
     packed_tile(s->x, s->hidden, &packed->c_proj, block->c_proj_b, s->x, n * Q);
 }
 
+/* features (n, E) = y (n, C) proj; each row of proj is fetched once for all images. */
+static void project_forward(float *features, const float *y, const float *proj, int n, int C, int E) {
+    memset(features, 0, (size_t)n * (size_t)E * sizeof *features);
+    for (int c = 0; c < C; c++)
+        for (int i = 0; i < n; i++)
+            axpy(features + (size_t)i * E, y[(size_t)i * C + c], proj + (size_t)c * E, E);
+}
+
 static void tile_forward(void *context, int tile, int worker) {
     const VitJob *job = context;
     const VitWeights *vit = job->vit;
@@ -137,9 +144,7 @@ static void tile_forward(void *context, int tile, int worker) {
         block_forward(vit, l, s, n, T);
     block_forward(vit, vit->n_layers - 1, s, n, 1);
     layer_norm_forward(s->y, NULL, NULL, s->x, vit->ln_post_w, vit->ln_post_b, n, C);
-    for (int i = 0; i < n; i++)
-        gemm(false, false, 1, E, C, 1.0f, s->y + (size_t)i * C, C, vit->proj, E, 0.0f,
-             job->features + (size_t)(first + i) * E, E);
+    project_forward(job->features + (size_t)first * E, s->y, vit->proj, n, C, E);
 }
 
 static bool is_packed(const VitWeights *vit) {
@@ -149,12 +154,10 @@ static bool is_packed(const VitWeights *vit) {
     return true;
 }
 
-/* Enough images for TILE_TOKENS, but no more than keeps all threads busy; no bit of a feature depends on it.
- * Where weights are not packed it would, so there each image goes alone. */
+/* Where weights are not packed, a feature would depend on it, so there each image goes alone. */
 static int group_size(const VitWeights *vit, int n, int workers) {
-    const int most = is_packed(vit) ? TILE_TOKENS / vit->n_tokens : 1, share = (n + workers - 1) / workers;
-    const int group = most < share ? most : share;
-    return group > 1 ? group : 1;
+    const int fit = is_packed(vit) ? TILE_TOKENS / vit->n_tokens : 1;
+    return tile_images(n, fit > 1 ? fit : 1, workers);
 }
 
 int vit_forward(const VitWeights *vit, Pool *pool, const float *pixels, int n, float *features, Error *err) {
