@@ -18,7 +18,14 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { TRIES = 5, N_CTX = 16, START_TOKEN = 49406, END_TOKEN = 49407, PERIOD_TOKEN = 269 };
+enum {
+    TRIES = 5,
+    ENOUGH_SECONDS = 4,
+    N_CTX = 16,
+    START_TOKEN = 49406,
+    END_TOKEN = 49407,
+    PERIOD_TOKEN = 269
+};
 
 typedef struct {
     Pool *pool;
@@ -37,17 +44,18 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Runs the loop once to warm up and TRIES times; returns the median in seconds. */
+/* Runs the loop once to warm up and TRIES times, or until it took ENOUGH_SECONDS; returns the median. */
 static double median_seconds(void (*loop)(void *), void *context) {
     double seconds[TRIES];
     loop(context);
-    for (int i = 0; i < TRIES; i++) {
+    int n = 0;
+    for (double spent = 0; n < TRIES && spent < ENOUGH_SECONDS; spent += seconds[n++]) {
         double start = clock_seconds();
         loop(context);
-        seconds[i] = clock_seconds() - start;
+        seconds[n] = clock_seconds() - start;
     }
-    qsort(seconds, TRIES, sizeof *seconds, compare_doubles);
-    return seconds[TRIES / 2];
+    qsort(seconds, (size_t)n, sizeof *seconds, compare_doubles);
+    return seconds[n / 2];
 }
 
 static void print_row(const Bench *bench, const char *name, double seconds, double flops,
@@ -187,12 +195,17 @@ static int bench_steps(Bench *bench, Error *err) {
 
 /* --- image towers --- */
 
-enum { BATCH = 16 };
+/* Fewer images where a tower takes seconds for each. */
+static const struct {
+    const char *name;
+    int batch;
+} TOWERS[] = {{"RN50", 32}, {"RN101", 32}, {"ViT-B/32", 32}, {"ViT-B/16", 16}, {"ViT-L/14", 4}};
 
 typedef struct {
     const Clip *clip;
     Pool *pool;
-    float *pixels, *features; /* (BATCH, 3, S, S), (BATCH, E) */
+    float *pixels, *features; /* (n, 3, S, S), (n, E) */
+    int n;
     int status;
     Error *err;
 } Tower;
@@ -200,20 +213,20 @@ typedef struct {
 static void tower_loop(void *context) {
     Tower *tower = context;
     if (tower->status == 0)
-        tower->status =
-            image_tower_forward(tower->clip, tower->pool, tower->pixels, BATCH, tower->features, tower->err);
+        tower->status = image_tower_forward(tower->clip, tower->pool, tower->pixels, tower->n,
+                                            tower->features, tower->err);
 }
 
-static int bench_tower(Bench *bench, const char *name, Error *err) {
+static int bench_tower(Bench *bench, const char *name, int n, Error *err) {
     int result = -1;
     Arena *arena = arena_create();
     Clip *clip = clip_random(architecture_find(name), CLIP_IMAGE, bench->precision, 1, err);
     if (!arena || !clip)
         goto out;
-    size_t pixels = (size_t)BATCH * 3 * (size_t)clip->image_size * (size_t)clip->image_size;
-    Tower tower = {.clip = clip, .pool = bench->pool, .err = err};
+    size_t pixels = (size_t)n * 3 * (size_t)clip->image_size * (size_t)clip->image_size;
+    Tower tower = {.clip = clip, .pool = bench->pool, .n = n, .err = err};
     tower.pixels = arena_floats(arena, pixels, 1);
-    tower.features = arena_floats(arena, BATCH, (size_t)clip->embed_dim);
+    tower.features = arena_floats(arena, (size_t)n, (size_t)clip->embed_dim);
     if (arena_failed(arena)) {
         error_memory(err);
         goto out;
@@ -221,14 +234,21 @@ static int bench_tower(Bench *bench, const char *name, Error *err) {
     fill_normal(tower.pixels, pixels, 1);
     double seconds = median_seconds(tower_loop, &tower);
     char label[64], detail[64];
-    snprintf(label, sizeof label, "%s, %d images", name, BATCH);
-    snprintf(detail, sizeof detail, "%.1f images/s", BATCH / seconds);
+    snprintf(label, sizeof label, "%s, %d images", name, n);
+    snprintf(detail, sizeof detail, "%.1f images/s", n / seconds);
     if (tower.status == 0)
-        print_row(bench, label, seconds, BATCH * image_tower_flops(clip), detail);
+        print_row(bench, label, seconds, n * image_tower_flops(clip), detail);
     result = tower.status;
 out:
     clip_free(clip);
     arena_free(arena);
+    return result;
+}
+
+static int bench_towers(Bench *bench, Error *err) {
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof TOWERS / sizeof *TOWERS; i++)
+        result = interrupt_check(err) < 0 ? -1 : bench_tower(bench, TOWERS[i].name, TOWERS[i].batch, err);
     return result;
 }
 
@@ -241,10 +261,10 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     Bench bench = {.pool = pool_create(common.threads), .precision = PRECISION_FLOAT32};
     if (!bench.pool)
         return error_run(err, "cannot start %d threads", common.threads);
-    status = measure_peak(&bench, arena, err) < 0 || bench_steps(&bench, err) < 0 ||
-                     bench_tower(&bench, "RN50", err) < 0 || bench_tower(&bench, "ViT-B/32", err) < 0
-                 ? -1
-                 : 0;
+    status =
+        measure_peak(&bench, arena, err) < 0 || bench_steps(&bench, err) < 0 || bench_towers(&bench, err) < 0
+            ? -1
+            : 0;
     pool_free(bench.pool);
     return status;
 }
