@@ -258,6 +258,15 @@ int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **cla
     return learner ? 0 : -1;
 }
 
+int learner_step_flops(double *flops, const Clip *clip, const Tokenizer *tokenizer, const char **class_names,
+                       int n_classes, const LearnerConfig *config, Error *err) {
+    PromptLearner *learner = build(clip, tokenizer, NULL, class_names, n_classes, config, err);
+    if (learner)
+        *flops = text_encoder_flops(&clip->text, &learner->tree, true);
+    learner_free(learner);
+    return learner ? 0 : -1;
+}
+
 void learner_free(PromptLearner *learner) {
     if (!learner)
         return;

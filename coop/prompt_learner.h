@@ -50,6 +50,10 @@ void learner_free(PromptLearner *learner); /* NULL is fine */
 int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
                   const LearnerConfig *config, Error *err);
 
+/* Operations of one training step on the text side (text_encoder_flops); otherwise as learner_check. */
+int learner_step_flops(double *flops, const Clip *clip, const Tokenizer *tokenizer, const char **class_names,
+                       int n_classes, const LearnerConfig *config, Error *err);
+
 /* The contexts: (M, C), or (K, M, C) with csc. Read and written by the optimiser; owned by the learner. */
 float *learner_ctx(PromptLearner *learner);
 int learner_n_ctx(const PromptLearner *learner);

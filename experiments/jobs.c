@@ -245,6 +245,10 @@ int stage_run(Stage *stage, Error *err) {
     for (int i = 0; i < round.n_jobs && status == 0; i++)
         status = open_job(&round.jobs[i], stage, &round, err);
     if (status == 0 && round.n_jobs > 1) {
+        /* What the first training would add to the shared model is added before there are several. */
+        status = clip_prepare_training(stage->session.model.clip, err);
+    }
+    if (status == 0 && round.n_jobs > 1) {
         workers = pool_create(round.n_jobs);
         status = workers ? 0 : error_run(err, "cannot start %d jobs", round.n_jobs);
         progress_start(&round.overall, stderr, stage->options->quiet || !isatty(STDERR_FILENO),

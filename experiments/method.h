@@ -52,6 +52,9 @@ struct Method {
      * max_epoch alone. NULL: nothing. Throw-away memory is taken from the arena. */
     int (*prepare)(Session *session, const Point *point, Arena *arena, Error *err);
 
+    /* Floating-point operations of running the point; NULL: next to nothing. For a dry run. */
+    int (*flops)(double *flops, Session *session, const Point *point, Error *err);
+
     /* Fills logits (n_test, K) and the fields of the result that only the method knows. folder is where a
      * method may keep files of its own. ERROR_SIGNAL when stopped. */
     int (*run)(Session *session, const Point *point, const char *folder, float *logits, Result *result,

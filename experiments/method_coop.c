@@ -155,6 +155,26 @@ static int prepare(Session *session, const Point *point, Arena *arena, Error *er
     return training_load(session, point, training_views(point), &data, NULL, arena, err);
 }
 
+/* All steps of the training; the features of the images are in the cache. */
+static int flops(double *flops, Session *session, const Point *point, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    LearnerConfig config = coop_learner_config(point);
+    TrainData data = {0};
+    ItemList train, val;
+    Arena *arena = arena_create();
+    int status = arena ? session_lists(session, &train, &val, point->num_shots, point->seed, arena, err)
+                       : error_memory(err);
+    if (status == 0)
+        status = learner_step_flops(flops, session->model.clip, session->model.tokenizer,
+                                    dataset->class_names, dataset->n_classes, &config, err);
+    if (status == 0) {
+        data.n = train.n;
+        *flops *= (double)point->optim.max_epoch * trainer_steps(&data, &point->optim);
+    }
+    arena_free(arena);
+    return status;
+}
+
 static int write_prompt(Session *session, const Point *point, PromptLearner *learner, const float *text,
                         const char *folder, Arena *arena, Error *err) {
     Clip *clip = session->model.clip;
@@ -260,6 +280,7 @@ const Method method_coop = {
     .result = describe_result,
     .check = check,
     .prepare = prepare,
+    .flops = flops,
     .run = run,
     .transfer = transfer,
     .serves_new_classes = serves_new_classes};

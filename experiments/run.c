@@ -3,8 +3,10 @@
 #include "experiments/run.h"
 
 #include "clip/base/files.h"
+#include "clip/base/gemm.h"
 #include "experiments/lock.h"
 #include "experiments/method.h"
+#include "experiments/plan.h"
 #include "experiments/stage.h"
 #include "experiments/summary.h"
 
@@ -61,7 +63,7 @@ static int open_stages(Runner *runner, Error *err) {
             use_model(runner, experiment, err) < 0 || stage_expand(stage, &runner->model, err) < 0 ||
             check_folders(runner, i, err) < 0)
             return -1;
-        if (stage->n_pending > 0 && !runner->options->dry_run && stage_check(stage, &runner->model, err) < 0)
+        if (stage->n_pending > 0 && stage_check(stage, &runner->model, err) < 0)
             return -1;
     }
     return 0;
@@ -159,17 +161,36 @@ static int print_results(const Runner *runner, Error *err) {
     return results_write_csv(output, &results, err);
 }
 
-static int print_points(const Runner *runner) {
-    printf("%d points, %d to run\n", count_points(runner, false), count_points(runner, true));
-    for (int i = 0; i < runner->study->n; i++) {
-        const Stage *stage = &runner->stages[i];
-        for (int p = 0; p < stage->grid.n; p++) {
-            const Point *point = &stage->grid.points[p];
-            const char *title = stage_point_title(stage, point, runner->arena);
-            printf("  %-5s %-58s %s\n", stage->pending[p] ? "run" : "done", title ? title : point->label,
-                   point->folder);
-        }
+/* The points, with what they will take roughly. */
+static int print_points(Runner *runner, Error *err) {
+    const int n = runner->study->n;
+    Plan *plans = ARENA_NEW(runner->arena, Plan, n);
+    if (!plans)
+        return error_memory(err);
+    double flops = 0, rate = PLAN_SHARE * 1e9 * gemm_peak_gflops() * pool_threads(runner->model.pool);
+    long n_images = 0;
+    char time[32] = "";
+    for (int i = 0; i < n; i++) {
+        if (use_model(runner, runner->stages[i].experiment, err) < 0 ||
+            plan_make(&plans[i], &runner->stages[i], &runner->model, err) < 0)
+            return -1;
+        flops += plans[i].flops;
+        n_images += plans[i].n_images;
     }
+    printf("%d points, %d to run", count_points(runner, false), count_points(runner, true));
+    if (count_points(runner, true) > 0) {
+        plan_time(flops / rate, time);
+        printf(": about %s, %ld image%s to encode", time, n_images, n_images == 1 ? "" : "s");
+    }
+    putchar('\n');
+    for (int i = 0; i < n; i++)
+        for (int p = 0; p < runner->stages[i].grid.n; p++) {
+            const Point *point = &runner->stages[i].grid.points[p];
+            const char *title = stage_point_title(&runner->stages[i], point, runner->arena);
+            plan_time(plans[i].points[p] / rate, time);
+            printf("  %-5s %9s  %-52s  %s\n", runner->stages[i].pending[p] ? "run" : "done",
+                   plans[i].points[p] > 0 ? time : "", title ? title : point->label, point->folder);
+        }
     return 0;
 }
 
@@ -177,7 +198,7 @@ static int run_all(Runner *runner, Error *err) {
     if (open_stages(runner, err) < 0)
         return -1;
     if (runner->options->dry_run)
-        return print_points(runner);
+        return print_points(runner, err);
     const int n_run = count_points(runner, true);
     if (n_run == 0)
         say_finished(runner);

@@ -115,6 +115,8 @@ static int on_progress(void *context, long done, long total) {
 int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
                      const char *label, Error *err) {
     Encoding encoding = {.label = label, .session = session};
+    if (session->notes)
+        return image_notes_add(session->notes, items, view, err);
     if (session->cache_lock)
         pthread_mutex_lock(session->cache_lock);
     int result = features_get(session->cache, features, session->dataset.root, items, view, on_progress,

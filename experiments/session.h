@@ -10,6 +10,11 @@
 
 #include <pthread.h>
 
+typedef struct ImageNotes ImageNotes;
+
+/* Notes what a session is asked for. */
+int image_notes_add(ImageNotes *notes, const ItemList *items, FeatureView view, Error *err);
+
 typedef struct {
     const Experiment *experiment;
     Dataset dataset;
@@ -17,6 +22,7 @@ typedef struct {
     Model model;      /* borrowed, from session_attach on, as is the pool of its copies */
     FeatureCache *cache;
     bool borrows_cache;
+    ImageNotes *notes; /* a dry run: images are noted here instead of being encoded (plan.h); else NULL */
     pthread_mutex_t *cache_lock; /* points that run side by side share a cache; NULL when there is one */
     Arena *arena;
     bool quiet;

@@ -140,6 +140,28 @@ static void test_jobs(void **state) {
     assert_int_equal(n_prompts, 8);
 }
 
+/* A dry run says what is to be done, and writes nothing. */
+static void test_dry_run(void **state) {
+    Cli *cli = *state;
+    const char *path =
+        write_study(cli, "study",
+                    "model: {weights: " FIXTURES "clip_vit.safetensors, vocab: " FIXTURES "merges.txt.gz}\n"
+                    "dataset: {format: split, " GOLDEN "}\ntransfer: [{name: again}]\n"
+                    "grid: {num_shots: [1], seed: [1]}\noptim: {max_epoch: 300, batch_size: 8}\n"
+                    "methods: [zeroshot: {}, coop: {n_ctx: 2}]\n");
+    cli_ok(cli, "run", path, "--dry-run");
+    assert_false(cli_exists(cli_path(cli, "study")));
+    assert_int_equal(strncmp(cli->out, "4 points, 4 to run: about ", 26), 0);
+    char *images = strstr(cli->out, ", ");
+    assert_non_null(images = strstr(images + 2, ", "));
+    int n_images = atoi(images + 2);
+    cli_ok(cli, "run", path, "--set", "optim.max_epoch=2");
+    assert_non_null(strstr(cli->err, arena_printf(cli->arena, "encoded %d images", n_images)));
+    cli_ok(cli, "run", path, "--dry-run");
+    assert_int_equal(strncmp(cli->out, "4 points, 2 to run: about ", 26), 0);
+    assert_non_null(strstr(cli->out, ", 0 images to encode\n"));
+}
+
 /* A point that fails stops neither the others nor is it lost sight of; its own transfer is not tried. */
 static void test_failure(void **state) {
     Cli *cli = *state;
@@ -162,7 +184,7 @@ static void test_failure(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_base_to_new), CLI_TEST(test_same_classes),
-                                       CLI_TEST(test_one_folder), CLI_TEST(test_jobs),
-                                       CLI_TEST(test_failure)};
+                                       CLI_TEST(test_one_folder),  CLI_TEST(test_jobs),
+                                       CLI_TEST(test_dry_run),     CLI_TEST(test_failure)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
