@@ -146,19 +146,19 @@ static void test_dry_run(void **state) {
     const char *path =
         write_study(cli, "study",
                     "model: {weights: " FIXTURES "clip_vit.safetensors, vocab: " FIXTURES "merges.txt.gz}\n"
-                    "dataset: {format: split, " GOLDEN "}\ntransfer: [{name: again}]\n"
+                    "dataset: {format: split, " GOLDEN "}\n"
                     "grid: {num_shots: [1], seed: [1]}\noptim: {max_epoch: 300, batch_size: 8}\n"
                     "methods: [zeroshot: {}, coop: {n_ctx: 2}]\n");
     cli_ok(cli, "run", path, "--dry-run");
     assert_false(cli_exists(cli_path(cli, "study")));
-    assert_int_equal(strncmp(cli->out, "4 points, 4 to run: about ", 26), 0);
+    assert_int_equal(strncmp(cli->out, "2 points, 2 to run: about ", 26), 0);
     char *images = strstr(cli->out, ", ");
     assert_non_null(images = strstr(images + 2, ", "));
     int n_images = atoi(images + 2);
     cli_ok(cli, "run", path, "--set", "optim.max_epoch=2");
     assert_non_null(strstr(cli->err, arena_printf(cli->arena, "encoded %d images", n_images)));
     cli_ok(cli, "run", path, "--dry-run");
-    assert_int_equal(strncmp(cli->out, "4 points, 2 to run: about ", 26), 0);
+    assert_int_equal(strncmp(cli->out, "2 points, 1 to run: about ", 26), 0);
     assert_non_null(strstr(cli->out, ", 0 images to encode\n"));
 }
 
