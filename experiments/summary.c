@@ -204,54 +204,67 @@ static void average_over(Entries *average, const Entries *of_stage, int n) {
     }
 }
 
-static int print_average(Printer *printer, const Stage *stages, int n) {
-    Entries *of_stage = ARENA_NEW(printer->arena, Entries, n), average;
+/* The entries of each of n stages, and room for their average. */
+typedef struct {
+    const Stage *stages;
+    Entries *of_stage; /* (n) */
+    int n;
+} Several;
+
+static int print_over(Printer *printer, const Several *several, const char *how, int harmonic_of,
+                      const char *const *columns) {
+    Entries average;
+    if (!how || entries_create(&average, 2 * (size_t)several->of_stage[0].n, printer->arena))
+        return -1;
+    average_over(&average, several->of_stage, several->n);
+    if (harmonic_of)
+        add_harmonic(&average, harmonic_of, harmonic_of + 1);
+    return print_table(printer, &average,
+                       arena_printf(printer->arena,
+                                    "average of %d datasets, %s%s: accuracy in %%, mean ± std over seeds",
+                                    several->n, how, several->stages[0].backbone),
+                       columns);
+}
+
+static int print_average_by_shots(Printer *printer, const Several *several) {
+    for (int k = 0; k < several->n; k++) {
+        const Grid *grid = &several->stages[k].grid;
+        several->of_stage[k].n = 0;
+        for (int i = 0; i < grid->n; i++)
+            if (grid->points[i].target < 0)
+                add(&several->of_stage[k], grid->points[i].label, grid->points[i].num_shots,
+                    grid->points[i].seed, accuracy(printer, &grid->points[i]));
+    }
+    return print_over(printer, several, "", 0, NULL);
+}
+
+static int print_average_base_to_new(Printer *printer, const Several *several, int num_shots) {
+    static const char *const columns[] = {"base", "new", "H"};
+    for (int k = 0; k < several->n; k++) {
+        several->of_stage[k].n = 0;
+        collect(&several->of_stage[k], printer, &several->stages[k], num_shots);
+    }
+    const char *shots = shots_phrase(num_shots, printer->arena);
+    const char *how = shots ? arena_printf(printer->arena, "learned with %s, ", shots) : NULL;
+    return print_over(printer, several, how, FIRST_TARGET, columns);
+}
+
+static int print_averages(Printer *printer, const Stage *stages, int n) {
+    Several several = {.stages = stages, .of_stage = ARENA_NEW(printer->arena, Entries, n), .n = n};
     bool base_to_new = true;
-    if (!of_stage)
+    if (!several.of_stage)
         return -1;
     for (int k = 0; k < n; k++) {
-        const Stage *stage = &stages[k];
-        base_to_new &= stage->experiment->n_targets == 1 && new_classes(stage->experiment) == 0;
-        if (entries_create(&of_stage[k], (size_t)stage->grid.n, printer->arena))
+        base_to_new &= stages[k].experiment->n_targets == 1 && new_classes(stages[k].experiment) == 0;
+        if (entries_create(&several.of_stage[k], (size_t)stages[k].grid.n, printer->arena))
             return -1;
-        for (int i = 0; i < stage->grid.n; i++) {
-            const Point *point = &stage->grid.points[i];
-            if (point->target < 0)
-                add(&of_stage[k], point->label, point->num_shots, point->seed, accuracy(printer, point));
-        }
     }
-    if (entries_create(&average, (size_t)stages[0].grid.n, printer->arena))
+    if (print_average_by_shots(printer, &several) < 0)
         return -1;
-    average_over(&average, of_stage, n);
-    if (print_table(printer, &average,
-                    arena_printf(printer->arena,
-                                 "average of %d datasets, %s: accuracy in %%, mean ± std over seeds", n,
-                                 stages[0].backbone),
-                    NULL) < 0)
-        return -1;
-    static const char *const columns[] = {"base", "new", "H"};
     const IntList *shots = &stages[0].experiment->grid.num_shots;
-    for (int i = 0; base_to_new && i < shots->n; i++) {
-        for (int k = 0; k < n; k++) {
-            of_stage[k].n = 0;
-            collect(&of_stage[k], printer, &stages[k], shots->values[i]);
-        }
-        average = (Entries){0};
-        if (entries_create(&average, 2 * (size_t)stages[0].grid.n, printer->arena))
+    for (int i = 0; base_to_new && i < shots->n; i++)
+        if (print_average_base_to_new(printer, &several, shots->values[i]) < 0)
             return -1;
-        average_over(&average, of_stage, n);
-        add_harmonic(&average, FIRST_TARGET, FIRST_TARGET + 1);
-        const char *text = shots_phrase(shots->values[i], printer->arena);
-        if (!text ||
-            print_table(
-                printer, &average,
-                arena_printf(printer->arena,
-                             "average of %d datasets, learned with %s, %s: accuracy in %%, mean ± std "
-                             "over seeds",
-                             n, text, stages[0].backbone),
-                columns) < 0)
-            return -1;
-    }
     return 0;
 }
 
@@ -265,7 +278,7 @@ int summary_print(FILE *out, const Stage *stages, int n, const ResultList *resul
         const char *weights = stages[first].experiment->model.weights;
         for (end = first + 1; end < n && strcmp(stages[end].experiment->model.weights, weights) == 0;)
             end++;
-        if (end - first > 1 && print_average(&printer, &stages[first], end - first) < 0)
+        if (end - first > 1 && print_averages(&printer, &stages[first], end - first) < 0)
             return error_memory(err);
     }
     return 0;
