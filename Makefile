@@ -26,7 +26,7 @@ LIBRARY := $(BUILD)/libcoop.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
 SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c tests/fuzz/*.c)))
 
-.PHONY: all deps tools demo test valgrind asan fuzz fuzzers check bench install clean help
+.PHONY: all deps tools demo test valgrind asan fuzz fuzzers check bench peer install clean help
 .SECONDARY:
 
 all: $(BUILD)/coop
@@ -92,6 +92,13 @@ $(BUILD)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(LIBRARY)
 check: ; @.ci/check
 bench: $(BUILD)/coop ; @$(BUILD)/coop bench
 
+# The same loops in PyTorch (tests/peer/README.md); LOOPS="RN50 JPEG": those alone.
+PYTHON ?= python3
+peer: $(BUILD)/coop
+	@$(PYTHON) -c "import numpy, PIL, torch" 2>/dev/null || { echo "make peer needs PYTHON=... with torch, numpy" \
+	    "and pillow: tests/peer/README.md says how" >&2; exit 1; }
+	@$(PYTHON) -B tests/peer/peer.py $(BUILD)/coop $(LOOPS)
+
 install: $(BUILD)/coop
 	install -D -m 755 $(BUILD)/coop $(DESTDIR)$(PREFIX)/bin/coop
 
@@ -105,6 +112,7 @@ help:
 	@echo "make fuzz       damaged files for the readers, SECONDS=$(SECONDS) for each kind"
 	@echo "make check      include direction, formatting, cppcheck (make tools installs these)"
 	@echo "make bench      this machine's speed on the main loops"
+	@echo "make peer       the same loops in PyTorch beside them (tests/peer/README.md)"
 	@echo "make install    to PREFIX=$(PREFIX)"
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

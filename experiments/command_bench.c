@@ -9,10 +9,14 @@
 #include "clip/image_tower.h"
 #include "clip/random_clip.h"
 #include "clip/text_encoder.h"
+#include "datasets/jpeg_write.h"
+#include "datasets/transform.h"
 #include "experiments/clock.h"
 #include "experiments/command.h"
 #include "experiments/interrupt.h"
 
+#include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,13 +34,16 @@ enum {
 typedef struct {
     Pool *pool;
     Precision precision;
+    OptionTexts words; /* only loops with one of these in their names; none: all */
+    bool json;
+    int n_rows;
     double peak; /* GFLOP/s of all threads */
 } Bench;
 
-static double peak_memory_gib(void) {
+static double peak_memory_bytes(void) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_maxrss / (1024 * 1024);
+    return (double)usage.ru_maxrss * 1024;
 }
 
 static int compare_doubles(const void *a, const void *b) {
@@ -58,12 +65,35 @@ static double median_seconds(void (*loop)(void *), void *context) {
     return seconds[n / 2];
 }
 
-static void print_row(const Bench *bench, const char *name, double seconds, double flops,
-                      const char *detail) {
-    double rate = flops * 1e-9 / seconds;
-    printf("%-34s %8.3f s %9.1f GFLOP %8.1f GFLOP/s %5.0f %%   %.2f GiB  %s\n", name, seconds, flops * 1e-9,
-           rate, 100 * rate / bench->peak, peak_memory_gib(), detail);
-    fflush(stdout);
+static bool wanted(const Bench *bench, const char *loop) {
+    for (int i = 0; i < bench->words.n; i++)
+        if (strstr(loop, bench->words.values[i]))
+            return true;
+    return bench->words.n == 0;
+}
+
+/* One row; flops is 0 for a loop whose operations are not counted. */
+static int print_row(Bench *bench, const char *loop, double seconds, double flops, const char *detail,
+                     Error *err) {
+    double gflop = flops * 1e-9, rate = gflop / seconds, memory = peak_memory_bytes();
+    if (bench->json) {
+        json_t *row =
+            json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:I, s:s}", "loop", loop, "threads",
+                      pool_threads(bench->pool), "seconds", seconds, "gflop", gflop, "gflops", rate, "share",
+                      rate / bench->peak, "peak_bytes", (json_int_t)memory, "detail", detail);
+        if (!row)
+            return error_memory(err);
+        json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        json_decref(row);
+        printf("\n");
+    } else if (flops > 0) {
+        printf("%-34s %8.3f s %9.1f GFLOP %8.1f GFLOP/s %5.0f %%   %.2f GiB  %s\n", loop, seconds, gflop,
+               rate, 100 * rate / bench->peak, memory / (1 << 30), detail);
+    } else {
+        printf("%-34s %8.5f s %49.2f GiB  %s\n", loop, seconds, memory / (1 << 30), detail);
+    }
+    bench->n_rows++;
+    return command_flush(err);
 }
 
 /* --- sgemm on all threads at once --- */
@@ -86,7 +116,8 @@ static int measure_peak(Bench *bench, Arena *arena, Error *err) {
     bench->peak = 0;
     for (int i = 0; i < n; i++)
         bench->peak += peak.rates[i];
-    printf("%d threads, sgemm peak %.1f GFLOP/s (%.1f per thread)\n\n", n, bench->peak, bench->peak / n);
+    if (!bench->json)
+        printf("%d threads, sgemm peak %.1f GFLOP/s (%.1f per thread)\n\n", n, bench->peak, bench->peak / n);
     return 0;
 }
 
@@ -175,9 +206,8 @@ static int bench_step(Bench *bench, const TextWeights *w, const StepShape *shape
     if (!step.encoder)
         goto out;
     snprintf(detail, sizeof detail, "%d nodes, %d frozen", tree.n_nodes, tree.n_frozen);
-    print_row(bench, shape->name, median_seconds(step_loop, &step), text_encoder_flops(w, &tree, true),
-              detail);
-    result = 0;
+    result = print_row(bench, shape->name, median_seconds(step_loop, &step),
+                       text_encoder_flops(w, &tree, true), detail, err);
 out:
     text_encoder_free(step.encoder);
     arena_free(arena);
@@ -185,10 +215,15 @@ out:
 }
 
 static int bench_steps(Bench *bench, Error *err) {
-    Clip *clip = clip_random(architecture_find("ViT-B/32"), CLIP_TEXT, bench->precision, 1, err);
-    int result = clip ? 0 : -1;
-    for (size_t i = 0; result == 0 && i < sizeof STEPS / sizeof *STEPS; i++)
-        result = interrupt_check(err) < 0 ? -1 : bench_step(bench, &clip->text, &STEPS[i], err);
+    Clip *clip = NULL;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof STEPS / sizeof *STEPS; i++) {
+        if (!wanted(bench, STEPS[i].name))
+            continue;
+        if (!clip)
+            clip = clip_random(architecture_find("ViT-B/32"), CLIP_TEXT, bench->precision, 1, err);
+        result = !clip || interrupt_check(err) < 0 ? -1 : bench_step(bench, &clip->text, &STEPS[i], err);
+    }
     clip_free(clip);
     return result;
 }
@@ -218,6 +253,10 @@ static void tower_loop(void *context) {
 }
 
 static int bench_tower(Bench *bench, const char *name, int n, Error *err) {
+    char label[64], detail[64];
+    snprintf(label, sizeof label, "%s, %d images", name, n);
+    if (!wanted(bench, label))
+        return 0;
     int result = -1;
     Arena *arena = arena_create();
     Clip *clip = clip_random(architecture_find(name), CLIP_IMAGE, bench->precision, 1, err);
@@ -233,12 +272,9 @@ static int bench_tower(Bench *bench, const char *name, int n, Error *err) {
     }
     fill_normal(tower.pixels, pixels, 1);
     double seconds = median_seconds(tower_loop, &tower);
-    char label[64], detail[64];
-    snprintf(label, sizeof label, "%s, %d images", name, n);
     snprintf(detail, sizeof detail, "%.1f images/s", n / seconds);
-    if (tower.status == 0)
-        print_row(bench, label, seconds, n * image_tower_flops(clip), detail);
-    result = tower.status;
+    result =
+        tower.status < 0 ? -1 : print_row(bench, label, seconds, n * image_tower_flops(clip), detail, err);
 out:
     clip_free(clip);
     arena_free(arena);
@@ -252,29 +288,106 @@ static int bench_towers(Bench *bench, Error *err) {
     return result;
 }
 
+/* --- a photo to the input of a tower, on one thread --- */
+
+enum { PHOTO_WIDTH = 500, PHOTO_HEIGHT = 375, PHOTO_QUALITY = 90, PHOTO_REPEATS = 5, PHOTO_OUT = 224 };
+
+typedef struct {
+    const unsigned char *jpeg;
+    size_t size;
+    unsigned char *crop; /* (PHOTO_OUT, PHOTO_OUT, 3) */
+    float *pixels;       /* (3, PHOTO_OUT, PHOTO_OUT) */
+    int status;
+    Error *err;
+} Photo;
+
+/* Waves and grain, which compress like a photograph. tests/peer/peer.py draws the same. */
+static int draw_photo(Photo *photo, Arena *arena, Error *err) {
+    Image image = {.width = PHOTO_WIDTH, .height = PHOTO_HEIGHT};
+    int n = PHOTO_WIDTH * PHOTO_HEIGHT * 3;
+    image.rgb = ARENA_NEW(arena, unsigned char, n);
+    if (!image.rgb)
+        return error_memory(err);
+    for (int i = 0; i < n; i++) {
+        int c = i % 3, x = i / 3 % PHOTO_WIDTH, y = i / 3 / PHOTO_WIDTH;
+        int grain = (int)((uint32_t)(x * 73 + y * 179 + c * 283) * 2654435761u >> 27) - 16;
+        image.rgb[i] = (unsigned char)(128 + 60 * sin(x / 17.0 + c) + 40 * sin(y / 11.0 - x / 29.0) + grain);
+    }
+    unsigned char *data;
+    if (jpeg_write(&image, PHOTO_QUALITY, &data, &photo->size, arena, err) < 0)
+        return -1;
+    photo->jpeg = data;
+    return 0;
+}
+
+static void photo_loop(void *context) {
+    const float mean[] = {0.5f, 0.5f, 0.5f}, std[] = {0.25f, 0.25f, 0.25f};
+    Photo *photo = context;
+    Arena *arena = arena_create();
+    if (!arena)
+        photo->status = error_memory(photo->err);
+    for (int i = 0; i < PHOTO_REPEATS && photo->status == 0; i++) {
+        Image image;
+        size_t mark = arena_mark(arena);
+        photo->status = image_decode(&image, photo->jpeg, photo->size, "photo", arena, photo->err);
+        if (photo->status == 0)
+            photo->status = transform_center_crop(photo->crop, &image, PHOTO_OUT, arena, photo->err);
+        if (photo->status == 0)
+            transform_normalize(photo->pixels, photo->crop, PHOTO_OUT, mean, std);
+        arena_reset(arena, mark);
+    }
+    arena_free(arena);
+}
+
+static int bench_photo(Bench *bench, Arena *arena, Error *err) {
+    char label[64], detail[64];
+    snprintf(label, sizeof label, "JPEG %dx%d to %d, 1 thread", PHOTO_WIDTH, PHOTO_HEIGHT, PHOTO_OUT);
+    if (!wanted(bench, label))
+        return 0;
+    size_t n = (size_t)PHOTO_OUT * PHOTO_OUT * 3;
+    Photo photo = {
+        .crop = ARENA_NEW(arena, unsigned char, n), .pixels = arena_floats(arena, n, 1), .err = err};
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (draw_photo(&photo, arena, err) < 0)
+        return -1;
+    double seconds = median_seconds(photo_loop, &photo) / PHOTO_REPEATS;
+    snprintf(detail, sizeof detail, "%.0f images/s, %.0f kB each", 1 / seconds, (double)photo.size / 1000);
+    return photo.status < 0 ? -1 : print_row(bench, label, seconds, 0, detail, err);
+}
+
+static int bench_all(Bench *bench, Arena *arena, Error *err) {
+    if (measure_peak(bench, arena, err) < 0 || bench_steps(bench, err) < 0 ||
+        bench_photo(bench, arena, err) < 0 || bench_towers(bench, err) < 0)
+        return -1;
+    if (bench->n_rows == 0)
+        return error_usage(err, "no loop has %s in its name", bench->words.values[0]);
+    return 0;
+}
+
 static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
-    OptionTexts words;
-    int status = command_parse(&command_bench, &words, &common, argc, argv, NULL, 0, 0, 0, arena, err);
+    Bench bench = {.precision = PRECISION_FLOAT32};
+    const Option options[] = {{"json", OPTION_FLAG, &bench.json, 0, 0, NULL, "one JSON object per row"}};
+    int status =
+        command_parse(&command_bench, &bench.words, &common, argc, argv, options, 1, 0, -1, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    Bench bench = {.pool = pool_create(common.threads), .precision = PRECISION_FLOAT32};
+    bench.pool = pool_create(common.threads);
     if (!bench.pool)
         return error_run(err, "cannot start %d threads", common.threads);
-    status =
-        measure_peak(&bench, arena, err) < 0 || bench_steps(&bench, err) < 0 || bench_towers(&bench, err) < 0
-            ? -1
-            : 0;
+    status = bench_all(&bench, arena, err);
     pool_free(bench.pool);
     return status;
 }
 
 const Command command_bench = {
     .name = "bench",
-    .usage = "coop bench [--threads N]",
+    .usage = "coop bench [LOOP...] [--json] [--threads N]",
     .summary = "this machine's speed on the main loops",
-    .help = "Each row: median time, operations that the loop needs, rate, share of the sgemm peak measured "
-            "in the same "
-            "run,\npeak memory so far. Full-size towers with random weights; a minute or so.\n",
+    .help =
+        "Each row: median time, operations that the loop needs, rate, share of the sgemm peak measured "
+        "in the\nsame run, peak memory so far. Full-size towers with random weights; a minute or so. LOOP "
+        "is a part of\na loop's name: only such loops are measured.\n",
     .example = "coop bench",
     .run = run};

@@ -1,0 +1,107 @@
+"""The loops of `coop bench` beside the same loops in PyTorch:  python peer.py build/coop [LOOP...]
+
+The bench says what it measured, a JSON object per row; each loop that has a like here is then measured with as many
+threads, in float and in bfloat16. LOOP is a part of the names of loops. Times are medians after one run to warm up;
+a ratio above 1 says how many times faster coop is.
+"""
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import torch
+from PIL import Image
+
+from model import IMAGE_TOWERS, TOKENS, TrainingStep
+
+GROUPS = ["10 classes", "100 classes", "JPEG", "RN50", "RN101", "ViT-B/32", "ViT-B/16", "ViT-L/14"]
+TRIES, ENOUGH_SECONDS = 5, 4  # as in `coop bench`
+MAX_ROWS = 200 * TOKENS  # a padded batch beyond this takes more memory than most machines have
+
+
+def median_seconds(loop):
+    loop()
+    seconds = []
+    while len(seconds) < TRIES and sum(seconds) < ENOUGH_SECONDS:
+        start = time.perf_counter()
+        loop()
+        seconds.append(time.perf_counter() - start)
+    return sorted(seconds)[len(seconds) // 2]
+
+
+def step_seconds(dtype, n_classes, position, csc):
+    if int(n_classes) * TOKENS > MAX_ROWS:
+        return None
+    return median_seconds(TrainingStep(int(n_classes), position, bool(csc), dtype))
+
+
+def tower_seconds(dtype, name, n_images):
+    if name not in IMAGE_TOWERS:
+        return None
+    tower = IMAGE_TOWERS[name]().eval().to(dtype)
+    images = torch.randn(int(n_images), 3, 224, 224).to(dtype)
+    with torch.inference_mode():
+        return median_seconds(lambda: tower(images))
+
+
+def draw_photo(width, height):
+    """The bytes of the picture that `coop bench` draws."""
+    y, x, c = np.indices((height, width, 3))
+    grain = ((x * 73 + y * 179 + c * 283) * 2654435761 % 2**32 >> 27) - 16
+    pixels = 128 + 60 * np.sin(x / 17 + c) + 40 * np.sin(y / 11 - x / 29) + grain
+    jpeg = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(jpeg, "JPEG", quality=90)
+    return jpeg.getvalue()
+
+
+def photo_seconds(dtype, width, height, size):
+    """Decode, bicubic resize of the short side, centre crop, normalise: Pillow and a float tensor."""
+    if dtype != torch.float32:
+        return None
+    jpeg, width, height, size = draw_photo(int(width), int(height)), int(width), int(height), int(size)
+    scale = size / min(width, height)
+    wide, high = int(width * scale), int(height * scale)
+    left, top = round((wide - size) / 2), round((high - size) / 2)
+
+    def loop():
+        image = Image.open(io.BytesIO(jpeg)).convert("RGB").resize((wide, high), Image.BICUBIC)
+        image = image.crop((left, top, left + size, top + size))
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+        pixels.float().div_(255).sub_(0.5).div_(0.25)
+
+    return median_seconds(lambda: [loop() for _ in range(5)]) / 5
+
+
+LOOPS = [
+    (r"train step, (\d+) classes, (end|middle|front)(, csc)?$", step_seconds),
+    (r"(\S+), (\d+) images$", tower_seconds),
+    (r"JPEG (\d+)x(\d+) to (\d+), 1 thread$", photo_seconds),
+]
+
+
+def peer_seconds(loop, dtype):
+    for pattern, seconds in LOOPS:
+        if match := re.match(pattern, loop):
+            return seconds(dtype, *match.groups())
+
+
+def cells(coop, peer):
+    return f"{peer:10.4f} s {peer / coop:7.2f}" if peer else f"{'-':>12} {'-':>7}"
+
+
+def main(coop, *parts):
+    print(f"{'':34} {'coop':>12} {'PyTorch':>12} {'ratio':>7} {'bfloat16':>12} {'ratio':>7}", flush=True)
+    for part in parts or GROUPS:  # the two take turns, so that a change of the machine's load spoils less
+        bench = subprocess.run([coop, "bench", "--json", part], check=True, stdout=subprocess.PIPE, text=True)
+        for row in map(json.loads, bench.stdout.splitlines()):
+            loop, seconds = row["loop"], row["seconds"]
+            torch.set_num_threads(1 if loop.endswith("1 thread") else row["threads"])
+            peers = [peer_seconds(loop, dtype) for dtype in (torch.float32, torch.bfloat16)]
+            print(f"{loop:34} {seconds:10.4f} s", *(cells(seconds, peer) for peer in peers), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
