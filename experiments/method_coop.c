@@ -5,7 +5,6 @@
 
 #include "clip/base/files.h"
 #include "coop/prompt_file.h"
-#include "coop/zeroshot.h"
 #include "experiments/method.h"
 #include "experiments/prompt_classes.h"
 #include "experiments/training.h"
@@ -225,8 +224,7 @@ static int learn(Session *session, const Point *point, PromptLearner *learner, c
     if (!text)
         return error_memory(err);
     learner_text_features(learner, text);
-    cosine_logits(session->model.pool, logits, session->test_unit, text, dataset->test.n, dataset->n_classes,
-                  clip->embed_dim, clip->logit_scale);
+    session_classify(session, logits, text);
     result->n_ctx = learner_n_ctx(learner);
     return write_prompt(session, point, learner, text, folder, arena, err);
 }
@@ -259,8 +257,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
         prompt_check_model(&prompt, path, target->model.clip, err) < 0 ||
         prompt_class_features(text, &prompt, path, target, err) < 0)
         return -1;
-    cosine_logits(target->model.pool, logits, target->test_unit, text, dataset->test.n, dataset->n_classes,
-                  clip->embed_dim, clip->logit_scale);
+    session_classify(target, logits, text);
     return 0;
 }
 

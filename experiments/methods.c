@@ -4,7 +4,8 @@
 #define METHODS(M)                                                                                           \
     M(zeroshot)                                                                                              \
     M(linear_probe)                                                                                          \
-    M(coop)
+    M(coop)                                                                                                  \
+    M(text_layer)
 
 #define DECLARE(name) extern const Method method_##name;
 #define LIST(name) &method_##name,

@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "clip/ops.h"
+#include "coop/zeroshot.h"
 #include "datasets/split_file.h"
 #include "experiments/clock.h"
 #include "experiments/interrupt.h"
@@ -211,4 +212,34 @@ int session_check_training(const Session *session, Error *err) {
 int session_lists(Session *session, ItemList *train, ItemList *val, int num_shots, int seed, Arena *arena,
                   Error *err) {
     return dataset_few_shot(train, val, &session->dataset, num_shots, (uint32_t)seed, arena, err);
+}
+
+/* --- texts --- */
+
+int session_check_texts(const Session *session, const TextList *templates, const char *label, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    if (zeroshot_check(session->model.clip, session->model.tokenizer, templates->values, templates->n,
+                       dataset->class_names, dataset->n_classes, err) < 0)
+        return error_prefix(err, "%s: %.80s", session->experiment->path, label);
+    return 0;
+}
+
+float *session_texts(const Session *session, const TextList *templates, Arena *arena, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    const Model *model = &session->model;
+    float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)model->clip->embed_dim);
+    if (!text) {
+        error_memory(err);
+        return NULL;
+    }
+    int status = zeroshot_features(text, model->clip, model->tokenizer, model->pool, templates->values,
+                                   templates->n, dataset->class_names, dataset->n_classes, err);
+    return status == 0 ? text : NULL;
+}
+
+void session_classify(const Session *session, float *logits, const float *text) {
+    const Clip *clip = session->model.clip;
+    const Dataset *dataset = &session->dataset;
+    cosine_logits(session->model.pool, logits, session->test_unit, text, dataset->test.n, dataset->n_classes,
+                  clip->embed_dim, clip->logit_scale);
 }

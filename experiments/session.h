@@ -67,6 +67,13 @@ int session_lists(Session *session, ItemList *train, ItemList *val, int num_shot
 /* An experiment that trains has training images. */
 int session_check_training(const Session *session, Error *err);
 
+/* The prompts of these templates for all classes can be encoded; label names the point in the error. */
+int session_check_texts(const Session *session, const TextList *templates, const char *label, Error *err);
+/* Their features (K, E), unit length, owned by the arena; NULL with an error. */
+float *session_texts(const Session *session, const TextList *templates, Arena *arena, Error *err);
+/* logits (n_test, K) of the test images for the classes of these text features (K, E), unit length. */
+void session_classify(const Session *session, float *logits, const float *text);
+
 int *list_labels(const ItemList *list,
                  Arena *arena); /* (n), owned by the arena; NULL when there is no memory */
 
