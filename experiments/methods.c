@@ -5,7 +5,8 @@
     M(zeroshot)                                                                                              \
     M(linear_probe)                                                                                          \
     M(coop)                                                                                                  \
-    M(text_layer)
+    M(text_layer)                                                                                            \
+    M(tip_adapter)
 
 #define DECLARE(name) extern const Method method_##name;
 #define LIST(name) &method_##name,

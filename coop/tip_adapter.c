@@ -1,0 +1,265 @@
+/* tip_adapter.c: see tip_adapter.h. */
+#include "coop/tip_adapter.h"
+
+#include "clip/base/gemm.h"
+#include "coop/cosine_classifier.h"
+#include "coop/zeroshot.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BATCH = 256, CHUNK = 256, SEARCH_CHUNK = 32, N_BETAS = 200, N_ALPHAS = 20 };
+enum { N_CANDIDATES = 1 + N_BETAS * N_ALPHAS };
+static const double LOWEST = 0.1; /* of alpha and beta in the search */
+static const double BETA1 = 0.9, BETA2 = 0.999, EPSILON = 1e-4, WEIGHT_DECAY = 0.01; /* of AdamW */
+
+/* --- forward --- */
+
+/* affinity (n_rows, n) = images keys^T;  logits (n_rows, K) = scale images text^T */
+static void products(const TipAdapter *a, float *logits, float *affinity, const float *images, int n_rows) {
+    linear_forward(a->pool, affinity, images, a->keys, NULL, n_rows, a->embed_dim, a->n_keys, false);
+    cosine_logits(a->pool, logits, images, a->text, n_rows, a->n_classes, a->embed_dim, logf(a->scale));
+}
+
+typedef struct {
+    const TipAdapter *adapter;
+    float *logits;   /* (n_rows, K) */
+    float *affinity; /* (n_rows, n); becomes alpha exp(-beta (1 - affinity)) */
+} Votes;
+
+/* Every cached image votes for its class. */
+static void vote_row(void *context, int row, int worker) {
+    (void)worker;
+    const Votes *votes = context;
+    const TipAdapter *a = votes->adapter;
+    float *logits = votes->logits + (size_t)row * (size_t)a->n_classes;
+    float *affinity = votes->affinity + (size_t)row * (size_t)a->n_keys;
+    float alpha = (float)a->alpha, beta = (float)a->beta;
+    for (int i = 0; i < a->n_keys; i++) {
+        affinity[i] = alpha * expf(-beta * (1 - affinity[i]));
+        logits[a->labels[i]] += affinity[i];
+    }
+}
+
+static void forward(const TipAdapter *adapter, float *logits, float *affinity, const float *images,
+                    int n_rows) {
+    Votes votes = {adapter, logits, affinity};
+    products(adapter, logits, affinity, images, n_rows);
+    pool_run(adapter->pool, n_rows, vote_row, &votes);
+}
+
+int tip_adapter_logits(const TipAdapter *adapter, float *logits, const float *images, int n, Error *err) {
+    Arena *arena = arena_create();
+    float *affinity = arena_floats(arena, CHUNK, (size_t)adapter->n_keys);
+    int status = affinity ? 0 : error_memory(err);
+    for (int first = 0; first < n && status == 0; first += CHUNK) {
+        int n_rows = n - first < CHUNK ? n - first : CHUNK;
+        forward(adapter, logits + (size_t)first * (size_t)adapter->n_classes, affinity,
+                images + (size_t)first * (size_t)adapter->embed_dim, n_rows);
+        status = pool_stopped(adapter->pool, err);
+    }
+    arena_free(arena);
+    return status;
+}
+
+/* --- training --- */
+
+/* vote = alpha exp(-beta (1 - affinity))  gives  d_affinity = beta vote d_logits of its class */
+static void vote_row_backward(void *context, int row, int worker) {
+    (void)worker;
+    const Votes *votes = context;
+    const TipAdapter *a = votes->adapter;
+    const float *d_logits = votes->logits + (size_t)row * (size_t)a->n_classes;
+    float *affinity = votes->affinity + (size_t)row * (size_t)a->n_keys, beta = (float)a->beta;
+    for (int i = 0; i < a->n_keys; i++)
+        affinity[i] *= beta * d_logits[a->labels[i]];
+}
+
+double tip_adapter_loss(const TipAdapter *adapter, const float *images, const int *labels, int B,
+                        float *logits, float *affinity, float *d_keys) {
+    Votes votes = {adapter, logits, affinity};
+    forward(adapter, logits, affinity, images, B);
+    double loss = cross_entropy(logits, labels, B, adapter->n_classes, NULL);
+    pool_run(adapter->pool, B, vote_row_backward, &votes);
+    /* affinity = images keys^T */
+    linear_backward_weight(adapter->pool, d_keys, affinity, images, B, adapter->embed_dim, adapter->n_keys);
+    return loss;
+}
+
+/* What a training keeps from step to step, and room for one step. */
+typedef struct {
+    float *mean, *square; /* (n, E): the moments of AdamW */
+    float *d_keys;        /* (n, E) */
+    float *images;        /* (B, E) */
+    int *labels;          /* (B) */
+    float *logits;        /* (B, K) */
+    float *affinity;      /* (B, n) */
+    int *order;           /* (items) */
+    long step, n_steps;   /* done, and in all */
+} Descent;
+
+/* PyTorch's AdamW, step t from 1. */
+static void adamw_step(const TipAdapter *adapter, Descent *d, double lr) {
+    double t = (double)++d->step;
+    float decay = (float)(1 - lr * WEIGHT_DECAY), rate = (float)(lr / (1 - pow(BETA1, t)));
+    float root = (float)sqrt(1 - pow(BETA2, t)), eps = (float)EPSILON, b1 = (float)BETA1, b2 = (float)BETA2;
+    float rest1 = (float)(1 - BETA1), rest2 = (float)(1 - BETA2); /* 1 - 0.999f is not 0.001f */
+    size_t n = (size_t)adapter->n_keys * (size_t)adapter->embed_dim;
+    for (size_t i = 0; i < n; i++) {
+        float g = d->d_keys[i];
+        d->mean[i] = b1 * d->mean[i] + rest1 * g;
+        d->square[i] = b2 * d->square[i] + rest2 * g * g;
+        adapter->keys[i] = decay * adapter->keys[i] - rate * d->mean[i] / (sqrtf(d->square[i]) / root + eps);
+    }
+}
+
+/* One epoch; the incomplete last batch counts. Fills the mean loss of its steps. */
+static int run_epoch(TipAdapter *adapter, const TrainData *data, const TipTraining *training, int epoch,
+                     const Rng *generator, Descent *d, double *loss, Error *err) {
+    size_t E = (size_t)data->embed_dim;
+    const float *view = data->features + (size_t)((epoch - 1) % data->n_views) * (size_t)data->n * E;
+    int n_batches = 0;
+    *loss = 0;
+    trainer_order(d->order, data->n, generator, epoch);
+    for (int first = 0; first < data->n; first += BATCH, n_batches++) {
+        int B = data->n - first < BATCH ? data->n - first : BATCH;
+        for (int i = 0; i < B; i++) {
+            int item = d->order[first + i];
+            memcpy(d->images + (size_t)i * E, view + (size_t)item * E, E * sizeof(float));
+            d->labels[i] = data->labels[item];
+        }
+        double lr = training->lr / 2 * (1 + cos(M_PI * (double)d->step / (double)d->n_steps));
+        double mean = tip_adapter_loss(adapter, d->images, d->labels, B, d->logits, d->affinity, d->d_keys);
+        if (!isfinite(mean))
+            return error_run(err, "epoch %d: the loss is not finite", epoch);
+        adamw_step(adapter, d, lr);
+        *loss += mean;
+        if (training->on_step)
+            training->on_step(training->context, d->step, d->n_steps);
+        if (pool_stopped(adapter->pool, err) < 0)
+            return -1;
+    }
+    *loss /= n_batches;
+    return 0;
+}
+
+int tip_adapter_train(TipAdapter *adapter, const TrainData *data, const TipTraining *training, Error *err) {
+    size_t n = (size_t)adapter->n_keys, E = (size_t)adapter->embed_dim, K = (size_t)adapter->n_classes;
+    size_t B = data->n < BATCH ? (size_t)data->n : BATCH;
+    Arena *arena = arena_create();
+    Descent descent = {.mean = arena_floats(arena, n, E),
+                       .square = arena_floats(arena, n, E),
+                       .d_keys = arena_floats(arena, n, E),
+                       .images = arena_floats(arena, B, E),
+                       .labels = ARENA_NEW(arena, int, B),
+                       .logits = arena_floats(arena, B, K),
+                       .affinity = arena_floats(arena, B, n),
+                       .order = ARENA_NEW(arena, int, data->n),
+                       .n_steps = (long)training->max_epoch * ((data->n + BATCH - 1) / BATCH)};
+    int status = arena_failed(arena) ? error_memory(err) : 0;
+    Rng generator;
+    double loss = NAN;
+    rng_torch_seed(&generator, training->seed);
+    for (int epoch = 1; epoch <= training->max_epoch && status == 0; epoch++)
+        status = run_epoch(adapter, data, training, epoch, &generator, &descent, &loss, err);
+    if (training->final_loss)
+        *training->final_loss = loss;
+    arena_free(arena);
+    return status;
+}
+
+/* --- search --- */
+
+typedef struct {
+    const TipAdapter *adapter;
+    const int *labels;     /* (n_rows) */
+    const float *logits;   /* (n_rows, K) without votes */
+    const float *affinity; /* (n_rows, n) */
+    float *votes;          /* (threads, K) */
+    long *hits;            /* (threads, N_CANDIDATES) images that are labelled right */
+    double max_alpha, max_beta;
+} Search;
+
+/* Candidate 0 is what is given, the others are the grid, alpha turning fastest. */
+static void candidate(const Search *search, int i, double *alpha, double *beta) {
+    const TipAdapter *a = search->adapter;
+    int j = (i - 1) % N_ALPHAS, b = (i - 1) / N_ALPHAS;
+    *alpha = i == 0 ? a->alpha : LOWEST + j * (search->max_alpha - LOWEST) / N_ALPHAS;
+    *beta = i == 0 ? a->beta : LOWEST + b * (search->max_beta - LOWEST) / N_BETAS;
+}
+
+static bool is_hit(const float *logits, const float *votes, float alpha, int label, int n_classes) {
+    int best = 0;
+    float top = logits[0] + alpha * votes[0];
+    for (int k = 1; k < n_classes; k++) {
+        float value = logits[k] + alpha * votes[k];
+        if (value > top) {
+            top = value;
+            best = k;
+        }
+    }
+    return best == label;
+}
+
+/* The votes are summed anew where beta changes. */
+static void search_row(void *context, int row, int worker) {
+    const Search *search = context;
+    const TipAdapter *a = search->adapter;
+    const float *logits = search->logits + (size_t)row * (size_t)a->n_classes;
+    const float *affinity = search->affinity + (size_t)row * (size_t)a->n_keys;
+    float *votes = search->votes + (size_t)worker * (size_t)a->n_classes;
+    long *hits = search->hits + (size_t)worker * N_CANDIDATES;
+    double alpha, beta, before = NAN;
+    for (int c = 0; c < N_CANDIDATES && pool_stopped(a->pool, NULL) == 0; c++) {
+        candidate(search, c, &alpha, &beta);
+        if (beta != before) {
+            memset(votes, 0, (size_t)a->n_classes * sizeof *votes);
+            for (int i = 0; i < a->n_keys; i++)
+                votes[a->labels[i]] += expf(-(float)beta * (1 - affinity[i]));
+        }
+        before = beta;
+        hits[c] += is_hit(logits, votes, (float)alpha, search->labels[row], a->n_classes);
+    }
+}
+
+/* The first of the best; the counts of the threads are summed into those of the first. */
+static int best_of(long *hits, int n_threads) {
+    int best = 0;
+    for (int c = 0; c < N_CANDIDATES; c++) {
+        for (int t = 1; t < n_threads; t++)
+            hits[c] += hits[(size_t)t * N_CANDIDATES + (size_t)c];
+        best = hits[c] > hits[best] ? c : best;
+    }
+    return best;
+}
+
+int tip_adapter_search(TipAdapter *adapter, const float *images, const int *labels, int n, double max_alpha,
+                       double max_beta, Error *err) {
+    Arena *arena = arena_create();
+    size_t K = (size_t)adapter->n_classes, n_threads = (size_t)pool_threads(adapter->pool);
+    float *logits = arena_floats(arena, SEARCH_CHUNK, K);
+    float *affinity = arena_floats(arena, SEARCH_CHUNK, (size_t)adapter->n_keys);
+    Search search = {.adapter = adapter,
+                     .logits = logits,
+                     .affinity = affinity,
+                     .votes = arena_floats(arena, n_threads, K),
+                     .hits = ARENA_NEW(arena, long, n_threads *(size_t)N_CANDIDATES),
+                     .max_alpha = max_alpha,
+                     .max_beta = max_beta};
+    int status = arena_failed(arena) ? error_memory(err) : 0;
+    for (int first = 0; first < n && status == 0; first += SEARCH_CHUNK) {
+        int n_rows = n - first < SEARCH_CHUNK ? n - first : SEARCH_CHUNK;
+        search.labels = labels + first;
+        products(adapter, logits, affinity, images + (size_t)first * (size_t)adapter->embed_dim, n_rows);
+        pool_run(adapter->pool, n_rows, search_row, &search);
+        status = pool_stopped(adapter->pool, err);
+    }
+    if (status == 0) {
+        double alpha, beta;
+        candidate(&search, best_of(search.hits, (int)n_threads), &alpha, &beta);
+        adapter->alpha = alpha;
+        adapter->beta = beta;
+    }
+    arena_free(arena);
+    return status;
+}
