@@ -94,7 +94,8 @@ static void test_trajectories(void **state) {
 #define SMALL_GRID                                                                                           \
     "grid: {num_shots: [2], seed: [1, 2]}\noutputs: {logits: true}\noptim: {max_epoch: 3, batch_size: 8}\n"  \
     "augment: {views: 2}\nmethods:\n  - zeroshot: {templates: ensemble}\n  - linear_probe: {}\n"             \
-    "  - coop: {n_ctx: 3, csc: [false, true], class_token_position: middle}\n"
+    "  - coop: {n_ctx: 3, csc: [false, true], class_token_position: middle}\n"                               \
+    "  - text_layer: {layer: [linear, bias]}\n  - tip_adapter: {train: [false, true]}\n"
 
 static void assert_same_runs(Cli *cli, const char *a, const char *b) {
     ResultList results = cli_results(cli, a, NULL), others = cli_results(cli, b, NULL);
@@ -105,7 +106,7 @@ static void assert_same_runs(Cli *cli, const char *a, const char *b) {
         const Result *result = &results.results[i], *other = results_find(&others, result->key);
         assert_non_null(other);
         assert_true(result->accuracy == other->accuracy && result->macro_f1 == other->macro_f1);
-        for (int k = 0; k < (strcmp(result->method, "coop") == 0 ? 4 : 2); k++)
+        for (int k = 0; k < (strcmp(result->method, "coop") == 0 ? 5 : 2); k++)
             cli_assert_same_files(cli, cli_path(cli, "%s/%s/%s", a, result->folder, names[k]),
                                   cli_path(cli, "%s/%s/%s", b, result->folder, names[k]));
     }
@@ -119,7 +120,7 @@ static void test_same_bits(void **state) {
         for (int i = 0; i < 4; i++) {
             const char *name = arena_printf(cli->arena, "%s%s", kinds[k], threads[i]);
             cli_ok(cli, "run", cli_experiment(cli, name, kinds[k], SMALL_GRID), "--threads", threads[i]);
-            assert_int_equal(cli_results(cli, name, NULL).n, 7);
+            assert_int_equal(cli_results(cli, name, NULL).n, 15);
             if (first)
                 assert_same_runs(cli, first, name);
             first = first ? first : name;
@@ -129,12 +130,14 @@ static void test_same_bits(void **state) {
 
 /* --- stopping and going on --- */
 
-/* Two trainings of a few tenths of a second each. */
+/* Two trainings of a few tenths of a second each, and six short ones. */
 static const char *long_experiment(Cli *cli, const char *name) {
     const char *grid = arena_printf(cli->arena,
                                     "grid: {num_shots: all, seed: [1, 2]}\noutputs: {logits: true}\n"
                                     "optim: {max_epoch: %d, batch_size: 5}\naugment: {views: 1}\n"
-                                    "methods:\n  - coop: {name: long, n_ctx: 8, csc: true}\n",
+                                    "methods:\n  - coop: {name: long, n_ctx: 8, csc: true}\n"
+                                    "  - text_layer: {layer: [linear, bias]}\n"
+                                    "  - tip_adapter: {train: true, max_epoch: 50}\n",
                                     scratch_instrumented() ? 2 : 8);
     return cli_experiment(cli, name, "vit", grid);
 }
@@ -176,14 +179,14 @@ static void test_interruptions(void **state) {
         int lines;
         const char *name = arena_printf(cli->arena, "signal%d", signals[i]);
         n_stopped += run_with(cli, long_experiment(cli, name), signals[i], duration, &rng);
-        assert_int_equal(cli_results(cli, name, &lines).n, 2);
-        assert_int_equal(lines, 2);
+        assert_int_equal(cli_results(cli, name, &lines).n, 8);
+        assert_int_equal(lines, 8);
         assert_same_runs(cli, "whole", name);
     }
     assert_true(n_stopped >= 3);
     /* What is finished is not done again. */
     cli_ok(cli, "run", cli_path(cli, "whole.yaml"));
-    assert_string_equal(cli->err, "2 of 2 points are already finished\n\n");
+    assert_string_equal(cli->err, "8 of 8 points are already finished\n\n");
     assert_non_null(strstr(cli->out, "long"));
     assert_true(cli->seconds < duration / 2 + 0.5);
 }

@@ -46,21 +46,22 @@ static const Result *find_result(const ResultList *list, const char *dataset, co
  */
 static void test_base_to_new(void **state) {
     Cli *cli = *state;
-    const char *path = write_study(
-        cli, "study",
-        BOTH_MODELS "dataset: {format: split, " GOLDEN ", subsample_classes: base}\n"
-                    "transfer: [{subsample_classes: new}]\n"
-                    "grid: {num_shots: [2], seed: [1]}\n" BRIEF "outputs: {logits: true}\n"
-                    "methods: [zeroshot: {}, linear_probe: {}, coop: {n_ctx: 4, csc: [false, true]}]\n");
+    const char *path =
+        write_study(cli, "study",
+                    BOTH_MODELS "dataset: {format: split, " GOLDEN ", subsample_classes: base}\n"
+                                "transfer: [{subsample_classes: new}]\n"
+                                "grid: {num_shots: [2], seed: [1]}\n" BRIEF "outputs: {logits: true}\n"
+                                "methods: [zeroshot: {}, linear_probe: {}, text_layer: {}, tip_adapter: {},\n"
+                                "          coop: {n_ctx: 4, csc: [false, true]}]\n");
     cli_ok(cli, "run", path);
-    /* own: 4; on the new classes: the hand-written prompt and the unified one */
-    assert_int_equal(cli_results(cli, "study", NULL).n, 2 * (4 + 2));
+    /* own: 6; on the new classes: the hand-written prompt, the layer and the unified prompt */
+    assert_int_equal(cli_results(cli, "study", NULL).n, 2 * (6 + 3));
     assert_non_null(strstr(cli->out, "learned on Golden_base with 2 shots"));
     assert_non_null(strstr(cli->out, " H\n"));
     char *first = cli->out;
     cli_ok(cli, "run", path);
     assert_string_equal(cli->out, first);
-    assert_non_null(strstr(cli->err, "12 of 12 points are already finished"));
+    assert_non_null(strstr(cli->err, "18 of 18 points are already finished"));
 
     ResultList results = cli_results(cli, "study", NULL);
     const Result *own = NULL, *moved = NULL;
@@ -88,12 +89,13 @@ static void test_same_classes(void **state) {
                     "dataset: {format: split, " GOLDEN "}\n"
                     "transfer: [{name: again}, {name: oncemore}]\n"
                     "grid: {num_shots: [2], seed: [1, 2]}\n" BRIEF
-                    "methods: [zeroshot: {}, linear_probe: {}, coop: {n_ctx: 4, csc: [false, true]}]\n");
+                    "methods: [zeroshot: {}, linear_probe: {}, text_layer: {layer: bias},\n"
+                    "          coop: {n_ctx: 4, csc: [false, true]}]\n");
     cli_ok(cli, "run", path);
     ResultList results = cli_results(cli, "study", NULL);
-    assert_int_equal(results.n, 3 * 7);
-    static const char *const labels[] = {"linear probe", "CoOp M=4 end", "CoOp M=4 end csc"};
-    for (int i = 0; i < 3; i++)
+    assert_int_equal(results.n, 3 * 9);
+    static const char *const labels[] = {"linear probe", "text bias", "CoOp M=4 end", "CoOp M=4 end csc"};
+    for (int i = 0; i < 4; i++)
         for (int t = 0; t < 2; t++)
             assert_true(find_result(&results, "Golden", NULL, labels[i])->accuracy ==
                         find_result(&results, t ? "oncemore" : "again", "Golden", labels[i])->accuracy);

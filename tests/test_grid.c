@@ -195,6 +195,45 @@ static void test_lasting_keys(void **state) {
     }
 }
 
+/* Methods whose labels, texts and folders follow from their keys alone. */
+static void test_plain_methods(void **state) {
+    Trial *trial = *state;
+    Grid grid = expand(trial, LEAST "grid: {num_shots: 16, seed: 1}\nmethods:\n"
+                                    "- text_layer: {layer: [linear, bias], lr: [0.002, 0.1]}\n"
+                                    "- text_layer: {templates: ensemble}\n"
+                                    "- tip_adapter: {train: [false, true], alpha: 1}\n"
+                                    "- tip_adapter: {beta: [2, 5.5]}\n"
+                                    "- tip_adapter: {name: mine, search: [true, false], max_alpha: 9}\n"
+                                    "- tip_adapter: {alpha: 1.0}\n");
+    static const struct {
+        const char *label, *leaf;
+    } expected[] = {{"text linear layer lr=0.002", "text_layer/RN50_16shots/default/seed1"},
+                    {"text linear layer lr=0.1", "text_layer/RN50_16shots/"},
+                    {"text bias lr=0.002", "text_layer/RN50_16shots/layerbias_"},
+                    {"text bias lr=0.1", "text_layer/RN50_16shots/layerbias_"},
+                    {"text linear layer", "text_layer/RN50_16shots/"},
+                    {"Tip-Adapter", "tip_adapter/RN50_16shots/default/seed1"},
+                    {"Tip-Adapter-F", "tip_adapter/RN50_16shots/traintrue_"},
+                    {"Tip-Adapter beta=2", "tip_adapter/RN50_16shots/beta2_"},
+                    {"mine search=true", "tip_adapter/RN50_16shots/max_alpha9_"},
+                    {"mine search=false", "tip_adapter/RN50_16shots/searchfalse_max_alpha9_"}};
+    assert_int_equal(grid.n, 10); /* a default that is written out is no other point */
+    check_distinct(&grid);
+    for (int i = 0; i < grid.n; i++) {
+        assert_string_equal(grid.points[i].label, expected[i].label);
+        assert_int_equal(strncmp(grid.points[i].folder + strlen("oxford_pets/"), expected[i].leaf,
+                                 strlen(expected[i].leaf)),
+                         0);
+    }
+    assert_true(grid.points[2].optim.lr == 0.002 && grid.points[3].optim.lr == 0.1);
+    assert_int_equal(grid.points[0].optim.max_epoch, 200);
+    assert_non_null(strstr(grid.points[6].config,
+                           "\"method\":{\"alpha\":1.0,\"beta\":5.5,\"lr\":0.001,\"max_alpha\":3.0,"
+                           "\"max_beta\":7.0,\"max_epoch\":20,\"name\":\"tip_adapter\",\"search\":true,"
+                           "\"templates\":[\"a photo of a {}, a type of pet.\"],\"train\":true,"
+                           "\"views\":0,\"vocab\":\"vocab-digest\"}"));
+}
+
 /* What must change a key, and what must not. */
 static void test_keys(void **state) {
     Trial *trial = *state;
@@ -291,8 +330,13 @@ static void test_round_trip(void **state) {
                "csc: [true, false], class_token_position: [front, middle], lr: [0.1, 1e-7]}\n"
                "optim: {momentum: 0.3333333333333333, weight_decay: 0, warmup_epoch: 0, shuffle: false, "
                "lr_scheduler: constant, batch_size: 1}\naugment: {views: 3}\noutputs: {logits: true}\n");
-    check_round_trip(trial, "model: {weights: m.pt}\ndataset: {name: imagenet, root: ~/d}\n"
-                            "methods: [coop: {}, zeroshot: , linear_probe: {name: LP}]\n");
+    check_round_trip(trial,
+                     "model: {weights: m.pt}\ndataset: {name: imagenet, root: ~/d}\n"
+                     "methods: [coop: {}, zeroshot: , linear_probe: {name: LP},\n"
+                     "          text_layer: {layer: [bias, linear], lr: 1e-5, max_epoch: 3, templates: ['a "
+                     "{}', 'b {}']},\n"
+                     "          tip_adapter: {train: [true, false], alpha: 0.3, search: false, lr: 1e-4}]\n"
+                     "augment: {views: 4}\n");
     check_round_trip(trial, "model: {weights: m.pt}\ndataset: {format: csv, csv: d.csv}\n"
                             "methods: [coop: {max_epoch: [auto, 9]}]\n");
     check_round_trip(trial,
@@ -357,9 +401,9 @@ static void test_errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_design_example), TEST(test_order),        TEST(test_collisions), TEST(test_duplicates),
-        TEST(test_names),          TEST(test_lasting_keys), TEST(test_keys),       TEST(test_round_trip),
-        TEST(test_dataset_names),  TEST(test_errors),
+        TEST(test_design_example), TEST(test_order),         TEST(test_collisions),    TEST(test_duplicates),
+        TEST(test_names),          TEST(test_lasting_keys),  TEST(test_plain_methods), TEST(test_keys),
+        TEST(test_round_trip),     TEST(test_dataset_names), TEST(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
