@@ -10,10 +10,15 @@
  * a heap ordered by (rank, position), so a word of n bytes takes O(n log n). Pairs that a merge creates enter
  * the heap only after all occurrences of its pair are merged: the order is exactly that of the original,
  * whatever the ranks are.
+ *
+ * The hash functions are drawn at random (Carter and Wegman 1979; Dietzfelbinger 1996), so that no file can
+ * be made whose symbols all fall to one place.
  */
 #include "clip/bpe.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistr.h>
 
 typedef struct {
@@ -27,6 +32,7 @@ typedef struct {
 } Pair;
 
 struct Bpe {
+    uint64_t keys[4]; /* of the hashes */
     int n_merges;
     int n_symbols;
     Symbol *symbols;   /* (n_symbols); the first BPE_BASE are the bytes, in order of their ids */
@@ -42,22 +48,26 @@ struct Bpe {
 
 /* --- tables --- */
 
-static uint64_t hash_text(const char *text) {
-    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
+/* A polynomial of the bytes at a secret place, modulo the prime 2^61 - 1. */
+static uint64_t hash_text(const Bpe *bpe, const char *text) {
+    const uint64_t prime = ((uint64_t)1 << 61) - 1, place = bpe->keys[0] % prime;
+    uint64_t hash = 1;
     for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * 0x100000001B3u;
+        unsigned __int128 next = (unsigned __int128)hash * place + (unsigned char)*text;
+        hash = ((uint64_t)next & prime) + (uint64_t)(next >> 61);
+        hash = hash >= prime ? hash - prime : hash;
     }
-    return hash ^ (hash >> 32);
+    return hash;
 }
 
-static size_t hash_pair(int left, int right) {
-    uint64_t hash = (((uint64_t)left << 32) | (uint64_t)right) * 0x9E3779B97F4A7C15u;
+static size_t hash_pair(const Bpe *bpe, int left, int right) {
+    uint64_t hash = bpe->keys[1] + bpe->keys[2] * (uint64_t)left + bpe->keys[3] * (uint64_t)right;
     return (size_t)(hash >> 32);
 }
 
 /* The slot of a spelling: the one that holds it, or the free one where it belongs. */
 static int *symbol_slot(const Bpe *bpe, const char *spelling) {
-    size_t at = hash_text(spelling) & bpe->symbol_mask;
+    size_t at = hash_text(bpe, spelling) & bpe->symbol_mask;
     while (bpe->symbol_slots[at] != 0 &&
            strcmp(bpe->symbols[bpe->symbol_slots[at] - 1].spelling, spelling) != 0) {
         at = (at + 1) & bpe->symbol_mask;
@@ -66,7 +76,7 @@ static int *symbol_slot(const Bpe *bpe, const char *spelling) {
 }
 
 static Pair *pair_slot(const Bpe *bpe, int left, int right) {
-    size_t at = hash_pair(left, right) & bpe->pair_mask;
+    size_t at = hash_pair(bpe, left, right) & bpe->pair_mask;
     while (bpe->pairs[at].merge != 0 && (bpe->pairs[at].left != left || bpe->pairs[at].right != right)) {
         at = (at + 1) & bpe->pair_mask;
     }
@@ -164,6 +174,10 @@ Bpe *bpe_build(const Vocabulary *vocabulary, Arena *arena, Error *err) {
     Bpe *bpe = ARENA_NEW(arena, Bpe, 1);
     if (bpe == NULL) {
         error_memory(err);
+        return NULL;
+    }
+    if (getrandom(bpe->keys, sizeof bpe->keys, 0) != sizeof bpe->keys) {
+        error_run(err, "no random numbers: %s", strerror(errno));
         return NULL;
     }
     bpe->n_merges = vocabulary->n_merges;

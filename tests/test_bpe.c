@@ -1,10 +1,13 @@
 /* Byte-pair merging with vocabularies made by hand. */
 #include "clip/bpe.h"
 
+#include "tests/scratch.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -125,6 +128,52 @@ static void test_long_word(void **state) {
     arena_free(arena);
 }
 
+/* --- a vocabulary that means harm --- */
+
+/* The first third makes 3 symbols each; the others are pairs of those which all fall to the same few places
+ * of a table, if it multiplies a pair by 2^64 / phi, as tables often do. */
+enum { N_HOSTILE = 300000, N_FIRST = N_HOSTILE / 3, MASK = (1 << 20) - 1 };
+
+static uint32_t product(uint64_t pair) {
+    return (uint32_t)((pair * 0x9E3779B97F4A7C15u) >> 32);
+}
+
+static const char *hostile_symbol(int symbol, Arena *arena) {
+    int line = (symbol - 512) / 3;
+    return (symbol - 512) % 3 == 0   ? arena_printf(arena, "%05x", line)
+           : (symbol - 512) % 3 == 1 ? arena_printf(arena, "+%05x", line)
+                                     : arena_printf(arena, "%05x+%05x", line, line);
+}
+
+static void test_hostile_pairs(void **state) {
+    (void)state;
+    const int n_symbols = 512 + 3 * N_FIRST;
+    Arena *arena = arena_create();
+    Merge *merges = ARENA_NEW(arena, Merge, N_HOSTILE);
+    int *first = ARENA_NEW(arena, int, MASK + 1), *next = ARENA_NEW(arena, int, n_symbols);
+    for (int i = 0; i < N_FIRST; i++)
+        merges[i] = (Merge){hostile_symbol(512 + 3 * i, arena), hostile_symbol(513 + 3 * i, arena)};
+    for (int right = 512; right < n_symbols; right++) { /* by the place that they add */
+        next[right] = first[product((uint64_t)right) & MASK];
+        first[product((uint64_t)right) & MASK] = right;
+    }
+    int n = N_FIRST;
+    for (uint32_t place = 0; n < N_HOSTILE; place++)
+        for (int left = 512; left < n_symbols && n < N_HOSTILE; left++)
+            for (int right = first[(place - product((uint64_t)left << 32)) & MASK]; right && n < N_HOSTILE;
+                 right = next[right])
+                merges[n++] = (Merge){hostile_symbol(left, arena), hostile_symbol(right, arena)};
+    Error err = {0};
+    clock_t start = clock();
+    Bpe *bpe = build(merges, N_HOSTILE, arena, &err);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    assert_non_null(bpe);
+    assert_int_equal(bpe_size(bpe), 514 + N_HOSTILE);
+    if (seconds > 2 && !scratch_instrumented())
+        fail_msg("%.1f s", seconds);
+    arena_free(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes),
@@ -133,6 +182,7 @@ int main(void) {
         cmocka_unit_test(test_one_spelling_twice),
         cmocka_unit_test(test_duplicate),
         cmocka_unit_test(test_long_word),
+        cmocka_unit_test(test_hostile_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
