@@ -9,12 +9,15 @@
  * - Corrupt entropy-coded data only counts as a warning. Arithmetic coding is read where libjpeg has it.
  * - A progressive file may repeat a scan without end: scans are limited, and so are scans times pixels.
  * - A header may promise more pixels than the bytes behind it can hold: refused before memory is taken for
- * them.
+ * them. So is a file that is cut short: where no marker ends it, its rows are first decoded into nothing, and
+ * of several scans, which libjpeg keeps as a whole, none is read.
  */
 #include "datasets/decoders.h"
 
 #include <setjmp.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <jpeglib.h>
 /* after jpeglib.h */
@@ -33,6 +36,7 @@ typedef struct {
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     jmp_buf escape;
+    bool is_trial; /* of a file without an end: rows are decoded, but not kept */
     char reason[JMSG_LENGTH_MAX];
 } Decoder;
 
@@ -98,24 +102,53 @@ static void cmyk_to_rgb(unsigned char *rgb, const unsigned char *cmyk, size_t n)
     }
 }
 
+/* Whether the markers (behind the first) lead to the one that ends the file. Inside a scan, what
+ * could be a marker is followed by 0, or is a restart. True where libjpeg will find something else to say. */
+static bool is_whole(const unsigned char *data, size_t size) {
+    size_t at = 0;
+    for (const unsigned char *next; (next = memchr(data + at, 0xff, size - at)) != NULL;) {
+        at = (size_t)(next - data);
+        while (at < size && data[at] == 0xff) {
+            at++;
+        }
+        if (at == size) {
+            break;
+        }
+        unsigned char marker = data[at++];
+        if (marker == JPEG_EOI || marker == 0xd8 || (marker > 0x01 && marker < 0xc0)) {
+            return true;
+        }
+        if (marker <= 0x01 || (marker >= JPEG_RST0 && marker < JPEG_RST0 + 8)) {
+            continue;
+        }
+        size_t length = size - at < 2 ? SIZE_MAX : (size_t)data[at] << 8 | data[at + 1];
+        if (length > size - at) {
+            break;
+        }
+        at += length;
+    }
+    return false;
+}
+
 static int read_rows(Decoder *decoder, Image *image, const char *name, Arena *arena, Error *err) {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     size_t mark = arena_mark(arena);
-    unsigned char *cmyk = NULL; /* (width, 4): one row */
-    if (jpeg->out_color_space == JCS_CMYK) {
-        cmyk = arena_alloc(arena, (size_t)image->width, 4);
+    unsigned char *one_row = NULL; /* (width, 4): of CMYK, or of a trial */
+    bool is_cmyk = jpeg->out_color_space == JCS_CMYK;
+    if (is_cmyk || decoder->is_trial) {
+        one_row = arena_alloc(arena, (size_t)image->width, 4);
         if (arena_failed(arena)) {
             return error_memory(err);
         }
     }
     for (int y = 0; y < image->height; y++) {
-        unsigned char *rgb = image->rgb + (size_t)y * image->width * 3;
-        JSAMPROW row = cmyk ? cmyk : rgb;
+        unsigned char *rgb = decoder->is_trial ? NULL : image->rgb + (size_t)y * image->width * 3;
+        JSAMPROW row = one_row ? one_row : rgb;
         if (jpeg_read_scanlines(jpeg, &row, 1) != 1) {
             return error_set(err, "%s: row %d of %d: %s", name, y, image->height, cut_short);
         }
-        if (cmyk) {
-            cmyk_to_rgb(rgb, cmyk, (size_t)image->width);
+        if (is_cmyk && rgb) {
+            cmyk_to_rgb(rgb, one_row, (size_t)image->width);
         }
     }
     arena_reset(arena, mark);
@@ -144,6 +177,9 @@ static int decode_guarded(Decoder *decoder, Image *image, const char *name, Aren
         return error_set(err, "%s: JPEG data: %zu bytes cannot hold %u x %u pixels", name, left,
                          jpeg->image_width, jpeg->image_height);
     }
+    if (decoder->is_trial && jpeg_has_multiple_scans(jpeg)) {
+        return error_set(err, "%s: JPEG data: %s", name, cut_short);
+    }
     if (image_allocate(image, jpeg->image_width, jpeg->image_height, name, arena, err) != 0) {
         return -1;
     }
@@ -160,10 +196,9 @@ static int decode_guarded(Decoder *decoder, Image *image, const char *name, Aren
     return 0;
 }
 
-int jpeg_image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
-                      Error *err) {
-    Decoder decoder = {0};
-    decoder.source = (struct jpeg_source_mgr){
+static int decode(Decoder *decoder, Image *image, const unsigned char *data, size_t size, const char *name,
+                  Arena *arena, Error *err) {
+    decoder->source = (struct jpeg_source_mgr){
         .next_input_byte = data,
         .bytes_in_buffer = size,
         .init_source = source_nothing,
@@ -172,13 +207,26 @@ int jpeg_image_decode(Image *image, const unsigned char *data, size_t size, cons
         .resync_to_restart = jpeg_resync_to_restart,
         .term_source = source_nothing,
     };
-    decoder.progress.progress_monitor = limit_scans;
-    decoder.jpeg.client_data = &decoder;
-    decoder.jpeg.err = jpeg_std_error(&decoder.errors);
-    decoder.errors.error_exit = fail;
-    decoder.errors.emit_message = count_warning;
-    decoder.errors.output_message = say_nothing;
-    int result = decode_guarded(&decoder, image, name, arena, err);
-    jpeg_destroy_decompress(&decoder.jpeg);
+    decoder->progress.progress_monitor = limit_scans;
+    decoder->jpeg.client_data = decoder;
+    decoder->jpeg.err = jpeg_std_error(&decoder->errors);
+    decoder->errors.error_exit = fail;
+    decoder->errors.emit_message = count_warning;
+    decoder->errors.output_message = say_nothing;
+    int result = decode_guarded(decoder, image, name, arena, err);
+    jpeg_destroy_decompress(&decoder->jpeg);
     return result;
+}
+
+int jpeg_image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
+                      Error *err) {
+    Decoder trial = {.is_trial = true}, decoder = {0};
+    size_t mark = arena_mark(arena);
+    if (!is_whole(data + 2, size - 2)) {
+        if (decode(&trial, image, data, size, name, arena, err) != 0) {
+            return -1;
+        }
+        arena_reset(arena, mark);
+    }
+    return decode(&decoder, image, data, size, name, arena, err);
 }

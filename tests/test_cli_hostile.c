@@ -250,6 +250,25 @@ static void test_images(void **state) {
     show_image(cli, corrupt, NULL);
 }
 
+/* Large pictures of one colour, which are small files, cut behind nearly all of their data: test_memory sees
+ * what that took. */
+static void test_large_cut(void **state) {
+    Cli *cli = *state;
+    enum { SIDE = 8000 };
+    if (scratch_instrumented())
+        return;
+    unsigned char *pixels = calloc((size_t)SIDE * SIDE, 1);
+    assert_non_null(pixels);
+    for (int progressive = 0; progressive < 2; progressive++) {
+        JpegKind kind = {.width = SIDE, .height = SIDE, .channels = 1, .progressive = progressive};
+        Bytes jpeg = make_jpeg(pixels, &kind);
+        assert_true(jpeg.size < 1 << 20);
+        jpeg.size -= jpeg.size / 16;
+        show_image(cli, jpeg, "cut short");
+    }
+    free(pixels);
+}
+
 static void test_scan_bomb(void **state) {
     Cli *cli = *state;
     Bytes jpeg = make_any_jpeg(&(JpegKind){.width = 64, .height = 64, .channels = 1, .progressive = true});
@@ -316,9 +335,9 @@ static void test_memory(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_safetensors),  CLI_TEST(test_many_tensors),
-                                       CLI_TEST(test_yaml),         CLI_TEST(test_splits),
-                                       CLI_TEST(test_images),       CLI_TEST(test_scan_bomb),
-                                       CLI_TEST(test_vocabularies), cmocka_unit_test(test_memory)};
+    const struct CMUnitTest tests[] = {
+        CLI_TEST(test_safetensors), CLI_TEST(test_many_tensors), CLI_TEST(test_yaml),
+        CLI_TEST(test_splits),      CLI_TEST(test_images),       CLI_TEST(test_large_cut),
+        CLI_TEST(test_scan_bomb),   CLI_TEST(test_vocabularies), cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
