@@ -1,10 +1,12 @@
 /* fuzz.c: see fuzz.h. The file is one in memory (memfd_create), which readers open by its name under /proc.
  */
-#define _GNU_SOURCE /* memfd_create */
+#define _GNU_SOURCE /* memfd_create, nftw, mkdtemp */
 #include "tests/fuzz/fuzz.h"
 
+#include "clip/base/files.h"
 #include "clip/base/tensors.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,24 @@ void fuzz_open(FuzzFile *file, const uint8_t *data, size_t size) {
     snprintf(file->path, sizeof file->path, "/proc/self/fd/%d", file->fd);
 }
 
+char *fuzz_write(FuzzFile *file, const char *name, const void *data, size_t size) {
+    if (!file->folder[0]) {
+        snprintf(file->folder, sizeof file->folder, "/dev/shm/coop-fuzz-XXXXXX");
+        if (!mkdtemp(file->folder))
+            stop("no folder", file->folder);
+    }
+    char *path = path_join(file->arena, file->folder, name);
+    FILE *out = path ? fopen(path, "wb") : NULL;
+    if (!out || fwrite(data, 1, size, out) != size || fclose(out) != 0)
+        stop("cannot write", name);
+    return path;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where) {
+    (void)info, (void)kind, (void)where;
+    return remove(path);
+}
+
 int fuzz_close(FuzzFile *file, bool was_read, const char *start) {
     const char *text = file->err.text;
     size_t n = strlen(start ? start : file->path);
@@ -43,6 +63,8 @@ int fuzz_close(FuzzFile *file, bool was_read, const char *start) {
         stop("too much memory for a file that is refused", text);
     arena_free(file->arena);
     close(file->fd);
+    if (file->folder[0])
+        nftw(file->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     return was_read;
 }
 
@@ -70,13 +92,19 @@ static bool read_tensors(FuzzFile *input, TensorFile *file) {
     return strlen(tensors_digest(file)) == 64;
 }
 
+int fuzz_tensors_at(FuzzFile *input, const char *path) {
+    char start[64];
+    snprintf(start, sizeof start, "%s", path);
+    TensorFile *file = tensors_open(path, &input->err);
+    bool was_read = file && read_tensors(input, file);
+    tensors_close(file);
+    return fuzz_close(input, was_read, start);
+}
+
 int fuzz_tensors(const uint8_t *data, size_t size) {
     FuzzFile input;
     fuzz_open(&input, data, size);
-    TensorFile *file = tensors_open(input.path, &input.err);
-    bool was_read = file && read_tensors(&input, file);
-    tensors_close(file);
-    return fuzz_close(&input, was_read, NULL);
+    return fuzz_tensors_at(&input, input.path);
 }
 
 #ifdef LIBFUZZER
@@ -113,15 +141,18 @@ const FuzzTarget *fuzz_targets(int *n) {
     static const FuzzTarget targets[] = {
         {"class_names", fuzz_class_names},
         {"csv", fuzz_csv},
+        {"feature_store", fuzz_feature_store},
         {"image", fuzz_image},
         {"merges", fuzz_merges},
         {"model", fuzz_model},
         {"pickle", fuzz_pickle},
         {"prompt", fuzz_prompt},
-        {"state", fuzz_state},
+        {"results", fuzz_results},
         {"safetensors", fuzz_safetensors},
-        {"torch", fuzz_torch},
+        {"shards", fuzz_shards},
         {"split_json", fuzz_split_json},
+        {"state", fuzz_state},
+        {"torch", fuzz_torch},
         {"yaml", fuzz_yaml},
     };
     *n = sizeof targets / sizeof *targets;

@@ -28,12 +28,15 @@ void fuzz_finish(void); /* frees what some of them keep between calls */
 
 int fuzz_class_names(const uint8_t *data, size_t size);
 int fuzz_csv(const uint8_t *data, size_t size);
+int fuzz_feature_store(const uint8_t *data, size_t size);
 int fuzz_image(const uint8_t *data, size_t size);
 int fuzz_merges(const uint8_t *data, size_t size);
 int fuzz_model(const uint8_t *data, size_t size);
 int fuzz_pickle(const uint8_t *data, size_t size);
 int fuzz_prompt(const uint8_t *data, size_t size);
+int fuzz_results(const uint8_t *data, size_t size);
 int fuzz_safetensors(const uint8_t *data, size_t size);
+int fuzz_shards(const uint8_t *data, size_t size);
 int fuzz_split_json(const uint8_t *data, size_t size);
 int fuzz_state(const uint8_t *data, size_t size);
 int fuzz_torch(const uint8_t *data, size_t size);
@@ -41,7 +44,7 @@ int fuzz_yaml(const uint8_t *data, size_t size);
 
 /* The bytes as a file, and what reading it needs. */
 typedef struct {
-    char path[64];
+    char path[64], folder[64]; /* folder: "" until something is written there */
     int fd;
     size_t size;
     Arena *arena;
@@ -50,12 +53,17 @@ typedef struct {
 
 void fuzz_open(FuzzFile *file, const uint8_t *data, size_t size);
 
+/* Writes FOLDER/name, where FOLDER is a new one that fuzz_close removes; the path is owned by the arena. */
+char *fuzz_write(FuzzFile *file, const char *name, const void *data, size_t size);
+
 /* Checks the refusal (which starts with the path, or with `start` when it is not NULL) or that there is no
  * error, and frees everything. Returns what the function returns. */
 int fuzz_close(FuzzFile *file, bool was_read, const char *start);
 
 /* Opens the bytes as a file of tensors of any kind, and reads every tensor and every text of its metadata. */
 int fuzz_tensors(const uint8_t *data, size_t size);
+/* The same for a file that was written; closes the input. */
+int fuzz_tensors_at(FuzzFile *input, const char *path);
 
 #ifdef LIBFUZZER
 /* libFuzzer's own names; see https://llvm.org/docs/LibFuzzer.html */

@@ -1,19 +1,15 @@
 /* fuzz_model.c: checkpoints by their names and shapes. The bytes are the header of a safetensors file, whose
  * data are zeros, and behind a NUL the config beside it. A model that opens must also compute. */
-#define _GNU_SOURCE /* mkdtemp */
 #include "tests/fuzz/fuzz.h"
 
-#include "clip/base/files.h"
 #include "clip/image_tower.h"
 #include "clip/model.h"
 #include "clip/text_encoder.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { MAX_DATA = 1 << 20, MAX_TOKENS = 80, MAX_PATH = 128 };
+enum { MAX_DATA = 1 << 20, MAX_TOKENS = 80 };
 
 static const char *const CONFIGS[] = {"config.json", "open_clip_config.json"};
 
@@ -31,15 +27,7 @@ static size_t data_size(const char *header, size_t size) {
     return largest;
 }
 
-static void write_file(const char *folder, const char *name, const void *data, size_t size) {
-    char path[MAX_PATH];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0)
-        abort();
-}
-
-static void write_checkpoint(const char *folder, const char *header, size_t n_header) {
+static const char *write_checkpoint(FuzzFile *input, const char *header, size_t n_header) {
     size_t n_data = data_size(header, n_header);
     unsigned char *bytes = calloc(8 + n_header + n_data, 1);
     if (!bytes)
@@ -47,8 +35,9 @@ static void write_checkpoint(const char *folder, const char *header, size_t n_he
     for (int i = 0; i < 8; i++)
         bytes[i] = (unsigned char)((uint64_t)n_header >> 8 * i);
     memcpy(bytes + 8, header, n_header);
-    write_file(folder, "model.safetensors", bytes, 8 + n_header + n_data);
+    const char *path = fuzz_write(input, "model.safetensors", bytes, 8 + n_header + n_data);
     free(bytes);
+    return path;
 }
 
 /* One prompt of the first, the last and the first token again. */
@@ -94,27 +83,19 @@ static bool open_model(const char *path, Error *err) {
 }
 
 int fuzz_model(const uint8_t *data, size_t size) {
-    FuzzFile input; /* for its text, and for its way to judge an error */
-    char folder[] = "/dev/shm/coop-fuzz-XXXXXX", path[MAX_PATH];
+    FuzzFile input;
     uint8_t *text = calloc(size + 1, 1);
-    if (!text || !mkdtemp(folder))
+    if (!text)
         abort();
     fuzz_open(&input, data, 0);
-    memcpy(text, data, size > 0 ? size : 0);
+    memcpy(text, data, size);
     size_t n_header = strlen((char *)text);
-    write_checkpoint(folder, (char *)text, n_header);
+    const char *path = write_checkpoint(&input, (char *)text, n_header);
     for (int i = 0; i < 2 && n_header < size; i++)
-        write_file(folder, CONFIGS[i], text + n_header + 1, size - n_header - 1);
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+        fuzz_write(&input, CONFIGS[i], text + n_header + 1, size - n_header - 1);
     bool was_read = open_model(path, &input.err);
-    unlink(path);
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, CONFIGS[i]);
-        unlink(path);
-    }
-    rmdir(folder);
     free(text);
-    return fuzz_close(&input, was_read, folder);
+    return fuzz_close(&input, was_read, input.folder);
 }
 
 FUZZ_ENTRY(fuzz_model)
