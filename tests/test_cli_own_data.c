@@ -81,7 +81,7 @@ static void test_two_commands(void **state) {
     cli_ok(cli, "run", yaml, "--set", arena_printf(cli->arena, "output=%s", output), "--set",
            "grid.num_shots=[2]", "--set", "grid.seed=1", "--set", "optim.max_epoch=2", "--set", set,
            "--dry-run");
-    assert_holds(cli->out, "4 points, 0 to run\n");
+    assert_holds(cli->out, "4 points, 0 to run");
 }
 
 /* The same draw again, another one for another seed; shares as given. */
@@ -251,7 +251,7 @@ static void test_given_parts(void **state) {
     assert_holds(cli_read(cli, yaml, NULL), "  val: ");
     assert_holds(cli_read(cli, yaml, NULL), "  num_shots: [1, 2, 4]  #");
     cli_ok(cli, "run", yaml, "--dry-run", "--set", arena_printf(cli->arena, "output=%s", cli_path(cli, "g")));
-    assert_holds(cli->out, "20 points, 20 to run\n");
+    assert_holds(cli->out, "20 points, 20 to run");
 }
 
 int main(void) {
