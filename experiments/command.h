@@ -29,7 +29,7 @@ typedef struct {
 
 extern const Command command_init, command_run, command_eval, command_classify, command_zeroshot,
     command_words, command_encode, command_inspect, command_export, command_models, command_datasets,
-    command_bench;
+    command_report, command_bench;
 
 /* options_parse with the common options added, and --help served: returns 1 when the help was printed and
  * there is nothing left to do, 0 to go on, -1 with an error. min_words and max_words (-1: no bound) bound the

@@ -72,6 +72,7 @@ typedef struct Experiment {
     } augment;
     struct {
         bool logits; /* write test_logits.safetensors */
+        bool report; /* write report.html */
     } outputs;
     size_t memory_budget;       /* bytes; 0 is `auto`: ask experiment_memory_budget */
     const char *cache;          /* folder of the feature cache; default OUTPUT/cache */

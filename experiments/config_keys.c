@@ -103,6 +103,7 @@ static const KeySpec augment_keys[] = {
 
 static const KeySpec outputs_keys[] = {
     {"logits", KEY_BOOL, 0, AT(outputs.logits), .fallback = "false", .help = "write test_logits.safetensors"},
+    {"report", KEY_BOOL, 0, AT(outputs.report), .fallback = "true", .help = "write report.html at the end"},
 };
 
 static const SectionSpec before_methods[] = {

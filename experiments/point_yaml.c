@@ -101,7 +101,8 @@ static void write_point(FILE *out, const Experiment *experiment, const Point *po
         write_optim(out, &point->optim);
     if (point->method->uses & USES_VIEWS)
         fprintf(out, "augment: {views: %d}\n", point->views);
-    fprintf(out, "outputs: {logits: %s}\n", point->logits ? "true" : "false");
+    fprintf(out, "outputs: {logits: %s, report: %s}\n", point->logits ? "true" : "false",
+            experiment->outputs.report ? "true" : "false");
     if (experiment->memory_budget > 0)
         fprintf(out, "memory_budget: %zu\n", experiment->memory_budget);
     write_pair(out, "", "cache", experiment->cache);

@@ -7,6 +7,7 @@
 #include "experiments/lock.h"
 #include "experiments/method.h"
 #include "experiments/plan.h"
+#include "experiments/report.h"
 #include "experiments/stage.h"
 #include "experiments/summary.h"
 
@@ -158,7 +159,12 @@ static int print_results(const Runner *runner, Error *err) {
         return -1;
     if (summary_print(stdout, runner->stages, runner->study->n, &results, runner->arena, err) < 0)
         return -1;
-    return results_write_csv(output, &results, err);
+    if (results_write_csv(output, &results, err) < 0)
+        return -1;
+    if (!runner->study->experiments[0].outputs.report || results.n == 0)
+        return 0;
+    const char *page = path_join(runner->arena, output, REPORT_FILE);
+    return page ? report_write(page, &output, 1, runner->arena, err) : error_memory(err);
 }
 
 /* The points, with what they will take roughly. */
