@@ -70,13 +70,13 @@ test: deps $(BUILD)/coop $(TESTS)
 	@.ci/test $(TESTS)
 
 valgrind: $(BUILD)/coop $(TESTS)
-	@RUNNER="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible" .ci/test $(TESTS)
+	@JOBS=$(shell nproc) RUNNER="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible" .ci/test $(TESTS)
 
 # ARENA_MALLOC gives every block of an arena a malloc of its own, so that the sanitizer sees its bounds.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 asan:
 	@$(MAKE) BUILD=$(BUILD)/asan OPT="-O1 -fno-omit-frame-pointer $(SANITIZE)" \
-	    CFLAGS="-DARENA_MALLOC -DNO_VECTOR_CLONES" test
+	    CFLAGS="-DARENA_MALLOC -DNO_VECTOR_CLONES" JOBS=$(shell nproc) test
 
 # Each reader on damaged files, for SECONDS each (FUZZ=yaml: that one alone).
 SECONDS ?= 60
