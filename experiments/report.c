@@ -144,6 +144,7 @@ static void write_group(Report *report, const Group *group, int number) {
 static void write_page(Report *report, const char *title) {
     write_head(report, title);
     html_markup(&report->html, "<main>\n");
+    report_transfer(report);
     for (int g = 0; g < report->data->n; g++)
         write_group(report, &report->data->groups[g], g);
     html_markup(&report->html,

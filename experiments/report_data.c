@@ -12,7 +12,7 @@
 typedef struct {
     const Result *result;
     int folder; /* index */
-    const char *dataset, *backbone, *label;
+    const char *part, *backbone, *label, *method;
 } Entry;
 
 typedef struct {
@@ -27,16 +27,17 @@ typedef struct {
 
 /* --- reading --- */
 
-/* "pets" or "pets, base classes" */
-static const char *dataset_title(const Result *result, Arena *arena) {
+/* Which of its dataset's classes a result is about. */
+static const char *part_of(const Result *result) {
+    static const char *const parts[] = {"all", "base", "new"};
     json_t *config = result->config ? json_loads(result->config, 0, NULL) : NULL;
     const json_t *dataset = json_object_get(config, "dataset");
-    const char *part = json_string_value(json_object_get(dataset, "subsample_classes"));
-    const char *title = result->dataset;
-    if (part && strcmp(part, "all") != 0)
-        title = arena_printf(arena, "%s, %s classes", result->dataset, part);
+    const char *text = json_string_value(json_object_get(dataset, "subsample_classes"));
+    const char *part = parts[0];
+    for (int i = 0; text && i < 3; i++)
+        part = strcmp(text, parts[i]) == 0 ? parts[i] : part;
     json_decref(config);
-    return title;
+    return part;
 }
 
 static int read_folder(Builder *builder, int folder, Error *err) {
@@ -55,10 +56,11 @@ static int read_folder(Builder *builder, int folder, Error *err) {
     if (builder->n > 0)
         memcpy(entries, builder->entries, (size_t)builder->n * sizeof *entries);
     for (int i = 0; i < list.n; i++)
-        entries[builder->n++] = (Entry){.result = &list.results[i],
-                                        .folder = folder,
-                                        .dataset = dataset_title(&list.results[i], arena),
-                                        .label = list.results[i].label};
+        entries[builder->n++] = (Entry){
+            .result = &list.results[i],
+            .folder = folder,
+            .part = part_of(&list.results[i]),
+        };
     builder->entries = entries;
     return arena_failed(arena) ? error_memory(err) : 0;
 }
@@ -108,8 +110,9 @@ static int name_backbones(Builder *builder, Error *err) {
 
 /* What two results of the same thing agree in. folder -1 leaves that out. */
 static char *entry_key(const Entry *entry, int folder, Arena *arena) {
-    return arena_printf(arena, "%d\n%s\n%s\n%s\n%d\n%d", folder, entry->dataset, entry->backbone,
-                        entry->result->label, entry->result->num_shots, entry->result->seed);
+    const Result *r = entry->result;
+    return arena_printf(arena, "%d\n%s\n%s\n%s\n%s\n%d\n%d", folder, r->dataset, or_empty(r->source),
+                        entry->backbone, r->label, r->num_shots, r->seed);
 }
 
 /* Keeps the later of two results of one folder, in the place of the earlier. */
@@ -132,7 +135,23 @@ static int drop_replaced(Builder *builder, Error *err) {
     return failed ? error_memory(err) : 0;
 }
 
-/* Rows of one label from several folders, when they would mix. */
+/* Were the new classes of a dataset labelled with what its base classes taught? */
+static bool is_base_to_new(const Entry *entry) {
+    const char *dataset = entry->result->dataset, *source = entry->result->source;
+    size_t n = strlen(dataset);
+    return source && n > 4 && strcmp(dataset + n - 4, "_new") == 0 && strncmp(dataset, source, n - 4) == 0 &&
+           strcmp(source + n - 4, "_base") == 0;
+}
+
+/* The name of a row, once its method's is known. */
+static const char *row_label(const Entry *entry, Arena *arena) {
+    if (!entry->result->source)
+        return entry->method;
+    return arena_printf(arena, "%s, learned on %s", entry->method,
+                        is_base_to_new(entry) ? "the base classes" : entry->result->source);
+}
+
+/* Rows of one label from several folders are told apart when they would mix. */
 static int name_rows(Builder *builder, Error *err) {
     json_t *owners = json_object(), *mixed = json_object();
     int failed = !owners || !mixed;
@@ -150,10 +169,12 @@ static int name_rows(Builder *builder, Error *err) {
     for (int i = 0; i < builder->n && !failed; i++) {
         Entry *entry = &builder->entries[i];
         const char *folder = builder->folders[entry->folder];
+        entry->method = entry->result->label;
         if (builder->n_backbones > 1)
-            entry->label = arena_printf(builder->arena, "%s, %s", entry->label, entry->backbone);
-        if (entry->label && json_object_get(mixed, entry->result->label))
-            entry->label = arena_printf(builder->arena, "%s (%s)", entry->label, folder);
+            entry->method = arena_printf(builder->arena, "%s, %s", entry->method, entry->backbone);
+        if (entry->method && json_object_get(mixed, entry->result->label))
+            entry->method = arena_printf(builder->arena, "%s (%s)", entry->method, folder);
+        entry->label = entry->method ? row_label(entry, builder->arena) : NULL;
         failed = !entry->label;
     }
     json_decref(owners);
@@ -203,7 +224,8 @@ static int compare_settings(const void *a, const void *b) {
 static int read_settings(Score *score, const Entry *entry, Arena *arena) {
     Settings settings = {.arena = arena};
     json_t *config = entry->result->config ? json_loads(entry->result->config, 0, NULL) : NULL;
-    add_settings(&settings, "", json_object_get(config, "method"));
+    const json_t *learned = json_object_get(config, "learned"); /* of a result on another dataset */
+    add_settings(&settings, "", json_object_get(learned ? learned : config, "method"));
     json_decref(config);
     for (int i = 0; i < settings.n; i++) {
         Setting *setting = &settings.list[i];
@@ -252,10 +274,13 @@ static int make_group(Group *group, const Builder *builder, const char *dataset,
     for (int i = 0; i < builder->n; i++) {
         const Entry *entry = &builder->entries[i];
         const Result *result = entry->result;
-        if (strcmp(entry->dataset, dataset) != 0)
+        if (strcmp(result->dataset, dataset) != 0)
             continue;
+        group->part = entry->part;
         Score *score = &group->scores[group->n++];
         *score = (Score){.label = entry->label,
+                         .method = entry->method,
+                         .source = result->source,
                          .num_shots = result->num_shots,
                          .seed = result->seed,
                          .accuracy = result->accuracy,
@@ -268,10 +293,10 @@ static int make_group(Group *group, const Builder *builder, const char *dataset,
 }
 
 /* The scores of all groups by label, shots and seed: a list of numbers for each. */
-static int index_scores(json_t *lists, const Group *groups, int n_groups, Arena *arena) {
+static int index_scores(json_t *lists, const Group *const *groups, int n_groups, Arena *arena) {
     for (int g = 0; g < n_groups; g++)
-        for (int i = 0; i < groups[g].n; i++) {
-            const Score *score = &groups[g].scores[i];
+        for (int i = 0; i < groups[g]->n; i++) {
+            const Score *score = &groups[g]->scores[i];
             char *key = arena_printf(arena, "%s\n%d\n%d", score->label, score->num_shots, score->seed);
             json_t *list = key ? json_object_get(lists, key) : NULL;
             if (!list && (!key || json_object_set_new_nocheck(lists, key, list = json_array())))
@@ -282,10 +307,24 @@ static int index_scores(json_t *lists, const Group *groups, int n_groups, Arena 
     return 0;
 }
 
+static bool is_trained(const Group *group) {
+    for (int i = 0; i < group->n; i++)
+        if (group->scores[i].num_shots != SHOTS_NONE)
+            return true;
+    return false;
+}
+
+static const char *average_name(int n, const char *part, Arena *arena) {
+    bool all = strcmp(part, "all") == 0;
+    return arena_printf(arena, "average of %d datasets%s%s%s", n, all ? "" : ", ", all ? "" : part,
+                        all ? "" : " classes");
+}
+
 /* What every dataset has of a row, a number of shots and a seed, averaged. */
-static int make_average(Group *average, const Group *groups, int n_groups, Arena *arena, Error *err) {
-    const Group *last = &groups[n_groups - 1];
-    *average = (Group){.dataset = arena_printf(arena, "average of %d datasets", n_groups),
+static int make_average(Group *average, const Group *const *groups, int n_groups, Arena *arena, Error *err) {
+    const Group *last = groups[n_groups - 1];
+    *average = (Group){.dataset = average_name(n_groups, last->part, arena),
+                       .part = last->part,
                        .n_datasets = n_groups,
                        .scores = ARENA_NEW(arena, Score, last->n)};
     json_t *lists = json_object();
@@ -303,31 +342,56 @@ static int make_average(Group *average, const Group *groups, int n_groups, Arena
         *mean = *score;
         mean->accuracy = sum / n_groups;
         mean->folder = NULL;
+        if (score->source && strcmp(last->part, "new") == 0)
+            mean->source = average_name(n_groups, "base", arena);
     }
     json_decref(lists);
     return failed || arena_failed(arena) ? error_memory(err) : gather(average, arena, err);
 }
 
+/* An average for each part that several of the n datasets have, in front of them; the place for it is there.
+ * Where methods that train have nothing in common there is none. */
+static int make_averages(ReportData *data, Group *datasets, int n, Arena *arena, Error *err) {
+    static const char *const parts[] = {"new", "base", "all"};
+    const Group **members = ARENA_NEW(arena, const Group *, n);
+    if (!members)
+        return error_memory(err);
+    data->groups = datasets;
+    for (int p = 0; p < 3; p++) {
+        int n_members = 0;
+        bool trained = false;
+        for (int g = 0; g < n; g++)
+            if (strcmp(datasets[g].part, parts[p]) == 0) {
+                members[n_members++] = &datasets[g];
+                trained |= is_trained(&datasets[g]);
+            }
+        if (n_members < 2)
+            continue;
+        if (make_average(data->groups - 1, members, n_members, arena, err) < 0)
+            return -1;
+        if (data->groups[-1].n > 0 && (!trained || is_trained(data->groups - 1)))
+            data->groups--;
+    }
+    data->n = n + (int)(datasets - data->groups);
+    return 0;
+}
+
 static int make_groups(ReportData *data, const Builder *builder, Error *err) {
+    enum { MAX_AVERAGES = 3 };
     Arena *arena = builder->arena;
     const char **datasets = ARENA_NEW(arena, const char *, builder->n);
     int n = 0;
     for (int i = 0; datasets && i < builder->n; i++)
-        if (find_text(datasets, n, builder->entries[i].dataset) < 0)
-            datasets[n++] = builder->entries[i].dataset;
-    data->groups = ARENA_NEW(arena, Group, n + 1);
+        if (find_text(datasets, n, builder->entries[i].result->dataset) < 0)
+            datasets[n++] = builder->entries[i].result->dataset;
+    Group *groups = ARENA_NEW(arena, Group, n + MAX_AVERAGES);
     if (arena_failed(arena))
         return error_memory(err);
     for (int g = 0; g < n; g++)
-        if (make_group(&data->groups[g + 1], builder, datasets[g], err) < 0)
+        if (make_group(&groups[MAX_AVERAGES + g], builder, datasets[g], err) < 0)
             return -1;
-    if (n > 1 && make_average(&data->groups[0], data->groups + 1, n, arena, err) < 0)
-        return -1;
-    bool averaged = n > 1 && data->groups[0].n > 0;
-    data->groups += !averaged;
-    data->n = n + averaged;
     data->n_datasets = n;
-    return 0;
+    return make_averages(data, groups + MAX_AVERAGES, n, arena, err);
 }
 
 int report_data_read(ReportData *data, const char *const *folders, int n_folders, Arena *arena, Error *err) {
@@ -343,6 +407,13 @@ int report_data_read(ReportData *data, const char *const *folders, int n_folders
     data->n_backbones = builder.n_backbones;
     data->first_backbone = builder.backbones[0];
     return 0;
+}
+
+const Group *find_group(const ReportData *data, const char *dataset) {
+    for (int g = 0; g < data->n; g++)
+        if (strcmp(data->groups[g].dataset, dataset) == 0)
+            return &data->groups[g];
+    return NULL;
 }
 
 const Score *group_score(const Group *group, const char *label, int num_shots) {

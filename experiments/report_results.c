@@ -40,12 +40,15 @@ static PlotSeries row_series(const Report *report, const CellTable *cells, int r
 
 /* The paper's numbers for a dataset, or for the average of all of its datasets; NULL when it has none. */
 static const Published *published_of(const ReportData *data, const Group *group) {
+    if (strcmp(group->part, "all") != 0)
+        return NULL;
     if (group->n_datasets == 1)
         return published_find(group->dataset, group->scores[0].last->n_classes);
     int n = 0;
-    for (int g = 1; g < data->n; g++)
-        n += published_find(data->groups[g].dataset, data->groups[g].scores[0].last->n_classes) != NULL;
-    return n == N_PUBLISHED && data->n == N_PUBLISHED + 1 ? &PUBLISHED_AVERAGE : NULL;
+    for (int g = 0; g < data->n; g++)
+        if (data->groups[g].n_datasets == 1)
+            n += published_of(data, &data->groups[g]) != NULL;
+    return n == N_PUBLISHED && group->n_datasets == N_PUBLISHED ? &PUBLISHED_AVERAGE : NULL;
 }
 
 /* Which of PUBLISHED_SHOTS a column is, or -1. */

@@ -18,6 +18,8 @@ typedef struct {
 
 extern const char REPORT_STYLE[]; /* CSS */
 
+/* Tables of what was learned on one dataset and tested on others. */
+void report_transfer(Report *report);
 /* Accuracy against shots, with the paper's where the dataset is one of its own, and the table. */
 void report_results(Report *report, const Group *group);
 /* Bars: all rows at one number of shots, and each setting that varies while the others agree. */

@@ -117,7 +117,7 @@ static void test_without_gnuplot(void **state) {
 /* --- results made by hand --- */
 
 typedef struct {
-    const char *folder, *dataset, *label;
+    const char *folder, *dataset, *source, *label;
     int num_shots, seed, n_classes;
     double accuracy;
     const char *config;
@@ -132,6 +132,7 @@ static void give(Cli *cli, const Given *given) {
     digest_bytes(key, text, strlen(text));
     Result result = {.key = key,
                      .dataset = given->dataset,
+                     .source = given->source,
                      .method = "a method of next year",
                      .label = given->label,
                      .folder = "point",
@@ -156,8 +157,8 @@ static void test_hostile(void **state) {
     const char *folder = cli_path(cli, "<b>&\"'"), *point = arena_printf(cli->arena, "%s/point", folder);
     const char *config = "{\"method\":{\"<i>\":\"<u>\",\"name\":\"<s>\"}}";
     const char *other = "{\"method\":{\"<i>\":\"&\",\"name\":\"<s>\"}}";
-    GIVE("<b>&\"'", evil, evil, 1, 1, 3, 50, config);
-    GIVE("<b>&\"'", evil, "other", 1, 1, 3, 40, other);
+    GIVE("<b>&\"'", evil, evil, evil, 1, 1, 3, 50, config);
+    GIVE("<b>&\"'", evil, NULL, "other", 1, 1, 3, 40, other);
     Error err = {0};
     assert_int_equal(make_folders(point, &err), 0);
     static const char csv[] =
@@ -186,9 +187,9 @@ static void test_hostile(void **state) {
 
 static void test_old_results(void **state) {
     Cli *cli = *state;
-    GIVE("out", "eurosat", "x", 1, 1, 10, 50, NULL);
-    GIVE("out", "eurosat", "x", 1, 2, 10, 60, NULL);
-    GIVE("out", "eurosat", "x", 16, 1, 10, 80, NULL);
+    GIVE("out", "eurosat", NULL, "x", 1, 1, 10, 50, NULL);
+    GIVE("out", "eurosat", NULL, "x", 1, 2, 10, 60, NULL);
+    GIVE("out", "eurosat", NULL, "x", 16, 1, 10, 80, NULL);
     cli_ok(cli, "report", cli_path(cli, "out"));
     const char *page = read_page(cli, cli_path(cli, "out/" REPORT_FILE));
     assert_has(page, PREDICTIONS_FILE " is not there: the run was made before runs kept it");
@@ -206,8 +207,8 @@ static void test_old_results(void **state) {
 /* The paper's numbers stand beside a dataset of its own alone: by name and number of classes. */
 static void test_several_folders(void **state) {
     Cli *cli = *state;
-    GIVE("a", "dtd", "x", 16, 1, 46, 50, NULL);
-    GIVE("b", "eurosat", "x", 16, 1, 10, 60, NULL);
+    GIVE("a", "dtd", NULL, "x", 16, 1, 46, 50, NULL);
+    GIVE("b", "eurosat", NULL, "x", 16, 1, 10, 60, NULL);
     const char *out = cli_path(cli, "both.html");
     cli_ok(cli, "report", cli_path(cli, "a"), cli_path(cli, "b"), "--out", out);
     const char *page = read_page(cli, out);
@@ -217,6 +218,27 @@ static void test_several_folders(void **state) {
     assert_int_equal(count(page, "<tr class=\"published\">"), 1);
     assert_has(cli->out, "average of 2 datasets, RN50: accuracy in %");
     assert_false(cli_exists(cli_path(cli, "a/" REPORT_FILE)));
+}
+
+/* H = 2 * 60 * 50 / 110 = 54.5, of the averages 2 * 70 * 60 / 130 = 64.6. */
+static void test_transfer(void **state) {
+    Cli *cli = *state;
+    static const char base[] = "{\"dataset\":{\"subsample_classes\":\"base\"}}",
+                      new[] = "{\"dataset\":{\"subsample_classes\":\"new\"}}";
+    GIVE("out", "pets_base", NULL, "x", 1, 1, 3, 60, base);
+    GIVE("out", "pets_new", "pets_base", "x", 1, 1, 3, 50, new);
+    GIVE("out", "dtd", "pets_base", "x", 1, 1, 3, 5, NULL);
+    GIVE("out", "cars_base", NULL, "x", 1, 1, 3, 80, base);
+    GIVE("out", "cars_new", "cars_base", "x", 1, 1, 3, 70, new);
+    GIVE("out", "pets_base", NULL, "not moved", 1, 1, 3, 61, base);
+    cli_ok(cli, "report", cli_path(cli, "out"));
+    const char *page = read_page(cli, cli_path(cli, "out/" REPORT_FILE));
+    assert_has(page, "<h2>Transfer</h2>");
+    assert_has(page,
+               "<th>x</th><td>60.0</td><td class=\"best\">50.0</td><td class=\"best\">5.0</td><td>54.5</td>");
+    assert_has(page, "<th>not moved</th><td class=\"best\">61.0</td><td></td><td></td><td></td>");
+    assert_has(page, "<th>x</th><td class=\"best\">70.0</td><td class=\"best\">60.0</td><td>64.6</td>");
+    assert_has(cli->out, "x, learned on pets_base");
 }
 
 static void test_refusals(void **state) {
@@ -239,6 +261,7 @@ static void test_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CLI_TEST(test_run),         CLI_TEST(test_without_gnuplot), CLI_TEST(test_hostile),
-        CLI_TEST(test_old_results), CLI_TEST(test_several_folders), CLI_TEST(test_refusals)};
+        CLI_TEST(test_old_results), CLI_TEST(test_several_folders), CLI_TEST(test_transfer),
+        CLI_TEST(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

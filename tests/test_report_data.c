@@ -84,23 +84,21 @@ static void test_rows(void **state) {
     assert_string_equal(cells->labels[3], "y, RN50 bbbbbbbb");
 }
 
-/* What all datasets have is averaged for each seed; base and new classes are two datasets. */
+#define PART(part) "{\"dataset\":{\"subsample_classes\":\"" part "\"}}"
+
+/* What all datasets have is averaged for each seed. */
 static void test_average(void **state) {
     Trial *trial = *state;
-    static const char base[] = "{\"dataset\":{\"subsample_classes\":\"base\"}}",
-                      all[] = "{\"dataset\":{\"subsample_classes\":\"all\"}}";
     for (int seed = 1; seed <= 2; seed++) {
-        ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = seed, .accuracy = 10 * seed,
-            .config = base);
-        ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = seed, .accuracy = 30,
-            .config = all);
+        ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = seed, .accuracy = 10 * seed);
+        ADD("b", .dataset = "dtd", .label = "x", .num_shots = 1, .seed = seed, .accuracy = 30);
         ADD("b", .dataset = "cars", .label = "x", .num_shots = 1, .seed = seed, .accuracy = 80);
     }
-    ADD("a", .dataset = "pets", .label = "y", .num_shots = 1, .seed = 1, .accuracy = 1, .config = all);
+    ADD("a", .dataset = "pets", .label = "y", .num_shots = 1, .seed = 1, .accuracy = 1);
     ADD("b", .dataset = "cars", .label = "x", .num_shots = 2, .seed = 1, .accuracy = 80);
     ReportData data = read_folders(trial, "a", "b");
     assert_true(data.n == 4 && data.n_datasets == 3);
-    static const char *const names[] = {"average of 3 datasets", "pets, base classes", "pets", "cars"};
+    static const char *const names[] = {"average of 3 datasets", "pets", "dtd", "cars"};
     for (int g = 0; g < 4; g++)
         assert_string_equal(data.groups[g].dataset, names[g]);
     const Group *average = &data.groups[0];
@@ -109,10 +107,48 @@ static void test_average(void **state) {
     assert_true(fabs(cells_at(&average->cells, 0, 0)->mean - 125.0 / 3) < 1e-9);
     assert_true(fabs(cells_at(&average->cells, 0, 0)->std - 5.0 / 3) < 1e-9);
     assert_null(average->scores[0].folder);
-    /* Nothing in common: no average. */
-    ADD("c", .dataset = "dtd", .label = "z", .num_shots = 1, .seed = 1, .accuracy = 80);
-    data = read_folders(trial, "b", "c");
+    /* Nothing in common but a prompt without training: no average. */
+    ADD("c", .dataset = "aircraft", .label = "z", .num_shots = 1, .seed = 1, .accuracy = 80);
+    ADD("c", .dataset = "aircraft", .label = "zero", .num_shots = SHOTS_NONE, .accuracy = 80);
+    ADD("d", .dataset = "pets", .label = "y", .num_shots = 1, .seed = 1, .accuracy = 80);
+    ADD("d", .dataset = "pets", .label = "zero", .num_shots = SHOTS_NONE, .accuracy = 80);
+    data = read_folders(trial, "c", "d");
     assert_true(data.n == 2 && data.groups[0].n_datasets == 1);
+}
+
+/* Base classes are averaged with base classes, new with new; what was learned elsewhere is a row of its own.
+ */
+static void test_parts(void **state) {
+    Trial *trial = *state;
+    static const char *const sets[] = {"pets", "cars"};
+    for (int i = 0; i < 2; i++) {
+        const char *base = arena_printf(trial->arena, "%s_base", sets[i]);
+        const char *new = arena_printf(trial->arena, "%s_new", sets[i]);
+        ADD("a", .dataset = base, .label = "x", .num_shots = 1, .seed = 1, .accuracy = 60 + 20 * i,
+            .config = PART("base"));
+        ADD("a", .dataset = new, .label = "x", .num_shots = 1, .seed = 1, .accuracy = 50 + 20 * i,
+            .source = base, .config = PART("new"));
+        ADD("a", .dataset = "other", .label = "x", .num_shots = 1, .seed = 1, .accuracy = 5, .source = base);
+    }
+    ReportData data = read_folders(trial, "a", NULL);
+    static const char *const names[] = {"average of 2 datasets, base classes",
+                                        "average of 2 datasets, new classes",
+                                        "pets_base",
+                                        "pets_new",
+                                        "other",
+                                        "cars_base",
+                                        "cars_new"};
+    assert_int_equal(data.n, 7);
+    for (int g = 0; g < 7; g++)
+        assert_string_equal(data.groups[g].dataset, names[g]);
+    const Score *new = &data.groups[1].scores[0];
+    assert_true(data.groups[0].scores[0].accuracy == 70 && new->accuracy == 60);
+    assert_string_equal(new->label, "x, learned on the base classes");
+    assert_string_equal(new->method, "x");
+    assert_string_equal(new->source, names[0]);
+    assert_string_equal(find_group(&data, "pets_new")->scores[0].source, "pets_base");
+    assert_string_equal(find_group(&data, "other")->scores[1].label, "x, learned on cars_base");
+    assert_null(find_group(&data, "dogs"));
 }
 
 static void test_settings(void **state) {
@@ -139,6 +175,6 @@ static void test_settings(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(test_later_counts), TEST(test_rows), TEST(test_average),
-                                       TEST(test_settings)};
+                                       TEST(test_parts), TEST(test_settings)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
