@@ -16,9 +16,9 @@
 static void add(Trial *trial, const char *folder, const Result *what) {
     char key[65];
     Result result = *what;
-    const char *text =
-        arena_printf(trial->arena, "%s %s %d %d %g %s", result.dataset, result.label, result.num_shots,
-                     result.seed, result.accuracy, result.config ? result.config : "");
+    const char *text = arena_printf(trial->arena, "%s %s %s %d %d %g %s", result.dataset,
+                                    result.source ? result.source : "", result.label, result.num_shots,
+                                    result.seed, result.accuracy, result.config ? result.config : "");
     digest_bytes(key, text, strlen(text));
     result.key = key;
     result.folder = "point";
