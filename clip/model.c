@@ -321,10 +321,10 @@ Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
     clip->arena = arena;
     clip->precision = precision_here(options->precision);
     const char *weights = locate_weights(path, arena, err);
-    clip->file = weights ? tensors_open(weights, err) : NULL;
+    const bool digest = (options->towers & CLIP_DIGEST) && pool_threads(options->pool) > 1;
+    if (weights)
+        clip->file = digest ? tensors_open_digesting(weights, err) : tensors_open(weights, err);
     if (clip->file) {
-        if ((options->towers & CLIP_DIGEST) && pool_threads(options->pool) > 1)
-            tensors_digest_begin(clip->file);
         Checkpoint cp = {.file = clip->file, .arena = arena, .queue.arena = scratch, .err = err};
         read_clip(&cp, clip, options);
         failed = cp.failed;

@@ -128,6 +128,35 @@ __attribute__((target("avx2,fma"))) static void kernel_256(const Strip *strip) {
     switch (strip->mr) { CASE_256(1) CASE_256(2) CASE_256(3) CASE_256(4) CASE_256(5) CASE_256(6) }
 }
 
+/* out (8, 8) = in (8, 8) transposed; rows are out_step and in_step apart. Every processor with a kernel can.
+ */
+__attribute__((target("avx2"))) static void transpose_8(float *out, size_t out_step, const float *in,
+                                                        size_t in_step) {
+    __m256 a[8], b[8];
+    for (size_t i = 0; i < 8; i++)
+        a[i] = _mm256_loadu_ps(in + i * in_step);
+    for (size_t i = 0; i < 8; i += 2) { /* pairs of rows, element by element */
+        b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
+        b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+    }
+    for (size_t i = 0; i < 8; i += 4) { /* fours: columns 0 and 4, 1 and 5, 2 and 6, 3 and 7 of four rows */
+        a[i] = _mm256_shuffle_ps(b[i], b[i + 2], 0x44);
+        a[i + 1] = _mm256_shuffle_ps(b[i], b[i + 2], 0xee);
+        a[i + 2] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0x44);
+        a[i + 3] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0xee);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        _mm256_storeu_ps(out + i * out_step, _mm256_permute2f128_ps(a[i], a[i + 4], 0x20));
+        _mm256_storeu_ps(out + (i + 4) * out_step, _mm256_permute2f128_ps(a[i], a[i + 4], 0x31));
+    }
+}
+
+#else
+
+static void transpose_8(float *out, size_t out_step, const float *in, size_t in_step) {
+    (void)out, (void)out_step, (void)in, (void)in_step; /* nothing is packed without a kernel */
+}
+
 #endif
 
 static bool can_multiply(int panel) {
@@ -184,13 +213,20 @@ static int min_int(int a, int b) {
     return a < b ? a : b;
 }
 
-/* out (k, panel): columns from rows (columns, k), in blocks that stay in the first-level cache. */
+/* out (k, panel): columns from rows (columns, k). */
 static void pack_rows(float *out, const float *rows, int columns, int k, int panel) {
-    enum { BLOCK = 64 };
-    for (int begin = 0; begin < k; begin += BLOCK)
-        for (int j = 0; j < columns; j++)
-            for (int i = begin; i < min_int(begin + BLOCK, k); i++)
-                out[(size_t)i * (size_t)panel + (size_t)j] = rows[(size_t)j * (size_t)k + (size_t)i];
+    const size_t step = (size_t)panel, row_step = (size_t)k;
+    for (int i = 0; i < k; i += 8)
+        for (int j = 0; j < columns; j += 8) {
+            float *to = out + (size_t)i * step + (size_t)j;
+            const float *from = rows + (size_t)j * row_step + (size_t)i;
+            const size_t height = (size_t)min_int(8, k - i), width = (size_t)min_int(8, columns - j);
+            if (height == 8 && width == 8)
+                transpose_8(to, step, from, row_step);
+            for (size_t y = 0; height * width < 64 && y < height; y++)
+                for (size_t x = 0; x < width; x++)
+                    to[y * step + x] = from[x * row_step + y];
+        }
 }
 
 /* out (k, panel): columns of w (k, n) from its column `first` on. */

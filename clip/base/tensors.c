@@ -102,7 +102,12 @@ static int read_container(TensorFile *file, bool is_shard, Error *err) {
     return torch_is_file(&file->map) ? torch_read(file, err) : safetensors_read(file, err);
 }
 
-static TensorFile *open_file(const char *path, bool is_shard, Error *err) {
+static void compute_digest(void *context) {
+    TensorFile *file = context;
+    digest_bytes_until(file->digest, file->map.data, file->map.size, &file->stop);
+}
+
+static TensorFile *open_file(const char *path, bool is_shard, bool digest, Error *err) {
     TensorFile *file = calloc(1, sizeof *file);
     if (file == NULL) {
         error_memory(err);
@@ -121,6 +126,9 @@ static TensorFile *open_file(const char *path, bool is_shard, Error *err) {
         error_set(err, "%s: the file is empty", path);
         goto fail;
     }
+    if (digest && !shards_is_index(file)) {
+        file->digesting = task_start(compute_digest, file);
+    }
     if (read_container(file, is_shard, err) != 0 || build_index(file, err) != 0) {
         goto fail;
     }
@@ -131,11 +139,15 @@ fail:
 }
 
 TensorFile *tensors_open(const char *path, Error *err) {
-    return open_file(path, false, err);
+    return open_file(path, false, false, err);
+}
+
+TensorFile *tensors_open_digesting(const char *path, Error *err) {
+    return open_file(path, false, true, err);
 }
 
 TensorFile *tensors_open_shard(const char *path, Error *err) {
-    return open_file(path, true, err);
+    return open_file(path, true, false, err);
 }
 
 void tensors_close(TensorFile *file) {
@@ -159,17 +171,6 @@ const char *tensors_path(const TensorFile *file) {
 
 const char *tensors_format(const TensorFile *file) {
     return file->format;
-}
-
-static void compute_digest(void *context) {
-    TensorFile *file = context;
-    digest_bytes_until(file->digest, file->map.data, file->map.size, &file->stop);
-}
-
-void tensors_digest_begin(TensorFile *file) {
-    if (file->digest[0] == '\0' && file->n_shards == 0 && file->digesting == NULL) {
-        file->digesting = task_start(compute_digest, file);
-    }
 }
 
 const char *tensors_digest(TensorFile *file) {

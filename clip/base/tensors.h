@@ -45,6 +45,9 @@ typedef struct TensorFile TensorFile;
 
 /* Caller closes. An error names the file, the place and the reason. */
 TensorFile *tensors_open(const char *path, Error *err);
+/* The same where the digest will be asked for: begins with it on another thread. (Shards are digested one by
+ * one, when it is asked for.) */
+TensorFile *tensors_open_digesting(const char *path, Error *err);
 void tensors_close(TensorFile *file); /* NULL is fine */
 
 const char *tensors_path(const TensorFile *file);
@@ -52,8 +55,6 @@ const char *tensors_path(const TensorFile *file);
 const char *tensors_format(const TensorFile *file);
 /* SHA-256 of the whole file, computed once; of sharded files that of their digests, one behind the other */
 const char *tensors_digest(TensorFile *file);
-/* It will be asked for: begins with it on another thread. (Not for shards, which are digested one by one.) */
-void tensors_digest_begin(TensorFile *file);
 int tensors_count(const TensorFile *file);
 const Tensor *tensors_at(const TensorFile *file, int index);           /* in order of offset */
 const Tensor *tensors_find(const TensorFile *file, const char *name);  /* NULL when absent; O(log n) */
