@@ -93,24 +93,29 @@ static size_t place_caches(const TextEncoder *e, const Segment *segment, BlockCa
     return keep ? used : largest;
 }
 
-/* Gives every segment whose activations are kept its memory, and makes the slot for the others. */
+/* Gives every segment whose activations are kept its memory, and makes the slot for the others. The trunk is
+ * kept always, of the others the first ones that fit. */
 static void allocate_caches(TextEncoder *e, bool training, size_t memory_budget) {
     const TokenTree *tree = e->tree;
     int L = e->w->n_layers;
-    size_t kept = 0, slot = 0;
-    for (int i = tree->n_frozen_segments; i < tree->n_segments; i++)
-        kept += place_caches(e, &e->segments[i], NULL, NULL, true);
-    e->recompute = training && memory_budget > 0 && kept > memory_budget / sizeof(float) &&
-                   tree->n_segments - tree->n_shared_segments > 1;
+    size_t all = 0, largest = 0, slot = 0, budget = memory_budget / sizeof(float);
+    for (int i = tree->n_frozen_segments; i < tree->n_segments; i++) {
+        size_t floats = place_caches(e, &e->segments[i], NULL, NULL, true);
+        all += floats;
+        largest = floats > largest ? floats : largest;
+    }
+    e->recompute =
+        training && memory_budget > 0 && all > budget && tree->n_segments - tree->n_shared_segments > 1;
+    size_t left = !e->recompute ? all : budget > largest ? budget - largest : 0; /* beside the slot */
     for (int i = 0; i < tree->n_segments; i++) {
-        bool shared = i < tree->n_shared_segments;
-        bool keep = training && i >= tree->n_frozen_segments && (shared || !e->recompute);
-        size_t floats =
-            place_caches(e, &e->segments[i], NULL, NULL, training && i >= tree->n_frozen_segments);
+        bool frozen = i < tree->n_frozen_segments, shared = i < tree->n_shared_segments;
+        size_t floats = place_caches(e, &e->segments[i], NULL, NULL, training && !frozen);
+        bool keep = training && !frozen && (shared || floats <= left);
         if (!keep) {
             slot = floats > slot ? floats : slot;
             continue;
         }
+        left -= floats < left ? floats : left;
         e->caches[i] = ARENA_NEW(e->arena, BlockCache, L);
         float *memory = arena_floats(e->arena, floats, 1);
         if (arena_failed(e->arena))
