@@ -19,6 +19,13 @@ static void print_help(const Command *command, const Option *options, int n_opti
     }
 }
 
+static bool has_option(const Option *options, int n, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (strcmp(options[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 int command_parse(const Command *command, OptionTexts *words, CommonOptions *common, int argc, char **argv,
                   const Option *options, int n_options, int min_words, int max_words, Arena *arena,
                   Error *err) {
@@ -33,7 +40,8 @@ int command_parse(const Command *command, OptionTexts *words, CommonOptions *com
     for (int i = 0; i < n_options; i++)
         all[n++] = options[i];
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
-        all[n++] = shared[i];
+        if (!has_option(options, n_options, shared[i].name))
+            all[n++] = shared[i];
     for (int i = 0; i < argc; i++) /* asking for help goes before any complaint */
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             print_help(command, all, n);

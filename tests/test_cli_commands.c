@@ -337,22 +337,6 @@ static void test_inspect(void **state) {
     }
 }
 
-/* --- bench --- */
-
-static void test_bench(void **state) {
-    Cli *cli = *state;
-    cli_ok(cli, "bench", "--json", "JPEG");
-    json_t *row = json_loads(cli->out, 0, NULL);
-    const char *loop = NULL;
-    double seconds = 0;
-    int threads = 0;
-    assert_int_equal(
-        json_unpack(row, "{s:s, s:F, s:i}", "loop", &loop, "seconds", &seconds, "threads", &threads), 0);
-    assert_non_null(strstr(loop, "JPEG"));
-    assert_true(seconds > 0 && threads >= 1);
-    json_decref(row);
-}
-
 /* --- talk --- */
 
 static void test_help(void **state) {
@@ -420,10 +404,10 @@ static void test_terminal(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        CLI_TEST(test_encode_texts), CLI_TEST(test_encode_images), CLI_TEST(test_classify),
-        CLI_TEST(test_moved),        CLI_TEST(test_eval),          CLI_TEST(test_words),
-        CLI_TEST(test_zeroshot),     CLI_TEST(test_inspect),       CLI_TEST(test_bench),
-        CLI_TEST(test_help),         CLI_TEST(test_terminal)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_encode_texts), CLI_TEST(test_encode_images),
+                                       CLI_TEST(test_classify),     CLI_TEST(test_moved),
+                                       CLI_TEST(test_eval),         CLI_TEST(test_words),
+                                       CLI_TEST(test_zeroshot),     CLI_TEST(test_inspect),
+                                       CLI_TEST(test_help),         CLI_TEST(test_terminal)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

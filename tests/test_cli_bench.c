@@ -1,0 +1,123 @@
+/* test_cli_bench.c: `coop bench` from outside: its rows, what it refuses, and how it stops. */
+#include "tests/cli_support.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+typedef struct {
+    const char *loop, *detail;
+    int threads, peak_so_far;
+    double seconds, gflop, sgemm, share, peak_bytes, efficiency; /* efficiency -1: absent */
+} Row;
+
+/* Parses one line; *json owns the texts. */
+static Row read_row(const char *line, json_t **json) {
+    Row row = {.efficiency = -1};
+    *json = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
+    if (json_unpack(*json, "{s:s, s:s, s:i, s:b, s:F, s:F, s:F, s:F, s:F, s?F}", "loop", &row.loop, "detail",
+                    &row.detail, "threads", &row.threads, "peak_so_far", &row.peak_so_far, "seconds",
+                    &row.seconds, "gflop", &row.gflop, "sgemm_gflops", &row.sgemm, "share", &row.share,
+                    "peak_bytes", &row.peak_bytes, "efficiency", &row.efficiency) != 0)
+        fail_msg("not a row: %s", line);
+    return row;
+}
+
+static void test_rows(void **state) {
+    Cli *cli = *state;
+    static const struct {
+        const char *loop;
+        int threads;
+        bool efficiency;
+    } expected[] = {{"JPEG 500x375 to 224, 1 thread", 1, false},
+                    {"JPEG 500x375 to 224", 1, false},
+                    {"JPEG 500x375 to 224", 3, true},
+                    {"JPEG 500x375 to 224", 2, true}};
+    cli_ok(cli, "bench", "--json", "JPEG", "--threads", "1,3,2");
+    const char *line = cli->out;
+    double first = 0;
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        json_t *json;
+        Row row = read_row(line, &json);
+        assert_string_equal(row.loop, expected[i].loop);
+        assert_int_equal(row.threads, expected[i].threads);
+        assert_true(row.seconds > 0 && row.sgemm > 0 && row.gflop == 0 && row.share == 0);
+        assert_true(row.peak_bytes > 1e6 && row.peak_bytes < 2e9);
+        assert_non_null(strstr(row.detail, "images/s"));
+        if (i == 1)
+            first = row.seconds;
+        if (expected[i].efficiency)
+            assert_float_equal(row.efficiency, first / (row.threads * row.seconds), 1e-3 * row.efficiency);
+        else
+            assert_true(row.efficiency == -1);
+        json_decref(json);
+        line = strchr(line, '\n') + 1;
+    }
+    assert_string_equal(line, "");
+}
+
+/* Without --json: a line of columns, and as many lines as rows. */
+static void test_table(void **state) {
+    Cli *cli = *state;
+    cli_ok(cli, "bench", "1 thread");
+    const char *row = strstr(cli->out, "\nJPEG 500x375 to 224, 1 thread ");
+    assert_non_null(strstr(cli->out, "loop  "));
+    assert_non_null(row);
+    assert_non_null(strstr(row, "images/s"));
+    assert_null(strstr(cli->out, "efficiency"));
+}
+
+static void test_refusals(void **state) {
+    Cli *cli = *state;
+    cli_refuses(cli, 2, "coop bench: ", "no loop has teapot", "bench", "teapot");
+    cli_refuses(cli, 2, "coop bench: ", "--precision half:", "bench", "--precision", "half");
+    static const char *const lists[] = {"",
+                                        "0",
+                                        "1,",
+                                        ",1",
+                                        "1,,2",
+                                        "1 2",
+                                        "two",
+                                        "1,2x",
+                                        "-",
+                                        "1025",
+                                        "1,-2",
+                                        "1e300",
+                                        "99999999999999999999",
+                                        "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        cli_refuses(cli, 2, "coop bench: --threads ", "whole numbers", "bench", "JPEG", "--threads",
+                    lists[i]);
+}
+
+/* Ctrl-C after the first row: those that follow are left out. */
+static void test_interrupt(void **state) {
+    Cli *cli = *state;
+    const char *const words[] = {"bench", "JPEG", "--json", "--threads", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
+                                 NULL};
+    struct stat info = {0};
+    cli_start(cli, words);
+    for (int i = 0; i < 60000 && info.st_size == 0; i++) {
+        usleep(1000);
+        assert_int_equal(fstat(fileno(cli->streams[0]), &info), 0);
+    }
+    kill(cli->child, SIGINT);
+    assert_int_equal(cli_wait(cli), 130);
+    assert_string_equal(cli->err, "coop bench: stopped by SIGINT\n");
+    int n_rows = 0;
+    for (const char *at = cli->out; *at; at = strchr(at, '\n') + 1)
+        n_rows++;
+    assert_in_range(n_rows, 1, 16);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {CLI_TEST(test_rows), CLI_TEST(test_table), CLI_TEST(test_refusals),
+                                       CLI_TEST(test_interrupt)};
+    return cmocka_run_group_tests_name("cli_bench", tests, NULL, NULL);
+}
