@@ -214,9 +214,13 @@ static int run_all(Runner *runner, Error *err) {
                      "; start the same command again to go on");
         return -1;
     }
-    if (print_results(runner, err) < 0)
+    Error late = {0};
+    int status = print_results(runner, &late);
+    if (tell_failures(runner, n_run, err) < 0) /* worth more than a report that a full disk prevents */
         return -1;
-    return tell_failures(runner, n_run, err);
+    if (status < 0)
+        *err = late;
+    return status;
 }
 
 int study_run(const Study *study, const RunOptions *options, Error *err) {
