@@ -11,7 +11,8 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         {"set", OPTION_TEXTS, &sets, 0, 0, "KEY=VALUE",
          "override a key: --set optim.lr=0.01 --set grid.seed=[1,2]"},
         {"jobs", OPTION_INT, &jobs, 1, 1024, "N", "points side by side, sharing threads and memory (1)"},
-        {"dry-run", OPTION_FLAG, &dry_run, 0, 0, NULL, "print the points and stop"}};
+        {"dry-run", OPTION_FLAG, &dry_run, 0, 0, NULL,
+         "print the points and roughly how long they will take"}};
     int status = command_parse(&command_run, &words, &common, argc, argv, options, 3, 1, 1, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;

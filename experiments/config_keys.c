@@ -13,8 +13,8 @@
 static const KeySpec top_keys[] = {
     {"name", KEY_TEXT, 0, AT(name), .help = "title of tables (default: the file's name)"},
     {"output", KEY_PATH, 0, AT(output), .help = "folder of results and runs (default: runs/NAME)"},
-    {"model", KEY_SECTION, KEY_REQUIRED, 0, .help = "the checkpoint"},
-    {"dataset", KEY_SECTION, KEY_REQUIRED, 0, .help = "the images"},
+    {"model", KEY_SECTION, KEY_REQUIRED | KEY_EACH, 0, .help = "the checkpoint, or several"},
+    {"dataset", KEY_SECTION, KEY_REQUIRED | KEY_EACH, 0, .help = "the images, or several sets of them"},
     {"grid", KEY_SECTION, 0, 0, .help = "shots and seeds"},
     {"methods", KEY_METHODS, KEY_REQUIRED, 0, .help = "what is compared"},
     {"transfer", KEY_TARGETS, 0, 0,
