@@ -5,8 +5,10 @@
  */
 #include "experiments/bench.h"
 #include "experiments/command.h"
+#include "experiments/model.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,20 +47,22 @@ static int bench_all(Bench *bench, Error *err) {
 static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
     Bench bench = {.n_counts = 1};
-    const char *threads = NULL, *precision = "float32";
+    const char *threads = NULL, *precision = NULL;
     const Option options[] = {{"threads", OPTION_TEXT, &threads, 0, 0, "N or N,N",
                                "every loop with each of these numbers (default: one per core)"},
                               {"linear", OPTION_FLAG, &bench.linear, 0, 0, NULL,
                                "instead: growing numbers of classes, context vectors, images"},
                               {"precision", OPTION_TEXT, &precision, 0, 0, "P",
-                               "of products with weights: float32, bfloat16, auto"},
+                               "of products with weights: float32 (default), bfloat16, auto"},
                               {"json", OPTION_FLAG, &bench.json, 0, 0, NULL, "one JSON object per row"}};
     int status =
         command_parse(&command_bench, &bench.words, &common, argc, argv, options, 4, 0, -1, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    if (precision_from(&bench.precision, precision) < 0)
-        return error_usage(err, "--precision %s: float32, bfloat16 or auto is needed", precision);
+    if (model_precision_option(&bench.precision, precision, err) < 0)
+        return -1;
+    if (bench.precision == PRECISION_BFLOAT16 && precision_here(bench.precision) == PRECISION_FLOAT32)
+        fprintf(stderr, PRECISION_NOTE "\n");
     if (threads && parse_threads(&bench, threads, err) < 0)
         return -1;
     return bench_all(&bench, err);
@@ -66,7 +70,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
 
 const Command command_bench = {
     .name = "bench",
-    .usage = "coop bench [LOOP...] [--threads N,N] [--linear] [--json]",
+    .usage = "coop bench [LOOP...] [--threads N,N] [--precision P] [--linear] [--json]",
     .summary = "this machine's speed on the main loops",
     .help =
         "Each row: median time, operations that the loop needs, rate, share of the sgemm peak that as many\n"

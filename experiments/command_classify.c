@@ -10,6 +10,7 @@
 typedef struct {
     const char *path; /* of the prompt */
     const char *weights, *vocab, *position;
+    Precision precision;
     OptionTexts images;
     int top;
     bool json;
@@ -28,6 +29,7 @@ static int label(const Prompt *prompt, const Request *request, Model *model, boo
         model_encode_images(model, features, paths, n, true, quiet, err) < 0 ||
         prompt_check_model(prompt, request->path, model->clip, err) < 0)
         return -1;
+    model_print_precision(model, quiet);
     cosine_logits(model->pool, logits, features, prompt->text_features, n, prompt->n_classes,
                   prompt->embed_dim, prompt->logit_scale);
     return labels_print(paths, n, logits, prompt->class_names, prompt->n_classes, request->top, request->json,
@@ -42,8 +44,8 @@ static int classify(const Request *request, const CommonOptions *common, Arena *
         return -1;
     const char *weights = prompt_weights(&prompt, request->path, request->weights, err);
     int result = -1;
-    if (weights && model_open(&model, weights, NULL, prompt.activation, CLIP_IMAGE | CLIP_DIGEST,
-                              common->threads, err) == 0)
+    if (weights && model_open(&model, weights, NULL, prompt.activation, request->precision,
+                              CLIP_IMAGE | CLIP_DIGEST, common->threads, err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);
     model_close(&model);
     return result;
@@ -63,8 +65,8 @@ static int classify_original(const Request *request, const CommonOptions *common
                            request->path);
     Model model = {0};
     int result = -1;
-    if (model_open(&model, request->weights, request->vocab, CLIP_ACTIVATION_AUTO, CLIP_BOTH | CLIP_DIGEST,
-                   common->threads, err) == 0 &&
+    if (model_open(&model, request->weights, request->vocab, CLIP_ACTIVATION_AUTO, request->precision,
+                   CLIP_BOTH | CLIP_DIGEST, common->threads, err) == 0 &&
         coop_checkpoint_read(&prompt, request->path, position, model.clip, model.tokenizer, model.pool, arena,
                              err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);
@@ -75,6 +77,7 @@ static int classify_original(const Request *request, const CommonOptions *common
 static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
     OptionTexts words;
+    const char *precision = NULL;
     Request request = {.position = "end", .top = 1};
     const Option options[] = {
         {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE",
@@ -83,11 +86,14 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
          "its vocabulary, for a prompt of the original code (default: beside the checkpoint)"},
         {"class-token-position", OPTION_TEXT, &request.position, 0, 0, "POSITION",
          "of a prompt of the original code: end (default), middle, front"},
+        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
         {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
         {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
-    int status = command_parse(&command_classify, &words, &common, argc, argv, options, 5, 2, -1, arena, err);
+    int status = command_parse(&command_classify, &words, &common, argc, argv, options, 6, 2, -1, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
+    if (model_precision_option(&request.precision, precision, err) < 0)
+        return -1;
     bool original;
     request.path = words.values[0];
     request.images = (OptionTexts){.values = words.values + 1, .n = words.n - 1};

@@ -14,6 +14,7 @@
 typedef struct {
     const char *weights, *vocab, *texts, *images, *out;
     ClipActivation activation;
+    Precision precision;
     bool quiet;
 } Request;
 
@@ -115,8 +116,8 @@ static int encode_text_file(const Request *request, int n_threads, Arena *arena,
         return -1;
     Model model;
     int result = -1;
-    if (model_open(&model, request->weights, request->vocab, request->activation, CLIP_TEXT, n_threads, err) <
-        0)
+    if (model_open(&model, request->weights, request->vocab, request->activation, request->precision,
+                   CLIP_TEXT, n_threads, err) < 0)
         goto out;
     const Clip *clip = model.clip;
     float *features = arena_floats(arena, (size_t)texts.n, (size_t)clip->embed_dim);
@@ -146,7 +147,8 @@ static int encode_image_files(const Request *request, int n_threads, Arena *aren
         return -1;
     Model model;
     int result = -1;
-    if (model_open(&model, request->weights, NULL, request->activation, CLIP_IMAGE, n_threads, err) < 0)
+    if (model_open(&model, request->weights, NULL, request->activation, request->precision, CLIP_IMAGE,
+                   n_threads, err) < 0)
         goto out;
     float *features = arena_floats(arena, (size_t)paths.n, (size_t)model.clip->embed_dim);
     if (!features) {
@@ -166,24 +168,26 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
     OptionTexts words;
     Request request = {0};
-    const char *activation = NULL;
+    const char *activation = NULL, *precision = NULL;
     const Option options[] = {
         {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE", "the checkpoint"},
         {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
          "its vocabulary (default: found beside the checkpoint)"},
         {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
          "auto (default: as its config says), quick_gelu or gelu"},
+        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
         {"texts", OPTION_TEXT, &request.texts, 0, 0, "FILE", "a text per line"},
         {"images", OPTION_TEXT, &request.images, 0, 0, "LIST_OR_DIR",
          "a path per line, or a folder of images"},
         {"out", OPTION_TEXT, &request.out, 0, 0, "FILE", "the safetensors file to write"}};
-    int status = command_parse(&command_encode, &words, &common, argc, argv, options, 6, 0, 0, arena, err);
+    int status = command_parse(&command_encode, &words, &common, argc, argv, options, 7, 0, 0, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.weights || !request.out || !request.texts == !request.images)
         return error_usage(err, "--model, --out and one of --texts and --images are needed: %s",
                            command_encode.usage);
-    if (model_activation_option(&request.activation, activation, err) < 0)
+    if (model_activation_option(&request.activation, activation, err) < 0 ||
+        model_precision_option(&request.precision, precision, err) < 0)
         return -1;
     request.quiet = common.quiet;
     if (request.texts)
@@ -194,7 +198,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
 const Command command_encode = {.name = "encode",
                                 .usage = "coop encode --model FILE (--texts FILE | --images LIST_OR_DIR) "
                                          "--out FILE.safetensors [--vocab FILE]\n"
-                                         "            [--activation NAME]",
+                                         "            [--activation NAME] [--precision NAME]",
                                 .summary = "write the features of texts or images",
                                 .help = "features [N, E] F32 as the towers give them (not of unit length); "
                                         "for texts also tokens [N, T] I32. The\n"

@@ -25,8 +25,8 @@ static int export_torch(const Prompt *prompt, const Request *request, int n_thre
         return error_memory(err);
     const char *weights = prompt_weights(prompt, request->path, request->weights, err);
     if (weights &&
-        model_open(&model, weights, request->vocab, prompt->activation, CLIP_TEXT | CLIP_DIGEST, n_threads,
-                   err) == 0 &&
+        model_open(&model, weights, request->vocab, prompt->activation, PRECISION_FLOAT32,
+                   CLIP_TEXT | CLIP_DIGEST, n_threads, err) == 0 &&
         prompt_check_model(prompt, request->path, model.clip, err) == 0 &&
         model_check_vocab(&model, request->path, prompt->vocab_digest, err) == 0 &&
         make_folders(folder, err) == 0)

@@ -9,6 +9,7 @@
 typedef struct {
     const char *weights, *vocab, *classes, *template;
     ClipActivation activation;
+    Precision precision;
     bool ensemble, json;
     int top;
 } Request;
@@ -60,11 +61,12 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
     OptionTexts words;
     Request request = {.template = "a photo of a {}.", .top = 1};
-    const char *activation = NULL;
+    const char *activation = NULL, *precision = NULL;
     const Option options[] = {
         {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE", "the checkpoint"},
         {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
          "auto (default: as its config says), quick_gelu or gelu"},
+        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
         {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
          "its vocabulary (default: found beside the checkpoint)"},
         {"classes", OPTION_TEXT, &request.classes, 0, 0, "A,B,C", "class names"},
@@ -73,16 +75,17 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         {"ensemble", OPTION_FLAG, &request.ensemble, 0, 0, NULL, "seven templates instead"},
         {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
         {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
-    int status = command_parse(&command_zeroshot, &words, &common, argc, argv, options, 8, 1, -1, arena, err);
+    int status = command_parse(&command_zeroshot, &words, &common, argc, argv, options, 9, 1, -1, arena, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.weights || !request.classes)
         return error_usage(err, "--model and --classes are needed: %s", command_zeroshot.usage);
-    if (model_activation_option(&request.activation, activation, err) < 0)
+    if (model_activation_option(&request.activation, activation, err) < 0 ||
+        model_precision_option(&request.precision, precision, err) < 0)
         return -1;
     Model model;
-    int result = model_open(&model, request.weights, request.vocab, request.activation, CLIP_BOTH,
-                            common.threads, err) < 0
+    int result = model_open(&model, request.weights, request.vocab, request.activation, request.precision,
+                            CLIP_BOTH, common.threads, err) < 0
                      ? -1
                      : label(&request, words, &model, common.quiet, arena, err);
     if (result == 0)

@@ -58,6 +58,7 @@ typedef struct Experiment {
         const char *weights;
         const char *vocab; /* a path, or NULL: `auto` */
         ClipActivation activation;
+        Precision precision;
     } model;
     DatasetSpec dataset;
     struct {

@@ -35,6 +35,11 @@ static const KeySpec model_keys[] = {
     {"activation", KEY_CHOICE, 0, AT(model.activation), .choices = "auto|quick_gelu|gelu", .fallback = "auto",
      .help = "auto: as the config beside the weights says,\n"
              "else quick_gelu, as OpenAI's models have it"},
+    {"precision", KEY_CHOICE, 0, AT(model.precision), .choices = "float32|bfloat16|auto",
+     .fallback = "float32",
+     .help = "of products with weights. bfloat16 is faster\n"
+             "where the processor has AMX or AVX-512 BF16;\n"
+             "auto: bfloat16 there, else float32"},
 };
 
 static const KeySpec dataset_keys[] = {

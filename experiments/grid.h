@@ -38,9 +38,10 @@ typedef struct {
 /* What the files behind the names hold. A NULL stands for "not known": the path as written takes its place
  * (for tests and for looking at a grid without opening anything; the keys are then other ones). */
 typedef struct {
-    const char *model; /* clip_digest */
-    const char *vocab; /* tokenizer_digest */
-    const char *split; /* a digest of the dataset's lists */
+    const char *model;   /* clip_digest */
+    const char *vocab;   /* tokenizer_digest */
+    const char *split;   /* a digest of the dataset's lists */
+    Precision precision; /* Clip.precision: what the experiment's choice came to */
 } GridDigests;
 
 /* Owned by the arena. Fails when there are over 100,000 points or a context file

@@ -62,7 +62,7 @@ static int keep_result(const Stage *stage, const Session *tested, const Point *p
     result->n_classes = dataset->n_classes;
     result->n_test = dataset->test.n;
     result->total_seconds = clock_seconds() - start;
-    result->backbone = tested->model.clip->name;
+    result->backbone = tested->model.name;
     result->model_digest = clip_digest(tested->model.clip);
     result->vocab_digest = tokenizer_digest(tested->model.tokenizer);
     result->split_digest = tested->split_digest;

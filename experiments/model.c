@@ -38,22 +38,26 @@ static int open_tokenizer(Model *model, const char *weights, const char *vocab, 
 }
 
 int model_open(Model *model, const char *weights, const char *vocab, ClipActivation activation,
-               ClipTowers towers, int n_threads, Error *err) {
-    *model = (Model){0};
+               Precision precision, ClipTowers towers, int n_threads, Error *err) {
+    *model = (Model){.asked = precision};
     model->pool = pool_create(n_threads);
     if (!model->pool)
         return error_run(err, "cannot start %d threads", n_threads);
     pool_set_stop(model->pool, interrupt_check);
-    const ClipOptions options = {.towers = towers, .activation = activation, .pool = model->pool};
+    const ClipOptions options = {
+        .towers = towers, .activation = activation, .precision = precision, .pool = model->pool};
     model->clip = clip_open_with(weights, &options, err);
     if (!model->clip)
         return -1;
+    const bool is_float = model->clip->precision == PRECISION_FLOAT32;
+    snprintf(model->name, sizeof model->name, "%s%s%s", model->clip->name, is_float ? "" : " ",
+             is_float ? "" : precision_name(model->clip->precision));
     return towers & CLIP_TEXT ? open_tokenizer(model, weights, vocab, err) : 0;
 }
 
 int model_open_for(Model *model, const Experiment *experiment, int n_threads, Error *err) {
     return model_open(model, experiment->model.weights, experiment->model.vocab, experiment->model.activation,
-                      CLIP_BOTH | CLIP_DIGEST, n_threads, err);
+                      experiment->model.precision, CLIP_BOTH | CLIP_DIGEST, n_threads, err);
 }
 
 int model_activation_option(ClipActivation *choice, const char *text, Error *err) {
@@ -62,9 +66,21 @@ int model_activation_option(ClipActivation *choice, const char *text, Error *err
     return 0;
 }
 
+int model_precision_option(Precision *choice, const char *text, Error *err) {
+    if (text && precision_from(choice, text) < 0)
+        return error_usage(err, "--precision %s: float32, bfloat16 or auto is needed", text);
+    return 0;
+}
+
+void model_print_precision(const Model *model, bool quiet) {
+    if (model->asked == PRECISION_BFLOAT16 && model->clip->precision == PRECISION_FLOAT32 && !quiet)
+        fprintf(stderr, PRECISION_NOTE "\n");
+}
+
 void model_print_note(const Model *model, bool quiet) {
     if (model->clip->note && !quiet)
         fprintf(stderr, "%s\n", model->clip->note);
+    model_print_precision(model, quiet);
 }
 
 void model_close(Model *model) {
@@ -101,6 +117,16 @@ static int batch_size(const Model *model) {
     int n_threads = pool_threads(model->pool);
     double n = BATCH_FLOPS * n_threads / image_tower_flops(model->clip);
     return n >= MAX_BATCH ? MAX_BATCH : n > n_threads ? (int)n : n_threads;
+}
+
+const char *model_tower_digest(Model *model) {
+    const char *digest = clip_digest(model->clip);
+    char text[100];
+    if (model->clip->precision == PRECISION_FLOAT32)
+        return digest;
+    int n = snprintf(text, sizeof text, "%s %s", digest, precision_name(model->clip->precision));
+    digest_bytes(model->tower_digest, text, (size_t)n);
+    return model->tower_digest;
 }
 
 FeatureSource model_source(Model *model) {

@@ -14,20 +14,29 @@ typedef struct {
     Clip *clip;
     Tokenizer *tokenizer; /* NULL without the text tower */
     Pool *pool;
+    char name[48];         /* for tables: "RN50", "RN50 bfloat16" */
+    Precision asked;       /* clip->precision is what came of it */
+    char tower_digest[65]; /* model_tower_digest's */
 } Model;
 
 /* Opens the checkpoint and, with the text tower, the vocabulary: vocab is a path, or NULL to look beside the
  * weights; either may be a folder (clip/locate.h). Caller closes, also after a failure. */
 int model_open(Model *model, const char *weights, const char *vocab, ClipActivation activation,
-               ClipTowers towers, int n_threads, Error *err);
+               Precision precision, ClipTowers towers, int n_threads, Error *err);
 /* The same for an experiment: both towers. */
 int model_open_for(Model *model, const Experiment *experiment, int n_threads, Error *err);
 void model_close(Model *model);
 
-/* The value of --activation; ERROR_USAGE. NULL leaves *choice as it is. */
+/* The values of --activation and --precision; ERROR_USAGE. NULL leaves *choice as it is. */
 int model_activation_option(ClipActivation *choice, const char *text, Error *err);
+int model_precision_option(Precision *choice, const char *text, Error *err);
 
-/* What there is to know about the checkpoint (Clip.note), on stderr. */
+/* What the image tower computes, for the cache of its features: clip_digest, and the precision. */
+const char *model_tower_digest(Model *model);
+
+/* On stderr: that the precision asked for is not to be had here; that, and what there is to know about the
+ * checkpoint (Clip.note). */
+void model_print_precision(const Model *model, bool quiet);
 void model_print_note(const Model *model, bool quiet);
 
 /* The checkpoint to use with a prompt: the one given on the command line, or where it was when the prompt was

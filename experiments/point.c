@@ -49,6 +49,9 @@ int point_context(PointContext *context, const Experiment *experiment, const Gri
         context->digests.split = dataset_paths(&experiment->dataset, arena);
     context->dataset = experiment_dataset_name(experiment, arena);
     context->backbone = experiment_backbone_name(experiment, arena);
+    if (context->digests.precision != PRECISION_FLOAT32 && context->backbone)
+        context->backbone =
+            arena_printf(arena, "%s_%s", context->backbone, precision_name(context->digests.precision));
     if (arena_failed(arena))
         return error_memory(err);
     return default_recipe(context, arena, err);
@@ -141,6 +144,9 @@ static int describe_config(Point *point, const PointContext *context, Arena *are
                   "lists", context->digests.split, "subsample_classes", part ? part : "all", "model",
                   context->digests.model, "method", method_json(point, context, arena));
     int failed = !json;
+    if (json && context->digests.precision != PRECISION_FLOAT32)
+        failed |=
+            json_object_set_new(json, "precision", json_string(precision_name(context->digests.precision)));
     if (json && point->num_shots != SHOTS_NONE) {
         failed |= json_object_set_new(json, "num_shots",
                                       point->num_shots == SHOTS_ALL ? json_string("all")

@@ -90,6 +90,8 @@ static void write_point(FILE *out, const Experiment *experiment, const Point *po
     write_pair(out, ", ", "vocab", experiment->model.vocab);
     if (experiment->model.activation != CLIP_ACTIVATION_AUTO)
         fprintf(out, ", activation: %s", clip_activation_name(experiment->model.activation));
+    if (experiment->model.precision != PRECISION_FLOAT32)
+        fprintf(out, ", precision: %s", precision_name(experiment->model.precision));
     fprintf(out, "}\n");
     write_dataset(out, &experiment->dataset);
     if (point->num_shots > 0)

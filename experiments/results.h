@@ -31,7 +31,7 @@ typedef struct {
     double C;          /* linear probe: the chosen inverse regularisation */
     const char *found; /* what else a search on validation images has chosen: "alpha=1.17 beta=5.5"; NULL */
     double train_seconds, total_seconds;
-    const char *backbone; /* Clip.name: "RN50" */
+    const char *backbone; /* Model.name: "RN50" */
     const char *model_digest, *vocab_digest, *split_digest;
     const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
 } Result;

@@ -17,18 +17,23 @@
 typedef struct {
     const Study *study;
     const RunOptions *options;
-    Stage *stages;      /* (study->n) */
-    const char *opened; /* the weights of the model */
+    Stage *stages;            /* (study->n) */
+    const Experiment *opened; /* whose model it is */
     Model model;
     Lock *lock;
     Arena *arena;
 } Runner;
 
+static bool same_model(const Experiment *a, const Experiment *b) {
+    return strcmp(a->model.weights, b->model.weights) == 0 && a->model.activation == b->model.activation &&
+           a->model.precision == b->model.precision;
+}
+
 static int use_model(Runner *runner, const Experiment *experiment, Error *err) {
-    if (runner->opened && strcmp(runner->opened, experiment->model.weights) == 0)
+    if (runner->opened && same_model(runner->opened, experiment))
         return 0;
     model_close(&runner->model);
-    runner->opened = experiment->model.weights;
+    runner->opened = experiment;
     return model_open_for(&runner->model, experiment, runner->options->n_threads, err);
 }
 

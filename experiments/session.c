@@ -73,7 +73,7 @@ int session_attach(Session *session, const Model *model, const Session *from, Er
         return 0;
     }
     FeatureSource source = model_source(&session->model);
-    source.model_digest = clip_digest(session->model.clip);
+    source.model_digest = model_tower_digest(&session->model);
     session->cache = features_open(session->experiment->cache, &source, session->model.pool, err);
     if (!session->cache)
         return -1;

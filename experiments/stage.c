@@ -36,8 +36,9 @@ void stage_close(Stage *stage) {
 int stage_expand(Stage *stage, const Model *model, Error *err) {
     GridDigests digests = {.model = clip_digest(model->clip),
                            .vocab = tokenizer_digest(model->tokenizer),
-                           .split = stage->session.split_digest};
-    stage->backbone = arena_strdup(stage->arena, model->clip->name);
+                           .split = stage->session.split_digest,
+                           .precision = model->clip->precision};
+    stage->backbone = arena_strdup(stage->arena, model->name);
     if (grid_expand(&stage->grid, stage->experiment, &digests, stage->arena, err) < 0 ||
         transfer_expand(&stage->grid, &stage->session, stage->targets, &digests, stage->arena, err) < 0)
         return -1;

@@ -26,7 +26,7 @@ typedef struct {
     const RunOptions *options;
     bool is_alone;             /* the only experiment of its study: then its dataset need not be named */
     Session session, *targets; /* (experiment->n_targets) */
-    const char *backbone;      /* Clip.name */
+    const char *backbone;      /* Model.name */
     Grid grid;
     bool *pending; /* (grid.n) */
     int n_pending;

@@ -20,7 +20,7 @@ static void test_whole_file(void **state) {
         trial,
         "name: pets-rn50\n"
         "output: runs/pets-rn50\n"
-        "model: {weights: ~/models/RN50.pt, vocab: auto, activation: gelu}\n"
+        "model: {weights: ~/models/RN50.pt, vocab: auto, activation: gelu, precision: auto}\n"
         "dataset: {name: oxford_pets, root: ~/datasets, subsample_classes: base}\n"
         "grid: {num_shots: [1, 2, 4, 8, 16, all], seed: [1, 2, 3]}\n"
         "methods:\n"
@@ -44,6 +44,7 @@ static void test_whole_file(void **state) {
     assert_string_equal(e->model.weights, expected);
     assert_null(e->model.vocab);
     assert_int_equal(e->model.activation, CLIP_ACTIVATION_GELU);
+    assert_int_equal(e->model.precision, PRECISION_AUTO);
     assert_string_equal(e->dataset.name, "oxford_pets");
     assert_string_equal(e->dataset.subsample_classes, "base");
     assert_null(e->dataset.format);
@@ -103,6 +104,7 @@ static void test_defaults(void **state) {
     const OptimConfig *optim = &e->optim;
     assert_true(optim->lr == 0.002 && optim->momentum == 0.9 && optim->weight_decay == 5e-4);
     assert_int_equal(e->model.activation, CLIP_ACTIVATION_AUTO);
+    assert_int_equal(e->model.precision, PRECISION_FLOAT32);
     assert_true(optim->max_epoch == 0 && optim->batch_size == 32 && optim->lr_scheduler == SCHEDULE_COSINE);
     assert_true(optim->warmup_epoch == 1 && optim->warmup_cons_lr == 1e-5 && optim->shuffle);
     assert_true(e->augment.views == 0 && !e->outputs.logits && e->memory_budget == 0);
@@ -154,6 +156,9 @@ static void test_templates(void **state) {
     trial_refuses(trial,
                   "model: {weights: w, activation: relu}\ndataset: {name: oxford_pets, root: data}\n" METHODS,
                   NULL, "line 1: model.activation: 'relu' is not one of auto, quick_gelu, gelu");
+    trial_refuses(
+        trial, LEAST METHODS, "model.precision=half",
+        "--set model.precision=half: model.precision: 'half' is not one of float32, bfloat16, auto");
     trial_refuses(
         trial, LEAST "methods:\n- zeroshot: {templates: a photo of a dog}\n", NULL,
         "line 4: zeroshot.templates: 'a photo of a dog' has no {} for the class name, and is not default, "

@@ -14,7 +14,8 @@
 
 #include <cmocka.h>
 
-static const GridDigests digests = {"model-digest", "vocab-digest", "split-digest"};
+static const GridDigests digests = {
+    .model = "model-digest", .vocab = "vocab-digest", .split = "split-digest"};
 
 static Grid expand(Trial *trial, const char *text) {
     Grid grid;
@@ -246,6 +247,7 @@ static void test_keys(void **state) {
                                        "grid.num_shots=[1, 99]",
                                        "methods.0.coop.name=x",
                                        "model.weights=other/place.pt",
+                                       "model.precision=auto",
                                        "dataset.root=other"};
     static const char *const other[] = {"optim.lr=0.003",
                                         "optim.momentum=0.8",
@@ -283,16 +285,32 @@ static void test_keys(void **state) {
             fail_msg("%s does not change the folder", other[i]);
     }
     trial_read_ok(trial, base, NULL);
-    const GridDigests changed[] = {{"x", "vocab-digest", "split-digest"},
-                                   {"model-digest", "x", "split-digest"},
-                                   {"model-digest", "vocab-digest", "x"},
-                                   {NULL, "vocab-digest", "split-digest"}};
+    const GridDigests changed[] = {{"x", "vocab-digest", "split-digest", PRECISION_FLOAT32},
+                                   {"model-digest", "x", "split-digest", PRECISION_FLOAT32},
+                                   {"model-digest", "vocab-digest", "x", PRECISION_FLOAT32},
+                                   {NULL, "vocab-digest", "split-digest", PRECISION_FLOAT32}};
     for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
         assert_int_equal(grid_expand(&grid, &trial->experiment, &changed[i], trial->arena, NULL), 0);
         assert_string_not_equal(grid.points[0].key, first.points[0].key);
         assert_string_equal(grid.points[0].folder, first.points[0].folder);
     }
     assert_int_equal(grid_expand(&grid, &trial->experiment, NULL, trial->arena, NULL), 0);
+}
+
+/* What a choice of precision came to is in key and folder; float32 leaves both as they were without it. */
+static void test_precision(void **state) {
+    Trial *trial = *state;
+    GridDigests here = digests;
+    trial_read_ok(trial, LEAST "methods: [coop: {}]\n", NULL);
+    Grid plain, grid;
+    assert_int_equal(grid_expand(&plain, &trial->experiment, &here, trial->arena, NULL), 0);
+    assert_null(strstr(plain.points[0].config, "precision"));
+    here.precision = PRECISION_BFLOAT16;
+    assert_int_equal(grid_expand(&grid, &trial->experiment, &here, trial->arena, NULL), 0);
+    assert_non_null(strstr(grid.points[0].config, ",\"precision\":\"bfloat16\","));
+    assert_string_not_equal(grid.points[0].key, plain.points[0].key);
+    assert_string_equal(grid.points[0].folder,
+                        "oxford_pets/coop/RN50_bfloat16_1shots/nctx16_cscFalse_ctpend/seed1");
 }
 
 /* point_yaml read back is an experiment of exactly that point: same key, folder, label and output. */
@@ -315,6 +333,7 @@ static void check_round_trip(Trial *trial, const char *text) {
         assert_string_equal(trial->experiment.name, experiment.name);
         assert_int_equal(trial->experiment.memory_budget, experiment.memory_budget);
         assert_int_equal(trial->experiment.model.activation, experiment.model.activation);
+        assert_int_equal(trial->experiment.model.precision, experiment.model.precision);
     }
 }
 
@@ -322,7 +341,7 @@ static void test_round_trip(void **state) {
     Trial *trial = *state;
     check_round_trip(
         trial, "name: 'it''s \"q\" \\ \xc3\xa9'\nmodel: {weights: \"m, {x}: #1.pt\", vocab: 'auto', "
-               "activation: gelu}\n"
+               "activation: gelu, precision: bfloat16}\n"
                "dataset: {format: split, images: 'a b', split: \"c'd.json\", subsample_classes: new}\n"
                "grid: {num_shots: [1, all], seed: [0, 2147483647]}\nmemory_budget: 1GB\n"
                "methods:\n- zeroshot: {templates: [ensemble, 'a \"{}\" \\']}\n- zeroshot:\n"
@@ -403,6 +422,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_design_example), TEST(test_order),         TEST(test_collisions),    TEST(test_duplicates),
         TEST(test_names),          TEST(test_lasting_keys),  TEST(test_plain_methods), TEST(test_keys),
+        TEST(test_names),          TEST(test_lasting_keys),  TEST(test_plain_methods), TEST(test_precision),
         TEST(test_round_trip),     TEST(test_dataset_names), TEST(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
