@@ -178,7 +178,7 @@ static int measure_row(const Bench *bench, Row *row, int n_threads, MeasureFn me
     row->memory_so_far = !reset_peak_memory();
     if (result == 0)
         result = interrupt_check(err) < 0 ? -1 : measure(bench, context, pool, &row->sample, err);
-    row->memory = peak_memory_bytes();
+    row->memory = row->sample.memory > 0 ? row->sample.memory : peak_memory_bytes();
     pool_free(pool);
     return result;
 }

@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     double seconds; /* of one pass */
     double flops;   /* operations that a pass needs; 0: not counted */
+    double memory;  /* bytes of a process of its own; 0: the largest of this one meanwhile */
     char note[128];
 } Sample;
 
@@ -46,9 +47,14 @@ int bench_median(double *seconds, LoopFn loop, void *context, Error *err);
 /* N(0, scale^2) */
 void bench_fill(float *x, size_t n, double scale);
 
+/* One tower on n images, as one of the rows has it. */
+int bench_tower(const Bench *bench, const char *name, int n, Pool *pool, Sample *sample, Error *err);
+
 /* The groups of rows. */
 int bench_steps(Bench *bench, Error *err);
 int bench_photos(Bench *bench, Error *err);
 int bench_towers(Bench *bench, Error *err);
+int bench_classify(Bench *bench, Error *err);
+int bench_experiments(Bench *bench, Error *err); /* takes minutes: only when asked for */
 
 #endif

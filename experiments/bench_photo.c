@@ -17,13 +17,19 @@ int photo_draw(const unsigned char **data, size_t *size, int variant, Arena *are
     Image image = {.width = PHOTO_WIDTH, .height = PHOTO_HEIGHT};
     int n = PHOTO_WIDTH * PHOTO_HEIGHT * 3;
     size_t n_bytes;
+    double across[PHOTO_WIDTH * 3];
+    for (int i = 0; i < PHOTO_WIDTH * 3; i++)
+        across[i] = 128 + 60 * sin(i / 3 / 17.0 + i % 3);
     image.rgb = ARENA_NEW(arena, unsigned char, n);
     if (!image.rgb)
         return error_memory(err);
-    for (int i = 0; i < n; i++) {
-        int c = i % 3, x = i / 3 % PHOTO_WIDTH, y = i / 3 / PHOTO_WIDTH;
-        int grain = (int)((uint32_t)(x * 73 + y * 179 + c * 283 + variant) * 2654435761u >> 27) - 16;
-        image.rgb[i] = (unsigned char)(128 + 60 * sin(x / 17.0 + c) + 40 * sin(y / 11.0 - x / 29.0) + grain);
+    for (int pixel = 0; pixel < n / 3; pixel++) {
+        int x = pixel % PHOTO_WIDTH, y = pixel / PHOTO_WIDTH;
+        double wave = 40 * sin(y / 11.0 - x / 29.0);
+        for (int c = 0; c < 3; c++) {
+            int grain = (int)((uint32_t)(x * 73 + y * 179 + c * 283 + variant) * 2654435761u >> 27) - 16;
+            image.rgb[pixel * 3 + c] = (unsigned char)(across[x * 3 + c] + wave + grain);
+        }
     }
     unsigned char *bytes;
     if (jpeg_write(&image, QUALITY, &bytes, &n_bytes, arena, err) < 0)

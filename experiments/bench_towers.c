@@ -27,12 +27,10 @@ static int tower_loop(void *context, Error *err) {
     return image_tower_forward(tower->clip, tower->pool, tower->pixels, tower->n, tower->features, err);
 }
 
-static int measure_tower(const Bench *bench, void *context, Pool *pool, Sample *sample, Error *err) {
-    const TowerShape *shape = context;
-    const int n = shape->batch;
+int bench_tower(const Bench *bench, const char *name, int n, Pool *pool, Sample *sample, Error *err) {
     int result = -1;
     Arena *arena = arena_create();
-    Clip *clip = clip_random(architecture_find(shape->name), CLIP_IMAGE, bench->precision, 1, err);
+    Clip *clip = clip_random(architecture_find(name), CLIP_IMAGE, bench->precision, 1, err);
     if (!arena || !clip)
         goto out;
     size_t pixels = (size_t)n * 3 * (size_t)clip->image_size * (size_t)clip->image_size;
@@ -54,6 +52,11 @@ out:
     clip_free(clip);
     arena_free(arena);
     return result;
+}
+
+static int measure_tower(const Bench *bench, void *context, Pool *pool, Sample *sample, Error *err) {
+    const TowerShape *shape = context;
+    return bench_tower(bench, shape->name, shape->batch, pool, sample, err);
 }
 
 int bench_towers(Bench *bench, Error *err) {

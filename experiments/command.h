@@ -32,9 +32,8 @@ extern const Command command_init, command_run, command_eval, command_classify, 
     command_report, command_bench;
 
 /* options_parse with the common options added (a command's own goes before one of the same name), and --help
- * served: returns 1 when the help was printed and
- * there is nothing left to do, 0 to go on, -1 with an error. min_words and max_words (-1: no bound) bound the
- * words. */
+ * served: returns 1 when the help was printed and there is nothing left to do, 0 to go on, -1 with an error.
+ * min_words and max_words (-1: no bound) bound the words. */
 int command_parse(const Command *command, OptionTexts *words, CommonOptions *common, int argc, char **argv,
                   const Option *options, int n_options, int min_words, int max_words, Arena *arena,
                   Error *err);

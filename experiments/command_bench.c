@@ -37,7 +37,8 @@ static int parse_threads(Bench *bench, const char *text, Error *err) {
 }
 
 static int bench_all(Bench *bench, Error *err) {
-    if (bench_steps(bench, err) < 0 || bench_photos(bench, err) < 0 || bench_towers(bench, err) < 0)
+    if (bench_steps(bench, err) < 0 || bench_photos(bench, err) < 0 || bench_towers(bench, err) < 0 ||
+        bench_classify(bench, err) < 0 || bench_experiments(bench, err) < 0)
         return -1;
     if (bench->n_rows == 0)
         return error_usage(err, "no loop has %s in its name", bench->words.values[0]);
@@ -76,6 +77,8 @@ const Command command_bench = {
         "Each row: median time, operations that the loop needs, rate, share of the sgemm peak that as many\n"
         "threads reach right before it, peak memory of this row; with several numbers of threads also the\n"
         "efficiency, t1 / (n tn). Full-size towers with random weights; a few minutes. LOOP is a part of a\n"
-        "loop's name: only such loops are measured.\n",
+        "loop's name: only such loops are measured. \"small experiment\" and \"whole experiment\" (100 "
+        "classes of\n"
+        "16 images, 50 epochs, 2,500 test images, RN50) are measured only when named.\n",
     .example = "coop bench --threads 1,2 RN50 \"100 classes\"",
     .run = run};

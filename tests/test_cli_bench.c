@@ -1,10 +1,13 @@
 /* test_cli_bench.c: `coop bench` from outside: its rows, what it refuses, and how it stops. */
 #include "tests/cli_support.h"
 
+#include "tests/scratch.h"
+
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,8 +119,42 @@ static void test_interrupt(void **state) {
     assert_in_range(n_rows, 1, 16);
 }
 
+/* Files that a row has on disk are gone after Ctrl-C. */
+static void test_interrupted_files(void **state) {
+    Cli *cli = *state;
+    const char *const words[] = {"bench", "classify", NULL};
+    setenv("TMPDIR", cli->scratch, 1);
+    cli_start(cli, words);
+    unsetenv("TMPDIR");
+    for (int i = 0; i < 120000 && scratch_count(&cli->scratch) == 0; i++)
+        usleep(1000);
+    assert_int_equal(scratch_count(&cli->scratch), 1);
+    kill(cli->child, SIGINT);
+    assert_int_equal(cli_wait(cli), 130);
+    assert_string_equal(cli->err, "coop bench: stopped by SIGINT\n");
+    assert_int_equal(scratch_count(&cli->scratch), 0);
+}
+
+/* A folder that cannot be made. */
+static void test_no_folder(void **state) {
+    Cli *cli = *state;
+    const char *missing = cli_path(cli, "missing");
+    setenv("TMPDIR", missing, 1);
+    cli_run(cli, "bench", "classify");
+    unsetenv("TMPDIR");
+    assert_int_equal(cli->status, 4);
+    assert_string_equal(cli->err, arena_printf(cli->arena,
+                                               "coop bench: %s: cannot make a folder: "
+                                               "No such file or directory\n",
+                                               missing));
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_rows), CLI_TEST(test_table), CLI_TEST(test_refusals),
-                                       CLI_TEST(test_interrupt)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_rows),
+                                       CLI_TEST(test_table),
+                                       CLI_TEST(test_refusals),
+                                       CLI_TEST(test_interrupt),
+                                       CLI_TEST(test_interrupted_files),
+                                       CLI_TEST(test_no_folder)};
     return cmocka_run_group_tests_name("cli_bench", tests, NULL, NULL);
 }
