@@ -360,6 +360,10 @@ const char *clip_digest(Clip *clip) {
     return clip->digest;
 }
 
+const char *clip_stamp(const Clip *clip) {
+    return *clip->variant == '\0' ? tensors_stamp(clip->file) : NULL;
+}
+
 bool clip_is_checkpoint(const TensorFile *file) {
     NameScheme scheme;
     return names_detect(&scheme, file);

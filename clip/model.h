@@ -146,6 +146,9 @@ void clip_free(Clip *clip); /* NULL is fine */
  * call (or before, see CLIP_DIGEST); of that and the differences, where activation or heads are other than
  * OpenAI's. */
 const char *clip_digest(Clip *clip);
+/* The stamp of the weights' file (files.h), for who has seen its digest before; NULL of sharded weights and
+ * where clip_digest is of more than the file. */
+const char *clip_stamp(const Clip *clip);
 
 /* Whether the file holds tensors with the names of a CLIP, complete or not. */
 bool clip_is_checkpoint(const TensorFile *file);

@@ -9,6 +9,7 @@
 
 #define FORMAT "coop-prompt"
 #define VERSION "1"
+#define MAX_METADATA 16
 #define MAX_CLASSES 1000000
 #define MAX_WIDTH (1 << 24)
 #define UNIT_TOLERANCE 1e-2 /* features may have been through half precision */
@@ -58,24 +59,26 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err) {
         return error_set(err, "%s: metadata: class names that are not UTF-8", path);
     TensorOut tensors[PROMPT_TENSORS];
     prompt_tensors(tensors, prompt);
-    const MetadataOut metadata[] = {{"format", FORMAT},
-                                    {"version", VERSION},
-                                    {"class_names", names},
-                                    {"class_token_position", position_name(prompt->class_token_position)},
-                                    {"csc", prompt->csc ? "true" : "false"},
-                                    {"n_ctx", n_ctx},
-                                    {"backbone", prompt->backbone},
-                                    {"backbone_digest", prompt->backbone_digest},
-                                    {"vocab_digest", prompt->vocab_digest},
-                                    {"dataset", prompt->dataset},
-                                    {"checkpoint", prompt->checkpoint},
-                                    {"image_size", image_size},
-                                    {"mean", mean},
-                                    {"std", std},
-                                    {"activation", clip_activation_name(prompt->activation)}};
-    int n_metadata = (int)(sizeof metadata / sizeof *metadata);
-    if (prompt->activation == CLIP_ACTIVATION_AUTO)
-        n_metadata--; /* of the last */
+    MetadataOut metadata[MAX_METADATA] = {
+        {"format", FORMAT},
+        {"version", VERSION},
+        {"class_names", names},
+        {"class_token_position", position_name(prompt->class_token_position)},
+        {"csc", prompt->csc ? "true" : "false"},
+        {"n_ctx", n_ctx},
+        {"backbone", prompt->backbone},
+        {"backbone_digest", prompt->backbone_digest},
+        {"vocab_digest", prompt->vocab_digest},
+        {"dataset", prompt->dataset},
+        {"checkpoint", prompt->checkpoint},
+        {"image_size", image_size},
+        {"mean", mean},
+        {"std", std}};
+    int n_metadata = 14;
+    if (prompt->activation != CLIP_ACTIVATION_AUTO)
+        metadata[n_metadata++] = (MetadataOut){"activation", clip_activation_name(prompt->activation)};
+    if (prompt->checkpoint_stamp)
+        metadata[n_metadata++] = (MetadataOut){"checkpoint_stamp", prompt->checkpoint_stamp};
     int result = safetensors_write(path, tensors, PROMPT_TENSORS, metadata, n_metadata, err);
     free(names);
     return result;
@@ -181,7 +184,9 @@ static int read_metadata(const TensorFile *file, Prompt *prompt, Arena *arena, E
         !(prompt->dataset = need_copy(file, "dataset", arena, err)) ||
         !(prompt->checkpoint = need_copy(file, "checkpoint", arena, err)))
         return -1;
-    return 0;
+    const char *stamp = tensors_metadata(file, "checkpoint_stamp");
+    prompt->checkpoint_stamp = stamp ? arena_strdup(arena, stamp) : NULL;
+    return arena_failed(arena) ? error_memory(err) : 0;
 }
 
 /* The last extent of a tensor. */
@@ -261,6 +266,9 @@ int prompt_check_sizes(const Prompt *prompt, const char *path, const Clip *clip,
 int prompt_check_model(const Prompt *prompt, const char *path, Clip *clip, Error *err) {
     if (prompt_check_sizes(prompt, path, clip, err) < 0)
         return -1;
+    const char *stamp = clip_stamp(clip);
+    if (stamp && prompt->checkpoint_stamp && strcmp(stamp, prompt->checkpoint_stamp) == 0)
+        return 0;
     const char *digest = clip_digest(clip);
     if (strcmp(prompt->backbone_digest, digest) != 0)
         return error_set(

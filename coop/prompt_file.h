@@ -4,7 +4,8 @@
  * length, `logit_scale` F32 [] (a logarithm, as in the checkpoint); metadata, all text: format "coop-prompt",
  * version "1", class_names (a JSON list), class_token_position, csc ("true" or "false"), n_ctx, backbone,
  * backbone_digest, vocab_digest, dataset, checkpoint, image_size, mean and std (JSON lists of three numbers);
- * activation ("quick_gelu" or "gelu") where the experiment chose one.
+ * activation ("quick_gelu" or "gelu") where the experiment chose one; checkpoint_stamp (files.h) where the
+ * checkpoint is a single file.
  */
 #ifndef COOP_PROMPT_FILE_H
 #define COOP_PROMPT_FILE_H
@@ -21,8 +22,9 @@ typedef struct {
     const float *text_features; /* (K, E), unit length */
     float logit_scale;          /* a logarithm */
     const char *backbone, *backbone_digest, *vocab_digest, *dataset;
-    const char *checkpoint;    /* where the weights were; a hint */
-    ClipActivation activation; /* the choice with which they were opened */
+    const char *checkpoint;       /* where the weights were; a hint */
+    const char *checkpoint_stamp; /* of that file: as long as it is the same, so is its digest; or NULL */
+    ClipActivation activation;    /* the choice with which they were opened */
     int image_size;
     float mean[3], std[3];
 } Prompt;
@@ -36,7 +38,8 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err);
 /* Everything is owned by the arena. Shapes, counts, finiteness and the length of the features are checked. */
 int prompt_read(Prompt *prompt, const char *path, Arena *arena, Error *err);
 /* The prompt belongs to this checkpoint: widths, image size and digest agree, else one line that says what
- * differs. path is the prompt's. The sizes alone are enough to begin; the digest may take a while. */
+ * differs. path is the prompt's. A checkpoint with the stamp of the prompt is not digested anew. The sizes
+ * alone are enough to begin; the digest may take a while. */
 int prompt_check_model(const Prompt *prompt, const char *path, Clip *clip, Error *err);
 int prompt_check_sizes(const Prompt *prompt, const char *path, const Clip *clip, Error *err);
 

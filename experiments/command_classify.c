@@ -1,10 +1,13 @@
 /* command_classify.c: coop classify */
+#include "clip/base/files.h"
 #include "coop/coop_checkpoint.h"
 #include "coop/prompt_file.h"
 #include "coop/zeroshot.h"
 #include "experiments/command.h"
 #include "experiments/labels.h"
 #include "experiments/model.h"
+
+#include <string.h>
 
 /* What is asked for. */
 typedef struct {
@@ -36,6 +39,13 @@ static int label(const Prompt *prompt, const Request *request, Model *model, boo
                         arena, err);
 }
 
+/* The digest is begun at once unless the checkpoint is the file that the prompt was learned with. */
+static ClipTowers digest_of(const Prompt *prompt, const char *weights) {
+    char stamp[FILE_STAMP];
+    file_stamp(stamp, weights);
+    return prompt->checkpoint_stamp && strcmp(prompt->checkpoint_stamp, stamp) == 0 ? 0 : CLIP_DIGEST;
+}
+
 /* A prompt of our own needs the image tower alone. */
 static int classify(const Request *request, const CommonOptions *common, Arena *arena, Error *err) {
     Prompt prompt;
@@ -45,7 +55,7 @@ static int classify(const Request *request, const CommonOptions *common, Arena *
     const char *weights = prompt_weights(&prompt, request->path, request->weights, err);
     int result = -1;
     if (weights && model_open(&model, weights, NULL, prompt.activation, request->precision,
-                              CLIP_IMAGE | CLIP_DIGEST, common->threads, err) == 0)
+                              CLIP_IMAGE | digest_of(&prompt, weights), common->threads, err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);
     model_close(&model);
     return result;

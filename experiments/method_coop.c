@@ -194,6 +194,7 @@ static int write_prompt(Session *session, const Point *point, PromptLearner *lea
                      .vocab_digest = tokenizer_digest(session->model.tokenizer),
                      .dataset = dataset->name,
                      .checkpoint = session->experiment->model.weights,
+                     .checkpoint_stamp = clip_stamp(clip),
                      .activation = session->experiment->model.activation,
                      .image_size = clip->image_size};
     memcpy(prompt.mean, clip->mean, sizeof prompt.mean);

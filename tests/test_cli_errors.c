@@ -305,6 +305,9 @@ static void test_prompts(void **state) {
     size_t size, header;
     char *bytes = cli_read(cli, good, &size);
     memcpy(&header, bytes, 8);
+    char *stamp = memmem(bytes, header + 8, "checkpoint_stamp", 16);
+    assert_non_null(stamp);
+    stamp[0] = 'C'; /* without it the digest is looked at */
     static const struct {
         const char *from, *to, *part;
     } changes[] = {

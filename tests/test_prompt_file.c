@@ -43,6 +43,7 @@ static Prompt a_prompt(bool csc) {
                     .vocab_digest = "v1v2",
                     .dataset = "pets",
                     .checkpoint = "/models/ViT-B-32.pt",
+                    .checkpoint_stamp = csc ? "7 bytes, 1.5 s, inode 3" : NULL,
                     .image_size = 224,
                     .mean = {0.48145466f, 0.4578275f, 0.40821073f},
                     .std = {0.26862954f, 0.26130258f, 0.27577711f}};
@@ -94,6 +95,9 @@ static void test_round_trip(void **state) {
         assert_string_equal(p.vocab_digest, wrote.vocab_digest);
         assert_string_equal(p.dataset, wrote.dataset);
         assert_string_equal(p.checkpoint, wrote.checkpoint);
+        assert_int_equal(!p.checkpoint_stamp, !wrote.checkpoint_stamp);
+        if (p.checkpoint_stamp)
+            assert_string_equal(p.checkpoint_stamp, wrote.checkpoint_stamp);
         assert_memory_equal(p.mean, wrote.mean, sizeof p.mean);
         assert_memory_equal(p.std, wrote.std, sizeof p.std);
         assert_int_equal(scratch_count(state), 1); /* nothing temporary is left */
@@ -434,6 +438,14 @@ static void test_check_model(void **state) {
         assert_int_equal(err.kind, ERROR_INPUT);
         assert_int_equal(strncmp(err.text, "P: backbone_digest: ", 20), 0);
         assert_non_null(strstr(err.text, "b1b2b3b4b5b6..."));
+        /* The file that the prompt was learned with is known by its stamp, another by its digest alone. */
+        char stamp[FILE_STAMP];
+        file_stamp(stamp, FIXTURES "clip_vit.safetensors");
+        assert_string_equal(clip_stamp(clip), stamp);
+        prompt.checkpoint_stamp = stamp;
+        assert_int_equal(prompt_check_model(&prompt, "P", clip, &err), 0);
+        stamp[strlen(stamp) - 1]++;
+        assert_int_equal(prompt_check_model(&prompt, "P", clip, &err), -1);
         prompt = good;
         prompt.embed_dim = 63;
         assert_int_equal(prompt_check_model(&prompt, "P", clip, &err), -1);

@@ -37,6 +37,19 @@ static int open_input(const char *path, int flags, struct stat *info, Error *err
     return fd;
 }
 
+static void write_stamp(char stamp[FILE_STAMP], const struct stat *info) {
+    snprintf(stamp, FILE_STAMP, "%lld bytes, %lld.%09ld s, inode %llu", (long long)info->st_size,
+             (long long)info->st_mtim.tv_sec, info->st_mtim.tv_nsec, (unsigned long long)info->st_ino);
+}
+
+void file_stamp(char stamp[FILE_STAMP], const char *path) {
+    struct stat info;
+    stamp[0] = '\0';
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
+        write_stamp(stamp, &info);
+    }
+}
+
 int file_map(FileMap *map, const char *path, Error *err) {
     *map = (FileMap){0};
     struct stat info;
@@ -56,7 +69,8 @@ int file_map(FileMap *map, const char *path, Error *err) {
         if (data == MAP_FAILED) {
             error_set(err, "%s: cannot map: %s", path, strerror(errno));
         } else {
-            *map = (FileMap){data, size};
+            *map = (FileMap){.data = data, .size = size};
+            write_stamp(map->stamp, &info);
             result = 0;
         }
     }

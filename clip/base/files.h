@@ -9,10 +9,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Size, time of the last change and inode as a text: while it stays the same, so does the content, unless
+ * somebody takes pains. "" when there is no such file. */
+enum { FILE_STAMP = 80 };
+void file_stamp(char stamp[FILE_STAMP], const char *path);
+
 /* A file mapped read-only. */
 typedef struct {
     const unsigned char *data; /* (size); NULL when size is 0 */
     size_t size;
+    char stamp[FILE_STAMP]; /* file_stamp's, of the file that is mapped */
 } FileMap;
 
 int file_map(FileMap *map, const char *path, Error *err); /* "PATH: cannot open: No such file or directory" */

@@ -173,6 +173,10 @@ const char *tensors_format(const TensorFile *file) {
     return file->format;
 }
 
+const char *tensors_stamp(const TensorFile *file) {
+    return file->n_shards > 0 ? NULL : file->map.stamp;
+}
+
 const char *tensors_digest(TensorFile *file) {
     task_wait(file->digesting);
     file->digesting = NULL;

@@ -55,6 +55,7 @@ const char *tensors_path(const TensorFile *file);
 const char *tensors_format(const TensorFile *file);
 /* SHA-256 of the whole file, computed once; of sharded files that of their digests, one behind the other */
 const char *tensors_digest(TensorFile *file);
+const char *tensors_stamp(const TensorFile *file); /* FileMap.stamp; NULL of sharded files */
 int tensors_count(const TensorFile *file);
 const Tensor *tensors_at(const TensorFile *file, int index);           /* in order of offset */
 const Tensor *tensors_find(const TensorFile *file, const char *name);  /* NULL when absent; O(log n) */
