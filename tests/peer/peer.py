@@ -48,12 +48,12 @@ def tower_seconds(dtype, name, n_images):
 
 
 def draw_photo(width, height):
-    """The bytes of the picture that `coop bench` draws."""
+    """The picture of `coop bench`, compressed as it does."""
     y, x, c = np.indices((height, width, 3))
     grain = ((x * 73 + y * 179 + c * 283) * 2654435761 % 2**32 >> 27) - 16
     pixels = 128 + 60 * np.sin(x / 17 + c) + 40 * np.sin(y / 11 - x / 29) + grain
     jpeg = io.BytesIO()
-    Image.fromarray(pixels.astype(np.uint8)).save(jpeg, "JPEG", quality=90)
+    Image.fromarray(pixels.astype(np.uint8)).save(jpeg, "JPEG", quality=90, optimize=True)
     return jpeg.getvalue()
 
 
