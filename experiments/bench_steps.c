@@ -22,8 +22,8 @@ typedef struct {
 
 static const StepShape STEPS[] = {{100, 16, POSITION_END, false, 0},    {10, 16, POSITION_END, false, 0},
                                   {100, 16, POSITION_MIDDLE, false, 0}, {100, 16, POSITION_FRONT, false, 0},
-                                  {100, 16, POSITION_END, true, 0},     {1000, 16, POSITION_END, false, 0.5},
-                                  {1000, 16, POSITION_END, true, 2}};
+                                  {100, 16, POSITION_END, true, 0},     {1000, 16, POSITION_END, false, 0},
+                                  {1000, 16, POSITION_END, true, 3}};
 
 /* Growing numbers of classes, then of context vectors. */
 static const StepShape GROWING[] = {{10, 16, POSITION_END, false, 0},  {30, 16, POSITION_END, false, 0},
