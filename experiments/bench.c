@@ -145,7 +145,7 @@ static int print_json(const Row *row, Error *err) {
 static void print_columns(const Bench *bench, const Row *row) {
     printf("sgemm peak is that of the row's threads, measured right before it%s\n\n",
            row->memory_so_far ? "; memory is the largest so far" : "");
-    printf("%-36s %7s %9s %8s %8s %6s %5s%s\n", "loop", "threads", "seconds", "GFLOP", "GFLOP/s", "share",
+    printf("%-38s %7s %9s %8s %8s %6s %5s%s\n", "loop", "threads", "seconds", "GFLOP", "GFLOP/s", "share",
            "GiB", bench->n_counts > 1 ? "  efficiency" : "");
 }
 
@@ -154,7 +154,7 @@ static void print_text(const Bench *bench, const Row *row) {
     double gflop = s->flops * 1e-9, rate = gflop / s->seconds;
     if (bench->n_rows == 0)
         print_columns(bench, row);
-    printf("%-36s %7d %9.*f", row->loop, row->threads, s->seconds < 0.1 ? 5 : 3, s->seconds);
+    printf("%-38s %7d %9.*f", row->loop, row->threads, s->seconds < 0.1 ? 5 : 3, s->seconds);
     if (s->flops > 0)
         printf(" %8.1f %8.1f %4.0f %%", gflop, rate, 100 * rate / row->peak);
     else
