@@ -11,14 +11,15 @@
 
 #include <cmocka.h>
 
-static const int PANELS[] = {32, 16, 0};
+static const int PANELS[] = {64, 16, 0};
 
 typedef struct {
     int rows, k, n;
 } Shape;
 
-static const Shape SHAPES[] = {{1, 1, 1},     {5, 3, 33},     {12, 64, 32},   {13, 64, 31},  {7, 512, 48},
-                               {60, 128, 96}, {217, 100, 40}, {430, 513, 70}, {25, 1025, 64}};
+static const Shape SHAPES[] = {{1, 1, 1},      {5, 3, 33},     {12, 64, 32},  {13, 64, 31},
+                               {7, 512, 48},   {6, 20, 64},    {8, 30, 65},   {60, 128, 96},
+                               {217, 100, 40}, {430, 513, 70}, {25, 1025, 64}};
 enum { N_SHAPES = sizeof SHAPES / sizeof *SHAPES };
 
 /* start + bias + in b, in double */

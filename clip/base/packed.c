@@ -1,7 +1,7 @@
 /* packed.c: a micro-kernel for each vector width, chosen at run time, under one loop over tiles.
  *
  * A tile is (chunk of rows) x (some panels). Per block of K_BLOCK rows of the matrix, each panel (K_BLOCK x
- * 32 floats, 64 KiB) meets all rows of the chunk, MR at a time: the kernel holds MR x panel sums in
+ * 64 floats, 128 KiB) meets all rows of the chunk, MR at a time: the kernel holds MR x panel sums in
  * registers, and per step of k reads one row of the panel and one number of each of its MR rows. Meanwhile it
  * fetches a piece of the next panel, which lies far away: without that, reading each panel for the first time
  * would take a tenth of a product of 216 rows, and a third of one of 60.
@@ -22,10 +22,13 @@
 #endif
 
 #define K_BLOCK 512
-#define CHUNK_ROWS 216 /* a multiple of both kernels' rows */
+#define MR 6           /* rows of a strip: with 4 vectors of 32 registers, or 2 of 16, the sums fill these */
+#define CHUNK_ROWS 216 /* a multiple of MR */
 #define TILES_PER_THREAD 4
-#define MAX_PANEL 32
-#define AHEAD 8 /* floats fetched per step of k: four strips fetch a panel of 32 columns */
+#define MAX_PANEL 64
+#define AHEAD 8 /* floats fetched per step of k: eight strips fetch a panel of 64 columns */
+#define NEAR 4  /* steps of k by which the panel itself is fetched into the first-level cache before its use \
+                 */
 
 /* A strip: mr rows of one panel, c (mr, panel) = start + bias + a (mr, k) b (k, panel). */
 typedef struct {
@@ -42,91 +45,21 @@ typedef void (*Kernel)(const Strip *strip);
 
 #if HAVE_KERNELS
 
-enum { MR_512 = 12, MR_256 = 6 };
+#define KERNEL kernel_512
+#define TARGET "avx512f"
+#define VECTOR __m512
+#define SIMD(op) _mm512_##op
+#define FLOATS 16
+#define VECTORS 4
+#include "clip/base/packed_kernel.h"
 
-/* One body for every number of rows: mr is a constant wherever this is inlined, so the sums stay in
- * registers. */
-__attribute__((target("avx512f"), always_inline)) static inline void rows_512(const Strip *s, int mr) {
-    const float *a = s->a, *b = s->b, *ahead = s->ahead;
-    size_t lda = (size_t)s->lda, ldc = (size_t)s->ldc;
-    __m512 sum[MR_512][2], bias[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-    for (int v = 0; s->bias && v < 2; v++)
-        bias[v] = _mm512_loadu_ps(s->bias + 16 * v);
-#pragma GCC unroll 12
-    for (int i = 0; i < mr; i++) {
-        sum[i][0] = s->start ? _mm512_add_ps(_mm512_loadu_ps(s->start + (size_t)i * ldc), bias[0]) : bias[0];
-        sum[i][1] =
-            s->start ? _mm512_add_ps(_mm512_loadu_ps(s->start + (size_t)i * ldc + 16), bias[1]) : bias[1];
-    }
-    for (size_t p = 0; p < (size_t)s->k; p++) {
-        __m512 b0 = _mm512_loadu_ps(b + p * 32), b1 = _mm512_loadu_ps(b + p * 32 + 16);
-        _mm_prefetch(ahead + p * AHEAD, _MM_HINT_T1);
-#pragma GCC unroll 12
-        for (int i = 0; i < mr; i++) {
-            __m512 x = _mm512_set1_ps(a[(size_t)i * lda + p]);
-            sum[i][0] = _mm512_fmadd_ps(x, b0, sum[i][0]);
-            sum[i][1] = _mm512_fmadd_ps(x, b1, sum[i][1]);
-        }
-    }
-#pragma GCC unroll 12
-    for (int i = 0; i < mr; i++) {
-        _mm512_storeu_ps(s->c + (size_t)i * ldc, sum[i][0]);
-        _mm512_storeu_ps(s->c + (size_t)i * ldc + 16, sum[i][1]);
-    }
-}
-
-#define CASE_512(rows)                                                                                       \
-    case rows:                                                                                               \
-        rows_512(strip, rows);                                                                               \
-        break;
-
-__attribute__((target("avx512f"))) static void kernel_512(const Strip *strip) {
-    switch (strip->mr) {
-        CASE_512(1)
-        CASE_512(2)
-        CASE_512(3)
-        CASE_512(4)
-        CASE_512(5) CASE_512(6) CASE_512(7) CASE_512(8) CASE_512(9) CASE_512(10) CASE_512(11) CASE_512(12)
-    }
-}
-
-__attribute__((target("avx2,fma"), always_inline)) static inline void rows_256(const Strip *s, int mr) {
-    const float *a = s->a, *b = s->b, *ahead = s->ahead;
-    size_t lda = (size_t)s->lda, ldc = (size_t)s->ldc;
-    __m256 sum[MR_256][2], bias[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-    for (int v = 0; s->bias && v < 2; v++)
-        bias[v] = _mm256_loadu_ps(s->bias + 8 * v);
-#pragma GCC unroll 6
-    for (int i = 0; i < mr; i++) {
-        sum[i][0] = s->start ? _mm256_add_ps(_mm256_loadu_ps(s->start + (size_t)i * ldc), bias[0]) : bias[0];
-        sum[i][1] =
-            s->start ? _mm256_add_ps(_mm256_loadu_ps(s->start + (size_t)i * ldc + 8), bias[1]) : bias[1];
-    }
-    for (size_t p = 0; p < (size_t)s->k; p++) {
-        __m256 b0 = _mm256_loadu_ps(b + p * 16), b1 = _mm256_loadu_ps(b + p * 16 + 8);
-        _mm_prefetch(ahead + p * AHEAD, _MM_HINT_T1);
-#pragma GCC unroll 6
-        for (int i = 0; i < mr; i++) {
-            __m256 x = _mm256_set1_ps(a[(size_t)i * lda + p]);
-            sum[i][0] = _mm256_fmadd_ps(x, b0, sum[i][0]);
-            sum[i][1] = _mm256_fmadd_ps(x, b1, sum[i][1]);
-        }
-    }
-#pragma GCC unroll 6
-    for (int i = 0; i < mr; i++) {
-        _mm256_storeu_ps(s->c + (size_t)i * ldc, sum[i][0]);
-        _mm256_storeu_ps(s->c + (size_t)i * ldc + 8, sum[i][1]);
-    }
-}
-
-#define CASE_256(rows)                                                                                       \
-    case rows:                                                                                               \
-        rows_256(strip, rows);                                                                               \
-        break;
-
-__attribute__((target("avx2,fma"))) static void kernel_256(const Strip *strip) {
-    switch (strip->mr) { CASE_256(1) CASE_256(2) CASE_256(3) CASE_256(4) CASE_256(5) CASE_256(6) }
-}
+#define KERNEL kernel_256
+#define TARGET "avx2,fma"
+#define VECTOR __m256
+#define SIMD(op) _mm256_##op
+#define FLOATS 8
+#define VECTORS 2
+#include "clip/base/packed_kernel.h"
 
 /* out (8, 8) = in (8, 8) transposed; rows are out_step and in_step apart. Every processor with a kernel can.
  */
@@ -161,7 +94,7 @@ static void transpose_8(float *out, size_t out_step, const float *in, size_t in_
 
 static bool can_multiply(int panel) {
 #if HAVE_KERNELS
-    if (panel == 32)
+    if (panel == 64)
         return __builtin_cpu_supports("avx512f");
     if (panel == 16)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -169,19 +102,17 @@ static bool can_multiply(int panel) {
     return panel == 0;
 }
 
-static Kernel kernel_of(int panel, int *mr) {
+static Kernel kernel_of(int panel) {
 #if HAVE_KERNELS
-    *mr = panel == 32 ? MR_512 : MR_256;
-    return panel == 32 ? kernel_512 : kernel_256;
+    return panel == 64 ? kernel_512 : kernel_256;
 #else
     (void)panel;
-    *mr = 1;
     return NULL;
 #endif
 }
 
 static int best_panel(void) {
-    return can_multiply(32) ? 32 : can_multiply(16) ? 16 : 0;
+    return can_multiply(64) ? 64 : can_multiply(16) ? 16 : 0;
 }
 
 bool packed_is_supported(void) {
@@ -308,7 +239,6 @@ typedef struct {
     const PackedMatrix *matrix;
     int rows;
     Kernel kernel;
-    int mr;
     int block, n_blocks; /* columns of a tile, tiles side by side */
     int n_workers;
 } Product;
@@ -319,7 +249,7 @@ static const float *panel_at(const PackedMatrix *m, int column, int k0) {
 
 /* A strip of a panel that is cut by the matrix's last column: in buffers of full width. */
 static void narrow_strip(const Product *p, Strip strip, int columns) {
-    float buffer[MAX_PANEL * MAX_PANEL], bias[MAX_PANEL];
+    float buffer[MR * MAX_PANEL], bias[MAX_PANEL];
     size_t panel = (size_t)p->matrix->panel, ldc = (size_t)strip.ldc, bytes = (size_t)columns * sizeof(float);
     float *c = strip.c;
     memset(buffer, 0, sizeof buffer);
@@ -343,9 +273,9 @@ static void panel_product(const Product *p, int row, int rows, int column, int k
     const float *b = panel_at(m, column, k0), *start = k0 == 0 ? p->start : p->out;
     int columns = min_int(m->panel, m->n - column);
     size_t fetched = 0;
-    for (int i = row; i < row + rows; i += p->mr) {
+    for (int i = row; i < row + rows; i += MR) {
         size_t at = (size_t)i * n + (size_t)column;
-        Strip strip = {.mr = min_int(p->mr, row + rows - i),
+        Strip strip = {.mr = min_int(MR, row + rows - i),
                        .k = k,
                        .a = p->in + (size_t)i * ld + (size_t)k0,
                        .b = b,
@@ -429,7 +359,7 @@ static int cut_tiles(Product *p, int columns) {
     int panel = p->matrix->panel;
     int n_chunks = (p->rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
     if (panel > 0)
-        p->kernel = kernel_of(panel, &p->mr);
+        p->kernel = kernel_of(panel);
     p->block = panel == 0 ? 128 : columns < panel ? panel : columns / panel * panel;
     p->n_blocks = (p->matrix->n + p->block - 1) / p->block;
     return p->rows > 0 && p->matrix->n > 0 ? n_chunks * p->n_blocks : 0;

@@ -6,8 +6,8 @@
  * rows or the place of a row among them: the bits of a row depend on that row alone, so tiles may be cut to
  * suit the threads.
  *
- * Layout: panels of `panel` columns (32 with AVX-512, 16 with AVX2), each panel (k, panel) in one piece, the
- * last one padded with zeros:    [ b[0][0..31] b[1][0..31] ... b[k-1][0..31] | b[0][32..63] ... ] Processors
+ * Layout: panels of `panel` columns (64 with AVX-512, 16 with AVX2), each panel (k, panel) in one piece, the
+ * last one padded with zeros:    [ b[0][0..63] b[1][0..63] ... b[k-1][0..63] | b[0][64..127] ... ] Processors
  * with neither keep the matrix as it is and multiply by gemm(). A matrix in bfloat16 has panels of its own
  * kind (packed_bf16.h).
  */
@@ -40,7 +40,7 @@ void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool tran
 /* The same in pieces, for a weight (n, k) that is never there as a whole. packed_begin makes room, where
  * packed_is_supported; packed_rows takes rows (count, k) of the weight, first being a multiple of
  * PACKED_ROWS, and count too unless they are the last. Different rows may come from different threads. */
-enum { PACKED_ROWS = 32 };
+enum { PACKED_ROWS = 64 };
 void packed_begin(PackedMatrix *packed, int k, int n, Precision precision, Arena *arena);
 void packed_rows(PackedMatrix *packed, const float *rows, int first, int count);
 
@@ -63,7 +63,7 @@ void packed_transpose(PackedMatrix *transposed, const PackedMatrix *matrix, Aren
 void packed_tile(float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                  const float *start, int rows);
 
-/* packed_create with float panels of a given width, 32 or 16, or 0 for no packing, and with bfloat16 for a
+/* packed_create with float panels of a given width, 64 or 16, or 0 for no packing, and with bfloat16 for a
  * given kernel: for tests. False, and nothing done, if this processor cannot multiply them. */
 bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, int n, bool transposed,
                       Arena *arena);
