@@ -12,7 +12,7 @@
 #include "clip/base/parallel.h"
 #include "clip/base/tensors.h"
 
-enum { MATRIX_ROWS = 32 }; /* a multiple of what a packed panel holds */
+enum { MATRIX_ROWS = 64 }; /* a multiple of what a packed panel holds */
 
 typedef struct {
     const Tensor *parts[3]; /* (n_parts) of equally many rows, one below the other; borrowed */

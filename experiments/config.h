@@ -95,7 +95,7 @@ struct Node *experiment_tree(const char *path, const char *const *overrides, int
 int experiment_from_tree(Experiment *experiment, const char *path, const struct Node *root, Arena *arena,
                          Error *err);
 
-/* memory_budget in bytes; `auto` is a quarter of this machine's memory. */
+/* memory_budget in bytes; `auto` is a quarter of this machine's memory, at most 3 GiB. */
 size_t experiment_memory_budget(const Experiment *experiment);
 
 /* What `default` stands for in templates. */

@@ -23,7 +23,7 @@ static const KeySpec top_keys[] = {
     {"augment", KEY_SECTION, 0, 0, .help = "views of training images"},
     {"outputs", KEY_SECTION, 0, 0, .help = "further files of each run"},
     {"memory_budget", KEY_BYTES, 0, AT(memory_budget), .low = 1 << 24, .high = 1e15, .word = "auto",
-     .fallback = "auto", .help = "for activations; auto: a quarter of the memory"},
+     .fallback = "auto", .help = "for activations; auto: a quarter of the memory,\nat most 3 GiB"},
     {"cache", KEY_PATH, 0, AT(cache), .help = "folder of encoded images (default: OUTPUT/cache)"},
 };
 

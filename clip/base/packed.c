@@ -27,8 +27,7 @@
 #define TILES_PER_THREAD 4
 #define MAX_PANEL 64
 #define AHEAD 8 /* floats fetched per step of k: eight strips fetch a panel of 64 columns */
-#define NEAR 4  /* steps of k by which the panel itself is fetched into the first-level cache before its use \
-                 */
+#define NEAR 4  /* steps of k by which a panel is fetched into the first-level cache before its use */
 
 /* A strip: mr rows of one panel, c (mr, panel) = start + bias + a (mr, k) b (k, panel). */
 typedef struct {
