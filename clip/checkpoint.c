@@ -271,11 +271,10 @@ static void put_packed(void *target, const MatrixSource *source, const float *ro
     packed_rows(target, rows, first, n);
 }
 
-void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows,
-                     Precision precision) {
+void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows) {
     if (cp->failed)
         return;
-    packed_begin(packed, source->columns, rows, precision, cp->arena);
+    packed_begin(packed, source->columns, rows, cp->precision, cp->arena);
     matrices_add(&cp->queue, source, first, rows, put_packed, packed);
     is_out_of_memory(cp);
 }
@@ -305,7 +304,8 @@ static void read_norm(Checkpoint *cp, double *scale, float *shift, int n, const 
 typedef struct {
     ConvWeights conv;
     const double *scale; /* (n_out) */
-    float *w, *panels;   /* what is filled, one of the two: as in conv */
+    float *w, *panels;   /* what is filled, one of the three: as in conv */
+    uint16_t *halves;
 } Fold;
 
 /* Where an output channel has its weights; *stride is the way from one to the next. */
@@ -334,16 +334,51 @@ static void put_folded(void *target, const MatrixSource *source, const float *ra
     }
 }
 
-/* Makes room for the weights, and the norm's part of them. */
+/* The same in bfloat16, channel after channel: taps come before channels. */
+static void put_halves(void *target, const MatrixSource *source, const float *raw, int begin, int n) {
+    enum { BLOCK = 128 };
+    const Fold *fold = target;
+    const int n_in = fold->conv.n_in, area = source->columns / n_in;
+    float block[BLOCK];
+    for (int o = 0; o < n; o++, raw += source->columns)
+        for (int at = 0; at < area; at++)
+            for (int first = 0; first < n_in; first += BLOCK) {
+                const int count = n_in - first < BLOCK ? n_in - first : BLOCK;
+                for (int i = 0; i < count; i++)
+                    block[i] = (float)(fold->scale[begin + o] * raw[(size_t)(first + i) * area + at]);
+                bf16_column(fold->halves, source->columns, begin + o, at * n_in + first, block, count);
+            }
+}
+
+/* Makes room for the weights, as this processor and the precision want them. */
+static void fold_alloc(Checkpoint *cp, Fold *fold, const float *b) {
+    ConvWeights *conv = &fold->conv;
+    const int k = conv->kernel * conv->kernel * conv->n_in, n_out = conv->n_out;
+    const size_t size = packed_conv_size(conv->n_in, n_out, conv->kernel);
+    if (cp->precision == PRECISION_BFLOAT16) {
+        conv->halves = fold->halves = bf16_begin(k, n_out, cp->arena);
+        conv->bf16 = bf16_best_kernel();
+    } else if (size) {
+        conv->panels = fold->panels = arena_floats(cp->arena, size, 1);
+        for (int o = 0; fold->panels && o < n_out; o++)
+            fold->panels[packed_conv_place(conv->n_in, conv->kernel, o)] = b[o];
+        return;
+    } else {
+        conv->w = fold->w = arena_floats(cp->arena, (size_t)k, (size_t)n_out);
+    }
+    float *kept = arena_floats(cp->arena, (size_t)n_out, 1);
+    if (kept)
+        memcpy(kept, b, (size_t)n_out * sizeof *kept);
+    conv->b = kept;
+}
+
+/* The norm's part of the weights, and room for them. */
 static Fold *begin_fold(Checkpoint *cp, int n_out, int n_in, int kernel, const char *prefix,
                         const char *norm_name) {
-    const size_t size = packed_conv_size(n_in, n_out, kernel);
     Arena *scratch = cp->queue.arena;
     Fold *fold = ARENA_NEW(scratch, Fold, 1);
     double *scale = ARENA_NEW(scratch, double, n_out);
-    float *b = arena_floats(size ? scratch : cp->arena, (size_t)n_out, 1);
-    float *out = arena_floats(cp->arena, size ? size : (size_t)n_out * (size_t)(kernel * kernel),
-                              size ? 1 : (size_t)n_in);
+    float *b = arena_floats(scratch, (size_t)n_out, 1);
     if (is_out_of_memory(cp))
         return NULL;
     size_t mark = arena_mark(cp->arena); /* the vectors of the norm are needed no longer */
@@ -352,15 +387,8 @@ static Fold *begin_fold(Checkpoint *cp, int n_out, int n_in, int kernel, const c
         return NULL;
     arena_reset(cp->arena, mark);
     *fold = (Fold){.conv = {.n_in = n_in, .n_out = n_out, .kernel = kernel}, .scale = scale};
-    if (size) {
-        fold->conv.panels = fold->panels = out;
-        for (int o = 0; o < n_out; o++)
-            out[packed_conv_place(n_in, kernel, o)] = b[o];
-    } else {
-        fold->conv.w = fold->w = out;
-        fold->conv.b = b;
-    }
-    return fold;
+    fold_alloc(cp, fold, b);
+    return is_out_of_memory(cp) ? NULL : fold;
 }
 
 void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int kernel, const char *prefix,
@@ -374,7 +402,7 @@ void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int
     if (!fold)
         return;
     MatrixSource source = source_of(&found, NULL, n_out, n_in * kernel * kernel);
-    matrices_add(&cp->queue, &source, 0, n_out, put_folded, fold);
+    matrices_add(&cp->queue, &source, 0, n_out, fold->halves ? put_halves : put_folded, fold);
     if (!is_out_of_memory(cp))
         *conv = fold->conv;
 }

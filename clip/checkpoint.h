@@ -27,6 +27,7 @@ typedef struct {
     NameScheme names;       /* where it keeps what */
     Arena *arena;           /* takes weights that cannot be used where they lie; borrowed */
     MatrixQueue queue;      /* what checkpoint_read will read */
+    Precision precision;    /* of matrices that are packed, and of convolutions */
     Error *err;
     bool failed;
 } Checkpoint;
@@ -65,8 +66,7 @@ bool checkpoint_source(Checkpoint *cp, MatrixSource *source, const float *gamma,
 /* As floats. Borrowed: from the map if it can be, else from the arena. */
 const float *checkpoint_floats(Checkpoint *cp, const MatrixSource *source);
 /* Rows first .. first + rows - 1, packed. */
-void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows,
-                     Precision precision);
+void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
 
 /* A convolution (n_out, n_in, kernel, kernel) with the batch norm that follows it folded in:
  *     w' = w gamma / sqrt(var + 1e-5)    b' = beta - mean gamma / sqrt(var + 1e-5)

@@ -295,11 +295,11 @@ static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
     set_activation(cp, clip, &config, towers, options->activation);
     set_variant(cp, clip);
     if (towers & CLIP_TEXT)
-        text_read(cp, &clip->text, clip->precision);
+        text_read(cp, &clip->text);
     else
         clip->text = (TextWeights){0};
     if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_VIT)
-        vit_read(cp, &clip->vit, clip->precision);
+        vit_read(cp, &clip->vit);
     if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_RESNET)
         resnet_read(cp, &clip->resnet);
     checkpoint_read(cp, options->pool);
@@ -325,7 +325,11 @@ Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
     if (weights)
         clip->file = digest ? tensors_open_digesting(weights, err) : tensors_open(weights, err);
     if (clip->file) {
-        Checkpoint cp = {.file = clip->file, .arena = arena, .queue.arena = scratch, .err = err};
+        Checkpoint cp = {.file = clip->file,
+                         .arena = arena,
+                         .queue.arena = scratch,
+                         .precision = clip->precision,
+                         .err = err};
         read_clip(&cp, clip, options);
         failed = cp.failed;
     }

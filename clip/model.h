@@ -9,6 +9,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
+#include "clip/base/packed_bf16.h"
 #include "clip/base/parallel.h"
 #include "clip/base/precision.h"
 #include "clip/base/tensors.h"
@@ -67,6 +68,8 @@ typedef struct {
     const float *w;          /* (kernel, kernel, n_in, n_out): unlike the file */
     const float *b;          /* (n_out) */
     const float *panels; /* both, packed (clip/packed_conv.h), or NULL; a tower read from a file has either */
+    const uint16_t *halves; /* w in bfloat16 (clip/conv_bf16.h), with b, instead of both; or NULL */
+    Bf16Kernel bf16;        /* what multiplies them */
 } ConvWeights;
 
 typedef struct {
@@ -97,7 +100,7 @@ typedef struct {
     ResnetWeights resnet;
     int image_size, embed_dim;
     int n_vocab;           /* rows of token_embedding; known also without the text tower */
-    Precision precision;   /* of the products with matrices of blocks: FLOAT32 or BFLOAT16 */
+    Precision precision;   /* of the blocks' matrices and of convolutions: FLOAT32 or BFLOAT16 */
     float logit_scale;     /* as stored: a logarithm */
     float mean[3], std[3]; /* pixel normalisation */
     char name[32]; /* "ViT-B/32", "RN50" for known shapes, else as "ViT w128 l4 p8", "RN w16 (1,2,1,1)" */

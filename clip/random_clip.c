@@ -124,7 +124,8 @@ static VitWeights draw_vit(Source *source, const Architecture *a) {
 }
 
 static ConvWeights draw_conv(Source *source, int n_in, int n_out, int kernel) {
-    const size_t size = packed_conv_size(n_in, n_out, kernel);
+    const bool bf16 = source->precision == PRECISION_BFLOAT16;
+    const size_t size = bf16 ? 0 : packed_conv_size(n_in, n_out, kernel);
     ConvWeights conv = {.n_in = n_in,
                         .n_out = n_out,
                         .kernel = kernel,
@@ -134,6 +135,9 @@ static ConvWeights draw_conv(Source *source, int n_in, int n_out, int kernel) {
     if (panels && !arena_failed(source->arena))
         packed_conv_pack(panels, &conv);
     conv.panels = panels;
+    if (bf16 && !arena_failed(source->arena))
+        conv.halves = bf16_pack(conv.w, kernel * kernel * n_in, n_out, false, source->arena);
+    conv.bf16 = bf16 ? bf16_best_kernel() : BF16_NONE;
     return conv;
 }
 

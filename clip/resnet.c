@@ -19,6 +19,7 @@
 #include "clip/base/arena.h"
 #include "clip/base/gemm.h"
 #include "clip/conv.h"
+#include "clip/conv_bf16.h"
 #include "clip/ops.h"
 #include "clip/packed_conv.h"
 #include "clip/tile_ops.h"
@@ -66,7 +67,7 @@ static ResnetScratch scratch_create(const ResnetWeights *resnet, int group, Aren
     const size_t T = (size_t)resnet->n_tokens, C = (size_t)resnet->attn_width, H = (size_t)resnet->n_heads;
     const size_t largest = W < 12 ? 12 : W; /* the pixels themselves, S^2 x 3, pass through y */
     const size_t middle = middle_size(resnet);
-    const bool packed = resnet->stem[0].panels;
+    const bool packed = resnet->stem[0].panels || resnet->stem[0].halves;
     ResnetScratch s;
     s.one.x = arena_floats(arena, S / 2 * (S / 2), largest);
     s.one.y = arena_floats(arena, S / 2 * (S / 2), largest);
@@ -86,15 +87,19 @@ static ResnetScratch scratch_create(const ResnetWeights *resnet, int group, Aren
     return s;
 }
 
-/* conv_forward for n images, with the packed weights if there are any. */
+/* conv_forward for n images, with the weights as they are. */
 static void convolve(const ResnetScratch *s, float *out, const float *in, const ConvWeights *conv, int n,
                      int H, int stride, bool accumulate, bool relu) {
     const size_t in_size = (size_t)H * H * conv->n_in,
                  out_size = (size_t)(H / stride) * (H / stride) * conv->n_out;
-    if (conv->panels)
+    if (conv->halves)
+        conv_bf16_forward(out, in, conv, n, H, H, stride, accumulate, relu);
+    else if (conv->panels)
         packed_conv_forward(out, in, conv, n, H, H, stride, accumulate, relu, s->zeros);
-    for (int i = 0; i < n && !conv->panels; i++)
-        conv_forward(out + i * out_size, in + i * in_size, conv, H, H, stride, accumulate, relu, s->columns);
+    else
+        for (int i = 0; i < n; i++)
+            conv_forward(out + i * out_size, in + i * in_size, conv, H, H, stride, accumulate, relu,
+                         s->columns);
 }
 
 /* maps->x (S/4, S/4, W) from one image (3, S, S). */

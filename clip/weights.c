@@ -53,17 +53,16 @@ static bool lie_in_place(const BlockSources *sources) {
 }
 
 /* As pack_block, from the file. */
-static void read_packed(Checkpoint *cp, PackedBlock *packed, const BlockSources *sources, int C, bool last,
-                        Precision precision) {
+static void read_packed(Checkpoint *cp, PackedBlock *packed, const BlockSources *sources, int C, bool last) {
     if (last) {
-        checkpoint_pack(cp, &packed->q_proj, &sources->in_proj, 0, C, precision);
-        checkpoint_pack(cp, &packed->kv_proj, &sources->in_proj, C, 2 * C, precision);
+        checkpoint_pack(cp, &packed->q_proj, &sources->in_proj, 0, C);
+        checkpoint_pack(cp, &packed->kv_proj, &sources->in_proj, C, 2 * C);
     } else {
-        checkpoint_pack(cp, &packed->in_proj, &sources->in_proj, 0, 3 * C, precision);
+        checkpoint_pack(cp, &packed->in_proj, &sources->in_proj, 0, 3 * C);
     }
-    checkpoint_pack(cp, &packed->out_proj, &sources->out_proj, 0, sources->out_proj.rows, precision);
-    checkpoint_pack(cp, &packed->c_fc, &sources->c_fc, 0, sources->c_fc.rows, precision);
-    checkpoint_pack(cp, &packed->c_proj, &sources->c_proj, 0, sources->c_proj.rows, precision);
+    checkpoint_pack(cp, &packed->out_proj, &sources->out_proj, 0, sources->out_proj.rows);
+    checkpoint_pack(cp, &packed->c_fc, &sources->c_fc, 0, sources->c_fc.rows);
+    checkpoint_pack(cp, &packed->c_proj, &sources->c_proj, 0, sources->c_proj.rows);
 }
 
 static void read_plain(Checkpoint *cp, BlockWeights *block, const BlockSources *sources) {
@@ -76,7 +75,7 @@ static void read_plain(Checkpoint *cp, BlockWeights *block, const BlockSources *
 /* Those of an image tower that lie in the map as they are needed are used there: opening it to label one
  * image must not copy it. The text tower is always packed: it is run thousands of times. */
 static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, const char *prefix,
-                                      int n_layers, int C, int F, Precision precision, bool in_place) {
+                                      int n_layers, int C, int F, bool in_place) {
     BlockWeights *blocks = ARENA_NEW(cp->arena, BlockWeights, n_layers);
     PackedBlock *packed = ARENA_NEW(cp->arena, PackedBlock, n_layers);
     const bool scaled = has_layer_scale(cp, prefix, n_layers);
@@ -88,7 +87,7 @@ static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, 
         if (cp->failed)
             break;
         if (packed_is_supported() && !(in_place && lie_in_place(&sources))) {
-            read_packed(cp, &packed[i], &sources, C, last, precision);
+            read_packed(cp, &packed[i], &sources, C, last);
         } else {
             read_plain(cp, &blocks[i], &sources);
             pack_block(&packed[i], &blocks[i], C, F, last, PRECISION_FLOAT32, NULL);
@@ -98,20 +97,20 @@ static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, 
     return packed;
 }
 
-void text_read(Checkpoint *cp, TextWeights *text, Precision precision) {
+void text_read(Checkpoint *cp, TextWeights *text) {
     const int C = text->width;
     MatrixSource tokens;
     if (checkpoint_source(cp, &tokens, NULL, text->n_vocab, C, "token_embedding.weight"))
         text->token_embedding = checkpoint_floats(cp, &tokens);
     text->positional_embedding = checkpoint_matrix(cp, text->n_positions, C, "positional_embedding");
-    text->forward = read_blocks(cp, &text->blocks, "transformer.resblocks.", text->n_layers, C,
-                                text->mlp_width, precision, false);
+    text->forward =
+        read_blocks(cp, &text->blocks, "transformer.resblocks.", text->n_layers, C, text->mlp_width, false);
     text->ln_final_w = checkpoint_vector(cp, C, "ln_final.weight");
     text->ln_final_b = checkpoint_vector(cp, C, "ln_final.bias");
     text->text_projection = checkpoint_matrix(cp, C, text->embed_dim, "text_projection");
 }
 
-void vit_read(Checkpoint *cp, VitWeights *vit, Precision precision) {
+void vit_read(Checkpoint *cp, VitWeights *vit) {
     const int C = vit->width, P = vit->patch_size;
     vit->conv1_w = checkpoint_tensor(cp, "visual.conv1.weight", 4, (int64_t[]){C, 3, P, P});
     vit->class_embedding = checkpoint_vector(cp, C, "visual.class_embedding");
@@ -119,7 +118,7 @@ void vit_read(Checkpoint *cp, VitWeights *vit, Precision precision) {
     vit->ln_pre_w = checkpoint_vector(cp, C, "visual.ln_pre.weight");
     vit->ln_pre_b = checkpoint_vector(cp, C, "visual.ln_pre.bias");
     vit->forward = read_blocks(cp, &vit->blocks, "visual.transformer.resblocks.", vit->n_layers, C,
-                               vit->mlp_width, precision, precision == PRECISION_FLOAT32);
+                               vit->mlp_width, cp->precision == PRECISION_FLOAT32);
     vit->ln_post_w = checkpoint_vector(cp, C, "visual.ln_post.weight");
     vit->ln_post_b = checkpoint_vector(cp, C, "visual.ln_post.bias");
     vit->proj = checkpoint_matrix(cp, C, vit->embed_dim, "visual.proj");

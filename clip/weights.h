@@ -8,8 +8,8 @@
 
 #include "clip/checkpoint.h"
 
-void text_read(Checkpoint *cp, TextWeights *text, Precision precision);
-void vit_read(Checkpoint *cp, VitWeights *vit, Precision precision);
+void text_read(Checkpoint *cp, TextWeights *text);
+void vit_read(Checkpoint *cp, VitWeights *vit);
 void resnet_read(Checkpoint *cp, ResnetWeights *resnet);
 
 #endif

@@ -33,8 +33,8 @@ static Clip *open_bf16(const char *path, ClipTowers towers) {
 
 static void images_keep_their_features(void **state) {
     (void)state;
-    const char *paths[] = {FIXTURES "clip_vit.safetensors"};
-    for (int m = 0; m < 1; m++) {
+    const char *paths[] = {FIXTURES "clip_vit.safetensors", FIXTURES "clip_rn.safetensors"};
+    for (int m = 0; m < 2; m++) {
         Clip *clip = open_bf16(paths[m], CLIP_IMAGE);
         if (!clip)
             return;

@@ -331,8 +331,15 @@ static void bf16_tile(void *context, int tile, int worker) {
     int row = tile / p->n_blocks * CHUNK_ROWS, rows = min_int(CHUNK_ROWS, p->rows - row);
     int column = tile % p->n_blocks * p->block, end = min_int(column + p->block, m->n);
     size_t at = (size_t)row * (size_t)m->n;
-    bf16_multiply(m->bf16, p->out + at, p->in + (size_t)row * (size_t)m->k, m->halves, p->bias,
-                  p->start ? p->start + at : NULL, rows, m->k, m->n, column, end);
+    const Bf16Product product = {.out = p->out + at,
+                                 .in = p->in + (size_t)row * (size_t)m->k,
+                                 .panels = m->halves,
+                                 .bias = p->bias,
+                                 .start = p->start ? p->start + at : NULL,
+                                 .floor = -__builtin_inff(),
+                                 .k = m->k,
+                                 .n = m->n};
+    bf16_multiply(m->bf16, &product, rows, column, end);
 }
 
 /* Without kernels: the part of the source by gemm, tiled by columns of 128. */

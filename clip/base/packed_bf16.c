@@ -71,6 +71,10 @@ __attribute__((target(TARGET_AVX512))) static void round_rows(uint16_t *out, con
         }
 }
 
+void bf16_round(uint16_t *out, const float *in, int n) {
+    round_rows(out, in, 1, n, n);
+}
+
 /* --- packing --- */
 
 static size_t place(int k, int row, int column) {
@@ -103,6 +107,17 @@ static void pack_columns(uint16_t *panel, const float *w, int columns, int k, in
         round_rows(row, w + (size_t)i * (size_t)n, 1, columns, n);
         for (int j = 0; j < columns; j++)
             panel[place(k, i, j)] = row[j];
+    }
+}
+
+void bf16_column(uint16_t *panels, int k, int column, int row, const float *values, int count) {
+    enum { BLOCK = 128 };
+    uint16_t block[BLOCK];
+    for (int first = 0; first < count; first += BLOCK) {
+        const int n = min_int(BLOCK, count - first);
+        bf16_round(block, values + first, n);
+        for (int i = 0; i < n; i++)
+            panels[place(k, row + first + i, column)] = block[i];
     }
 }
 
@@ -224,10 +239,12 @@ __attribute__((target(TARGET_AMX))) static void amx_kernel(float *sums, int rows
         amx_rows(sums, false, k, a, panel);
 }
 
-/* out = start + bias + sums, (rows, columns); start and bias may be NULL. */
-__attribute__((target(TARGET_AVX512))) static void
-add_sums(float *out, const float *sums, const float *bias, const float *start, int rows, int columns, int n) {
+/* out = max(start + bias + sums, floor), (rows, columns); start and bias may be NULL. A NaN stays. */
+__attribute__((target(TARGET_AVX512))) static void add_sums(float *out, const float *sums, const float *bias,
+                                                            const float *start, float floor, int rows,
+                                                            int columns, int n) {
     const uint32_t mask = columns >= BF16_PANEL ? ~0u : (1u << columns) - 1;
+    const __m512 least = _mm512_set1_ps(floor);
     for (int half = 0; half < 2; half++, out += 16, sums += 16) {
         const __mmask16 m = (__mmask16)(mask >> 16 * half);
         const __m512 b = bias ? _mm512_maskz_loadu_ps(m, bias + 16 * half) : _mm512_setzero_ps();
@@ -236,61 +253,52 @@ add_sums(float *out, const float *sums, const float *bias, const float *start, i
             __m512 x = _mm512_add_ps(_mm512_loadu_ps(sums + i * BF16_PANEL), b);
             if (start)
                 x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(m, start + 16 * half + at));
-            _mm512_mask_storeu_ps(out + at, m, x);
+            _mm512_mask_storeu_ps(out + at, m, _mm512_max_ps(least, x));
         }
     }
 }
 
-typedef struct {
-    float *out;         /* (rows, n) */
-    const float *in;    /* (rows, k) */
-    const float *bias;  /* (n) or NULL */
-    const float *start; /* (rows, n) or NULL */
-    const uint16_t *panels;
-    int k, n;
-    bool amx;
-} Product;
+/* Rows row .. row + rows - 1 of `in`, as far as rows k0 .. k0 + count - 1 of the matrix go. */
+static void fetch_rows(uint16_t *a, const Bf16Product *p, int row, int rows, int k0, int count) {
+    if (!p->row)
+        round_rows(a, p->in + (size_t)row * (size_t)p->k + (size_t)k0, rows, count, p->k);
+    for (int i = 0; p->row && i < rows; i++)
+        p->row(a + (size_t)i * (size_t)padded(count), p->context, row + i, k0, count);
+}
 
-/* Columns first .. end - 1 of rows row .. row + rows - 1, with rows k0 .. k0 + kk - 1 of the matrix. */
-static void multiply_block(const Product *p, const uint16_t *a, int row, int rows, int k0, int kk, int first,
-                           int end) {
+/* Columns first .. end - 1 of rows row .. row + rows - 1, as far as rows k0 .. k0 + count - 1 of the matrix
+ * go. */
+static void multiply_block(const Bf16Product *p, bool amx, const uint16_t *a, int row, int rows, int k0,
+                           int count, int first, int end) {
     float sums[MAX_ROWS * BF16_PANEL] __attribute__((aligned(64)));
-    const int step = p->amx ? MAX_ROWS : AVX512_ROWS;
+    const int step = amx ? MAX_ROWS : AVX512_ROWS, kk = padded(count);
+    const float *start = k0 == 0 ? p->start : p->out;
+    const float floor = k0 + count == p->k ? p->floor : -__builtin_inff();
     for (int j = first; j < end; j += BF16_PANEL) {
         const uint16_t *panel = p->panels + place(p->k, k0, j);
-        const float *bias = p->bias && k0 == 0 ? p->bias + j : NULL, *start = k0 == 0 ? p->start : p->out;
+        const float *bias = p->bias && k0 == 0 ? p->bias + j : NULL;
         for (int i = 0; i < rows; i += step) {
             const size_t at = (size_t)(row + i) * (size_t)p->n + (size_t)j;
-            const int count = min_int(step, rows - i);
-            (p->amx ? amx_kernel : avx512_kernel)(sums, count, kk, a + (size_t)i * (size_t)kk, panel);
-            add_sums(p->out + at, sums, bias, start ? start + at : NULL, count, end - j, p->n);
+            const int n_rows = min_int(step, rows - i);
+            (amx ? amx_kernel : avx512_kernel)(sums, n_rows, kk, a + (size_t)i * (size_t)kk, panel);
+            add_sums(p->out + at, sums, bias, start ? start + at : NULL, floor, n_rows, end - j, p->n);
         }
     }
 }
 
-void bf16_multiply(Bf16Kernel kernel, float *out, const float *in, const uint16_t *panels, const float *bias,
-                   const float *start, int rows, int k, int n, int first, int end) {
-    const Product p = {.out = out,
-                       .in = in,
-                       .bias = bias,
-                       .start = start,
-                       .panels = panels,
-                       .k = k,
-                       .n = n,
-                       .amx = kernel == BF16_AMX};
-    uint16_t a[BUFFER] __attribute__((aligned(64)));
-    if (p.amx)
+void bf16_multiply(Bf16Kernel kernel, const Bf16Product *p, int rows, int first, int end) {
+    uint16_t a[BUFFER + K_STEP] __attribute__((aligned(64)));
+    if (kernel == BF16_AMX)
         amx_begin();
-    for (int k0 = 0; k0 < k; k0 += K_BLOCK) {
-        const int count = min_int(K_BLOCK, k - k0), kk = padded(count),
-                  most = BUFFER / kk / MAX_ROWS * MAX_ROWS;
+    for (int k0 = 0; k0 < p->k; k0 += K_BLOCK) {
+        const int count = min_int(K_BLOCK, p->k - k0), most = BUFFER / padded(count) / MAX_ROWS * MAX_ROWS;
         for (int row = 0; row < rows; row += most) {
             const int n_rows = min_int(most, rows - row);
-            round_rows(a, in + (size_t)row * (size_t)k + (size_t)k0, n_rows, count, k);
-            multiply_block(&p, a, row, n_rows, k0, kk, first, end);
+            fetch_rows(a, p, row, n_rows, k0, count);
+            multiply_block(p, kernel == BF16_AMX, a, row, n_rows, k0, count, first, end);
         }
     }
-    if (p.amx)
+    if (kernel == BF16_AMX)
         amx_end();
 }
 
@@ -320,10 +328,16 @@ uint16_t *bf16_transpose(const uint16_t *panels, int k, int n, Arena *arena) {
     return NULL;
 }
 
-void bf16_multiply(Bf16Kernel kernel, float *out, const float *in, const uint16_t *panels, const float *bias,
-                   const float *start, int rows, int k, int n, int first, int end) {
-    (void)kernel, (void)out, (void)in, (void)panels, (void)bias, (void)start;
-    (void)rows, (void)k, (void)n, (void)first, (void)end;
+void bf16_column(uint16_t *panels, int k, int column, int row, const float *values, int count) {
+    (void)panels, (void)k, (void)column, (void)row, (void)values, (void)count;
+}
+
+void bf16_round(uint16_t *out, const float *in, int n) {
+    (void)out, (void)in, (void)n;
+}
+
+void bf16_multiply(Bf16Kernel kernel, const Bf16Product *product, int rows, int first, int end) {
+    (void)kernel, (void)product, (void)rows, (void)first, (void)end;
     assert(!"a matrix that nobody could pack");
 }
 

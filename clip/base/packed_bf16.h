@@ -33,9 +33,29 @@ void bf16_rows(uint16_t *panels, const float *rows, int first, int count, int k)
 /* The panels of the transpose (n, k) of a matrix (k, n). */
 uint16_t *bf16_transpose(const uint16_t *panels, int k, int n, Arena *arena);
 
-/* out (rows, n) = start + bias + in (rows, k) matrix, in columns first .. end - 1 alone, on the calling
- * thread. first is a multiple of BF16_PANEL; start and bias as in packed_product. */
-void bf16_multiply(Bf16Kernel kernel, float *out, const float *in, const uint16_t *panels, const float *bias,
-                   const float *start, int rows, int k, int n, int first, int end);
+/* Numbers row .. row + count - 1 of one column of a matrix (k, n), into panels that bf16_begin made. */
+void bf16_column(uint16_t *panels, int k, int column, int row, const float *values, int count);
+
+/* out (n, rounded up to 32): in (n) rounded; zeros behind. */
+void bf16_round(uint16_t *out, const float *in, int n);
+
+/* Numbers k0 .. k0 + count - 1 of a row as bf16_round would give them. */
+typedef void (*Bf16Row)(uint16_t *out, const void *context, int row, int k0, int count);
+
+typedef struct {
+    float *out;          /* (rows, n) */
+    const float *in;     /* (rows, k), */
+    Bf16Row row;         /* or this makes them, if it is not NULL, */
+    const void *context; /* with this */
+    const uint16_t *panels;
+    const float *bias;  /* (n) or NULL */
+    const float *start; /* (rows, n), or NULL for zero; may be out */
+    float floor;        /* what is less becomes this: 0 for a ReLU, -inf for none */
+    int k, n;
+} Bf16Product;
+
+/* out = max(start + bias + in matrix, floor), in columns first .. end - 1 alone, on the calling thread. first
+ * is a multiple of BF16_PANEL. */
+void bf16_multiply(Bf16Kernel kernel, const Bf16Product *product, int rows, int first, int end);
 
 #endif
