@@ -1,14 +1,9 @@
 /* linear_probe.c: fitting and choosing linear probes; see the header for the protocol.
  *
- * One fit minimises f(W) = mean_i CE(W x_i, y_i) + ||W||^2 / (2 C n) from W = 0 by liblbfgs. The path matters
- * and not only the optimum: scikit-learn stops at max |gradient| <= 1e-4, where coefficients at a large C are
- * still growing. liblbfgs with the constants of L-BFGS-B (10 corrections; More and Thuente's search with
- * 1e-3, 0.9; first step 1 / ||gradient||, then 1) takes the same steps, and stop_rule() stops it at the same
- * place. The exception is a line search that liblbfgs gives up and L-BFGS-B does not: about 1 fit in 1,000 on
- * features of CLIP's size, 1 in 100 over all sizes. Paths of over 100 iterations amplify rounding so far that
- * scikit-learn does not agree with itself on the same items in another order.
- *
- * Sources: scikit-learn's and SciPy's documented defaults; Zhu, Byrd, Lu and Nocedal 1997, "Algorithm 778".
+ * One fit minimises f(W) = mean_i CE(W x_i, y_i) + ||W||^2 / (2 C n) from W = 0. The path matters and not
+ * only the optimum: scikit-learn stops at max |gradient| <= 1e-4, where coefficients at a large C are still
+ * growing. So lbfgs.c takes the same steps and stops at the same place. Paths of several hundred iterations
+ * amplify rounding so far that scikit-learn does not agree with itself on the same items in another order.
  *
  * Features are kept in double with a last column of ones, so that the bias is one more weight. An evaluation
  * has two passes: tiles of items make residuals and a part of the loss each; tiles of the gradient then sum
@@ -21,17 +16,15 @@
 #include "coop/linear_probe.h"
 
 #include "clip/base/gemm.h"
+#include "coop/lbfgs.h"
 
 #include <assert.h>
-#include <lbfgs.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
 
 enum {
     MAX_ITERATIONS = 1000,
-    CORRECTIONS = 10,
-    MAX_LINESEARCH = 50,
     BISECTIONS = 8,
     ITEM_TILE = 128,  /* items of one tile of the forward pass */
     CLASS_TILE = 128, /* rows and columns of one tile of the gradient */
@@ -187,7 +180,7 @@ static int problem_make(Problem *problem, const ProbeData *train, int n_features
     *problem = (Problem){.n_classes = n_classes, .pool = pool};
     if (train->n < 1)
         return error_run(err, "linear probe: no training items");
-    if (n_features >= INT_MAX / n_classes - 16) /* liblbfgs counts parameters in an int, rounded up */
+    if (n_features >= INT_MAX / n_classes)
         return error_run(err, "linear probe: %d classes of %d features are too many", n_classes, n_features);
     problem->width = n_features + 1;
     problem->row_of = ARENA_NEW(arena, int, n_classes);
@@ -205,88 +198,28 @@ static int problem_make(Problem *problem, const ProbeData *train, int n_features
     return items_make(&problem->train, train, problem, "training", arena, err);
 }
 
-/* (R, V) zeros; the vector code of liblbfgs wants room for a multiple of 16. */
 static double *parameters_new(const Problem *problem, Arena *arena) {
-    return ARENA_NEW(arena, double, ((size_t)problem->n_rows * problem->width + 15) / 16 * 16);
+    return ARENA_NEW(arena, double, (size_t)problem->n_rows * problem->width);
 }
 
-/* --- L-BFGS --- */
+/* --- one fit --- */
 
-typedef struct {
-    Problem *problem;
-    double loss; /* after the last iteration */
-    int iterations;
-} Descent;
-
-static double evaluate(void *instance, const double *x, double *g, const int n, const double step) {
-    (void)n, (void)step;
-    return objective(((Descent *)instance)->problem, x, g);
-}
-
-static double largest(const double *x, int n) {
-    double top = 0;
-    for (int i = 0; i < n; i++)
-        top = fmax(top, fabs(x[i]));
-    return top;
-}
-
-static int stop_rule(void *instance, const double *x, const double *g, const double loss, const double x_norm,
-                     const double g_norm, const double step, int n, int k, int n_evaluations) {
-    (void)x, (void)x_norm, (void)g_norm, (void)step, (void)k, (void)n_evaluations;
-    Descent *descent = instance;
-    double scale = fmax(fmax(fabs(descent->loss), fabs(loss)), 1);
-    bool flat = descent->loss - loss <= LOSS_TOLERANCE * scale;
-    descent->loss = loss;
-    descent->iterations++;
-    bool done = flat || largest(g, n) <= GRADIENT_TOLERANCE || descent->iterations >= MAX_ITERATIONS ||
-                pool_stopped(descent->problem->pool, NULL) < 0;
-    return done ? LBFGS_STOP : 0;
+static int evaluate(void *context, double *loss, double *gradient, const double *parameters, Error *err) {
+    Problem *problem = context;
+    *loss = objective(problem, parameters, gradient);
+    return pool_stopped(problem->pool, err);
 }
 
 /* parameters (R, V): in any, out the probe at C. */
 static int minimise(Problem *problem, double C, double *parameters, Arena *arena, Error *err) {
-    int n = problem->n_rows * problem->width;
-    memset(parameters, 0, (size_t)n * sizeof(double));
-    if (n == 0)
-        return 0;
-    size_t mark = arena_mark(arena);
-    double *gradient = parameters_new(problem, arena);
-    if (arena_failed(arena)) {
-        arena_reset(arena, mark);
-        return error_memory(err);
-    }
+    const LbfgsRules rules = {GRADIENT_TOLERANCE, LOSS_TOLERANCE, MAX_ITERATIONS};
+    LbfgsResult result = {0};
+    size_t n = (size_t)problem->n_rows * problem->width;
+    memset(parameters, 0, n * sizeof(double));
     problem->penalty = 1 / (C * problem->train.n);
-    Descent descent = {problem, objective(problem, parameters, gradient), 0};
-    bool done = largest(gradient, n) <= GRADIENT_TOLERANCE;
-    arena_reset(arena, mark);
-    if (pool_stopped(problem->pool, err) < 0)
+    if (n > 0 && lbfgs_minimise(&result, parameters, n, evaluate, problem, &rules, arena, err))
         return -1;
-
-    lbfgs_parameter_t settings;
-    lbfgs_parameter_init(&settings);
-    settings.m = CORRECTIONS;
-    settings.epsilon = 0; /* stop_rule decides */
-    settings.max_linesearch = MAX_LINESEARCH;
-    settings.ftol = 1e-3;
-    settings.gtol = 0.9;
-    /* liblbfgs' search can give up at an overshoot where there is descent left, and goes back to the last
-     * good point: start again there along the steepest descent, and where that fails at once, by plain
-     * backtracking. What stops that too is rounding. */
-    while (!done) {
-        int before = descent.iterations;
-        int status = lbfgs(n, parameters, NULL, evaluate, stop_rule, &descent, &settings);
-        if (pool_stopped(problem->pool, err) < 0)
-            return -1;
-        if (status == LBFGSERR_OUTOFMEMORY)
-            return error_memory(err);
-        if (status < LBFGSERR_OUTOFINTERVAL)
-            return error_run(err, "linear probe: L-BFGS fails with status %d at C = %g", status, C);
-        bool stuck = status < 0 && descent.iterations == before;
-        done = status >= 0 || (stuck && settings.linesearch == LBFGS_LINESEARCH_BACKTRACKING_WOLFE);
-        if (stuck)
-            settings.linesearch = LBFGS_LINESEARCH_BACKTRACKING_WOLFE;
-    }
-    if (!isfinite(descent.loss))
+    if (!isfinite(result.value))
         return error_run(err, "linear probe: the loss is not finite at C = %g", C);
     return 0;
 }

@@ -32,7 +32,7 @@ typedef struct {
 /* Fits at one C. probe's arrays are owned by the arena. A sigmoid's weights w (two classes) are given as the
  * rows -w/2 and w/2: a softmax of those scores is that sigmoid. Like scikit-learn this fits the classes that
  * have training items; any other gets zero weights and a bias of -1e30, and is never predicted. Fails with
- * ERROR_RUN without training items, when a feature is not finite, when memory runs out when L-BFGS finds no
+ * ERROR_RUN without training items, when a feature is not finite, when memory runs out, when L-BFGS finds no
  * finite objective, and with its error when the pool is stopped; a fit that stops at the last iteration, or
  * where rounding hides all further descent, is a success. */
 int linear_probe_fit(LinearProbe *probe, const ProbeData *train, int n_features, int n_classes, double C,
