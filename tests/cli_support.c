@@ -96,6 +96,7 @@ void cli_start(Cli *cli, const char *const *words) {
         dup2(null, STDIN_FILENO);
         for (int fd = 3; fd < 64; fd++)
             close(fd);
+        signal(SIGINT, SIG_DFL); /* ignored where the tests run in the background */
         if (cli->before)
             cli->before();
         execv(cli->program, argv);

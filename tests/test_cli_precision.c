@@ -2,7 +2,6 @@
  * what is said where the processor has no bfloat16. */
 #include "tests/cli_support.h"
 
-#include "clip/base/packed_bf16.h"
 #include "clip/base/precision.h"
 #include "tests/scratch.h"
 #include "tests/support.h"
@@ -10,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -22,8 +22,16 @@
     "grid: {num_shots: [2], seed: [1]}\noptim: {max_epoch: 2, batch_size: 8}\n"                              \
     "methods:\n  - zeroshot: {}\n  - coop: {n_ctx: 2}\n"
 
+/* What the program finds, which valgrind, around this test alone, would hide. */
 static bool has_bf16(void) {
-    return bf16_best_kernel() != BF16_NONE;
+    char line[8192];
+    bool found = false;
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    while (file && !found && fgets(line, sizeof line, file))
+        found = strstr(line, "avx512_bf16") || strstr(line, "amx_bf16");
+    if (file)
+        fclose(file);
+    return found;
 }
 
 /* The note is there if, and only if, bfloat16 is not. */
