@@ -99,7 +99,7 @@ static void remember(Descent *descent) {
 /* direction = -H gradient */
 static void aim(Descent *descent) {
     size_t n = descent->n;
-    double *d = descent->direction, alpha[CORRECTIONS];
+    double *d = descent->direction, alpha[CORRECTIONS] = {0};
     for (size_t i = 0; i < n; i++)
         d[i] = -descent->gradient[i];
     for (int k = descent->n_pairs - 1; k >= 0; k--) {
