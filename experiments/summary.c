@@ -47,15 +47,20 @@ static int print_table(Printer *printer, const Entries *list, const char *title,
 
 /* --- one experiment --- */
 
+/* By number of shots. */
+static void collect_own(Entries *list, const Printer *printer, const Stage *stage) {
+    for (int i = 0; i < stage->grid.n; i++) {
+        const Point *point = &stage->grid.points[i];
+        if (point->target < 0)
+            add(list, point->label, point->num_shots, point->seed, accuracy(printer, point));
+    }
+}
+
 static int print_own(Printer *printer, const Stage *stage) {
     Entries list;
     if (entries_create(&list, (size_t)stage->grid.n, printer->arena))
         return -1;
-    for (int i = 0; i < stage->grid.n; i++) {
-        const Point *point = &stage->grid.points[i];
-        if (point->target < 0)
-            add(&list, point->label, point->num_shots, point->seed, accuracy(printer, point));
-    }
+    collect_own(&list, printer, stage);
     return print_table(printer, &list,
                        arena_printf(printer->arena, "%s, %s: accuracy in %%, mean ± std over seeds",
                                     stage->session.name, stage->backbone),
@@ -228,12 +233,8 @@ static int print_over(Printer *printer, const Several *several, const char *how,
 
 static int print_average_by_shots(Printer *printer, const Several *several) {
     for (int k = 0; k < several->n; k++) {
-        const Grid *grid = &several->stages[k].grid;
         several->of_stage[k].n = 0;
-        for (int i = 0; i < grid->n; i++)
-            if (grid->points[i].target < 0)
-                add(&several->of_stage[k], grid->points[i].label, grid->points[i].num_shots,
-                    grid->points[i].seed, accuracy(printer, &grid->points[i]));
+        collect_own(&several->of_stage[k], printer, &several->stages[k]);
     }
     return print_over(printer, several, "", 0, NULL);
 }
