@@ -2,7 +2,6 @@
  */
 #include "experiments/study.h"
 
-#include "datasets/catalog.h"
 #include "experiments/yaml_tree.h"
 
 #include <string.h>
@@ -78,8 +77,7 @@ static Node *target_dataset(const Reader *reader, const Node *dataset, Node *ent
     }
     if (!given || node_find(given, "format"))
         return (Node *)given;
-    const Node *name = node_find(given, "name");
-    if (!name || name->kind != NODE_SCALAR || !catalog_find(name->text))
+    if (!node_find(given, "name"))
         return with_pairs_of(dataset, given, arena);
     Node **root = slot(dataset, "root");
     Node *key = root && !node_find(given, "root") ? scalar("root", entry, arena) : NULL;

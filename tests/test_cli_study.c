@@ -87,7 +87,8 @@ static void test_same_classes(void **state) {
         write_study(cli, "study",
                     "model: {weights: " FIXTURES "clip_rn.safetensors, vocab: " FIXTURES "merges.txt.gz}\n"
                     "dataset: {format: split, " GOLDEN "}\n"
-                    "transfer: [{name: again}, {name: oncemore}]\n"
+                    "transfer:\n  - {name: again, format: split, " GOLDEN
+                    "}\n  - {name: oncemore, format: split, " GOLDEN "}\n"
                     "grid: {num_shots: [2], seed: [1, 2]}\n" BRIEF
                     "methods: [zeroshot: {}, linear_probe: {}, text_layer: {layer: bias},\n"
                     "          coop: {n_ctx: 4, csc: [false, true]}]\n");
@@ -101,7 +102,9 @@ static void test_same_classes(void **state) {
                         find_result(&results, t ? "oncemore" : "again", "Golden", labels[i])->accuracy);
     assert_non_null(strstr(cli->out, "average"));
     cli_refuses(cli, 3, path, "two datasets called 'again'", "run", path, "--set",
-                "transfer=[{name: again}, {name: again}]", "--set", "name=x");
+                "transfer=[{name: again, format: split, " GOLDEN "}, {name: again, format: split, " GOLDEN
+                "}]",
+                "--set", "name=x");
 }
 
 /* One dataset twice, each under the name of the other's folder. */
@@ -170,7 +173,7 @@ static void test_failure(void **state) {
     const char *path = write_study(
         cli, "study",
         "model: {weights: " FIXTURES "clip_vit.safetensors, vocab: " FIXTURES "merges.txt.gz}\n"
-        "dataset: {format: split, " GOLDEN "}\ntransfer: [{name: again}]\n"
+        "dataset: {format: split, " GOLDEN "}\ntransfer: [{name: again, format: split, " GOLDEN "}]\n"
         "grid: {num_shots: [1], seed: [1]}\noptim: {max_epoch: 12, batch_size: 8, warmup_epoch: 0}\n"
         "methods: [coop: {n_ctx: 2, lr: [1.0e+3, 0.002]}, zeroshot: {}]\n");
     cli_start(cli, (const char *const[]){"run", path, "--set", "optim.weight_decay=1e3", NULL});

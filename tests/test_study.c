@@ -131,6 +131,13 @@ static void test_refusals(void **state) {
             "line 1: model must be keys with values");
     refuses(*state, LEAST "transfer: [imagenetv3]\n" METHODS,
             "line 3: dataset.name: 'imagenetv3' is not known");
+    refuses(*state,
+            "model: {weights: a.pt}\ndataset: {format: folder, test: photos}\ntransfer: [dtd]\n" METHODS,
+            "line 3: missing key 'root' in dataset");
+    refuses(
+        *state,
+        "model: {weights: a.pt}\ndataset: {format: folder, test: photos}\ntransfer: [{name: dtdd}]\n" METHODS,
+        "line 3: missing key 'root' in dataset");
     refuses(*state, LEAST "transfer:\n  - {nam: dtd}\n" METHODS, "line 4: unknown key 'nam' in dataset");
     refuses(*state, LEAST "transfer: [[dtd]]\n" METHODS,
             "line 3: transfer[0]: must be the name of a dataset");
