@@ -46,19 +46,11 @@ typedef void (*Kernel)(int rows, int vectors, const Block *block);
 #if HAVE_KERNELS
 
 #define KERNEL kernel_512
-#define TARGET "avx512f"
-#define VECTOR __m512
-#define SIMD(op) _mm512_##op
-#define FLOATS 16
-#define VECTORS 4
+#define BITS 512
 #include "clip/packed_conv_kernel.h"
 
 #define KERNEL kernel_256
-#define TARGET "avx2,fma"
-#define VECTOR __m256
-#define SIMD(op) _mm256_##op
-#define FLOATS 8
-#define VECTORS 2
+#define BITS 256
 #include "clip/packed_conv_kernel.h"
 
 #endif

@@ -1,7 +1,8 @@
 /* packed_conv_kernel.h: the inner loop of packed_conv.c. Included there once for each width of vectors, with
- * KERNEL its name, TARGET its instruction set, VECTOR and SIMD(op) the type and its intrinsics, FLOATS the
- * floats of a vector and VECTORS those that a row of sums may have.
+ * KERNEL its name and BITS the width (vectors.h).
  */
+#include "clip/base/vectors.h"
+
 #define PASTE_NAMES(a, b) a##b
 #define PASTE(a, b) PASTE_NAMES(a, b)
 #define SUMS PASTE(KERNEL, _sums)
@@ -74,6 +75,7 @@ __attribute__((target(TARGET))) static void KERNEL(int rows, int vectors, const 
 #undef PASTE
 #undef PASTE_NAMES
 #undef KERNEL
+#undef BITS
 #undef TARGET
 #undef VECTOR
 #undef SIMD

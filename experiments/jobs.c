@@ -103,28 +103,16 @@ static const char *numbered(const Round *round, int number, const char *title, A
                  : NULL;
 }
 
-static int keep_failure(Round *round, const Point *point, const Error *why) {
-    Stage *stage = round->stage;
-    Failure *failure = ARENA_NEW(stage->arena, Failure, 1);
-    if (!failure)
-        return -1;
-    *failure = (Failure){.title = stage_point_title(stage, point, stage->arena),
-                         .reason = arena_strdup(stage->arena, why->text),
-                         .next = stage->failures};
-    stage->failures = failure;
-    return arena_failed(stage->arena) ? -1 : 0;
-}
-
 /* Under the lock. */
 static void tell(Round *round, const Point *point, const Result *result, const Error *why, Arena *arena) {
     Stage *stage = round->stage;
-    const char *title = numbered(round, ++round->n_done, stage_point_title(stage, point, arena), arena);
-    if (!title)
-        title = point->label;
+    const char *own = stage_point_title(stage, point, arena);
+    const char *title = numbered(round, ++round->n_done, own, arena);
+    own = own ? own : point->label;
+    title = title ? title : own;
     if (why) {
-        stage->n_failed++;
         round->failed[point - stage->grid.points] = true;
-        keep_failure(round, point, why);
+        stage_fail(stage, own, why, 1);
         progress_print(&round->overall, "%s: failed: %s", title, why->text);
     } else if (!stage->options->quiet) {
         progress_print(&round->overall, "%-58s %6.2f %%  %6.1f s", title, result->accuracy,

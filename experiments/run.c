@@ -98,19 +98,6 @@ static int make_ready(Runner *runner, Stage *stage, Error *err) {
                               err); /* another run may have finished some until it gave the lock back */
 }
 
-/* An experiment that cannot be prepared fails as a whole, and does not stop the others either. */
-static void keep_failure(Stage *stage, const Error *why) {
-    Failure *failure = ARENA_NEW(stage->arena, Failure, 1);
-    if (!failure)
-        return;
-    *failure = (Failure){.title = stage->session.name,
-                         .reason = arena_strdup(stage->arena, why->text),
-                         .next = stage->failures};
-    stage->failures = failure;
-    stage->n_failed += stage->n_pending;
-    fprintf(stderr, "%s: failed: %s\n", stage->session.name, why->text);
-}
-
 static int run_stages(Runner *runner, Error *err) {
     const Study *study = runner->study;
     bool said = false;
@@ -133,8 +120,10 @@ static int run_stages(Runner *runner, Error *err) {
             *err = why;
             return -1;
         }
-        if (status < 0)
-            keep_failure(stage, &why);
+        if (status < 0) { /* it fails as a whole, and does not stop the others either */
+            stage_fail(stage, stage->session.name, &why, stage->n_pending);
+            fprintf(stderr, "%s: failed: %s\n", stage->session.name, why.text);
+        }
     }
     return 0;
 }
@@ -178,7 +167,10 @@ static int print_points(Runner *runner, Error *err) {
     Plan *plans = ARENA_NEW(runner->arena, Plan, n);
     if (!plans)
         return error_memory(err);
-    double flops = 0, rate = PLAN_SHARE * 1e9 * gemm_peak_gflops() * pool_threads(runner->model.pool);
+    const int n_pending = count_points(runner, true);
+    /* the peak takes a moment to measure */
+    double flops = 0,
+           rate = n_pending ? PLAN_SHARE * 1e9 * gemm_peak_gflops() * pool_threads(runner->model.pool) : 1;
     long n_images = 0;
     char time[32] = "";
     for (int i = 0; i < n; i++) {
@@ -188,8 +180,8 @@ static int print_points(Runner *runner, Error *err) {
         flops += plans[i].flops;
         n_images += plans[i].n_images;
     }
-    printf("%d points, %d to run", count_points(runner, false), count_points(runner, true));
-    if (count_points(runner, true) > 0) {
+    printf("%d points, %d to run", count_points(runner, false), n_pending);
+    if (n_pending > 0) {
         plan_time(flops / rate, time);
         printf(": about %s, %ld image%s to encode", time, n_images, n_images == 1 ? "" : "s");
     }

@@ -89,6 +89,18 @@ const char *stage_point_title(const Stage *stage, const Point *point, Arena *are
                   : NULL;
 }
 
+void stage_fail(Stage *stage, const char *title, const Error *why, int n_points) {
+    Failure *failure = ARENA_NEW(stage->arena, Failure, 1);
+    stage->n_failed += n_points;
+    if (!failure)
+        return;
+    *failure = (Failure){.title = arena_strdup(stage->arena, title),
+                         .reason = arena_strdup(stage->arena, why->text),
+                         .next = stage->failures};
+    if (failure->title && failure->reason)
+        stage->failures = failure;
+}
+
 /* --- before the first point --- */
 
 /* Can the output be written to? Asked before hours of encoding, without writing anything. */

@@ -52,6 +52,9 @@ int stage_prepare(Stage *stage, const Model *model, Error *err);
  * when stopped. */
 int stage_run(Stage *stage, Error *err);
 
+/* Keeps a failure with n_points; both texts are copied. */
+void stage_fail(Stage *stage, const char *title, const Error *why, int n_points);
+
 /* "CoOp M=16 end, 16 shots, seed 2"; NULL when memory is out. */
 const char *stage_point_title(const Stage *stage, const Point *point, Arena *arena);
 

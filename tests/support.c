@@ -26,6 +26,16 @@ void assert_close(const char *what, const float *a, const float *b, size_t n, do
                  tolerance);
 }
 
+void fill_waves(float *x, int rows, int columns, double a, double b) {
+    for (int r = 0; r < rows; r++) {
+        double square = 0;
+        for (int e = 0; e < columns; e++)
+            square += pow(sin(a + b * (r * columns + e)), 2);
+        for (int e = 0; e < columns; e++)
+            x[r * columns + e] = (float)(sin(a + b * (r * columns + e)) / sqrt(square));
+    }
+}
+
 void fill_normal(float *x, size_t n, double scale, uint32_t seed) {
     Rng rng;
     rng_stream(&rng, seed, STREAM_BENCH, 0, 0);

@@ -21,6 +21,9 @@ void assert_close(const char *what, const float *a, const float *b, size_t n, do
 /* n values N(0, scale^2) from a stream of their own. */
 void fill_normal(float *x, size_t n, double scale, uint32_t seed);
 
+/* (rows, columns) of unit length from sin(a + b i), which any language makes alike. */
+void fill_waves(float *x, int rows, int columns, double a, double b);
+
 /* The tensor `name` as floats, owned by the arena; fails the test when it is missing. */
 const float *fixture_floats(const TensorFile *file, const char *name, Arena *arena, size_t *count);
 const int *fixture_ints(const TensorFile *file, const char *name, Arena *arena, size_t *count); /* I32 */

@@ -3,6 +3,7 @@
 #include "clip/base/files.h"
 #include "clip/base/tensors.h"
 #include "tests/scratch.h"
+#include "tests/torch_support.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,18 +18,6 @@
 
 #include <cmocka.h>
 
-#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
-
-typedef struct {
-    char text[4200];
-} Path;
-
-static Path in_scratch(void **state, const char *name) {
-    Path path;
-    scratch_path(state, name, path.text, sizeof path.text);
-    return path;
-}
-
 /* A file with the announced length, a header and data that counts 0, 1, 2, ... */
 static void write_raw(const char *path, uint64_t length, const char *header, size_t n_header, size_t n_data) {
     unsigned char *bytes = malloc(8 + n_header + n_data);
@@ -41,27 +30,6 @@ static void write_raw(const char *path, uint64_t length, const char *header, siz
     }
     scratch_file(path, bytes, 8 + n_header + n_data);
     free(bytes);
-}
-
-/* Opens the file, which must fail with `path: reason`, in one line and in little time. */
-static void check_refused(const char *path, const char *label, const char *reason) {
-    Error err = {0};
-    clock_t start = clock();
-    TensorFile *file = tensors_open(path, &err);
-    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    if (file != NULL) {
-        tensors_close(file);
-        fail_msg("%s: was read", label);
-    }
-    size_t n = strlen(path);
-    if (strncmp(err.text, path, n) != 0 || strncmp(err.text + n, ": ", 2) != 0 ||
-        strcmp(err.text + n + 2, reason) != 0) {
-        fail_msg("%s: the error is\n%s\nand not\n%s", label, err.text, reason);
-    }
-    assert_int_equal(err.kind, ERROR_INPUT);
-    if (!scratch_instrumented() && seconds > 1) {
-        fail_msg("%s: took %.1f s", label, seconds);
-    }
 }
 
 /* --- what is refused --- */
@@ -195,31 +163,33 @@ static void test_refused(void **state) {
         }
         write_raw(path.text, n, header, n, cases[i].n_data);
         const char *reason = cases[i].reason;
-        check_refused(path.text, cases[i].label, reason);
+        check_refused(state, path.text, cases[i].label, reason);
     }
 }
 
 static void test_lengths(void **state) {
     Path path = in_scratch(state, "hostile.safetensors");
     scratch_file(path.text, "", 0);
-    check_refused(path.text, "empty", "the file is empty");
+    check_refused(state, path.text, "empty", "the file is empty");
     scratch_file(path.text, "\2\0\0\0\0\0\0", 7);
-    check_refused(path.text, "under 8 bytes", "header: the file has 7 bytes, fewer than the 8 of a length");
+    check_refused(state, path.text, "under 8 bytes",
+                  "header: the file has 7 bytes, fewer than the 8 of a length");
     write_raw(path.text, UINT64_MAX, "{}", 2, 0);
-    check_refused(path.text, "2^64 - 1",
+    check_refused(state, path.text, "2^64 - 1",
                   "header: a length of 18446744073709551615 bytes: not a safetensors file");
     write_raw(path.text, 100000001, "{}", 2, 0);
-    check_refused(path.text, "100,000,001", "header: a length of 100000001 bytes: not a safetensors file");
+    check_refused(state, path.text, "100,000,001",
+                  "header: a length of 100000001 bytes: not a safetensors file");
     write_raw(path.text, 100000000, "{}", 2, 0);
-    check_refused(path.text, "100,000,000", "header: 100000000 bytes are announced but only 2 follow");
+    check_refused(state, path.text, "100,000,000", "header: 100000000 bytes are announced but only 2 follow");
     write_raw(path.text, 3, "{}", 2, 0);
-    check_refused(path.text, "past the file", "header: 3 bytes are announced but only 2 follow");
+    check_refused(state, path.text, "past the file", "header: 3 bytes are announced but only 2 follow");
     write_raw(path.text, 0, "", 0, 0);
-    check_refused(path.text, "8 bytes of 0", "header, byte 8: '{' expected: not a safetensors file");
+    check_refused(state, path.text, "8 bytes of 0", "header, byte 8: '{' expected: not a safetensors file");
     write_raw(path.text, 4, "{}\0\0", 4, 0);
-    check_refused(path.text, "NUL padding", "header, byte 10: something follows the JSON text");
+    check_refused(state, path.text, "NUL padding", "header, byte 10: something follows the JSON text");
     write_raw(path.text, 10, "{\"a\0b\":{}}", 10, 0);
-    check_refused(path.text, "raw NUL in a name", "header, byte 11: a NUL inside a string");
+    check_refused(state, path.text, "raw NUL in a name", "header, byte 11: a NUL inside a string");
 }
 
 /* Every prefix of a good file is refused, and none of its bytes, changed, brings the reader down. */
@@ -283,7 +253,7 @@ static double open_megabytes(const char *path) {
     return megabytes;
 }
 
-static void check_memory(const char *path, size_t n_header) {
+static void check_header_memory(const char *path, size_t n_header) {
     double limit = (double)n_header / (1 << 20) + 64;
     if (!scratch_instrumented()) {
         double megabytes = open_megabytes(path);
@@ -327,7 +297,7 @@ static void test_many_tensors(void **state) {
         assert_int_equal(tensor->shape[0], 1);
         tensors_close(file);
         assert_true(seconds < 1 || scratch_instrumented());
-        check_memory(path.text, size);
+        check_header_memory(path.text, size);
     }
     char *text = repeat("{\"__metadata__\":{}", NUMBERED, 200001, "}", &size);
     write_raw(path.text, size, text, size, 200001);
@@ -336,7 +306,7 @@ static void test_many_tensors(void **state) {
     assert_null(tensors_open(path.text, &err));
     snprintf(reason, sizeof reason, ": too many tensors");
     assert_non_null(strstr(err.text, reason));
-    check_memory(path.text, size);
+    check_header_memory(path.text, size);
 }
 
 static void test_deep(void **state) {
@@ -345,15 +315,15 @@ static void test_deep(void **state) {
     char *text = repeat("{\"a\":", "[", 100000, "", &size);
     write_raw(path.text, size, text, size, 0);
     free(text);
-    check_refused(path.text, "depth 100,000", "header, byte 13: '{' expected");
+    check_refused(state, path.text, "depth 100,000", "header, byte 13: '{' expected");
     text = repeat("{\"a\":", "{\"a\":", 100000, "", &size);
     write_raw(path.text, size, text, size, 0);
     free(text);
-    check_refused(path.text, "depth 100,000 of objects", "tensor a: unknown or repeated field \"a\"");
+    check_refused(state, path.text, "depth 100,000 of objects", "tensor a: unknown or repeated field \"a\"");
     text = repeat("{\"a\":{\"shape\":", "[", 100000, "", &size);
     write_raw(path.text, size, text, size, 0);
     free(text);
-    check_refused(path.text, "depth 100,000 in a shape",
+    check_refused(state, path.text, "depth 100,000 in a shape",
                   "header, byte 23: a whole number, 0 or more, expected");
 }
 
@@ -369,13 +339,13 @@ static void test_long_texts(void **state) {
     assert_non_null(file);
     assert_int_equal(strlen(tensors_metadata(file, "k")), 20000000);
     tensors_close(file);
-    check_memory(path.text, size);
+    check_header_memory(path.text, size);
 
     text = repeat("{\"", forty, 1000000, "\":1}", &size); /* 40 MB are not */
     write_raw(path.text, size, text, size, 0);
     free(text);
-    check_refused(path.text, "a name of 40 MB", "header: over 33554432 bytes of names and metadata");
-    check_memory(path.text, size);
+    check_refused(state, path.text, "a name of 40 MB", "header: over 33554432 bytes of names and metadata");
+    check_header_memory(path.text, size);
 
     for (int i = 0; i <= 1; i++) { /* 512 bytes and 513 */
         text = repeat(i == 0 ? "{\"" : "{\"x", "12345678", 64, "\":{}}", &size);
@@ -391,7 +361,7 @@ static void test_long_texts(void **state) {
     free(text);
     assert_null(tensors_open(path.text, &err));
     assert_non_null(strstr(err.text, ": too much metadata"));
-    check_memory(path.text, size);
+    check_header_memory(path.text, size);
 }
 
 /* --- what is read --- */

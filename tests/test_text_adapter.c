@@ -21,23 +21,12 @@ typedef struct {
     int labels[N];
 } Bench;
 
-/* Rows of unit length from sin(a + b i), which any language makes alike. */
-static void wave(float *x, int rows, double a, double b) {
-    for (int r = 0; r < rows; r++) {
-        double square = 0;
-        for (int e = 0; e < E; e++)
-            square += pow(sin(a + b * (r * E + e)), 2);
-        for (int e = 0; e < E; e++)
-            x[r * E + e] = (float)(sin(a + b * (r * E + e)) / sqrt(square));
-    }
-}
-
 static int setup(void **state) {
     Arena *arena = arena_create();
     Bench *bench = ARENA_NEW(arena, Bench, 1);
     *bench = (Bench){.arena = arena, .pool = pool_create(2)};
-    wave(bench->text, K, 1.0, 0.37);
-    wave(bench->images, N, 0.3, 1.71);
+    fill_waves(bench->text, K, E, 1.0, 0.37);
+    fill_waves(bench->images, N, E, 0.3, 1.71);
     for (int i = 0; i < N; i++)
         bench->labels[i] = i % K;
     *state = bench;

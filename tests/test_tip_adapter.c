@@ -19,25 +19,14 @@ typedef struct {
     int labels[N], val_labels[N_VAL];
 } Bench;
 
-/* Rows of unit length from sin(a + b i), which any language makes alike. */
-static void wave(float *x, int rows, double a, double b) {
-    for (int r = 0; r < rows; r++) {
-        double square = 0;
-        for (int e = 0; e < E; e++)
-            square += pow(sin(a + b * (r * E + e)), 2);
-        for (int e = 0; e < E; e++)
-            x[r * E + e] = (float)(sin(a + b * (r * E + e)) / sqrt(square));
-    }
-}
-
 static int setup(void **state) {
     Arena *arena = arena_create();
     Bench *bench = ARENA_NEW(arena, Bench, 1);
     *bench = (Bench){.arena = arena, .pool = pool_create(3)};
-    wave(bench->text, K, 1.0, 0.37);
-    wave(bench->images, N, 0.3, 1.71);
-    wave(bench->val, N_VAL, 0.7, 2.3);
-    wave(bench->test, N_TEST, 2.0, 0.9);
+    fill_waves(bench->text, K, E, 1.0, 0.37);
+    fill_waves(bench->images, N, E, 0.3, 1.71);
+    fill_waves(bench->val, N_VAL, E, 0.7, 2.3);
+    fill_waves(bench->test, N_TEST, E, 2.0, 0.9);
     for (int i = 0; i < N; i++)
         bench->labels[i] = i % K;
     for (int i = 0; i < N_VAL; i++)

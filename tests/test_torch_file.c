@@ -115,13 +115,9 @@ static void test_golden(void **state) {
 
 /* --- what is refused --- */
 
-typedef struct {
-    const char *label, *pickle, *reason;
-} Case;
-
 #define MODULE(name, entries) "<__torch__. " name ">)x81}(" entries "ub"
 
-static const Case cases[] = {
+static const RefusedPickle cases[] = {
     {"a pickled model", PROTO "<clip.model CLIP>)x81}(" TWO_BY_THREE "ub.",
      "data.pkl: a pickled clip.model.CLIP: save the model's state_dict() instead"},
     {"a call as root", PROTO "<os system>'rm -rf /'x85R.",
@@ -151,12 +147,7 @@ static const Case cases[] = {
 };
 
 static void test_refused(void **state) {
-    Path path = in_scratch(state, "hostile.pt");
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        ZipBuilt zip = torch_build(cases[i].pickle);
-        zip_save(path.text, &zip);
-        check_refused(state, path.text, cases[i].label, cases[i].reason);
-    }
+    check_refused_pickles(state, cases, sizeof cases / sizeof cases[0]);
 }
 
 /* A call of os.system is a value like any other: not made, and left out. */

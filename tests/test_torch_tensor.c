@@ -12,13 +12,9 @@
 
 /* --- what is refused --- */
 
-typedef struct {
-    const char *label, *pickle, *reason;
-} Case;
-
 #define FLOATS(offset, sizes, strides) "'w'" TENSOR("FloatStorage", "0", "#6", offset, sizes, strides)
 
-static const Case cases[] = {
+static const RefusedPickle cases[] = {
     /* views */
     {"negative offset", DICT(FLOATS("#-1", "#2 #3", "#3 #1")),
      "tensor w: an offset, size or stride is not a whole number, 0 or more"},
@@ -98,12 +94,7 @@ static const Case cases[] = {
 };
 
 static void test_refused(void **state) {
-    Path path = in_scratch(state, "hostile.pt");
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        ZipBuilt zip = torch_build(cases[i].pickle);
-        zip_save(path.text, &zip);
-        check_refused(state, path.text, cases[i].label, cases[i].reason);
-    }
+    check_refused_pickles(state, cases, sizeof cases / sizeof cases[0]);
 }
 
 /* --- what is read --- */

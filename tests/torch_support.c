@@ -214,6 +214,15 @@ void check_refused(void **state, const char *path, const char *label, const char
     }
 }
 
+void check_refused_pickles(void **state, const RefusedPickle *cases, size_t n) {
+    Path path = in_scratch(state, "hostile.pt");
+    for (size_t i = 0; i < n; i++) {
+        ZipBuilt zip = torch_build(cases[i].pickle);
+        zip_save(path.text, &zip);
+        check_refused(state, path.text, cases[i].label, cases[i].reason);
+    }
+}
+
 void check_memory(const char *path) {
     int ends[2];
     struct stat info;

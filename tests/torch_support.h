@@ -87,6 +87,12 @@ TensorFile *open_good(const char *path); /* fails the test when it does not open
  * beside. */
 void check_refused(void **state, const char *path, const char *label, const char *reason);
 
+/* The same for archives of these pickles, each of which is refused. */
+typedef struct {
+    const char *label, *pickle, *reason;
+} RefusedPickle;
+void check_refused_pickles(void **state, const RefusedPickle *cases, size_t n);
+
 /* Opens the file in a process of its own: unless a sanitizer watches, that takes at most 64 MiB more than the
  * size of the file. */
 void check_memory(const char *path);

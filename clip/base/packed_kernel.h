@@ -1,7 +1,8 @@
 /* packed_kernel.h: the micro-kernel of packed.c. Included there once for each width of vectors, with KERNEL
- * its name, TARGET its instruction set, VECTOR and SIMD(op) the type and its intrinsics, FLOATS the floats of
- * a vector and VECTORS those in a row of a panel.
+ * its name and BITS the width (vectors.h).
  */
+#include "clip/base/vectors.h"
+
 #define PASTE_NAMES(a, b) a##b
 #define PASTE(a, b) PASTE_NAMES(a, b)
 #define STRIP PASTE(KERNEL, _strip)
@@ -59,6 +60,7 @@ __attribute__((target(TARGET))) static void KERNEL(const Strip *strip) {
 #undef PASTE
 #undef PASTE_NAMES
 #undef KERNEL
+#undef BITS
 #undef TARGET
 #undef VECTOR
 #undef SIMD
