@@ -72,12 +72,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     if (fit(&probe, &data, session, learned, arena, err) < 0)
         return -1;
     linear_probe_scores(&probe, scores, target->test_raw, to->test.n);
-    for (int k = 0; k < to->n_classes; k++) {
-        int column = class_index(from->class_names, from->n_classes, to, k);
-        for (int i = 0; i < to->test.n; i++)
-            logits[(size_t)i * (size_t)to->n_classes + (size_t)k] =
-                scores[(size_t)i * (size_t)from->n_classes + (size_t)column];
-    }
+    class_columns(logits, scores, from, to);
     return 0;
 }
 

@@ -1,17 +1,23 @@
 /* method_tip_adapter.c: Tip-Adapter and Tip-Adapter-F (coop/tip_adapter.h). A training takes seconds, minutes
- * for 1,000 classes: one that is interrupted begins anew, with the same bits.
+ * for 1,000 classes: one that is interrupted begins anew, with the same bits. What is learned lies in the
+ * point's folder, in cache.safetensors.
  *
  * Keys are averaged over the random views of the section augment, as the authors average them over ten epochs
  * of augmentation; epoch e trains on view e. alpha and beta are searched on the few-shot validation images,
  * as C of a linear probe is; where there are none, those given count.
  */
+#include "coop/tip_adapter_file.h"
+
+#include "clip/base/files.h"
 #include "clip/ops.h"
-#include "coop/tip_adapter.h"
 #include "experiments/clock.h"
 #include "experiments/method.h"
+#include "experiments/prompt_classes.h"
 #include "experiments/training.h"
 
 #include <math.h>
+
+#define CACHE_FILE "cache.safetensors"
 
 typedef struct {
     MethodOptions common;
@@ -124,30 +130,68 @@ static int learn(TipAdapter *adapter, const Data *data, const Point *point, Resu
     return 0;
 }
 
-static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
-               Progress *progress, Arena *arena, Error *err) {
-    (void)folder;
+/* The adapter of n keys before it has learned anything. */
+static int begin(TipAdapter *adapter, Session *session, const Point *point, float *cached, const int *labels,
+                 int n, Arena *arena, Error *err) {
     const Clip *clip = session->model.clip;
     const Options *options = options_of(point);
-    Data data;
     const float *text = session_texts(session, &options->templates, arena, err);
-    if (!text || load(session, point, &data, arena, err) < 0)
+    *adapter = (TipAdapter){.n_keys = n,
+                            .n_classes = session->dataset.n_classes,
+                            .embed_dim = clip->embed_dim,
+                            .keys = cached,
+                            .labels = labels,
+                            .text = text,
+                            .scale = expf(clip->logit_scale),
+                            .alpha = options->alpha.values[0],
+                            .beta = options->beta.values[0],
+                            .pool = session->model.pool};
+    return text ? 0 : -1;
+}
+
+static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+               Progress *progress, Arena *arena, Error *err) {
+    Data data;
+    TipAdapter adapter;
+    const char *path = path_join(arena, folder, CACHE_FILE);
+    if (!path)
+        return error_memory(err);
+    if (load(session, point, &data, arena, err) < 0 ||
+        begin(&adapter, session, point, data.keys, data.train.labels, data.train.n, arena, err) < 0)
         return -1;
-    unit_rows_forward(data.keys, NULL, data.keys, data.train.n, clip->embed_dim);
-    TipAdapter adapter = {.n_keys = data.train.n,
-                          .n_classes = session->dataset.n_classes,
-                          .embed_dim = clip->embed_dim,
-                          .keys = data.keys,
-                          .labels = data.train.labels,
-                          .text = text,
-                          .scale = expf(clip->logit_scale),
-                          .alpha = options->alpha.values[0],
-                          .beta = options->beta.values[0],
-                          .pool = session->model.pool};
+    unit_rows_forward(data.keys, NULL, data.keys, data.train.n, adapter.embed_dim);
     result->n_train = data.train.n;
-    if (learn(&adapter, &data, point, result, progress, arena, err) < 0)
+    if (learn(&adapter, &data, point, result, progress, arena, err) < 0 ||
+        tip_adapter_write(path, &adapter, point->key, err) < 0)
         return -1;
     return tip_adapter_logits(&adapter, logits, session->test_unit, session->dataset.test.n, err);
+}
+
+/* The cache as it was learned, all classes voting; the columns of the target's classes. */
+static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
+                    float *logits, Arena *arena, Error *err) {
+    const Dataset *from = &session->dataset, *to = &target->dataset;
+    ItemList train, val;
+    TipAdapter adapter;
+    if (session_lists(session, &train, &val, learned->num_shots, learned->seed, arena, err) < 0)
+        return -1;
+    float *cached = arena_floats(arena, (size_t)train.n, (size_t)session->model.clip->embed_dim);
+    float *scores = arena_floats(arena, (size_t)to->test.n, (size_t)from->n_classes);
+    const int *labels = list_labels(&train, arena);
+    const char *path = path_join(arena, folder, CACHE_FILE);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (begin(&adapter, session, learned, cached, labels, train.n, arena, err) < 0 ||
+        tip_adapter_read(path, &adapter, learned->key, err) < 0 ||
+        tip_adapter_logits(&adapter, scores, target->test_unit, to->test.n, err) < 0)
+        return -1;
+    class_columns(logits, scores, from, to);
+    return 0;
+}
+
+static bool serves_new_classes(const Point *learned) {
+    (void)learned;
+    return false;
 }
 
 const Method method_tip_adapter = {
@@ -158,4 +202,6 @@ const Method method_tip_adapter = {
     .label = label,
     .check = check,
     .prepare = prepare,
-    .run = run};
+    .run = run,
+    .transfer = transfer,
+    .serves_new_classes = serves_new_classes};

@@ -13,6 +13,15 @@ int class_index(const char *const *names, int n, const Dataset *dataset, int k) 
     return -1;
 }
 
+void class_columns(float *logits, const float *scores, const Dataset *from, const Dataset *to) {
+    for (int k = 0; k < to->n_classes; k++) {
+        int column = class_index(from->class_names, from->n_classes, to, k);
+        for (int i = 0; i < to->test.n; i++)
+            logits[(size_t)i * (size_t)to->n_classes + (size_t)k] =
+                scores[(size_t)i * (size_t)from->n_classes + (size_t)column];
+    }
+}
+
 /* The features that the prompt was stored with. Returns the first class that has none, or -1. */
 static int stored_features(float *text, const Prompt *prompt, const Dataset *dataset) {
     size_t E = (size_t)prompt->embed_dim;

@@ -11,8 +11,8 @@
 #include "experiments/session.h"
 
 /* Adds to a grid of own points, behind them, the points of all targets: (targets[t], t <
- * experiment->n_targets). A point that cannot be tested on a target (class-specific contexts, or a probe, on
- * other classes) has none. Everything is owned by the arena. */
+ * experiment->n_targets). A point that cannot be tested on a target (class-specific contexts, a probe or a
+ * cache of images, on other classes) has none. Everything is owned by the arena. */
 int transfer_expand(Grid *grid, const Session *own, const Session *targets, const GridDigests *digests,
                     Arena *arena, Error *err);
 

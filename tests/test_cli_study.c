@@ -6,6 +6,7 @@
 #include "tests/scratch.h"
 #include "tests/support.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -79,8 +80,8 @@ static void test_base_to_new(void **state) {
     cli_assert_same_files(cli, logits, cli_path(cli, "study/%s/test_logits.safetensors", moved->folder));
 }
 
-/* The same classes elsewhere: what is class-specific, and the probe, can be tested there too. Here the target
- * shows the very images, so nothing may change. */
+/* The same classes elsewhere: what is class-specific, the probe and the cache can be tested there too. Here
+ * the target shows the very images, so nothing may change. */
 static void test_same_classes(void **state) {
     Cli *cli = *state;
     const char *path =
@@ -91,12 +92,13 @@ static void test_same_classes(void **state) {
                     "}\n  - {name: oncemore, format: split, " GOLDEN "}\n"
                     "grid: {num_shots: [2], seed: [1, 2]}\n" BRIEF
                     "methods: [zeroshot: {}, linear_probe: {}, text_layer: {layer: bias},\n"
-                    "          coop: {n_ctx: 4, csc: [false, true]}]\n");
+                    "          tip_adapter: {train: [false, true]}, coop: {n_ctx: 4, csc: [false, true]}]\n");
     cli_ok(cli, "run", path);
     ResultList results = cli_results(cli, "study", NULL);
-    assert_int_equal(results.n, 3 * 9);
-    static const char *const labels[] = {"linear probe", "text bias", "CoOp M=4 end", "CoOp M=4 end csc"};
-    for (int i = 0; i < 4; i++)
+    assert_int_equal(results.n, 3 * 13);
+    static const char *const labels[] = {"linear probe",  "text bias",    "Tip-Adapter",
+                                         "Tip-Adapter-F", "CoOp M=4 end", "CoOp M=4 end csc"};
+    for (int i = 0; i < 6; i++)
         for (int t = 0; t < 2; t++)
             assert_true(find_result(&results, "Golden", NULL, labels[i])->accuracy ==
                         find_result(&results, t ? "oncemore" : "again", "Golden", labels[i])->accuracy);
@@ -105,6 +107,50 @@ static void test_same_classes(void **state) {
                 "transfer=[{name: again, format: split, " GOLDEN "}, {name: again, format: split, " GOLDEN
                 "}]",
                 "--set", "name=x");
+}
+
+/* logits (n, K) of a point. */
+static const float *read_logits(Cli *cli, const Result *result, size_t *count) {
+    TensorFile *file = fixture_open(cli_path(cli, "study/%s/test_logits.safetensors", result->folder));
+    const float *logits = fixture_floats(file, "logits", cli->arena, count);
+    tensors_close(file);
+    return logits;
+}
+
+/* Three of the classes elsewhere, in another order, as the variants of ImageNet show 200 of the 1,000: the
+ * logits of what is tied to classes are the columns of these. */
+static void test_some_classes(void **state) {
+    enum { OWN_CLASSES = 10, PER_CLASS = 3 };
+    static const char split[] =
+        "{\"train\": [], \"val\": [], \"test\": [[\"shape07/0004.jpg\", 0, \"boat\"],"
+        "[\"shape02/0005.jpg\", 1, \"hexagon\"], [\"shape05/0006.jpg\", 2, \"2012 M3 coupe\"]]}";
+    static const int classes[] = {7, 2, 5}, images[] = {0, 1, 2}; /* of the own dataset; of each class */
+    Cli *cli = *state;
+    scratch_file(cli_path(cli, "some.json"), split, strlen(split));
+    const char *path =
+        write_study(cli, "study",
+                    arena_printf(cli->arena,
+                                 "model: {weights: " FIXTURES "clip_rn.safetensors, vocab: " FIXTURES
+                                 "merges.txt.gz}\ndataset: {format: split, " GOLDEN "}\n"
+                                 "transfer: [{name: some, format: split, images: " FIXTURES "images, split: "
+                                 "%s}]\ngrid: {num_shots: [2], seed: [1]}\noutputs: {logits: true}\n"
+                                 "methods: [linear_probe: {}, tip_adapter: {train: [false, true]}]\n",
+                                 cli_path(cli, "some.json")));
+    cli_ok(cli, "run", path);
+    ResultList results = cli_results(cli, "study", NULL);
+    static const char *const labels[] = {"linear probe", "Tip-Adapter", "Tip-Adapter-F"};
+    for (int l = 0; l < 3; l++) {
+        size_t n_own, n_some;
+        const float *own = read_logits(cli, find_result(&results, "Golden", NULL, labels[l]), &n_own);
+        const float *some = read_logits(cli, find_result(&results, "some", "Golden", labels[l]), &n_some);
+        assert_int_equal(n_own, OWN_CLASSES * PER_CLASS * OWN_CLASSES);
+        assert_int_equal(n_some, 3 * 3);
+        for (int i = 0; i < 3; i++)
+            for (int k = 0; k < 3; k++) {
+                float expected = own[(classes[i] * PER_CLASS + images[i]) * OWN_CLASSES + classes[k]];
+                assert_float_equal(some[3 * i + k], expected, 1e-5 * fabsf(expected));
+            }
+    }
 }
 
 /* One dataset twice, each under the name of the other's folder. */
@@ -188,8 +234,9 @@ static void test_failure(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_base_to_new), CLI_TEST(test_same_classes),
-                                       CLI_TEST(test_one_folder),  CLI_TEST(test_jobs),
-                                       CLI_TEST(test_dry_run),     CLI_TEST(test_failure)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_base_to_new),  CLI_TEST(test_same_classes),
+                                       CLI_TEST(test_some_classes), CLI_TEST(test_one_folder),
+                                       CLI_TEST(test_jobs),         CLI_TEST(test_dry_run),
+                                       CLI_TEST(test_failure)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
