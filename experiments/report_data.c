@@ -115,7 +115,12 @@ static char *entry_key(const Entry *entry, int folder, Arena *arena) {
                         entry->backbone, r->label, r->num_shots, r->seed);
 }
 
-/* Keeps the later of two results of one folder, in the place of the earlier. */
+static bool is_later(const Entry *a, const Entry *b) {
+    return strcmp(or_empty(a->result->finished), or_empty(b->result->finished)) >= 0;
+}
+
+/* Keeps the later of two results of one folder (of one second: that further down), in the place of the
+ * first. */
 static int drop_replaced(Builder *builder, Error *err) {
     json_t *places = json_object();
     int n = 0, failed = !places;
@@ -123,9 +128,10 @@ static int drop_replaced(Builder *builder, Error *err) {
         const Entry *entry = &builder->entries[i];
         char *key = entry_key(entry, entry->folder, builder->arena);
         const json_t *place = key ? json_object_get(places, key) : NULL;
-        if (place)
-            builder->entries[json_integer_value(place)] = *entry;
-        else {
+        if (place) {
+            Entry *first = &builder->entries[json_integer_value(place)];
+            *first = is_later(entry, first) ? *entry : *first;
+        } else {
             failed = !key || json_object_set_new_nocheck(places, key, json_integer(n));
             builder->entries[n++] = *entry;
         }

@@ -3,10 +3,10 @@
  * Results are grouped by the dataset they were tested on. A row is a label, with the backbone behind it where
  * the report has several, the folder where two folders have a result of that label for the same images, and
  * what it was learned on where that is another dataset. Of two results of one folder that agree in all of
- * these, in shots and in seed (an experiment file was changed), the later counts. Averages are taken over
- * whole datasets, over base classes and over new classes, each by themselves. Everything is told by the
- * fields of results.jsonl: a method that is not known here appears by its label, and its settings by their
- * names.
+ * these, in shots and in seed (an experiment file was changed), that finished later counts. Averages are
+ * taken over whole datasets, over base classes and over new classes, each by themselves. Everything is told
+ * by the fields of results.jsonl: a method that is not known here appears by its label, and its settings by
+ * their names.
  */
 #ifndef EXPERIMENTS_REPORT_DATA_H
 #define EXPERIMENTS_REPORT_DATA_H

@@ -259,6 +259,7 @@ static int read_lines(ResultList *list, char *text, const char *path, json_t *pl
     int capacity = 0, line = 0;
     for (char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
         line++;
+        *end = '\0';
         if (end == at)
             continue;
         json_error_t why;
@@ -268,6 +269,7 @@ static int read_lines(ResultList *list, char *text, const char *path, json_t *pl
         Result result;
         int failed = read_result(&result, json, arena);
         json_decref(json);
+        result.line = at;
         if (arena_failed(arena))
             return error_memory(err);
         if (failed)
@@ -306,6 +308,48 @@ const Result *results_find(const ResultList *list, const char *key) {
         if (strcmp(list->results[i].key, key) == 0)
             return &list->results[i];
     return NULL;
+}
+
+/* --- order --- */
+
+int results_order(ResultList *list, const char *const *keys, int n, bool *moved, Error *err) {
+    json_t *ranks = json_object();
+    Arena *arena = arena_create();
+    Result *ranked = ARENA_NEW(arena, Result, n); /* key NULL: there is none yet */
+    int *places = ARENA_NEW(arena, int, n), n_places = 0, failed = !ranks || arena_failed(arena);
+    *moved = false;
+    for (int i = 0; i < n && !failed; i++) /* of a point that two grids share the first counts */
+        failed = !json_object_get(ranks, keys[i]) && json_object_set_new(ranks, keys[i], json_integer(i));
+    for (int i = 0; i < list->n && !failed; i++) {
+        const json_t *rank = json_object_get(ranks, list->results[i].key);
+        if (rank) {
+            ranked[json_integer_value(rank)] = list->results[i];
+            places[n_places++] = i;
+        }
+    }
+    for (int i = 0, next = 0; i < n && !failed; i++)
+        if (ranked[i].key) {
+            Result *place = &list->results[places[next++]];
+            *moved |= place->key != ranked[i].key;
+            *place = ranked[i];
+        }
+    arena_free(arena);
+    json_decref(ranks);
+    return failed ? error_memory(err) : 0;
+}
+
+int results_rewrite(const char *folder, const ResultList *list, Error *err) {
+    Arena *arena = arena_create();
+    char *path = arena ? path_join(arena, folder, "results.jsonl") : NULL;
+    FileWriter *writer = path ? file_create(path, err) : NULL;
+    int status = path ? -1 : error_memory(err);
+    if (writer) {
+        for (int i = 0; i < list->n; i++)
+            file_printf(writer, "%s\n", list->results[i].line);
+        status = file_commit(writer, err);
+    }
+    arena_free(arena);
+    return status;
 }
 
 /* --- CSV --- */

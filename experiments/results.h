@@ -2,9 +2,10 @@
  *
  * Layout of results.jsonl: one JSON object and a newline per finished point, appended by one write and
  * synced, so a crash can tear the last line only; a torn line is ignored by readers and cut off by the next
- * append. Of two lines with one key the later counts. Accuracies are in percent, in the files and here.
- * Numbers that a method does not have are NaN here, null in the JSON and empty in the CSV. num_shots is a
- * number or "all"; 0 is a method without training.
+ * append. Of two lines with one key the later counts. Lines stand as points have finished; when a run ends,
+ * its own are put into the order of its points. Accuracies are in percent, in the files and here. Numbers
+ * that a method does not have are NaN here, null in the JSON and empty in the CSV. num_shots is a number or
+ * "all"; 0 is a method without training.
  */
 #ifndef EXPERIMENTS_RESULTS_H
 #define EXPERIMENTS_RESULTS_H
@@ -34,6 +35,7 @@ typedef struct {
     const char *backbone; /* Model.name: "RN50" */
     const char *model_digest, *vocab_digest, *split_digest;
     const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
+    const char *line;     /* that results_read has found it in; else NULL */
 } Result;
 
 typedef struct {
@@ -54,6 +56,14 @@ int results_read(ResultList *list, const char *folder, Arena *arena, Error *err)
 
 const Result *results_find(const ResultList *list,
                            const char *key); /* NULL when absent; borrowed from the list */
+
+/* Puts the results of these keys (n) into their order, each into a place of one of them; others stay where
+ * they are. *moved: some were elsewhere. Fails when memory is missing. */
+int results_order(ResultList *list, const char *const *keys, int n, bool *moved, Error *err);
+
+/* Writes FOLDER/results.jsonl anew with what results_read has found, in the order of the list, atomically.
+ * What others append meanwhile is lost: only under the lock of the folder (lock.h). */
+int results_rewrite(const char *folder, const ResultList *list, Error *err);
 
 /* Writes FOLDER/results.csv (RFC 4180, a header line, no per-class numbers), atomically. */
 int results_write_csv(const char *folder, const ResultList *list, Error *err);

@@ -144,12 +144,32 @@ static int tell_failures(const Runner *runner, int n_run, Error *err) {
     return error_run(err, "%d of %d point%s failed", n_failed, n_run, n_run == 1 ? "" : "s");
 }
 
-static int print_results(const Runner *runner, Error *err) {
+/* The results in the order of the points, whatever order they have been finished in; on disk too, unless
+ * another run is at work there. */
+static int read_results(Runner *runner, ResultList *results, Error *err) {
+    const char *output = runner->study->experiments[0].output;
+    const char **keys = ARENA_NEW(runner->arena, const char *, count_points(runner, false));
+    int n_keys = 0;
+    bool moved;
+    if (!keys)
+        return error_memory(err);
+    for (int i = 0; i < runner->study->n; i++)
+        for (int p = 0; p < runner->stages[i].grid.n; p++)
+            keys[n_keys++] = runner->stages[i].grid.points[p].key;
+    if (!runner->lock)
+        lock_take(&runner->lock, output, true, NULL);
+    if (results_read(results, output, runner->arena, err) < 0 ||
+        results_order(results, keys, n_keys, &moved, err) < 0)
+        return -1;
+    return moved && runner->lock ? results_rewrite(output, results, err) : 0;
+}
+
+static int print_results(Runner *runner, Error *err) {
     const char *output = runner->study->experiments[0].output;
     ResultList results;
     if (!runner->options->quiet)
         fputc('\n', stderr);
-    if (results_read(&results, output, runner->arena, err) < 0)
+    if (read_results(runner, &results, err) < 0)
         return -1;
     if (summary_print(stdout, runner->stages, runner->study->n, &results, runner->arena, err) < 0)
         return -1;

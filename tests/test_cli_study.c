@@ -166,6 +166,21 @@ static void test_one_folder(void **state) {
                 path);
 }
 
+/* results.csv of an output without the times. */
+static const char *csv_without_times(Cli *cli, const char *output) {
+    enum { TRAIN_SECONDS = 19, TOTAL_SECONDS = 20, FINISHED = 26 };
+    const char *csv = cli_read(cli, cli_path(cli, "%s/results.csv", output), NULL);
+    char *kept = arena_alloc(cli->arena, strlen(csv) + 1, 1), *to = kept;
+    int column = 0;
+    for (const char *at = csv; *at; at++) {
+        if (column != TRAIN_SECONDS && column != TOTAL_SECONDS && column != FINISHED)
+            *to++ = *at;
+        column = *at == '\n' ? 0 : column + (*at == ',');
+    }
+    assert_non_null(strstr(kept, "found,folder,backbone,model_digest,vocab_digest,split_digest,key\n"));
+    return kept;
+}
+
 /* Points side by side write the same bytes. */
 static void test_jobs(void **state) {
     Cli *cli = *state;
@@ -189,6 +204,44 @@ static void test_jobs(void **state) {
             n_prompts++;
         }
     assert_int_equal(n_prompts, 8);
+    assert_string_equal(csv_without_times(cli, "three"), csv_without_times(cli, "one"));
+}
+
+/* In whatever order points have been finished: tables are in that of the grid. */
+static void test_order(void **state) {
+    Cli *cli = *state;
+    static const char *const names[] = {"results.jsonl", "results.csv", "report.html"};
+    const char *path =
+        write_study(cli, "study",
+                    "model: {weights: " FIXTURES "clip_vit.safetensors, vocab: " FIXTURES "merges.txt.gz}\n"
+                    "dataset: {format: split, " GOLDEN "}\n"
+                    "transfer:\n  - {name: again, format: split, " GOLDEN
+                    "}\n  - {name: oncemore, format: split, " GOLDEN "}\n"
+                    "grid: {num_shots: [1, 2], seed: [1, 2]}\n"
+                    "methods: [tip_adapter: {}, zeroshot: {}, linear_probe: {}]\n");
+    cli_ok(cli, "run", path);
+    const char *out = cli->out, *before[3];
+    for (int i = 0; i < 3; i++)
+        before[i] = cli_read(cli, cli_path(cli, "study/%s", names[i]), NULL);
+    char *reversed = arena_alloc(cli->arena, strlen(before[0]) + 1, 1), *to = reversed + strlen(before[0]);
+    for (const char *at = before[0], *end; *at; at = end) {
+        end = strchr(at, '\n') + 1;
+        to -= end - at;
+        memcpy(to, at, (size_t)(end - at));
+    }
+    scratch_file(cli_path(cli, "study/results.jsonl"), reversed, strlen(reversed));
+    cli_ok(cli, "run", path);
+    assert_string_equal(cli->out, out);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(cli_read(cli, cli_path(cli, "study/%s", names[i]), NULL), before[i]);
+    const char *line = before[0];
+    for (int i = 0; i < 3 * 9; i++, line = strchr(line, '\n') + 1) { /* a result of each dataset's 9 */
+        static const char *const datasets[] = {"Golden", "again", "oncemore"};
+        json_t *json = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
+        assert_string_equal(json_string_value(json_object_get(json, "dataset")), datasets[i / 9]);
+        json_decref(json);
+    }
+    assert_string_equal(line, "");
 }
 
 /* A dry run says what is to be done, and writes nothing. */
@@ -236,7 +289,7 @@ static void test_failure(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_base_to_new),  CLI_TEST(test_same_classes),
                                        CLI_TEST(test_some_classes), CLI_TEST(test_one_folder),
-                                       CLI_TEST(test_jobs),         CLI_TEST(test_dry_run),
-                                       CLI_TEST(test_failure)};
+                                       CLI_TEST(test_jobs),         CLI_TEST(test_order),
+                                       CLI_TEST(test_dry_run),      CLI_TEST(test_failure)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,11 @@ static void test_later_counts(void **state) {
     assert_true(cell->n == 2 && cell->mean == 25 && cell->std == 5);
     assert_true(group_score(&data.groups[0], "x", 1)->accuracy == 20);
     assert_null(group_score(&data.groups[0], "x", 2));
+    /* wherever the line of the earlier stands */
+    ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = 1, .accuracy = 99,
+        .finished = "2024-05-01T12:00:00Z");
+    data = read_folders(trial, "a", NULL);
+    assert_true(group_score(&data.groups[0], "x", 1)->accuracy == 20);
 }
 
 /* Rows are kept apart by folder where they would mix, by backbone where there are several. */

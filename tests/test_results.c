@@ -261,6 +261,46 @@ static void test_side_by_side(void **state) {
     assert_int_equal(read_all(trial).n, N_THREADS * N_APPENDS);
 }
 
+/* Keys "aaa...", "bbb..." of a list, as "ab". */
+static const char *letters_of(const ResultList *list, char out[16]) {
+    for (int i = 0; i < list->n; i++)
+        out[i] = list->results[i].key[0];
+    out[list->n] = '\0';
+    return out;
+}
+
+/* Those of a grid come into its order, in the file too; the others keep their places. */
+static void test_order(void **state) {
+    Trial *trial = *state;
+    char names[16][65] = {{0}}, letters[16];
+    for (int i = 0; i < 16; i++)
+        memset(names[i], 'a' + i, 64);
+    static const char finished[] = "dpapcb";
+    for (int i = 0; finished[i]; i++) {
+        Result result = example(names[finished[i] - 'a']);
+        result.seed = i;
+        append(trial, &result);
+    }
+    ResultList list = read_all(trial);
+    assert_string_equal(letters_of(&list, letters), "dpacb");
+    const char *keys[] = {names[0], names[9], names[1], names[2], names[0], names[3]};
+    bool moved = false;
+    assert_int_equal(results_order(&list, keys, 6, &moved, &trial->err), 0);
+    assert_true(moved);
+    assert_string_equal(letters_of(&list, letters), "apbcd");
+    assert_int_equal(results_rewrite(folder_of(trial), &list, &trial->err), 0);
+    list = read_all(trial);
+    assert_string_equal(letters_of(&list, letters), "apbcd");
+    assert_int_equal(results_order(&list, keys, 6, &moved, &trial->err), 0);
+    assert_false(moved);
+    for (int i = 0; i < list.n; i++) {
+        Result result = example(list.results[i].key);
+        result.seed = list.results[i].seed;
+        assert_same(&list.results[i], &result);
+    }
+    assert_int_equal(results_rewrite("/dev/null/x", &list, &trial->err), -1);
+}
+
 static void test_csv(void **state) {
     Trial *trial = *state;
     Result rows[] = {example(KEY_A), example(KEY_B)};
@@ -295,7 +335,8 @@ static void test_csv(void **state) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, trial_setup, trial_teardown)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(test_round_trip), TEST(test_of_point),     TEST(test_torn_line),
-                                       TEST(test_damage),     TEST(test_side_by_side), TEST(test_csv)};
+    const struct CMUnitTest tests[] = {TEST(test_round_trip), TEST(test_of_point), TEST(test_order),
+                                       TEST(test_torn_line),  TEST(test_damage),   TEST(test_side_by_side),
+                                       TEST(test_csv)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
