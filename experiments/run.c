@@ -3,7 +3,6 @@
 #include "experiments/run.h"
 
 #include "clip/base/files.h"
-#include "clip/base/gemm.h"
 #include "experiments/lock.h"
 #include "experiments/method.h"
 #include "experiments/plan.h"
@@ -188,9 +187,8 @@ static int print_points(Runner *runner, Error *err) {
     if (!plans)
         return error_memory(err);
     const int n_pending = count_points(runner, true);
-    /* the peak takes a moment to measure */
-    double flops = 0,
-           rate = n_pending ? PLAN_SHARE * 1e9 * gemm_peak_gflops() * pool_threads(runner->model.pool) : 1;
+    const Model *model = &runner->model; /* all have its precision */
+    double flops = 0, rate = n_pending ? plan_rate(model->clip->precision, pool_threads(model->pool)) : 1;
     long n_images = 0;
     char time[32] = "";
     for (int i = 0; i < n; i++) {
