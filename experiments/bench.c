@@ -124,11 +124,12 @@ bool bench_wanted(const Bench *bench, const char *loop) {
     return bench->words.n == 0 || bench_asked(bench, loop);
 }
 
-static int print_json(const Row *row, Error *err) {
+static int print_json(const Bench *bench, const Row *row, Error *err) {
     const Sample *s = &row->sample;
     double gflop = s->flops * 1e-9, rate = gflop / s->seconds;
-    json_t *object = json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:I, s:b, s:s}", "loop", row->loop,
-                               "threads", row->threads, "seconds", s->seconds, "gflop", gflop, "gflops", rate,
+    json_t *object = json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:I, s:b, s:s}", "loop", row->loop,
+                               "precision", precision_name(precision_here(bench->precision)), "threads",
+                               row->threads, "seconds", s->seconds, "gflop", gflop, "gflops", rate,
                                "sgemm_gflops", row->peak, "share", rate / row->peak, "peak_bytes",
                                (json_int_t)row->memory, "peak_so_far", row->memory_so_far, "detail", s->note);
     if (!object ||
@@ -198,7 +199,7 @@ int bench_row(Bench *bench, const char *loop, MeasureFn measure, void *context, 
             row.efficiency = first / spent;
         if (!bench->json)
             print_text(bench, &row);
-        else if (print_json(&row, err) < 0)
+        else if (print_json(bench, &row, err) < 0)
             return -1;
         bench->n_rows++;
         if (command_flush(err) < 0)

@@ -27,7 +27,7 @@ typedef struct {
     int n_classes, shots, epochs, n_test;
 } Shape;
 
-static const Shape SHAPES[] = {{"small experiment", 10, 16, 5, 100}, {"whole experiment", 100, 16, 50, 2500}};
+static const Shape SHAPES[] = {{"small experiment", 10, 4, 5, 24}, {"whole experiment", 100, 16, 50, 2500}};
 
 typedef struct {
     const Shape *shape;

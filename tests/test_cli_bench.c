@@ -1,6 +1,7 @@
 /* test_cli_bench.c: `coop bench` from outside: its rows, what it refuses, and how it stops. */
 #include "tests/cli_support.h"
 
+#include "clip/base/precision.h"
 #include "tests/scratch.h"
 
 #include <setjmp.h>
@@ -15,7 +16,7 @@
 #include <cmocka.h>
 
 typedef struct {
-    const char *loop, *detail;
+    const char *loop, *detail, *precision;
     int threads, peak_so_far;
     double seconds, gflop, sgemm, share, peak_bytes, efficiency; /* efficiency -1: absent */
 } Row;
@@ -24,10 +25,11 @@ typedef struct {
 static Row read_row(const char *line, json_t **json) {
     Row row = {.efficiency = -1};
     *json = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
-    if (json_unpack(*json, "{s:s, s:s, s:i, s:b, s:F, s:F, s:F, s:F, s:F, s?F}", "loop", &row.loop, "detail",
-                    &row.detail, "threads", &row.threads, "peak_so_far", &row.peak_so_far, "seconds",
-                    &row.seconds, "gflop", &row.gflop, "sgemm_gflops", &row.sgemm, "share", &row.share,
-                    "peak_bytes", &row.peak_bytes, "efficiency", &row.efficiency) != 0)
+    if (json_unpack(*json, "{s:s, s:s, s:s, s:i, s:b, s:F, s:F, s:F, s:F, s:F, s?F}", "loop", &row.loop,
+                    "detail", &row.detail, "precision", &row.precision, "threads", &row.threads,
+                    "peak_so_far", &row.peak_so_far, "seconds", &row.seconds, "gflop", &row.gflop,
+                    "sgemm_gflops", &row.sgemm, "share", &row.share, "peak_bytes", &row.peak_bytes,
+                    "efficiency", &row.efficiency) != 0)
         fail_msg("not a row: %s", line);
     return row;
 }
@@ -50,6 +52,7 @@ static void test_rows(void **state) {
         Row row = read_row(line, &json);
         assert_string_equal(row.loop, expected[i].loop);
         assert_int_equal(row.threads, expected[i].threads);
+        assert_string_equal(row.precision, "float32");
         assert_true(row.seconds > 0 && row.sgemm > 0 && row.gflop == 0 && row.share == 0);
         assert_true(row.peak_bytes > 1e6 && row.peak_bytes < 2e9);
         assert_non_null(strstr(row.detail, "images/s"));
@@ -63,6 +66,62 @@ static void test_rows(void **state) {
         line = strchr(line, '\n') + 1;
     }
     assert_string_equal(line, "");
+}
+
+/* --linear: other rows, of growing sizes. */
+static void test_linear(void **state) {
+    Cli *cli = *state;
+    static const char *const loops[] = {"train step, 10 classes, end",
+                                        "train step, 30 classes, end, csc, M 4"};
+    if (scratch_instrumented())
+        skip();
+    cli_ok(cli, "bench", "--json", "--linear", "10 classes", "M 4");
+    const char *line = cli->out;
+    double gflop[2];
+    for (int i = 0; i < 2; i++) {
+        json_t *json;
+        Row row = read_row(line, &json);
+        assert_string_equal(row.loop, loops[i]);
+        assert_string_equal(row.precision, "float32");
+        assert_true(row.seconds > 0 && row.share > 0);
+        assert_non_null(strstr(row.detail, " nodes, 1 frozen, "));
+        gflop[i] = row.gflop;
+        json_decref(json);
+        line = strchr(line, '\n') + 1;
+    }
+    assert_string_equal(line, "");
+    /* 58 nodes that move, against 244 */
+    assert_in_range((int)(100 * gflop[1] / gflop[0]), 300, 500);
+}
+
+/* All of an experiment: its parts take its time, its files go with it. */
+static void test_experiment(void **state) {
+    Cli *cli = *state;
+    enum { TRAIN = 40, TEST = 24 };
+    const double image = 10.777; /* GFLOP of RN50 */
+    if (scratch_instrumented())
+        skip();
+    setenv("TMPDIR", cli->scratch, 1);
+    cli_ok(cli, "bench", "--json", "--precision", "auto", "small experiment");
+    unsetenv("TMPDIR");
+    assert_int_equal(scratch_count(&cli->scratch), 0);
+    json_t *json;
+    Row row = read_row(cli->out, &json);
+    assert_string_equal(row.loop, "small experiment");
+    assert_string_equal(row.precision, precision_name(precision_here(PRECISION_AUTO)));
+    double decoding, towers, training, evaluation, files;
+    int n_train, n_test, n_steps;
+    assert_int_equal(sscanf(row.detail,
+                            "decoding %lf s, towers %lf, training %lf, evaluation %lf, files %lf; %d + %d "
+                            "images, %d steps",
+                            &decoding, &towers, &training, &evaluation, &files, &n_train, &n_test, &n_steps),
+                     8);
+    assert_true(n_train == TRAIN && n_test == TEST && n_steps == 5);
+    assert_true(towers > 0 && training > 0);
+    assert_true(decoding + towers + training + evaluation + files < row.seconds + 0.2); /* rounded */
+    double steps = row.gflop - image * (TRAIN + TEST); /* 8.3 each for 10 classes of two tokens */
+    assert_true(steps > 5 * 6 && steps < 5 * 12);
+    json_decref(json);
 }
 
 /* Without --json: a line of columns, and as many lines as rows. */
@@ -79,6 +138,8 @@ static void test_table(void **state) {
 static void test_refusals(void **state) {
     Cli *cli = *state;
     cli_refuses(cli, 2, "coop bench: ", "no loop has teapot", "bench", "teapot");
+    cli_refuses(cli, 2, "coop bench: ", "no loop has M 4", "bench", "M 4"); /* without --linear */
+    cli_refuses(cli, 2, "coop bench: ", "no loop has small exp", "bench", "--linear", "small experiment");
     cli_refuses(cli, 2, "coop bench: ", "--precision half:", "bench", "--precision", "half");
     static const char *const lists[] = {"",
                                         "0",
@@ -151,6 +212,8 @@ static void test_no_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_rows),
+                                       CLI_TEST(test_linear),
+                                       CLI_TEST(test_experiment),
                                        CLI_TEST(test_table),
                                        CLI_TEST(test_refusals),
                                        CLI_TEST(test_interrupt),
