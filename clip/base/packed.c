@@ -24,6 +24,7 @@
 #define K_BLOCK 512
 #define MR 6           /* rows of a strip: with 4 vectors of 32 registers, or 2 of 16, the sums fill these */
 #define CHUNK_ROWS 216 /* a multiple of MR */
+#define MIN_CHUNK_ROWS 96 /* for each thread, to cut rows for it */
 #define TILES_PER_THREAD 4
 #define MAX_PANEL 64
 #define AHEAD 8 /* floats fetched per step of k: eight strips fetch a panel of 64 columns */
@@ -230,8 +231,8 @@ typedef struct {
     const PackedMatrix *matrix;
     int rows;
     Kernel kernel;
+    int chunk;           /* rows of a tile */
     int block, n_blocks; /* columns of a tile, tiles side by side */
-    int n_workers;
 } Product;
 
 static const float *panel_at(const PackedMatrix *m, int column, int k0) {
@@ -288,9 +289,9 @@ static void product_tile(void *context, int tile, int worker) {
     (void)worker;
     const Product *p = context;
     const PackedMatrix *m = p->matrix;
-    int row = tile / p->n_blocks * CHUNK_ROWS, rows = min_int(CHUNK_ROWS, p->rows - row);
+    int row = tile / p->n_blocks * p->chunk, rows = min_int(p->chunk, p->rows - row);
     int column = tile % p->n_blocks * p->block, end = min_int(column + p->block, m->n);
-    int next_tile = (tile + p->n_workers) % p->n_blocks * p->block; /* for this worker, likely */
+    int next_tile = (tile + 1) % p->n_blocks * p->block; /* for this worker, likely */
     for (int k0 = 0; k0 < m->k; k0 += K_BLOCK) {
         int k = min_int(K_BLOCK, m->k - k0);
         for (int j = column; j < end; j += m->panel) {
@@ -320,7 +321,7 @@ static void bf16_tile(void *context, int tile, int worker) {
     (void)worker;
     const Product *p = context;
     const PackedMatrix *m = p->matrix;
-    int row = tile / p->n_blocks * CHUNK_ROWS, rows = min_int(CHUNK_ROWS, p->rows - row);
+    int row = tile / p->n_blocks * p->chunk, rows = min_int(p->chunk, p->rows - row);
     int column = tile % p->n_blocks * p->block, end = min_int(column + p->block, m->n);
     size_t at = (size_t)row * (size_t)m->n;
     const Bf16Product product = {.out = p->out + at,
@@ -339,7 +340,7 @@ static void plain_tile(void *context, int tile, int worker) {
     (void)worker;
     const Product *p = context;
     const PackedMatrix *m = p->matrix;
-    int row = tile / p->n_blocks * CHUNK_ROWS, rows = min_int(CHUNK_ROWS, p->rows - row);
+    int row = tile / p->n_blocks * p->chunk, rows = min_int(p->chunk, p->rows - row);
     int column = tile % p->n_blocks * p->block, columns = min_int(p->block, p->matrix->n - column);
     int ld = m->transposed ? m->k : m->n;
     const float *w = m->source + (m->transposed ? (size_t)column * (size_t)ld : (size_t)column);
@@ -352,36 +353,41 @@ static TileFn tile_function(const PackedMatrix *matrix) {
     return matrix->bf16 ? bf16_tile : matrix->panel ? product_tile : plain_tile;
 }
 
-/* Cuts the product into tiles of at most `columns` columns; returns how many there are. */
-static int cut_tiles(Product *p, int columns) {
-    int panel = p->matrix->panel;
+/* Chunks of rows, as many for each thread, so that a thread multiplies rows that it has in its cache; few
+ * rows are not cut, for every chunk reads the whole matrix. Returns how many there are. */
+static int cut_rows(Product *p, int n_threads) {
     int n_chunks = (p->rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    if (p->rows >= n_threads * MIN_CHUNK_ROWS)
+        n_chunks = (n_chunks + n_threads - 1) / n_threads * n_threads;
+    int strips = (p->rows + MR * n_chunks - 1) / (MR * n_chunks);
+    p->chunk = strips * MR;
+    return (p->rows + p->chunk - 1) / p->chunk;
+}
+
+/* Cuts the chunks into tiles of at most `columns` columns; returns the number of tiles. */
+static int cut_tiles(Product *p, int n_chunks, int columns) {
+    int panel = p->matrix->panel;
     if (panel > 0)
         p->kernel = kernel_of(panel);
     p->block = panel == 0 ? 128 : columns < panel ? panel : columns / panel * panel;
     p->n_blocks = (p->matrix->n + p->block - 1) / p->block;
-    return p->rows > 0 && p->matrix->n > 0 ? n_chunks * p->n_blocks : 0;
+    return n_chunks * p->n_blocks;
 }
 
 void packed_tile(float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                  const float *start, int rows) {
-    Product p = {
-        .out = out, .in = in, .bias = bias, .start = start, .matrix = matrix, .rows = rows, .n_workers = 1};
-    int n_tiles = cut_tiles(&p, matrix->n + MAX_PANEL);
+    Product p = {.out = out, .in = in, .bias = bias, .start = start, .matrix = matrix, .rows = rows};
+    int n_tiles = rows > 0 ? cut_tiles(&p, cut_rows(&p, 1), matrix->n + MAX_PANEL) : 0;
     for (int tile = 0; tile < n_tiles; tile++)
         tile_function(matrix)(&p, tile, 0);
 }
 
 void packed_product(Pool *pool, float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                     const float *start, int rows) {
-    Product p = {.out = out,
-                 .in = in,
-                 .bias = bias,
-                 .start = start,
-                 .matrix = matrix,
-                 .rows = rows,
-                 .n_workers = pool_threads(pool)};
-    int n_chunks = (rows + CHUNK_ROWS - 1) / CHUNK_ROWS, wanted = TILES_PER_THREAD * pool_threads(pool);
-    int n_tiles = cut_tiles(&p, (int)((int64_t)matrix->n * n_chunks / wanted));
+    Product p = {.out = out, .in = in, .bias = bias, .start = start, .matrix = matrix, .rows = rows};
+    if (rows == 0)
+        return;
+    int n_chunks = cut_rows(&p, pool_threads(pool)), wanted = TILES_PER_THREAD * pool_threads(pool);
+    int n_tiles = cut_tiles(&p, n_chunks, (int)((int64_t)matrix->n * n_chunks / wanted));
     pool_run(pool, n_tiles, tile_function(matrix), &p);
 }

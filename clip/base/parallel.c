@@ -3,13 +3,17 @@
  * A training step makes about a thousand short runs one after the other, so a thread that has nothing to do
  * spins for SPIN_NS before it sleeps, and the calling thread takes tiles like the others.
  *
- * The work is one word, the ticket: (number of the run << 32) | tiles not yet taken. A tile is taken by a
+ * Each worker has a share of a run, tiles side by side, and takes from the shares of others when its own is
+ * done: in runs over the same rows it meets the rows that lie in its own cache. (A step of 430 rows on two
+ * cores spent a tenth of its time fetching from the other core's.)
+ *
+ * A share is one word, the ticket: (number of the run << 32) | tiles not yet taken. A tile is taken by a
  * compare-and-swap of the whole word, so a thread that was held up since an earlier run cannot take a tile of
  * the wrong one: its swap fails, and what it read of the job in the meantime is thrown away. A run ends when
  * its tiles are finished, not when all workers have looked at it; nobody waits for a sleeper to wake up.
  *
- * Going to sleep: a worker raises n_sleeping, then looks at the ticket once more; the caller writes the
- * ticket, then looks at n_sleeping. Both orders are sequentially consistent, so at least one of the two sees
+ * Going to sleep: a worker raises n_sleeping, then looks at its ticket once more; the caller writes the
+ * tickets, then looks at n_sleeping. Both orders are sequentially consistent, so at least one of the two sees
  * the other.
  */
 #define _GNU_SOURCE /* sched_getaffinity */
@@ -31,20 +35,20 @@
 #define CACHE_LINE 64
 
 typedef struct {
+    _Alignas(CACHE_LINE) _Atomic uint64_t ticket; /* written for every tile */
     Pool *pool;
     int index;
     pthread_t thread;
 } Worker;
 
 struct Pool {
-    /* Written for every tile: on cache lines of their own. */
-    _Alignas(CACHE_LINE) _Atomic uint64_t ticket;
-    _Alignas(CACHE_LINE) atomic_int unfinished; /* tiles of this run */
+    _Alignas(CACHE_LINE) atomic_int unfinished; /* tiles of this run; written for every tile */
 
-    /* The job. Written by the caller while the ticket has no tiles left. */
+    /* The job. Written by the caller while the tickets have no tiles left. */
     _Alignas(CACHE_LINE) _Atomic(TileFn) tile_fn;
     _Atomic(void *) context;
     atomic_int n_tiles;
+    uint32_t run; /* its number */
     bool running;
 
     _Alignas(CACHE_LINE) pthread_mutex_t mutex; /* guards only the going to sleep */
@@ -73,55 +77,66 @@ static void pause_cpu(void) {
 #endif
 }
 
-static bool work_waits(Pool *pool) {
-    return (uint32_t)atomic_load(&pool->ticket) != 0 || atomic_load(&pool->stop);
+static bool work_waits(const Worker *worker) {
+    return (uint32_t)atomic_load(&worker->ticket) != 0 || atomic_load(&worker->pool->stop);
 }
 
-static bool work_done(Pool *pool) {
-    return atomic_load(&pool->unfinished) == 0;
+static bool work_done(const Worker *caller) {
+    return atomic_load(&caller->pool->unfinished) == 0;
 }
 
 /* Spins until ready, or until it is time to sleep. */
-static bool spin_until(Pool *pool, bool (*ready)(Pool *)) {
+static bool spin_until(const Worker *worker, bool (*ready)(const Worker *)) {
     int64_t end = now_ns() + SPIN_NS;
     do {
         for (int i = 0; i < PAUSES_PER_LOOK; i++) {
-            if (ready(pool))
+            if (ready(worker))
                 return true;
             pause_cpu();
         }
-        if (pool->crowded)
+        if (worker->pool->crowded)
             sched_yield();
     } while (now_ns() < end);
-    return ready(pool);
+    return ready(worker);
 }
 
-static void take_tiles(Pool *pool, int worker) {
-    uint64_t ticket = atomic_load(&pool->ticket);
+/* The first tile of a worker's share. */
+static int share_of(const Pool *pool, int worker, int n_tiles) {
+    return (int)((int64_t)n_tiles * worker / pool->n_threads);
+}
+
+/* Takes the tiles that are left of a share. */
+static void take_share(Pool *pool, Worker *share, int worker) {
+    uint64_t ticket = atomic_load(&share->ticket);
     while ((uint32_t)ticket != 0) {
         TileFn tile_fn = atomic_load_explicit(&pool->tile_fn, memory_order_relaxed);
         void *context = atomic_load_explicit(&pool->context, memory_order_relaxed);
         int n_tiles = atomic_load_explicit(&pool->n_tiles, memory_order_relaxed);
-        if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket - 1))
+        if (!atomic_compare_exchange_weak(&share->ticket, &ticket, ticket - 1))
             continue;
-        tile_fn(context, n_tiles - (int)(uint32_t)ticket, worker);
+        tile_fn(context, share_of(pool, share->index + 1, n_tiles) - (int)(uint32_t)ticket, worker);
         if (atomic_fetch_sub(&pool->unfinished, 1) == 1 && atomic_load(&pool->caller_sleeping)) {
             pthread_mutex_lock(&pool->mutex);
             pthread_cond_signal(&pool->work_done);
             pthread_mutex_unlock(&pool->mutex);
         }
-        ticket = atomic_load(&pool->ticket);
+        ticket = atomic_load(&share->ticket);
     }
+}
+
+static void take_tiles(Pool *pool, int worker) {
+    for (int i = 0; i < pool->n_threads; i++)
+        take_share(pool, &pool->workers[(worker + i) % pool->n_threads], worker);
 }
 
 static void *worker_main(void *argument) {
     Worker *worker = argument;
     Pool *pool = worker->pool;
     while (!atomic_load(&pool->stop)) {
-        if (!spin_until(pool, work_waits)) {
+        if (!spin_until(worker, work_waits)) {
             pthread_mutex_lock(&pool->mutex);
             atomic_fetch_add(&pool->n_sleeping, 1);
-            while (!work_waits(pool))
+            while (!work_waits(worker))
                 pthread_cond_wait(&pool->work_waits, &pool->mutex);
             atomic_fetch_sub(&pool->n_sleeping, 1);
             pthread_mutex_unlock(&pool->mutex);
@@ -140,11 +155,12 @@ static void wake_workers(Pool *pool) {
 }
 
 static void wait_for_tiles(Pool *pool) {
-    if (spin_until(pool, work_done))
+    const Worker *caller = &pool->workers[0];
+    if (spin_until(caller, work_done))
         return;
     pthread_mutex_lock(&pool->mutex);
     atomic_store(&pool->caller_sleeping, true);
-    while (!work_done(pool))
+    while (!work_done(caller))
         pthread_cond_wait(&pool->work_done, &pool->mutex);
     atomic_store(&pool->caller_sleeping, false);
     pthread_mutex_unlock(&pool->mutex);
@@ -155,8 +171,11 @@ static void run_all(Pool *pool, int n_tiles, TileFn tile_fn, void *context) {
     atomic_store_explicit(&pool->context, context, memory_order_relaxed);
     atomic_store_explicit(&pool->n_tiles, n_tiles, memory_order_relaxed);
     atomic_store(&pool->unfinished, n_tiles);
-    uint64_t run = (atomic_load(&pool->ticket) >> 32) + 1;
-    atomic_store(&pool->ticket, run << 32 | (uint32_t)n_tiles);
+    const uint64_t run = ++pool->run;
+    for (int i = 0; i < pool->n_threads; i++) {
+        int tiles = share_of(pool, i + 1, n_tiles) - share_of(pool, i, n_tiles);
+        atomic_store(&pool->workers[i].ticket, run << 32 | (uint32_t)tiles);
+    }
     wake_workers(pool);
     take_tiles(pool, 0);
     wait_for_tiles(pool);
@@ -201,10 +220,10 @@ static int start_thread(pthread_t *thread, void *(*run)(void *), void *argument)
 
 static int start_workers(Pool *pool) {
     int failed = 0;
+    for (int i = 0; i < pool->n_threads; i++)
+        pool->workers[i] = (Worker){.pool = pool, .index = i};
     for (int i = 1; i < pool->n_threads && !failed; i++) {
-        Worker *worker = &pool->workers[i];
-        *worker = (Worker){.pool = pool, .index = i};
-        failed = start_thread(&worker->thread, worker_main, worker);
+        failed = start_thread(&pool->workers[i].thread, worker_main, &pool->workers[i]);
         pool->n_started += !failed;
     }
     return failed ? -1 : 0;
@@ -221,7 +240,7 @@ Pool *pool_create(int n_threads) {
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->work_waits, NULL);
     pthread_cond_init(&pool->work_done, NULL);
-    pool->workers = calloc((size_t)pool->n_threads, sizeof *pool->workers);
+    pool->workers = aligned_alloc(CACHE_LINE, (size_t)pool->n_threads * sizeof *pool->workers);
     if (!pool->workers || start_workers(pool)) {
         pool_free(pool);
         return NULL;

@@ -1,8 +1,9 @@
 /* parallel.h: the only file that knows threads.
  *
- * A Pool runs a function over tiles 0 .. n_tiles-1. Which worker takes which tile is left to chance, so a
- * tile may write only what no other tile touches; then the bits of the result do not depend on the number of
- * threads, as long as the tile boundaries follow from the problem alone.
+ * A Pool runs a function over tiles 0 .. n_tiles-1. Each worker begins with its share of them, tiles side by
+ * side, so that runs over the same rows find them in the cache that they were left in; who is done helps
+ * others. So a tile may write only what no other tile touches; then the bits of the result do not depend on
+ * the number of threads, as long as the tile boundaries follow from the problem alone.
  */
 #ifndef CLIP_BASE_PARALLEL_H
 #define CLIP_BASE_PARALLEL_H
