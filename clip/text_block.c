@@ -203,20 +203,6 @@ void block_forward(const BlockContext *context, int layer, const Segment *segmen
 
 /* --- backward --- */
 
-/* Gradients of keys and values start with what descendants in other segments left. */
-static void load_shared_gradient(float *d_kv, int kv_stride, const float *d_shared_kv, const Segment *segment,
-                                 const TokenTree *tree, int C) {
-    bool trunk = segment->first < tree->n_shared;
-    for (int i = 0; i < segment->rows; i++) {
-        float *row = d_kv + (size_t)i * kv_stride;
-        if (trunk)
-            memcpy(row, d_shared_kv + (size_t)(segment->first + i - tree->n_frozen) * 2 * (size_t)C,
-                   2 * (size_t)C * sizeof *row);
-        else
-            memset(row, 0, 2 * (size_t)C * sizeof *row);
-    }
-}
-
 /* x2 = x + out_proj(att), att from q, k, v = in_proj(h): fills scratch->d_h from scratch->d_x2. In the last
  * block d_x (R, C) takes d_x2 of the leaves, and zero elsewhere. */
 static void attention_half_backward(const BlockContext *context, int layer, const Segment *segment,
@@ -230,12 +216,9 @@ static void attention_half_backward(const BlockContext *context, int layer, cons
     int R = segment->rows, C = w->width, Q = last ? segment->n_leaves : R;
 
     float *d_q = s->d_qkv, *d_kv = last ? s->d_qkv + (size_t)Q * C : s->d_qkv + C;
-    load_shared_gradient(d_kv, cache->kv_stride, d_shared_kv, segment, context->tree, C);
-    if (Q > 0) {
-        packed_product(pool, s->att, s->d_x2, &p->out_proj, NULL, NULL, Q);
-        TreeAttention attention = attention_of(context, segment, cache, shared_kv, last);
-        tree_attention_backward(pool, d_q, d_kv, d_shared_kv, s->att, &attention);
-    }
+    packed_product(pool, s->att, s->d_x2, &p->out_proj, NULL, NULL, Q);
+    TreeAttention attention = attention_of(context, segment, cache, shared_kv, last);
+    tree_attention_backward(pool, d_q, d_kv, d_shared_kv, s->att, &attention);
     if (!last) {
         packed_product(pool, s->d_h, s->d_qkv, &p->in_proj, NULL, NULL, R);
         return;

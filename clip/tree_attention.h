@@ -30,9 +30,9 @@ void tree_attention_forward(Pool *pool, float *out, const TreeAttention *attenti
 
 /* Given d_out (Q, C) and the probs of the forward pass:
  *   d_q (Q, q_stride)             overwritten
- *   d_kv (R, kv_stride)           accumulated
- *   d_shared_kv (n_shared - n_frozen, 2C)  accumulated, for trunk nodes; frozen nodes need none. May be NULL
- * without trunk. */
+ *   d_kv (R, kv_stride)           overwritten: for trunk nodes starting from their rows of d_shared_kv
+ *   d_shared_kv (n_shared - n_frozen, 2C)  accumulated, for trunk nodes of other segments; frozen nodes need
+ *                                 none. May be NULL without trunk. */
 void tree_attention_backward(Pool *pool, float *d_q, float *d_kv, float *d_shared_kv, const float *d_out,
                              const TreeAttention *attention);
 
