@@ -114,15 +114,16 @@ static void norm_backward(Pool *pool, float *d_x, const float *start, const floa
     run_rows(pool, norm_backward_tile, &job);
 }
 
-static void activation_tile(void *context, int tile, int worker) {
-    (void)worker;
+/* A piece of the MLP's inside, (rows, columns) of (Q, F). */
+static void activation_piece(void *context, int row, int rows, int column, int columns) {
     const Rows *job = context;
-    size_t at = (size_t)tile * ROWS_PER_TILE * (size_t)job->width;
-    size_t n = (size_t)tile_rows(job, tile) * (size_t)job->width;
-    if (job->d_y)
-        activation_backward(job->y + at, job->d_y + at, job->x + at, n, job->activation);
-    else
-        activation_forward(job->y + at, job->x + at, n, job->activation);
+    for (int i = row; i < row + rows; i++) {
+        size_t at = (size_t)i * (size_t)job->width + (size_t)column;
+        if (job->d_y)
+            activation_backward(job->y + at, job->d_y + at, job->x + at, (size_t)columns, job->activation);
+        else
+            activation_forward(job->y + at, job->x + at, (size_t)columns, job->activation);
+    }
 }
 
 /* --- forward --- */
@@ -195,9 +196,9 @@ void block_forward(const BlockContext *context, int layer, const Segment *segmen
     packed_product(pool, cache->x2, s->att, &p->out_proj, b->out_proj_b, last ? cache->x2 : cache->x, Q);
 
     norm_forward(pool, s->h, cache->mean_2, cache->rstd_2, cache->x2, b->ln_2_w, b->ln_2_b, Q, C);
-    packed_product(pool, cache->fc, s->h, &p->c_fc, b->c_fc_b, NULL, Q);
-    Rows activation = {.y = s->g, .x = cache->fc, .rows = Q, .width = F, .activation = w->activation};
-    run_rows(pool, activation_tile, &activation);
+    Rows activation = {.y = s->g, .x = cache->fc, .width = F, .activation = w->activation};
+    packed_product_then(pool, cache->fc, s->h, &p->c_fc, b->c_fc_b, NULL, Q,
+                        (PackedThen){activation_piece, &activation});
     packed_product(pool, y, s->g, &p->c_proj, b->c_proj_b, cache->x2, Q);
 }
 
@@ -245,10 +246,9 @@ void block_backward(const BlockContext *context, int layer, const Segment *segme
 
     /* y = x2 + c_proj(act(fc)), fc = c_fc(ln_2(x2)) */
     if (Q > 0) {
-        packed_product(pool, s->g, d_y, &p->c_proj, NULL, NULL, Q);
-        Rows activation = {
-            .y = s->g, .d_y = s->g, .x = cache->fc, .rows = Q, .width = F, .activation = w->activation};
-        run_rows(pool, activation_tile, &activation);
+        Rows activation = {.y = s->g, .d_y = s->g, .x = cache->fc, .width = F, .activation = w->activation};
+        packed_product_then(pool, s->g, d_y, &p->c_proj, NULL, NULL, Q,
+                            (PackedThen){activation_piece, &activation});
         packed_product(pool, s->d_h, s->g, &p->c_fc, NULL, NULL, Q);
         norm_backward(pool, s->d_x2, d_y, s->d_h, cache->x2, cache->mean_2, cache->rstd_2, b->ln_2_w, Q, C);
     }

@@ -15,9 +15,9 @@
 #include <string.h>
 
 #define QUERIES_PER_TILE 8
-#define BLOCK                                                                                                \
-    64 /* columns in four vectors of 16 floats: as many as CLIP's heads have. The rest goes one by one */
+#define LANES 16
 #define QUARTERS 4
+#define BLOCK (QUARTERS * LANES) /* columns of CLIP's heads. What is left of a wider row goes one by one */
 
 typedef struct {
     const TreeAttention *a;
@@ -110,10 +110,14 @@ static inline __attribute__((always_inline)) void add_scaled(float *y, float alp
 /* One query, one head: p (n) = softmax of the scores, o (D) = sum of p v. */
 VECTOR_CLONES static void head_forward(float *o, float *p, const float *q, const float *const *keys, int n,
                                        int offset, int C, int D) {
-    float scale = 1.0f / sqrtf((float)D);
+    float scale = 1.0f / sqrtf((float)D), scores[TREE_MAX_DEPTH + LANES];
+    int padded = (n + LANES - 1) / LANES * LANES;
     for (int j = 0; j < n; j++)
-        p[j] = scale * dot_rows(q, keys[j] + offset, D);
-    softmax_row(p, n);
+        scores[j] = scale * dot_rows(q, keys[j] + offset, D);
+    for (int j = n; j < padded; j++)
+        scores[j] = -INFINITY;
+    softmax_row(scores, padded); /* without a remainder: e^x has no short way for single floats */
+    memcpy(p, scores, (size_t)n * sizeof *p);
     weigh_rows(o, p, keys, n, (size_t)(C + offset), D);
 }
 

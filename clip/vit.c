@@ -77,13 +77,13 @@ static void attention_forward(const VitWeights *vit, int layer, const VitScratch
     const PackedBlock *packed = &vit->forward[layer];
     const int T = vit->n_tokens, C = vit->width;
     const size_t image = (size_t)T * (size_t)C;
-    packed_tile(s->qkv, s->y, &packed->in_proj, block->in_proj_b, NULL, n * T);
+    packed_product(NULL, s->qkv, s->y, &packed->in_proj, block->in_proj_b, NULL, n * T);
     for (int i = 0; i < n; i++) {
         const float *qkv = s->qkv + (size_t)i * 3 * image;
         tile_attention_forward(s->y + (size_t)i * image, qkv, 3 * C, qkv + C, 3 * C, s->scores, T, T, C,
                                vit->n_heads);
     }
-    packed_tile(s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n * T);
+    packed_product(NULL, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n * T);
 }
 
 /* The same in the last block, where class tokens alone ask and go on: x comes as (n, T, C) and leaves as (n,
@@ -94,16 +94,16 @@ static void class_attention_forward(const VitWeights *vit, const VitScratch *s, 
     const int T = vit->n_tokens, C = vit->width;
     const size_t width = (size_t)C, image = (size_t)T * width;
     float *q = s->hidden, *kv = s->qkv; /* (n, C), (n, T, 2C) */
-    packed_tile(kv, s->y, &packed->kv_proj, block->in_proj_b + C, NULL, n * T);
+    packed_product(NULL, kv, s->y, &packed->kv_proj, block->in_proj_b + C, NULL, n * T);
     for (int i = 0; i < n; i++) {
         memmove(s->x + (size_t)i * width, s->x + (size_t)i * image, width * sizeof *s->x);
         memmove(s->y + (size_t)i * width, s->y + (size_t)i * image, width * sizeof *s->y);
     }
-    packed_tile(q, s->y, &packed->q_proj, block->in_proj_b, NULL, n);
+    packed_product(NULL, q, s->y, &packed->q_proj, block->in_proj_b, NULL, n);
     for (int i = 0; i < n; i++)
         tile_attention_forward(s->y + (size_t)i * width, q + (size_t)i * width, C, kv + (size_t)i * 2 * image,
                                2 * C, s->scores, 1, T, C, vit->n_heads);
-    packed_tile(s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n);
+    packed_product(NULL, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n);
 }
 
 /* One block for n images, (n, T, C) to (n, Q, C): Q = T, or 1 in the last block. */
@@ -117,9 +117,9 @@ static void block_forward(const VitWeights *vit, int layer, const VitScratch *s,
     else
         class_attention_forward(vit, s, n);
     layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_2_w, block->ln_2_b, n * Q, C);
-    packed_tile(s->hidden, s->y, &packed->c_fc, block->c_fc_b, NULL, n * Q);
+    packed_product(NULL, s->hidden, s->y, &packed->c_fc, block->c_fc_b, NULL, n * Q);
     activation_forward(s->hidden, s->hidden, (size_t)n * Q * F, vit->activation);
-    packed_tile(s->x, s->hidden, &packed->c_proj, block->c_proj_b, s->x, n * Q);
+    packed_product(NULL, s->x, s->hidden, &packed->c_proj, block->c_proj_b, s->x, n * Q);
 }
 
 /* features (n, E) = y (n, C) proj; each row of proj is fetched once for all images. */

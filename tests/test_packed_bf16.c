@@ -71,7 +71,8 @@ static void check_product(Pool *pool, Bf16Kernel kernel, Shape s, bool transpose
         packed_transpose(&back, &turned, arena);
         float *again = arena_floats(arena, size, 1);
         memcpy(again, start, size * sizeof *again);
-        packed_tile(again, in, &back, extras ? bias : NULL, extras ? again : NULL, s.rows); /* in place */
+        packed_product(NULL, again, in, &back, extras ? bias : NULL, extras ? again : NULL,
+                       s.rows); /* in place */
         assert_memory_equal(again, got, size * sizeof *got);
     }
     arena_free(arena);
@@ -131,8 +132,8 @@ static void check_rounding(float x, float want) {
         if (!packed_create_bf16(&unit, KERNELS[i], &one, 1, 1, true, arena) ||
             !packed_create_bf16(&matrix, KERNELS[i], &x, 1, 1, true, arena))
             continue;
-        packed_tile(&row, &x, &unit, NULL, NULL, 1);
-        packed_tile(&weight, &one, &matrix, NULL, NULL, 1);
+        packed_product(NULL, &row, &x, &unit, NULL, NULL, 1);
+        packed_product(NULL, &weight, &one, &matrix, NULL, NULL, 1);
         assert_true(isnan(want) ? isnan(row) && isnan(weight) : row == want && weight == want);
     }
     arena_free(arena);

@@ -27,8 +27,9 @@
 #define MIN_CHUNK_ROWS 96 /* for each thread, to cut rows for it */
 #define TILES_PER_THREAD 4
 #define MAX_PANEL 64
-#define AHEAD 8 /* floats fetched per step of k: eight strips fetch a panel of 64 columns */
-#define NEAR 4  /* steps of k by which a panel is fetched into the first-level cache before its use */
+#define PLAIN_COLUMNS 128 /* of a tile without kernels */
+#define AHEAD 8           /* floats fetched per step of k: eight strips fetch a panel of 64 columns */
+#define NEAR 4 /* steps of k by which a panel is fetched into the first-level cache before its use */
 
 /* A strip: mr rows of one panel, c (mr, panel) = start + bias + a (mr, k) b (k, panel). */
 typedef struct {
@@ -231,6 +232,7 @@ typedef struct {
     const PackedMatrix *matrix;
     int rows;
     Kernel kernel;
+    PackedThen then;     /* run NULL: nothing */
     int chunk;           /* rows of a tile */
     int block, n_blocks; /* columns of a tile, tiles side by side */
 } Product;
@@ -285,109 +287,111 @@ static void panel_product(const Product *p, int row, int rows, int column, int k
     }
 }
 
-static void product_tile(void *context, int tile, int worker) {
-    (void)worker;
-    const Product *p = context;
+typedef struct {
+    int index, row, rows, column, end;
+} Tile;
+
+static void float_tile(const Product *p, Tile t) {
     const PackedMatrix *m = p->matrix;
-    int row = tile / p->n_blocks * p->chunk, rows = min_int(p->chunk, p->rows - row);
-    int column = tile % p->n_blocks * p->block, end = min_int(column + p->block, m->n);
-    int next_tile = (tile + 1) % p->n_blocks * p->block; /* for this worker, likely */
+    int next_tile = (t.index + 1) % p->n_blocks * p->block; /* for this worker, likely */
     for (int k0 = 0; k0 < m->k; k0 += K_BLOCK) {
         int k = min_int(K_BLOCK, m->k - k0);
-        for (int j = column; j < end; j += m->panel) {
-            const float *next = j + m->panel < end ? panel_at(m, j + m->panel, k0)
-                                : k0 + k < m->k    ? panel_at(m, column, k0 + k)
-                                                   : panel_at(m, next_tile, 0);
-            panel_product(p, row, rows, j, k0, k, next);
+        for (int j = t.column; j < t.end; j += m->panel) {
+            const float *next = j + m->panel < t.end ? panel_at(m, j + m->panel, k0)
+                                : k0 + k < m->k      ? panel_at(m, t.column, k0 + k)
+                                                     : panel_at(m, next_tile, 0);
+            panel_product(p, t.row, t.rows, j, k0, k, next);
         }
     }
 }
 
-/* What the sums of a tile start from. */
-static void start_tile(const Product *p, int row, int rows, int column, int columns) {
-    for (int i = row; i < row + rows; i++) {
-        size_t at = (size_t)i * (size_t)p->matrix->n + (size_t)column;
-        float *out = p->out + at;
-        if (!p->start)
-            memset(out, 0, (size_t)columns * sizeof *out);
-        else if (p->start != p->out)
-            memcpy(out, p->start + at, (size_t)columns * sizeof *out);
-        for (int j = 0; p->bias && j < columns; j++)
-            out[j] += p->bias[column + j];
-    }
-}
-
-static void bf16_tile(void *context, int tile, int worker) {
-    (void)worker;
-    const Product *p = context;
+static void bf16_tile(const Product *p, Tile t) {
     const PackedMatrix *m = p->matrix;
-    int row = tile / p->n_blocks * p->chunk, rows = min_int(p->chunk, p->rows - row);
-    int column = tile % p->n_blocks * p->block, end = min_int(column + p->block, m->n);
-    size_t at = (size_t)row * (size_t)m->n;
+    size_t at = (size_t)t.row * (size_t)m->n;
     const Bf16Product product = {.out = p->out + at,
-                                 .in = p->in + (size_t)row * (size_t)m->k,
+                                 .in = p->in + (size_t)t.row * (size_t)m->k,
                                  .panels = m->halves,
                                  .bias = p->bias,
                                  .start = p->start ? p->start + at : NULL,
                                  .floor = -__builtin_inff(),
                                  .k = m->k,
                                  .n = m->n};
-    bf16_multiply(m->bf16, &product, rows, column, end);
+    bf16_multiply(m->bf16, &product, t.rows, t.column, t.end);
 }
 
-/* Without kernels: the part of the source by gemm, tiled by columns of 128. */
-static void plain_tile(void *context, int tile, int worker) {
+/* What the sums of a tile start from. */
+static void start_tile(const Product *p, Tile t) {
+    size_t columns = (size_t)(t.end - t.column);
+    for (int i = t.row; i < t.row + t.rows; i++) {
+        size_t at = (size_t)i * (size_t)p->matrix->n + (size_t)t.column;
+        float *out = p->out + at;
+        if (!p->start)
+            memset(out, 0, columns * sizeof *out);
+        else if (p->start != p->out)
+            memcpy(out, p->start + at, columns * sizeof *out);
+        for (size_t j = 0; p->bias && j < columns; j++)
+            out[j] += p->bias[(size_t)t.column + j];
+    }
+}
+
+/* Without kernels: the part of the source by gemm. */
+static void plain_tile(const Product *p, Tile t) {
+    const PackedMatrix *m = p->matrix;
+    int ld = m->transposed ? m->k : m->n;
+    const float *w = m->source + (m->transposed ? (size_t)t.column * (size_t)ld : (size_t)t.column);
+    start_tile(p, t);
+    gemm(false, m->transposed, t.rows, t.end - t.column, m->k, 1, p->in + (size_t)t.row * (size_t)m->k, m->k,
+         w, ld, 1, p->out + (size_t)t.row * (size_t)m->n + (size_t)t.column, m->n);
+}
+
+static void run_tile(void *context, int tile, int worker) {
     (void)worker;
     const Product *p = context;
+    Tile t = {.index = tile, .row = tile / p->n_blocks * p->chunk, .column = tile % p->n_blocks * p->block};
+    t.rows = min_int(p->chunk, p->rows - t.row);
+    t.end = min_int(t.column + p->block, p->matrix->n);
+    if (p->matrix->bf16)
+        bf16_tile(p, t);
+    else if (p->matrix->panel)
+        float_tile(p, t);
+    else
+        plain_tile(p, t);
+    if (p->then.run)
+        p->then.run(p->then.context, t.row, t.rows, t.column, t.end - t.column);
+}
+
+/* Cuts rows into chunks, as many for each thread, so that a thread multiplies rows that it has in its cache;
+ * few rows are not cut for this, as every chunk reads the whole matrix, and gemm's not, as its bits would
+ * change. Cuts columns so that all threads have some tiles to share out. Returns the number of tiles. */
+static int cut_tiles(Product *p, int n_threads) {
     const PackedMatrix *m = p->matrix;
-    int row = tile / p->n_blocks * p->chunk, rows = min_int(p->chunk, p->rows - row);
-    int column = tile % p->n_blocks * p->block, columns = min_int(p->block, p->matrix->n - column);
-    int ld = m->transposed ? m->k : m->n;
-    const float *w = m->source + (m->transposed ? (size_t)column * (size_t)ld : (size_t)column);
-    start_tile(p, row, rows, column, columns);
-    gemm(false, m->transposed, rows, columns, p->matrix->k, 1, p->in + (size_t)row * (size_t)p->matrix->k,
-         p->matrix->k, w, ld, 1, p->out + (size_t)row * (size_t)p->matrix->n + (size_t)column, p->matrix->n);
-}
-
-static TileFn tile_function(const PackedMatrix *matrix) {
-    return matrix->bf16 ? bf16_tile : matrix->panel ? product_tile : plain_tile;
-}
-
-/* Chunks of rows, as many for each thread, so that a thread multiplies rows that it has in its cache; few
- * rows are not cut, for every chunk reads the whole matrix. Returns how many there are. */
-static int cut_rows(Product *p, int n_threads) {
     int n_chunks = (p->rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
-    if (p->rows >= n_threads * MIN_CHUNK_ROWS)
+    if (m->panel > 0 && p->rows >= n_threads * MIN_CHUNK_ROWS)
         n_chunks = (n_chunks + n_threads - 1) / n_threads * n_threads;
-    int strips = (p->rows + MR * n_chunks - 1) / (MR * n_chunks);
-    p->chunk = strips * MR;
-    return (p->rows + p->chunk - 1) / p->chunk;
-}
+    p->chunk = (p->rows + MR * n_chunks - 1) / (MR * n_chunks) * MR;
+    n_chunks = (p->rows + p->chunk - 1) / p->chunk;
 
-/* Cuts the chunks into tiles of at most `columns` columns; returns the number of tiles. */
-static int cut_tiles(Product *p, int n_chunks, int columns) {
-    int panel = p->matrix->panel;
-    if (panel > 0)
-        p->kernel = kernel_of(panel);
-    p->block = panel == 0 ? 128 : columns < panel ? panel : columns / panel * panel;
-    p->n_blocks = (p->matrix->n + p->block - 1) / p->block;
+    int columns = (int)((int64_t)m->n * n_chunks / (TILES_PER_THREAD * n_threads));
+    p->block = m->panel == 0 ? PLAIN_COLUMNS : columns < m->panel ? m->panel : columns / m->panel * m->panel;
+    p->n_blocks = (m->n + p->block - 1) / p->block;
     return n_chunks * p->n_blocks;
 }
 
-void packed_tile(float *out, const float *in, const PackedMatrix *matrix, const float *bias,
-                 const float *start, int rows) {
-    Product p = {.out = out, .in = in, .bias = bias, .start = start, .matrix = matrix, .rows = rows};
-    int n_tiles = rows > 0 ? cut_tiles(&p, cut_rows(&p, 1), matrix->n + MAX_PANEL) : 0;
-    for (int tile = 0; tile < n_tiles; tile++)
-        tile_function(matrix)(&p, tile, 0);
+void packed_product_then(Pool *pool, float *out, const float *in, const PackedMatrix *matrix,
+                         const float *bias, const float *start, int rows, PackedThen then) {
+    Product p = {.out = out,
+                 .in = in,
+                 .bias = bias,
+                 .start = start,
+                 .matrix = matrix,
+                 .rows = rows,
+                 .kernel = kernel_of(matrix->panel),
+                 .then = then};
+    if (rows > 0)
+        pool_run(pool, cut_tiles(&p, pool_threads(pool)), run_tile, &p);
 }
 
 void packed_product(Pool *pool, float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                     const float *start, int rows) {
-    Product p = {.out = out, .in = in, .bias = bias, .start = start, .matrix = matrix, .rows = rows};
-    if (rows == 0)
-        return;
-    int n_chunks = cut_rows(&p, pool_threads(pool)), wanted = TILES_PER_THREAD * pool_threads(pool);
-    int n_tiles = cut_tiles(&p, n_chunks, (int)((int64_t)matrix->n * n_chunks / wanted));
-    pool_run(pool, n_tiles, tile_function(matrix), &p);
+    packed_product_then(pool, out, in, matrix, bias, start, rows, (PackedThen){0});
 }

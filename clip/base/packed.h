@@ -45,9 +45,18 @@ void packed_begin(PackedMatrix *packed, int k, int n, Precision precision, Arena
 void packed_rows(PackedMatrix *packed, const float *rows, int first, int count);
 
 /* out (rows, n) = start (rows, n) + bias (n) + in (rows, k) matrix. start may be out itself, or NULL for
- * zero; bias may be NULL. */
+ * zero; bias may be NULL. A pool of NULL is the calling thread alone, as in a tile. */
 void packed_product(Pool *pool, float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                     const float *start, int rows);
+
+/* The same, and then for each tile of out its rows [row, row + rows), columns [column, column + columns), on
+ * the thread that has it in its cache. */
+typedef struct {
+    void (*run)(void *context, int row, int rows, int column, int columns);
+    void *context;
+} PackedThen;
+void packed_product_then(Pool *pool, float *out, const float *in, const PackedMatrix *matrix,
+                         const float *bias, const float *start, int rows, PackedThen then);
 
 /* The matrix as it lies, without a copy: products go by gemm(), and the bits of a row depend on how many rows
  * there are. */
@@ -58,10 +67,6 @@ bool packed_is_supported(void);
 
 /* The matrix (n, k) of which `matrix` is the transpose. */
 void packed_transpose(PackedMatrix *transposed, const PackedMatrix *matrix, Arena *arena);
-
-/* packed_product on the calling thread alone: for tiles. */
-void packed_tile(float *out, const float *in, const PackedMatrix *matrix, const float *bias,
-                 const float *start, int rows);
 
 /* packed_create with float panels of a given width, 64 or 16, or 0 for no packing, and with bfloat16 for a
  * given kernel: for tests. False, and nothing done, if this processor cannot multiply them. */

@@ -23,6 +23,7 @@ __attribute__((target(TARGET), always_inline)) static inline void STRIP(const St
                     ? SIMD(add_ps)(SIMD(loadu_ps)(s->start + (size_t)i * ldc + (size_t)(FLOATS * v)), bias)
                     : bias;
     }
+#pragma GCC unroll 2
     for (size_t p = 0; p < (size_t)s->k; p++, b += VECTORS * FLOATS) {
         VECTOR row[VECTORS];
         _mm_prefetch(ahead + p * AHEAD, _MM_HINT_T1);
