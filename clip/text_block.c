@@ -24,8 +24,7 @@ size_t block_cache_place(BlockCache *cache, const TextWeights *w, const TokenTre
     size_t R = (size_t)segment->rows, C = (size_t)w->width, F = (size_t)w->mlp_width, used = 0;
     size_t Q = last ? (size_t)segment->n_leaves : R;
     size_t paths = tree->path_start[segment->first + segment->rows] - tree->path_start[segment->first];
-    BlockCache c = {0};
-    c.x = place(memory, &used, R * C);
+    BlockCache c = {.x = cache ? cache->x : NULL};
     c.mean_1 = place(memory, &used, R);
     c.rstd_1 = place(memory, &used, R);
     c.q = place(memory, &used, last ? Q * C : R * 3 * C);
@@ -198,8 +197,9 @@ void block_forward(const BlockContext *context, int layer, const Segment *segmen
     norm_forward(pool, s->h, cache->mean_2, cache->rstd_2, cache->x2, b->ln_2_w, b->ln_2_b, Q, C);
     Rows activation = {.y = s->g, .x = cache->fc, .width = F, .activation = w->activation};
     packed_product_then(pool, cache->fc, s->h, &p->c_fc, b->c_fc_b, NULL, Q,
-                        (PackedThen){activation_piece, &activation});
-    packed_product(pool, y, s->g, &p->c_proj, b->c_proj_b, cache->x2, Q);
+                        (PackedThen){y ? activation_piece : NULL, &activation});
+    if (y)
+        packed_product(pool, y, s->g, &p->c_proj, b->c_proj_b, cache->x2, Q);
 }
 
 /* --- backward --- */

@@ -24,7 +24,7 @@ typedef struct {
 
 /* What the backward pass of one block needs. Q = R rows, or n_leaves in the last block. */
 typedef struct {
-    float *x;               /* (R, C) input */
+    float *x;               /* (R, C) input, apart from the rest: see block_cache_place */
     float *mean_1, *rstd_1; /* (R) */
     float *q, *kv;          /* (Q, C) and (R, 2C), interleaved as (R, 3C) but for the last block */
     int q_stride, kv_stride;
@@ -42,8 +42,8 @@ typedef struct {
     float *d_qkv;      /* (R, 3C) */
 } BlockScratch;
 
-/* Lays the cache of one block into memory and returns how many floats that takes; NULL only counts. x comes
- * first. */
+/* Lays the cache of one block but for x, which is the caller's, into memory and returns how many floats that
+ * takes; NULL only counts. */
 size_t block_cache_place(BlockCache *cache, const TextWeights *w, const TokenTree *tree,
                          const Segment *segment, bool last, float *memory);
 void block_scratch_alloc(BlockScratch *scratch, const TextWeights *w, int max_rows, bool backward,
@@ -57,7 +57,8 @@ typedef struct {
     BlockScratch *scratch;
 } BlockContext;
 
-/* y (Q, C) from cache->x; fills the rest of the cache. Keys and values of shared rows are written to
+/* y (Q, C) from cache->x; fills the rest of the cache. Without y it does that alone, which leaves a third of
+ * the operations out. Keys and values of shared rows are written to
  * shared_kv (n_shared, 2C), those of other shared nodes are read from it. With no leaves in the last block, y
  * is untouched. y may be cache->x if no backward pass follows. */
 void block_forward(const BlockContext *context, int layer, const Segment *segment, BlockCache *cache,

@@ -12,8 +12,15 @@
 #include "clip/text_block.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The activations of one segment. What is not kept lies in a slot, where the next segment overwrites it. */
+typedef struct {
+    BlockCache *blocks;  /* (L) */
+    bool inputs, inside; /* kept for the backward pass: the input of every block, the rest of its cache */
+} Kept;
 
 struct TextEncoder {
     const TextWeights *w;
@@ -23,10 +30,8 @@ struct TextEncoder {
     bool recompute;
     const float *contexts; /* of the last forward call */
 
-    Segment *segments;       /* (n_segments) */
-    BlockCache **caches;     /* (n_segments) of (L): kept activations; NULL for segments that use the slot */
-    BlockCache *slot_caches; /* (L) */
-    float *slot;             /* memory for one segment at a time, whose activations are not kept */
+    Segment *segments; /* (n_segments) */
+    Kept *kept;        /* (n_segments) */
     BlockScratch scratch;
 
     float **shared_kv;   /* (L) of (n_shared, 2C) */
@@ -78,14 +83,19 @@ static int lay_segments(TextEncoder *e) {
     return max_rows;
 }
 
-/* Lays the caches of all blocks into memory: one behind the other to keep them for the backward pass, else
- * all on the same place. (Then the output of a block overwrites its input, which it no longer needs.) */
-static size_t place_caches(const TextEncoder *e, const Segment *segment, BlockCache *caches, float *memory,
+/* Floats of one block's input. */
+static size_t input_floats(const TextEncoder *e, const Segment *segment) {
+    return (size_t)segment->rows * (size_t)e->w->width;
+}
+
+/* Lays what blocks have inside into memory, one behind the other (keep) or all on the same place. Returns the
+ * floats that takes; blocks NULL only counts. */
+static size_t place_inside(const TextEncoder *e, const Segment *segment, BlockCache *blocks, float *memory,
                            bool keep) {
     size_t used = 0, largest = 0;
     for (int l = 0; l < e->w->n_layers; l++) {
         bool last = l == e->w->n_layers - 1;
-        size_t floats = block_cache_place(caches ? &caches[l] : NULL, e->w, e->tree, segment, last,
+        size_t floats = block_cache_place(blocks ? &blocks[l] : NULL, e->w, e->tree, segment, last,
                                           memory ? memory + (keep ? used : 0) : NULL);
         used += floats;
         largest = floats > largest ? floats : largest;
@@ -93,37 +103,73 @@ static size_t place_caches(const TextEncoder *e, const Segment *segment, BlockCa
     return keep ? used : largest;
 }
 
-/* Gives every segment whose activations are kept its memory, and makes the slot for the others. The trunk is
- * kept always, of the others the first ones that fit. */
-static void allocate_caches(TextEncoder *e, bool training, size_t memory_budget) {
+static bool fits(size_t floats, size_t *left) {
+    if (floats > *left)
+        return false;
+    *left -= floats;
+    return true;
+}
+
+static size_t max_size(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* Chooses what is kept: of the trunk all, of the other segments the inputs of the first ones that fit, and of
+ * these the rest of the first ones that fit. Frozen segments have no backward pass. */
+static void choose_kept(TextEncoder *e, size_t budget) {
     const TokenTree *tree = e->tree;
-    int L = e->w->n_layers;
-    size_t all = 0, largest = 0, slot = 0, budget = memory_budget / sizeof(float);
-    for (int i = tree->n_frozen_segments; i < tree->n_segments; i++) {
-        size_t floats = place_caches(e, &e->segments[i], NULL, NULL, true);
-        all += floats;
-        largest = floats > largest ? floats : largest;
+    const int first = tree->n_frozen_segments, L = e->w->n_layers;
+    size_t all = 0, trunk = 0, slots = 0, left = 0;
+    for (int i = first; i < tree->n_segments; i++) {
+        const Segment *segment = &e->segments[i];
+        size_t inputs = (size_t)L * input_floats(e, segment);
+        all += inputs + place_inside(e, segment, NULL, NULL, true);
+        slots = max_size(slots, inputs + place_inside(e, segment, NULL, NULL, false));
+        trunk = i < tree->n_shared_segments ? all : trunk;
+        e->kept[i].inputs = e->kept[i].inside = true;
     }
-    e->recompute =
-        training && memory_budget > 0 && all > budget && tree->n_segments - tree->n_shared_segments > 1;
-    size_t left = !e->recompute ? all : budget > largest ? budget - largest : 0; /* beside the slot */
-    for (int i = 0; i < tree->n_segments; i++) {
-        bool frozen = i < tree->n_frozen_segments, shared = i < tree->n_shared_segments;
-        size_t floats = place_caches(e, &e->segments[i], NULL, NULL, training && !frozen);
-        bool keep = training && !frozen && (shared || floats <= left);
-        if (!keep) {
-            slot = floats > slot ? floats : slot;
-            continue;
-        }
-        left -= floats < left ? floats : left;
-        e->caches[i] = ARENA_NEW(e->arena, BlockCache, L);
-        float *memory = arena_floats(e->arena, floats, 1);
+    e->recompute = all > budget && tree->n_segments - tree->n_shared_segments > 1;
+    if (!e->recompute)
+        return;
+    left = budget > slots + trunk ? budget - slots - trunk : 0;
+    for (int i = tree->n_shared_segments; i < tree->n_segments; i++)
+        e->kept[i].inputs = fits((size_t)L * input_floats(e, &e->segments[i]), &left);
+    for (int i = tree->n_shared_segments; i < tree->n_segments; i++)
+        e->kept[i].inside =
+            e->kept[i].inputs && fits(place_inside(e, &e->segments[i], NULL, NULL, true), &left);
+}
+
+/* Gives all segments their memory, or the slots'. A segment without a backward pass has one input, which
+ * every block overwrites by its output. */
+static void allocate_caches(TextEncoder *e, bool training) {
+    const int n = e->tree->n_segments, L = e->w->n_layers;
+    size_t slot_inputs = 0, slot_inside = 0;
+    for (int i = 0; i < n; i++) {
+        const bool backward = training && i >= e->tree->n_frozen_segments;
+        const size_t input = input_floats(e, &e->segments[i]);
+        if (!e->kept[i].inputs)
+            slot_inputs = max_size(slot_inputs, input * (size_t)(backward ? L : 1));
+        if (!e->kept[i].inside)
+            slot_inside = max_size(slot_inside, place_inside(e, &e->segments[i], NULL, NULL, false));
+    }
+    float *inputs_slot = arena_floats(e->arena, slot_inputs, 1),
+          *inside_slot = arena_floats(e->arena, slot_inside, 1);
+    for (int i = 0; i < n; i++) {
+        const Segment *segment = &e->segments[i];
+        Kept *kept = &e->kept[i];
+        const bool backward = training && i >= e->tree->n_frozen_segments;
+        const size_t input = input_floats(e, segment);
+        float *inputs = kept->inputs ? arena_floats(e->arena, input, (size_t)L) : inputs_slot,
+              *inside = inside_slot;
+        if (kept->inside)
+            inside = arena_floats(e->arena, place_inside(e, segment, NULL, NULL, true), 1);
+        kept->blocks = ARENA_NEW(e->arena, BlockCache, L);
         if (arena_failed(e->arena))
             return;
-        place_caches(e, &e->segments[i], e->caches[i], memory, true);
+        place_inside(e, segment, kept->blocks, inside, kept->inside);
+        for (int l = 0; l < L; l++)
+            kept->blocks[l].x = inputs + (backward ? input * (size_t)l : 0);
     }
-    e->slot_caches = ARENA_NEW(e->arena, BlockCache, L);
-    e->slot = arena_floats(e->arena, slot, 1);
 }
 
 static void allocate(TextEncoder *e, bool training, size_t memory_budget) {
@@ -132,7 +178,7 @@ static void allocate(TextEncoder *e, bool training, size_t memory_budget) {
     Arena *arena = e->arena;
     size_t C = (size_t)w->width, E = (size_t)w->embed_dim, P = (size_t)tree->n_prompts;
     e->segments = ARENA_NEW(arena, Segment, tree->n_segments);
-    e->caches = ARENA_NEW(arena, BlockCache *, tree->n_segments);
+    e->kept = ARENA_NEW(arena, Kept, tree->n_segments);
     e->leaf_nodes = ARENA_NEW(arena, int, P);
     e->leaf_of_prompt = ARENA_NEW(arena, int, P);
     if (arena_failed(arena))
@@ -140,7 +186,9 @@ static void allocate(TextEncoder *e, bool training, size_t memory_budget) {
     collect_leaves(e);
     int max_rows = lay_segments(e);
     size_t U = (size_t)e->n_leaves;
-    allocate_caches(e, training, memory_budget);
+    if (training)
+        choose_kept(e, memory_budget > 0 ? memory_budget / sizeof(float) : SIZE_MAX);
+    allocate_caches(e, training);
     block_scratch_alloc(&e->scratch, w, max_rows, training, arena);
     e->shared_kv = ARENA_NEW(arena, float *, w->n_layers);
     e->d_shared_kv = ARENA_NEW(arena, float *, w->n_layers);
@@ -161,7 +209,7 @@ static void allocate(TextEncoder *e, bool training, size_t memory_budget) {
     }
 }
 
-static void segment_forward(TextEncoder *e, int i, BlockCache *caches);
+static void segment_forward(TextEncoder *e, int i);
 
 TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tree, Pool *pool, bool training,
                                  size_t memory_budget, Error *err) {
@@ -186,7 +234,7 @@ TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tr
             e->text_projection[(size_t)column * weights->width + row] =
                 weights->text_projection[(size_t)row * weights->embed_dim + column];
     for (int i = 0; i < tree->n_frozen_segments; i++)
-        segment_forward(e, i, NULL);
+        segment_forward(e, i);
     return e;
 }
 
@@ -227,19 +275,16 @@ static bool is_stopped(const TextEncoder *e) {
     return !e->d_x && pool_stopped(e->pool, NULL) < 0;
 }
 
-/* Segment i through all blocks; caches NULL keeps nothing. */
-static void segment_forward(TextEncoder *e, int i, BlockCache *caches) {
+/* Segment i through all blocks. */
+static void segment_forward(TextEncoder *e, int i) {
     const Segment *segment = &e->segments[i];
-    if (!caches) {
-        caches = e->slot_caches;
-        place_caches(e, segment, caches, e->slot, false);
-    }
+    BlockCache *blocks = e->kept[i].blocks;
     BlockContext context = block_context(e);
-    embed_rows(e, segment, caches[0].x);
+    embed_rows(e, segment, blocks[0].x);
     for (int l = 0; l < e->w->n_layers && !is_stopped(e); l++) {
         bool last = l == e->w->n_layers - 1;
-        float *y = last ? leaf_rows(e, e->leaf_x, segment) : caches[l + 1].x;
-        block_forward(&context, l, segment, &caches[l], y, e->shared_kv[l]);
+        float *y = last ? leaf_rows(e, e->leaf_x, segment) : blocks[l + 1].x;
+        block_forward(&context, l, segment, &blocks[l], y, e->shared_kv[l]);
     }
 }
 
@@ -249,7 +294,7 @@ int text_encoder_forward(TextEncoder *encoder, float *features, const float *con
     const TextWeights *w = e->w;
     e->contexts = contexts;
     for (int i = e->tree->n_frozen_segments; i < e->tree->n_segments; i++)
-        segment_forward(e, i, e->caches[i]);
+        segment_forward(e, i);
     if (is_stopped(e))
         return -1;
     layer_norm_forward(e->leaf_h, e->leaf_mean, e->leaf_rstd, e->leaf_x, w->ln_final_w, w->ln_final_b,
@@ -265,13 +310,19 @@ int text_encoder_forward(TextEncoder *encoder, float *features, const float *con
 
 /* --- backward --- */
 
-static void segment_backward(TextEncoder *e, int i, const BlockCache *caches, float *d_contexts) {
+static void segment_backward(TextEncoder *e, int i, float *d_contexts) {
     const Segment *segment = &e->segments[i];
+    const Kept *kept = &e->kept[i];
     BlockContext context = block_context(e);
     size_t C = (size_t)e->w->width;
+    if (!kept->inputs)
+        segment_forward(e, i);
     for (int l = e->w->n_layers - 1; l >= 0; l--) {
         const float *d_y = l == e->w->n_layers - 1 ? leaf_rows(e, e->d_leaf, segment) : e->d_x;
-        block_backward(&context, l, segment, &caches[l], e->d_x, d_y, e->shared_kv[l], e->d_shared_kv[l]);
+        if (!kept->inside)
+            block_forward(&context, l, segment, &kept->blocks[l], NULL, e->shared_kv[l]);
+        block_backward(&context, l, segment, &kept->blocks[l], e->d_x, d_y, e->shared_kv[l],
+                       e->d_shared_kv[l]);
     }
     for (int r = 0; r < segment->rows; r++) { /* x = context + position */
         int symbol = e->tree->symbol[segment->first + r];
@@ -299,17 +350,10 @@ void text_encoder_backward(TextEncoder *encoder, float *d_contexts, const float 
     size_t trunk = (size_t)(tree->n_shared - tree->n_frozen);
     for (int l = 0; l < w->n_layers; l++)
         memset(e->d_shared_kv[l], 0, trunk * 2 * C * sizeof(float));
-    for (int i = tree->n_shared_segments; i < tree->n_segments; i++) {
-        BlockCache *caches = e->caches[i];
-        if (!caches) {
-            caches = e->slot_caches;
-            place_caches(e, &e->segments[i], caches, e->slot, true);
-            segment_forward(e, i, caches);
-        }
-        segment_backward(e, i, caches, d_contexts);
-    }
+    for (int i = tree->n_shared_segments; i < tree->n_segments; i++)
+        segment_backward(e, i, d_contexts);
     for (int i = tree->n_shared_segments - 1; i >= tree->n_frozen_segments; i--)
-        segment_backward(e, i, e->caches[i], d_contexts);
+        segment_backward(e, i, d_contexts);
 }
 
 /* --- counting --- */

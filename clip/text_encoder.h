@@ -8,8 +8,9 @@
  * token_tree.h for the parts of a tree.
  *
  * Memory: the forward pass keeps the activations of every segment (36 bytes times width and layer for a node,
- * about). If that would pass the budget, it keeps those of as many segments as fit, and the backward pass
- * recomputes the others one at a time: the same products in the same tiles, so the same bits.
+ * about). If that would pass the budget, it keeps the inputs of all blocks (a tenth of it) and as many of the
+ * rest as fit, and the backward pass computes what is missing block by block: the same products in the same
+ * tiles, so the same bits. If even the inputs are too many, it does a segment's whole forward pass again.
  */
 #ifndef CLIP_TEXT_ENCODER_H
 #define CLIP_TEXT_ENCODER_H

@@ -39,8 +39,8 @@ bool bench_wanted(const Bench *bench, const char *loop);
 /* A word names this loop: for those that take minutes. */
 bool bench_asked(const Bench *bench, const char *loop);
 
-/* The median of several passes after one to warm up; a pass that takes seconds is measured once. ERROR_SIGNAL
- * when a signal came. */
+/* The median of several passes after one to warm up, which meets memory for the first time; of long passes
+ * one is enough. ERROR_SIGNAL when a signal came. */
 typedef int (*LoopFn)(void *context, Error *err);
 int bench_median(double *seconds, LoopFn loop, void *context, Error *err);
 
