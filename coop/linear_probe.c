@@ -3,7 +3,7 @@
  * One fit minimises f(W) = mean_i CE(W x_i, y_i) + ||W||^2 / (2 C n) from W = 0. The path matters and not
  * only the optimum: scikit-learn stops at max |gradient| <= 1e-4, where coefficients at a large C are still
  * growing. So lbfgs.c takes the same steps and stops at the same place. Where a path amplifies rounding by
- * 1e13, as some of 46 iterations do and most of several hundred, scikit-learn does not agree with itself on
+ * 1e13, as some of 64 iterations do and most of several hundred, scikit-learn does not agree with itself on
  * the same items in another order either; nor does it with float32 features, which it descends in float32.
  *
  * Features are kept in double with a last column of ones, so that the bias is one more weight. An evaluation
