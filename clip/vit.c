@@ -7,7 +7,7 @@
  *
  * An image has few tokens (50 of them at patches of 32), so a tile takes G images through each layer
  * together: the weights are fetched once for all of them, and the bits of a row do not depend on its
- * neighbours (clip/base/packed.h).
+ * neighbours (clip/base/packed.h). A single tile has its products shared out among all threads.
  */
 #include "clip/vit.h"
 
@@ -28,6 +28,7 @@ typedef struct {
     float *qkv;    /* (G, T, 3C) */
     float *hidden; /* (G, T, F) of the MLP; before the blocks (T-1, 3 P P), the patches of one image */
     float *scores; /* (T, T) of one head */
+    Pool *pool;    /* for its products; NULL where other workers have tiles of their own */
 } VitScratch;
 
 typedef struct {
@@ -41,7 +42,7 @@ typedef struct {
 static VitScratch scratch_create(const VitWeights *vit, int group, Arena *arena) {
     const size_t T = (size_t)vit->n_tokens, C = (size_t)vit->width, rows = (size_t)group * T;
     const size_t patch = 3 * (size_t)vit->patch_size * (size_t)vit->patch_size, F = (size_t)vit->mlp_width;
-    VitScratch s;
+    VitScratch s = {0};
     s.x = arena_floats(arena, rows, C);
     s.y = arena_floats(arena, rows, C);
     s.qkv = arena_floats(arena, rows, 3 * C);
@@ -77,13 +78,13 @@ static void attention_forward(const VitWeights *vit, int layer, const VitScratch
     const PackedBlock *packed = &vit->forward[layer];
     const int T = vit->n_tokens, C = vit->width;
     const size_t image = (size_t)T * (size_t)C;
-    packed_product(NULL, s->qkv, s->y, &packed->in_proj, block->in_proj_b, NULL, n * T);
+    packed_product(s->pool, s->qkv, s->y, &packed->in_proj, block->in_proj_b, NULL, n * T);
     for (int i = 0; i < n; i++) {
         const float *qkv = s->qkv + (size_t)i * 3 * image;
         tile_attention_forward(s->y + (size_t)i * image, qkv, 3 * C, qkv + C, 3 * C, s->scores, T, T, C,
                                vit->n_heads);
     }
-    packed_product(NULL, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n * T);
+    packed_product(s->pool, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n * T);
 }
 
 /* The same in the last block, where class tokens alone ask and go on: x comes as (n, T, C) and leaves as (n,
@@ -94,32 +95,46 @@ static void class_attention_forward(const VitWeights *vit, const VitScratch *s, 
     const int T = vit->n_tokens, C = vit->width;
     const size_t width = (size_t)C, image = (size_t)T * width;
     float *q = s->hidden, *kv = s->qkv; /* (n, C), (n, T, 2C) */
-    packed_product(NULL, kv, s->y, &packed->kv_proj, block->in_proj_b + C, NULL, n * T);
+    packed_product(s->pool, kv, s->y, &packed->kv_proj, block->in_proj_b + C, NULL, n * T);
     for (int i = 0; i < n; i++) {
         memmove(s->x + (size_t)i * width, s->x + (size_t)i * image, width * sizeof *s->x);
         memmove(s->y + (size_t)i * width, s->y + (size_t)i * image, width * sizeof *s->y);
     }
-    packed_product(NULL, q, s->y, &packed->q_proj, block->in_proj_b, NULL, n);
+    packed_product(s->pool, q, s->y, &packed->q_proj, block->in_proj_b, NULL, n);
     for (int i = 0; i < n; i++)
         tile_attention_forward(s->y + (size_t)i * width, q + (size_t)i * width, C, kv + (size_t)i * 2 * image,
                                2 * C, s->scores, 1, T, C, vit->n_heads);
-    packed_product(NULL, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n);
+    packed_product(s->pool, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n);
+}
+
+typedef struct {
+    float *hidden; /* (rows, F) */
+    int F;
+    Activation activation;
+} Hidden;
+
+static void activate_tile(void *context, int row, int rows, int column, int columns) {
+    const Hidden *h = context;
+    for (int i = row; i < row + rows; i++) {
+        float *at = h->hidden + (size_t)i * (size_t)h->F + (size_t)column;
+        activation_forward(at, at, (size_t)columns, h->activation);
+    }
 }
 
 /* One block for n images, (n, T, C) to (n, Q, C): Q = T, or 1 in the last block. */
 static void block_forward(const VitWeights *vit, int layer, const VitScratch *s, int n, int Q) {
     const BlockWeights *block = &vit->blocks[layer];
     const PackedBlock *packed = &vit->forward[layer];
-    const int C = vit->width, F = vit->mlp_width;
+    const int C = vit->width;
     layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_1_w, block->ln_1_b, n * vit->n_tokens, C);
     if (layer < vit->n_layers - 1)
         attention_forward(vit, layer, s, n);
     else
         class_attention_forward(vit, s, n);
     layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_2_w, block->ln_2_b, n * Q, C);
-    packed_product(NULL, s->hidden, s->y, &packed->c_fc, block->c_fc_b, NULL, n * Q);
-    activation_forward(s->hidden, s->hidden, (size_t)n * Q * F, vit->activation);
-    packed_product(NULL, s->x, s->hidden, &packed->c_proj, block->c_proj_b, s->x, n * Q);
+    packed_product_then(s->pool, s->hidden, s->y, &packed->c_fc, block->c_fc_b, NULL, n * Q,
+                        (PackedThen){activate_tile, &(Hidden){s->hidden, vit->mlp_width, vit->activation}});
+    packed_product(s->pool, s->x, s->hidden, &packed->c_proj, block->c_proj_b, s->x, n * Q);
 }
 
 /* features (n, E) = y (n, C) proj; each row of proj is fetched once for all images. */
@@ -173,7 +188,12 @@ int vit_forward(const VitWeights *vit, Pool *pool, const float *pixels, int n, f
     }
     VitJob job = {
         .vit = vit, .scratch = scratch, .pixels = pixels, .features = features, .n = n, .group = group};
-    pool_run(pool, (n + group - 1) / group, tile_forward, &job);
+    if (n > group) {
+        pool_run(pool, (n + group - 1) / group, tile_forward, &job);
+    } else {
+        scratch->pool = pool;
+        tile_forward(&job, 0, 0);
+    }
     result = 0;
 out:
     arena_free(arena);
