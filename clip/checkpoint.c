@@ -279,6 +279,29 @@ void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *s
     is_out_of_memory(cp);
 }
 
+/* Rows of a matrix from `first` on. */
+typedef struct {
+    MatrixSource source;
+    int first;
+} Deferred;
+
+static void read_deferred(const void *context, float *out, int first, int rows, int k0, int count) {
+    const Deferred *deferred = context;
+    matrix_read(&deferred->source, out, deferred->first + first, rows, k0, count);
+}
+
+void checkpoint_defer(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows) {
+    Deferred *deferred = cp->failed ? NULL : ARENA_NEW(cp->arena, Deferred, 1);
+    if (!deferred) {
+        is_out_of_memory(cp);
+        return;
+    }
+    *deferred = (Deferred){.source = *source, .first = first};
+    packed_defer(packed, source->columns, rows, read_deferred, deferred);
+    matrices_add(&cp->queue, source, first, rows, NULL, NULL);
+    is_out_of_memory(cp);
+}
+
 /* --- convolutions --- */
 
 /* Batch norm with running statistics as y = scale x + shift; both (n_out). */

@@ -27,6 +27,7 @@ typedef struct {
     NameScheme names;       /* where it keeps what */
     Arena *arena;           /* takes weights that cannot be used where they lie; borrowed */
     MatrixQueue queue;      /* what checkpoint_read will read */
+    bool few_images;        /* CLIP_FEW_IMAGES */
     Precision precision;    /* of matrices that are packed, and of convolutions */
     Error *err;
     bool failed;
@@ -67,6 +68,9 @@ bool checkpoint_source(Checkpoint *cp, MatrixSource *source, const float *gamma,
 const float *checkpoint_floats(Checkpoint *cp, const MatrixSource *source);
 /* Rows first .. first + rows - 1, packed. */
 void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
+
+/* The same rows, packed by each product (packed_defer); now they are only checked. */
+void checkpoint_defer(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
 
 /* A convolution (n_out, n_in, kernel, kernel) with the batch norm that follows it folded in:
  *     w' = w gamma / sqrt(var + 1e-5)    b' = beta - mean gamma / sqrt(var + 1e-5)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { ROWS_AHEAD = 4 }; /* of those read, one is fetched */
+
 struct MatrixJob {
     MatrixJob *next;
     MatrixSource source;
@@ -47,23 +49,60 @@ void matrices_add(MatrixQueue *queue, const MatrixSource *source, int first, int
     queue->n_jobs++;
 }
 
-/* rows (n, columns); false when one is not finite. */
-static bool read_rows(float *rows, const MatrixSource *source, int first, int n) {
-    const int part_rows = source->rows / source->n_parts, end = first + n;
-    const size_t columns = (size_t)source->columns;
+/* Where number k0 of a row is. */
+static const Tensor *find_row(const MatrixSource *source, int row, int k0, size_t *at) {
+    const int part_rows = source->rows / source->n_parts;
+    *at = (size_t)(row % part_rows) * (size_t)source->columns + (size_t)k0;
+    return source->parts[row / part_rows];
+}
+
+static void scale_row(const MatrixSource *source, float *out, int row, int count) {
+    for (int i = 0; i < count && source->gamma; i++)
+        out[i] *= source->gamma[row];
+}
+
+/* out (rows, columns); false when one is not finite. */
+static bool read_rows(const MatrixSource *source, float *out, int first, int rows) {
+    const int columns = source->columns;
     bool finite = true;
-    for (int row = first; row < end;) {
-        const int part = row / part_rows, in_part = row % part_rows;
-        const int count = min_int(part_rows - in_part, end - row);
-        finite = tensor_elements(source->parts[part], (size_t)in_part * columns, (size_t)count * columns,
-                                 rows + (size_t)(row - first) * columns) &&
-                 finite;
-        row += count;
+    for (int row = first; row < first + rows; row++, out += columns) {
+        size_t at;
+        const Tensor *tensor = find_row(source, row, 0, &at);
+        finite = tensor_elements(tensor, at, (size_t)columns, out) && finite;
+        scale_row(source, out, row, columns);
     }
-    for (int r = 0; r < n && source->gamma; r++)
-        for (size_t i = 0; i < columns; i++)
-            rows[(size_t)r * columns + i] *= source->gamma[first + r];
     return finite;
+}
+
+static bool check_rows(const MatrixSource *source, int first, int rows) {
+    bool finite = true;
+    for (int row = first; row < first + rows; row++) {
+        size_t at;
+        const Tensor *tensor = find_row(source, row, 0, &at);
+        finite = tensor_finite(tensor, at, (size_t)source->columns) && finite;
+    }
+    return finite;
+}
+
+/* A piece of a row is too short for the processor to see where its reader goes next. */
+static void fetch(const MatrixSource *source, int row, int k0, int count) {
+    enum { LINE = 64 };
+    size_t at;
+    const Tensor *tensor = find_row(source, row, k0, &at);
+    const size_t size = dtype_size(tensor->dtype);
+    for (size_t i = 0; i < (size_t)count * size; i += LINE)
+        __builtin_prefetch(tensor->data + at * size + i, 0, 2);
+}
+
+void matrix_read(const MatrixSource *source, float *out, int first, int rows, int k0, int count) {
+    for (int row = first; row < first + rows; row++, out += count) {
+        size_t at;
+        const Tensor *tensor = find_row(source, row, k0, &at);
+        if (row + ROWS_AHEAD < first + rows)
+            fetch(source, row + ROWS_AHEAD, k0, count);
+        tensor_convert(tensor, at, (size_t)count, out);
+        scale_row(source, out, row, count);
+    }
 }
 
 /* The job that a piece belongs to. */
@@ -81,9 +120,12 @@ static void read_piece(void *context, int piece, int worker) {
     const MatrixJob *job = find_job(reader, piece);
     float *rows = reader->scratch[worker];
     const int first = (piece - job->first_piece) * MATRIX_ROWS, n = min_int(MATRIX_ROWS, job->rows - first);
-    reader->is_bad[piece] = !read_rows(rows, &job->source, job->first + first, n);
-    if (job->put)
+    if (job->put) {
+        reader->is_bad[piece] = !read_rows(&job->source, rows, job->first + first, n);
         job->put(job->target, &job->source, rows, first, n);
+    } else {
+        reader->is_bad[piece] = !check_rows(&job->source, job->first + first, n);
+    }
 }
 
 /* Once more, one element after the other, for the message. */

@@ -24,6 +24,9 @@ typedef struct {
 /* The matrix where it lies in the map, if it can be used there as it is; else NULL. */
 const float *matrix_in_place(const MatrixSource *source);
 
+/* out (rows, count) = numbers k0 .. k0 + count - 1 of rows first .. first + rows - 1 */
+void matrix_read(const MatrixSource *source, float *out, int first, int rows, int k0, int count);
+
 /* Takes rows (n, source->columns), which are row first, first + 1, ... of those asked for. Different rows of
  * one target come from different threads. */
 typedef void (*PutRows)(void *target, const MatrixSource *source, const float *rows, int first, int n);

@@ -328,6 +328,7 @@ Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
         Checkpoint cp = {.file = clip->file,
                          .arena = arena,
                          .queue.arena = scratch,
+                         .few_images = options->towers & CLIP_FEW_IMAGES,
                          .precision = clip->precision,
                          .err = err};
         read_clip(&cp, clip, options);

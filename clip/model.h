@@ -114,8 +114,15 @@ typedef struct {
 } Clip;
 
 /* What a checkpoint is opened for: towers; and clip_digest, which is then computed on a thread of its own
- * while the towers are read and used. */
-typedef enum { CLIP_TEXT = 1, CLIP_IMAGE = 2, CLIP_BOTH = 3, CLIP_DIGEST = 4 } ClipTowers;
+ * while the towers are read and used; and a few images only, which are seen before an image tower would be
+ * ready for many. The bits are the same. */
+typedef enum {
+    CLIP_TEXT = 1,
+    CLIP_IMAGE = 2,
+    CLIP_BOTH = 3,
+    CLIP_DIGEST = 4,
+    CLIP_FEW_IMAGES = 8
+} ClipTowers;
 
 /* Which activation the transformers have cannot be seen in the weights. AUTO takes it from the config beside
  * them (open_clip_config.json, config.json); without one, OpenAI's QuickGELU, with a note unless the file is

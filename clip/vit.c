@@ -169,10 +169,12 @@ static bool is_packed(const VitWeights *vit) {
     return true;
 }
 
-/* Where weights are not packed, a feature would depend on it, so there each image goes alone. */
+/* Where weights are not packed, a feature would depend on it, so there each image goes alone; where every
+ * tile packs them anew, all go together if they fit. */
 static int group_size(const VitWeights *vit, int n, int workers) {
     const int fit = is_packed(vit) ? TILE_TOKENS / vit->n_tokens : 1;
-    return tile_images(n, fit > 1 ? fit : 1, workers);
+    const bool deferred = vit->forward[0].out_proj.read;
+    return deferred && n > 1 && n <= fit ? n : tile_images(n, fit > 1 ? fit : 1, workers);
 }
 
 int vit_forward(const VitWeights *vit, Pool *pool, const float *pixels, int n, float *features, Error *err) {

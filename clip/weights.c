@@ -52,17 +52,21 @@ static bool lie_in_place(const BlockSources *sources) {
            matrix_in_place(&sources->c_fc) && matrix_in_place(&sources->c_proj);
 }
 
+/* checkpoint_pack or checkpoint_defer */
+typedef void (*PackFn)(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
+
 /* As pack_block, from the file. */
-static void read_packed(Checkpoint *cp, PackedBlock *packed, const BlockSources *sources, int C, bool last) {
+static void read_packed(Checkpoint *cp, PackedBlock *packed, const BlockSources *sources, int C, bool last,
+                        PackFn pack) {
     if (last) {
-        checkpoint_pack(cp, &packed->q_proj, &sources->in_proj, 0, C);
-        checkpoint_pack(cp, &packed->kv_proj, &sources->in_proj, C, 2 * C);
+        pack(cp, &packed->q_proj, &sources->in_proj, 0, C);
+        pack(cp, &packed->kv_proj, &sources->in_proj, C, 2 * C);
     } else {
-        checkpoint_pack(cp, &packed->in_proj, &sources->in_proj, 0, 3 * C);
+        pack(cp, &packed->in_proj, &sources->in_proj, 0, 3 * C);
     }
-    checkpoint_pack(cp, &packed->out_proj, &sources->out_proj, 0, sources->out_proj.rows);
-    checkpoint_pack(cp, &packed->c_fc, &sources->c_fc, 0, sources->c_fc.rows);
-    checkpoint_pack(cp, &packed->c_proj, &sources->c_proj, 0, sources->c_proj.rows);
+    pack(cp, &packed->out_proj, &sources->out_proj, 0, sources->out_proj.rows);
+    pack(cp, &packed->c_fc, &sources->c_fc, 0, sources->c_fc.rows);
+    pack(cp, &packed->c_proj, &sources->c_proj, 0, sources->c_proj.rows);
 }
 
 static void read_plain(Checkpoint *cp, BlockWeights *block, const BlockSources *sources) {
@@ -72,10 +76,11 @@ static void read_plain(Checkpoint *cp, BlockWeights *block, const BlockSources *
     block->c_proj_w = checkpoint_floats(cp, &sources->c_proj);
 }
 
-/* Those of an image tower that lie in the map as they are needed are used there: opening it to label one
- * image must not copy it. The text tower is always packed: it is run thousands of times. */
+/* Those of an image tower that is opened for a few images, or that lie in the map as they are needed, are
+ * used there, each product packing what it needs: to label one image must not copy them. The text tower is
+ * always packed: it is run thousands of times. */
 static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, const char *prefix,
-                                      int n_layers, int C, int F, bool in_place) {
+                                      int n_layers, int C, int F, bool may_defer) {
     BlockWeights *blocks = ARENA_NEW(cp->arena, BlockWeights, n_layers);
     PackedBlock *packed = ARENA_NEW(cp->arena, PackedBlock, n_layers);
     const bool scaled = has_layer_scale(cp, prefix, n_layers);
@@ -86,8 +91,9 @@ static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, 
         BlockSources sources = find_block(cp, &blocks[i], prefix, i, scaled, C, F);
         if (cp->failed)
             break;
-        if (packed_is_supported() && !(in_place && lie_in_place(&sources))) {
-            read_packed(cp, &packed[i], &sources, C, last);
+        const bool defer = may_defer && (cp->few_images || lie_in_place(&sources));
+        if (packed_is_supported()) {
+            read_packed(cp, &packed[i], &sources, C, last, defer ? checkpoint_defer : checkpoint_pack);
         } else {
             read_plain(cp, &blocks[i], &sources);
             pack_block(&packed[i], &blocks[i], C, F, last, PRECISION_FLOAT32, NULL);

@@ -55,7 +55,8 @@ static int classify(const Request *request, const CommonOptions *common, Arena *
     const char *weights = prompt_weights(&prompt, request->path, request->weights, err);
     int result = -1;
     if (weights && model_open(&model, weights, NULL, prompt.activation, request->precision,
-                              CLIP_IMAGE | digest_of(&prompt, weights), common->threads, err) == 0)
+                              CLIP_IMAGE | digest_of(&prompt, weights) | model_few(request->images.n),
+                              common->threads, err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);
     model_close(&model);
     return result;
@@ -76,7 +77,7 @@ static int classify_original(const Request *request, const CommonOptions *common
     Model model = {0};
     int result = -1;
     if (model_open(&model, request->weights, request->vocab, CLIP_ACTIVATION_AUTO, request->precision,
-                   CLIP_BOTH | CLIP_DIGEST, common->threads, err) == 0 &&
+                   CLIP_BOTH | CLIP_DIGEST | model_few(request->images.n), common->threads, err) == 0 &&
         coop_checkpoint_read(&prompt, request->path, position, model.clip, model.tokenizer, model.pool, arena,
                              err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);

@@ -85,7 +85,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         return -1;
     Model model;
     int result = model_open(&model, request.weights, request.vocab, request.activation, request.precision,
-                            CLIP_BOTH, common.threads, err) < 0
+                            CLIP_BOTH | model_few(words.n), common.threads, err) < 0
                      ? -1
                      : label(&request, words, &model, common.quiet, arena, err);
     if (result == 0)

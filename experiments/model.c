@@ -13,6 +13,7 @@
 
 #define BATCH_FLOPS 1e11 /* of each thread */
 #define MAX_BATCH 64
+#define MANY_IMAGES 8
 
 /* 512 symbols of bytes, start and end; what is more are merges. */
 enum { LEAST_VOCABULARY = 514 };
@@ -81,6 +82,10 @@ void model_print_note(const Model *model, bool quiet) {
     if (model->clip->note && !quiet)
         fprintf(stderr, "%s\n", model->clip->note);
     model_print_precision(model, quiet);
+}
+
+ClipTowers model_few(int n_images) {
+    return n_images < MANY_IMAGES ? CLIP_FEW_IMAGES : 0;
 }
 
 void model_close(Model *model) {

@@ -27,6 +27,9 @@ int model_open(Model *model, const char *weights, const char *vocab, ClipActivat
 int model_open_for(Model *model, const Experiment *experiment, int n_threads, Error *err);
 void model_close(Model *model);
 
+/* CLIP_FEW_IMAGES, if n are so few that opening the checkpoint for more would take longer; else 0. */
+ClipTowers model_few(int n_images);
+
 /* The values of --activation and --precision; ERROR_USAGE. NULL leaves *choice as it is. */
 int model_activation_option(ClipActivation *choice, const char *text, Error *err);
 int model_precision_option(Precision *choice, const char *text, Error *err);

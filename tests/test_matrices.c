@@ -129,6 +129,57 @@ static void test_packed(void **state) {
     trial_close(&trial);
 }
 
+static void read_source(const void *context, float *out, int first, int rows, int k0, int count) {
+    matrix_read(context, out, first, rows, k0, count);
+}
+
+/* Packed by each product, from bytes that are not aligned: the bits of what was packed once. */
+static void test_deferred(void **state) {
+    (void)state;
+    enum { N = 105, K = 1027, SIZE = N * K, MOST = 61 };
+    static const DType dtypes[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
+    static const int panels[] = {64, 16};
+    Arena *arena = arena_create();
+    float *numbers = arena_floats(arena, SIZE, 1), *in = arena_floats(arena, MOST, K);
+    float *got = arena_floats(arena, MOST, N), *want = arena_floats(arena, MOST, N), gamma[N];
+    unsigned char *bytes = arena_alloc(arena, SIZE, sizeof(float) + 1);
+    fill_normal(in, MOST * K, 1, 1);
+    fill_normal(gamma, N, 1, 2);
+    for (int c = 0; c < 12; c++) {
+        const int panel = panels[c / 6], threads = c / 3 % 2 ? 3 : 1;
+        Tensor parts[3];
+        MatrixSource source = {.n_parts = 3, .rows = N, .columns = K, .gamma = c / 3 % 2 ? gamma : NULL};
+        PackedMatrix packed, deferred;
+        fill_normal(numbers, SIZE, 1, 3);
+        for (size_t i = 0; i < SIZE; i++) {
+            const uint16_t half = float_to_half(numbers[i]);
+            if (dtypes[c % 3] == DTYPE_F32)
+                memcpy(bytes + 1 + 4 * i, &numbers[i], 4);
+            else
+                memcpy(bytes + 1 + 2 * i, dtypes[c % 3] == DTYPE_F16 ? &half : (uint16_t *)&numbers[i] + 1,
+                       2);
+        }
+        for (size_t i = 0; i < 3; i++) {
+            const size_t size = SIZE / 3 * dtype_size(dtypes[c % 3]);
+            parts[i] = (Tensor){.dtype = dtypes[c % 3], .data = bytes + 1 + i * size, .count = SIZE / 3};
+            source.parts[i] = &parts[i];
+        }
+        matrix_read(&source, numbers, 0, N, 0, K);
+        if (!packed_create_as(&packed, panel, numbers, K, N, true, arena))
+            continue;
+        packed_defer(&deferred, K, N, read_source, &source);
+        deferred.panel = panel;
+        Pool *pool = pool_create(threads);
+        for (int rows = 1; rows <= MOST; rows += 12) {
+            packed_product(pool, want, in, &packed, gamma, NULL, rows);
+            packed_product(pool, got, in, &deferred, gamma, NULL, rows);
+            assert_memory_equal(got, want, (size_t)rows * N * sizeof *got);
+        }
+        pool_free(pool);
+    }
+    arena_free(arena);
+}
+
 /* Wherever the Inf is, its tensor and its place are named. */
 static void test_not_finite(void **state) {
     static Trial trial;
@@ -152,6 +203,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_read, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_packed, scratch_setup, scratch_teardown),
+        cmocka_unit_test(test_deferred),
         cmocka_unit_test_setup_teardown(test_not_finite, scratch_setup, scratch_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@
 #define K_BLOCK 512
 #define MR 6           /* rows of a strip: with 4 vectors of 32 registers, or 2 of 16, the sums fill these */
 #define CHUNK_ROWS 216 /* a multiple of MR */
+#define DEFERRED_ROWS 1080
 #define MIN_CHUNK_ROWS 96 /* for each thread, to cut rows for it */
 #define TILES_PER_THREAD 4
 #define MAX_PANEL 64
@@ -131,6 +132,11 @@ bool packed_create_bf16(PackedMatrix *packed, Bf16Kernel kernel, const float *w,
     *packed = (PackedMatrix){.k = k, .n = n, .panel = BF16_PANEL, .bf16 = kernel};
     packed->halves = bf16_pack(w, k, n, transposed, arena);
     return true;
+}
+
+void packed_defer(PackedMatrix *packed, int k, int n, PackedRead read, const void *context) {
+    *packed = (PackedMatrix){
+        .k = k, .n = n, .panel = best_panel(), .transposed = true, .read = read, .context = context};
 }
 
 static int min_int(int a, int b) {
@@ -260,16 +266,21 @@ static void narrow_strip(const Product *p, Strip strip, int columns) {
         memcpy(c + (size_t)i * ldc, buffer + (size_t)i * panel, bytes);
 }
 
-/* All rows of a chunk times k rows of one panel, from row k0 on; `next` is the panel that follows. */
-static void panel_product(const Product *p, int row, int rows, int column, int k0, int k, const float *next) {
+typedef struct {
+    int index, row, rows, column, end;
+} Tile;
+
+/* All rows of a tile times k rows of one panel, b, from row k0 on; `next` is the panel that follows. */
+static void panel_product(const Product *p, Tile t, int column, int k0, int k, const float *b,
+                          const float *next) {
     const PackedMatrix *m = p->matrix;
     size_t panel = (size_t)m->panel, ld = (size_t)m->k, n = (size_t)m->n;
-    const float *b = panel_at(m, column, k0), *start = k0 == 0 ? p->start : p->out;
+    const float *start = k0 == 0 ? p->start : p->out;
     int columns = min_int(m->panel, m->n - column);
     size_t fetched = 0;
-    for (int i = row; i < row + rows; i += MR) {
+    for (int i = t.row; i < t.row + t.rows; i += MR) {
         size_t at = (size_t)i * n + (size_t)column;
-        Strip strip = {.mr = min_int(MR, row + rows - i),
+        Strip strip = {.mr = min_int(MR, t.row + t.rows - i),
                        .k = k,
                        .a = p->in + (size_t)i * ld + (size_t)k0,
                        .b = b,
@@ -287,10 +298,6 @@ static void panel_product(const Product *p, int row, int rows, int column, int k
     }
 }
 
-typedef struct {
-    int index, row, rows, column, end;
-} Tile;
-
 static void float_tile(const Product *p, Tile t) {
     const PackedMatrix *m = p->matrix;
     int next_tile = (t.index + 1) % p->n_blocks * p->block; /* for this worker, likely */
@@ -300,9 +307,24 @@ static void float_tile(const Product *p, Tile t) {
             const float *next = j + m->panel < t.end ? panel_at(m, j + m->panel, k0)
                                 : k0 + k < m->k      ? panel_at(m, t.column, k0 + k)
                                                      : panel_at(m, next_tile, 0);
-            panel_product(p, t.row, t.rows, j, k0, k, next);
+            panel_product(p, t, j, k0, k, panel_at(m, j, k0), next);
         }
     }
+}
+
+/* The same where there are no panels: each is made, multiplied with all rows, and forgotten. */
+static void deferred_tile(const Product *p, Tile t) {
+    const PackedMatrix *m = p->matrix;
+    _Alignas(64) float rows[MAX_PANEL * K_BLOCK], panel[K_BLOCK * MAX_PANEL];
+    for (int j = t.column; j < t.end; j += m->panel)
+        for (int k0 = 0; k0 < m->k; k0 += K_BLOCK) {
+            int k = min_int(K_BLOCK, m->k - k0), columns = min_int(m->panel, m->n - j);
+            if (columns < m->panel)
+                memset(panel, 0, sizeof panel);
+            m->read(m->context, rows, j, columns, k0, k);
+            pack_rows(panel, rows, columns, k, m->panel);
+            panel_product(p, t, j, k0, k, panel, panel);
+        }
 }
 
 static void bf16_tile(const Product *p, Tile t) {
@@ -352,6 +374,8 @@ static void run_tile(void *context, int tile, int worker) {
     t.end = min_int(t.column + p->block, p->matrix->n);
     if (p->matrix->bf16)
         bf16_tile(p, t);
+    else if (p->matrix->read)
+        deferred_tile(p, t);
     else if (p->matrix->panel)
         float_tile(p, t);
     else
@@ -361,12 +385,14 @@ static void run_tile(void *context, int tile, int worker) {
 }
 
 /* Cuts rows into chunks, as many for each thread, so that a thread multiplies rows that it has in its cache;
- * few rows are not cut for this, as every chunk reads the whole matrix, and gemm's not, as its bits would
- * change. Cuts columns so that all threads have some tiles to share out. Returns the number of tiles. */
+ * few rows are not cut for this, as every chunk reads the whole matrix, and a deferred matrix packs it; and
+ * gemm's not, as its bits would change. Cuts columns so that all threads have some tiles to share out.
+ * Returns the number of tiles. */
 static int cut_tiles(Product *p, int n_threads) {
     const PackedMatrix *m = p->matrix;
-    int n_chunks = (p->rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
-    if (m->panel > 0 && p->rows >= n_threads * MIN_CHUNK_ROWS)
+    const int most = m->read ? DEFERRED_ROWS : CHUNK_ROWS;
+    int n_chunks = (p->rows + most - 1) / most;
+    if (m->panel > 0 && !m->read && p->rows >= n_threads * MIN_CHUNK_ROWS)
         n_chunks = (n_chunks + n_threads - 1) / n_threads * n_threads;
     p->chunk = (p->rows + MR * n_chunks - 1) / (MR * n_chunks) * MR;
     n_chunks = (p->rows + p->chunk - 1) / p->chunk;

@@ -21,6 +21,10 @@
 
 #include <stdbool.h>
 
+/* out (rows, count) = numbers k0 .. k0 + count - 1 of rows first .. first + rows - 1 of a weight (n, k). From
+ * any thread. */
+typedef void (*PackedRead)(const void *context, float *out, int first, int rows, int k0, int count);
+
 typedef struct {
     int k, n;            /* the matrix is (k, n) */
     int panel;           /* columns of a panel; 0: not packed */
@@ -29,6 +33,8 @@ typedef struct {
     bool transposed;     /* of the source */
     Bf16Kernel bf16;     /* what multiplies `halves`, instead of panels; NONE: float */
     uint16_t *halves;
+    PackedRead read;     /* what each product makes panels from, instead of `panels`, */
+    const void *context; /* with this. Borrowed */
 } PackedMatrix;
 
 /* Packs w: (n, k) if transposed (a linear layer's weight for the forward pass), else (k, n) (the same weight,
@@ -43,6 +49,11 @@ void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool tran
 enum { PACKED_ROWS = 64 };
 void packed_begin(PackedMatrix *packed, int k, int n, Precision precision, Arena *arena);
 void packed_rows(PackedMatrix *packed, const float *rows, int first, int count);
+
+/* A weight (n, k) that is not packed ahead: each product reads and packs what it needs, panel by panel, in
+ * the cache. For few products, of which none is to be transposed; where packed_is_supported. The bits are
+ * those of packed_create. */
+void packed_defer(PackedMatrix *packed, int k, int n, PackedRead read, const void *context);
 
 /* out (rows, n) = start (rows, n) + bias (n) + in (rows, k) matrix. start may be out itself, or NULL for
  * zero; bias may be NULL. A pool of NULL is the calling thread alone, as in a tile. */

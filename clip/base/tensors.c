@@ -334,6 +334,34 @@ bool tensor_elements(const Tensor *tensor, size_t first, size_t n, float *out) {
     return finite;
 }
 
+void tensor_convert(const Tensor *tensor, size_t first, size_t n, float *out) {
+    convert(tensor->dtype, out, tensor->data + first * dtype_size(tensor->dtype), n);
+}
+
+/* Whether no half has all bits of its exponent. */
+static bool halves_finite(const unsigned char *in, size_t n, uint16_t exponent) {
+    uint16_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint16_t half;
+        memcpy(&half, in + 2 * i, sizeof half);
+        bad |= (uint16_t)((half & exponent) == exponent ? 0xffff : 0);
+    }
+    return bad == 0;
+}
+
+bool tensor_finite(const Tensor *tensor, size_t first, size_t n) {
+    const unsigned char *data = tensor->data + first * dtype_size(tensor->dtype);
+    float block[BLOCK];
+    bool finite = true;
+    if (tensor->dtype == DTYPE_F16)
+        return halves_finite(data, n, 0x7c00);
+    if (tensor->dtype == DTYPE_BF16)
+        return halves_finite(data, n, 0x7f80);
+    for (size_t i = 0; i < n; i += BLOCK)
+        finite = tensor_elements(tensor, first + i, n - i < BLOCK ? n - i : BLOCK, block) && finite;
+    return finite;
+}
+
 int tensor_to_float(const TensorFile *file, const Tensor *tensor, float *out, Error *err) {
     if (need_floating(file, tensor, err) != 0) {
         return -1;

@@ -79,6 +79,9 @@ int tensor_to_float(const TensorFile *file, const Tensor *tensor, float *out, Er
 /* Elements first .. first + n - 1 of a tensor of a floating type, converted alike; false when one is NaN or
  * Inf. */
 bool tensor_elements(const Tensor *tensor, size_t first, size_t n, float *out);
+/* The two halves of that: converted without a look at them; looked at alone. */
+void tensor_convert(const Tensor *tensor, size_t first, size_t n, float *out);
+bool tensor_finite(const Tensor *tensor, size_t first, size_t n);
 
 /* --- writing --- */
 
