@@ -11,7 +11,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 
 #define QUERIES_PER_TILE 8
@@ -28,7 +27,6 @@ typedef struct {
 
 /* 16 floats wherever they lie; on narrower processors the compiler makes several vectors of them. */
 typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int32_t Order __attribute__((vector_size(64)));
 
 static inline int query_node(const TreeAttention *a, int i) {
     return a->query ? a->query[i] : a->first + i;
@@ -66,10 +64,10 @@ static inline __attribute__((always_inline)) float dot_rows(const float *a, cons
         const Lanes *x = lanes(a + d), *y = lanes(b + d);
         sum += (x[0] * y[0] + x[1] * y[1]) + (x[2] * y[2] + x[3] * y[3]);
     }
-    sum += __builtin_shuffle(sum, (Order){8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7});
-    sum += __builtin_shuffle(sum, (Order){4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11});
-    sum += __builtin_shuffle(sum, (Order){2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13});
-    sum += __builtin_shuffle(sum, (Order){1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14});
+    sum += __builtin_shufflevector(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    sum += __builtin_shufflevector(sum, sum, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    sum += __builtin_shufflevector(sum, sum, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    sum += __builtin_shufflevector(sum, sum, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
     float total = sum[0];
     for (; d < D; d++)
         total += a[d] * b[d];
