@@ -138,6 +138,17 @@ void activation_backward(float *d_x, const float *d_y, const float *x, size_t n,
     }
 }
 
+void activation_piece(void *context, int row, int rows, int column, int columns) {
+    const ActivationPiece *p = context;
+    for (int i = row; i < row + rows; i++) {
+        size_t at = (size_t)i * (size_t)p->width + (size_t)column;
+        if (p->d_y)
+            activation_backward(p->y + at, p->d_y + at, p->x + at, (size_t)columns, p->activation);
+        else
+            activation_forward(p->y + at, p->x + at, (size_t)columns, p->activation);
+    }
+}
+
 VECTOR_CLONES void softmax_row(float *x, int n) {
     float max = x[0], sum = 0;
 #pragma omp simd reduction(max : max)

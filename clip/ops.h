@@ -23,6 +23,16 @@ void activation_forward(float *y, const float *x, size_t n, Activation activatio
 /* d_x = d_y * act'(x), n elements (overwrites; d_x may be d_y). */
 void activation_backward(float *d_x, const float *d_y, const float *x, size_t n, Activation activation);
 
+/* One of the two on a piece of matrices of `width` columns: backward, with y as d_x, where there is d_y. The
+ * context is an ActivationPiece; for packed_product_then. */
+typedef struct {
+    float *y;
+    const float *d_y, *x;
+    int width;
+    Activation activation;
+} ActivationPiece;
+void activation_piece(void *context, int row, int rows, int column, int columns);
+
 /* Softmax of one row of n >= 1 scores in place: subtracts the true maximum. Scores more than 80 below it
  * count as 80 below. */
 void softmax_row(float *x, int n);

@@ -3,8 +3,6 @@
  */
 #include "clip/base/vectors.h"
 
-#define PASTE_NAMES(a, b) a##b
-#define PASTE(a, b) PASTE_NAMES(a, b)
 #define SUMS PASTE(KERNEL, _sums)
 
 /* One body for every shape: rows and vectors are constants wherever this is inlined, so the sums stay in
@@ -72,12 +70,5 @@ __attribute__((target(TARGET))) static void KERNEL(int rows, int vectors, const 
 #undef CASES
 #undef CASE
 #undef SUMS
-#undef PASTE
-#undef PASTE_NAMES
 #undef KERNEL
 #undef BITS
-#undef TARGET
-#undef VECTOR
-#undef SIMD
-#undef FLOATS
-#undef VECTORS

@@ -1,4 +1,4 @@
-/* text_block.c: the block as a sequence of products (gemm.h) and row-wise stages in tiles. */
+/* text_block.c: the block as a sequence of products (packed.h) and row-wise stages in tiles. */
 #include "clip/text_block.h"
 
 #include "clip/ops.h"
@@ -61,7 +61,6 @@ typedef struct {
     const float *x, *d_y, *w, *b;
     const float *start; /* backward: what the gradient is added to; may be y */
     int rows, width;
-    Activation activation;
 } Rows;
 
 static int tile_rows(const Rows *job, int tile) {
@@ -111,18 +110,6 @@ static void norm_backward(Pool *pool, float *d_x, const float *start, const floa
                 .rows = rows,
                 .width = width};
     run_rows(pool, norm_backward_tile, &job);
-}
-
-/* A piece of the MLP's inside, (rows, columns) of (Q, F). */
-static void activation_piece(void *context, int row, int rows, int column, int columns) {
-    const Rows *job = context;
-    for (int i = row; i < row + rows; i++) {
-        size_t at = (size_t)i * (size_t)job->width + (size_t)column;
-        if (job->d_y)
-            activation_backward(job->y + at, job->d_y + at, job->x + at, (size_t)columns, job->activation);
-        else
-            activation_forward(job->y + at, job->x + at, (size_t)columns, job->activation);
-    }
 }
 
 /* --- forward --- */
@@ -195,7 +182,7 @@ void block_forward(const BlockContext *context, int layer, const Segment *segmen
     packed_product(pool, cache->x2, s->att, &p->out_proj, b->out_proj_b, last ? cache->x2 : cache->x, Q);
 
     norm_forward(pool, s->h, cache->mean_2, cache->rstd_2, cache->x2, b->ln_2_w, b->ln_2_b, Q, C);
-    Rows activation = {.y = s->g, .x = cache->fc, .width = F, .activation = w->activation};
+    ActivationPiece activation = {.y = s->g, .x = cache->fc, .width = F, .activation = w->activation};
     packed_product_then(pool, cache->fc, s->h, &p->c_fc, b->c_fc_b, NULL, Q,
                         (PackedThen){y ? activation_piece : NULL, &activation});
     if (y)
@@ -246,7 +233,8 @@ void block_backward(const BlockContext *context, int layer, const Segment *segme
 
     /* y = x2 + c_proj(act(fc)), fc = c_fc(ln_2(x2)) */
     if (Q > 0) {
-        Rows activation = {.y = s->g, .d_y = s->g, .x = cache->fc, .width = F, .activation = w->activation};
+        ActivationPiece activation = {
+            .y = s->g, .d_y = s->g, .x = cache->fc, .width = F, .activation = w->activation};
         packed_product_then(pool, s->g, d_y, &p->c_proj, NULL, NULL, Q,
                             (PackedThen){activation_piece, &activation});
         packed_product(pool, s->d_h, s->g, &p->c_fc, NULL, NULL, Q);

@@ -9,7 +9,6 @@
 #include "clip/base/simd.h"
 #include "clip/ops.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 

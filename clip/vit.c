@@ -107,25 +107,13 @@ static void class_attention_forward(const VitWeights *vit, const VitScratch *s, 
     packed_product(s->pool, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n);
 }
 
-typedef struct {
-    float *hidden; /* (rows, F) */
-    int F;
-    Activation activation;
-} Hidden;
-
-static void activate_tile(void *context, int row, int rows, int column, int columns) {
-    const Hidden *h = context;
-    for (int i = row; i < row + rows; i++) {
-        float *at = h->hidden + (size_t)i * (size_t)h->F + (size_t)column;
-        activation_forward(at, at, (size_t)columns, h->activation);
-    }
-}
-
 /* One block for n images, (n, T, C) to (n, Q, C): Q = T, or 1 in the last block. */
 static void block_forward(const VitWeights *vit, int layer, const VitScratch *s, int n, int Q) {
     const BlockWeights *block = &vit->blocks[layer];
     const PackedBlock *packed = &vit->forward[layer];
     const int C = vit->width;
+    ActivationPiece activation = {
+        .y = s->hidden, .x = s->hidden, .width = vit->mlp_width, .activation = vit->activation};
     layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_1_w, block->ln_1_b, n * vit->n_tokens, C);
     if (layer < vit->n_layers - 1)
         attention_forward(vit, layer, s, n);
@@ -133,7 +121,7 @@ static void block_forward(const VitWeights *vit, int layer, const VitScratch *s,
         class_attention_forward(vit, s, n);
     layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_2_w, block->ln_2_b, n * Q, C);
     packed_product_then(s->pool, s->hidden, s->y, &packed->c_fc, block->c_fc_b, NULL, n * Q,
-                        (PackedThen){activate_tile, &(Hidden){s->hidden, vit->mlp_width, vit->activation}});
+                        (PackedThen){activation_piece, &activation});
     packed_product(s->pool, s->x, s->hidden, &packed->c_proj, block->c_proj_b, s->x, n * Q);
 }
 

@@ -24,8 +24,8 @@
 #define K_BLOCK 512
 #define MR 6           /* rows of a strip: with 4 vectors of 32 registers, or 2 of 16, the sums fill these */
 #define CHUNK_ROWS 216 /* a multiple of MR */
-#define DEFERRED_ROWS 1080
-#define MIN_CHUNK_ROWS 96 /* for each thread, to cut rows for it */
+#define DEFERRED_ROWS 1080 /* likewise: of a chunk for which panels are made anew */
+#define MIN_CHUNK_ROWS 96  /* for each thread, to cut rows for it */
 #define TILES_PER_THREAD 4
 #define MAX_PANEL 64
 #define PLAIN_COLUMNS 128 /* of a tile without kernels */

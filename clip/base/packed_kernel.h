@@ -3,8 +3,6 @@
  */
 #include "clip/base/vectors.h"
 
-#define PASTE_NAMES(a, b) a##b
-#define PASTE(a, b) PASTE_NAMES(a, b)
 #define STRIP PASTE(KERNEL, _strip)
 
 /* One body for every number of rows: mr is a constant wherever this is inlined, so the sums stay in
@@ -58,12 +56,5 @@ __attribute__((target(TARGET))) static void KERNEL(const Strip *strip) {
 
 #undef CASE
 #undef STRIP
-#undef PASTE
-#undef PASTE_NAMES
 #undef KERNEL
 #undef BITS
-#undef TARGET
-#undef VECTOR
-#undef SIMD
-#undef FLOATS
-#undef VECTORS
