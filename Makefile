@@ -20,11 +20,12 @@ FLAGS    = -std=gnu11 -I. -g $(OPT) -fopenmp-simd -ffp-contract=off $(WARN) $(sh
            $(CFLAGS)
 LIBS     = $(shell pkg-config --libs $(PKGS)) -lunistring -lm -lpthread
 
-SOURCES := $(filter-out experiments/main.c,$(wildcard clip/base/*.c clip/*.c datasets/*.c coop/*.c experiments/*.c))
+SOURCES := $(filter-out experiments/main.c,$(sort $(shell find clip datasets coop experiments -name '*.c')))
 OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o)
 LIBRARY := $(BUILD)/libcoop.a
-TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/test_*.c)))
-SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c tests/fuzz/*.c)))
+TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
+SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/support/test_% tests/fuzz/test_%, \
+               $(wildcard tests/support/*.c tests/fuzz/*.c)))
 
 .PHONY: all deps tools demo test valgrind asan fuzz fuzzers check bench peer install clean help
 .SECONDARY:
@@ -39,7 +40,7 @@ $(LIBRARY): $(OBJECTS)
 	@rm -f $@ && ar rcs $@ $^
 
 # Files from outside are read in these folders: the compiler watches every narrowing there.
-$(OBJ)/clip/base/%.o $(OBJ)/datasets/%.o: WARN += -Wconversion -Wno-sign-conversion
+$(OBJ)/clip/base/%.o $(OBJ)/clip/tensors/%.o $(OBJ)/datasets/%.o: WARN += -Wconversion -Wno-sign-conversion
 $(OBJ)/clip/%.o: FLAGS += -ffp-contract=fast -fno-math-errno -fno-trapping-math
 $(OBJ)/clip/base/%.o: FLAGS += -ffp-contract=off
 

@@ -1,8 +1,8 @@
 /* coop_checkpoint.c: see coop_checkpoint.h */
 #include "coop/coop_checkpoint.h"
 
-#include "clip/base/half.h"
-#include "clip/base/torch_write.h"
+#include "clip/math/half.h"
+#include "clip/tensors/torch_write.h"
 
 #include <assert.h>
 #include <stdlib.h>

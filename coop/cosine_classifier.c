@@ -1,8 +1,8 @@
 /* cosine_classifier.c: see cosine_classifier.h. */
 #include "coop/cosine_classifier.h"
 
-#include "clip/base/gemm.h"
-#include "clip/ops.h"
+#include "clip/math/gemm.h"
+#include "clip/math/ops.h"
 
 #include <assert.h>
 #include <math.h>

@@ -16,7 +16,7 @@
  */
 #include "coop/linear_probe.h"
 
-#include "clip/base/gemm.h"
+#include "clip/math/gemm.h"
 #include "coop/lbfgs.h"
 
 #include <assert.h>

@@ -10,7 +10,7 @@
 #ifndef COOP_PROMPT_FILE_H
 #define COOP_PROMPT_FILE_H
 
-#include "clip/base/tensors.h"
+#include "clip/tensors/tensors.h"
 #include "coop/prompt_learner.h"
 
 typedef struct {

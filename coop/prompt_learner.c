@@ -2,9 +2,9 @@
 #include "coop/prompt_learner.h"
 
 #include "clip/base/random.h"
-#include "clip/base/tensors.h"
-#include "clip/ops.h"
-#include "clip/text_encoder.h"
+#include "clip/math/ops.h"
+#include "clip/tensors/tensors.h"
+#include "clip/text/text_encoder.h"
 #include "coop/cosine_classifier.h"
 
 #include <assert.h>

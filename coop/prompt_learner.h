@@ -3,7 +3,7 @@
  * A prompt is SOS, M context vectors and the tokens of "name." in one of three orders, then EOS:
  *   end     [v1 .. vM] name .        middle   [v1 .. v(M/2)] name [.. vM] .        front   name [v1 .. vM] .
  * The contexts are shared by all classes, or each class has its own (csc). Prompts become one prefix tree
- * (clip/token_tree.h), so shared beginnings are computed once and frozen ones once per run.
+ * (clip/text/token_tree.h), so shared beginnings are computed once and frozen ones once per run.
  */
 #ifndef COOP_PROMPT_LEARNER_H
 #define COOP_PROMPT_LEARNER_H
@@ -12,9 +12,9 @@
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
 #include "clip/base/random.h"
-#include "clip/model.h"
-#include "clip/token_tree.h"
-#include "clip/tokenizer.h"
+#include "clip/checkpoint/model.h"
+#include "clip/text/token_tree.h"
+#include "clip/text/tokenizer.h"
 #include "coop/trainer.h"
 
 #include <stdbool.h>

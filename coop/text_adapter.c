@@ -1,8 +1,8 @@
 /* text_adapter.c: see text_adapter.h. */
 #include "coop/text_adapter.h"
 
-#include "clip/base/gemm.h"
-#include "clip/ops.h"
+#include "clip/math/gemm.h"
+#include "clip/math/ops.h"
 #include "coop/cosine_classifier.h"
 
 #include <string.h>

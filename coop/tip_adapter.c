@@ -1,7 +1,7 @@
 /* tip_adapter.c: see tip_adapter.h. */
 #include "coop/tip_adapter.h"
 
-#include "clip/base/gemm.h"
+#include "clip/math/gemm.h"
 #include "coop/cosine_classifier.h"
 #include "coop/zeroshot.h"
 

@@ -1,7 +1,7 @@
 /* tip_adapter_file.c: see tip_adapter_file.h. */
 #include "coop/tip_adapter_file.h"
 
-#include "clip/base/tensors.h"
+#include "clip/tensors/tensors.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #include "coop/train_state.h"
 
 #include "clip/base/arena.h"
-#include "clip/base/tensors.h"
+#include "clip/tensors/tensors.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* zeroshot.c: texts through the prefix tree, averaged over templates. */
 #include "coop/zeroshot.h"
 
-#include "clip/base/gemm.h"
-#include "clip/ops.h"
-#include "clip/text_encoder.h"
+#include "clip/math/gemm.h"
+#include "clip/math/ops.h"
+#include "clip/text/text_encoder.h"
 
 #include <math.h>
 #include <string.h>

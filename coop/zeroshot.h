@@ -6,8 +6,8 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
-#include "clip/model.h"
-#include "clip/tokenizer.h"
+#include "clip/checkpoint/model.h"
+#include "clip/text/tokenizer.h"
 
 /* The seven templates selected for ImageNet in openai/CLIP's notebook; (n) strings with "{}" for the name. */
 const char *const *zeroshot_ensemble(int *n);

@@ -1,7 +1,7 @@
 /* main.c: the program `coop`: finds the subcommand, prints its error, ends with its status. */
 #include "clip/base/nearest.h"
-#include "experiments/command.h"
-#include "experiments/interrupt.h"
+#include "experiments/commands/command.h"
+#include "experiments/terminal/interrupt.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "clip/base/files.h"
-#include "clip/base/tensors.h"
+#include "clip/tensors/tensors.h"
 
 #include <ftw.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* fuzz_class_names.c: files of class names. */
 #include "tests/fuzz/fuzz.h"
 
-#include "datasets/class_names.h"
+#include "datasets/lists/class_names.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* fuzz_csv.c: lists of images as comma-separated values, up to the few-shot lists drawn from them. */
 #include "tests/fuzz/fuzz.h"
 
-#include "datasets/dataset.h"
+#include "datasets/lists/dataset.h"
 
 #include <string.h>
 

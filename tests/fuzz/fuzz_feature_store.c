@@ -4,7 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "clip/base/files.h"
-#include "datasets/feature_store.h"
+#include "datasets/features/feature_store.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* fuzz_image.c: JPEG and PNG, decoded and through both transforms. */
 #include "tests/fuzz/fuzz.h"
 
-#include "datasets/transform.h"
+#include "datasets/images/transform.h"
 
 #include <string.h>
 #include <zlib.h>

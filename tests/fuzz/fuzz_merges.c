@@ -2,7 +2,7 @@
  * vocabulary is used on. */
 #include "tests/fuzz/fuzz.h"
 
-#include "clip/tokenizer.h"
+#include "clip/text/tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,9 +2,9 @@
  * data are zeros, and behind a NUL the config beside it. A model that opens must also compute. */
 #include "tests/fuzz/fuzz.h"
 
-#include "clip/image_tower.h"
-#include "clip/model.h"
-#include "clip/text_encoder.h"
+#include "clip/checkpoint/model.h"
+#include "clip/image/image_tower.h"
+#include "clip/text/text_encoder.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -33,7 +33,7 @@ static uint8_t *put_common(uint8_t *at, const Member *member) {
     return put(put(at, strlen(member->name), 2), 0, 2);
 }
 
-/* The archive, to be freed by the caller (clip/base/zip.c describes its layout). */
+/* The archive, to be freed by the caller (clip/tensors/zip.c describes its layout). */
 static uint8_t *make_archive(Member *members, size_t *size) {
     size_t room = END_SIZE;
     for (int i = 0; i < N_MEMBERS; i++)

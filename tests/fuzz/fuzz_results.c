@@ -1,7 +1,7 @@
 /* fuzz_results.c: results.jsonl. */
 #include "tests/fuzz/fuzz.h"
 
-#include "experiments/results.h"
+#include "experiments/results/results.h"
 
 #include <math.h>
 #include <stdio.h>

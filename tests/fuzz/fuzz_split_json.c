@@ -2,7 +2,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "datasets/dataset.h"
+#include "datasets/lists/dataset.h"
 
 #include <stdlib.h>
 #include <string.h>

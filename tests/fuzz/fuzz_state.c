@@ -2,7 +2,7 @@
  * refused state changes nothing. */
 #include "tests/fuzz/fuzz.h"
 
-#include "clip/random_clip.h"
+#include "clip/checkpoint/random_clip.h"
 #include "coop/prompt_learner.h"
 #include "coop/train_state.h"
 

@@ -2,7 +2,7 @@
  * told to write, let a fuzzer past the CRC.) */
 #include "tests/fuzz/fuzz.h"
 
-#include "clip/base/zip.h"
+#include "clip/tensors/zip.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE /* memmem */
 #include "tests/fuzz/fuzz.h"
 
-#include "experiments/study.h"
+#include "experiments/config/study.h"
 
 #include <string.h>
 

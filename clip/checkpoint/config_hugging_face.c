@@ -1,0 +1,150 @@
+/* config_hugging_face.c: config.json, and preprocessor_config.json or processor_config.json.
+ *
+ * Layout: {"model_type": "clip", "projection_dim", "text_config": {...}, "vision_config": {...}}; in old
+ * files text_config_dict and vision_config_dict, which then replace these two. Source: transformers
+ * configuration_clip.py and image_processing_clip.py, whose defaults hold for keys that are absent. The token
+ * that texts are read at (eos_token_id) is wrong in many files and ignored: it is always the highest id.
+ */
+#include "clip/checkpoint/config_rules.h"
+#include "clip/checkpoint/model_config.h"
+
+#include <string.h>
+
+#define TOWER_RULES                                                                                          \
+    CONFIG_SIZE("hidden_size", TowerConfig, width), CONFIG_SIZE("num_hidden_layers", TowerConfig, n_layers), \
+        CONFIG_SIZE("num_attention_heads", TowerConfig, n_heads),                                            \
+        CONFIG_NUMBER("layer_norm_eps", 1e-5, "that of CLIP's layer norms")
+
+static const KeyRule text_rules[] = {TOWER_RULES,
+                                     CONFIG_SIZE("max_position_embeddings", TowerConfig, n_positions),
+                                     CONFIG_SIZE("vocab_size", TowerConfig, n_vocab), CONFIG_END};
+
+static const KeyRule vision_rules[] = {TOWER_RULES, CONFIG_SIZE("image_size", TowerConfig, image_size),
+                                       CONFIG_SIZE("patch_size", TowerConfig, patch_size),
+                                       CONFIG_NUMBER("num_channels", 3, "CLIP's images are RGB"), CONFIG_END};
+
+static const KeyRule model_rules[] = {CONFIG_SIZE("projection_dim", ModelConfig, embed_dim), CONFIG_END};
+
+static const KeyRule image_rules[] = {
+    CONFIG_NUMBER("resample", 3, "CLIP's images are resized by bicubic interpolation, number 3"),
+    CONFIG_NUMBER("rescale_factor", 1 / 255.0, "CLIP's pixels go from 0 to 1"), CONFIG_END};
+
+/* "text_config", or "text_config_dict" where an old file has both. */
+static int read_tower(const char *path, const char *section, const char *old_section, const json_t *root,
+                      const KeyRule *rules, TowerConfig *tower, Error *err) {
+    if (json_is_object(json_object_get(root, old_section)))
+        section = old_section;
+    const json_t *object = json_object_get(root, section);
+    const ConfigPlace place = {path, section, false};
+    if (config_apply(&place, object, rules, tower, err) < 0)
+        return -1;
+    const json_t *value = json_object_get(object, "hidden_act");
+    const char *act = value && !json_is_null(value) ? json_string_value(value) : "quick_gelu";
+    if (!act || (strcmp(act, "quick_gelu") != 0 && strcmp(act, "gelu") != 0))
+        return config_error(&place, "hidden_act", err, "'%.40s' where 'quick_gelu' or 'gelu' is needed",
+                            act ? act : "...");
+    tower->activation = strcmp(act, "gelu") == 0 ? ACTIVATION_GELU : ACTIVATION_QUICK_GELU;
+    return 0;
+}
+
+static int read_model(ModelConfig *config, const json_t *root, Error *err) {
+    const ConfigPlace place = {config->path, "", false};
+    const json_t *value = json_object_get(root, "model_type");
+    const char *type = json_string_value(value);
+    if (!type)
+        return config_error(&place, "model_type", err, "missing: not the config of a CLIP model");
+    if (strcmp(type, "clip") != 0)
+        return config_error(&place, "model_type", err, "'%.40s' is not supported: %s", type,
+                            strncmp(type, "siglip", 6) == 0 ? "SigLIP pools by attention and is no CLIP"
+                                                            : "only 'clip' is, with both its towers");
+    if (config_apply(&place, root, model_rules, config, err) < 0)
+        return -1;
+    return read_tower(config->path, "text_config", "text_config_dict", root, text_rules, &config->text, err) <
+                       0 ||
+                   read_tower(config->path, "vision_config", "vision_config_dict", root, vision_rules,
+                              &config->image, err) < 0
+               ? -1
+               : 0;
+}
+
+/* --- the preparation of images --- */
+
+/* A size as 224, [224, 224] or an object of one of two forms. */
+static int read_size(const ConfigPlace *place, const json_t *object, const char *key, bool squash, int *out,
+                     Error *err) {
+    static const KeyRule sides[] = {{.name = "shortest_edge", .kind = RULE_SIZE},
+                                    {.name = "height", .kind = RULE_SIZE},
+                                    {.name = "width", .kind = RULE_SIZE, .offset = sizeof(int)},
+                                    CONFIG_END};
+    const KeyRule plain[] = {{.name = key, .kind = RULE_SIZE}, CONFIG_END};
+    const json_t *value = json_object_get(object, key);
+    int read[2] = {0, 0};
+    const ConfigPlace inner = {place->path, key, false}, outer = {place->path, place->section, false};
+    if (!json_is_object(value) ? config_apply(&outer, object, plain, read, err)
+                               : config_apply(&inner, value, sides, read, err))
+        return -1;
+    if (read[1] != 0 && read[1] != read[0])
+        return config_error(place, key, err, "%d by %d: only squares are supported", read[0], read[1]);
+    if (read[1] != 0 && !squash)
+        return config_error(place, key, err, "a height and a width: CLIP's images are cropped, not squashed");
+    if (read[0] != 0 && *out != 0 && *out != read[0])
+        return config_error(place, key, err, "%d where %d is needed: CLIP crops at the size it resizes to",
+                            read[0], *out);
+    *out = read[0] ? read[0] : *out;
+    return 0;
+}
+
+static int read_pixels(ModelConfig *config, const json_t *object, const char *section, Error *err) {
+    static const char *const steps[] = {"do_resize", "do_center_crop", "do_rescale", "do_normalize",
+                                        "do_convert_rgb"};
+    const ConfigPlace place = {config->pixels_path, section, false};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (json_is_false(json_object_get(object, steps[i])))
+            return config_error(&place, steps[i], err,
+                                "false: a step of CLIP's preparation of images is left out");
+    if (config_apply(&place, object, image_rules, NULL, err) < 0 ||
+        read_size(&place, object, "size", false, &config->input_size, err) < 0 ||
+        read_size(&place, object, "crop_size", true, &config->input_size, err) < 0 ||
+        config_triple(&place, object, "image_mean", false, config->mean, err) < 0 ||
+        config_triple(&place, object, "image_std", true, config->std, err) < 0)
+        return -1;
+    config->has_pixels = true;
+    return 0;
+}
+
+/* Version 5 of transformers may nest what preprocessor_config.json held into processor_config.json. */
+static int read_processor(ModelConfig *config, const char *weights, Arena *arena, Error *err) {
+    static const char *const names[] = {"preprocessor_config.json", "processor_config.json"};
+    for (int i = 0; i < 2; i++) {
+        json_t *root = config_open(&config->pixels_path, weights, names[i], arena, err);
+        if (!root && (config->pixels_path || arena_failed(arena)))
+            return -1;
+        const json_t *object = i == 0 ? root : json_object_get(root, "image_processor");
+        int result =
+            json_is_object(object) ? read_pixels(config, object, i == 0 ? "" : "image_processor", err) : 0;
+        json_decref(root);
+        if (result < 0 || config->has_pixels)
+            return result;
+    }
+    return 0;
+}
+
+int config_read_hugging_face(ModelConfig *config, const char *weights, Arena *arena, Error *err) {
+    const char *path;
+    *config = (ModelConfig){.mean = CLIP_MEAN, .std = CLIP_STD};
+    json_t *root = config_open(&path, weights, "config.json", arena, err);
+    if (!root && (path || arena_failed(arena)))
+        return -1;
+    int result = 0;
+    if (root) {
+        config->path = path;
+        config->embed_dim = 512;
+        config->text =
+            (TowerConfig){.width = 512, .n_layers = 12, .n_heads = 8, .n_positions = 77, .n_vocab = 49408};
+        config->image =
+            (TowerConfig){.width = 768, .n_layers = 12, .n_heads = 12, .image_size = 224, .patch_size = 32};
+        result = read_model(config, root, err);
+    }
+    json_decref(root);
+    return result < 0 ? -1 : read_processor(config, weights, arena, err);
+}

@@ -1,0 +1,375 @@
+/* model.c: opens a checkpoint (model.h).
+ *
+ * Steps: the names tell the flavour, the config beside the file what no tensor shows; the shapes of a few
+ * tensors give the architecture, as build_model of openai/CLIP's model.py finds it; then each tower that was
+ * asked for reads its weights, every one checked against the shape that follows.
+ * Layout: the Clip lies in its own arena, with the converted weights; weights that are F32 stay in the mapped
+ * file.
+ */
+#include "clip/checkpoint/model.h"
+
+#include "clip/base/files.h"
+#include "clip/checkpoint/architectures.h"
+#include "clip/checkpoint/checkpoint.h"
+#include "clip/checkpoint/locate.h"
+#include "clip/checkpoint/model_config.h"
+#include "clip/checkpoint/packed_blocks.h"
+#include "clip/checkpoint/weights.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { HEAD_SIZE = 64, MAX_IMAGE_SIZE = 4096 };
+
+static const char *const block_parts[] = {"ln_1.weight",          "ln_1.bias",
+                                          "attn.in_proj_weight",  "attn.in_proj_bias",
+                                          "attn.out_proj.weight", "attn.out_proj.bias",
+                                          "ln_2.weight",          "ln_2.bias",
+                                          "mlp.c_fc.weight",      "mlp.c_fc.bias",
+                                          "mlp.c_proj.weight",    "mlp.c_proj.bias",
+                                          "ls_1.gamma", /* LayerScale, of some OpenCLIP models */
+                                          "ls_2.gamma",           NULL};
+
+static const char *const bottleneck_parts[] = {"conv1.weight",
+                                               "bn1.weight",
+                                               "bn1.bias",
+                                               "bn1.running_mean",
+                                               "bn1.running_var",
+                                               "bn1.num_batches_tracked",
+                                               "conv2.weight",
+                                               "bn2.weight",
+                                               "bn2.bias",
+                                               "bn2.running_mean",
+                                               "bn2.running_var",
+                                               "bn2.num_batches_tracked",
+                                               "conv3.weight",
+                                               "bn3.weight",
+                                               "bn3.bias",
+                                               "bn3.running_mean",
+                                               "bn3.running_var",
+                                               "bn3.num_batches_tracked",
+                                               "downsample.0.weight",
+                                               "downsample.1.weight",
+                                               "downsample.1.bias",
+                                               "downsample.1.running_mean",
+                                               "downsample.1.running_var",
+                                               "downsample.1.num_batches_tracked",
+                                               NULL};
+
+const char *activation_name(Activation activation) {
+    return activation == ACTIVATION_GELU ? "gelu" : "quick_gelu";
+}
+
+const char *clip_activation_name(ClipActivation choice) {
+    static const char *const names[] = {"auto", "quick_gelu", "gelu"};
+    return names[choice];
+}
+
+int clip_activation_from(ClipActivation *choice, const char *name) {
+    for (int i = CLIP_ACTIVATION_AUTO; i <= CLIP_ACTIVATION_GELU; i++)
+        if (strcmp(clip_activation_name((ClipActivation)i), name) == 0) {
+            *choice = (ClipActivation)i;
+            return 0;
+        }
+    return -1;
+}
+
+/* --- architecture --- */
+
+/* Heads of a transformer of the given width, which `name` has shown; `says` is the config's number, or 0. */
+static int heads_of(Checkpoint *cp, const char *name, int width, int says) {
+    if (says > 0) {
+        if (width % says != 0)
+            checkpoint_fail(cp, name, "width %d is no multiple of the %d heads of the config", width, says);
+        return says;
+    }
+    if (width % HEAD_SIZE != 0)
+        checkpoint_fail(cp, name, "width %d is no multiple of %d, the size of a head", width, HEAD_SIZE);
+    return width / HEAD_SIZE;
+}
+
+/* Side of a square grid with one more row of positions than cells. */
+static int grid_of(Checkpoint *cp, const char *name, int n_positions) {
+    int grid = (int)lround(sqrt(n_positions - 1.0));
+    if (!cp->failed && (grid < 1 || grid * grid + 1 != n_positions))
+        checkpoint_fail(cp, name, "%d positions where a square number plus one is needed", n_positions);
+    return grid;
+}
+
+static int checked_image_size(Checkpoint *cp, const char *name, int grid, int cell) {
+    if (!cp->failed && (int64_t)grid * cell > MAX_IMAGE_SIZE)
+        checkpoint_fail(cp, name, "images of %d cells of %d pixels are too large", grid, cell);
+    return cp->failed ? 0 : grid * cell;
+}
+
+static int mlp_width_of(Checkpoint *cp, const char *prefix, int width) {
+    char name[128];
+    snprintf(name, sizeof name, "%s0.mlp.c_fc.weight", prefix);
+    return checkpoint_extent(cp, name, 0, 2, (int64_t[]){-1, width});
+}
+
+static void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config) {
+    const char *blocks = "transformer.resblocks.", *tokens = "token_embedding.weight";
+    text->n_vocab = checkpoint_extent(cp, tokens, 0, 2, (int64_t[]){-1, -1});
+    text->width = checkpoint_extent(cp, tokens, 1, 2, (int64_t[]){-1, -1});
+    text->n_heads = heads_of(cp, tokens, text->width, config->n_heads);
+    text->n_positions = checkpoint_extent(cp, "positional_embedding", 0, 2, (int64_t[]){-1, text->width});
+    text->embed_dim = checkpoint_extent(cp, "text_projection", 1, 2, (int64_t[]){text->width, -1});
+    text->n_layers = checkpoint_layers(cp, blocks, block_parts);
+    text->mlp_width = mlp_width_of(cp, blocks, text->width);
+}
+
+static void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim, const TowerConfig *config) {
+    const char *blocks = "visual.transformer.resblocks.", *positions = "visual.positional_embedding";
+    const char *conv1 = "visual.conv1.weight";
+    vit->width = checkpoint_extent(cp, conv1, 0, 4, (int64_t[]){-1, 3, -1, -1});
+    vit->patch_size = checkpoint_extent(cp, conv1, 2, 4, (int64_t[]){-1, 3, -1, -1});
+    vit->patch_size = checkpoint_extent(cp, conv1, 3, 4, (int64_t[]){-1, 3, -1, vit->patch_size});
+    vit->n_heads = heads_of(cp, conv1, vit->width, config->n_heads);
+    vit->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, vit->width});
+    int grid = grid_of(cp, positions, vit->n_tokens);
+    vit->image_size = checked_image_size(cp, positions, grid, vit->patch_size);
+    vit->embed_dim = checkpoint_extent(cp, "visual.proj", 1, 2, (int64_t[]){vit->width, embed_dim});
+    vit->n_layers = checkpoint_layers(cp, blocks, block_parts);
+    vit->mlp_width = mlp_width_of(cp, blocks, vit->width);
+}
+
+static void resnet_shapes(Checkpoint *cp, ResnetWeights *resnet, int embed_dim, const TowerConfig *config) {
+    const char *conv1 = "visual.layer1.0.conv1.weight", *positions = "visual.attnpool.positional_embedding";
+    resnet->width = checkpoint_extent(cp, conv1, 0, 4, (int64_t[]){-1, -1, 1, 1});
+    if (!cp->failed && (resnet->width % 2 != 0 || resnet->width > CHECKPOINT_MAX_DIM / 32))
+        checkpoint_fail(cp, conv1, "width %d is odd or too large", resnet->width);
+    resnet->attn_width = cp->failed ? 0 : 32 * resnet->width;
+    resnet->n_heads = heads_of(cp, conv1, resnet->attn_width, config->n_heads);
+    resnet->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, resnet->attn_width});
+    int grid = grid_of(cp, positions, resnet->n_tokens);
+    resnet->image_size = checked_image_size(cp, positions, grid, 32);
+    resnet->embed_dim = checkpoint_extent(cp, "visual.attnpool.c_proj.weight", 0, 2,
+                                          (int64_t[]){embed_dim, resnet->attn_width});
+    for (int i = 0; i < 4; i++) {
+        char layer[64];
+        snprintf(layer, sizeof layer, "visual.layer%d.", i + 1);
+        resnet->n_blocks[i] = checkpoint_layers(cp, layer, bottleneck_parts);
+        snprintf(layer, sizeof layer, "visual.layer%d.0.conv1.weight", i + 1);
+        if (resnet->n_blocks[i] == 0)
+            checkpoint_fail(cp, layer, "missing");
+    }
+}
+
+/* --- names --- */
+
+static void set_name(Clip *clip) {
+    const VitWeights *vit = &clip->vit;
+    const ResnetWeights *rn = &clip->resnet;
+    const bool is_vit = clip->image == IMAGE_TOWER_VIT;
+    int vision[4] = {vit->width, vit->n_layers, vit->patch_size, 0};
+    if (!is_vit)
+        memcpy(vision, rn->n_blocks, sizeof vision);
+    for (int i = 0; architecture_at(i); i++) {
+        const Architecture *known = architecture_at(i);
+        if (memcmp(vision, known->vision, sizeof vision) == 0 &&
+            known->resnet_width == (is_vit ? 0 : rn->width) && known->image_size == clip->image_size &&
+            known->embed_dim == clip->embed_dim && known->text_width == clip->text.width &&
+            clip->text.n_layers == ARCHITECTURE_TEXT_LAYERS) {
+            snprintf(clip->name, sizeof clip->name, "%s", known->name);
+            return;
+        }
+    }
+    if (is_vit)
+        snprintf(clip->name, sizeof clip->name, "ViT w%d l%d p%d", vision[0], vision[1], vision[2]);
+    else
+        snprintf(clip->name, sizeof clip->name, "RN w%d (%d,%d,%d,%d)", rn->width, vision[0], vision[1],
+                 vision[2], vision[3]);
+}
+
+/* --- opening --- */
+
+/* TorchScript is how OpenAI published its models, and always with QuickGELU. */
+static bool is_openai_archive(const TensorFile *file) {
+    return strcmp(tensors_format(file), "torch script") == 0;
+}
+
+/* Finds the flavour, and refuses what is no CLIP. */
+static int read_flavour(Checkpoint *cp, Clip *clip) {
+    const char *path = tensors_path(cp->file);
+    const bool known = names_detect(&cp->names, cp->file);
+    clip->flavour = names_title(cp->names.flavour);
+    if (tensors_count(cp->file) == 0)
+        return error_set(cp->err, "%s: not a CLIP checkpoint: no tensors", path);
+    if (names_check(&cp->names, cp->file, cp->err) < 0)
+        return -1;
+    if (!known)
+        return error_set(
+            cp->err,
+            "%s: not a CLIP checkpoint: no token embedding, text projection or patch convolution by the "
+            "names of OpenAI, OpenCLIP or Hugging Face among its tensors (one is %s)",
+            path, tensors_at(cp->file, 0)->name);
+    return 0;
+}
+
+/* What the config says goes before what OpenAI's models have in common. */
+static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config) {
+    if (is_openai_archive(cp->file))
+        return 0;
+    if (model_config_read(config, tensors_path(cp->file), cp->names.flavour, cp->arena, cp->err) < 0)
+        return -1;
+    clip->config = config->path;
+    if (config->path && cp->names.flavour == NAMES_OPENAI)
+        clip->flavour = names_title(NAMES_OPENCLIP);
+    if (config->has_pixels) {
+        memcpy(clip->mean, config->mean, sizeof clip->mean);
+        memcpy(clip->std, config->std, sizeof clip->std);
+    }
+    return 0;
+}
+
+static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config) {
+    text_shapes(cp, &clip->text, &config->text);
+    clip->n_vocab = clip->text.n_vocab;
+    clip->embed_dim = clip->text.embed_dim;
+    const bool is_resnet =
+        !checkpoint_has(cp, "visual.proj") && (checkpoint_has(cp, "visual.layer1.0.conv1.weight") ||
+                                               checkpoint_has(cp, "visual.attnpool.positional_embedding"));
+    clip->image = is_resnet ? IMAGE_TOWER_RESNET : IMAGE_TOWER_VIT;
+    if (is_resnet)
+        resnet_shapes(cp, &clip->resnet, clip->embed_dim, &config->image);
+    else
+        vit_shapes(cp, &clip->vit, clip->embed_dim, &config->image);
+    clip->image_size = is_resnet ? clip->resnet.image_size : clip->vit.image_size;
+    set_name(clip);
+    if (!cp->failed && model_config_check(config, clip, cp->err) < 0)
+        cp->failed = true;
+}
+
+/* The activations of the towers, and what there is to say about them. */
+static void set_activation(Checkpoint *cp, Clip *clip, const ModelConfig *config, ClipTowers towers,
+                           ClipActivation choice) {
+    const char *path = tensors_path(cp->file);
+    const Activation text = config->text.activation, image = config->image.activation;
+    const Activation chosen = choice == CLIP_ACTIVATION_GELU ? ACTIVATION_GELU : ACTIVATION_QUICK_GELU;
+    const bool is_vit = clip->image == IMAGE_TOWER_VIT; /* a ResNet has none of these */
+    const bool follows = choice == CLIP_ACTIVATION_AUTO, matters = is_vit || (towers & CLIP_TEXT);
+    clip->text.activation = follows ? text : chosen;
+    clip->vit.activation = follows ? image : chosen;
+    if (follows && matters && !config->path && !is_openai_archive(cp->file))
+        clip->note = arena_printf(
+            cp->arena,
+            "%s: no config beside it says which activation; QuickGELU is assumed (model.activation)", path);
+    else if (!follows && config->path && (text != chosen || (is_vit && image != chosen)))
+        clip->note = arena_printf(cp->arena, "%s: model.activation %s goes before the %s of %s", path,
+                                  activation_name(chosen), activation_name(text != chosen ? text : image),
+                                  config->path);
+}
+
+/* Two models with the same weights are different ones if these differ. */
+static void set_variant(const Checkpoint *cp, Clip *clip) {
+    const TextWeights *text = &clip->text;
+    const bool is_vit = clip->image == IMAGE_TOWER_VIT;
+    const int heads = is_vit ? clip->vit.n_heads : clip->resnet.n_heads;
+    const int plain = (is_vit ? clip->vit.width : clip->resnet.attn_width) / HEAD_SIZE;
+    const char *activation = is_vit ? activation_name(clip->vit.activation) : "relu";
+    if (!cp->failed &&
+        (text->activation != ACTIVATION_QUICK_GELU || text->n_heads != text->width / HEAD_SIZE ||
+         (is_vit && clip->vit.activation != ACTIVATION_QUICK_GELU) || heads != plain))
+        snprintf(clip->variant, sizeof clip->variant, "text %s %d heads, image %s %d heads",
+                 activation_name(text->activation), text->n_heads, activation, heads);
+}
+
+/* A scalar, or a vector of one. */
+static void read_logit_scale(Checkpoint *cp, Clip *clip) {
+    const Tensor *tensor = tensors_find(cp->file, names_place(&cp->names, "logit_scale").names[0]);
+    const float *value = checkpoint_tensor(cp, "logit_scale", tensor && tensor->n_dims == 1, (int64_t[]){1});
+    clip->logit_scale = value ? *value : 0;
+}
+
+/* Everything of the open file; *clip has its arena already. */
+static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
+    const ClipTowers towers = options->towers;
+    ModelConfig config = {0};
+    memcpy(clip->mean, (float[])CLIP_MEAN, sizeof clip->mean);
+    memcpy(clip->std, (float[])CLIP_STD, sizeof clip->std);
+    cp->failed = read_flavour(cp, clip) < 0 || read_config(cp, clip, &config) < 0;
+    read_shapes(cp, clip, &config);
+    read_logit_scale(cp, clip);
+    set_activation(cp, clip, &config, towers, options->activation);
+    set_variant(cp, clip);
+    if (towers & CLIP_TEXT)
+        text_read(cp, &clip->text);
+    else
+        clip->text = (TextWeights){0};
+    if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_VIT)
+        vit_read(cp, &clip->vit);
+    if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_RESNET)
+        resnet_read(cp, &clip->resnet);
+    checkpoint_read(cp, options->pool);
+}
+
+Clip *clip_open(const char *path, ClipTowers towers, Error *err) {
+    return clip_open_with(path, &(ClipOptions){.towers = towers}, err);
+}
+
+Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
+    Arena *arena = arena_create(), *scratch = arena_create();
+    Clip *clip = arena ? ARENA_NEW(arena, Clip, 1) : NULL;
+    bool failed = true;
+    if (!clip) {
+        error_memory(err);
+        arena_free(arena);
+        goto out;
+    }
+    clip->arena = arena;
+    clip->precision = precision_here(options->precision);
+    const char *weights = locate_weights(path, arena, err);
+    const bool digest = (options->towers & CLIP_DIGEST) && pool_threads(options->pool) > 1;
+    if (weights)
+        clip->file = digest ? tensors_open_digesting(weights, err) : tensors_open(weights, err);
+    if (clip->file) {
+        Checkpoint cp = {.file = clip->file,
+                         .arena = arena,
+                         .queue.arena = scratch,
+                         .few_images = options->towers & CLIP_FEW_IMAGES,
+                         .precision = clip->precision,
+                         .err = err};
+        read_clip(&cp, clip, options);
+        failed = cp.failed;
+    }
+    if (failed) {
+        clip_free(clip);
+        clip = NULL;
+    }
+out:
+    arena_free(scratch);
+    return clip;
+}
+
+int clip_prepare_training(Clip *clip, Error *err) {
+    text_prepare_training(&clip->text, clip->arena);
+    return clip->text.backward ? 0 : error_memory(err);
+}
+
+void clip_free(Clip *clip) {
+    if (!clip)
+        return;
+    tensors_close(clip->file);
+    arena_free(clip->arena); /* and the Clip itself with it */
+}
+
+const char *clip_digest(Clip *clip) {
+    const char *file = tensors_digest(clip->file);
+    char text[sizeof clip->variant + 80];
+    if (*clip->variant == '\0')
+        return file;
+    int n = snprintf(text, sizeof text, "%s %s", file, clip->variant);
+    digest_bytes(clip->digest, text, (size_t)n);
+    return clip->digest;
+}
+
+const char *clip_stamp(const Clip *clip) {
+    return *clip->variant == '\0' ? tensors_stamp(clip->file) : NULL;
+}
+
+bool clip_is_checkpoint(const TensorFile *file) {
+    NameScheme scheme;
+    return names_detect(&scheme, file);
+}

@@ -1,0 +1,168 @@
+/* model.h: a frozen CLIP as tables of weights, opened from a checkpoint.
+ *
+ * Dimensions, here and everywhere: B images, K classes, N nodes, T positions, C width, H heads, D head size,
+ * L layers, E embedding, V vocabulary, M context vectors, S image side, P patch side. Weight names and shapes
+ * are those of openai/CLIP's model.py.
+ */
+#ifndef CLIP_CHECKPOINT_MODEL_H
+#define CLIP_CHECKPOINT_MODEL_H
+
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+#include "clip/base/parallel.h"
+#include "clip/math/packed_bf16.h"
+#include "clip/math/precision.h"
+#include "clip/tensors/tensors.h"
+
+#include <stdbool.h>
+
+typedef enum { ACTIVATION_QUICK_GELU, ACTIVATION_GELU } Activation; /* x sigma(1.702 x); x Phi(x) (erf) */
+const char *activation_name(Activation activation);                 /* "quick_gelu", "gelu" */
+
+/* OpenAI's normalisation of pixels, which most checkpoints share. */
+#define CLIP_MEAN                                                                                            \
+    { 0.48145466f, 0.4578275f, 0.40821073f }
+#define CLIP_STD                                                                                             \
+    { 0.26862954f, 0.26130258f, 0.27577711f }
+
+/* One pre-norm residual attention block: x += attn(ln_1(x)); x += mlp(ln_2(x)). */
+typedef struct {
+    const float *ln_1_w, *ln_1_b;         /* (C) */
+    const float *in_proj_w, *in_proj_b;   /* (3C, C), (3C): rows q, k, v */
+    const float *out_proj_w, *out_proj_b; /* (C, C), (C) */
+    const float *ln_2_w, *ln_2_b;         /* (C) */
+    const float *c_fc_w, *c_fc_b;         /* (F, C), (F) */
+    const float *c_proj_w, *c_proj_b;     /* (C, F), (C) */
+} BlockWeights; /* a tower read from a file has its matrices packed, and NULL here */
+
+typedef struct PackedBlock
+    PackedBlock; /* clip/checkpoint/packed_blocks.h: the same matrices, ready for many products */
+
+typedef struct {
+    int n_vocab, n_positions, width, n_heads, n_layers, mlp_width, embed_dim; /* V, T, C, H, L, F, E */
+    Activation activation;
+    const float *token_embedding;         /* (V, C) */
+    const float *positional_embedding;    /* (T, C) */
+    const BlockWeights *blocks;           /* (L) */
+    const PackedBlock *forward;           /* (L) */
+    const PackedBlock *backward;          /* (L); NULL before clip_prepare_training */
+    const float *ln_final_w, *ln_final_b; /* (C) */
+    const float *text_projection;         /* (C, E): feature = x P */
+} TextWeights;
+
+typedef struct {
+    int image_size, patch_size, width, n_heads, n_layers, mlp_width, embed_dim; /* S, P, C, H, L, F, E */
+    int n_tokens;                                                               /* T = (S/P)^2 + 1 */
+    Activation activation;
+    const float *conv1_w;                                     /* (C, 3 P P) */
+    const float *class_embedding;                             /* (C) */
+    const float *positional_embedding;                        /* (T, C) */
+    const float *ln_pre_w, *ln_pre_b, *ln_post_w, *ln_post_b; /* (C) */
+    const BlockWeights *blocks;                               /* (L) */
+    const PackedBlock *forward;                               /* (L) */
+    const float *proj;                                        /* (C, E) */
+} VitWeights;
+
+/* A convolution with its batch norm folded in: y = conv(x, w) + b. */
+typedef struct {
+    int n_in, n_out, kernel; /* kernel 1 or 3 (padding 1) */
+    const float *w;          /* (kernel, kernel, n_in, n_out): unlike the file */
+    const float *b;          /* (n_out) */
+    const float
+        *panels; /* both, packed (clip/math/packed_conv.h), or NULL; a tower read from a file has either */
+    const uint16_t *halves; /* w in bfloat16 (clip/math/conv_bf16.h), with b, instead of both; or NULL */
+    Bf16Kernel bf16;        /* what multiplies them */
+} ConvWeights;
+
+typedef struct {
+    ConvWeights conv1, conv2, conv3;
+    bool has_downsample;
+    ConvWeights downsample;
+    int stride; /* 1 or 2, by an average pool after conv2 and before the downsample convolution */
+} BottleneckWeights;
+
+typedef struct {
+    int image_size, width, embed_dim;   /* S; channels after the stem; E */
+    int n_blocks[4];                    /* blocks of layer1 .. layer4 */
+    ConvWeights stem[3];                /* stem[0] has stride 2; an average pool of 2 follows stem[2] */
+    const BottleneckWeights *layers[4]; /* (n_blocks[i]) each */
+    /* attention pool over T = (S/32)^2 + 1 tokens of C = 32 width channels */
+    int n_tokens, attn_width, n_heads;                                            /* T, C, C/64 */
+    const float *positional_embedding;                                            /* (T, C) */
+    const float *q_proj_w, *q_proj_b, *k_proj_w, *k_proj_b, *v_proj_w, *v_proj_b; /* (C, C), (C) */
+    const float *c_proj_w, *c_proj_b;                                             /* (E, C), (E) */
+} ResnetWeights;
+
+typedef enum { IMAGE_TOWER_VIT, IMAGE_TOWER_RESNET } ImageTowerKind;
+
+typedef struct {
+    TextWeights text;     /* zero when the text tower was not asked for */
+    ImageTowerKind image; /* which of the two is filled */
+    VitWeights vit;
+    ResnetWeights resnet;
+    int image_size, embed_dim;
+    int n_vocab;           /* rows of token_embedding; known also without the text tower */
+    Precision precision;   /* of the blocks' matrices and of convolutions: FLOAT32 or BFLOAT16 */
+    float logit_scale;     /* as stored: a logarithm */
+    float mean[3], std[3]; /* pixel normalisation */
+    char name[32]; /* "ViT-B/32", "RN50" for known shapes, else as "ViT w128 l4 p8", "RN w16 (1,2,1,1)" */
+    const char *flavour; /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
+    const char *config;  /* path of the config beside the weights; NULL: there is none */
+    const char *note;    /* one line that the user should know (an assumption), or NULL */
+    char variant[80]; /* what makes it compute something else than OpenAI's model of these weights, or "" */
+    char digest[65];  /* of a variant: clip_digest's */
+    Arena *arena;     /* converted weights and the texts above; owned */
+    TensorFile *file; /* mapped weights; owned */
+} Clip;
+
+/* What a checkpoint is opened for: towers; and clip_digest, which is then computed on a thread of its own
+ * while the towers are read and used; and a few images only, which are seen before an image tower would be
+ * ready for many. The bits are the same. */
+typedef enum {
+    CLIP_TEXT = 1,
+    CLIP_IMAGE = 2,
+    CLIP_BOTH = 3,
+    CLIP_DIGEST = 4,
+    CLIP_FEW_IMAGES = 8
+} ClipTowers;
+
+/* Which activation the transformers have cannot be seen in the weights. AUTO takes it from the config beside
+ * them (open_clip_config.json, config.json); without one, OpenAI's QuickGELU, with a note unless the file is
+ * OpenAI's own kind of archive. A choice goes before the config, with a note if they differ. */
+typedef enum { CLIP_ACTIVATION_AUTO, CLIP_ACTIVATION_QUICK_GELU, CLIP_ACTIVATION_GELU } ClipActivation;
+const char *clip_activation_name(ClipActivation choice);            /* "auto", "quick_gelu", "gelu" */
+int clip_activation_from(ClipActivation *choice, const char *name); /* -1: none of these */
+
+/* Reads a checkpoint: a file of weights, or a folder that holds one (locate.h), with the names of OpenAI,
+ * OpenCLIP or Hugging Face (names.h). Finds the architecture in the shapes and the config, checks every
+ * shape, converts F16 / BF16 / F64 to float, maps F32 without a copy where it is aligned and needs no
+ * rearranging (Hugging Face's queries, keys, values and projections do), folds batch norms and LayerScale.
+ * The text tower is needed to learn or encode prompts, the image tower to encode images; a tower that is not
+ * asked for costs nothing. clip_open: activation AUTO, precision FLOAT32. Returns NULL with "FILE: tensor
+ * NAME: reason". Caller frees with clip_free. */
+Clip *clip_open(const char *path, ClipTowers towers, Error *err);
+
+typedef struct {
+    ClipTowers towers;
+    ClipActivation activation;
+    Precision precision;
+    Pool *pool; /* to read with; NULL: the calling thread alone. The bits are the same. Borrowed */
+} ClipOptions;
+Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err);
+
+/* Makes the text tower ready for backward passes; the second time it costs nothing. */
+int clip_prepare_training(Clip *clip, Error *err);
+void clip_free(Clip *clip); /* NULL is fine */
+
+/* What the model computes, as 64 hexadecimal digits: the SHA-256 of the weights' file, computed at the first
+ * call (or before, see CLIP_DIGEST); of that and the differences, where activation or heads are other than
+ * OpenAI's. */
+const char *clip_digest(Clip *clip);
+/* The stamp of the weights' file (files.h), for who has seen its digest before; NULL of sharded weights and
+ * where clip_digest is of more than the file. */
+const char *clip_stamp(const Clip *clip);
+
+/* Whether the file holds tensors with the names of a CLIP, complete or not. */
+bool clip_is_checkpoint(const TensorFile *file);
+
+#endif

@@ -1,0 +1,267 @@
+/* names.c: names as tables (names.h).
+ *
+ * A rule replaces the beginning of OpenAI's name, or all of it; what follows the number of a layer has rules
+ * of its own. Sources: openai/CLIP model.py, open_clip model.py, transformers modeling_clip.py.
+ */
+#include "clip/checkpoint/names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* `from` is a beginning when it ends in '.', else a whole name. */
+typedef struct {
+    const char *from, *to; /* PLACE_THREE: '?' in `to` is q, k, v */
+    PlaceForm form;
+} Rule;
+
+static const Rule no_rules[] = {{NULL, NULL, PLACE_AS_IS}};
+
+static const Rule custom_text_rules[] = {
+    {"token_embedding.", "text.token_embedding.", PLACE_AS_IS},
+    {"positional_embedding", "text.positional_embedding", PLACE_AS_IS},
+    {"transformer.resblocks.", "text.transformer.resblocks.", PLACE_AS_IS},
+    {"ln_final.", "text.ln_final.", PLACE_AS_IS},
+    {"text_projection", "text.text_projection", PLACE_AS_IS},
+    {NULL, NULL, PLACE_AS_IS}};
+
+static const Rule hugging_face_rules[] = {
+    {"token_embedding.", "text_model.embeddings.token_embedding.", PLACE_AS_IS},
+    {"positional_embedding", "text_model.embeddings.position_embedding.weight", PLACE_AS_IS},
+    {"transformer.resblocks.", "text_model.encoder.layers.", PLACE_AS_IS},
+    {"ln_final.", "text_model.final_layer_norm.", PLACE_AS_IS},
+    {"text_projection", "text_projection.weight", PLACE_TRANSPOSED},
+    {"visual.conv1.", "vision_model.embeddings.patch_embedding.", PLACE_AS_IS},
+    {"visual.class_embedding", "vision_model.embeddings.class_embedding", PLACE_AS_IS},
+    {"visual.positional_embedding", "vision_model.embeddings.position_embedding.weight", PLACE_AS_IS},
+    {"visual.ln_pre.", "vision_model.pre_layrnorm.", PLACE_AS_IS}, /* sic */
+    {"visual.transformer.resblocks.", "vision_model.encoder.layers.", PLACE_AS_IS},
+    {"visual.ln_post.", "vision_model.post_layernorm.", PLACE_AS_IS},
+    {"visual.proj", "visual_projection.weight", PLACE_TRANSPOSED},
+    {NULL, NULL, PLACE_AS_IS}};
+
+/* Of what follows "resblocks.N." */
+static const Rule hugging_face_layer_rules[] = {
+    {"ln_1.", "layer_norm1.", PLACE_AS_IS},
+    {"attn.in_proj_weight", "self_attn.?_proj.weight", PLACE_THREE},
+    {"attn.in_proj_bias", "self_attn.?_proj.bias", PLACE_THREE},
+    {"attn.out_proj.", "self_attn.out_proj.", PLACE_AS_IS},
+    {"ln_2.", "layer_norm2.", PLACE_AS_IS},
+    {"mlp.c_fc.", "mlp.fc1.", PLACE_AS_IS},
+    {"mlp.c_proj.", "mlp.fc2.", PLACE_AS_IS},
+    {NULL, NULL, PLACE_AS_IS}};
+
+typedef struct {
+    const char *title;
+    const Rule *rules, *layer_rules;
+    const char *signs[4]; /* tensors, by OpenAI's names, of which any shows the flavour */
+} Flavour;
+
+static const Flavour flavours[] = {
+    [NAMES_OPENAI] = {"OpenAI",
+                      no_rules,
+                      no_rules,
+                      {"token_embedding.weight", "text_projection", "visual.conv1.weight"}},
+    [NAMES_OPENCLIP] = {"OpenCLIP",
+                        custom_text_rules,
+                        no_rules,
+                        {"token_embedding.weight", "text_projection"}},
+    [NAMES_HUGGING_FACE] = {"Hugging Face",
+                            hugging_face_rules,
+                            hugging_face_layer_rules,
+                            {"token_embedding.weight", "visual.conv1.weight", "visual.proj"}},
+};
+
+/* What wrappers put before every name: DataParallel, torch.compile, a model that holds a CLIP. */
+static const char *const prefixes[] = {
+    "", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "model.", "clip.", "clip_model."};
+enum { N_PREFIXES = sizeof prefixes / sizeof *prefixes };
+
+const char *names_title(NameFlavour flavour) {
+    return flavours[flavour].title;
+}
+
+/* --- from OpenAI's name to the file's --- */
+
+static bool begins(const char *text, const char *beginning) {
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+static const Rule *find_rule(const Rule *rules, const char *name) {
+    for (; rules->from; rules++)
+        if (rules->from[strlen(rules->from) - 1] == '.' ? begins(name, rules->from)
+                                                        : strcmp(name, rules->from) == 0)
+            return rules;
+    return NULL;
+}
+
+/* The part behind the number of a layer; NULL in a name without one. */
+static const char *layer_part(const char *name) {
+    const char *at = strstr(name, "resblocks.");
+    if (!at)
+        return NULL;
+    at += strlen("resblocks.");
+    size_t digits = strspn(at, "0123456789");
+    return digits > 0 && at[digits] == '.' ? at + digits + 1 : NULL;
+}
+
+Place names_place(const NameScheme *scheme, const char *openai_name) {
+    const Flavour *flavour = &flavours[scheme->flavour];
+    const char *part = layer_part(openai_name), *tail = openai_name;
+    int n_head = part ? (int)(part - openai_name) : (int)strlen(openai_name);
+    char head[NAME_SIZE];
+    snprintf(head, sizeof head, "%.*s", n_head, openai_name);
+    const Rule *rule = find_rule(flavour->rules, head);
+    const Rule *inner = part ? find_rule(flavour->layer_rules, part) : NULL;
+    tail = head + (rule ? strlen(rule->from) : 0);
+    Place place = {.form = inner ? inner->form : rule ? rule->form : PLACE_AS_IS};
+    for (int i = 0; i < (place.form == PLACE_THREE ? 3 : 1); i++) {
+        char *out = place.names[i];
+        snprintf(out, NAME_SIZE, "%s%s%s%s%s", scheme->prefix, rule ? rule->to : "", tail,
+                 inner  ? inner->to
+                 : part ? part
+                        : "",
+                 inner ? part + strlen(inner->from) : "");
+        char *letter = place.form == PLACE_THREE ? strchr(out, '?') : NULL;
+        if (letter)
+            *letter = "qkv"[i];
+    }
+    return place;
+}
+
+/* --- which flavour a file has --- */
+
+bool names_detect(NameScheme *scheme, const TensorFile *file) {
+    static const NameFlavour order[] = {NAMES_OPENCLIP, NAMES_HUGGING_FACE, NAMES_OPENAI};
+    for (int p = 0; p < N_PREFIXES; p++)
+        for (int f = 0; f < 3; f++) {
+            *scheme = (NameScheme){order[f], prefixes[p]};
+            for (const char *const *sign = flavours[order[f]].signs; *sign; sign++)
+                if (tensors_find(file, names_place(scheme, *sign).names[0]))
+                    return true;
+        }
+    *scheme = (NameScheme){NAMES_OPENAI, ""};
+    return false;
+}
+
+/* --- what is refused --- */
+
+typedef struct {
+    const char *beginning, *except, *reason;
+} Refusal;
+
+static const Refusal refusals[] = {
+    {"text_decoder.", NULL, "a CoCa model: its decoder and pooling are not CLIP's"},
+    {"visual.trunk.attn_pool.", NULL, "a SigLIP model, or another that pools by attention: not a CLIP"},
+    {"visual.trunk.", NULL,
+     "an image tower of timm (ConvNeXt, SigLIP, EVA, ...): only CLIP's own ViT and ResNet are read"},
+    {"visual.blocks.", NULL, "an image tower of EVA-CLIP: only CLIP's own ViT and ResNet are read"},
+    {"visual.attn_pool", NULL, "pooling by attention, as in CoCa, where CLIP reads the class token"},
+    {"text.cls_emb", NULL,
+     "a class token at the end of the text, as in CoCa, where CLIP reads the end-of-text token"},
+    {"text.transformer.", "text.transformer.resblocks.",
+     "a text tower of Hugging Face (BERT, RoBERTa, T5, ...): only CLIP's own is read"},
+    {"text_model.roberta.", NULL, "a RoBERTa text tower (AltCLIP): only CLIP's own is read"},
+    {"text_model.encoder.layer.", NULL, "a BERT text tower (Chinese-CLIP): only CLIP's own is read"},
+    {"text_model.head.", NULL, "a SigLIP model: not a CLIP"},
+    {"vision_model.head.", NULL, "a SigLIP model: not a CLIP"},
+    {"text_projection.bias", NULL, "a text projection with a bias, which CLIP has not"},
+    {"text.text_projection.", NULL,
+     "a text projection that is a linear layer, with a bias, which CLIP has not"},
+    {"image_encoder.model.", NULL, "a MobileCLIP model: not a CLIP"},
+};
+
+/* Beginnings of all names, by OpenAI, outside of which a tower holds no weight. */
+static const char *const known[] = {"token_embedding.weight",
+                                    "positional_embedding",
+                                    "transformer.resblocks.",
+                                    "ln_final.weight",
+                                    "ln_final.bias",
+                                    "text_projection",
+                                    "visual.conv1.weight",
+                                    "visual.class_embedding",
+                                    "visual.positional_embedding",
+                                    "visual.ln_pre.weight",
+                                    "visual.ln_pre.bias",
+                                    "visual.transformer.resblocks.",
+                                    "visual.ln_post.weight",
+                                    "visual.ln_post.bias",
+                                    "visual.proj",
+                                    "visual.conv2.weight",
+                                    "visual.conv3.weight",
+                                    "visual.bn1.",
+                                    "visual.bn2.",
+                                    "visual.bn3.",
+                                    "visual.layer1.",
+                                    "visual.layer2.",
+                                    "visual.layer3.",
+                                    "visual.layer4.",
+                                    "visual.attnpool.positional_embedding",
+                                    "visual.attnpool.q_proj.",
+                                    "visual.attnpool.k_proj.",
+                                    "visual.attnpool.v_proj.",
+                                    "visual.attnpool.c_proj."};
+enum { N_KNOWN = sizeof known / sizeof *known };
+
+static const char *const towers[] = {"visual.",       "transformer.",      "text.",          "text_model.",
+                                     "vision_model.", "visual_projection", "text_projection"};
+
+/* The name behind the longest known prefix. */
+static const char *bare(const char *name) {
+    size_t longest = 0;
+    for (int p = 1; p < N_PREFIXES; p++)
+        if (begins(name, prefixes[p]) && strlen(prefixes[p]) > longest)
+            longest = strlen(prefixes[p]);
+    return name + longest;
+}
+
+static int refuse(const TensorFile *file, const Tensor *tensor, const char *reason, Error *err) {
+    return error_set(err, "%s: tensor %s: not supported: %s", tensors_path(file), tensor->name, reason);
+}
+
+static bool ends(const char *text, const char *end) {
+    size_t n = strlen(text), n_end = strlen(end);
+    return n >= n_end && strcmp(text + n - n_end, end) == 0;
+}
+
+/* Numbers that follow from the shapes and are kept beside the weights. */
+static bool is_buffer(const Tensor *tensor) {
+    return ends(tensor->name, "position_ids") || ends(tensor->name, "attn_mask");
+}
+
+static bool is_in_tower(const char *name) {
+    for (size_t i = 0; i < sizeof towers / sizeof *towers; i++)
+        if (begins(name, towers[i]))
+            return true;
+    return false;
+}
+
+static bool is_known(const char *name, const Place *places) {
+    for (int i = 0; i < N_KNOWN; i++) {
+        const char *place = places[i].names[0];
+        if (place[strlen(place) - 1] == '.' ? begins(name, place) : strcmp(name, place) == 0)
+            return true;
+    }
+    return false;
+}
+
+int names_check(const NameScheme *scheme, const TensorFile *file, Error *err) {
+    for (size_t r = 0; r < sizeof refusals / sizeof *refusals; r++) {
+        const Refusal *refusal = &refusals[r];
+        for (int i = 0; i < tensors_count(file); i++) {
+            const char *name = bare(tensors_at(file, i)->name);
+            if (begins(name, refusal->beginning) && !(refusal->except && begins(name, refusal->except)))
+                return refuse(file, tensors_at(file, i), refusal->reason, err);
+        }
+    }
+    Place places[N_KNOWN];
+    for (int i = 0; i < N_KNOWN; i++)
+        places[i] = names_place(scheme, known[i]);
+    size_t n_prefix = strlen(scheme->prefix);
+    for (int i = 0; i < tensors_count(file); i++) {
+        const Tensor *tensor = tensors_at(file, i);
+        if (begins(tensor->name, scheme->prefix) && is_in_tower(tensor->name + n_prefix) &&
+            !is_buffer(tensor) && !is_known(tensor->name, places))
+            return refuse(file, tensor, "CLIP's towers have no such weight", err);
+    }
+    return 0;
+}

@@ -1,0 +1,16 @@
+/* resnet.h: the modified ResNet of CLIP (Radford et al. 2021; ModifiedResNet of openai/CLIP's model.py). */
+#ifndef CLIP_IMAGE_RESNET_H
+#define CLIP_IMAGE_RESNET_H
+
+#include "clip/base/error.h"
+#include "clip/base/parallel.h"
+#include "clip/checkpoint/model.h"
+
+/* pixels (n, 3, S, S), normalised; features (n, E), each by its image alone. Fails only for want of memory.
+ */
+int resnet_forward(const ResnetWeights *resnet, Pool *pool, const float *pixels, int n, float *features,
+                   Error *err);
+
+double resnet_flops(const ResnetWeights *resnet); /* floating-point operations that one image needs */
+
+#endif

@@ -1,0 +1,16 @@
+/* vit.h: the vision transformer of CLIP (Radford et al. 2021; VisionTransformer of openai/CLIP's model.py).
+ */
+#ifndef CLIP_IMAGE_VIT_H
+#define CLIP_IMAGE_VIT_H
+
+#include "clip/base/error.h"
+#include "clip/base/parallel.h"
+#include "clip/checkpoint/model.h"
+
+/* pixels (n, 3, S, S), normalised; features (n, E), each by its image alone. Fails only for want of memory.
+ */
+int vit_forward(const VitWeights *vit, Pool *pool, const float *pixels, int n, float *features, Error *err);
+
+double vit_flops(const VitWeights *vit); /* floating-point operations that one image needs */
+
+#endif

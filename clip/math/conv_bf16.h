@@ -1,0 +1,15 @@
+/* conv_bf16.h: convolutions in bfloat16, on one thread, channels last. */
+#ifndef CLIP_MATH_CONV_BF16_H
+#define CLIP_MATH_CONV_BF16_H
+
+#include "clip/checkpoint/model.h"
+
+#include <stdbool.h>
+
+/* conv_forward (conv.h) for n images at once, with conv->halves: the panels (clip/math/packed_bf16.h) of
+ * conv->w as a matrix (kernel^2 n_in, n_out).
+ *   out (n, H/stride, W/stride, n_out)   in (n, H, W, n_in) */
+void conv_bf16_forward(float *out, const float *in, const ConvWeights *conv, int n, int H, int W, int stride,
+                       bool accumulate, bool relu);
+
+#endif

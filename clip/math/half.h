@@ -1,0 +1,19 @@
+/* half.h: IEEE binary16 and bfloat16 to float, exactly, and floats to binary16. */
+#ifndef CLIP_MATH_HALF_H
+#define CLIP_MATH_HALF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* out (n) from in (2n bytes, little-endian, any alignment). Signalling NaNs become quiet ones. half_to_float
+ * picks the fastest way that this processor has; half_to_float_portable gives the same bits everywhere. */
+void half_to_float(float *out, const unsigned char *in, size_t n);
+void half_to_float_portable(float *out, const unsigned char *in, size_t n);
+
+/* The nearest half, ties to the even one, as the bits of it. */
+uint16_t float_to_half(float value);
+
+/* bfloat16 to float, as half_to_float: the upper half of a float. */
+void bfloat16_to_float(float *out, const unsigned char *in, size_t n);
+
+#endif

@@ -1,0 +1,50 @@
+/* ops.h: the element-wise and row-wise kernels of a transformer, forward beside backward.
+ *
+ * All are single-threaded over the rows they are given, so callers cut rows into tiles. Backward kernels are
+ * with respect to activations only (every weight is frozen); those whose comment says "+=" accumulate into
+ * their output: callers zero. A NaN in the input is never lost: its element is NaN in the output, or its
+ * whole row where the row has a sum in common.
+ */
+#ifndef CLIP_MATH_OPS_H
+#define CLIP_MATH_OPS_H
+
+#include "clip/checkpoint/model.h"
+
+/* y = (x - mean) / sqrt(var + 1e-5) * w + b, row by row. x, y (rows, C); y may be x.
+ * rstd (rows) and mean (rows) are kept for the backward pass; both may be NULL. */
+void layer_norm_forward(float *y, float *mean, float *rstd, const float *x, const float *w, const float *b,
+                        int rows, int C);
+/* d_x (rows, C) += the gradient of layer_norm_forward at x, given d_y (rows, C). */
+void layer_norm_backward(float *d_x, const float *d_y, const float *x, const float *mean, const float *rstd,
+                         const float *w, int rows, int C);
+
+/* y = act(x), n elements; y may be x. */
+void activation_forward(float *y, const float *x, size_t n, Activation activation);
+/* d_x = d_y * act'(x), n elements (overwrites; d_x may be d_y). */
+void activation_backward(float *d_x, const float *d_y, const float *x, size_t n, Activation activation);
+
+/* One of the two on a piece of matrices of `width` columns: backward, with y as d_x, where there is d_y. The
+ * context is an ActivationPiece; for packed_product_then. */
+typedef struct {
+    float *y;
+    const float *d_y, *x;
+    int width;
+    Activation activation;
+} ActivationPiece;
+void activation_piece(void *context, int row, int rows, int column, int columns);
+
+/* Softmax of one row of n >= 1 scores in place: subtracts the true maximum. Scores more than 80 below it
+ * count as 80 below. */
+void softmax_row(float *x, int n);
+
+float dot(const float *a, const float *b, int n);        /* sum of a b */
+void axpy(float *y, float alpha, const float *x, int n); /* y += alpha x */
+void add_rows(float *y, const float *x, size_t n);       /* y += x */
+
+/* out (n, E) = rows of x (n, E) divided by their length; norm (n), the lengths, may be NULL. out may be x. A
+ * row of zeros has no direction and becomes NaN. */
+void unit_rows_forward(float *out, float *norm, const float *x, int n, int E);
+/* d_x (n, E) += the gradient of unit_rows_forward; out and norm as it left them. */
+void unit_rows_backward(float *d_x, const float *d_out, const float *out, const float *norm, int n, int E);
+
+#endif

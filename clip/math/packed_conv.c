@@ -1,0 +1,233 @@
+/* packed_conv.c: see packed_conv.h
+ *
+ * The kernel holds 6 pixels x 64 channels of the output in registers (AVX2: 6 x 16). Around it, from the
+ * inside out: all pixels of a chunk meet a block of the panel that stays in the second-level cache; then the
+ * next block goes on from their sums; then the next panel; then the next chunk.
+ */
+#include "clip/math/packed_conv.h"
+
+#include "clip/math/packed.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_KERNELS 1
+#include <immintrin.h>
+#else
+#define HAVE_KERNELS 0
+#endif
+
+enum {
+    PANEL = PACKED_CONV_PANEL,
+    ROWS = 6,
+    TAPS = 9,
+    BLOCK_ROWS = 512,         /* of a panel: 128 KiB */
+    CHUNK_FLOATS = 192 << 10, /* of the input that one chunk of pixels reads, about */
+    MIN_CHUNK = 16 * ROWS,
+    AHEAD = 4 /* rows of the panel fetched before they are needed */
+};
+
+/* What one call of the kernel does: out = max(out + bias + sum over taps and channels, floor). */
+typedef struct {
+    const float *taps[TAPS][ROWS]; /* each pixel's channels at each tap */
+    int n_taps, channels;
+    const float *w; /* (n_taps channels, PANEL), columns of which the kernel reads as many as it has sums */
+    const float *bias; /* NULL: none */
+    bool accumulate;   /* with out as it is */
+    float floor;       /* 0 for a ReLU, -inf for none */
+    float *out;        /* (rows, out_stride) */
+    size_t out_stride;
+} Block;
+
+typedef void (*Kernel)(int rows, int vectors, const Block *block);
+
+#if HAVE_KERNELS
+
+#define KERNEL kernel_512
+#define BITS 512
+#include "clip/math/packed_conv_kernel.h"
+
+#define KERNEL kernel_256
+#define BITS 256
+#include "clip/math/packed_conv_kernel.h"
+
+#endif
+
+/* The kernel with vectors of so many floats, and how many of them it sums side by side; NULL: not here. */
+static Kernel kernel_of(int floats, int *vectors) {
+#if HAVE_KERNELS
+    *vectors = floats == 16 ? 4 : 2;
+    if (floats == 16 && __builtin_cpu_supports("avx512f"))
+        return kernel_512;
+    if (floats == 8 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return kernel_256;
+#else
+    (void)floats;
+#endif
+    *vectors = 0;
+    return NULL;
+}
+
+static int min_int(int a, int b) {
+    return a < b ? a : b;
+}
+
+static size_t panel_size(int n_in, int kernel) {
+    return (1 + (size_t)kernel * (size_t)kernel * (size_t)n_in) * PANEL;
+}
+
+size_t packed_conv_place(int n_in, int kernel, int channel) {
+    return (size_t)(channel / PANEL) * panel_size(n_in, kernel) + (size_t)(channel % PANEL);
+}
+
+size_t packed_conv_size(int n_in, int n_out, int kernel) {
+    return packed_is_supported() ? ((size_t)n_out + PANEL - 1) / PANEL * panel_size(n_in, kernel) : 0;
+}
+
+void packed_conv_pack(float *panels, const ConvWeights *conv) {
+    const size_t n_out = (size_t)conv->n_out, size = panel_size(conv->n_in, conv->kernel);
+    memset(panels, 0, (n_out + PANEL - 1) / PANEL * size * sizeof *panels);
+    for (size_t first = 0; first < n_out; first += PANEL) {
+        const size_t columns = n_out - first < PANEL ? n_out - first : PANEL;
+        memcpy(panels, conv->b + first, columns * sizeof *panels);
+        for (size_t row = 1; row < size / PANEL; row++)
+            memcpy(panels + row * PANEL, conv->w + (row - 1) * n_out + first, columns * sizeof *panels);
+        panels += size;
+    }
+}
+
+/* --- one convolution --- */
+
+typedef struct {
+    float *out;      /* (n_pixels, n_out) */
+    const float *in; /* (n, H, W, n_in) */
+    const float *zeros;
+    const ConvWeights *conv;
+    int H, W, stride;
+    bool accumulate;
+    float floor;
+    Kernel kernel;
+    int floats, vectors;
+} Job;
+
+/* Rows of a panel: channels [channel, channel + channels) of n_taps taps. */
+typedef struct {
+    int tap, n_taps, channel, channels;
+} Part;
+
+/* Where the taps of n output pixels lie, from the given one on. */
+static void find_taps(const float *taps[][ROWS], const Job *job, const Part *part, int pixel, int n) {
+    const int out_w = job->W / job->stride, out_h = job->H / job->stride, side = job->conv->kernel;
+    const ptrdiff_t C = job->conv->n_in, W = job->W;
+    int x = pixel % out_w, y = pixel / out_w % out_h, image = pixel / out_w / out_h;
+    for (int i = 0; i < n; i++) {
+        for (int t = 0; t < part->n_taps; t++) {
+            const int v = y * job->stride + (part->tap + t) / side - side / 2;
+            const int u = x * job->stride + (part->tap + t) % side - side / 2;
+            const bool inside = v >= 0 && v < job->H && u >= 0 && u < job->W;
+            taps[t][i] = (inside ? job->in + ((image * (ptrdiff_t)job->H + v) * W + u) * C : job->zeros) +
+                         part->channel;
+        }
+        if (++x == out_w) {
+            x = 0;
+            if (++y == out_h) {
+                y = 0;
+                image++;
+            }
+        }
+    }
+}
+
+/* The kernel over the first `columns` columns of the block, in pieces of its own width. */
+static void run_kernel(const Job *job, Block *block, int rows, int columns) {
+    float *out = block->out;
+    const float *w = block->w, *bias = block->bias;
+    for (int j = 0; j < columns; j += job->vectors * job->floats) {
+        const int vectors = (columns - j + job->floats - 1) / job->floats;
+        block->out = out + j;
+        block->w = w + j;
+        block->bias = bias ? bias + j : NULL;
+        job->kernel(rows, min_int(vectors, job->vectors), block);
+    }
+}
+
+/* The same where the columns end inside a vector: the sums stand in a buffer. */
+static void run_partial(const Job *job, Block *block, int rows, int columns) {
+    float buffer[ROWS * PANEL] = {0}, *out = block->out;
+    const size_t stride = block->out_stride, bytes = (size_t)columns * sizeof *out;
+    for (int i = 0; i < rows; i++)
+        memcpy(buffer + i * PANEL, out + (size_t)i * stride, bytes);
+    block->out = buffer;
+    block->out_stride = PANEL;
+    run_kernel(job, block, rows, columns);
+    for (int i = 0; i < rows; i++)
+        memcpy(out + (size_t)i * stride, buffer + i * PANEL, bytes);
+}
+
+/* Pixels [first, first + n) of one panel's channels, as far as a part of the panel goes. */
+static void part_forward(const Job *job, const Part *part, int panel, int first, int n) {
+    const ConvWeights *conv = job->conv;
+    const int column = panel * PANEL, columns = min_int(PANEL, conv->n_out - column);
+    const int row = part->tap * conv->n_in + part->channel, n_groups = (n + ROWS - 1) / ROWS;
+    const int n_taps = conv->kernel * conv->kernel;
+    const bool begins = row == 0,
+               ends = part->tap + part->n_taps == n_taps && part->channel + part->channels == conv->n_in;
+    const float *bias = conv->panels + (size_t)panel * panel_size(conv->n_in, conv->kernel);
+    Block block = {.n_taps = part->n_taps,
+                   .channels = part->channels,
+                   .accumulate = job->accumulate || !begins,
+                   .floor = ends ? job->floor : -__builtin_inff()};
+    for (int i = 0; i < n_groups; i++) {
+        const int begin = first + (int)((int64_t)n * i / n_groups);
+        const int rows = first + (int)((int64_t)n * (i + 1) / n_groups) - begin;
+        find_taps(block.taps, job, part, begin, rows);
+        block.bias = begins ? bias : NULL;
+        block.w = bias + (1 + (size_t)row) * PANEL;
+        block.out = job->out + (size_t)begin * (size_t)conv->n_out + column;
+        block.out_stride = (size_t)conv->n_out;
+        (columns % job->floats ? run_partial : run_kernel)(job, &block, rows, columns);
+    }
+}
+
+static void chunk_forward(const Job *job, int first, int n) {
+    const int C = job->conv->n_in, n_taps = job->conv->kernel * job->conv->kernel;
+    const int taps = BLOCK_ROWS / C > 1 ? BLOCK_ROWS / C : 1;
+    for (int panel = 0; panel * PANEL < job->conv->n_out; panel++)
+        for (int tap = 0; tap < n_taps; tap += taps)
+            for (int channel = 0; channel < C; channel += BLOCK_ROWS) {
+                const Part part = {tap, min_int(taps, n_taps - tap), channel,
+                                   min_int(BLOCK_ROWS, C - channel)};
+                part_forward(job, &part, panel, first, n);
+            }
+}
+
+bool packed_conv_forward_as(int floats, float *out, const float *in, const ConvWeights *conv, int n, int H,
+                            int W, int stride, bool accumulate, bool relu, const float *zeros) {
+    assert(H % stride == 0 && W % stride == 0 && (conv->kernel == 3 || conv->kernel == 1));
+    Job job = {.out = out,
+               .in = in,
+               .zeros = zeros,
+               .conv = conv,
+               .H = H,
+               .W = W,
+               .stride = stride,
+               .accumulate = accumulate,
+               .floor = relu ? 0 : -__builtin_inff(),
+               .floats = floats};
+    job.kernel = kernel_of(floats, &job.vectors);
+    if (!job.kernel)
+        return false;
+    const int n_pixels = n * (H / stride) * (W / stride), fit = CHUNK_FLOATS / conv->n_in;
+    const int chunk = fit > MIN_CHUNK ? fit / ROWS * ROWS : MIN_CHUNK;
+    for (int first = 0; first < n_pixels; first += chunk)
+        chunk_forward(&job, first, min_int(chunk, n_pixels - first));
+    return true;
+}
+
+void packed_conv_forward(float *out, const float *in, const ConvWeights *conv, int n, int H, int W,
+                         int stride, bool accumulate, bool relu, const float *zeros) {
+    (void)(packed_conv_forward_as(16, out, in, conv, n, H, W, stride, accumulate, relu, zeros) ||
+           packed_conv_forward_as(8, out, in, conv, n, H, W, stride, accumulate, relu, zeros));
+}

@@ -1,0 +1,39 @@
+/* packed_conv.h: convolutions with weights that were packed once, on one thread, channels last.
+ *
+ * No neighbourhoods are copied: the kernel reads each tap of a pixel where it lies in the map. Every output
+ * is one chain of fused multiply-adds, from the bias over taps and channels in ascending order, whatever its
+ * place among the rows: its bits depend on its image alone, however many images there are.
+ *
+ * Layout: panels of 64 output channels, the last one padded with zeros, each (1 + taps n_in, 64) in one
+ * piece: the bias, then the weights in the order of ConvWeights.
+ */
+#ifndef CLIP_MATH_PACKED_CONV_H
+#define CLIP_MATH_PACKED_CONV_H
+
+#include "clip/checkpoint/model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Floats of a convolution's panels; 0 where this processor has no kernel: there, conv_forward is the way. */
+size_t packed_conv_size(int n_in, int n_out, int kernel);
+
+/* panels (packed_conv_size) from conv->w and conv->b; neither is needed any longer. */
+void packed_conv_pack(float *panels, const ConvWeights *conv);
+
+/* The same in pieces, for zeroed panels: where the bias of a channel is; its weights follow, each
+ * PACKED_CONV_PANEL floats behind the one before. */
+enum { PACKED_CONV_PANEL = 64 };
+size_t packed_conv_place(int n_in, int kernel, int channel);
+
+/* conv_forward (conv.h) for n images at once, with conv->panels:
+ *   out (n, H/stride, W/stride, n_out)   in (n, H, W, n_in)   zeros (n_in): what lies outside an image */
+void packed_conv_forward(float *out, const float *in, const ConvWeights *conv, int n, int H, int W,
+                         int stride, bool accumulate, bool relu, const float *zeros);
+
+/* The same with vectors of 16 (AVX-512) or 8 (AVX2) floats: for tests. False, and nothing done, if this
+ * processor has none such. */
+bool packed_conv_forward_as(int floats, float *out, const float *in, const ConvWeights *conv, int n, int H,
+                            int W, int stride, bool accumulate, bool relu, const float *zeros);
+
+#endif

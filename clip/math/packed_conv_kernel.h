@@ -1,0 +1,74 @@
+/* packed_conv_kernel.h: the inner loop of packed_conv.c. Included there once for each width of vectors, with
+ * KERNEL its name and BITS the width (vectors.h).
+ */
+#include "clip/math/vectors.h"
+
+#define SUMS PASTE(KERNEL, _sums)
+
+/* One body for every shape: rows and vectors are constants wherever this is inlined, so the sums stay in
+ * registers. Per channel it reads one row of the panel and one number of each of its pixels. */
+__attribute__((target(TARGET), always_inline)) static inline void SUMS(const int rows, const int vectors,
+                                                                       const Block *block) {
+    VECTOR sum[ROWS][VECTORS];
+    const float *w = block->w;
+    float *out = block->out;
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++) {
+            sum[i][j] = block->bias ? SIMD(loadu_ps)(block->bias + j * FLOATS) : SIMD(setzero_ps)();
+            if (block->accumulate)
+                sum[i][j] =
+                    SIMD(add_ps)(sum[i][j], SIMD(loadu_ps)(out + (size_t)i * block->out_stride + j * FLOATS));
+        }
+    for (int t = 0; t < block->n_taps; t++) {
+        const float *const *pixels = block->taps[t];
+        for (int c = 0; c < block->channels; c++, w += PANEL) {
+            VECTOR row[VECTORS];
+#pragma GCC unroll 4
+            for (int j = 0; j < vectors; j++) {
+                row[j] = SIMD(loadu_ps)(w + j * FLOATS);
+                __builtin_prefetch(w + AHEAD * PANEL + j * FLOATS);
+            }
+#pragma GCC unroll 6
+            for (int i = 0; i < rows; i++) {
+                const VECTOR x = SIMD(set1_ps)(pixels[i][c]);
+#pragma GCC unroll 4
+                for (int j = 0; j < vectors; j++)
+                    sum[i][j] = SIMD(fmadd_ps)(x, row[j], sum[i][j]);
+            }
+        }
+    }
+    const VECTOR floor = SIMD(set1_ps)(block->floor);
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++) { /* max in this order keeps a NaN */
+            VECTOR y = SIMD(max_ps)(floor, sum[i][j]);
+            SIMD(storeu_ps)(out + (size_t)i * block->out_stride + j * FLOATS, y);
+        }
+}
+
+#define CASE(rows, vectors)                                                                                  \
+    case (vectors)*8 + (rows):                                                                               \
+        SUMS(rows, vectors, block);                                                                          \
+        break;
+#define CASES(vectors)                                                                                       \
+    CASE(1, vectors) CASE(2, vectors) CASE(3, vectors) CASE(4, vectors) CASE(5, vectors) CASE(6, vectors)
+
+__attribute__((target(TARGET))) static void KERNEL(int rows, int vectors, const Block *block) {
+    switch (vectors * 8 + rows) {
+        CASES(1)
+        CASES(2)
+#if VECTORS == 4
+        CASES(3)
+        CASES(4)
+#endif
+    }
+}
+
+#undef CASES
+#undef CASE
+#undef SUMS
+#undef KERNEL
+#undef BITS

@@ -1,0 +1,134 @@
+/* safetensors_write.c: writes safetensors files. The layout is described in safetensors.c.
+ *
+ * The tensors are sorted by falling item size and the header is padded to a multiple of 8 bytes, so that a
+ * reader that maps the file finds every tensor aligned to its items.
+ */
+#include "clip/tensors/tensors_private.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *entry_json(const TensorOut *tensor, size_t begin, size_t end) {
+    json_t *shape = json_array();
+    for (int i = 0; i < tensor->n_dims; i++) {
+        if (json_array_append_new(shape, json_integer(tensor->shape[i])) != 0) {
+            json_decref(shape);
+            return NULL;
+        }
+    }
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_name(tensor->dtype), "shape", shape,
+                     "data_offsets", (json_int_t)begin, (json_int_t)end);
+}
+
+/* Strings that JSON cannot hold are the caller's data: class names, say, from a folder with an old encoding.
+ */
+static json_t *metadata_json(const char *path, const MetadataOut *metadata, int n_metadata, Error *err) {
+    json_t *object = json_object();
+    for (int i = 0; i < n_metadata; i++) {
+        if (json_object_set_new(object, metadata[i].key, json_string(metadata[i].value)) != 0) {
+            error_set(err, "%s: metadata %s: not UTF-8", path, metadata[i].key);
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+/* The tensors in order of falling item size, each order as given: then every one is aligned to its items. */
+static void sort_by_item(const TensorOut **order, const TensorOut *tensors, int n_tensors) {
+    int n = 0;
+    for (size_t item = 8; item > 0; item /= 2) {
+        for (int i = 0; i < n_tensors; i++) {
+            if (dtype_size(tensors[i].dtype) == item) {
+                order[n++] = &tensors[i];
+            }
+        }
+    }
+}
+
+/* The header's text, malloc'd; caller frees. */
+static char *header_text(const char *path, const TensorOut **order, int n_tensors,
+                         const MetadataOut *metadata, int n_metadata, Error *err) {
+    char *text = NULL;
+    size_t begin = 0;
+    json_t *header = json_object();
+    if (n_metadata > 0) {
+        json_t *object = metadata_json(path, metadata, n_metadata, err);
+        if (object == NULL) {
+            goto out;
+        }
+        json_object_set_new(header, "__metadata__", object);
+    }
+    for (int i = 0; i < n_tensors; i++) {
+        size_t count, size;
+        if (shape_size(order[i]->dtype, order[i]->n_dims, order[i]->shape, &count, &size) != 0) {
+            error_set(err, "%s: tensor %s: the shape is too large", path, order[i]->name);
+            goto out;
+        }
+        if (strcmp(order[i]->name, "__metadata__") == 0) {
+            error_set(err, "%s: tensor __metadata__: a reserved name", path);
+            goto out;
+        }
+        if (json_object_get(header, order[i]->name) != NULL) {
+            error_set(err, "%s: tensor %s: is there twice", path, order[i]->name);
+            goto out;
+        }
+        json_t *entry = entry_json(order[i], begin, begin + size);
+        if (entry == NULL) {
+            error_memory(err);
+            goto out;
+        }
+        if (json_object_set_new(header, order[i]->name, entry) != 0) {
+            error_set(err, "%s: tensor %s: the name is not UTF-8", path, order[i]->name);
+            goto out;
+        }
+        begin += size;
+    }
+    text = json_dumps(header, JSON_COMPACT);
+    if (text == NULL) {
+        error_memory(err);
+    }
+out:
+    json_decref(header);
+    return text;
+}
+
+int safetensors_write(const char *path, const TensorOut *tensors, int n_tensors, const MetadataOut *metadata,
+                      int n_metadata, Error *err) {
+    int result = -1;
+    FileWriter *writer = NULL;
+    char *text = NULL;
+    const TensorOut **order = calloc((size_t)n_tensors + 1, sizeof *order);
+    if (order == NULL) {
+        return error_memory(err);
+    }
+    sort_by_item(order, tensors, n_tensors);
+    text = header_text(path, order, n_tensors, metadata, n_metadata, err);
+    if (text == NULL) {
+        goto out;
+    }
+    size_t n_text = strlen(text), padded = (n_text + 7) / 8 * 8;
+    if (padded > SAFETENSORS_MAX_HEADER) {
+        error_set(err, "%s: header: over %zu bytes", path, SAFETENSORS_MAX_HEADER);
+        goto out;
+    }
+    writer = file_create(path, err);
+    if (writer == NULL) {
+        goto out;
+    }
+    uint64_t length = padded;
+    file_append(writer, &length, sizeof length);
+    file_append(writer, text, n_text);
+    file_append(writer, "       ", padded - n_text);
+    for (int i = 0; i < n_tensors; i++) {
+        size_t count, size;
+        shape_size(order[i]->dtype, order[i]->n_dims, order[i]->shape, &count, &size);
+        file_append(writer, order[i]->data, size);
+    }
+    result = file_commit(writer, err);
+out:
+    free(text);
+    free(order);
+    return result;
+}

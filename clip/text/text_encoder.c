@@ -1,0 +1,375 @@
+/* text_encoder.c: segments of the tree, one after the other, through all blocks.
+ *
+ * A segment needs keys and values of its own rows and of shared rows (frozen and trunk), which come before
+ * it. So the forward pass runs frozen segments (once), trunk segments, then the others; the backward pass
+ * runs the others, which leave gradients at the keys and values of the trunk, then the trunk from its end to
+ * its beginning.
+ */
+#include "clip/text/text_encoder.h"
+
+#include "clip/math/gemm.h"
+#include "clip/math/ops.h"
+#include "clip/text/text_block.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The activations of one segment. What is not kept lies in a slot, where the next segment overwrites it. */
+typedef struct {
+    BlockCache *blocks;  /* (L) */
+    bool inputs, inside; /* kept for the backward pass: the input of every block, the rest of its cache */
+} Kept;
+
+struct TextEncoder {
+    const TextWeights *w;
+    const TokenTree *tree;
+    Pool *pool;
+    Arena *arena;
+    bool recompute;
+    const float *contexts; /* of the last forward call */
+
+    Segment *segments; /* (n_segments) */
+    Kept *kept;        /* (n_segments) */
+    BlockScratch scratch;
+
+    float **shared_kv;   /* (L) of (n_shared, 2C) */
+    float **d_shared_kv; /* (L) of (n_shared - n_frozen, 2C) */
+    float *d_x;          /* (max rows, C) */
+
+    int n_leaves;                    /* U: distinct EOS nodes */
+    int *leaf_nodes;                 /* (U) ascending */
+    int *leaf_of_prompt;             /* (P) index into leaf_nodes */
+    float *leaf_x, *leaf_h, *d_leaf; /* (U, C): block output, ln_final of it, gradient */
+    float *leaf_mean, *leaf_rstd;    /* (U) */
+    float *leaf_features;            /* (U, E) */
+    float *text_projection;          /* (E, C): transposed, as a linear layer's weight */
+};
+
+/* --- creation --- */
+
+static int compare_ints(const void *a, const void *b) {
+    int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+/* The distinct leaves in the order of the tree, so that those of one segment are neighbours. */
+static void collect_leaves(TextEncoder *e) {
+    const TokenTree *tree = e->tree;
+    memcpy(e->leaf_nodes, tree->leaf, (size_t)tree->n_prompts * sizeof(int));
+    qsort(e->leaf_nodes, (size_t)tree->n_prompts, sizeof(int), compare_ints);
+    for (int i = 0; i < tree->n_prompts; i++)
+        if (i == 0 || e->leaf_nodes[i] != e->leaf_nodes[e->n_leaves - 1])
+            e->leaf_nodes[e->n_leaves++] = e->leaf_nodes[i];
+    for (int i = 0; i < tree->n_prompts; i++) {
+        int *found = bsearch(&tree->leaf[i], e->leaf_nodes, (size_t)e->n_leaves, sizeof(int), compare_ints);
+        e->leaf_of_prompt[i] = (int)(found - e->leaf_nodes);
+    }
+}
+
+/* Returns the rows of the largest segment. */
+static int lay_segments(TextEncoder *e) {
+    const TokenTree *tree = e->tree;
+    int max_rows = 0, leaf = 0;
+    for (int i = 0; i < tree->n_segments; i++) {
+        int first = tree->segment[i], end = tree->segment[i + 1], start = leaf;
+        while (leaf < e->n_leaves && e->leaf_nodes[leaf] < end)
+            leaf++;
+        e->segments[i] = (Segment){
+            .first = first, .rows = end - first, .leaves = e->leaf_nodes + start, .n_leaves = leaf - start};
+        max_rows = end - first > max_rows ? end - first : max_rows;
+    }
+    return max_rows;
+}
+
+/* Floats of one block's input. */
+static size_t input_floats(const TextEncoder *e, const Segment *segment) {
+    return (size_t)segment->rows * (size_t)e->w->width;
+}
+
+/* Lays what blocks have inside into memory, one behind the other (keep) or all on the same place. Returns the
+ * floats that takes; blocks NULL only counts. */
+static size_t place_inside(const TextEncoder *e, const Segment *segment, BlockCache *blocks, float *memory,
+                           bool keep) {
+    size_t used = 0, largest = 0;
+    for (int l = 0; l < e->w->n_layers; l++) {
+        bool last = l == e->w->n_layers - 1;
+        size_t floats = block_cache_place(blocks ? &blocks[l] : NULL, e->w, e->tree, segment, last,
+                                          memory ? memory + (keep ? used : 0) : NULL);
+        used += floats;
+        largest = floats > largest ? floats : largest;
+    }
+    return keep ? used : largest;
+}
+
+static bool fits(size_t floats, size_t *left) {
+    if (floats > *left)
+        return false;
+    *left -= floats;
+    return true;
+}
+
+static size_t max_size(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* Chooses what is kept: of the trunk all, of the other segments the inputs of the first ones that fit, and of
+ * these the rest of the first ones that fit. Frozen segments have no backward pass. */
+static void choose_kept(TextEncoder *e, size_t budget) {
+    const TokenTree *tree = e->tree;
+    const int first = tree->n_frozen_segments, L = e->w->n_layers;
+    size_t all = 0, trunk = 0, slots = 0, left = 0;
+    for (int i = first; i < tree->n_segments; i++) {
+        const Segment *segment = &e->segments[i];
+        size_t inputs = (size_t)L * input_floats(e, segment);
+        all += inputs + place_inside(e, segment, NULL, NULL, true);
+        slots = max_size(slots, inputs + place_inside(e, segment, NULL, NULL, false));
+        trunk = i < tree->n_shared_segments ? all : trunk;
+        e->kept[i].inputs = e->kept[i].inside = true;
+    }
+    e->recompute = all > budget && tree->n_segments - tree->n_shared_segments > 1;
+    if (!e->recompute)
+        return;
+    left = budget > slots + trunk ? budget - slots - trunk : 0;
+    for (int i = tree->n_shared_segments; i < tree->n_segments; i++)
+        e->kept[i].inputs = fits((size_t)L * input_floats(e, &e->segments[i]), &left);
+    for (int i = tree->n_shared_segments; i < tree->n_segments; i++)
+        e->kept[i].inside =
+            e->kept[i].inputs && fits(place_inside(e, &e->segments[i], NULL, NULL, true), &left);
+}
+
+/* Gives all segments their memory, or the slots'. A segment without a backward pass has one input, which
+ * every block overwrites by its output. */
+static void allocate_caches(TextEncoder *e, bool training) {
+    const int n = e->tree->n_segments, L = e->w->n_layers;
+    size_t slot_inputs = 0, slot_inside = 0;
+    for (int i = 0; i < n; i++) {
+        const bool backward = training && i >= e->tree->n_frozen_segments;
+        const size_t input = input_floats(e, &e->segments[i]);
+        if (!e->kept[i].inputs)
+            slot_inputs = max_size(slot_inputs, input * (size_t)(backward ? L : 1));
+        if (!e->kept[i].inside)
+            slot_inside = max_size(slot_inside, place_inside(e, &e->segments[i], NULL, NULL, false));
+    }
+    float *inputs_slot = arena_floats(e->arena, slot_inputs, 1),
+          *inside_slot = arena_floats(e->arena, slot_inside, 1);
+    for (int i = 0; i < n; i++) {
+        const Segment *segment = &e->segments[i];
+        Kept *kept = &e->kept[i];
+        const bool backward = training && i >= e->tree->n_frozen_segments;
+        const size_t input = input_floats(e, segment);
+        float *inputs = kept->inputs ? arena_floats(e->arena, input, (size_t)L) : inputs_slot,
+              *inside = inside_slot;
+        if (kept->inside)
+            inside = arena_floats(e->arena, place_inside(e, segment, NULL, NULL, true), 1);
+        kept->blocks = ARENA_NEW(e->arena, BlockCache, L);
+        if (arena_failed(e->arena))
+            return;
+        place_inside(e, segment, kept->blocks, inside, kept->inside);
+        for (int l = 0; l < L; l++)
+            kept->blocks[l].x = inputs + (backward ? input * (size_t)l : 0);
+    }
+}
+
+static void allocate(TextEncoder *e, bool training, size_t memory_budget) {
+    const TextWeights *w = e->w;
+    const TokenTree *tree = e->tree;
+    Arena *arena = e->arena;
+    size_t C = (size_t)w->width, E = (size_t)w->embed_dim, P = (size_t)tree->n_prompts;
+    e->segments = ARENA_NEW(arena, Segment, tree->n_segments);
+    e->kept = ARENA_NEW(arena, Kept, tree->n_segments);
+    e->leaf_nodes = ARENA_NEW(arena, int, P);
+    e->leaf_of_prompt = ARENA_NEW(arena, int, P);
+    if (arena_failed(arena))
+        return;
+    collect_leaves(e);
+    int max_rows = lay_segments(e);
+    size_t U = (size_t)e->n_leaves;
+    if (training)
+        choose_kept(e, memory_budget > 0 ? memory_budget / sizeof(float) : SIZE_MAX);
+    allocate_caches(e, training);
+    block_scratch_alloc(&e->scratch, w, max_rows, training, arena);
+    e->shared_kv = ARENA_NEW(arena, float *, w->n_layers);
+    e->d_shared_kv = ARENA_NEW(arena, float *, w->n_layers);
+    e->leaf_x = arena_floats(arena, U, C);
+    e->leaf_h = arena_floats(arena, U, C);
+    e->leaf_mean = arena_floats(arena, U, 1);
+    e->leaf_rstd = arena_floats(arena, U, 1);
+    e->leaf_features = arena_floats(arena, U, E);
+    e->text_projection = arena_floats(arena, E, C);
+    for (int l = 0; l < w->n_layers && !arena_failed(arena); l++) {
+        e->shared_kv[l] = arena_floats(arena, (size_t)tree->n_shared, 2 * C);
+        if (training)
+            e->d_shared_kv[l] = arena_floats(arena, (size_t)(tree->n_shared - tree->n_frozen), 2 * C);
+    }
+    if (training) {
+        e->d_x = arena_floats(arena, (size_t)max_rows, C);
+        e->d_leaf = arena_floats(arena, U, C);
+    }
+}
+
+static void segment_forward(TextEncoder *e, int i);
+
+TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tree, Pool *pool, bool training,
+                                 size_t memory_budget, Error *err) {
+    assert(!training || weights->backward);
+    assert(tree->max_depth < weights->n_positions && tree->max_depth < TREE_MAX_DEPTH);
+    Arena *arena = arena_create();
+    TextEncoder *e = ARENA_NEW(arena, TextEncoder, 1);
+    if (!arena || !e) {
+        arena_free(arena);
+        error_memory(err);
+        return NULL;
+    }
+    *e = (TextEncoder){.w = weights, .tree = tree, .pool = pool, .arena = arena};
+    allocate(e, training, memory_budget);
+    if (arena_failed(arena)) {
+        arena_free(arena);
+        error_memory(err);
+        return NULL;
+    }
+    for (int row = 0; row < weights->width; row++)
+        for (int column = 0; column < weights->embed_dim; column++)
+            e->text_projection[(size_t)column * weights->width + row] =
+                weights->text_projection[(size_t)row * weights->embed_dim + column];
+    for (int i = 0; i < tree->n_frozen_segments; i++)
+        segment_forward(e, i);
+    return e;
+}
+
+void text_encoder_free(TextEncoder *encoder) {
+    if (encoder)
+        arena_free(encoder->arena);
+}
+
+bool text_encoder_recomputes(const TextEncoder *encoder) {
+    return encoder->recompute;
+}
+
+/* --- forward --- */
+
+/* x = token or context + position */
+static void embed_rows(const TextEncoder *e, const Segment *segment, float *x) {
+    size_t C = (size_t)e->w->width;
+    for (int i = 0; i < segment->rows; i++) {
+        int node = segment->first + i, symbol = e->tree->symbol[node];
+        const float *row = SYMBOL_IS_CONTEXT(symbol) ? e->contexts + (size_t)SYMBOL_ROW(symbol) * C
+                                                     : e->w->token_embedding + (size_t)symbol * C;
+        memcpy(x + (size_t)i * C, row, C * sizeof *x);
+        add_rows(x + (size_t)i * C, e->w->positional_embedding + (size_t)e->tree->depth[node] * C, C);
+    }
+}
+
+static BlockContext block_context(TextEncoder *e) {
+    return (BlockContext){.w = e->w, .tree = e->tree, .pool = e->pool, .scratch = &e->scratch};
+}
+
+/* The rows of leaf_x or d_leaf that belong to a segment. */
+static float *leaf_rows(const TextEncoder *e, float *matrix, const Segment *segment) {
+    return matrix + (size_t)(segment->leaves - e->leaf_nodes) * (size_t)e->w->width;
+}
+
+/* Half a step of a training would be of no use; encoding many texts may take minutes. */
+static bool is_stopped(const TextEncoder *e) {
+    return !e->d_x && pool_stopped(e->pool, NULL) < 0;
+}
+
+/* Segment i through all blocks. */
+static void segment_forward(TextEncoder *e, int i) {
+    const Segment *segment = &e->segments[i];
+    BlockCache *blocks = e->kept[i].blocks;
+    BlockContext context = block_context(e);
+    embed_rows(e, segment, blocks[0].x);
+    for (int l = 0; l < e->w->n_layers && !is_stopped(e); l++) {
+        bool last = l == e->w->n_layers - 1;
+        float *y = last ? leaf_rows(e, e->leaf_x, segment) : blocks[l + 1].x;
+        block_forward(&context, l, segment, &blocks[l], y, e->shared_kv[l]);
+    }
+}
+
+/* feature = ln_final(x) text_projection, for the distinct leaves and then for every prompt. */
+int text_encoder_forward(TextEncoder *encoder, float *features, const float *contexts) {
+    TextEncoder *e = encoder;
+    const TextWeights *w = e->w;
+    e->contexts = contexts;
+    for (int i = e->tree->n_frozen_segments; i < e->tree->n_segments; i++)
+        segment_forward(e, i);
+    if (is_stopped(e))
+        return -1;
+    layer_norm_forward(e->leaf_h, e->leaf_mean, e->leaf_rstd, e->leaf_x, w->ln_final_w, w->ln_final_b,
+                       e->n_leaves, w->width);
+    linear_forward(e->pool, e->leaf_features, e->leaf_h, e->text_projection, NULL, e->n_leaves, w->width,
+                   w->embed_dim, false);
+    size_t E = (size_t)w->embed_dim;
+    for (int i = 0; i < e->tree->n_prompts; i++)
+        memcpy(features + (size_t)i * E, e->leaf_features + (size_t)e->leaf_of_prompt[i] * E,
+               E * sizeof *features);
+    return 0;
+}
+
+/* --- backward --- */
+
+static void segment_backward(TextEncoder *e, int i, float *d_contexts) {
+    const Segment *segment = &e->segments[i];
+    const Kept *kept = &e->kept[i];
+    BlockContext context = block_context(e);
+    size_t C = (size_t)e->w->width;
+    if (!kept->inputs)
+        segment_forward(e, i);
+    for (int l = e->w->n_layers - 1; l >= 0; l--) {
+        const float *d_y = l == e->w->n_layers - 1 ? leaf_rows(e, e->d_leaf, segment) : e->d_x;
+        if (!kept->inside)
+            block_forward(&context, l, segment, &kept->blocks[l], NULL, e->shared_kv[l]);
+        block_backward(&context, l, segment, &kept->blocks[l], e->d_x, d_y, e->shared_kv[l],
+                       e->d_shared_kv[l]);
+    }
+    for (int r = 0; r < segment->rows; r++) { /* x = context + position */
+        int symbol = e->tree->symbol[segment->first + r];
+        if (SYMBOL_IS_CONTEXT(symbol))
+            add_rows(d_contexts + (size_t)SYMBOL_ROW(symbol) * C, e->d_x + (size_t)r * C, C);
+    }
+}
+
+void text_encoder_backward(TextEncoder *encoder, float *d_contexts, const float *d_features) {
+    TextEncoder *e = encoder;
+    const TextWeights *w = e->w;
+    const TokenTree *tree = e->tree;
+    size_t C = (size_t)w->width, E = (size_t)w->embed_dim;
+    assert(e->d_x && "created for training");
+
+    memset(e->leaf_features, 0, (size_t)e->n_leaves * E * sizeof(float));
+    for (int i = 0; i < tree->n_prompts; i++)
+        add_rows(e->leaf_features + (size_t)e->leaf_of_prompt[i] * E, d_features + (size_t)i * E, E);
+    linear_backward(e->pool, e->leaf_h, e->leaf_features, e->text_projection, e->n_leaves, w->width,
+                    w->embed_dim, false);
+    memset(e->d_leaf, 0, (size_t)e->n_leaves * C * sizeof(float));
+    layer_norm_backward(e->d_leaf, e->leaf_h, e->leaf_x, e->leaf_mean, e->leaf_rstd, w->ln_final_w,
+                        e->n_leaves, w->width);
+
+    size_t trunk = (size_t)(tree->n_shared - tree->n_frozen);
+    for (int l = 0; l < w->n_layers; l++)
+        memset(e->d_shared_kv[l], 0, trunk * 2 * C * sizeof(float));
+    for (int i = tree->n_shared_segments; i < tree->n_segments; i++)
+        segment_backward(e, i, d_contexts);
+    for (int i = tree->n_shared_segments - 1; i >= tree->n_frozen_segments; i--)
+        segment_backward(e, i, d_contexts);
+}
+
+/* --- counting --- */
+
+double text_encoder_flops(const TextWeights *weights, const TokenTree *tree, bool backward) {
+    double C = weights->width, F = weights->mlp_width, L = weights->n_layers, P = tree->n_prompts;
+    double rows = tree->n_nodes - tree->n_frozen, paths = 0, leaf_paths = 0;
+    for (int i = tree->n_frozen; i < tree->n_nodes; i++)
+        paths += tree->depth[i] + 1;
+    for (int i = 0; i < tree->n_prompts; i++)
+        leaf_paths += tree->depth[tree->leaf[i]] + 1;
+    double row = 2 * (3 * C * C + C * C + 2 * C * F), last_row = 2 * 2 * C * C,
+           leaf = 2 * (2 * C * C + 2 * C * F);
+    double forward = (L - 1) * (rows * row + paths * 4 * C) + rows * last_row + P * leaf +
+                     leaf_paths * 4 * C + P * 2 * C * weights->embed_dim;
+    double attention_again =
+        ((L - 1) * paths + leaf_paths) * 4 * C; /* the backward pass has twice the products there */
+    return backward ? 2 * forward + attention_again : forward;
+}

@@ -1,0 +1,39 @@
+/* tree_attention.h: causal attention in a prefix tree: a node looks at its ancestors and itself.
+ *
+ * Keys and values of the rows at hand are local; those of shared nodes (frozen nodes and trunk) come from a
+ * table.
+ */
+#ifndef CLIP_TEXT_TREE_ATTENTION_H
+#define CLIP_TEXT_TREE_ATTENTION_H
+
+#include "clip/base/parallel.h"
+#include "clip/text/token_tree.h"
+
+/* Rows [first, first + n_rows) of the tree at one layer. A key row is followed by its value row: v = k + C.
+ */
+typedef struct {
+    const TokenTree *tree;
+    int first, n_rows;  /* R: the nodes whose keys and values are local */
+    const int *query;   /* (n_query) nodes that ask; NULL: all R rows in order */
+    int n_query;        /* Q */
+    int n_heads, width; /* H, C */
+    const float *q;     /* (Q, q_stride), C of each row used */
+    int q_stride;
+    const float *kv; /* (R, kv_stride), 2C of each row used */
+    int kv_stride;
+    const float *shared_kv; /* (n_shared, 2C) */
+    float *probs; /* for each query of depth d: (H, d + 1), at H (path_start[node] - path_start[first]) */
+} TreeAttention;
+
+/* out (Q, C) = softmax(q k^T / sqrt(D)) v over the ancestors of each query; probs is written. */
+void tree_attention_forward(Pool *pool, float *out, const TreeAttention *attention);
+
+/* Given d_out (Q, C) and the probs of the forward pass:
+ *   d_q (Q, q_stride)             overwritten
+ *   d_kv (R, kv_stride)           overwritten: for trunk nodes starting from their rows of d_shared_kv
+ *   d_shared_kv (n_shared - n_frozen, 2C)  accumulated, for trunk nodes of other segments; frozen nodes need
+ *                                 none. May be NULL without trunk. */
+void tree_attention_backward(Pool *pool, float *d_q, float *d_kv, float *d_shared_kv, const float *d_out,
+                             const TreeAttention *attention);
+
+#endif

@@ -1,0 +1,348 @@
+/* features.c: from a list of images to a matrix of features, encoding only what is not kept yet.
+ *
+ *     1. digest every file                                    all threads, a file per tile
+ *     2. look each digest up on the shelf of the view         what is found is done
+ *     3. in batches of at most BATCH images that are not there, each content once:
+ *            read, digest again, decode, transform            all threads, an image per tile
+ *            encode
+ *            put on the shelf
+ *     4. copy features to items that show the same image
+ *
+ * The pixels of a tile depend on the image and the view alone, so nothing about a feature depends on threads,
+ * on the list, or on what was kept. Of several failing images the first in the list is reported (those that
+ * cannot be read before those that cannot be decoded).
+ */
+#include "datasets/features/features.h"
+
+#include "clip/base/files.h"
+#include "datasets/features/feature_store.h"
+#include "datasets/features/file_digests.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH 64
+
+/* What one thread works with. */
+typedef struct {
+    Arena *arena;
+    int failed; /* the first tile that failed here; -1 none */
+    Error err;
+} Worker;
+
+struct FeatureCache {
+    FeatureSource source;
+    Pool *pool;
+    Arena *arena;
+    FeatureStore *store;
+    FileDigests *digests;
+    Worker *workers; /* (n_workers) */
+    int n_workers;
+};
+
+/* One call. */
+typedef struct {
+    FeatureCache *cache;
+    const char *root;
+    const ItemList *items;
+    FeatureView view;
+    FileDigest *files; /* (n) */
+    int *source_of;    /* (n): the first item with the same image: its own index unless it is a copy */
+    int *todo;         /* (n_todo): items to encode, ascending */
+    int n_todo;
+    int start;     /* of the current batch in todo */
+    float *pixels; /* (BATCH, 3, S, S) */
+} Job;
+
+/* --- opening --- */
+
+FeatureCache *features_open(const char *folder, const FeatureSource *source, Pool *pool, Error *err) {
+    assert(source->image_size >= 1 && source->embed_dim >= 1 && source->model_digest != NULL);
+    FeatureCache *cache = calloc(1, sizeof *cache);
+    if (cache == NULL) {
+        error_memory(err);
+        return NULL;
+    }
+    cache->source = *source;
+    cache->pool = pool;
+    cache->n_workers = pool_threads(pool);
+    cache->arena = arena_create();
+    cache->digests = file_digests_create();
+    cache->workers = calloc((size_t)cache->n_workers, sizeof *cache->workers);
+    int failed = cache->arena == NULL || cache->digests == NULL || cache->workers == NULL;
+    for (int i = 0; !failed && i < cache->n_workers; i++) {
+        cache->workers[i].arena = arena_create();
+        failed = cache->workers[i].arena == NULL;
+    }
+    if (failed) {
+        error_memory(err);
+    } else {
+        cache->store = feature_store_open(folder, &cache->source, err);
+    }
+    if (cache->store == NULL) {
+        features_close(cache);
+        return NULL;
+    }
+    return cache;
+}
+
+void features_close(FeatureCache *cache) {
+    if (cache == NULL) {
+        return;
+    }
+    feature_store_close(cache->store);
+    file_digests_free(cache->digests);
+    for (int i = 0; cache->workers != NULL && i < cache->n_workers; i++) {
+        arena_free(cache->workers[i].arena);
+    }
+    free(cache->workers);
+    arena_free(cache->arena);
+    free(cache);
+}
+
+void features_hold(FeatureCache *cache, double seconds) {
+    feature_store_hold(cache->store, seconds);
+}
+
+int features_save(FeatureCache *cache, Error *err) {
+    return feature_store_save(cache->store, err);
+}
+
+/* --- tiles that can fail --- */
+
+static void worker_fail(Worker *worker, int tile, const Error *err) {
+    if (worker->failed < 0 || tile < worker->failed) {
+        worker->failed = tile;
+        worker->err = *err;
+    }
+}
+
+/* Runs all tiles whatever fails, so that the error is that of the first failing one. */
+static int run_tiles(FeatureCache *cache, int n, TileFn tile_fn, Job *job, Error *err) {
+    for (int i = 0; i < cache->n_workers; i++) {
+        cache->workers[i].failed = -1;
+    }
+    pool_run(cache->pool, n, tile_fn, job);
+    const Worker *first = NULL;
+    for (int i = 0; i < cache->n_workers; i++) {
+        const Worker *worker = &cache->workers[i];
+        if (worker->failed >= 0 && (first == NULL || worker->failed < first->failed)) {
+            first = worker;
+        }
+    }
+    if (first != NULL && err != NULL) {
+        *err = first->err;
+    }
+    return first != NULL ? -1 : 0;
+}
+
+/* NULL when there is no memory. */
+static char *item_path(const Job *job, int item, Arena *arena) {
+    return path_join(arena, job->root != NULL ? job->root : "", job->items->items[item].path);
+}
+
+/* --- 1, 2: what is there --- */
+
+static void digest_tile(void *context, int tile, int index) {
+    Job *job = context;
+    Worker *worker = &job->cache->workers[index];
+    Error err = {0};
+    size_t mark = arena_mark(worker->arena);
+    char *path = item_path(job, tile, worker->arena);
+    int result = path == NULL
+                     ? error_memory(&err)
+                     : file_digests_get(&job->files[tile], job->cache->digests, path, worker->arena, &err);
+    if (result != 0) {
+        worker_fail(worker, tile, &err);
+    }
+    arena_reset(worker->arena, mark);
+}
+
+static int digest_items(Job *job, Error *err) {
+    FeatureCache *cache = job->cache;
+    if (run_tiles(cache, job->items->n, digest_tile, job, err) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < job->items->n; i++) {
+        size_t mark = arena_mark(cache->arena);
+        char *path = item_path(job, i, cache->arena);
+        int result =
+            path == NULL ? error_memory(err) : file_digests_keep(cache->digests, path, &job->files[i], err);
+        arena_reset(cache->arena, mark);
+        if (result != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Finds the first item of each content; fills its row, if rows are asked for, or puts it on the list. */
+static int look_up(Job *job, float *features, Error *err) {
+    FeatureCache *cache = job->cache;
+    size_t E = (size_t)cache->source.embed_dim;
+    DigestMap first = {.arena = cache->arena};
+    for (int i = 0; i < job->items->n; i++) {
+        const Digest *image = &job->files[i].digest;
+        const DigestValue *seen = digest_map_find(&first, image);
+        job->source_of[i] = seen != NULL ? (int)seen->number : i;
+        if (seen != NULL) {
+            continue;
+        }
+        if (digest_map_put(&first, image, (DigestValue){.number = (size_t)i}) != 0) {
+            return error_memory(err);
+        }
+        if (!feature_store_find(cache->store, image, features != NULL ? features + (size_t)i * E : NULL)) {
+            job->todo[job->n_todo++] = i;
+        }
+    }
+    return 0;
+}
+
+/* Everything up to the list of what must be encoded. features (n, E), or NULL to only make the list. */
+static int begin(Job *job, float *features, Error *err) {
+    FeatureCache *cache = job->cache;
+    size_t n = (size_t)job->items->n;
+    job->files = ARENA_NEW(cache->arena, FileDigest, n);
+    job->source_of = ARENA_NEW(cache->arena, int, n);
+    job->todo = ARENA_NEW(cache->arena, int, n);
+    if (arena_failed(cache->arena)) {
+        return error_memory(err);
+    }
+    if (digest_items(job, err) != 0 || feature_store_select(cache->store, job->view, err) != 0) {
+        return -1;
+    }
+    return look_up(job, features, err);
+}
+
+/* --- 3: what is not --- */
+
+static int transform_item(const Job *job, int item, float *pixels, Arena *arena, Error *err) {
+    const FeatureSource *source = &job->cache->source;
+    int S = source->image_size;
+    char *path = item_path(job, item, arena);
+    unsigned char *rgb = arena_alloc(arena, (size_t)S * S, 3); // (S, S, 3)
+    if (arena_failed(arena)) {
+        return error_memory(err);
+    }
+    size_t size;
+    const unsigned char *data = image_file_read(path, &size, arena, err);
+    if (data == NULL) {
+        return -1;
+    }
+    const Digest *expected = &job->files[item].digest;
+    Digest digest = digest_of(data, size);
+    if (!digest_equal(&digest, expected)) {
+        return error_set(err, "%s: content: the file changed while it was read", path);
+    }
+    Image image;
+    if (image_decode(&image, data, size, path, arena, err) != 0) {
+        return -1;
+    }
+    int result;
+    if (job->view.random) {
+        const unsigned char *b = expected->bytes;
+        uint32_t key = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+        Rng rng;
+        rng_stream(&rng, job->view.seed, STREAM_AUGMENT, key, job->view.view);
+        result = transform_random_crop(rgb, &image, S, &rng, arena, err);
+    } else {
+        result = transform_center_crop(rgb, &image, S, arena, err);
+    }
+    if (result != 0) {
+        return error_prefix(err, "%s", path);
+    }
+    transform_normalize(pixels, rgb, S, source->mean, source->std);
+    return 0;
+}
+
+static void transform_tile(void *context, int tile, int index) {
+    Job *job = context;
+    Worker *worker = &job->cache->workers[index];
+    Error err = {0};
+    size_t mark = arena_mark(worker->arena), S = (size_t)job->cache->source.image_size;
+    float *pixels = job->pixels + (size_t)tile * 3 * S * S;
+    if (transform_item(job, job->todo[job->start + tile], pixels, worker->arena, &err) != 0) {
+        worker_fail(worker, tile, &err);
+    }
+    arena_reset(worker->arena, mark);
+}
+
+/* n images of the list from job->start on, into rows of features and onto the shelf. batch (BATCH, E). */
+static int encode_batch(Job *job, int n, float *features, float *batch, Error *err) {
+    FeatureCache *cache = job->cache;
+    size_t E = (size_t)cache->source.embed_dim;
+    if (run_tiles(cache, n, transform_tile, job, err) != 0 ||
+        cache->source.encode(cache->source.context, job->pixels, n, batch, err) != 0) {
+        return -1;
+    }
+    Digest images[BATCH];
+    for (int i = 0; i < n; i++) {
+        int item = job->todo[job->start + i];
+        images[i] = job->files[item].digest;
+        memcpy(features + (size_t)item * E, batch + (size_t)i * E, E * sizeof *features);
+    }
+    return feature_store_add(cache->store, images, batch, n, err);
+}
+
+static int report(ProgressFn progress, void *context, int done, int total, Error *err) {
+    if (progress == NULL || total == 0 || progress(context, done, total) == 0) {
+        return 0;
+    }
+    error_run(err, "stopped after %d of %d images", done, total);
+    if (err != NULL) {
+        err->kind = ERROR_SIGNAL;
+    }
+    return -1;
+}
+
+int features_get(FeatureCache *cache, float *features, const char *root, const ItemList *items,
+                 FeatureView view, ProgressFn progress, void *progress_context, Error *err) {
+    Job job = {.cache = cache, .root = root, .items = items, .view = view};
+    size_t mark = arena_mark(cache->arena);
+    size_t E = (size_t)cache->source.embed_dim, S = (size_t)cache->source.image_size;
+    int result = -1;
+    if (begin(&job, features, err) != 0) {
+        goto out;
+    }
+    int max_batch = cache->source.max_batch;
+    max_batch = max_batch > 0 && max_batch < BATCH ? max_batch : BATCH;
+    int batch_size = job.n_todo < max_batch ? job.n_todo : max_batch;
+    float *batch = arena_floats(cache->arena, (size_t)batch_size, E);
+    job.pixels = arena_floats(cache->arena, (size_t)batch_size, 3 * S * S);
+    if (arena_failed(cache->arena)) {
+        error_memory(err);
+        goto out;
+    }
+    while (job.start < job.n_todo) {
+        int left = job.n_todo - job.start, n = left < batch_size ? left : batch_size;
+        if (report(progress, progress_context, job.start, job.n_todo, err) != 0 ||
+            encode_batch(&job, n, features, batch, err) != 0) {
+            goto out;
+        }
+        job.start += n;
+    }
+    if (report(progress, progress_context, job.n_todo, job.n_todo, err) != 0) {
+        goto out;
+    }
+    for (size_t i = 0; i < (size_t)items->n; i++) {
+        size_t from = (size_t)job.source_of[i];
+        if (from != i) {
+            memcpy(features + i * E, features + from * E, E * sizeof *features);
+        }
+    }
+    result = 0;
+out:
+    arena_reset(cache->arena, mark);
+    return result;
+}
+
+int features_missing(FeatureCache *cache, int *missing, const char *root, const ItemList *items,
+                     FeatureView view, Error *err) {
+    Job job = {.cache = cache, .root = root, .items = items, .view = view};
+    size_t mark = arena_mark(cache->arena);
+    int result = begin(&job, NULL, err);
+    *missing = job.n_todo;
+    arena_reset(cache->arena, mark);
+    return result;
+}

@@ -1,0 +1,30 @@
+/* file_digests.h: digests of files, remembered as long as the files look unchanged. */
+#ifndef DATASETS_FEATURES_FILE_DIGESTS_H
+#define DATASETS_FEATURES_FILE_DIGESTS_H
+
+#include "clip/base/error.h"
+#include "datasets/features/digest_map.h"
+
+/* How a file looked when its digest was taken. */
+typedef struct {
+    Digest digest;
+    int64_t size, changed_s, changed_ns; /* the later of the times of its content and of its status */
+    uint64_t inode;
+    bool settled; /* not changed just now, so that a later change would show */
+} FileDigest;
+
+typedef struct FileDigests FileDigests;
+
+FileDigests *file_digests_create(void); /* NULL when there is no memory */
+void file_digests_free(FileDigests *digests);
+
+/* From memory, or by reading the file (scratch memory comes from the arena and goes back). May be called from
+ * tiles. */
+int file_digests_get(FileDigest *out, const FileDigests *digests, const char *path, Arena *arena, Error *err);
+/* Remembers. Not from tiles. */
+int file_digests_keep(FileDigests *digests, const char *path, const FileDigest *digest, Error *err);
+
+/* The bytes of an image file, owned by the arena. */
+unsigned char *image_file_read(const char *path, size_t *size, Arena *arena, Error *err);
+
+#endif

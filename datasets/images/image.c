@@ -1,0 +1,106 @@
+/* image.c: which decoder a file needs, told by its first bytes. */
+#include "datasets/images/image.h"
+
+#include "clip/base/files.h"
+#include "datasets/images/decoders.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int (*DecodeFn)(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
+                        Error *err);
+
+/* Formats are listed without a decoder to name what a wrongly suffixed file really is. */
+typedef struct {
+    const char *format;
+    size_t offset, length;
+    const char *magic;
+    DecodeFn decode;
+} Format;
+
+static const Format formats[] = {
+    {"JPEG", 0, 3, "\xff\xd8\xff", jpeg_image_decode},
+    {"PNG", 0, 8, "\x89PNG\r\n\x1a\n", png_image_decode},
+    {"GIF", 0, 4, "GIF8", NULL},
+    {"WebP", 8, 4, "WEBP", NULL},
+    {"BMP", 0, 2, "BM", NULL},
+    {"TIFF", 0, 4, "II*\0", NULL},
+    {"TIFF", 0, 4, "MM\0*", NULL},
+    {"JPEG 2000", 4, 4, "jP  ", NULL},
+};
+
+int image_allocate(Image *image, uint32_t width, uint32_t height, const char *name, Arena *arena,
+                   Error *err) {
+    if (width == 0 || height == 0) {
+        return error_set(err, "%s: header: an image of %u x %u pixels", name, width, height);
+    }
+    if ((uint64_t)width * height > IMAGE_MAX_PIXELS) {
+        return error_set(err, "%s: header: %u x %u pixels where at most %d are read", name, width, height,
+                         IMAGE_MAX_PIXELS);
+    }
+    image->width = (int)width;
+    image->height = (int)height;
+    image->rgb = arena_alloc(arena, (size_t)width * height, 3);
+    return arena_failed(arena) ? error_memory(err) : 0;
+}
+
+/* NULL with an error for anything that no decoder takes. */
+static const Format *find_format(const unsigned char *data, size_t size, const char *name, Error *err) {
+    if (size == 0) {
+        error_set(err, "%s: start: the file is empty", name);
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        const Format *format = &formats[i];
+        if (size < format->offset + format->length ||
+            memcmp(data + format->offset, format->magic, format->length) != 0) {
+            continue;
+        }
+        if (format->decode)
+            return format;
+        error_set(err, "%s: start: this is a %s file; only JPEG and PNG are read", name, format->format);
+        return NULL;
+    }
+    error_set(err, "%s: start: neither a JPEG nor a PNG file", name);
+    return NULL;
+}
+
+int image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
+                 Error *err) {
+    *image = (Image){0};
+    const Format *format = find_format(data, size, name, err);
+    if (!format)
+        return -1;
+    size_t mark = arena_mark(arena);
+    if (format->decode(image, data, size, name, arena, err) != 0) {
+        arena_reset(arena, mark);
+        *image = (Image){0};
+        return -1;
+    }
+    return 0;
+}
+
+int image_sniff(const char *path, Error *err) {
+    unsigned char start[16];
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make it wait */
+    ssize_t size = file < 0 ? -1 : read(file, start, sizeof start);
+    int reason = errno;
+    if (file >= 0)
+        close(file);
+    if (size < 0)
+        return error_set(err, "%s: cannot %s: %s", path, file < 0 ? "open" : "read", strerror(reason));
+    return find_format(start, (size_t)size, path, err) ? 0 : -1;
+}
+
+int image_load(Image *image, const char *path, Arena *arena, Error *err) {
+    *image = (Image){0};
+    FileMap map;
+    if (file_map(&map, path, err) != 0) {
+        return -1;
+    }
+    int result = image_decode(image, map.data, map.size, path, arena, err);
+    file_unmap(&map);
+    return result;
+}

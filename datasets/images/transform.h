@@ -1,0 +1,33 @@
+/* transform.h: pixels to the input of an image tower, bit for bit as Pillow and torchvision do it.
+ *
+ * Resize is Pillow's two-pass antialiased bicubic on 8-bit channels (src/libImaging/Resample.c); the test
+ * transform is torchvision's Resize(n, bicubic), CenterCrop(n), ToTensor, Normalize (Radford et al. 2021);
+ * the training transform is RandomResizedCrop(n, scale (0.08, 1), bicubic) and a horizontal flip (Zhou et al.
+ * 2022).
+ */
+#ifndef DATASETS_IMAGES_TRANSFORM_H
+#define DATASETS_IMAGES_TRANSFORM_H
+
+#include "clip/base/random.h"
+#include "datasets/images/image.h"
+
+/* The box (left, top, left + width, top + height) of an image, in whole pixels. */
+typedef struct {
+    int left, top, width, height;
+} CropBox;
+
+/* Bicubic resize of the box to out_w x out_h. out->rgb is owned by the arena. */
+int image_resize(Image *out, const Image *in, CropBox box, int out_w, int out_h, Arena *arena, Error *err);
+
+/* Resize(n) of the short side and CenterCrop(n): out (n, n, 3) bytes. Images smaller than n after the resize
+ * (they are not, but for odd ratios) are zero-padded as torchvision does. */
+int transform_center_crop(unsigned char *out, const Image *in, int n, Arena *arena, Error *err);
+
+/* RandomResizedCrop(n) and a flip with probability 1/2, drawn from rng: out (n, n, 3) bytes. */
+int transform_random_crop(unsigned char *out, const Image *in, int n, Rng *rng, Arena *arena, Error *err);
+
+/* ((v / 255) - mean) / std in float: out (3, n, n) from rgb (n, n, 3). */
+void transform_normalize(float *out, const unsigned char *rgb, int n, const float mean[3],
+                         const float std[3]);
+
+#endif

@@ -1,0 +1,89 @@
+/* csv_fields.c: see csv_fields.h */
+#include "datasets/lists/csv_fields.h"
+
+#include <string.h>
+
+int csv_open(CsvText *csv, const char *path, size_t max_size, Arena *arena, Error *err) {
+    size_t size;
+    char *text = file_read(path, max_size, arena, &size, err);
+    if (!text)
+        return -1;
+    if (memchr(text, '\0', size))
+        return error_set(err, "%s: not UTF-8 text (it holds a NUL byte)", path);
+    *csv = (CsvText){.path = path, .at = text, .end = text + size, .line = 1};
+    if (strncmp(text, "\xEF\xBB\xBF", 3) == 0)
+        csv->at += 3;
+    return 0;
+}
+
+bool csv_next_line(CsvText *csv) {
+    for (; *csv->at == '\r' || *csv->at == '\n'; csv->at++)
+        csv->line += *csv->at == '\n' || csv->at[1] != '\n';
+    return csv->at < csv->end;
+}
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+/* Ends a field whose text is [field, tail): steps over the separator at `at`, then cuts. */
+static void end_field(CsvText *csv, char *tail, bool *last) {
+    char separator = *csv->at;
+    *last = separator != ',';
+    if (csv->at < csv->end)
+        csv->at++;
+    if (separator == '\r' && *csv->at == '\n')
+        csv->at++;
+    if (*last)
+        csv->line++;
+    *tail = '\0';
+}
+
+char *csv_field(CsvText *csv, bool *last, Error *err) {
+    while (is_blank(*csv->at))
+        csv->at++;
+    char *field = csv->at, *tail = field;
+    int line = csv->line;
+    if (*field != '"') {
+        csv->at += strcspn(field, ",\r\n");
+        tail = csv->at;
+        while (tail > field && is_blank(tail[-1]))
+            tail--;
+        end_field(csv, tail, last);
+        return field;
+    }
+    for (csv->at++; csv->at < csv->end; csv->at++) {
+        if (*csv->at == '"' && *++csv->at != '"') {
+            while (is_blank(*csv->at))
+                csv->at++;
+            if (!strchr(",\r\n", *csv->at)) { /* strchr also finds the NUL at the end */
+                error_set(err, "%s: line %d: text after a closing quote", csv->path, csv->line);
+                return NULL;
+            }
+            end_field(csv, tail, last);
+            return field;
+        }
+        csv->line += *csv->at == '\n';
+        *tail++ = *csv->at;
+    }
+    error_set(err, "%s: line %d: a quote is never closed", csv->path, line);
+    return NULL;
+}
+
+/* Blanks at an end would be lost without quotes. */
+static bool needs_quotes(const char *text) {
+    size_t n = strlen(text);
+    return strpbrk(text, ",\"\r\n") || (n > 0 && (is_blank(text[0]) || is_blank(text[n - 1])));
+}
+
+void csv_put(FileWriter *writer, const char *text) {
+    text = text ? text : "";
+    if (!needs_quotes(text)) {
+        file_append(writer, text, strlen(text));
+        return;
+    }
+    file_append(writer, "\"", 1);
+    for (; *text; text++)
+        file_append(writer, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+    file_append(writer, "\"", 1);
+}

@@ -1,0 +1,29 @@
+/* csv_fields.h: the fields of comma-separated values (RFC 4180), read in place and written. */
+#ifndef DATASETS_LISTS_CSV_FIELDS_H
+#define DATASETS_LISTS_CSV_FIELDS_H
+
+#include "clip/base/error.h"
+#include "clip/base/files.h"
+
+#include <stdbool.h>
+
+/* Fields are unpacked in place: "" becomes ", separators become NUL, so the text must outlive the fields. A
+ * quoted field may hold commas, quotes and line ends; others lose the blanks around them. Lines end with LF,
+ * CR LF or CR; empty ones are skipped, and so is a byte order mark. */
+typedef struct {
+    const char *path; /* for messages */
+    char *at, *end;   /* what is left of the text; *end is NUL */
+    int line;         /* of the field at `at` */
+} CsvText;
+
+/* A whole file, owned by the arena. */
+int csv_open(CsvText *csv, const char *path, size_t max_size, Arena *arena, Error *err);
+/* Steps to the next line that is not empty; false at the end. */
+bool csv_next_line(CsvText *csv);
+/* The next field; *last: the line ends with it. NULL after an error. */
+char *csv_field(CsvText *csv, bool *last, Error *err);
+
+/* The text (NULL is empty), in quotes where they are needed. */
+void csv_put(FileWriter *writer, const char *text);
+
+#endif

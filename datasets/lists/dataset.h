@@ -1,0 +1,79 @@
+/* dataset.h: a classification dataset as three lists of (path, label), and few-shot subsets of it.
+ *
+ * A dataset comes from a split file of the CoOp project ({"train"|"val"|"test": [[path, label, name], ...]}),
+ * from a folder with one subfolder per class, from a CSV, or by name from the catalog.
+ */
+#ifndef DATASETS_LISTS_DATASET_H
+#define DATASETS_LISTS_DATASET_H
+
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    const char *path; /* as written, relative to Dataset.root (or absolute); owned by the dataset's arena */
+    int label;        /* 0 .. n_classes-1 */
+} Item;
+
+typedef struct {
+    Item *items; /* (n), in the order of the file */
+    int n;
+} ItemList;
+
+typedef struct Dataset {
+    const char *name;         /* "camouflage", from the catalog or the file */
+    const char *source;       /* the file or folder that the lists come from, for messages */
+    const char *root;         /* folder of the images */
+    int n_classes;            /* K */
+    const char **class_names; /* (K), as written (with underscores) */
+    ItemList train, val, test;
+    /* After base/new subsampling: the dataset before it, and which of its classes is class 0 here (NULL and 0
+     * otherwise). Few-shot sampling draws for all classes and keeps these, as the original code does. */
+    const struct Dataset *whole;
+    int first_class;
+    bool drawn; /* the lists were drawn at random, not given */
+} Dataset;
+
+/* What to open: the keys of `dataset:` in an experiment file. NULL strings are absent. */
+typedef struct {
+    const char *name;   /* of the catalog: "oxford_pets"; or free when format is given */
+    const char *root;   /* with name: the folder that holds all datasets */
+    const char *format; /* "split", "folder", "csv"; NULL with a catalog name */
+    const char *images; /* split, csv: folder of the images (csv: by default the folder of the file); folder:
+                         * one subfolder per class, in place of train, val and test */
+    const char *split;  /* split: the JSON file */
+    const char *csv;    /* csv: the file; columns path, label and/or class, and split (train, val, test) */
+    const char *train, *val,
+        *test;               /* folder: one folder with a subfolder per class, each; val may be absent */
+    const char *class_names; /* with format: a file of class_names.h */
+    const char *template;    /* the dataset's prompt, with {}; NULL: the catalog's, or "a photo of a {}." */
+    const char *subsample_classes; /* "all", "base" or "new"; NULL is all */
+    /* Of each class, where neither folders nor a column split say it (random_parts.h). p_trn 0 takes the
+     * shares of the original code, 0.5 and 0.2. */
+    double p_trn, p_val;
+    int split_seed;
+    bool draw_asked; /* one of these three was given: it is an error when parts are given too */
+} DatasetSpec;
+
+/* Reads the lists (no image is opened). Everything is owned by the arena. A class without any image in a
+ * training list that is not empty is an error; a bad entry is "FILE: train[17]: reason". */
+int dataset_open(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error *err);
+
+/* The few-shot training list: num_shots items per class (0 = all), and validation with min(num_shots, 4) per
+ * class, bit for bit those of CoOp's published splits for the same seed (Python's random.sample per class, in
+ * order of first appearance; classes with too few images are kept whole). Both lists are owned by the arena.
+ */
+int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots, uint32_t seed,
+                     Arena *arena, Error *err);
+
+/* Are all images there? Looks at every file of the three lists without opening it, and names the first that
+ * is missing: "FILE: test[12]: IMAGE: No such file or directory". */
+int dataset_check_images(const Dataset *dataset, Error *err);
+
+/* The default prompt template of a catalog dataset ("a photo of a {}, a type of pet."), else "a photo of a
+ * {}."; the name may be NULL. */
+const char *dataset_template(const char *name);
+
+#endif

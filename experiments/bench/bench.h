@@ -1,0 +1,60 @@
+/* bench.h: the table of `coop bench`, a row for each loop and number of threads. */
+#ifndef EXPERIMENTS_BENCH_BENCH_H
+#define EXPERIMENTS_BENCH_BENCH_H
+
+#include "clip/base/error.h"
+#include "clip/base/parallel.h"
+#include "clip/math/precision.h"
+#include "experiments/terminal/options.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { BENCH_MAX_COUNTS = 16 };
+
+typedef struct {
+    OptionTexts words;             /* only loops with one of these in their names; none: all */
+    int threads[BENCH_MAX_COUNTS]; /* (n_counts) every loop is measured with each; 0 is one per core */
+    int n_counts;
+    Precision precision; /* of the models */
+    bool json, linear;   /* a JSON object per row; the rows that show how cost grows, instead of the others */
+    int n_rows;          /* printed so far */
+} Bench;
+
+/* What is measured of a loop. */
+typedef struct {
+    double seconds; /* of one pass */
+    double flops;   /* operations that a pass needs; 0: not counted */
+    double memory;  /* bytes of a process of its own; 0: the largest of this one meanwhile */
+    char note[128];
+} Sample;
+
+/* Sets the loop up, measures it on the threads of the pool and frees all that it took. */
+typedef int (*MeasureFn)(const Bench *bench, void *context, Pool *pool, Sample *sample, Error *err);
+
+/* Measures and prints the rows of one loop, if its name is wanted: each with the sgemm peak of as many
+ * threads, measured right before it, and the largest memory while it ran. */
+int bench_row(Bench *bench, const char *loop, MeasureFn measure, void *context, Error *err);
+bool bench_wanted(const Bench *bench, const char *loop);
+/* A word names this loop: for those that take minutes. */
+bool bench_asked(const Bench *bench, const char *loop);
+
+/* The median of several passes after one to warm up, which meets memory for the first time; of long passes
+ * one is enough. ERROR_SIGNAL when a signal came. */
+typedef int (*LoopFn)(void *context, Error *err);
+int bench_median(double *seconds, LoopFn loop, void *context, Error *err);
+
+/* N(0, scale^2) */
+void bench_fill(float *x, size_t n, double scale);
+
+/* One tower on n images, as one of the rows has it. */
+int bench_tower(const Bench *bench, const char *name, int n, Pool *pool, Sample *sample, Error *err);
+
+/* The groups of rows. */
+int bench_steps(Bench *bench, Error *err);
+int bench_photos(Bench *bench, Error *err);
+int bench_towers(Bench *bench, Error *err);
+int bench_classify(Bench *bench, Error *err);
+int bench_experiments(Bench *bench, Error *err); /* takes minutes: only when asked for */
+
+#endif

@@ -1,0 +1,17 @@
+/* bench_folder.h: a folder for files that live as long as a measurement. */
+#ifndef EXPERIMENTS_BENCH_BENCH_FOLDER_H
+#define EXPERIMENTS_BENCH_BENCH_FOLDER_H
+
+#include "clip/base/error.h"
+
+#include <stdbool.h>
+
+enum { BENCH_PATH = 4096 };
+
+/* A new folder under $TMPDIR or /tmp. */
+int bench_folder_make(char path[BENCH_PATH], Error *err);
+void bench_folder_remove(const char *path); /* with all in it; "" is fine */
+/* There is room for so many bytes where such folders are made. */
+bool bench_folder_room(double bytes);
+
+#endif

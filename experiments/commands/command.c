@@ -1,0 +1,62 @@
+/* command.c: options and help that all subcommands share. */
+#include "experiments/commands/command.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MAX_OPTIONS 32
+#define MAX_THREADS 1024
+
+static void print_help(const Command *command, const Option *options, int n_options) {
+    printf("usage: %s\n\n%s\n\noptions:\n", command->usage, command->summary);
+    options_help(stdout, options, n_options);
+    if (command->help)
+        printf("\n%s", command->help);
+    printf("\nexample:\n  %s\n", command->example);
+    if (command->more_help) {
+        printf("\n");
+        command->more_help(stdout);
+    }
+}
+
+static bool has_option(const Option *options, int n, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (strcmp(options[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+int command_parse(const Command *command, OptionTexts *words, CommonOptions *common, int argc, char **argv,
+                  const Option *options, int n_options, int min_words, int max_words, Arena *arena,
+                  Error *err) {
+    *common = (CommonOptions){0};
+    const Option shared[] = {
+        {"threads", OPTION_INT, &common->threads, 1, MAX_THREADS, "N",
+         "threads (default: one per core); results do not depend on it"},
+        {"quiet", OPTION_FLAG, &common->quiet, 0, 0, NULL, "no progress and no talk on stderr"},
+        {"help", OPTION_FLAG, &common->help, 0, 0, NULL, "this text"}};
+    Option all[MAX_OPTIONS];
+    int n = 0;
+    for (int i = 0; i < n_options; i++)
+        all[n++] = options[i];
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
+        if (!has_option(options, n_options, shared[i].name))
+            all[n++] = shared[i];
+    for (int i = 0; i < argc; i++) /* asking for help goes before any complaint */
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            print_help(command, all, n);
+            return 1;
+        }
+    if (options_parse(words, argc, argv, all, n, arena, err) < 0)
+        return -1;
+    if (words->n < min_words || (max_words >= 0 && words->n > max_words))
+        return error_usage(err, "usage: %s", command->usage);
+    return 0;
+}
+
+int command_flush(Error *err) {
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return error_run(err, "standard output: cannot write: %s", errno ? strerror(errno) : "it was closed");
+    return 0;
+}

@@ -1,0 +1,84 @@
+/* command_bench.c: coop bench
+ *
+ * Random weights of the published sizes, so nothing has to be downloaded. Operations are counted on what the
+ * loop needs (one row per node of the prefix tree).
+ */
+#include "experiments/bench/bench.h"
+#include "experiments/commands/command.h"
+#include "experiments/session/model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_THREADS 1024
+
+/* "1,2,4" */
+static int parse_threads(Bench *bench, const char *text, Error *err) {
+    const char *at = text;
+    bench->n_counts = 0;
+    for (;;) {
+        char *end;
+        errno = 0;
+        long count = strtol(at, &end, 10);
+        bool ends = *end == '\0';
+        if (end == at || errno || count < 1 || count > MAX_THREADS || (!ends && *end != ',') ||
+            bench->n_counts == BENCH_MAX_COUNTS)
+            return error_usage(err,
+                               "--threads %s: at most %d whole numbers from 1 to %d, with commas between "
+                               "them, are needed",
+                               text, BENCH_MAX_COUNTS, MAX_THREADS);
+        bench->threads[bench->n_counts++] = (int)count;
+        if (ends)
+            return 0;
+        at = end + 1;
+    }
+}
+
+static int bench_all(Bench *bench, Error *err) {
+    if (bench_steps(bench, err) < 0 || bench_photos(bench, err) < 0 || bench_towers(bench, err) < 0 ||
+        bench_classify(bench, err) < 0 || bench_experiments(bench, err) < 0)
+        return -1;
+    if (bench->n_rows == 0)
+        return error_usage(err, "no loop has %s in its name", bench->words.values[0]);
+    return 0;
+}
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
+    CommonOptions common;
+    Bench bench = {.n_counts = 1};
+    const char *threads = NULL, *precision = NULL;
+    const Option options[] = {{"threads", OPTION_TEXT, &threads, 0, 0, "N or N,N",
+                               "every loop with each of these numbers (default: one per core)"},
+                              {"linear", OPTION_FLAG, &bench.linear, 0, 0, NULL,
+                               "instead: growing numbers of classes, context vectors, images"},
+                              {"precision", OPTION_TEXT, &precision, 0, 0, "P",
+                               "of products with weights: float32 (default), bfloat16, auto"},
+                              {"json", OPTION_FLAG, &bench.json, 0, 0, NULL, "one JSON object per row"}};
+    int status =
+        command_parse(&command_bench, &bench.words, &common, argc, argv, options, 4, 0, -1, arena, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    if (model_precision_option(&bench.precision, precision, err) < 0)
+        return -1;
+    if (bench.precision == PRECISION_BFLOAT16 && precision_here(bench.precision) == PRECISION_FLOAT32)
+        fprintf(stderr, PRECISION_NOTE "\n");
+    if (threads && parse_threads(&bench, threads, err) < 0)
+        return -1;
+    return bench_all(&bench, err);
+}
+
+const Command command_bench = {
+    .name = "bench",
+    .usage = "coop bench [LOOP...] [--threads N,N] [--precision P] [--linear] [--json]",
+    .summary = "this machine's speed on the main loops",
+    .help =
+        "Each row: median time, operations that the loop needs, rate, share of the sgemm peak that as many\n"
+        "threads reach right before it, peak memory of this row; with several numbers of threads also the\n"
+        "efficiency, t1 / (n tn). Full-size towers with random weights; a few minutes. LOOP is a part of a\n"
+        "loop's name: only such loops are measured. \"small experiment\" and \"whole experiment\" (100 "
+        "classes of\n"
+        "16 images, 50 epochs, 2,500 test images, RN50) are measured only when named.\n",
+    .example = "coop bench --threads 1,2 RN50 \"100 classes\"",
+    .run = run};

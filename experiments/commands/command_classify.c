@@ -1,0 +1,123 @@
+/* command_classify.c: coop classify */
+#include "clip/base/files.h"
+#include "coop/coop_checkpoint.h"
+#include "coop/prompt_file.h"
+#include "coop/zeroshot.h"
+#include "experiments/commands/command.h"
+#include "experiments/commands/labels.h"
+#include "experiments/session/model.h"
+
+#include <string.h>
+
+/* What is asked for. */
+typedef struct {
+    const char *path; /* of the prompt */
+    const char *weights, *vocab, *position;
+    Precision precision;
+    OptionTexts images;
+    int top;
+    bool json;
+} Request;
+
+static int label(const Prompt *prompt, const Request *request, Model *model, bool quiet, Arena *arena,
+                 Error *err) {
+    int n = request->images.n;
+    const char **paths = request->images.values;
+    float *features = arena_floats(arena, (size_t)n, (size_t)prompt->embed_dim);
+    float *logits = arena_floats(arena, (size_t)n, (size_t)prompt->n_classes);
+    if (arena_failed(arena))
+        return error_memory(err);
+    /* the digest comes last: it is computed beside the images */
+    if (prompt_check_sizes(prompt, request->path, model->clip, err) < 0 ||
+        model_encode_images(model, features, paths, n, true, quiet, err) < 0 ||
+        prompt_check_model(prompt, request->path, model->clip, err) < 0)
+        return -1;
+    model_print_precision(model, quiet);
+    cosine_logits(model->pool, logits, features, prompt->text_features, n, prompt->n_classes,
+                  prompt->embed_dim, prompt->logit_scale);
+    return labels_print(paths, n, logits, prompt->class_names, prompt->n_classes, request->top, request->json,
+                        arena, err);
+}
+
+/* The digest is begun at once unless the checkpoint is the file that the prompt was learned with. */
+static ClipTowers digest_of(const Prompt *prompt, const char *weights) {
+    char stamp[FILE_STAMP];
+    file_stamp(stamp, weights);
+    return prompt->checkpoint_stamp && strcmp(prompt->checkpoint_stamp, stamp) == 0 ? 0 : CLIP_DIGEST;
+}
+
+/* A prompt of our own needs the image tower alone. */
+static int classify(const Request *request, const CommonOptions *common, Arena *arena, Error *err) {
+    Prompt prompt;
+    Model model = {0};
+    if (prompt_read(&prompt, request->path, arena, err) < 0)
+        return -1;
+    const char *weights = prompt_weights(&prompt, request->path, request->weights, err);
+    int result = -1;
+    if (weights && model_open(&model, weights, NULL, prompt.activation, request->precision,
+                              CLIP_IMAGE | digest_of(&prompt, weights) | model_few(request->images.n),
+                              common->threads, err) == 0)
+        result = label(&prompt, request, &model, common->quiet, arena, err);
+    model_close(&model);
+    return result;
+}
+
+/* One of the original code must first become text features. */
+static int classify_original(const Request *request, const CommonOptions *common, Arena *arena, Error *err) {
+    Prompt prompt;
+    ClassTokenPosition position;
+    if (position_parse(&position, request->position) < 0)
+        return error_usage(err, "--class-token-position %s: end, middle or front is needed",
+                           request->position);
+    if (!request->weights)
+        return error_usage(err,
+                           "%s is a file of the original code, which does not say where the checkpoint is: "
+                           "--model is needed",
+                           request->path);
+    Model model = {0};
+    int result = -1;
+    if (model_open(&model, request->weights, request->vocab, CLIP_ACTIVATION_AUTO, request->precision,
+                   CLIP_BOTH | CLIP_DIGEST | model_few(request->images.n), common->threads, err) == 0 &&
+        coop_checkpoint_read(&prompt, request->path, position, model.clip, model.tokenizer, model.pool, arena,
+                             err) == 0)
+        result = label(&prompt, request, &model, common->quiet, arena, err);
+    model_close(&model);
+    return result;
+}
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
+    CommonOptions common;
+    OptionTexts words;
+    const char *precision = NULL;
+    Request request = {.position = "end", .top = 1};
+    const Option options[] = {
+        {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE",
+         "the checkpoint (default: where it was when the prompt was learned)"},
+        {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
+         "its vocabulary, for a prompt of the original code (default: beside the checkpoint)"},
+        {"class-token-position", OPTION_TEXT, &request.position, 0, 0, "POSITION",
+         "of a prompt of the original code: end (default), middle, front"},
+        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
+        {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
+        {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
+    int status = command_parse(&command_classify, &words, &common, argc, argv, options, 6, 2, -1, arena, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    if (model_precision_option(&request.precision, precision, err) < 0)
+        return -1;
+    bool original;
+    request.path = words.values[0];
+    request.images = (OptionTexts){.values = words.values + 1, .n = words.n - 1};
+    if (coop_checkpoint_detect(&original, request.path, err) < 0)
+        return -1;
+    return original ? classify_original(&request, &common, arena, err)
+                    : classify(&request, &common, arena, err);
+}
+
+const Command command_classify = {.name = "classify",
+                                  .usage = "coop classify PROMPT IMAGE... [--model FILE] [--top K] [--json]",
+                                  .summary = "label images with a learned prompt",
+                                  .help = "Only the image tower of the checkpoint is read.\n",
+                                  .example =
+                                      "coop classify runs/demo/.../prompt.safetensors photo.jpg --top 3",
+                                  .run = run};

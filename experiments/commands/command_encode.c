@@ -1,0 +1,208 @@
+/* command_encode.c: coop encode */
+#include "clip/base/files.h"
+#include "coop/zeroshot.h"
+#include "experiments/commands/command.h"
+#include "experiments/session/model.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_LIST_FILE ((size_t)1 << 30)
+
+typedef struct {
+    const char *weights, *vocab, *texts, *images, *out;
+    ClipActivation activation;
+    Precision precision;
+    bool quiet;
+} Request;
+
+/* The lines of a text file without those that are empty, and their numbers; owned by the arena. */
+static int read_lines(OptionTexts *lines, int **numbers, const char *path, Arena *arena, Error *err) {
+    size_t size, n = 1;
+    char *text = file_read(path, MAX_LIST_FILE, arena, &size, err);
+    if (!text)
+        return -1;
+    for (size_t i = 0; i < size; i++)
+        n += text[i] == '\n';
+    *lines = (OptionTexts){.values = ARENA_NEW(arena, const char *, n)};
+    *numbers = ARENA_NEW(arena, int, n);
+    if (arena_failed(arena))
+        return error_memory(err);
+    int number = 0;
+    for (char *line = text, *end; line < text + size; line = end + 1) {
+        size_t left = (size_t)(text + size - line);
+        end = memchr(line, '\n', left);
+        end = end ? end : text + size;
+        number++;
+        if (memchr(line, '\0', (size_t)(end - line)))
+            return error_set(err, "%s: line %d: a zero byte, where lines of text are needed", path, number);
+        *end = '\0';
+        if (end > line && end[-1] == '\r')
+            end[-1] = '\0';
+        if (*line) {
+            (*numbers)[lines->n] = number;
+            lines->values[lines->n++] = line;
+        }
+    }
+    return lines->n > 0 ? 0 : error_set(err, "%s: no lines", path);
+}
+
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The files of a folder, hidden ones apart, in order of their names. */
+static int list_folder(OptionTexts *paths, const char *folder, Arena *arena, Error *err) {
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return error_set(err, "%s: cannot open: %s", folder, strerror(errno));
+    int n = 0, status = 0;
+    while (readdir(dir))
+        n++;
+    rewinddir(dir);
+    paths->values = ARENA_NEW(arena, const char *, n);
+    paths->n = 0;
+    for (struct dirent *entry; status == 0 && paths->values && paths->n < n && (entry = readdir(dir));) {
+        const char *path = entry->d_name[0] == '.' ? NULL : path_join(arena, folder, entry->d_name);
+        if (path && file_exists(path))
+            paths->values[paths->n++] = path;
+    }
+    closedir(dir);
+    if (arena_failed(arena))
+        return error_memory(err);
+    qsort(paths->values, (size_t)paths->n, sizeof *paths->values, compare_texts);
+    return paths->n > 0 ? 0 : error_set(err, "%s: no files", folder);
+}
+
+/* The texts as one JSON list would be long; a line each is what they came as. */
+static char *join_lines(OptionTexts lines, Arena *arena) {
+    size_t size = 1;
+    for (int i = 0; i < lines.n; i++)
+        size += strlen(lines.values[i]) + 1;
+    char *text = ARENA_NEW(arena, char, size), *at = text;
+    for (int i = 0; text && i < lines.n; i++) {
+        at = stpcpy(at, lines.values[i]);
+        if (i + 1 < lines.n)
+            *at++ = '\n';
+    }
+    return text;
+}
+
+static int write_features(const char *path, const float *features, const int *tokens, OptionTexts items,
+                          const Clip *clip, Arena *arena, Error *err) {
+    const TensorOut tensors[] = {{.name = "features",
+                                  .dtype = DTYPE_F32,
+                                  .n_dims = 2,
+                                  .shape = {items.n, clip->embed_dim},
+                                  .data = features},
+                                 {.name = "tokens",
+                                  .dtype = DTYPE_I32,
+                                  .n_dims = 2,
+                                  .shape = {items.n, clip->text.n_positions},
+                                  .data = tokens}};
+    char *lines = join_lines(items, arena);
+    if (!lines)
+        return error_memory(err);
+    const MetadataOut metadata[] = {{"items", lines}, {"backbone", clip->name}};
+    return safetensors_write(path, tensors, tokens ? 2 : 1, metadata, 2, err);
+}
+
+static int encode_text_file(const Request *request, int n_threads, Arena *arena, Error *err) {
+    OptionTexts texts;
+    int *numbers, bad;
+    if (read_lines(&texts, &numbers, request->texts, arena, err) < 0)
+        return -1;
+    Model model;
+    int result = -1;
+    if (model_open(&model, request->weights, request->vocab, request->activation, request->precision,
+                   CLIP_TEXT, n_threads, err) < 0)
+        goto out;
+    const Clip *clip = model.clip;
+    float *features = arena_floats(arena, (size_t)texts.n, (size_t)clip->embed_dim);
+    int *tokens = ARENA_NEW(arena, int, (size_t)texts.n *(size_t)clip->text.n_positions);
+    if (arena_failed(arena)) {
+        error_memory(err);
+        goto out;
+    }
+    if (encode_texts(features, tokens, clip, model.tokenizer, model.pool, texts.values, texts.n, &bad, err) ==
+        0)
+        result = write_features(request->out, features, tokens, texts, clip, arena, err);
+    else if (bad >= 0)
+        error_prefix(err, "%s: line %d", request->texts, numbers[bad]);
+    if (result == 0)
+        model_print_note(&model, request->quiet);
+out:
+    model_close(&model);
+    return result;
+}
+
+static int encode_image_files(const Request *request, int n_threads, Arena *arena, Error *err) {
+    OptionTexts paths;
+    int *numbers;
+    int found = folder_exists(request->images) ? list_folder(&paths, request->images, arena, err)
+                                               : read_lines(&paths, &numbers, request->images, arena, err);
+    if (found < 0)
+        return -1;
+    Model model;
+    int result = -1;
+    if (model_open(&model, request->weights, NULL, request->activation, request->precision, CLIP_IMAGE,
+                   n_threads, err) < 0)
+        goto out;
+    float *features = arena_floats(arena, (size_t)paths.n, (size_t)model.clip->embed_dim);
+    if (!features) {
+        error_memory(err);
+        goto out;
+    }
+    if (model_encode_images(&model, features, paths.values, paths.n, false, request->quiet, err) == 0)
+        result = write_features(request->out, features, NULL, paths, model.clip, arena, err);
+    if (result == 0)
+        model_print_note(&model, request->quiet);
+out:
+    model_close(&model);
+    return result;
+}
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
+    CommonOptions common;
+    OptionTexts words;
+    Request request = {0};
+    const char *activation = NULL, *precision = NULL;
+    const Option options[] = {
+        {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE", "the checkpoint"},
+        {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
+         "its vocabulary (default: found beside the checkpoint)"},
+        {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
+         "auto (default: as its config says), quick_gelu or gelu"},
+        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
+        {"texts", OPTION_TEXT, &request.texts, 0, 0, "FILE", "a text per line"},
+        {"images", OPTION_TEXT, &request.images, 0, 0, "LIST_OR_DIR",
+         "a path per line, or a folder of images"},
+        {"out", OPTION_TEXT, &request.out, 0, 0, "FILE", "the safetensors file to write"}};
+    int status = command_parse(&command_encode, &words, &common, argc, argv, options, 7, 0, 0, arena, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    if (!request.weights || !request.out || !request.texts == !request.images)
+        return error_usage(err, "--model, --out and one of --texts and --images are needed: %s",
+                           command_encode.usage);
+    if (model_activation_option(&request.activation, activation, err) < 0 ||
+        model_precision_option(&request.precision, precision, err) < 0)
+        return -1;
+    request.quiet = common.quiet;
+    if (request.texts)
+        return encode_text_file(&request, common.threads, arena, err);
+    return encode_image_files(&request, common.threads, arena, err);
+}
+
+const Command command_encode = {.name = "encode",
+                                .usage = "coop encode --model FILE (--texts FILE | --images LIST_OR_DIR) "
+                                         "--out FILE.safetensors [--vocab FILE]\n"
+                                         "            [--activation NAME] [--precision NAME]",
+                                .summary = "write the features of texts or images",
+                                .help = "features [N, E] F32 as the towers give them (not of unit length); "
+                                        "for texts also tokens [N, T] I32. The\n"
+                                        "metadata `items` holds the lines or paths, one per line.\n",
+                                .example = "coop encode --model experiments/demo/clip_demo.safetensors "
+                                           "--texts prompts.txt --out features.safetensors",
+                                .run = run};

@@ -1,0 +1,122 @@
+/* command_eval.c: coop eval */
+#include "coop/coop_checkpoint.h"
+#include "coop/prompt_file.h"
+#include "coop/zeroshot.h"
+#include "experiments/commands/command.h"
+#include "experiments/results/logits.h"
+#include "experiments/results/scores.h"
+#include "experiments/session/prompt_classes.h"
+#include "experiments/session/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What is asked for. */
+typedef struct {
+    const char *path;     /* of the prompt */
+    bool original;        /* it is a file of the original code, */
+    const char *position; /* which does not say where the class name stands */
+    const char *config, *logits;
+    OptionTexts sets;
+} Request;
+
+/* A file of the original code spells names as their tokens do; where a class of the dataset has these, its
+ * name is taken. */
+static void adopt_names(Prompt *prompt, const Dataset *dataset, const Tokenizer *tokenizer, Arena *arena) {
+    for (int k = 0; k < dataset->n_classes; k++) {
+        const char *spelling = coop_checkpoint_spelling(dataset->class_names[k], tokenizer, arena);
+        for (int j = 0; spelling && j < prompt->n_classes; j++)
+            if (strcmp(prompt->class_names[j], spelling) == 0)
+                prompt->class_names[j] = dataset->class_names[k];
+    }
+}
+
+/* Reads a prompt of either kind; the original's needs the model. */
+static int read_prompt(Prompt *prompt, const Request *request, Session *session, Arena *arena, Error *err) {
+    ClassTokenPosition position;
+    if (!request->original)
+        return prompt_read(prompt, request->path, arena, err);
+    if (position_parse(&position, request->position) < 0)
+        return error_usage(err, "--class-token-position %s: end, middle or front is needed",
+                           request->position);
+    const Tokenizer *tokenizer = session->model.tokenizer;
+    if (coop_checkpoint_read(prompt, request->path, position, session->model.clip, tokenizer,
+                             session->model.pool, arena, err) < 0)
+        return -1;
+    adopt_names(prompt, &session->dataset, tokenizer, arena);
+    return 0;
+}
+
+static int evaluate(const Prompt *prompt, const char *path, const char *logits_path, Session *session,
+                    Arena *arena, Error *err) {
+    const Clip *clip = session->model.clip;
+    const Dataset *dataset = &session->dataset;
+    size_t K = (size_t)dataset->n_classes, n = (size_t)dataset->test.n;
+    float *text = arena_floats(arena, K, (size_t)clip->embed_dim), *logits = arena_floats(arena, n, K);
+    Scores scores;
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (prompt_check_model(prompt, path, session->model.clip, err) < 0 ||
+        prompt_class_features(text, prompt, path, session, err) < 0 ||
+        dataset_check_images(dataset, err) < 0 || session_encode_test(session, err) < 0)
+        return -1;
+    cosine_logits(session->model.pool, logits, session->test_unit, text, dataset->test.n, dataset->n_classes,
+                  clip->embed_dim, prompt->logit_scale);
+    if (scores_compute(&scores, logits, session->test_labels, dataset->test.n, dataset->n_classes, arena,
+                       err) < 0)
+        return -1;
+    if (session_save(session, err) < 0 ||
+        (logits_path && logits_write(logits_path, logits, dataset, arena, err) < 0))
+        return -1;
+    model_print_note(&session->model, session->quiet);
+    printf("%s: accuracy %.2f %%, macro-F1 %.2f %% on %d test images of %d classes\n", session->name,
+           scores.accuracy, scores.macro_f1, dataset->test.n, dataset->n_classes);
+    return 0;
+}
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
+    CommonOptions common;
+    OptionTexts words;
+    Request request = {.position = "end"};
+    const Option options[] = {
+        {"config", OPTION_TEXT, &request.config, 0, 0, "FILE",
+         "the experiment file that names model and dataset"},
+        {"set", OPTION_TEXTS, &request.sets, 0, 0, "KEY=VALUE", "override a key of it"},
+        {"class-token-position", OPTION_TEXT, &request.position, 0, 0, "POSITION",
+         "of a prompt of the original code: end (default), middle, front"},
+        {"logits", OPTION_TEXT, &request.logits, 0, 0, "FILE", "also write the test logits, as safetensors"}};
+    int status = command_parse(&command_eval, &words, &common, argc, argv, options, 4, 1, 1, arena, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    if (!request.config)
+        return error_usage(err, "--config is needed: %s", command_eval.usage);
+    Prompt prompt;
+    Experiment experiment;
+    request.path = words.values[0];
+    /* A prompt of our own is read before the model, so that a bad one is refused at once. */
+    if (coop_checkpoint_detect(&request.original, request.path, err) < 0 ||
+        (!request.original && read_prompt(&prompt, &request, NULL, arena, err) < 0) ||
+        experiment_read(&experiment, request.config, request.sets.values, request.sets.n, arena, err) < 0)
+        return -1;
+    Session session;
+    Model model = {0};
+    int result = -1;
+    if (session_open(&session, &experiment, common.quiet, err) == 0 &&
+        model_open_for(&model, &experiment, common.threads, err) == 0 &&
+        session_attach(&session, &model, NULL, err) == 0 &&
+        (!request.original || read_prompt(&prompt, &request, &session, arena, err) == 0))
+        result = evaluate(&prompt, request.path, request.logits, &session, arena, err);
+    session_close(&session);
+    model_close(&model);
+    return result;
+}
+
+const Command command_eval = {
+    .name = "eval",
+    .usage = "coop eval PROMPT --config EXPERIMENT.yaml [--set KEY=VALUE]... [--logits FILE]",
+    .summary = "test a learned prompt on a dataset, its own or another",
+    .help = "A unified prompt also serves classes that it was not learned on; class-specific contexts do "
+            "not. Classes are\n"
+            "matched by their names.\n",
+    .example = "coop eval runs/demo/.../prompt.safetensors --config experiments/demo/thermal.yaml",
+    .run = run};

@@ -1,0 +1,89 @@
+/* command_export.c: coop export */
+#include "clip/base/files.h"
+#include "clip/tensors/npz_write.h"
+#include "coop/coop_checkpoint.h"
+#include "experiments/commands/command.h"
+#include "experiments/session/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const char *path, *format, *out, *weights, *vocab;
+    int epoch;
+} Request;
+
+/* DIR/prompt_learner/model.pth.tar-EPOCH, where the original code's --model-dir DIR --load-epoch EPOCH looks.
+ */
+static int export_torch(const Prompt *prompt, const Request *request, int n_threads, Arena *arena,
+                        Error *err) {
+    Model model = {0};
+    int result = -1;
+    const char *folder = path_join(arena, request->out, "prompt_learner");
+    const char *path = arena_printf(arena, "%s/model.pth.tar-%d", folder, request->epoch);
+    if (arena_failed(arena))
+        return error_memory(err);
+    const char *weights = prompt_weights(prompt, request->path, request->weights, err);
+    if (weights &&
+        model_open(&model, weights, request->vocab, prompt->activation, PRECISION_FLOAT32,
+                   CLIP_TEXT | CLIP_DIGEST, n_threads, err) == 0 &&
+        prompt_check_model(prompt, request->path, model.clip, err) == 0 &&
+        model_check_vocab(&model, request->path, prompt->vocab_digest, err) == 0 &&
+        make_folders(folder, err) == 0)
+        result = coop_checkpoint_write(path, prompt, request->epoch, model.clip, model.tokenizer, err);
+    model_close(&model);
+    if (result == 0)
+        printf("%s\n", path);
+    return result;
+}
+
+/* The three tensors of the prompt alone. */
+static int export_tensors(const Prompt *prompt, const Request *request, Error *err) {
+    TensorOut tensors[PROMPT_TENSORS];
+    prompt_tensors(tensors, prompt);
+    int result = strcmp(request->format, "npz") == 0
+                     ? npz_write(request->out, tensors, PROMPT_TENSORS, err)
+                     : safetensors_write(request->out, tensors, PROMPT_TENSORS, NULL, 0, err);
+    if (result == 0)
+        printf("%s\n", request->out);
+    return result;
+}
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
+    CommonOptions common;
+    OptionTexts words;
+    Request request = {.epoch = 50};
+    const Option options[] = {
+        {"format", OPTION_TEXT, &request.format, 0, 0, "FORMAT", "torch, npz or safetensors"},
+        {"out", OPTION_TEXT, &request.out, 0, 0, "PATH", "the file to write; for torch a folder"},
+        {"epoch", OPTION_INT, &request.epoch, 1, 1000000, "N",
+         "torch: the number in the file's name (default 50)"},
+        {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE",
+         "torch: the checkpoint (default: where it was when the prompt was learned)"},
+        {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
+         "torch: its vocabulary (default: found beside it)"}};
+    int status = command_parse(&command_export, &words, &common, argc, argv, options, 5, 1, 1, arena, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    if (!request.format || !request.out)
+        return error_usage(err, "--format and --out are needed: %s", command_export.usage);
+    bool torch = strcmp(request.format, "torch") == 0;
+    if (!torch && strcmp(request.format, "npz") != 0 && strcmp(request.format, "safetensors") != 0)
+        return error_usage(err, "--format %s: torch, npz or safetensors is needed", request.format);
+    Prompt prompt;
+    request.path = words.values[0];
+    if (prompt_read(&prompt, request.path, arena, err) < 0)
+        return -1;
+    return torch ? export_torch(&prompt, &request, common.threads, arena, err)
+                 : export_tensors(&prompt, &request, err);
+}
+
+const Command command_export = {
+    .name = "export",
+    .usage = "coop export PROMPT --format torch|npz|safetensors --out PATH [--epoch N] [--model FILE] "
+             "[--vocab FILE]",
+    .summary = "write a learned prompt for other programs",
+    .help = "torch writes PATH/prompt_learner/model.pth.tar-N, which the original CoOp code loads with\n"
+            "--model-dir PATH --load-epoch N. npz and safetensors hold ctx, text_features and logit_scale.\n",
+    .example = "coop export runs/demo/.../prompt.safetensors --format npz --out prompt.npz",
+    .run = run};

@@ -1,0 +1,239 @@
+/* command_inspect.c: coop inspect */
+#define _GNU_SOURCE /* memmem */
+#include "clip/base/files.h"
+#include "clip/checkpoint/locate.h"
+#include "clip/checkpoint/model.h"
+#include "clip/text/tokenizer.h"
+#include "coop/prompt_file.h"
+#include "datasets/lists/dataset.h"
+#include "experiments/commands/command.h"
+#include "experiments/terminal/printable.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_line(const char *name, const char *value) {
+    printf("%-22s %s\n", name, value);
+}
+
+static void print_number(const char *name, long value) {
+    printf("%-22s %ld\n", name, value);
+}
+
+/* --- safetensors: prompt, state, checkpoint --- */
+
+static void print_tensors(const TensorFile *file, Arena *arena) {
+    char shape[160];
+    printf("\ntensors\n");
+    for (int i = 0; i < tensors_count(file); i++) {
+        const Tensor *tensor = tensors_at(file, i);
+        printf("  %-60s %-5s %s\n", printable(tensor->name, arena), dtype_name(tensor->dtype),
+               tensor_shape_text(tensor, shape, sizeof shape));
+    }
+}
+
+static int inspect_prompt(TensorFile *file, Arena *arena, Error *err) {
+    Prompt prompt;
+    if (prompt_read(&prompt, tensors_path(file), arena, err) < 0)
+        return -1;
+    print_line("kind", "prompt");
+    print_line("dataset", printable(prompt.dataset, arena));
+    print_number("n_ctx", prompt.n_ctx);
+    print_line("class_token_position", position_name(prompt.class_token_position));
+    print_line("csc", prompt.csc ? "true" : "false");
+    print_line("backbone", printable(prompt.backbone, arena));
+    print_line("backbone digest", printable(prompt.backbone_digest, arena));
+    print_line("vocabulary digest", printable(prompt.vocab_digest, arena));
+    print_line("checkpoint", printable(prompt.checkpoint, arena));
+    print_number("image_size", prompt.image_size);
+    print_number("classes", prompt.n_classes);
+    for (int k = 0; k < prompt.n_classes; k++)
+        printf("  %s\n", printable(prompt.class_names[k], arena));
+    print_tensors(file, arena);
+    return 0;
+}
+
+static void print_architecture(const Clip *clip) {
+    const TextWeights *text = &clip->text;
+    print_line("backbone", clip->name);
+    print_number("embedding", clip->embed_dim);
+    print_number("image_size", clip->image_size);
+    if (clip->image == IMAGE_TOWER_VIT)
+        printf("%-22s ViT, patch %d, width %d, %d heads, %d layers\n", "image tower", clip->vit.patch_size,
+               clip->vit.width, clip->vit.n_heads, clip->vit.n_layers);
+    else
+        printf("%-22s ResNet, layers (%d, %d, %d, %d), width %d, %d attention heads\n", "image tower",
+               clip->resnet.n_blocks[0], clip->resnet.n_blocks[1], clip->resnet.n_blocks[2],
+               clip->resnet.n_blocks[3], clip->resnet.width, clip->resnet.n_heads);
+    printf("%-22s width %d, %d heads, %d layers, %d positions, %d tokens\n", "text tower", text->width,
+           text->n_heads, text->n_layers, text->n_positions, text->n_vocab);
+    print_line("text activation", activation_name(text->activation));
+    print_line("image activation",
+               clip->image == IMAGE_TOWER_VIT ? activation_name(clip->vit.activation) : "relu");
+    print_line("activation from", clip->config ? clip->config
+                                  : clip->note ? "no config: assumed"
+                                               : "the format");
+    printf("%-22s %.4f (a logarithm)\n", "logit_scale", (double)clip->logit_scale);
+}
+
+static int inspect_checkpoint(const char *path, int n_threads, Arena *arena, Error *err) {
+    Pool *pool = pool_create(n_threads);
+    const ClipOptions options = {.towers = CLIP_BOTH | CLIP_DIGEST, .pool = pool};
+    Clip *clip = clip_open_with(path, &options, err);
+    pool_free(pool);
+    if (!clip)
+        return -1;
+    const TensorFile *file = clip->file;
+    size_t parameters = 0;
+    for (int i = 0; i < tensors_count(file); i++)
+        parameters += tensors_at(file, i)->count;
+    print_line("kind", "CLIP checkpoint");
+    print_line("format", tensors_format(file));
+    print_line("names", clip->flavour);
+    print_line("digest", tensors_digest(clip->file));
+    print_architecture(clip);
+    printf("%-22s %zu in %d tensors\n", "parameters", parameters, tensors_count(file));
+    print_tensors(file, arena);
+    clip_free(clip);
+    return 0;
+}
+
+/* The first of many lines are enough. */
+static void print_metadata(const char *key, const char *value, Arena *arena) {
+    size_t size = strlen(value), line = strcspn(value, "\n"), n = line < 200 ? line : 200;
+    const char *text = arena_printf(arena, "%.*s", (int)n, value);
+    printf("%-22s %s%s\n", printable(key, arena), text ? printable(text, arena) : "", n < size ? "..." : "");
+}
+
+static const char *kind_of_tensors(const TensorFile *file) {
+    const char *format = tensors_metadata(file, "format");
+    if (format && strcmp(format, "coop-state") == 0)
+        return "training state";
+    if (tensors_find(file, "ctx") && tensors_find(file, "token_suffix"))
+        return "prompt of the original CoOp code";
+    return "tensors";
+}
+
+static int inspect_tensors(const char *path, int n_threads, Arena *arena, Error *err) {
+    TensorFile *file = tensors_open(path, err);
+    if (!file)
+        return -1;
+    if (clip_is_checkpoint(file)) {
+        tensors_close(file);
+        return inspect_checkpoint(path, n_threads, arena, err);
+    }
+    int result = 0;
+    const char *format = tensors_metadata(file, "format");
+    if (format && strcmp(format, "coop-prompt") == 0)
+        result = inspect_prompt(file, arena, err);
+    else {
+        print_line("kind", kind_of_tensors(file));
+        print_line("format", tensors_format(file));
+        for (int i = 0; i < tensors_metadata_count(file); i++) {
+            const char *key, *value;
+            tensors_metadata_at(file, i, &key, &value);
+            print_metadata(key, value, arena);
+        }
+        print_tensors(file, arena);
+    }
+    tensors_close(file);
+    return result;
+}
+
+/* --- vocabulary, split --- */
+
+static int inspect_vocabulary(const char *path, Error *err) {
+    Tokenizer *tokenizer = tokenizer_open(path, -1, err);
+    if (!tokenizer)
+        return -1;
+    print_line("kind", "vocabulary");
+    print_number("tokens", tokenizer_size(tokenizer));
+    print_number("merges", tokenizer_size(tokenizer) - 514);
+    print_number("start of text", tokenizer_start(tokenizer));
+    print_number("end of text", tokenizer_end(tokenizer));
+    print_line("digest", tokenizer_digest(tokenizer));
+    tokenizer_free(tokenizer);
+    return 0;
+}
+
+static int inspect_split(const char *path, Arena *arena, Error *err) {
+    Dataset dataset;
+    DatasetSpec spec = {.format = "split", .images = ".", .split = path};
+    if (dataset_open(&dataset, &spec, arena, err) < 0)
+        return -1;
+    int *counts = ARENA_NEW(arena, int, 3 * dataset.n_classes);
+    if (!counts)
+        return error_memory(err);
+    const ItemList *lists[] = {&dataset.train, &dataset.val, &dataset.test};
+    for (int part = 0; part < 3; part++)
+        for (int i = 0; i < lists[part]->n; i++)
+            counts[3 * lists[part]->items[i].label + part]++;
+    print_line("kind", "dataset split");
+    printf("%-22s %d train, %d val, %d test\n", "images", dataset.train.n, dataset.val.n, dataset.test.n);
+    print_number("classes", dataset.n_classes);
+    for (int k = 0; k < dataset.n_classes; k++)
+        printf("  %4d  %-32s %6d %6d %6d\n", k, printable(dataset.class_names[k], arena), counts[3 * k],
+               counts[3 * k + 1], counts[3 * k + 2]);
+    return 0;
+}
+
+/* --- what kind of file it is, by its content --- */
+
+typedef enum { KIND_UNKNOWN, KIND_TENSORS, KIND_SPLIT, KIND_VOCABULARY } FileKind;
+
+static FileKind kind_of(const unsigned char *data, size_t size) {
+    size_t head = size < 4096 ? size : 4096;
+    bool gzip = size > 2 && data[0] == 0x1f && data[1] == 0x8b;
+    bool safetensors = size > 8 && data[8] == '{' && data[7] == 0;
+    bool torch = size > 4 && (memcmp(data, "PK\003\004", 4) == 0 || memcmp(data, "\200\002\212\n", 4) == 0);
+    bool shards = head > 0 && data[0] == '{' && memmem(data, head, "\"weight_map\"", 12);
+    if (safetensors || torch || shards)
+        return KIND_TENSORS;
+    if (gzip)
+        return KIND_VOCABULARY;
+    if (head == 0 || memchr(data, '\0', head))
+        return KIND_UNKNOWN;
+    if (data[0] == '{' && (memmem(data, head, "\"train\"", 7) || memmem(data, head, "\"val\"", 5) ||
+                           memmem(data, head, "\"test\"", 6)))
+        return KIND_SPLIT;
+    bool merges =
+        (head > 8 && memcmp(data, "#version", 8) == 0) || data[0] == '"'; /* "bpe_simple_vocab ... */
+    return merges || data[0] == '{' ? KIND_VOCABULARY : KIND_UNKNOWN;
+}
+
+static int inspect(const char *path, int n_threads, Arena *arena, Error *err) {
+    FileMap map;
+    if (folder_exists(path) && !(path = locate_weights(path, arena, err)))
+        return -1;
+    if (file_map(&map, path, err) < 0)
+        return -1;
+    FileKind kind = kind_of(map.data, map.size);
+    file_unmap(&map);
+    switch (kind) {
+    case KIND_TENSORS:
+        return inspect_tensors(path, n_threads, arena, err);
+    case KIND_SPLIT:
+        return inspect_split(path, arena, err);
+    case KIND_VOCABULARY:
+        return inspect_vocabulary(path, err);
+    case KIND_UNKNOWN:
+        break;
+    }
+    return error_set(
+        err, "%s: start: neither tensors (safetensors, PyTorch) nor a vocabulary nor a split file", path);
+}
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
+    CommonOptions common;
+    OptionTexts words;
+    int status = command_parse(&command_inspect, &words, &common, argc, argv, NULL, 0, 1, 1, arena, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    return inspect(words.values[0], common.threads, arena, err);
+}
+
+const Command command_inspect = {.name = "inspect",
+                                 .usage = "coop inspect FILE",
+                                 .summary = "what a checkpoint, prompt, vocabulary or split file holds",
+                                 .example = "coop inspect experiments/demo/clip_demo.safetensors",
+                                 .run = run};

@@ -1,0 +1,33 @@
+/* command_run.c: coop run */
+#include "experiments/commands/command.h"
+#include "experiments/run/run.h"
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
+    CommonOptions common;
+    OptionTexts words, sets = {0};
+    bool dry_run = false;
+    int jobs = 1;
+    const Option options[] = {
+        {"set", OPTION_TEXTS, &sets, 0, 0, "KEY=VALUE",
+         "override a key: --set optim.lr=0.01 --set grid.seed=[1,2]"},
+        {"jobs", OPTION_INT, &jobs, 1, 1024, "N", "points side by side, sharing threads and memory (1)"},
+        {"dry-run", OPTION_FLAG, &dry_run, 0, 0, NULL,
+         "print the points and roughly how long they will take"}};
+    int status = command_parse(&command_run, &words, &common, argc, argv, options, 3, 1, 1, arena, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    Study study;
+    if (study_read(&study, words.values[0], sets.values, sets.n, arena, err) < 0)
+        return -1;
+    RunOptions run_options = {
+        .n_threads = common.threads, .n_jobs = jobs, .quiet = common.quiet, .dry_run = dry_run};
+    return study_run(&study, &run_options, err);
+}
+
+const Command command_run = {.name = "run",
+                             .usage = "coop run EXPERIMENT.yaml [--set KEY=VALUE]... [--jobs N] [--dry-run]",
+                             .summary = "run an experiment, or finish it; prints the table of its results",
+                             .help = "Finished points are skipped, interrupted ones are finished.\n",
+                             .more_help = experiment_help,
+                             .example = "coop run experiments/demo/demo.yaml --set grid.num_shots=[1,16]",
+                             .run = run};

@@ -1,0 +1,104 @@
+/* command_zeroshot.c: coop zeroshot */
+#include "coop/zeroshot.h"
+#include "experiments/commands/command.h"
+#include "experiments/commands/labels.h"
+#include "experiments/session/model.h"
+
+#include <string.h>
+
+typedef struct {
+    const char *weights, *vocab, *classes, *template;
+    ClipActivation activation;
+    Precision precision;
+    bool ensemble, json;
+    int top;
+} Request;
+
+/* "a, b,c" to three names without the blanks around them; owned by the arena. */
+static int split_names(const char ***names, int *n, const char *text, Arena *arena, Error *err) {
+    char *copy = arena_strdup(arena, text);
+    *names = ARENA_NEW(arena, const char *, strlen(text) + 1);
+    *n = 0;
+    if (arena_failed(arena))
+        return error_memory(err);
+    for (char *name = strtok(copy, ","); name; name = strtok(NULL, ",")) {
+        name += strspn(name, " \t");
+        size_t length = strlen(name);
+        while (length > 0 && strchr(" \t", name[length - 1]))
+            name[--length] = '\0';
+        if (*name)
+            (*names)[(*n)++] = name;
+    }
+    return *n > 0 ? 0 : error_usage(err, "--classes '%s': no class names", text);
+}
+
+static int label(const Request *request, OptionTexts images, Model *model, bool quiet, Arena *arena,
+                 Error *err) {
+    const char **names;
+    int K, n_templates = 1;
+    if (split_names(&names, &K, request->classes, arena, err) < 0)
+        return -1;
+    const char *const *templates = request->ensemble ? zeroshot_ensemble(&n_templates) : &request->template;
+    const Clip *clip = model->clip;
+    if (zeroshot_check(clip, model->tokenizer, templates, n_templates, names, K, err) < 0) {
+        err->kind = ERROR_USAGE; /* names and template come from the command line */
+        return -1;
+    }
+    size_t E = (size_t)clip->embed_dim;
+    float *text = arena_floats(arena, (size_t)K, E), *features = arena_floats(arena, (size_t)images.n, E);
+    float *logits = arena_floats(arena, (size_t)images.n, (size_t)K);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (zeroshot_features(text, clip, model->tokenizer, model->pool, templates, n_templates, names, K, err) <
+            0 ||
+        model_encode_images(model, features, images.values, images.n, true, quiet, err) < 0)
+        return -1;
+    cosine_logits(model->pool, logits, features, text, images.n, K, clip->embed_dim, clip->logit_scale);
+    return labels_print(images.values, images.n, logits, names, K, request->top, request->json, arena, err);
+}
+
+static int run(int argc, char **argv, Arena *arena, Error *err) {
+    CommonOptions common;
+    OptionTexts words;
+    Request request = {.template = "a photo of a {}.", .top = 1};
+    const char *activation = NULL, *precision = NULL;
+    const Option options[] = {
+        {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE", "the checkpoint"},
+        {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
+         "auto (default: as its config says), quick_gelu or gelu"},
+        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
+        {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
+         "its vocabulary (default: found beside the checkpoint)"},
+        {"classes", OPTION_TEXT, &request.classes, 0, 0, "A,B,C", "class names"},
+        {"template", OPTION_TEXT, &request.template, 0, 0, "TEXT",
+         "the prompt, {} for the name (default \"a photo of a {}.\")"},
+        {"ensemble", OPTION_FLAG, &request.ensemble, 0, 0, NULL, "seven templates instead"},
+        {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
+        {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
+    int status = command_parse(&command_zeroshot, &words, &common, argc, argv, options, 9, 1, -1, arena, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    if (!request.weights || !request.classes)
+        return error_usage(err, "--model and --classes are needed: %s", command_zeroshot.usage);
+    if (model_activation_option(&request.activation, activation, err) < 0 ||
+        model_precision_option(&request.precision, precision, err) < 0)
+        return -1;
+    Model model;
+    int result = model_open(&model, request.weights, request.vocab, request.activation, request.precision,
+                            CLIP_BOTH | model_few(words.n), common.threads, err) < 0
+                     ? -1
+                     : label(&request, words, &model, common.quiet, arena, err);
+    if (result == 0)
+        model_print_note(&model, common.quiet);
+    model_close(&model);
+    return result;
+}
+
+const Command command_zeroshot = {
+    .name = "zeroshot",
+    .usage = "coop zeroshot --model FILE --classes A,B,C IMAGE... [--template TEXT | --ensemble] [--top K] "
+             "[--json]",
+    .summary = "label images with a hand-written prompt",
+    .example =
+        "coop zeroshot --model experiments/demo/clip_demo.safetensors --classes cup,key,star photo.jpg",
+    .run = run};

@@ -1,0 +1,275 @@
+/* config.c: from the YAML tree to an Experiment (config.h).
+ *
+ * Sections are read through the table of keys; here are the rules that concern more than one key: which
+ * dataset keys go together, what follows from what.
+ */
+#include "experiments/config/config.h"
+
+#include "clip/base/files.h"
+#include "clip/base/nearest.h"
+#include "datasets/lists/catalog.h"
+#include "experiments/config/config_keys.h"
+#include "experiments/config/names.h"
+#include "experiments/config/templates.h"
+#include "experiments/methods/method.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* What lies beyond is recomputed: 1,000 classes with contexts of their own stay below 4 GiB in all, at 1.1
+ * times the time (coop bench). */
+#define MAX_AUTO_BUDGET ((size_t)3 << 30)
+
+const char *default_template(const DatasetSpec *dataset) {
+    return dataset->template ? dataset->template : dataset_template(dataset->name);
+}
+
+int auto_epochs(const char *dataset_name, int num_shots) {
+    if (dataset_name && strcmp(dataset_name, "imagenet") == 0)
+        return 50;
+    if (num_shots == SHOTS_ALL || num_shots > 4)
+        return 200;
+    return num_shots == 1 ? 50 : 100;
+}
+
+size_t experiment_memory_budget(const Experiment *experiment) {
+    if (experiment->memory_budget > 0)
+        return experiment->memory_budget;
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+    size_t quarter = pages > 0 && size > 0 ? (size_t)pages / 4 * (size_t)size : (size_t)1 << 30;
+    return quarter < MAX_AUTO_BUDGET ? quarter : MAX_AUTO_BUDGET;
+}
+
+/* "unknown key 'lrr' in optim (did you mean 'lr'?)"; a key of another section is told where it belongs. */
+static int unknown_key(const SectionSpec *section, const Node *key, Error *err) {
+    const char *names[32];
+    int n = 0;
+    for (; n < section->n_keys && n < 32; n++)
+        names[n] = section->keys[n].name;
+    char in[64] = "at the top level";
+    if (*section->name)
+        snprintf(in, sizeof in, "in %s", section->name);
+    const char *nearest = nearest_word(key->text, names, n);
+    if (nearest)
+        return node_error(key, err, "unknown key '%.60s' %s (did you mean '%s'?)", key->text, in, nearest);
+    int i = 0;
+    while (section_at(i))
+        i++;
+    while (--i > 0) /* from behind: optim before the methods that may override it */
+        if (section_key(section_at(i), key->text))
+            return node_error(key, err, "unknown key '%.60s' %s (it belongs in %s)", key->text, in,
+                              section_at(i)->name);
+    return node_error(key, err, "unknown key '%.60s' %s", key->text, in);
+}
+
+/* The plain keys of one section into base; map is NULL when the section is not there, parent the node to
+ * blame then. Sections within it are only checked for being known. */
+static int read_section(const SectionSpec *section, const Node *map, const Node *parent, void *base,
+                        Arena *arena, Error *err) {
+    if (map && node_is_empty(map))
+        map = NULL;
+    if (map && map->kind != NODE_MAP)
+        return node_error(map, err, "%s%smust be keys with values", section->name,
+                          *section->name ? " " : "the file ");
+    for (int i = 0; map && i < map->n; i++)
+        if (!section_key(section, map->keys[i]->text))
+            return unknown_key(section, map->keys[i], err);
+    if (section_defaults(section, map, base, arena, err))
+        return -1;
+    for (int i = 0; i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        const Node *value = node_find(map, key->name);
+        if (!value && key->flags & KEY_REQUIRED)
+            return node_error(map ? map : parent, err, "missing key '%s'%s%s", key->name,
+                              *section->name ? " in " : "", section->name);
+        if (key->type == KEY_SECTION || key->type == KEY_METHODS || key->type == KEY_TARGETS)
+            continue;
+        if (value && key_read(key, section->name, value, base, arena, err))
+            return -1;
+    }
+    return 0;
+}
+
+/* --- the dataset --- */
+
+/* Keys that a kind of dataset has, beside those that all have. */
+typedef struct {
+    const char *what; /* for messages */
+    const char *required[3], *optional[5];
+} DatasetRule;
+
+/* Of one folder for all images, unless the keys of the other kind are used. */
+static const DatasetRule *dataset_rule(const DatasetSpec *spec) {
+    static const DatasetRule known = {"a dataset known by name", {"name", "root"}, {0}};
+    static const DatasetRule split = {"format split", {"images", "split"}, {"class_names"}};
+    static const DatasetRule csv = {
+        "format csv", {"csv"}, {"images", "p_trn", "p_val", "split_seed", "class_names"}};
+    static const DatasetRule one = {
+        "format folder with images", {"images"}, {"p_trn", "p_val", "split_seed", "class_names"}};
+    static const DatasetRule three = {"format folder with test", {"test"}, {"train", "val", "class_names"}};
+    if (!spec->format)
+        return &known;
+    if (strcmp(spec->format, "split") == 0)
+        return &split;
+    if (strcmp(spec->format, "csv") == 0)
+        return &csv;
+    return spec->images || !(spec->train || spec->val || spec->test) ? &one : &three;
+}
+
+static bool is_among(const char *name, const char *const *names, int n) {
+    for (int i = 0; i < n && names[i]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int check_dataset(DatasetSpec *spec, const Node *map, Error *err) {
+    static const char *const always[] = {"name", "format", "subsample_classes", "template"};
+    const DatasetRule *rule = dataset_rule(spec);
+    if (!spec->format && !spec->name)
+        return node_error(map, err, "dataset: give a name with root, or a format (folder, split or csv)");
+    for (int i = 0; i < 3 && rule->required[i]; i++)
+        if (!node_find(map, rule->required[i]))
+            return node_error(map, err, "missing key '%s' in dataset (%s needs it)", rule->required[i],
+                              rule->what);
+    for (int i = 0; i < map->n; i++) {
+        const char *key = map->keys[i]->text;
+        if (!is_among(key, always, 4) && !is_among(key, rule->required, 3) &&
+            !is_among(key, rule->optional, 5))
+            return node_error(map->keys[i], err, "dataset.%s does not go with %s", key, rule->what);
+    }
+    const Node *p_trn = node_find(map, "p_trn"), *p_val = node_find(map, "p_val");
+    spec->draw_asked = p_trn || p_val || node_find(map, "split_seed");
+    if (spec->p_trn + spec->p_val >= 1)
+        return node_error(p_val ? p_val : p_trn, err,
+                          "dataset: p_trn %g and p_val %g leave nothing to test on", spec->p_trn,
+                          spec->p_val);
+    if (spec->template && !strstr(spec->template, "{}"))
+        return node_error(node_find(map, "template"), err,
+                          "dataset.template: '%.100s' has no {} for the class name", spec->template);
+    if (spec->val && !spec->train)
+        return node_error(map, err, "dataset.val needs dataset.train");
+    if (!spec->format && !catalog_find(spec->name)) {
+        const char *nearest = catalog_nearest(spec->name);
+        return node_error(node_find(map, "name"), err,
+                          "dataset.name: '%.60s' is not known (the nearest is '%s'); own data needs a format",
+                          spec->name, nearest ? nearest : "imagenet");
+    }
+    return 0;
+}
+
+/* --- methods --- */
+
+static const Method *find_method(const Node *entry, int index, Error *err) {
+    const char *names[32];
+    int n = method_count() < 32 ? method_count() : 32;
+    if (entry->kind != NODE_MAP || entry->n != 1) {
+        node_error(entry, err, "methods[%d]: must be one method and its keys, as 'coop: {n_ctx: 16}'", index);
+        return NULL;
+    }
+    const char *name = entry->keys[0]->text;
+    char known[512] = "";
+    for (int i = 0; i < n; i++) {
+        names[i] = method_at(i)->section.name;
+        if (strcmp(name, names[i]) == 0)
+            return method_at(i);
+        size_t length = strlen(known);
+        snprintf(known + length, sizeof known - length, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    const char *nearest = nearest_word(name, names, n);
+    node_error(entry->keys[0], err, "unknown method '%.60s' (%s%s%s)", name,
+               nearest ? "did you mean '" : "known are ", nearest ? nearest : known, nearest ? "'?" : "");
+    return NULL;
+}
+
+static int read_method(MethodSpec *spec, const Method *method, const Node *entry, const DatasetSpec *dataset,
+                       Arena *arena, Error *err) {
+    const SectionSpec *section = &method->section;
+    *spec = (MethodSpec){method, arena_alloc(arena, 1, method->options_size)};
+    if (!spec->options)
+        return error_memory(err);
+    const Node *map = entry->children[0];
+    if (read_section(section, map, entry, spec->options, arena, err))
+        return -1;
+    for (int i = 0; i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        const Node *node = node_find(map, key->name);
+        TextList *list = (TextList *)((char *)spec->options + key->offset);
+        if (key->flags & KEY_TEMPLATES &&
+            templates_resolve(list, dataset, section->name, node ? node : entry, arena, err))
+            return -1;
+    }
+    return 0;
+}
+
+static int read_methods(Experiment *experiment, const Node *list, Arena *arena, Error *err) {
+    if (list->kind != NODE_LIST || list->n == 0)
+        return node_error(list, err, "methods: must be a list, as '- coop: {n_ctx: 16}'");
+    experiment->n_methods = list->n;
+    experiment->methods = ARENA_NEW(arena, MethodSpec, list->n);
+    if (!experiment->methods)
+        return error_memory(err);
+    for (int i = 0; i < list->n; i++) {
+        const Method *method = find_method(list->children[i], i, err);
+        if (!method ||
+            read_method(&experiment->methods[i], method, list->children[i], &experiment->dataset, arena, err))
+            return -1;
+    }
+    return 0;
+}
+
+/* --- the whole --- */
+
+static int read_tree(Experiment *experiment, const Node *root, Arena *arena, Error *err) {
+    static const char *const names[] = {"model", "dataset", "grid", "optim", "augment", "outputs"};
+    if (root->kind != NODE_MAP)
+        return node_error(root, err, "an experiment file is a map of keys, as 'output: runs/pets'");
+    if (read_section(section_find(""), root, root, experiment, arena, err))
+        return -1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (read_section(section_find(names[i]), node_find(root, names[i]), root, experiment, arena, err))
+            return -1;
+    const Node *dataset = node_find(root, "dataset");
+    if (node_is_empty(dataset))
+        return node_error(dataset, err, "dataset: give a name with root, or a format (folder, split or csv)");
+    if (check_dataset(&experiment->dataset, dataset, err))
+        return -1;
+    return read_methods(experiment, node_find(root, "methods"), arena, err);
+}
+
+/* What follows from other keys when it is not given. */
+static int fill_in(Experiment *experiment, Arena *arena, Error *err) {
+    if (!experiment->name)
+        experiment->name = path_stem(experiment->path, arena);
+    if (!experiment->output && experiment->name) {
+        char *folder = safe_name(experiment->name, arena);
+        experiment->output = folder ? path_join(arena, "runs", folder) : NULL;
+    }
+    if (!experiment->cache && experiment->output)
+        experiment->cache = path_join(arena, experiment->output, "cache");
+    return arena_failed(arena) ? error_memory(err) : 0;
+}
+
+Node *experiment_tree(const char *path, const char *const *overrides, int n_overrides, Arena *arena,
+                      Error *err) {
+    Node *root = yaml_read(path, arena, err);
+    for (int i = 0; root && i < n_overrides; i++)
+        if (node_set(root, overrides[i], arena, err))
+            return NULL;
+    return root;
+}
+
+int experiment_from_tree(Experiment *experiment, const char *path, const Node *root, Arena *arena,
+                         Error *err) {
+    *experiment = (Experiment){.path = path};
+    return read_tree(experiment, root, arena, err) ? -1 : fill_in(experiment, arena, err);
+}
+
+int experiment_read(Experiment *experiment, const char *path, const char *const *overrides, int n_overrides,
+                    Arena *arena, Error *err) {
+    const char *copy = arena_strdup(arena, path);
+    if (!copy)
+        return error_memory(err);
+    const Node *root = experiment_tree(copy, overrides, n_overrides, arena, err);
+    return root ? experiment_from_tree(experiment, copy, root, arena, err) : -1;
+}

@@ -1,0 +1,204 @@
+/* config_keys.c: the table of keys (config_keys.h), and the help made from it. Those of the methods are with
+ * the methods. */
+#include "experiments/config/config_keys.h"
+
+#include "experiments/methods/method.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+#define AT(field) offsetof(Experiment, field)
+
+static const KeySpec top_keys[] = {
+    {"name", KEY_TEXT, 0, AT(name), .help = "title of tables (default: the file's name)"},
+    {"output", KEY_PATH, 0, AT(output), .help = "folder of results and runs (default: runs/NAME)"},
+    {"model", KEY_SECTION, KEY_REQUIRED | KEY_EACH, 0, .help = "the checkpoint, or several"},
+    {"dataset", KEY_SECTION, KEY_REQUIRED | KEY_EACH, 0, .help = "the images, or several sets of them"},
+    {"grid", KEY_SECTION, 0, 0, .help = "shots and seeds"},
+    {"methods", KEY_METHODS, KEY_REQUIRED, 0, .help = "what is compared"},
+    {"transfer", KEY_TARGETS, 0, 0,
+     .help = "other datasets to test on: names, or keys of\ndataset that differ"},
+    {"optim", KEY_SECTION, 0, 0, .help = "how prompts are trained"},
+    {"augment", KEY_SECTION, 0, 0, .help = "views of training images"},
+    {"outputs", KEY_SECTION, 0, 0, .help = "further files of each run"},
+    {"memory_budget", KEY_BYTES, 0, AT(memory_budget), .low = 1 << 24, .high = 1e15, .word = "auto",
+     .fallback = "auto", .help = "for activations; auto: a quarter of the memory,\nat most 3 GiB"},
+    {"cache", KEY_PATH, 0, AT(cache), .help = "folder of encoded images (default: OUTPUT/cache)"},
+};
+
+static const KeySpec model_keys[] = {
+    {"weights", KEY_PATH, KEY_REQUIRED | KEY_EACH, AT(model.weights),
+     .help = "a CLIP checkpoint, or the folder of one"},
+    {"vocab", KEY_PATH, 0, AT(model.vocab), .word = "auto", .fallback = "auto",
+     .help = "merges file; auto looks beside the weights"},
+    {"activation", KEY_CHOICE, 0, AT(model.activation), .choices = "auto|quick_gelu|gelu", .fallback = "auto",
+     .help = "auto: as the config beside the weights says,\n"
+             "else quick_gelu, as OpenAI's models have it"},
+    {"precision", KEY_CHOICE, 0, AT(model.precision), .choices = "float32|bfloat16|auto",
+     .fallback = "float32",
+     .help = "of products with weights. bfloat16 is faster\n"
+             "where the processor has AMX or AVX-512 BF16;\n"
+             "auto: bfloat16 there, else float32"},
+};
+
+static const KeySpec dataset_keys[] = {
+    {"name", KEY_TEXT, KEY_EACH, AT(dataset.name), .help = "a known dataset, or with format any name"},
+    {"root", KEY_PATH, 0, AT(dataset.root), .help = "known name: the folder of all datasets"},
+    {"format", KEY_TEXT, 0, AT(dataset.format), .choices = "folder|split|csv",
+     .help = "own data: how it is kept"},
+    {"images", KEY_PATH, 0, AT(dataset.images),
+     .help = "folder: all images, a subfolder per class;\n"
+             "split, csv: the folder that paths start from"},
+    {"train", KEY_PATH, 0, AT(dataset.train), .help = "folder: instead of images, those to train on"},
+    {"val", KEY_PATH, 0, AT(dataset.val), .help = "folder: those for validation (may be absent)"},
+    {"test", KEY_PATH, 0, AT(dataset.test), .help = "folder: those to test on"},
+    {"split", KEY_PATH, 0, AT(dataset.split), .help = "split: a JSON file as split_zhou_*.json"},
+    {"csv", KEY_PATH, 0, AT(dataset.csv), .help = "csv: columns path, class or label, maybe split"},
+    {"p_trn", KEY_REAL, KEY_ABOVE | KEY_BELOW, AT(dataset.p_trn), .low = 0, .high = 1, .fallback = "0.5",
+     .help = "folder with images, csv without split: the share\n"
+             "of each class to train on, drawn at random"},
+    {"p_val", KEY_REAL, KEY_BELOW, AT(dataset.p_val), .low = 0, .high = 1, .fallback = "0.2",
+     .help = "and that for validation; the rest is for testing"},
+    {"split_seed", KEY_INT, 0, AT(dataset.split_seed), .low = 0, .high = 2147483647, .fallback = "1",
+     .help = "of that draw"},
+    {"class_names", KEY_PATH, 0, AT(dataset.class_names),
+     .help = "own data: names for prompts; a line per class:\n"
+             "folder or name in the list, a tab, new name"},
+    {"template", KEY_TEXT, 0, AT(dataset.template),
+     .help = "the default prompt, {} for the class (default:\n"
+             "that of a known name, or \"a photo of a {}.\")"},
+    {"subsample_classes", KEY_TEXT, 0, AT(dataset.subsample_classes), .choices = "all|base|new",
+     .fallback = "all", .help = "first half of the classes, second, or all"},
+};
+
+static const KeySpec grid_keys[] = {
+    {"num_shots", KEY_INT, KEY_LIST, AT(grid.num_shots), .low = 1, .high = 1e6, .word = "all",
+     .fallback = "[1,2,4,8,16]", .help = "training images per class; all: the whole split"},
+    {"seed", KEY_INT, KEY_LIST, AT(grid.seed), .low = 0, .high = 2147483647, .fallback = "[1,2,3]",
+     .help = "of the few-shot draw, the start and the order"},
+};
+
+static const KeySpec optim_keys[] = {
+    {"name", KEY_TEXT, 0, KEY_NOWHERE, .choices = "sgd", .fallback = "sgd", .help = "SGD with momentum"},
+    {"lr", KEY_REAL, KEY_ABOVE, AT(optim.lr), .low = 0, .high = 1e3, .fallback = "0.002",
+     .help = "learning rate"},
+    {"momentum", KEY_REAL, KEY_BELOW, AT(optim.momentum), .low = 0, .high = 1, .fallback = "0.9",
+     .help = "of the velocity"},
+    {"weight_decay", KEY_REAL, 0, AT(optim.weight_decay), .low = 0, .high = 1e3, .fallback = "5.0e-4",
+     .help = "L2 term of the gradient"},
+    {"max_epoch", KEY_INT, 0, AT(optim.max_epoch), .low = 1, .high = 1e6, .word = "auto", .fallback = "auto",
+     .help = "auto: 50, 100 from 2 shots, 200 from 5"},
+    {"batch_size", KEY_INT, 0, AT(optim.batch_size), .low = 1, .high = 1e6, .fallback = "32",
+     .help = "images per step; an incomplete batch is dropped"},
+    {"lr_scheduler", KEY_CHOICE, 0, AT(optim.lr_scheduler), .choices = "cosine|constant",
+     .fallback = "cosine", .help = "after the warm-up"},
+    {"warmup_epoch", KEY_INT, 0, AT(optim.warmup_epoch), .low = 0, .high = 1e6, .fallback = "1",
+     .help = "epochs of constant warm-up"},
+    {"warmup_cons_lr", KEY_REAL, 0, AT(optim.warmup_cons_lr), .low = 0, .high = 1e3, .fallback = "1.0e-5",
+     .help = "learning rate of the warm-up"},
+    {"shuffle", KEY_BOOL, 0, AT(optim.shuffle), .fallback = "true",
+     .help = "a fresh order of the images every epoch"},
+};
+
+static const KeySpec augment_keys[] = {
+    {"views", KEY_INT, 0, AT(augment.views), .low = 0, .high = 1e5, .fallback = "0",
+     .help = "random crops per training image; 0: centre crop"},
+};
+
+static const KeySpec outputs_keys[] = {
+    {"logits", KEY_BOOL, 0, AT(outputs.logits), .fallback = "false", .help = "write test_logits.safetensors"},
+    {"report", KEY_BOOL, 0, AT(outputs.report), .fallback = "true", .help = "write report.html at the end"},
+};
+
+static const SectionSpec before_methods[] = {
+    {"", top_keys, COUNT(top_keys), "top level"},
+    {"model", model_keys, COUNT(model_keys), NULL},
+    {"dataset", dataset_keys, COUNT(dataset_keys), "a known name with root, or own data with format"},
+    {"grid", grid_keys, COUNT(grid_keys), "every list is a dimension"},
+};
+
+static const SectionSpec after_methods[] = {
+    {"optim", optim_keys, COUNT(optim_keys), NULL},
+    {"augment", augment_keys, COUNT(augment_keys), NULL},
+    {"outputs", outputs_keys, COUNT(outputs_keys), NULL},
+};
+
+const SectionSpec *section_at(int index) {
+    if (index < COUNT(before_methods))
+        return &before_methods[index];
+    index -= COUNT(before_methods);
+    if (index < method_count())
+        return &method_at(index)->section;
+    index -= method_count();
+    return index < COUNT(after_methods) ? &after_methods[index] : NULL;
+}
+
+const SectionSpec *section_find(const char *name) {
+    const SectionSpec *section;
+    for (int i = 0; (section = section_at(i)); i++)
+        if (strcmp(section->name, name) == 0)
+            return section;
+    return NULL;
+}
+
+const KeySpec *section_key(const SectionSpec *section, const char *name) {
+    for (int i = 0; i < section->n_keys; i++)
+        if (strcmp(section->keys[i].name, name) == 0)
+            return &section->keys[i];
+    return NULL;
+}
+
+/* IntList, RealList and TextList have one layout but for the type behind the pointer. */
+size_t key_size(const KeySpec *key) {
+    bool text = key->type == KEY_TEXT || key->type == KEY_PATH;
+    return key->type == KEY_REAL ? sizeof(double) : text ? sizeof(char *) : sizeof(int);
+}
+
+int key_count(const KeySpec *key, const void *base) {
+    return ((const IntList *)((const char *)base + key->offset))->n;
+}
+
+const void *key_value(const KeySpec *key, const void *base, int i) {
+    return (const char *)((const IntList *)((const char *)base + key->offset))->values +
+           (size_t)i * key_size(key);
+}
+
+void key_cut(const KeySpec *key, void *base, int i) {
+    IntList *list = (IntList *)((char *)base + key->offset);
+    *list = (IntList){(int *)((char *)list->values + (size_t)i * key_size(key)), 1};
+}
+
+void key_type_text(const KeySpec *key, char *out, size_t size) {
+    static const char *const types[] = {
+        "text", "path",        "integer",    "number",          "true or false",
+        NULL,   "bytes, 4GiB", "keys below", "list of methods", "list of datasets"};
+    const char *type = key->choices ? key->choices : types[key->type];
+    snprintf(out, size, "%s%s%s%s", type, key->word ? "|" : "", key->word ? key->word : "",
+             key->flags & (KEY_LIST | KEY_EACH) ? ", list" : "");
+}
+
+static void print_key(FILE *out, const KeySpec *key) {
+    char type[64];
+    key_type_text(key, type, sizeof type);
+    const char *fallback = key->flags & KEY_REQUIRED ? "required" : key->fallback ? key->fallback : "-";
+    fprintf(out, "  %-20s  %-22s  %-12s  ", key->name, type, fallback);
+    for (const char *line = key->help; line;) {
+        const char *end = strchr(line, '\n');
+        fprintf(out, "%.*s\n", end ? (int)(end - line) : (int)strlen(line), line);
+        line = end ? end + 1 : NULL;
+        if (line)
+            fprintf(out, "%*s", 62, "");
+    }
+}
+
+void experiment_help(FILE *out) {
+    fprintf(out, "Keys of an experiment file (key, type, default, meaning):\n");
+    const SectionSpec *section;
+    for (int i = 0; (section = section_at(i)); i++) {
+        fprintf(out, "\n%s%s%s%s\n", section->name, *section->name ? ":" : "",
+                *section->name && section->help ? "  # " : "", section->help ? section->help : "");
+        for (int k = 0; k < section->n_keys; k++)
+            print_key(out, &section->keys[k]);
+    }
+}

@@ -1,0 +1,199 @@
+/* grid.c: see grid.h.
+ *
+ * A variant is a method with one choice of each of its own dimensions; a point is a variant at one num_shots
+ * and seed. point_describe fills in what follows from the choices: canonical text, key and folder.
+ */
+#include "experiments/grid/grid.h"
+
+#include "experiments/grid/point.h"
+#include "experiments/methods/method.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <string.h>
+
+#define MAX_POINTS 100000
+
+/* What all points of one experiment share while it is expanded. */
+typedef struct {
+    const Experiment *experiment;
+    PointContext context;
+    Grid *grid;
+    int capacity;
+    json_t *keys;   /* a set: keys so far */
+    json_t *labels; /* label -> the variant's own text, so that two variants get two labels */
+    Arena *arena;
+    Error *err;
+} Expansion;
+
+static int too_many(const Expansion *expansion) {
+    return error_set(expansion->err, "%s: over %d points in the grid", expansion->experiment->path,
+                     MAX_POINTS);
+}
+
+static int add_point(Expansion *expansion, const Point *point) {
+    Grid *grid = expansion->grid;
+    if (json_object_get(expansion->keys, point->key))
+        return 0;
+    if (grid->n >= MAX_POINTS)
+        return too_many(expansion);
+    if (grid->n == expansion->capacity) {
+        int capacity = expansion->capacity ? 2 * expansion->capacity : 64;
+        Point *points = ARENA_NEW(expansion->arena, Point, capacity);
+        if (!points)
+            return error_memory(expansion->err);
+        if (grid->n > 0)
+            memcpy(points, grid->points, (size_t)grid->n * sizeof *points);
+        grid->points = points;
+        expansion->capacity = capacity;
+    }
+    if (json_object_set_new(expansion->keys, point->key, json_true()))
+        return error_memory(expansion->err);
+    grid->points[grid->n++] = *point;
+    return 0;
+}
+
+/* A label that an earlier, different variant has taken gets a number. */
+static int unique_label(Expansion *expansion, Point *variant) {
+    char *own = point_variant_text(variant, &expansion->context, expansion->arena);
+    const char *label = variant->label;
+    if (!own || !label)
+        return error_memory(expansion->err);
+    for (int i = 2;; i++) {
+        json_t *taken = json_object_get(expansion->labels, variant->label);
+        if (!taken)
+            break;
+        if (strcmp(json_string_value(taken), own) == 0)
+            return 0;
+        variant->label = arena_printf(expansion->arena, "%s (%d)", label, i);
+        if (!variant->label)
+            return error_memory(expansion->err);
+    }
+    return json_object_set_new(expansion->labels, variant->label, json_string(own))
+               ? error_memory(expansion->err)
+               : 0;
+}
+
+/* All shots and seeds of a variant. */
+static int add_variant(Expansion *expansion, Point variant) {
+    const Experiment *experiment = expansion->experiment;
+    IntList shots = experiment->grid.num_shots, seeds = experiment->grid.seed;
+    static const int none[] = {SHOTS_NONE}, zero[] = {0};
+    if (!(variant.method->uses & USES_TRAINING)) {
+        shots = (IntList){(int *)none, 1};
+        seeds = (IntList){(int *)zero, 1};
+    }
+    if ((long)shots.n * seeds.n > MAX_POINTS)
+        return too_many(expansion);
+    variant.logits = experiment->outputs.logits;
+    if (unique_label(expansion, &variant))
+        return -1;
+    for (int i = 0; i < shots.n; i++)
+        for (int j = 0; j < seeds.n; j++) {
+            Point point = variant;
+            point.num_shots = shots.values[i];
+            point.seed = seeds.values[j];
+            if (point.method->uses & USES_OPTIM && point.optim.max_epoch == 0)
+                point.optim.max_epoch = auto_epochs(experiment->dataset.name, point.num_shots);
+            if (point_describe(&point, &expansion->context, expansion->arena, expansion->err) ||
+                add_point(expansion, &point))
+                return -1;
+        }
+    return 0;
+}
+
+/* --- methods --- */
+
+/* The values of a dimension, of which a key that is not given has one; 0 for a key that is none. */
+static int dimension(const KeySpec *key, const MethodOptions *options) {
+    if (!(key->flags & KEY_LIST) || key->flags & KEY_TEMPLATES)
+        return 0;
+    int n = key_count(key, options);
+    return n > 0 ? n : 1;
+}
+
+/* The number of variants, or -1 when it is out of hand. */
+static long count_variants(const MethodSpec *spec) {
+    const SectionSpec *section = &spec->method->section;
+    long product = 1;
+    for (int i = 0; i < section->n_keys; i++) {
+        int n = dimension(&section->keys[i], spec->options);
+        product *= n > 0 ? n : 1;
+        if (product > MAX_POINTS)
+            return -1;
+    }
+    return product;
+}
+
+/* Variants are counted like a number whose digits are the dimensions, the last one turning fastest. */
+static MethodOptions *variant_options(const MethodSpec *spec, long index, Arena *arena) {
+    const SectionSpec *section = &spec->method->section;
+    MethodOptions *options = arena_alloc(arena, 1, spec->method->options_size);
+    if (!options)
+        return NULL;
+    memcpy(options, spec->options, spec->method->options_size);
+    for (int i = section->n_keys - 1; i >= 0; i--) {
+        const KeySpec *key = &section->keys[i];
+        int n = dimension(key, spec->options);
+        if (n > 0 && key_count(key, options) > 0)
+            key_cut(key, options, (int)(index % n));
+        index /= n > 0 ? n : 1;
+    }
+    return options;
+}
+
+/* Puts the method's own values in the place of those of the section optim. */
+static void override_optim(Point *point) {
+    const SectionSpec *section = &point->method->section, *optim = section_find("optim");
+    for (int i = 0; i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        if (!(key->flags & KEY_OPTIM) || key_count(key, point->options) == 0)
+            continue;
+        size_t offset = section_key(optim, key->name)->offset - offsetof(Experiment, optim);
+        memcpy((char *)&point->optim + offset, key_value(key, point->options, 0), key_size(key));
+    }
+}
+
+static int add_method(Expansion *expansion, const MethodSpec *spec) {
+    const Experiment *experiment = expansion->experiment;
+    const Method *method = spec->method;
+    long n = count_variants(spec);
+    if (n < 0)
+        return too_many(expansion);
+    for (long i = 0; i < n; i++) {
+        MethodOptions *options = variant_options(spec, i, expansion->arena);
+        if (!options)
+            return error_memory(expansion->err);
+        if (method->resolve && method->resolve(options, expansion->arena, expansion->err))
+            return -1;
+        Point point = {.method = method, .options = options, .target = -1};
+        if (method->uses & USES_VIEWS)
+            point.views = experiment->augment.views;
+        if (method->uses & USES_OPTIM) {
+            point.optim = experiment->optim;
+            override_optim(&point);
+        }
+        point.label = point_label(&point, spec, &expansion->context, expansion->arena);
+        if (!point.label)
+            return error_memory(expansion->err);
+        if (add_variant(expansion, point))
+            return -1;
+    }
+    return 0;
+}
+
+int grid_expand(Grid *grid, const Experiment *experiment, const GridDigests *digests, Arena *arena,
+                Error *err) {
+    *grid = (Grid){0};
+    Expansion expansion = {.experiment = experiment, .grid = grid, .arena = arena, .err = err};
+    if (point_context(&expansion.context, experiment, digests, arena, err))
+        return -1;
+    expansion.keys = json_object();
+    expansion.labels = json_object();
+    int result = expansion.keys && expansion.labels ? 0 : error_memory(err);
+    for (int i = 0; i < experiment->n_methods && result == 0; i++)
+        result = add_method(&expansion, &experiment->methods[i]);
+    json_decref(expansion.keys);
+    json_decref(expansion.labels);
+    return result;
+}

@@ -1,0 +1,124 @@
+/* point_yaml.c: the experiment file of one point (point_yaml of grid.h). */
+#include "experiments/grid/grid.h"
+#include "experiments/methods/method.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* "KEY: TEXT" with a separator in front; nothing when there is no text. */
+static void write_pair(FILE *out, const char *before, const char *key, const char *text) {
+    if (!text)
+        return;
+    fprintf(out, "%s%s: ", before, key);
+    yaml_write_text(out, text);
+}
+
+static void write_real(FILE *out, const char *before, const char *key, double number) {
+    char text[40];
+    real_text(text, number);
+    fprintf(out, "%s%s: %s", before, key, text);
+}
+
+static void write_dataset(FILE *out, const DatasetSpec *spec) {
+    const struct {
+        const char *key, *text;
+    } pairs[] = {{"name", spec->name},        {"root", spec->root},
+                 {"format", spec->format},    {"train", spec->train},
+                 {"val", spec->val},          {"test", spec->test},
+                 {"images", spec->images},    {"split", spec->split},
+                 {"csv", spec->csv},          {"class_names", spec->class_names},
+                 {"template", spec->template}};
+    fprintf(out, "dataset: {subsample_classes: %s",
+            spec->subsample_classes ? spec->subsample_classes : "all");
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        write_pair(out, ", ", pairs[i].key, pairs[i].text);
+    if (spec->draw_asked) {
+        write_real(out, ", ", "p_trn", spec->p_trn);
+        write_real(out, ", ", "p_val", spec->p_val);
+        fprintf(out, ", split_seed: %d", spec->split_seed);
+    }
+    fprintf(out, "}\n");
+}
+
+static void write_key(FILE *out, const KeySpec *key, const void *value, Arena *arena) {
+    const char *text = key_value_text(key, value, arena);
+    if (!text)
+        return; /* the arena tells */
+    if (key->type == KEY_TEXT || key->type == KEY_PATH)
+        yaml_write_text(out, text);
+    else
+        fputs(text, out);
+}
+
+/* What a key of optim says is written there. */
+static void write_method(FILE *out, const Point *point, Arena *arena) {
+    const SectionSpec *section = &point->method->section;
+    fprintf(out, "methods:\n  - %s:", section->name);
+    write_pair(out, "\n      ", "name", point->label);
+    for (int i = 0; i < section->n_keys; i++) {
+        const KeySpec *key = &section->keys[i];
+        if (!(key->flags & KEY_LIST) || key->flags & KEY_OPTIM)
+            continue;
+        fprintf(out, "\n      %s:", key->name);
+        for (int v = 0; v < key_count(key, point->options); v++) {
+            fputs(key->flags & KEY_TEMPLATES ? "\n        - " : " ", out);
+            write_key(out, key, key_value(key, point->options, v), arena);
+        }
+    }
+    fprintf(out, "\n");
+}
+
+static void write_optim(FILE *out, const OptimConfig *optim) {
+    fprintf(out, "optim:\n  name: sgd");
+    write_real(out, "\n  ", "lr", optim->lr);
+    write_real(out, "\n  ", "momentum", optim->momentum);
+    write_real(out, "\n  ", "weight_decay", optim->weight_decay);
+    fprintf(out, "\n  max_epoch: %d\n  batch_size: %d\n  lr_scheduler: %s\n  warmup_epoch: %d",
+            optim->max_epoch, optim->batch_size,
+            optim->lr_scheduler == SCHEDULE_COSINE ? "cosine" : "constant", optim->warmup_epoch);
+    write_real(out, "\n  ", "warmup_cons_lr", optim->warmup_cons_lr);
+    fprintf(out, "\n  shuffle: %s\n", optim->shuffle ? "true" : "false");
+}
+
+static void write_point(FILE *out, const Experiment *experiment, const Point *point, Arena *arena) {
+    fprintf(out, "# One point of an experiment, everything resolved. `coop run` on this file finds it in the "
+                 "output.\n");
+    write_pair(out, "", "name", experiment->name);
+    write_pair(out, "\n", "output", experiment->output);
+    write_pair(out, "\nmodel: {", "weights", experiment->model.weights);
+    fprintf(out, experiment->model.vocab ? "" : ", vocab: auto");
+    write_pair(out, ", ", "vocab", experiment->model.vocab);
+    if (experiment->model.activation != CLIP_ACTIVATION_AUTO)
+        fprintf(out, ", activation: %s", clip_activation_name(experiment->model.activation));
+    if (experiment->model.precision != PRECISION_FLOAT32)
+        fprintf(out, ", precision: %s", precision_name(experiment->model.precision));
+    fprintf(out, "}\n");
+    write_dataset(out, &experiment->dataset);
+    if (point->num_shots > 0)
+        fprintf(out, "grid: {num_shots: %d, seed: %d}\n", point->num_shots, point->seed);
+    else if (point->num_shots == SHOTS_ALL)
+        fprintf(out, "grid: {num_shots: all, seed: %d}\n", point->seed);
+    write_method(out, point, arena);
+    if (point->method->uses & USES_OPTIM)
+        write_optim(out, &point->optim);
+    if (point->method->uses & USES_VIEWS)
+        fprintf(out, "augment: {views: %d}\n", point->views);
+    fprintf(out, "outputs: {logits: %s, report: %s}\n", point->logits ? "true" : "false",
+            experiment->outputs.report ? "true" : "false");
+    if (experiment->memory_budget > 0)
+        fprintf(out, "memory_budget: %zu\n", experiment->memory_budget);
+    write_pair(out, "", "cache", experiment->cache);
+    fprintf(out, "\n");
+}
+
+char *point_yaml(const Experiment *experiment, const Point *point, Arena *arena) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    write_point(out, experiment, point, arena);
+    char *copy = fclose(out) == 0 && !arena_failed(arena) ? arena_strdup(arena, text) : NULL;
+    free(text);
+    return copy;
+}

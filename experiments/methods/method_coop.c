@@ -1,0 +1,284 @@
+/* method_coop.c: learned prompts (Zhou et al. 2022). What is learned lies in the folder of the training as
+ * prompt.safetensors.
+ */
+#include "experiments/methods/method_coop.h"
+
+#include "clip/base/files.h"
+#include "coop/prompt_file.h"
+#include "experiments/methods/method.h"
+#include "experiments/methods/training.h"
+#include "experiments/session/prompt_classes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const KeySpec keys[] = {
+    METHOD_NAME_KEY,
+    {"n_ctx", KEY_INT, KEY_LIST, offsetof(CoopOptions, n_ctx), .low = 1, .high = 1000, .fallback = "16",
+     .help = "M, the number of context vectors"},
+    {"class_token_position", KEY_CHOICE, KEY_LIST, offsetof(CoopOptions, class_token_position),
+     .choices = "end|middle|front", .fallback = "end", .help = "where the class name stands"},
+    {"csc", KEY_BOOL, KEY_LIST, offsetof(CoopOptions, csc), .fallback = "false",
+     .help = "contexts of its own for each class"},
+    {"ctx_init", KEY_TEXT, KEY_LIST, offsetof(CoopOptions, ctx_init), .fallback = "\"\"",
+     .help = "words, or FILE.safetensors; \"\" is random"},
+    METHOD_LR_KEY(CoopOptions),
+    METHOD_MAX_EPOCH_KEY(CoopOptions),
+};
+
+static const CoopOptions *options_of(const Point *point) {
+    return (const CoopOptions *)point->options;
+}
+
+LearnerConfig coop_learner_config(const Point *point) {
+    const CoopOptions *options = options_of(point);
+    return (LearnerConfig){.n_ctx = options->n_ctx.values[0],
+                           .csc = options->csc.values[0],
+                           .class_token_position =
+                               (ClassTokenPosition)options->class_token_position.values[0],
+                           .ctx_init = options->ctx_init.values[0],
+                           .seed = (uint32_t)point->seed};
+}
+
+/* --- in words --- */
+
+/* "~/" and the digest of a file of contexts. */
+static int resolve(void *context, Arena *arena, Error *err) {
+    CoopOptions *options = context;
+    const char **path = ARENA_NEW(arena, const char *, 1);
+    if (path)
+        *path = path_expand(arena, options->ctx_init.values[0]);
+    if (arena_failed(arena))
+        return error_memory(err);
+    options->ctx_init.values = path;
+    if (!ctx_init_is_file(*path))
+        return 0;
+    FileMap map;
+    char hex[65];
+    if (file_map(&map, *path, err))
+        return -1;
+    digest_bytes(hex, map.data, map.size);
+    file_unmap(&map);
+    options->ctx_digest = arena_strdup(arena, hex);
+    return options->ctx_digest ? 0 : error_memory(err);
+}
+
+/* "CoOp M=16 end csc". Under a name of its own, a method shows only the dimensions in which it varies. */
+static const char *label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+                         Arena *arena) {
+    (void)context;
+    const CoopOptions *method = (const CoopOptions *)spec->options;
+    LearnerConfig learner = coop_learner_config(variant);
+    bool all = !method->common.name, random_start = learner.ctx_init[0] == '\0';
+    const char *start = all ? "CoOp" : method->common.name, *m = "", *init = "", *lr = "", *epochs = "";
+    if (random_start && (all || method->n_ctx.n > 1))
+        m = arena_printf(arena, " M=%d", learner.n_ctx);
+    const char *position =
+        all || method->class_token_position.n > 1 ? position_name(learner.class_token_position) : "";
+    const char *csc = !(all || method->csc.n > 1) ? "" : learner.csc ? " csc" : all ? "" : " unified";
+    if (!random_start && (all || method->ctx_init.n > 1))
+        init = arena_printf(arena, " \"%s\"", learner.ctx_init);
+    if (all ? method->lr.n > 0 : method->lr.n > 1)
+        lr = arena_printf(arena, " lr=%g", variant->optim.lr);
+    if (all ? method->max_epoch.n > 0 : method->max_epoch.n > 1)
+        epochs = variant->optim.max_epoch > 0 ? arena_printf(arena, " epochs=%d", variant->optim.max_epoch)
+                                              : " epochs=auto";
+    if (arena_failed(arena))
+        return NULL;
+    return arena_printf(arena, "%s%s%s%s%s%s%s%s", start, m, *position ? " " : "", position, csc, init, lr,
+                        epochs);
+}
+
+/* M follows from ctx_init where that is given. */
+static json_t *json(const Point *point, const PointContext *context) {
+    LearnerConfig learner = coop_learner_config(point);
+    const char *digest = options_of(point)->ctx_digest;
+    bool random_start = learner.ctx_init[0] == '\0';
+    return json_pack("{s:s, s:i, s:b, s:s, s:s, s:o, s:i, s:s}", "name", point->method->section.name, "n_ctx",
+                     random_start ? learner.n_ctx : 0, "csc", learner.csc, "class_token_position",
+                     position_name(learner.class_token_position), "ctx_init",
+                     digest && !context->names ? digest : learner.ctx_init, "optim",
+                     optim_json(&point->optim), "views", point->views, "vocab",
+                     context->names ? "" : context->digests.vocab);
+}
+
+/* "nctx16_cscFalse_ctpend", as in CoOp's scripts; "_1f2e3d4c" follows where something else is not the
+ * default. */
+static const char *leaf(const Point *point, const PointContext *context, Arena *arena) {
+    LearnerConfig learner = coop_learner_config(point);
+    bool random_start = learner.ctx_init[0] == '\0';
+    char *start = arena_printf(arena, "nctx%d", learner.n_ctx);
+    if (!random_start) {
+        const char *words =
+            options_of(point)->ctx_digest ? path_stem(learner.ctx_init, arena) : learner.ctx_init;
+        char *name = words ? safe_name(words, arena) : NULL;
+        start = name ? arena_printf(arena, "init_%s", name) : NULL;
+    }
+    if (!start)
+        return NULL;
+    const char *csc = learner.csc ? "True" : "False";
+    const char *position = position_name(learner.class_token_position);
+    if (random_start && is_default_recipe(point, context))
+        return arena_printf(arena, "%s_csc%s_ctp%s", start, csc, position);
+    char *digest = short_digest(point, context, arena);
+    return digest ? arena_printf(arena, "%s_csc%s_ctp%s_%s", start, csc, position, digest) : NULL;
+}
+
+static void describe_result(Result *result, const Point *point) {
+    LearnerConfig learner = coop_learner_config(point);
+    result->n_ctx = learner.n_ctx;
+    result->csc = learner.csc;
+    result->class_token_position = position_name(learner.class_token_position);
+    result->ctx_init = learner.ctx_init;
+}
+
+/* --- work --- */
+
+static int check(Session *session, const Point *point, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    LearnerConfig learner = coop_learner_config(point);
+    if (session_check_training(session, err) < 0)
+        return -1;
+    if (learner_check(session->model.clip, session->model.tokenizer, dataset->class_names, dataset->n_classes,
+                      &learner, err) == 0)
+        return 0;
+    const char *file = options_of(point)->ctx_digest ? learner.ctx_init : NULL;
+    if (file && strncmp(err->text, file, strlen(file)) == 0)
+        return -1; /* the file of contexts itself is wrong, and named */
+    return file ? error_prefix(err, "%s", file)
+                : error_prefix(err, "%s: %.80s", session->experiment->path, point->label);
+}
+
+static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {
+    TrainData data;
+    return training_load(session, point, training_views(point), &data, NULL, arena, err);
+}
+
+/* All steps of the training; the features of the images are in the cache. */
+static int flops(double *flops, Session *session, const Point *point, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    LearnerConfig config = coop_learner_config(point);
+    TrainData data = {0};
+    ItemList train, val;
+    Arena *arena = arena_create();
+    int status = arena ? session_lists(session, &train, &val, point->num_shots, point->seed, arena, err)
+                       : error_memory(err);
+    if (status == 0)
+        status = learner_step_flops(flops, session->model.clip, session->model.tokenizer,
+                                    dataset->class_names, dataset->n_classes, &config, err);
+    if (status == 0) {
+        data.n = train.n;
+        *flops *= (double)point->optim.max_epoch * trainer_steps(&data, &point->optim);
+    }
+    arena_free(arena);
+    return status;
+}
+
+static int write_prompt(Session *session, const Point *point, PromptLearner *learner, const float *text,
+                        const char *folder, Arena *arena, Error *err) {
+    Clip *clip = session->model.clip;
+    const Dataset *dataset = &session->dataset;
+    LearnerConfig config = coop_learner_config(point);
+    Prompt prompt = {.n_classes = dataset->n_classes,
+                     .n_ctx = learner_n_ctx(learner),
+                     .width = clip->text.width,
+                     .embed_dim = clip->embed_dim,
+                     .csc = config.csc,
+                     .class_token_position = config.class_token_position,
+                     .class_names = dataset->class_names,
+                     .ctx = learner_ctx(learner),
+                     .text_features = text,
+                     .logit_scale = clip->logit_scale,
+                     .backbone = clip->name,
+                     .backbone_digest = clip_digest(clip),
+                     .vocab_digest = tokenizer_digest(session->model.tokenizer),
+                     .dataset = dataset->name,
+                     .checkpoint = session->experiment->model.weights,
+                     .checkpoint_stamp = clip_stamp(clip),
+                     .activation = session->experiment->model.activation,
+                     .image_size = clip->image_size};
+    memcpy(prompt.mean, clip->mean, sizeof prompt.mean);
+    memcpy(prompt.std, clip->std, sizeof prompt.std);
+    char *absolute = realpath(prompt.checkpoint, NULL); /* found again from any folder */
+    if (absolute)
+        prompt.checkpoint = absolute;
+    const char *path = path_join(arena, folder, "prompt.safetensors");
+    int result = path ? prompt_write(path, &prompt, err) : error_memory(err);
+    free(absolute);
+    return result;
+}
+
+/* Training, evaluation of the last step. */
+static int learn(Session *session, const Point *point, PromptLearner *learner, const char *folder,
+                 float *logits, Result *result, Progress *progress, Arena *arena, Error *err) {
+    const Clip *clip = session->model.clip;
+    const Dataset *dataset = &session->dataset;
+    TrainData data;
+    char detail[64];
+    snprintf(detail, sizeof detail, "%d tree nodes (%d frozen)", learner_tree(learner)->n_nodes,
+             learner_tree(learner)->n_frozen);
+    if (training_load(session, point, training_views(point), &data, NULL, arena, err) < 0 ||
+        training_run(session, point, folder, learner_trainee(learner), &data, detail, result, progress, arena,
+                     err) < 0)
+        return -1;
+    float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)clip->embed_dim);
+    if (!text)
+        return error_memory(err);
+    learner_text_features(learner, text);
+    session_classify(session, logits, text);
+    result->n_ctx = learner_n_ctx(learner);
+    return write_prompt(session, point, learner, text, folder, arena, err);
+}
+
+static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+               Progress *progress, Arena *arena, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    LearnerConfig config = coop_learner_config(point);
+    PromptLearner *learner = learner_create(session->model.clip, session->model.tokenizer,
+                                            session->model.pool, dataset->class_names, dataset->n_classes,
+                                            &config, experiment_memory_budget(session->experiment), err);
+    int status = learner ? learn(session, point, learner, folder, logits, result, progress, arena, err) : -1;
+    learner_free(learner);
+    return status;
+}
+
+/* --- other datasets --- */
+
+static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
+                    float *logits, Arena *arena, Error *err) {
+    (void)session, (void)learned;
+    const Clip *clip = target->model.clip;
+    const Dataset *dataset = &target->dataset;
+    Prompt prompt;
+    const char *path = path_join(arena, folder, "prompt.safetensors");
+    float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)clip->embed_dim);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (prompt_read(&prompt, path, arena, err) < 0 ||
+        prompt_check_model(&prompt, path, target->model.clip, err) < 0 ||
+        prompt_class_features(text, &prompt, path, target, err) < 0)
+        return -1;
+    session_classify(target, logits, text);
+    return 0;
+}
+
+static bool serves_new_classes(const Point *learned) {
+    return !coop_learner_config(learned).csc;
+}
+
+const Method method_coop = {
+    .section = {"coop", METHOD_KEYS(keys), "a method: learned prompts; every list is a dimension"},
+    .options_size = sizeof(CoopOptions),
+    .title = "CoOp",
+    .uses = USES_TRAINING | USES_OPTIM | USES_VIEWS | USES_TEXT,
+    .resolve = resolve,
+    .label = label,
+    .json = json,
+    .leaf = leaf,
+    .result = describe_result,
+    .check = check,
+    .prepare = prepare,
+    .flops = flops,
+    .run = run,
+    .transfer = transfer,
+    .serves_new_classes = serves_new_classes};

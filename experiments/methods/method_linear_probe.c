@@ -1,0 +1,95 @@
+/* method_linear_probe.c: logistic regression on centre-crop features, C searched on the validation items. */
+#include "coop/linear_probe.h"
+#include "experiments/methods/method.h"
+#include "experiments/session/prompt_classes.h"
+
+typedef struct {
+    ItemList train_items, val_items;
+    ProbeData train, val;
+} Data;
+
+static int load(Session *session, const Point *point, Data *data, Arena *arena, Error *err) {
+    size_t E = (size_t)session->model.clip->embed_dim;
+    if (session_lists(session, &data->train_items, &data->val_items, point->num_shots, point->seed, arena,
+                      err) < 0)
+        return -1;
+    const ItemList *lists[] = {&data->train_items, &data->val_items};
+    ProbeData *parts[] = {&data->train, &data->val};
+    const char *labels[] = {"encoding training images", "encoding validation images"};
+    for (int i = 0; i < 2; i++) {
+        float *features = arena_floats(arena, (size_t)lists[i]->n, E);
+        *parts[i] =
+            (ProbeData){.features = features, .labels = list_labels(lists[i], arena), .n = lists[i]->n};
+        if (arena_failed(arena))
+            return error_memory(err);
+        if (session_features(session, features, lists[i], (FeatureView){0}, labels[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check(Session *session, const Point *point, Error *err) {
+    (void)point;
+    return session_check_training(session, err);
+}
+
+static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {
+    Data data;
+    return load(session, point, &data, arena, err);
+}
+
+static int fit(LinearProbe *probe, Data *data, Session *session, const Point *point, Arena *arena,
+               Error *err) {
+    if (load(session, point, data, arena, err) < 0)
+        return -1;
+    return linear_probe_search(probe, &data->train, &data->val, session->model.clip->embed_dim,
+                               session->dataset.n_classes, session->model.pool, arena, err);
+}
+
+static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+               Progress *progress, Arena *arena, Error *err) {
+    (void)folder, (void)progress;
+    Data data;
+    LinearProbe probe;
+    if (fit(&probe, &data, session, point, arena, err) < 0)
+        return -1;
+    linear_probe_scores(&probe, logits, session->test_raw, session->dataset.test.n);
+    result->n_train = data.train.n;
+    result->C = probe.C;
+    return 0;
+}
+
+/* A fit takes seconds, so it is done again instead of being kept. The columns of the target's classes. */
+static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
+                    float *logits, Arena *arena, Error *err) {
+    (void)folder;
+    Data data;
+    LinearProbe probe;
+    const Dataset *from = &session->dataset, *to = &target->dataset;
+    float *scores = arena_floats(arena, (size_t)to->test.n, (size_t)from->n_classes);
+    if (!scores)
+        return error_memory(err);
+    if (fit(&probe, &data, session, learned, arena, err) < 0)
+        return -1;
+    linear_probe_scores(&probe, scores, target->test_raw, to->test.n);
+    class_columns(logits, scores, from, to);
+    return 0;
+}
+
+static bool serves_new_classes(const Point *learned) {
+    (void)learned;
+    return false;
+}
+
+static const KeySpec keys[] = {METHOD_NAME_KEY};
+
+const Method method_linear_probe = {
+    .section = {"linear_probe", METHOD_KEYS(keys), "a method: logistic regression on image features"},
+    .options_size = sizeof(MethodOptions),
+    .title = "linear probe",
+    .uses = USES_TRAINING,
+    .check = check,
+    .prepare = prepare,
+    .run = run,
+    .transfer = transfer,
+    .serves_new_classes = serves_new_classes};

@@ -1,0 +1,118 @@
+/* method_text_layer.c: a linear layer or a bias behind the text encoder, trained as prompts are
+ * (coop/text_adapter.h). What is learned lies in the folder of the training, in state.safetensors.
+ */
+#include "coop/text_adapter.h"
+
+#include "clip/base/files.h"
+#include "coop/train_state.h"
+#include "experiments/methods/method.h"
+#include "experiments/methods/training.h"
+
+typedef struct {
+    MethodOptions common;
+    IntList layer; /* of TextLayer */
+    TextList templates;
+    RealList lr;
+    IntList max_epoch;
+} Options;
+
+static const KeySpec keys[] = {
+    METHOD_NAME_KEY,
+    {"layer", KEY_CHOICE, KEY_LIST, offsetof(Options, layer), .choices = "linear|bias", .fallback = "linear",
+     .help = "what is added to the text encoder"},
+    METHOD_TEMPLATES_KEY(Options),
+    METHOD_LR_KEY(Options),
+    METHOD_MAX_EPOCH_KEY(Options),
+};
+
+static const Options *options_of(const Point *point) {
+    return (const Options *)point->options;
+}
+
+static const char *label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+                         Arena *arena) {
+    (void)context;
+    bool linear = options_of(variant)->layer.values[0] == TEXT_LINEAR;
+    return options_label(linear ? "text linear layer" : "text bias", "layer", variant, spec, arena);
+}
+
+static int check(Session *session, const Point *point, Error *err) {
+    if (session_check_training(session, err) < 0)
+        return -1;
+    return session_check_texts(session, &options_of(point)->templates, point->label, err);
+}
+
+static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {
+    TrainData data;
+    return training_load(session, point, training_views(point), &data, NULL, arena, err);
+}
+
+/* The layer before training, behind the texts of a session's classes. */
+static TextAdapter *begin(const Session *session, const Point *point, Arena *arena, Error *err) {
+    const Clip *clip = session->model.clip;
+    const float *text = session_texts(session, &options_of(point)->templates, arena, err);
+    if (!text)
+        return NULL;
+    TextAdapter *adapter = text_adapter_create((TextLayer)options_of(point)->layer.values[0], text,
+                                               session->dataset.n_classes, clip->embed_dim, clip->logit_scale,
+                                               (uint32_t)point->seed, session->model.pool, arena);
+    if (!adapter)
+        error_memory(err);
+    return adapter;
+}
+
+static int classify(TextAdapter *adapter, const Session *tested, float *logits, Arena *arena, Error *err) {
+    float *text =
+        arena_floats(arena, (size_t)tested->dataset.n_classes, (size_t)tested->model.clip->embed_dim);
+    if (!text)
+        return error_memory(err);
+    text_adapter_features(adapter, text);
+    session_classify(tested, logits, text);
+    return 0;
+}
+
+static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+               Progress *progress, Arena *arena, Error *err) {
+    TrainData data;
+    TextAdapter *adapter = begin(session, point, arena, err);
+    if (!adapter || training_load(session, point, training_views(point), &data, NULL, arena, err) < 0 ||
+        training_run(session, point, folder, text_adapter_trainee(adapter), &data, "", result, progress,
+                     arena, err) < 0)
+        return -1;
+    return classify(adapter, session, logits, arena, err);
+}
+
+/* The layer of a finished training, behind the texts of other classes. */
+static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
+                    float *logits, Arena *arena, Error *err) {
+    (void)session;
+    TextAdapter *adapter = begin(target, learned, arena, err);
+    if (!adapter)
+        return -1;
+    const Trainee *trainee = text_adapter_trainee(adapter);
+    const char *path = path_join(arena, folder, "state.safetensors");
+    TrainState state = {.velocity = arena_floats(arena, trainee->n_parameters, 1)};
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (train_state_read(path, trainee, &state, learned->key, err) < 0)
+        return -1;
+    return classify(adapter, target, logits, arena, err);
+}
+
+static bool serves_new_classes(const Point *learned) {
+    (void)learned;
+    return true;
+}
+
+const Method method_text_layer = {
+    .section = {"text_layer", METHOD_KEYS(keys),
+                "a method: a layer on the text features; every list is a dimension"},
+    .options_size = sizeof(Options),
+    .title = "text layer",
+    .uses = USES_TRAINING | USES_OPTIM | USES_VIEWS | USES_TEXT,
+    .label = label,
+    .check = check,
+    .prepare = prepare,
+    .run = run,
+    .transfer = transfer,
+    .serves_new_classes = serves_new_classes};

@@ -1,0 +1,207 @@
+/* method_tip_adapter.c: Tip-Adapter and Tip-Adapter-F (coop/tip_adapter.h). A training takes seconds, minutes
+ * for 1,000 classes: one that is interrupted begins anew, with the same bits. What is learned lies in the
+ * point's folder, in cache.safetensors.
+ *
+ * Keys are averaged over the random views of the section augment, as the authors average them over ten epochs
+ * of augmentation; epoch e trains on view e. alpha and beta are searched on the few-shot validation images,
+ * as C of a linear probe is; where there are none, those given count.
+ */
+#include "coop/tip_adapter_file.h"
+
+#include "clip/base/files.h"
+#include "clip/math/ops.h"
+#include "experiments/methods/method.h"
+#include "experiments/methods/training.h"
+#include "experiments/session/prompt_classes.h"
+#include "experiments/terminal/clock.h"
+
+#include <math.h>
+
+#define CACHE_FILE "cache.safetensors"
+
+typedef struct {
+    MethodOptions common;
+    IntList train; /* 0 and 1 */
+    TextList templates;
+    RealList alpha, beta;
+    IntList search; /* 0 and 1 */
+    RealList max_alpha, max_beta;
+    RealList lr;
+    IntList max_epoch;
+} Options;
+
+#define REAL(key, default, text)                                                                             \
+    {                                                                                                        \
+#key, KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, key), .low = 0, .high = 1e3,                 \
+                                                                      .fallback = default, .help = text      \
+    }
+
+static const KeySpec keys[] = {
+    METHOD_NAME_KEY,
+    {"train", KEY_BOOL, KEY_LIST, offsetof(Options, train), .fallback = "false",
+     .help = "true: Tip-Adapter-F, whose keys are trained"},
+    METHOD_TEMPLATES_KEY(Options),
+    REAL(alpha, "1", "weight of the cached images"),
+    REAL(beta, "5.5", "how much nearer images count for more"),
+    {"search", KEY_BOOL, KEY_LIST, offsetof(Options, search), .fallback = "true",
+     .help = "both anew on validation images, in the end"},
+    REAL(max_alpha, "3", "of the search"),
+    REAL(max_beta, "7", "of the search"),
+    REAL(lr, "0.001", "train: learning rate of AdamW"),
+    {"max_epoch", KEY_INT, KEY_LIST, offsetof(Options, max_epoch), .low = 1, .high = 1e6, .fallback = "20",
+     .help = "train: epochs"},
+};
+
+static const Options *options_of(const Point *point) {
+    return (const Options *)point->options;
+}
+
+static const char *label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+                         Arena *arena) {
+    (void)context;
+    return options_label(options_of(variant)->train.values[0] ? "Tip-Adapter-F" : "Tip-Adapter", "train",
+                         variant, spec, arena);
+}
+
+static int check(Session *session, const Point *point, Error *err) {
+    if (session_check_training(session, err) < 0)
+        return -1;
+    return session_check_texts(session, &options_of(point)->templates, point->label, err);
+}
+
+typedef struct {
+    TrainData train;
+    float *keys;       /* (n, E) mean over the views, as the tower gives it */
+    float *val;        /* (n_val, E), unit length */
+    const int *labels; /* (n_val) */
+    int n_val;
+} Data;
+
+static int load(Session *session, const Point *point, Data *data, Arena *arena, Error *err) {
+    int E = session->model.clip->embed_dim;
+    ItemList train, val;
+    if (training_load(session, point, point->views, &data->train, &data->keys, arena, err) < 0 ||
+        session_lists(session, &train, &val, point->num_shots, point->seed, arena, err) < 0)
+        return -1;
+    data->n_val = val.n;
+    data->val = arena_floats(arena, (size_t)val.n, (size_t)E);
+    data->labels = list_labels(&val, arena);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (session_features(session, data->val, &val, (FeatureView){0}, "encoding validation images", err) < 0)
+        return -1;
+    unit_rows_forward(data->val, NULL, data->val, val.n, E);
+    return 0;
+}
+
+static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {
+    Data data;
+    return load(session, point, &data, arena, err);
+}
+
+static void on_step(void *context, long done, long total) {
+    progress_resume(context, 0, total);
+    progress_update(context, done);
+}
+
+/* Trains and searches, as the options say. */
+static int learn(TipAdapter *adapter, const Data *data, const Point *point, Result *result,
+                 Progress *progress, Arena *arena, Error *err) {
+    const Options *options = options_of(point);
+    double start = clock_seconds();
+    TipTraining training = {.lr = options->lr.values[0],
+                            .max_epoch = options->max_epoch.values[0],
+                            .seed = (uint32_t)point->seed,
+                            .final_loss = &result->final_loss,
+                            .on_step = on_step,
+                            .context = progress};
+    if (options->train.values[0]) {
+        result->epochs = training.max_epoch;
+        if (tip_adapter_train(adapter, &data->train, &training, err) < 0)
+            return -1;
+    }
+    if (options->search.values[0] && data->n_val > 0) {
+        if (tip_adapter_search(adapter, data->val, data->labels, data->n_val, options->max_alpha.values[0],
+                               options->max_beta.values[0], err) < 0)
+            return -1;
+        result->found = arena_printf(arena, "alpha=%.4g beta=%.4g", adapter->alpha, adapter->beta);
+    }
+    result->train_seconds = clock_seconds() - start;
+    return 0;
+}
+
+/* The adapter of n keys before it has learned anything. */
+static int begin(TipAdapter *adapter, Session *session, const Point *point, float *cached, const int *labels,
+                 int n, Arena *arena, Error *err) {
+    const Clip *clip = session->model.clip;
+    const Options *options = options_of(point);
+    const float *text = session_texts(session, &options->templates, arena, err);
+    *adapter = (TipAdapter){.n_keys = n,
+                            .n_classes = session->dataset.n_classes,
+                            .embed_dim = clip->embed_dim,
+                            .keys = cached,
+                            .labels = labels,
+                            .text = text,
+                            .scale = expf(clip->logit_scale),
+                            .alpha = options->alpha.values[0],
+                            .beta = options->beta.values[0],
+                            .pool = session->model.pool};
+    return text ? 0 : -1;
+}
+
+static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+               Progress *progress, Arena *arena, Error *err) {
+    Data data;
+    TipAdapter adapter;
+    const char *path = path_join(arena, folder, CACHE_FILE);
+    if (!path)
+        return error_memory(err);
+    if (load(session, point, &data, arena, err) < 0 ||
+        begin(&adapter, session, point, data.keys, data.train.labels, data.train.n, arena, err) < 0)
+        return -1;
+    unit_rows_forward(data.keys, NULL, data.keys, data.train.n, adapter.embed_dim);
+    result->n_train = data.train.n;
+    if (learn(&adapter, &data, point, result, progress, arena, err) < 0 ||
+        tip_adapter_write(path, &adapter, point->key, err) < 0)
+        return -1;
+    return tip_adapter_logits(&adapter, logits, session->test_unit, session->dataset.test.n, err);
+}
+
+/* The cache as it was learned, all classes voting; the columns of the target's classes. */
+static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
+                    float *logits, Arena *arena, Error *err) {
+    const Dataset *from = &session->dataset, *to = &target->dataset;
+    ItemList train, val;
+    TipAdapter adapter;
+    if (session_lists(session, &train, &val, learned->num_shots, learned->seed, arena, err) < 0)
+        return -1;
+    float *cached = arena_floats(arena, (size_t)train.n, (size_t)session->model.clip->embed_dim);
+    float *scores = arena_floats(arena, (size_t)to->test.n, (size_t)from->n_classes);
+    const int *labels = list_labels(&train, arena);
+    const char *path = path_join(arena, folder, CACHE_FILE);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (begin(&adapter, session, learned, cached, labels, train.n, arena, err) < 0 ||
+        tip_adapter_read(path, &adapter, learned->key, err) < 0 ||
+        tip_adapter_logits(&adapter, scores, target->test_unit, to->test.n, err) < 0)
+        return -1;
+    class_columns(logits, scores, from, to);
+    return 0;
+}
+
+static bool serves_new_classes(const Point *learned) {
+    (void)learned;
+    return false;
+}
+
+const Method method_tip_adapter = {
+    .section = {"tip_adapter", METHOD_KEYS(keys), "a method: a cache of images; every list is a dimension"},
+    .options_size = sizeof(Options),
+    .title = "Tip-Adapter",
+    .uses = USES_TRAINING | USES_VIEWS | USES_TEXT,
+    .label = label,
+    .check = check,
+    .prepare = prepare,
+    .run = run,
+    .transfer = transfer,
+    .serves_new_classes = serves_new_classes};

@@ -1,0 +1,61 @@
+/* method_zeroshot.c: hand-written prompts, one or an ensemble. */
+#include "experiments/methods/method.h"
+
+#include <stddef.h>
+#include <string.h>
+
+typedef struct {
+    MethodOptions common;
+    TextList templates; /* of one ensemble */
+} Options;
+
+static const KeySpec keys[] = {METHOD_NAME_KEY, METHOD_TEMPLATES_KEY(Options)};
+
+static const TextList *templates_of(const Point *point) {
+    return &((const Options *)point->options)->templates;
+}
+
+static const char *label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+                         Arena *arena) {
+    const TextList *templates = templates_of(variant);
+    if (spec->options->name)
+        return spec->options->name;
+    if (templates->n > 1)
+        return arena_printf(arena, "zero-shot ensemble (%d)", templates->n);
+    if (strcmp(templates->values[0], default_template(&context->experiment->dataset)) == 0)
+        return "zero-shot";
+    return arena_printf(arena, "zero-shot \"%s\"", templates->values[0]);
+}
+
+static const char *leaf(const Point *point, const PointContext *context, Arena *arena) {
+    const TextList *templates = templates_of(point);
+    if (is_default_template(templates, context))
+        return "default";
+    char *start = templates->n == 1 ? safe_name(templates->values[0], arena)
+                                    : arena_printf(arena, "ensemble%d", templates->n);
+    char *digest = short_digest(point, context, arena);
+    return start && digest ? arena_printf(arena, "%s_%s", start, digest) : NULL;
+}
+
+static int check(Session *session, const Point *point, Error *err) {
+    return session_check_texts(session, templates_of(point), point->label, err);
+}
+
+static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+               Progress *progress, Arena *arena, Error *err) {
+    (void)folder, (void)result, (void)progress;
+    const float *text = session_texts(session, templates_of(point), arena, err);
+    if (!text)
+        return -1;
+    session_classify(session, logits, text);
+    return 0;
+}
+
+const Method method_zeroshot = {.section = {"zeroshot", METHOD_KEYS(keys), "a method: hand-written prompts"},
+                                .options_size = sizeof(Options),
+                                .title = "zero-shot",
+                                .uses = USES_TEXT,
+                                .label = label,
+                                .leaf = leaf,
+                                .check = check,
+                                .run = run};

@@ -1,0 +1,181 @@
+/* training.c: see training.h. */
+#include "experiments/methods/training.h"
+
+#include "clip/base/files.h"
+#include "clip/math/ops.h"
+#include "coop/train_state.h"
+#include "experiments/results/metrics.h"
+#include "experiments/results/predictions.h"
+#include "experiments/terminal/clock.h"
+#include "experiments/terminal/interrupt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SAVE_SECONDS 5.0
+
+/* --- data --- */
+
+int training_views(const Point *point) {
+    return point->views < point->optim.max_epoch ? point->views : point->optim.max_epoch;
+}
+
+int training_load(Session *session, const Point *point, int n_views, TrainData *data, float **mean,
+                  Arena *arena, Error *err) {
+    size_t E = (size_t)session->model.clip->embed_dim;
+    ItemList train, val;
+    if (session_lists(session, &train, &val, point->num_shots, point->seed, arena, err) < 0)
+        return -1;
+    int views = n_views;
+    n_views = views > 0 ? views : 1;
+    float *features = arena_floats(arena, (size_t)n_views * (size_t)train.n, E);
+    if (mean)
+        *mean = arena_floats(arena, (size_t)train.n, E);
+    *data = (TrainData){.features = features,
+                        .labels = list_labels(&train, arena),
+                        .n = train.n,
+                        .n_views = n_views,
+                        .embed_dim = (int)E};
+    if (arena_failed(arena))
+        return error_memory(err);
+    for (int v = 0; v < n_views; v++) {
+        char label[64];
+        FeatureView view = {.random = views > 0, .seed = (uint32_t)point->seed, .view = (uint32_t)v};
+        if (views > 0)
+            snprintf(label, sizeof label, "encoding view %d of %d", v + 1, views);
+        else
+            snprintf(label, sizeof label, "encoding training images");
+        float *rows = features + (size_t)v * (size_t)train.n * E;
+        if (session_features(session, rows, &train, view, label, err) < 0)
+            return -1;
+        for (size_t i = 0; mean && i < (size_t)train.n * E; i++)
+            (*mean)[i] += rows[i] / (float)n_views;
+        unit_rows_forward(rows, NULL, rows, train.n, (int)E);
+    }
+    return 0;
+}
+
+/* --- the folder of a run --- */
+
+typedef struct {
+    const Point *point;
+    const char *folder, *state_path;
+    const Trainee *trainee;
+    TrainState state;
+    Progress *progress;
+    MetricsWriter metrics;
+    FILE *log;
+    int n_steps; /* per epoch */
+    double start, last_save;
+    Error *err;
+    bool failed; /* to save the state */
+} Run;
+
+/* The metrics reach the disk before the state that counts them. */
+static int save(Run *run) {
+    run->state.seconds = clock_seconds() - run->start;
+    if (metrics_sync(&run->metrics, run->err) == 0 &&
+        train_state_write(run->state_path, run->trainee, &run->state, run->point->key, run->err) == 0) {
+        run->last_save = clock_seconds();
+        return 0;
+    }
+    run->failed = true;
+    return -1;
+}
+
+static int on_epoch(void *context, const EpochReport *report, const TrainState *state) {
+    Run *run = context;
+    metrics_add(&run->metrics, report);
+    progress_note(run->progress, "loss %.3f", report->loss);
+    return state->epoch == run->point->optim.max_epoch && save(run) < 0;
+}
+
+static int on_step(void *context, int epoch, int step, double lr, double loss, const TrainState *state) {
+    (void)lr, (void)loss, (void)state;
+    Run *run = context;
+    bool last = epoch == run->point->optim.max_epoch && step == run->n_steps;
+    progress_update(run->progress, (long)(epoch - 1) * run->n_steps + step);
+    bool stop = interrupt_signal() != 0;
+    if (last || (!stop && clock_seconds() - run->last_save < SAVE_SECONDS))
+        return 0;
+    return save(run) < 0 || stop;
+}
+
+/* Goes on from the state file if there is a usable one of this very configuration. */
+static int begin_or_resume(Run *run, Arena *arena, Error *err) {
+    Error why = {0};
+    bool there = file_exists(run->state_path);
+    bool usable =
+        there && train_state_read(run->state_path, run->trainee, &run->state, run->point->key, &why) == 0;
+    if (!usable) {
+        static const char *const names[] = {"log.txt", METRICS_FILE, "prompt.safetensors",
+                                            "test_logits.safetensors", PREDICTIONS_FILE};
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            const char *path = path_join(arena, run->folder, names[i]);
+            if (path)
+                unlink(path);
+        }
+    }
+    const char *log_path = path_join(arena, run->folder, "log.txt");
+    if (!log_path)
+        return error_memory(err);
+    run->log = fopen(log_path, "a");
+    if (!run->log)
+        return error_run(err, "%s: cannot write: %s", log_path, strerror(errno));
+    if (usable)
+        fprintf(run->log, "resumed in epoch %d after step %d\n", run->state.epoch + 1, run->state.step);
+    else if (there) {
+        fprintf(run->log, "begun anew: %s\n", why.text);
+        progress_print(run->progress, "note: %s; this run begins anew", why.text);
+    }
+    return metrics_open(&run->metrics, run->folder, run->state.epoch, arena, err);
+}
+
+static int write_config(const Session *session, const Run *run, Arena *arena, Error *err) {
+    char *yaml = point_yaml(session->experiment, run->point, arena);
+    const char *path = path_join(arena, run->folder, "config.yaml");
+    return yaml && path ? file_write(path, yaml, strlen(yaml), err) : error_memory(err);
+}
+
+/* 1 when a signal stopped it. */
+static int train(const Session *session, const TrainData *data, const char *detail, Run *run, Error *err) {
+    const OptimConfig *optim = &run->point->optim;
+    fprintf(run->log, "%s, %d images, %s%s%d threads\n", run->point->label, data->n, detail,
+            *detail ? ", " : "", pool_threads(session->model.pool));
+    run->last_save = clock_seconds();
+    run->start = run->last_save - run->state.seconds;
+    progress_resume(run->progress, (long)run->state.epoch * run->n_steps + run->state.step,
+                    (long)optim->max_epoch * run->n_steps);
+    int stopped = trainer_run(run->trainee, data, optim, &run->state, on_epoch, on_step, run, err);
+    const char *end = stopped == 0 ? "finished" : stopped > 0 ? "stopped" : "failed";
+    fprintf(run->log, "%s: %d epochs and %d steps, %.1f s\n", end, run->state.epoch, run->state.step,
+            run->state.seconds);
+    return run->failed ? -1 : stopped;
+}
+
+int training_run(Session *session, const Point *point, const char *folder, const Trainee *trainee,
+                 const TrainData *data, const char *detail, Result *result, Progress *progress, Arena *arena,
+                 Error *err) {
+    Run run = {.point = point,
+               .folder = folder,
+               .trainee = trainee,
+               .progress = progress,
+               .n_steps = trainer_steps(data, &point->optim),
+               .state_path = path_join(arena, folder, "state.safetensors"),
+               .err = err};
+    run.state.velocity = arena_floats(arena, trainee->n_parameters, 1);
+    if (arena_failed(arena))
+        return error_memory(err);
+    int status = -1;
+    if (write_config(session, &run, arena, err) == 0 && begin_or_resume(&run, arena, err) == 0)
+        status = train(session, data, detail, &run, err);
+    result->n_train = data->n;
+    result->train_seconds = run.state.seconds;
+    result->final_loss = run.state.loss;
+    metrics_close(&run.metrics);
+    if (run.log)
+        fclose(run.log);
+    return status > 0 ? interrupt_check(err) : status;
+}

@@ -1,0 +1,31 @@
+/* training.h: one training in a folder of its own, which an interrupted one is finished from.
+ *
+ * The folder: config.yaml (an experiment file of this point alone), log.txt, metrics.jsonl and an event file
+ * of TensorBoard (an entry per epoch), state.safetensors (every few seconds, when a signal comes, and at the
+ * end); the method adds what it has learned. A state that cannot be used, or is of another configuration,
+ * means to begin anew; then nothing of the files of before stays.
+ */
+#ifndef EXPERIMENTS_METHODS_TRAINING_H
+#define EXPERIMENTS_METHODS_TRAINING_H
+
+#include "coop/trainer.h"
+#include "experiments/grid/grid.h"
+#include "experiments/results/results.h"
+#include "experiments/session/session.h"
+#include "experiments/terminal/progress.h"
+
+/* The few-shot training images of a point in n_views random views (0: the centre crop), of unit length; mean
+ * (n, E), unless NULL: the mean over the views of what the tower gave. Owned by the arena. */
+int training_load(Session *session, const Point *point, int n_views, TrainData *data, float **mean,
+                  Arena *arena, Error *err);
+
+/* Trains a Trainee as point->optim says, or goes on; fills n_train, train_seconds and final_loss of the
+ * result. detail is for the log, "" for none. ERROR_SIGNAL when stopped, with the state saved. */
+int training_run(Session *session, const Point *point, const char *folder, const Trainee *trainee,
+                 const TrainData *data, const char *detail, Result *result, Progress *progress, Arena *arena,
+                 Error *err);
+
+/* Random views that such a training sees: more views than epochs are never seen. */
+int training_views(const Point *point);
+
+#endif

@@ -1,0 +1,32 @@
+/* html.h: a page of HTML that is also well-formed XML: texts out of files are never markup. */
+#ifndef EXPERIMENTS_REPORT_HTML_H
+#define EXPERIMENTS_REPORT_HTML_H
+
+#include "clip/base/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+typedef struct {
+    FILE *out;
+    Arena *arena; /* for passing needs; what is taken goes back */
+    bool failed;  /* memory was missing */
+} Html;
+
+/* arena_reset of its arena, with a failure kept in mind. */
+void html_reset(Html *html, size_t mark);
+
+/* Markup as it stands; only numbers and texts of this program may be formatted into it. */
+void html_markup(Html *html, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Any text, escaped for content and for quoted attributes; control characters and bad UTF-8 show as "\x1B".
+ */
+void html_text(Html *html, const char *text);
+/* A class name as prompts have it: blanks where it is written with underscores. */
+void html_class(Html *html, const char *name);
+/* <TAG>text</TAG>; tag may hold attributes: "td class=\"name\"". */
+void html_element(Html *html, const char *tag, const char *text);
+/* data:TYPE;base64,... */
+void html_data_uri(Html *html, const char *type, const unsigned char *data, size_t size);
+
+#endif

@@ -1,0 +1,171 @@
+/* report.c: assembles report.html (report.h): what it is about, then a part for each dataset. */
+#include "experiments/report/report.h"
+
+#include "clip/base/files.h"
+#include "experiments/report/report_sections.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int report_look(const Report *report, const char *label) {
+    int look = 0;
+    for (int g = 0; g < report->data->n; g++) {
+        const CellTable *cells = &report->data->groups[g].cells;
+        for (int i = 0; i < cells->n_rows; i++) {
+            bool seen = false; /* in an earlier group */
+            for (int h = 0; h < g && !seen; h++)
+                for (int k = 0; k < report->data->groups[h].cells.n_rows && !seen; k++)
+                    seen = strcmp(report->data->groups[h].cells.labels[k], cells->labels[i]) == 0;
+            if (strcmp(cells->labels[i], label) == 0 && !seen)
+                return look;
+            look += !seen;
+        }
+    }
+    return look;
+}
+
+void report_figure(Report *report, const char *caption, const Plot *plot) {
+    Html *html = &report->html;
+    html_markup(html, "<figure>");
+    html_element(html, "figcaption", caption);
+    html_markup(html, "<div class=\"curves%s\">", plot->marks ? " large" : "");
+    plot_write(html, plot, ++report->n_figures, report->plots);
+    if (report->plots)
+        plot_legend(html, plot);
+    html_markup(html, "</div></figure>\n");
+}
+
+/* --- the head of the page --- */
+
+/* "runs/demo/" is "demo". */
+static const char *folder_title(const char *folder, Arena *arena) {
+    size_t end = strlen(folder);
+    while (end > 1 && folder[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start > 0 && folder[start - 1] != '/')
+        start--;
+    return arena_printf(arena, "%.*s", (int)(end - start), folder + start);
+}
+
+static const char *page_title(const char *const *folders, int n, Arena *arena) {
+    const char *title = folder_title(folders[0], arena);
+    for (int i = 1; i < n && title; i++) {
+        const char *next = folder_title(folders[i], arena);
+        title = next ? arena_printf(arena, "%s, %s", title, next) : NULL;
+    }
+    return title ? title : "report";
+}
+
+/* A number with what it is. */
+static void write_fact(Html *html, double accuracy, const char *before, const char *label) {
+    html_markup(html, "<li><b>%.1f %%</b><span>%s", accuracy, before);
+    html_text(html, label);
+    html_markup(html, "</span></li>\n");
+}
+
+/* The first row of a column that is the best in it; -1 without results. */
+static int best_row(const CellTable *cells, int column) {
+    for (int i = 0; i < cells->n_rows; i++)
+        if (cells_at(cells, i, column)->n > 0 && cells_best(cells, i, column))
+            return i;
+    return -1;
+}
+
+/* The best without training, with the fewest images and with the most. */
+static void write_facts(Html *html, const Group *group) {
+    const CellTable *cells = &group->cells;
+    int last = cells->n_columns - 1, first = cells->shots[0] == SHOTS_NONE && last > 0 ? 1 : 0;
+    const int columns[] = {0, first, last};
+    html_markup(html, "<ul class=\"facts\">\n");
+    for (int i = 0; i < 3; i++) {
+        char shots[64], before[80];
+        int row = best_row(cells, columns[i]);
+        if (row < 0 || (i > 0 && columns[i] == columns[i - 1]))
+            continue;
+        shots_text(cells->shots[columns[i]], shots);
+        snprintf(before, sizeof before, cells->shots[columns[i]] == SHOTS_NONE ? "" : "%s: ", shots);
+        write_fact(html, cells_at(cells, row, columns[i])->mean, before, cells->labels[row]);
+    }
+    html_markup(html, "</ul>\n");
+}
+
+static void write_head(Report *report, const char *title) {
+    Html *html = &report->html;
+    const ReportData *data = report->data;
+    html_markup(html, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+                      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>");
+    html_text(html, title);
+    html_markup(html, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<header>\n", REPORT_STYLE);
+    html_element(html, "h1", title);
+    html_markup(html, "\n<p>%d result%s on %d dataset%s, ", data->n_results, data->n_results == 1 ? "" : "s",
+                data->n_datasets, data->n_datasets == 1 ? "" : "s");
+    if (data->n_backbones == 1)
+        html_text(html, data->first_backbone);
+    else
+        html_markup(html, "%d backbones", data->n_backbones);
+    html_markup(html, ".</p>\n");
+    if (data->n > 1) {
+        html_markup(html, "<nav>");
+        for (int g = 0; g < data->n; g++) {
+            html_markup(html, "<a href=\"#g%d\">", g);
+            html_text(html, data->groups[g].dataset);
+            html_markup(html, "</a> ");
+        }
+        html_markup(html, "</nav>\n");
+    }
+    if (!report->plots)
+        html_markup(html, "<p class=\"note\">gnuplot is not here (or does not work): tables stand in place "
+                          "of curves.</p>\n");
+    html_markup(html, "</header>\n");
+}
+
+static void write_group(Report *report, const Group *group, int number) {
+    Html *html = &report->html;
+    const Result *result = group->scores[0].last;
+    html_markup(html, "<section id=\"g%d\">\n", number);
+    html_element(html, "h2", group->dataset);
+    if (group->n_datasets == 1)
+        html_markup(html, "\n<p>%d classes, %d test images.</p>\n", result->n_classes, result->n_test);
+    else
+        html_markup(html, "\n<p>What all datasets have, averaged for each seed.</p>\n");
+    write_facts(html, group);
+    report_results(report, group);
+    report_studies(report, group);
+    if (group->n_datasets == 1) {
+        report_training(report, group);
+        report_classes(report, group);
+        report_words(report, group);
+        report_configurations(report, group);
+    }
+    html_markup(html, "</section>\n");
+}
+
+static void write_page(Report *report, const char *title) {
+    write_head(report, title);
+    html_markup(&report->html, "<main>\n");
+    report_transfer(report);
+    for (int g = 0; g < report->data->n; g++)
+        write_group(report, &report->data->groups[g], g);
+    html_markup(&report->html,
+                "</main>\n<footer>Made by <code>coop report</code>.</footer>\n</body>\n</html>\n");
+}
+
+int report_write(const char *path, const char *const *folders, int n_folders, Arena *arena, Error *err) {
+    ReportData data;
+    char *text = NULL;
+    size_t size = 0;
+    if (report_data_read(&data, folders, n_folders, arena, err) < 0)
+        return -1;
+    Report report = {.html = {.out = open_memstream(&text, &size), .arena = arena},
+                     .data = &data,
+                     .plots = plot_available()};
+    if (!report.html.out)
+        return error_memory(err);
+    write_page(&report, page_title(folders, n_folders, arena));
+    bool failed = ferror(report.html.out) || report.html.failed || arena_failed(arena);
+    failed |= fclose(report.html.out) != 0;
+    int result = failed ? error_memory(err) : file_write(path, text, size, err);
+    free(text);
+    return result;
+}

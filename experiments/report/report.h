@@ -1,0 +1,14 @@
+/* report.h: report.html: the results of output folders on one page that needs nothing else. */
+#ifndef EXPERIMENTS_REPORT_REPORT_H
+#define EXPERIMENTS_REPORT_REPORT_H
+
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+
+#define REPORT_FILE "report.html"
+
+/* Writes the report on the folders to `path`, atomically; the same bytes for the same folders. What a folder
+ * lacks (files of older runs, images that were moved, gnuplot) is a line on the page, not an error. */
+int report_write(const char *path, const char *const *folders, int n_folders, Arena *arena, Error *err);
+
+#endif

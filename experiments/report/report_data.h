@@ -1,0 +1,60 @@
+/* report_data.h: the results of one or more output folders, as a report compares them.
+ *
+ * Results are grouped by the dataset they were tested on. A row is a label, with the backbone behind it where
+ * the report has several, the folder where two folders have a result of that label for the same images, and
+ * what it was learned on where that is another dataset. Of two results of one folder that agree in all of
+ * these, in shots and in seed (an experiment file was changed), that finished later counts. Averages are
+ * taken over whole datasets, over base classes and over new classes, each by themselves. Everything is told
+ * by the fields of results.jsonl: a method that is not known here appears by its label, and its settings by
+ * their names.
+ */
+#ifndef EXPERIMENTS_REPORT_REPORT_DATA_H
+#define EXPERIMENTS_REPORT_REPORT_DATA_H
+
+#include "experiments/report/cells.h"
+#include "experiments/results/results.h"
+
+/* One number or word of a configuration: {"optim.lr", "0.002"}, {"csc", "true"}. */
+typedef struct {
+    const char *name, *value;
+} Setting;
+
+typedef struct {
+    const char *label;  /* row */
+    const char *method; /* the row without what it was learned on */
+    const char *source; /* the group that it was learned on; NULL: its own */
+    int num_shots, seed;
+    double accuracy;    /* percent */
+    Setting *settings;  /* (n_settings), sorted by name: of the method, and "backbone" */
+    int n_settings;     /* 0 for a result without its configuration */
+    const Result *last; /* the result; in an average, that of the last dataset */
+    const char *folder; /* of the point's files; NULL in an average */
+} Score;
+
+typedef struct {
+    const char *dataset; /* "oxford_pets", "oxford_pets_base", "average of 3 datasets" */
+    const char *part;    /* of its classes: "all", "base" or "new" */
+    Score *scores;       /* (n), in the order of the files */
+    int n, n_datasets;
+    CellTable cells;
+} Group;
+
+typedef struct {
+    Group *groups; /* (n): averages first, then each dataset */
+    int n, n_datasets, n_results, n_backbones;
+    const char *first_backbone;
+} ReportData;
+
+/* Reads FOLDER/results.jsonl of each; a folder without results is an error. Owned by the arena. */
+int report_data_read(ReportData *data, const char *const *folders, int n_folders, Arena *arena, Error *err);
+
+const char *setting_value(const Score *score, const char *name); /* NULL when it has none */
+
+const Group *find_group(const ReportData *data, const char *dataset); /* NULL when there is none */
+
+/* The score of this row with the least seed; NULL when there is none. */
+const Score *group_score(const Group *group, const char *label, int num_shots);
+/* The last column in which the row has results. */
+int row_last_column(const Group *group, int row);
+
+#endif

@@ -1,0 +1,193 @@
+/* table.c: the comparison on the console (table.h).
+ *
+ * Entries are gathered into cells (cells.h); then the widest layout that fits the width is chosen, and
+ * the rows are written. Widths are columns of a terminal, counted by libunistring, not bytes.
+ */
+#include "experiments/report/table.h"
+
+#include "experiments/config/config.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <unistr.h>
+#include <uniwidth.h>
+
+#define MIN_LABEL 12 /* columns: those of "method/shots" */
+
+/* How much cells and titles say. */
+typedef enum {
+    DETAIL_FULL,
+    DETAIL_TIGHT,
+    DETAIL_MEAN,
+    N_DETAILS
+} Detail; /* "81.8 ± 0.4", "81.8±0.4" under "16", "81.8" */
+
+typedef struct {
+    CellTable cells;
+    const char *const *names; /* of columns, or NULL */
+    Detail detail;
+    int label_width, *widths; /* (n_columns), in columns of the terminal */
+} Table;
+
+TableStyle table_style(FILE *out, const char *title) {
+    TableStyle style = {.title = title};
+    const char *term = getenv("TERM");
+    struct winsize window;
+    if (!isatty(fileno(out)))
+        return style;
+    if (ioctl(fileno(out), TIOCGWINSZ, &window) == 0)
+        style.width = window.ws_col;
+    style.terminal = !getenv("NO_COLOR") && !(term && strcmp(term, "dumb") == 0);
+    return style;
+}
+
+/* --- layout --- */
+
+static int text_width(const char *text) {
+    return u8_strwidth((const uint8_t *)text, "UTF-8");
+}
+
+static void text_of(const Table *table, int row, int column, char out[64]) {
+    const Cell *cell = cells_at(&table->cells, row, column);
+    cell_text(cell, table->detail != DETAIL_FULL, table->detail != DETAIL_MEAN, out);
+}
+
+static void column_title(const Table *table, int column, char out[64]) {
+    int shots = table->cells.shots[column];
+    if (table->names)
+        snprintf(out, 64, "%s", table->names[shots - 1]);
+    else if (table->detail == DETAIL_FULL || shots == SHOTS_ALL)
+        shots_text(shots, out);
+    else
+        snprintf(out, 64, "%d", shots == SHOTS_NONE ? 0 : shots);
+}
+
+static int measure(Table *table, Detail detail) {
+    char text[64];
+    int total = table->label_width;
+    table->detail = detail;
+    for (int j = 0; j < table->cells.n_columns; j++) {
+        column_title(table, j, text);
+        int widest = text_width(text);
+        for (int i = 0; i < table->cells.n_rows; i++) {
+            text_of(table, i, j, text);
+            int width = text_width(text);
+            if (width > widest)
+                widest = width;
+        }
+        table->widths[j] = widest + (detail == DETAIL_FULL ? 3 : 2);
+        total += table->widths[j];
+    }
+    return total;
+}
+
+static void choose_layout(Table *table, int width) {
+    int widest = MIN_LABEL;
+    for (int i = 0; i < table->cells.n_rows; i++) {
+        int label = text_width(table->cells.labels[i]);
+        widest = label > widest ? label : widest;
+    }
+    /* The least that labels keep: the std is worth some letters of a long label, but not all. */
+    const int least[N_DETAILS] = {widest, 20, MIN_LABEL};
+    for (int detail = 0; detail < N_DETAILS; detail++) {
+        table->label_width = widest;
+        int excess = measure(table, (Detail)detail) - width;
+        if (excess <= 0 || width == 0)
+            return;
+        table->label_width = widest - excess;
+        if (table->label_width >= least[detail])
+            return;
+    }
+    table->label_width = MIN_LABEL;
+}
+
+/* --- writing --- */
+
+static void pad(FILE *out, int n, const char *with) {
+    for (int i = 0; i < n; i++)
+        fputs(with, out);
+}
+
+/* The label, cut with "…" where it is too wide, filled up with blanks. */
+static void write_label(FILE *out, const char *label, int width) {
+    int needed = text_width(label);
+    if (needed <= width) {
+        fputs(label, out);
+        pad(out, width - needed, " ");
+        return;
+    }
+    int used = 0;
+    const uint8_t *at = (const uint8_t *)label;
+    while (*at) {
+        ucs4_t letter;
+        int n = u8_strmbtouc(&letter, at), columns = n > 0 ? uc_width(letter, "UTF-8") : 0;
+        if (n <= 0 || used + (columns > 0 ? columns : 0) > width - 1)
+            break;
+        fwrite(at, 1, (size_t)n, out);
+        used += columns > 0 ? columns : 0;
+        at += n;
+    }
+    fputs("…", out);
+    pad(out, width - 1 - used, " ");
+}
+
+static void write_row(FILE *out, const Table *table, int row, bool bold) {
+    char text[64];
+    write_label(out, table->cells.labels[row], table->label_width);
+    int blanks = 0; /* held back, so that no line ends in blanks */
+    for (int j = 0; j < table->cells.n_columns; j++) {
+        text_of(table, row, j, text);
+        blanks += table->widths[j] - text_width(text);
+        if (!*text)
+            continue;
+        pad(out, blanks, " ");
+        blanks = 0;
+        bool best = bold && cells_best(&table->cells, row, j);
+        fprintf(out, "%s%s%s", best ? "\033[1m" : "", text, best ? "\033[0m" : "");
+    }
+    putc('\n', out);
+}
+
+static void write_table(FILE *out, const Table *table, const TableStyle *style) {
+    char text[64];
+    int total = table->label_width;
+    if (style->title)
+        fprintf(out, "%s\n\n", style->title);
+    write_label(out, table->detail == DETAIL_FULL ? "method" : "method/shots", table->label_width);
+    for (int j = 0; j < table->cells.n_columns; j++) {
+        column_title(table, j, text);
+        pad(out, table->widths[j] - text_width(text), " ");
+        fputs(text, out);
+        total += table->widths[j];
+    }
+    putc('\n', out);
+    pad(out, total, style->terminal ? "─" : "-");
+    putc('\n', out);
+    for (int i = 0; i < table->cells.n_rows; i++)
+        write_row(out, table, i, style->terminal);
+    if (table->cells.incomplete)
+        fprintf(out, "\n* some seeds are not finished\n");
+}
+
+char *table_text(const TableEntry *entries, int n, const TableStyle *style, Arena *arena) {
+    Table table = {.names = style->columns};
+    if (!cells_gather(&table.cells, entries, n, arena))
+        return NULL;
+    table.widths = ARENA_NEW(arena, int, table.cells.n_columns);
+    if (!table.widths)
+        return NULL;
+    choose_layout(&table, style->width);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    write_table(out, &table, style);
+    char *copy = fclose(out) == 0 ? arena_strdup(arena, text) : NULL;
+    free(text);
+    return copy;
+}

@@ -1,0 +1,22 @@
+/* thumbnail.c: see thumbnail.h */
+#include "experiments/report/thumbnail.h"
+
+#include "datasets/images/jpeg_write.h"
+#include "datasets/images/transform.h"
+
+enum { QUALITY = 82 };
+
+int thumbnail_make(Thumbnail *thumbnail, const char *path, int side, Arena *arena, Error *err) {
+    Image image, small;
+    *thumbnail = (Thumbnail){0};
+    if (image_load(&image, path, arena, err) < 0)
+        return -1;
+    int longer = image.width > image.height ? image.width : image.height;
+    double scale = longer > side ? (double)side / longer : 1;
+    thumbnail->width = image.width * scale < 1 ? 1 : (int)(image.width * scale + 0.5);
+    thumbnail->height = image.height * scale < 1 ? 1 : (int)(image.height * scale + 0.5);
+    CropBox whole = {0, 0, image.width, image.height};
+    if (image_resize(&small, &image, whole, thumbnail->width, thumbnail->height, arena, err) < 0)
+        return -1;
+    return jpeg_write(&small, QUALITY, &thumbnail->jpeg, &thumbnail->size, arena, err);
+}

@@ -1,0 +1,19 @@
+/* thumbnail.h: an image file as a small JPEG. */
+#ifndef EXPERIMENTS_REPORT_THUMBNAIL_H
+#define EXPERIMENTS_REPORT_THUMBNAIL_H
+
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+
+#include <stddef.h>
+
+typedef struct {
+    unsigned char *jpeg; /* (size), owned by the arena */
+    size_t size;
+    int width, height;
+} Thumbnail;
+
+/* The whole image with its longer side at most `side` pixels; smaller images keep their size. */
+int thumbnail_make(Thumbnail *thumbnail, const char *path, int side, Arena *arena, Error *err);
+
+#endif

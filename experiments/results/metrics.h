@@ -1,0 +1,45 @@
+/* metrics.h: the epochs of a training on disk: metrics.jsonl, and the same for TensorBoard.
+ *
+ * Layout of metrics.jsonl: a line per epoch, {"epoch": 1, "lr": 1e-05, "loss": 0.756, "accuracy": 81.77}: the
+ * rate of the epoch, and the means over its batches of loss and of training accuracy in percent. Beside it
+ * lies an event file (tensorboard.h) with the same numbers, made from the lines.
+ */
+#ifndef EXPERIMENTS_RESULTS_METRICS_H
+#define EXPERIMENTS_RESULTS_METRICS_H
+
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+#include "coop/trainer.h"
+
+#include <stdio.h>
+
+#define METRICS_FILE "metrics.jsonl"
+
+/* Zeroed before it is opened. */
+typedef struct {
+    const char *path, *events_path; /* borrowed from the arena */
+    FILE *lines, *events;
+} MetricsWriter;
+
+/* Opens both files of a run to go on behind the first n_epochs: what came after them is cut off. */
+int metrics_open(MetricsWriter *writer, const char *folder, int n_epochs, Arena *arena, Error *err);
+void metrics_add(MetricsWriter *writer, const EpochReport *report);
+/* All that was added is on disk. */
+int metrics_sync(MetricsWriter *writer, Error *err);
+void metrics_close(MetricsWriter *writer); /* zeroed is fine */
+
+typedef struct {
+    int epoch;
+    double lr, loss, accuracy; /* percent */
+} EpochMetrics;
+
+typedef struct {
+    EpochMetrics *epochs; /* (n) */
+    int n;
+} MetricsList;
+
+/* The epochs of a metrics.jsonl, owned by the arena. A torn last line is left out; another bad line is an
+ * error that names it. */
+int metrics_read(MetricsList *list, const char *path, Arena *arena, Error *err);
+
+#endif

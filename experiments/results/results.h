@@ -1,0 +1,71 @@
+/* results.h: what came out of each point: results.jsonl, and results.csv made from it.
+ *
+ * Layout of results.jsonl: one JSON object and a newline per finished point, appended by one write and
+ * synced, so a crash can tear the last line only; a torn line is ignored by readers and cut off by the next
+ * append. Of two lines with one key the later counts. Lines stand as points have finished; when a run ends,
+ * its own are put into the order of its points. Accuracies are in percent, in the files and here. Numbers
+ * that a method does not have are NaN here, null in the JSON and empty in the CSV. num_shots is a number or
+ * "all"; 0 is a method without training.
+ */
+#ifndef EXPERIMENTS_RESULTS_RESULTS_H
+#define EXPERIMENTS_RESULTS_RESULTS_H
+
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+#include "experiments/grid/grid.h"
+#include "experiments/results/scores.h"
+
+/* Strings may be NULL (null in the JSON) except key, dataset, method and label. */
+typedef struct {
+    const char *key, *dataset, *method, *label, *folder;
+    const char *source;  /* the dataset it was learned on when that is not `dataset`, else NULL */
+    const char *config;  /* Point.config: the resolved configuration as one line of JSON */
+    int num_shots, seed; /* as in Point */
+    int n_ctx;           /* M as trained; 0 for other methods */
+    bool csc;
+    const char *class_token_position, *ctx_init; /* NULL for other methods */
+    double accuracy, macro_f1;                   /* percent */
+    const double *per_class; /* (n_classes) accuracy in percent; NaN for a class without test images */
+    int n_classes, n_train, n_test;
+    int epochs;        /* 0 for other methods */
+    double final_loss; /* mean of the last epoch */
+    double C;          /* linear probe: the chosen inverse regularisation */
+    const char *found; /* what else a search on validation images has chosen: "alpha=1.17 beta=5.5"; NULL */
+    double train_seconds, total_seconds;
+    const char *backbone; /* Model.name: "RN50" */
+    const char *model_digest, *vocab_digest, *split_digest;
+    const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
+    const char *line;     /* that results_read has found it in; else NULL */
+} Result;
+
+typedef struct {
+    Result *results; /* (n), in the order of the file, one per key */
+    int n;
+} ResultList;
+
+/* Sets what the point alone determines: key, method, label, folder, config, num_shots, seed, csc, position,
+ * ctx_init, epochs, and NaN for the numbers still to come. Strings are borrowed from the point. */
+void result_start(Result *result, const Point *point, const char *dataset);
+
+/* Appends one line to FOLDER/results.jsonl. Safe against other processes and threads that append. */
+int result_append(const char *folder, const Result *result, Error *err);
+
+/* All results of FOLDER/results.jsonl, owned by the arena; none when the file is not there. A damaged line
+ * that is not the last is an error that names it. */
+int results_read(ResultList *list, const char *folder, Arena *arena, Error *err);
+
+const Result *results_find(const ResultList *list,
+                           const char *key); /* NULL when absent; borrowed from the list */
+
+/* Puts the results of these keys (n) into their order, each into a place of one of them; others stay where
+ * they are. *moved: some were elsewhere. Fails when memory is missing. */
+int results_order(ResultList *list, const char *const *keys, int n, bool *moved, Error *err);
+
+/* Writes FOLDER/results.jsonl anew with what results_read has found, in the order of the list, atomically.
+ * What others append meanwhile is lost: only under the lock of the folder (lock.h). */
+int results_rewrite(const char *folder, const ResultList *list, Error *err);
+
+/* Writes FOLDER/results.csv (RFC 4180, a header line, no per-class numbers), atomically. */
+int results_write_csv(const char *folder, const ResultList *list, Error *err);
+
+#endif

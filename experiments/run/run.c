@@ -1,0 +1,252 @@
+/* run.c: the experiments of a study, one after the other; finished points are skipped, interrupted ones are
+ * finished. The model is opened once for neighbours that share it. */
+#include "experiments/run/run.h"
+
+#include "clip/base/files.h"
+#include "experiments/methods/method.h"
+#include "experiments/report/report.h"
+#include "experiments/run/lock.h"
+#include "experiments/run/plan.h"
+#include "experiments/run/stage.h"
+#include "experiments/run/summary.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const Study *study;
+    const RunOptions *options;
+    Stage *stages;            /* (study->n) */
+    const Experiment *opened; /* whose model it is */
+    Model model;
+    Lock *lock;
+    Arena *arena;
+} Runner;
+
+static bool same_model(const Experiment *a, const Experiment *b) {
+    return strcmp(a->model.weights, b->model.weights) == 0 && a->model.activation == b->model.activation &&
+           a->model.precision == b->model.precision;
+}
+
+static int use_model(Runner *runner, const Experiment *experiment, Error *err) {
+    if (runner->opened && same_model(runner->opened, experiment))
+        return 0;
+    model_close(&runner->model);
+    runner->opened = experiment;
+    return model_open_for(&runner->model, experiment, runner->options->n_threads, err);
+}
+
+static int count_points(const Runner *runner, bool pending) {
+    int n = 0;
+    for (int i = 0; i < runner->study->n; i++)
+        n += pending ? runner->stages[i].n_pending : runner->stages[i].grid.n;
+    return n;
+}
+
+/* --- before the first point --- */
+
+/* Two experiments must not write into one folder. */
+static int check_folders(const Runner *runner, int index, Error *err) {
+    const Stage *stage = &runner->stages[index];
+    for (int i = 0; i < index && stage->grid.n > 0; i++)
+        if (runner->stages[i].grid.n > 0 &&
+            strcmp(runner->stages[i].grid.points[0].folder, stage->grid.points[0].folder) == 0)
+            return error_set(
+                err,
+                "%s: two experiments would share the folder %s; give the datasets names of their own, "
+                "or the checkpoints",
+                stage->experiment->path, stage->grid.points[0].folder);
+    return 0;
+}
+
+/* Grids, and whatever can be wrong with what is still to run. */
+static int open_stages(Runner *runner, Error *err) {
+    for (int i = 0; i < runner->study->n; i++) {
+        const Experiment *experiment = &runner->study->experiments[i];
+        Stage *stage = &runner->stages[i];
+        if (stage_open(stage, experiment, runner->options, runner->study->n == 1, runner->arena, err) < 0 ||
+            use_model(runner, experiment, err) < 0 || stage_expand(stage, &runner->model, err) < 0 ||
+            check_folders(runner, i, err) < 0)
+            return -1;
+        if (stage->n_pending > 0 && stage_check(stage, &runner->model, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void say_finished(const Runner *runner) {
+    int all = count_points(runner, false), n = all - count_points(runner, true);
+    if (n > 0 && !runner->options->quiet)
+        fprintf(stderr, "%d of %d point%s already finished\n", n, all, all == 1 ? " is" : "s are");
+}
+
+/* --- running --- */
+
+/* Model, images, output folder, lock. Where the output folder exists its lock has been taken already; else it
+ * comes after the first preparations, which may still find that nothing may be written. */
+static int make_ready(Runner *runner, Stage *stage, Error *err) {
+    const char *output = stage->experiment->output;
+    if (use_model(runner, stage->experiment, err) < 0 || stage_prepare(stage, &runner->model, err) < 0 ||
+        make_folders(output, err) < 0)
+        return -1;
+    if (!runner->lock && lock_take(&runner->lock, output, true, err) < 0)
+        return -1;
+    if (session_keep_split(&stage->session, err) < 0 || session_save(&stage->session, err) < 0)
+        return -1;
+    return stage_find_pending(stage,
+                              err); /* another run may have finished some until it gave the lock back */
+}
+
+static int run_stages(Runner *runner, Error *err) {
+    const Study *study = runner->study;
+    bool said = false;
+    if (lock_take(&runner->lock, study->experiments[0].output, false, err) < 0)
+        return -1;
+    for (int i = 0; i < study->n; i++) {
+        Stage *stage = &runner->stages[i];
+        Error why = {0};
+        if (stage->n_pending == 0)
+            continue;
+        int status = make_ready(runner, stage, &why);
+        if (status == 0 && !said) {
+            say_finished(runner);
+            model_print_note(&runner->model, runner->options->quiet); /* not before: a refusal is one line */
+            said = true;
+        }
+        if (status == 0)
+            status = stage_run(stage, &why);
+        if (status < 0 && (study->n == 1 || why.kind == ERROR_SIGNAL)) {
+            *err = why;
+            return -1;
+        }
+        if (status < 0) { /* it fails as a whole, and does not stop the others either */
+            stage_fail(stage, stage->session.name, &why, stage->n_pending);
+            fprintf(stderr, "%s: failed: %s\n", stage->session.name, why.text);
+        }
+    }
+    return 0;
+}
+
+/* --- the end --- */
+
+/* The failures once more, where they are not lost among the finished points. */
+static int tell_failures(const Runner *runner, int n_run, Error *err) {
+    int n_failed = 0;
+    for (int i = 0; i < runner->study->n; i++)
+        n_failed += runner->stages[i].n_failed;
+    if (n_failed == 0)
+        return 0;
+    fprintf(stderr, "failed:\n");
+    for (int i = 0; i < runner->study->n; i++)
+        for (const Failure *f = runner->stages[i].failures; f; f = f->next)
+            fprintf(stderr, "  %s: %s\n", f->title, f->reason);
+    return error_run(err, "%d of %d point%s failed", n_failed, n_run, n_run == 1 ? "" : "s");
+}
+
+/* The results in the order of the points, whatever order they have been finished in; on disk too, unless
+ * another run is at work there. */
+static int read_results(Runner *runner, ResultList *results, Error *err) {
+    const char *output = runner->study->experiments[0].output;
+    const char **keys = ARENA_NEW(runner->arena, const char *, count_points(runner, false));
+    int n_keys = 0;
+    bool moved;
+    if (!keys)
+        return error_memory(err);
+    for (int i = 0; i < runner->study->n; i++)
+        for (int p = 0; p < runner->stages[i].grid.n; p++)
+            keys[n_keys++] = runner->stages[i].grid.points[p].key;
+    if (!runner->lock)
+        lock_take(&runner->lock, output, true, NULL);
+    if (results_read(results, output, runner->arena, err) < 0 ||
+        results_order(results, keys, n_keys, &moved, err) < 0)
+        return -1;
+    return moved && runner->lock ? results_rewrite(output, results, err) : 0;
+}
+
+static int print_results(Runner *runner, Error *err) {
+    const char *output = runner->study->experiments[0].output;
+    ResultList results;
+    if (!runner->options->quiet)
+        fputc('\n', stderr);
+    if (read_results(runner, &results, err) < 0)
+        return -1;
+    if (summary_print(stdout, runner->stages, runner->study->n, &results, runner->arena, err) < 0)
+        return -1;
+    if (results_write_csv(output, &results, err) < 0)
+        return -1;
+    if (!runner->study->experiments[0].outputs.report || results.n == 0)
+        return 0;
+    const char *page = path_join(runner->arena, output, REPORT_FILE);
+    return page ? report_write(page, &output, 1, runner->arena, err) : error_memory(err);
+}
+
+/* The points, with what they will take roughly. */
+static int print_points(Runner *runner, Error *err) {
+    const int n = runner->study->n;
+    Plan *plans = ARENA_NEW(runner->arena, Plan, n);
+    if (!plans)
+        return error_memory(err);
+    const int n_pending = count_points(runner, true);
+    const Model *model = &runner->model; /* all have its precision */
+    double flops = 0, rate = n_pending ? plan_rate(model->clip->precision, pool_threads(model->pool)) : 1;
+    long n_images = 0;
+    char time[32] = "";
+    for (int i = 0; i < n; i++) {
+        if (use_model(runner, runner->stages[i].experiment, err) < 0 ||
+            plan_make(&plans[i], &runner->stages[i], &runner->model, err) < 0)
+            return -1;
+        flops += plans[i].flops;
+        n_images += plans[i].n_images;
+    }
+    printf("%d points, %d to run", count_points(runner, false), n_pending);
+    if (n_pending > 0) {
+        plan_time(flops / rate, time);
+        printf(": about %s, %ld image%s to encode", time, n_images, n_images == 1 ? "" : "s");
+    }
+    putchar('\n');
+    for (int i = 0; i < n; i++)
+        for (int p = 0; p < runner->stages[i].grid.n; p++) {
+            const Point *point = &runner->stages[i].grid.points[p];
+            const char *title = stage_point_title(&runner->stages[i], point, runner->arena);
+            plan_time(plans[i].points[p] / rate, time);
+            printf("  %-5s %9s  %-52s  %s\n", runner->stages[i].pending[p] ? "run" : "done",
+                   plans[i].points[p] > 0 ? time : "", title ? title : point->label, point->folder);
+        }
+    return 0;
+}
+
+static int run_all(Runner *runner, Error *err) {
+    if (open_stages(runner, err) < 0)
+        return -1;
+    if (runner->options->dry_run)
+        return print_points(runner, err);
+    const int n_run = count_points(runner, true);
+    if (n_run == 0)
+        say_finished(runner);
+    else if (run_stages(runner, err) < 0) {
+        if (err->kind == ERROR_SIGNAL)
+            snprintf(err->text + strlen(err->text), sizeof err->text - strlen(err->text),
+                     "; start the same command again to go on");
+        return -1;
+    }
+    Error late = {0};
+    int status = print_results(runner, &late);
+    if (tell_failures(runner, n_run, err) < 0) /* worth more than a report that a full disk prevents */
+        return -1;
+    if (status < 0)
+        *err = late;
+    return status;
+}
+
+int study_run(const Study *study, const RunOptions *options, Error *err) {
+    Arena *arena = arena_create();
+    Runner runner = {.study = study, .options = options, .arena = arena};
+    runner.stages = arena ? ARENA_NEW(arena, Stage, study->n) : NULL;
+    int status = runner.stages ? run_all(&runner, err) : error_memory(err);
+    lock_release(runner.lock);
+    for (int i = 0; runner.stages && i < study->n; i++)
+        stage_close(&runner.stages[i]);
+    model_close(&runner.model);
+    arena_free(arena);
+    return status;
+}

@@ -1,0 +1,179 @@
+/* stage.c: see stage.h */
+#include "experiments/run/stage.h"
+
+#include "clip/base/files.h"
+#include "experiments/methods/method.h"
+#include "experiments/run/transfer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- what there is to do --- */
+
+int stage_open(Stage *stage, const Experiment *experiment, const RunOptions *options, bool is_alone,
+               Arena *arena, Error *err) {
+    *stage = (Stage){.experiment = experiment, .options = options, .is_alone = is_alone, .arena = arena};
+    stage->targets = ARENA_NEW(arena, Session, experiment->n_targets);
+    if (!stage->targets)
+        return error_memory(err);
+    if (session_open(&stage->session, experiment, options->quiet, err) < 0)
+        return -1;
+    for (int t = 0; t < experiment->n_targets; t++)
+        if (session_open(&stage->targets[t], &experiment->targets[t], options->quiet, err) < 0)
+            return -1;
+    return 0;
+}
+
+void stage_close(Stage *stage) {
+    for (int t = 0; stage->targets && t < stage->experiment->n_targets; t++)
+        session_close(&stage->targets[t]);
+    session_close(&stage->session);
+}
+
+int stage_expand(Stage *stage, const Model *model, Error *err) {
+    GridDigests digests = {.model = clip_digest(model->clip),
+                           .vocab = tokenizer_digest(model->tokenizer),
+                           .split = stage->session.split_digest,
+                           .precision = model->clip->precision};
+    stage->backbone = arena_strdup(stage->arena, model->name);
+    if (grid_expand(&stage->grid, stage->experiment, &digests, stage->arena, err) < 0 ||
+        transfer_expand(&stage->grid, &stage->session, stage->targets, &digests, stage->arena, err) < 0)
+        return -1;
+    stage->pending = ARENA_NEW(stage->arena, bool, stage->grid.n);
+    if (arena_failed(stage->arena))
+        return error_memory(err);
+    return stage_find_pending(stage, err);
+}
+
+int stage_find_pending(Stage *stage, Error *err) {
+    const char *output = stage->experiment->output;
+    Arena *arena = stage->arena;
+    ResultList results;
+    if (results_read(&results, output, arena, err) < 0)
+        return -1;
+    stage->n_pending = 0;
+    for (int i = 0; i < stage->grid.n; i++) {
+        const Point *point = &stage->grid.points[i];
+        bool pending = !results_find(&results, point->key);
+        if (!pending && point->logits) {
+            size_t mark = arena_mark(arena);
+            const char *path = arena_printf(arena, "%s/%s/test_logits.safetensors", output, point->folder);
+            pending = path && !file_exists(path);
+            arena_reset(arena, mark);
+        }
+        stage->pending[i] = pending;
+        stage->n_pending += pending;
+    }
+    return 0;
+}
+
+/* "16 shots, seed 2", "" for a method without either. */
+static const char *point_detail(const Point *point, Arena *arena) {
+    if (point->num_shots == SHOTS_NONE)
+        return "";
+    if (point->num_shots == SHOTS_ALL)
+        return arena_printf(arena, ", all images, seed %d", point->seed);
+    return arena_printf(arena, ", %d shot%s, seed %d", point->num_shots, point->num_shots == 1 ? "" : "s",
+                        point->seed);
+}
+
+const char *stage_point_title(const Stage *stage, const Point *point, Arena *arena) {
+    const char *detail = point_detail(point, arena);
+    const Session *tested = point->target < 0 ? &stage->session : &stage->targets[point->target];
+    bool named = !stage->is_alone || point->target >= 0;
+    return detail ? arena_printf(arena, "%s%s%s%s", named ? tested->name : "", named ? ": " : "",
+                                 point->label, detail)
+                  : NULL;
+}
+
+void stage_fail(Stage *stage, const char *title, const Error *why, int n_points) {
+    Failure *failure = ARENA_NEW(stage->arena, Failure, 1);
+    stage->n_failed += n_points;
+    if (!failure)
+        return;
+    *failure = (Failure){.title = arena_strdup(stage->arena, title),
+                         .reason = arena_strdup(stage->arena, why->text),
+                         .next = stage->failures};
+    if (failure->title && failure->reason)
+        stage->failures = failure;
+}
+
+/* --- before the first point --- */
+
+/* Can the output be written to? Asked before hours of encoding, without writing anything. */
+static int check_output(const char *output, Arena *arena, Error *err) {
+    const char *folder = output;
+    while (folder && access(folder, F_OK) != 0 && strcmp(folder, ".") != 0 && strcmp(folder, "/") != 0)
+        folder = path_folder(arena, folder);
+    if (!folder)
+        return error_memory(err);
+    if (!folder_exists(folder))
+        return error_run(err, "%s: cannot create the folder: %s", output, strerror(ENOTDIR));
+    if (access(folder, W_OK | X_OK) != 0)
+        return error_run(err, "%s: cannot write: %s", output, strerror(errno));
+    return 0;
+}
+
+static int attach(Stage *stage, const Model *model, Error *err) {
+    if (session_attach(&stage->session, model, NULL, err) < 0)
+        return -1;
+    for (int t = 0; t < stage->experiment->n_targets; t++)
+        if (session_attach(&stage->targets[t], model, &stage->session, err) < 0)
+            return -1;
+    return 0;
+}
+
+int stage_check(Stage *stage, const Model *model, Error *err) {
+    const char *checked = NULL; /* the label of a variant; its points are neighbours and share it */
+    if (check_output(stage->experiment->output, stage->arena, err) < 0 || attach(stage, model, err) < 0)
+        return -1;
+    if (dataset_check_images(&stage->session.dataset, err) < 0)
+        return -1;
+    for (int t = 0; t < stage->experiment->n_targets; t++)
+        if (dataset_check_images(&stage->targets[t].dataset, err) < 0)
+            return -1;
+    for (int i = 0; i < stage->grid.n; i++) {
+        const Point *point = &stage->grid.points[i];
+        if (!stage->pending[i] || point->learned || point->label == checked)
+            continue;
+        Session *tested = point->target < 0 ? &stage->session : &stage->targets[point->target];
+        if (point->method->check(tested, point, err) < 0)
+            return -1;
+        checked = point->label;
+    }
+    return 0;
+}
+
+/* Has an earlier point asked for the same images? Variants of a method do. */
+static bool is_prepared(const Stage *stage, int index) {
+    const Point *points = stage->grid.points, *point = &points[index];
+    for (int i = 0; i < index; i++)
+        if (stage->pending[i] && points[i].method == point->method &&
+            points[i].num_shots == point->num_shots && points[i].seed == point->seed &&
+            points[i].views == point->views && points[i].optim.max_epoch >= point->optim.max_epoch)
+            return true;
+    return false;
+}
+
+int stage_prepare(Stage *stage, const Model *model, Error *err) {
+    if (attach(stage, model, err) < 0 || session_encode_test(&stage->session, err) < 0)
+        return -1;
+    for (int t = 0; t < stage->experiment->n_targets; t++)
+        if (session_encode_test(&stage->targets[t], err) < 0)
+            return -1;
+    for (int i = 0; i < stage->grid.n; i++) {
+        const Point *point = &stage->grid.points[i];
+        if (!stage->pending[i] || !point->method->prepare || is_prepared(stage, i))
+            continue;
+        Arena *scratch = arena_create();
+        int status =
+            scratch ? point->method->prepare(&stage->session, point, scratch, err) : error_memory(err);
+        arena_free(scratch);
+        if (status < 0)
+            return -1;
+    }
+    return 0;
+}

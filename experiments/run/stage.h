@@ -1,0 +1,61 @@
+/* stage.h: the points of one experiment of a study: which are still to run, and running them, several side by
+ * side if that is asked for.
+ *
+ *     stage_open      lists of the dataset and its targets
+ *     stage_expand    with a model: the grid, and what is pending of it
+ *     stage_check     nothing is written, yet whatever can be wrong with names, prompts and paths is found
+ *     stage_prepare   encodes all images that the pending points will ask for
+ *     stage_run       runs them; those that test on a target last
+ */
+#ifndef EXPERIMENTS_RUN_STAGE_H
+#define EXPERIMENTS_RUN_STAGE_H
+
+#include "experiments/grid/grid.h"
+#include "experiments/results/results.h"
+#include "experiments/run/run.h"
+#include "experiments/session/session.h"
+
+/* A point that failed for a reason of its own. */
+typedef struct Failure {
+    const char *title, *reason;
+    struct Failure *next;
+} Failure;
+
+typedef struct {
+    const Experiment *experiment;
+    const RunOptions *options;
+    bool is_alone;             /* the only experiment of its study: then its dataset need not be named */
+    Session session, *targets; /* (experiment->n_targets) */
+    const char *backbone;      /* Model.name */
+    Grid grid;
+    bool *pending; /* (grid.n) */
+    int n_pending;
+    Failure *failures; /* the last one first */
+    int n_failed;
+    Arena *arena;
+} Stage;
+
+/* The stage keeps the arena. Caller closes, also after a failure. */
+int stage_open(Stage *stage, const Experiment *experiment, const RunOptions *options, bool is_alone,
+               Arena *arena, Error *err);
+void stage_close(Stage *stage);
+
+int stage_expand(Stage *stage, const Model *model, Error *err);
+
+/* Which points have no result yet, or lack a file that is asked for. */
+int stage_find_pending(Stage *stage, Error *err);
+
+int stage_check(Stage *stage, const Model *model, Error *err);
+int stage_prepare(Stage *stage, const Model *model, Error *err);
+
+/* Runs what is pending; a point's own failure is kept in failures and does not stop the others. ERROR_SIGNAL
+ * when stopped. */
+int stage_run(Stage *stage, Error *err);
+
+/* Keeps a failure with n_points; both texts are copied. */
+void stage_fail(Stage *stage, const char *title, const Error *why, int n_points);
+
+/* "CoOp M=16 end, 16 shots, seed 2"; NULL when memory is out. */
+const char *stage_point_title(const Stage *stage, const Point *point, Arena *arena);
+
+#endif

@@ -1,0 +1,245 @@
+/* session.c: see session.h */
+#include "experiments/session/session.h"
+
+#include "clip/base/files.h"
+#include "clip/math/ops.h"
+#include "coop/zeroshot.h"
+#include "datasets/lists/split_file.h"
+#include "experiments/config/names.h"
+#include "experiments/terminal/clock.h"
+#include "experiments/terminal/interrupt.h"
+#include "experiments/terminal/printable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HOLD_SECONDS 30
+
+/* One text of everything that the lists say, digested. */
+static int digest_lists(Session *session, Error *err) {
+    const Dataset *d = &session->dataset;
+    const ItemList *lists[] = {&d->train, &d->val, &d->test};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return error_memory(err);
+    for (int k = 0; k < d->n_classes; k++)
+        fprintf(out, "class %s\n", d->class_names[k]);
+    for (int part = 0; part < 3; part++) {
+        fprintf(out, "part %d\n", lists[part]->n);
+        for (int i = 0; i < lists[part]->n; i++)
+            fprintf(out, "%d %s\n", lists[part]->items[i].label, lists[part]->items[i].path);
+    }
+    bool failed = ferror(out) != 0;
+    failed |= fclose(out) != 0;
+    if (!failed)
+        digest_bytes(session->split_digest, text, size);
+    free(text);
+    return failed ? error_memory(err) : 0;
+}
+
+int session_open(Session *session, const Experiment *experiment, bool quiet, Error *err) {
+    *session = (Session){.experiment = experiment, .quiet = quiet, .arena = arena_create()};
+    if (!session->arena)
+        return error_memory(err);
+    if (dataset_open(&session->dataset, &experiment->dataset, session->arena, err) < 0 ||
+        digest_lists(session, err) < 0)
+        return -1;
+    if (session->dataset.n_classes == 1)
+        return error_set(err, "%s: '%s' is the only class: nothing to tell it from", session->dataset.source,
+                         session->dataset.class_names[0]);
+    if (session->dataset.test.n == 0)
+        return error_set(err, "%s: dataset: no test images", experiment->path);
+    const char *part = experiment->dataset.subsample_classes;
+    session->name = session->dataset.name;
+    if (part && strcmp(part, "all") != 0)
+        session->name = arena_printf(session->arena, "%s_%s", session->dataset.name, part);
+    return session->name ? 0 : error_memory(err);
+}
+
+static void close_cache(Session *session) {
+    if (!session->borrows_cache)
+        features_close(session->cache);
+    session->cache = NULL;
+}
+
+int session_attach(Session *session, const Model *model, const Session *from, Error *err) {
+    close_cache(session);
+    session->model = *model;
+    session->borrows_cache = from != NULL;
+    if (from) {
+        session->cache = from->cache;
+        return 0;
+    }
+    FeatureSource source = model_source(&session->model);
+    source.model_digest = model_tower_digest(&session->model);
+    session->cache = features_open(session->experiment->cache, &source, session->model.pool, err);
+    if (!session->cache)
+        return -1;
+    features_hold(session->cache, HOLD_SECONDS);
+    return 0;
+}
+
+void session_close(Session *session) {
+    close_cache(session);
+    arena_free(session->arena);
+    *session = (Session){0};
+}
+
+typedef struct {
+    Session *session;
+    const char *label;
+    double start;
+    long done;
+    bool started;
+} Encoding;
+
+/* The first call comes before the first image that has to be encoded: never for a cache that holds them all.
+ * All lists share one bar. */
+static int on_progress(void *context, long done, long total) {
+    Encoding *encoding = context;
+    Session *session = encoding->session;
+    if (!encoding->started) {
+        encoding->start = clock_seconds();
+        if (session->progress.out)
+            progress_restart(&session->progress, encoding->label, total);
+        else
+            progress_start(&session->progress, stderr, session->quiet, encoding->label, total);
+    }
+    encoding->started = true;
+    encoding->done = done;
+    progress_update(&session->progress, done);
+    return interrupt_signal();
+}
+
+int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
+                     const char *label, Error *err) {
+    Encoding encoding = {.label = label, .session = session};
+    if (session->notes)
+        return image_notes_add(session->notes, items, view, err);
+    if (session->cache_lock)
+        pthread_mutex_lock(session->cache_lock);
+    int result = features_get(session->cache, features, session->dataset.root, items, view, on_progress,
+                              &encoding, err);
+    if (session->cache_lock)
+        pthread_mutex_unlock(session->cache_lock);
+    if (encoding.started)
+        session->seconds += clock_seconds() - encoding.start;
+    session->n_encoded += encoding.done;
+    if (result == 0)
+        return 0;
+    progress_erase(&session->progress);
+    if (!interrupt_signal())
+        return -1;
+    return session_save(session, err) < 0 ? -1 : interrupt_check(err);
+}
+
+/* The name leads back to the dataset's, so that its results are found from the split file too. */
+int session_keep_split(const Session *session, Error *err) {
+    const Dataset *drawn = session->dataset.whole ? session->dataset.whole : &session->dataset;
+    const char *images;
+    if (!drawn->drawn)
+        return 0;
+    char *name = safe_name(drawn->name, session->arena);
+    char *path = arena_printf(session->arena, "%s/split_zhou_%s.json", session->experiment->output, name);
+    if (arena_failed(session->arena))
+        return error_memory(err);
+    if (split_file_write(path, drawn, &images, session->arena, err) < 0)
+        return -1;
+    if (!session->quiet)
+        fprintf(stderr,
+                "drawn: %d images for training, %d for validation, %d for testing; to use them again:\n"
+                "  dataset: {format: split, images: %s, split: %s}\n",
+                drawn->train.n, drawn->val.n, drawn->test.n, printable(images, session->arena),
+                printable(path, session->arena));
+    return 0;
+}
+
+/* "1,234" */
+static void grouped(long n, char out[32]) {
+    char digits[24];
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%ld", n), at = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+}
+
+int session_save(Session *session, Error *err) {
+    char number[32];
+    progress_erase(&session->progress);
+    grouped(session->n_encoded, number);
+    if (session->n_encoded > 0 && !session->quiet)
+        fprintf(stderr, "encoded %s image%s in %.1f s\n", number, session->n_encoded == 1 ? "" : "s",
+                session->seconds);
+    session->n_encoded = 0;
+    session->seconds = 0;
+    return features_save(session->cache, err);
+}
+
+int *list_labels(const ItemList *list, Arena *arena) {
+    int *labels = ARENA_NEW(arena, int, list->n);
+    for (int i = 0; labels && i < list->n; i++)
+        labels[i] = list->items[i].label;
+    return labels;
+}
+
+int session_encode_test(Session *session, Error *err) {
+    const ItemList *test = &session->dataset.test;
+    size_t n = (size_t)test->n, E = (size_t)session->model.clip->embed_dim;
+    float *raw = arena_floats(session->arena, n, E), *unit = arena_floats(session->arena, n, E);
+    session->test_labels = list_labels(test, session->arena);
+    if (arena_failed(session->arena))
+        return error_memory(err);
+    if (session_features(session, raw, test, (FeatureView){0}, "encoding test images", err) < 0)
+        return -1;
+    unit_rows_forward(unit, NULL, raw, test->n, (int)E);
+    session->test_raw = raw;
+    session->test_unit = unit;
+    return 0;
+}
+
+int session_check_training(const Session *session, Error *err) {
+    if (session->dataset.train.n > 0)
+        return 0;
+    return error_set(err, "%s: dataset: no training images, which every method but zeroshot needs",
+                     session->experiment->path);
+}
+
+int session_lists(Session *session, ItemList *train, ItemList *val, int num_shots, int seed, Arena *arena,
+                  Error *err) {
+    return dataset_few_shot(train, val, &session->dataset, num_shots, (uint32_t)seed, arena, err);
+}
+
+/* --- texts --- */
+
+int session_check_texts(const Session *session, const TextList *templates, const char *label, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    if (zeroshot_check(session->model.clip, session->model.tokenizer, templates->values, templates->n,
+                       dataset->class_names, dataset->n_classes, err) < 0)
+        return error_prefix(err, "%s: %.80s", session->experiment->path, label);
+    return 0;
+}
+
+float *session_texts(const Session *session, const TextList *templates, Arena *arena, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    const Model *model = &session->model;
+    float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)model->clip->embed_dim);
+    if (!text) {
+        error_memory(err);
+        return NULL;
+    }
+    int status = zeroshot_features(text, model->clip, model->tokenizer, model->pool, templates->values,
+                                   templates->n, dataset->class_names, dataset->n_classes, err);
+    return status == 0 ? text : NULL;
+}
+
+void session_classify(const Session *session, float *logits, const float *text) {
+    const Clip *clip = session->model.clip;
+    const Dataset *dataset = &session->dataset;
+    cosine_logits(session->model.pool, logits, session->test_unit, text, dataset->test.n, dataset->n_classes,
+                  clip->embed_dim, clip->logit_scale);
+}

@@ -1,0 +1,80 @@
+/* session.h: what the points of one experiment share: model, dataset, encoded images. */
+#ifndef EXPERIMENTS_SESSION_SESSION_H
+#define EXPERIMENTS_SESSION_SESSION_H
+
+#include "datasets/features/features.h"
+#include "datasets/lists/dataset.h"
+#include "experiments/config/config.h"
+#include "experiments/session/model.h"
+#include "experiments/terminal/progress.h"
+
+#include <pthread.h>
+
+typedef struct ImageNotes ImageNotes;
+
+/* Notes what a session is asked for. */
+int image_notes_add(ImageNotes *notes, const ItemList *items, FeatureView view, Error *err);
+
+typedef struct {
+    const Experiment *experiment;
+    Dataset dataset;
+    const char *name; /* of the dataset in results and titles: "oxford_pets_new" */
+    Model model;      /* borrowed, from session_attach on, as is the pool of its copies */
+    FeatureCache *cache;
+    bool borrows_cache;
+    ImageNotes *notes; /* a dry run: images are noted here instead of being encoded (plan.h); else NULL */
+    pthread_mutex_t *cache_lock; /* points that run side by side share a cache; NULL when there is one */
+    Arena *arena;
+    bool quiet;
+    char split_digest[65]; /* SHA-256 of names, paths and labels */
+
+    /* of encoding, until session_save */
+    Progress progress;
+    long n_encoded; /* images so far, */
+    double seconds; /* and the time that they took */
+
+    /* filled by session_encode_test */
+    const float *test_raw, *test_unit; /* (n_test, E): as the tower gives them, and of unit length */
+    const int *test_labels;            /* (n_test) */
+} Session;
+
+/* Reads the lists of the dataset. Caller closes, also after a failure. */
+int session_open(Session *session, const Experiment *experiment, bool quiet, Error *err);
+
+/* Gives it a model, borrowed, and the cache of its images: that of `from`, if given, which has the same
+ * model. Nothing is written, and encoded images wait for session_save (or until they have cost half a
+ * minute). */
+int session_attach(Session *session, const Model *model, const Session *from, Error *err);
+void session_close(Session *session);
+
+/* Writes lists that were drawn at random to OUTPUT/split_zhou_NAME.json, and says how to use them again. */
+int session_keep_split(const Session *session, Error *err);
+
+/* Keeps encoded images on disk, and says how many there were. */
+int session_save(Session *session, Error *err);
+
+int session_encode_test(Session *session, Error *err);
+
+/* features (n, E) as the tower gives them; label is for the progress bar. ERROR_SIGNAL when a signal came;
+ * what was done until then is saved. */
+int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
+                     const char *label, Error *err);
+
+/* The few-shot lists of (num_shots, seed); num_shots as in Point. Owned by the arena. */
+int session_lists(Session *session, ItemList *train, ItemList *val, int num_shots, int seed, Arena *arena,
+                  Error *err);
+
+/* An experiment that trains has training images. */
+int session_check_training(const Session *session, Error *err);
+
+/* The prompts of these templates for all classes can be encoded; label names the point in the error. */
+int session_check_texts(const Session *session, const TextList *templates, const char *label, Error *err);
+/* Their features (K, E), unit length, owned by the arena; NULL with an error. */
+float *session_texts(const Session *session, const TextList *templates, Arena *arena, Error *err);
+/* logits (n_test, K) of the test images for the classes of these text features (K, E), unit length. */
+void session_classify(const Session *session, float *logits, const float *text);
+
+int *list_labels(const ItemList *list,
+                 Arena *arena); /* (n), owned by the arena; NULL when there is no memory */
+
+#endif

@@ -1,0 +1,50 @@
+/* words.c: see words.h */
+#include "experiments/session/words.h"
+
+#include "experiments/terminal/printable.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int words_open(Model *model, const Prompt *prompt, const char *path, const char *weights, const char *vocab,
+               int n_threads, Error *err) {
+    *model = (Model){0};
+    weights = prompt_weights(prompt, path, weights, err);
+    if (!weights ||
+        model_open(model, weights, vocab, prompt->activation, PRECISION_FLOAT32, CLIP_TEXT | CLIP_DIGEST,
+                   n_threads, err) < 0 ||
+        prompt_check_model(prompt, path, model->clip, err) < 0)
+        return -1;
+    return model_check_vocab(model, path, prompt->vocab_digest, err);
+}
+
+static int compare_words(const void *a, const void *b) {
+    const Word *x = a, *y = b;
+    if (x->distance != y->distance)
+        return x->distance < y->distance ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+void words_nearest(Word *words, const float *vector, const TextWeights *w) {
+    for (int id = 0; id < w->n_vocab; id++) {
+        const float *embedding = w->token_embedding + (size_t)id * (size_t)w->width;
+        double sum = 0;
+        for (int c = 0; c < w->width; c++)
+            sum += ((double)vector[c] - embedding[c]) * ((double)vector[c] - embedding[c]);
+        words[id] = (Word){id, sqrt(sum)};
+    }
+    qsort(words, (size_t)w->n_vocab, sizeof *words, compare_words);
+}
+
+/* Some pieces are single bytes, which are no text. */
+const char *word_text(const Tokenizer *tokenizer, int id, Arena *arena) {
+    const char *word = tokenizer_word(tokenizer, id);
+    size_t n = strlen(word);
+    bool whole = n > 4 && strcmp(word + n - 4, "</w>") == 0;
+    bool special = word[0] == '<' && word[1] == '|';
+    const char *text = arena_printf(arena, "%.*s", (int)(whole ? n - 4 : n), word);
+    const char *shown =
+        arena_printf(arena, "%s%s", text ? printable(text, arena) : "", whole || special ? "" : "-");
+    return shown ? shown : "?";
+}

@@ -1,0 +1,13 @@
+/* clock.h: seconds on a clock that never goes back. */
+#ifndef EXPERIMENTS_TERMINAL_CLOCK_H
+#define EXPERIMENTS_TERMINAL_CLOCK_H
+
+#include <time.h>
+
+static inline double clock_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+#endif

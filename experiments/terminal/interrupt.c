@@ -1,0 +1,57 @@
+/* interrupt.c: see interrupt.h */
+#include "experiments/terminal/interrupt.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <time.h>
+
+static volatile sig_atomic_t caught, caught_at; /* the first signal, and when: in tenths of a second */
+
+#define TWIN_TENTHS 5
+
+static sig_atomic_t now_tenths(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (sig_atomic_t)(now.tv_sec % 100000000 * 10 + now.tv_nsec / 100000000);
+}
+
+/* Only what is safe in a handler. timeout(1) and the like signal the process and then its group: a twin of
+ * the first signal is no second one. */
+static void on_signal(int number) {
+    int before = errno;
+    sig_atomic_t now = now_tenths();
+    if (!caught) {
+        caught_at = now;
+        caught = number;
+    } else if (now - caught_at >= TWIN_TENTHS) {
+        signal(number, SIG_DFL);
+        raise(number); /* takes effect when the handler returns */
+    }
+    errno = before;
+}
+
+void interrupt_install(void) {
+    static const int signals[] = {SIGINT, SIGTERM};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
+    sigemptyset(&action.sa_mask);
+    for (int i = 0; i < 2; i++) /* what the shell has told a background job to ignore stays ignored */
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    /* A closed pipe and a file over its limit are failed writes, not deaths. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+int interrupt_signal(void) {
+    return caught;
+}
+
+int interrupt_check(Error *err) {
+    if (!caught)
+        return 0;
+    error_run(err, "stopped by %s", caught == SIGINT ? "SIGINT" : "SIGTERM");
+    if (err)
+        err->kind = ERROR_SIGNAL;
+    return -1;
+}

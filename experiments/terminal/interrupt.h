@@ -1,0 +1,20 @@
+/* interrupt.h: Ctrl-C and kill, seen by long loops.
+ *
+ * The first SIGINT or SIGTERM sets a flag; loops ask for it, save their state and return. A second one,
+ * half a second later or more, ends the program at once. The flag and its time are the one mutable global of
+ * the program: a signal handler can reach nothing else.
+ */
+#ifndef EXPERIMENTS_TERMINAL_INTERRUPT_H
+#define EXPERIMENTS_TERMINAL_INTERRUPT_H
+
+#include "clip/base/error.h"
+
+#include <stdbool.h>
+
+void interrupt_install(void);
+int interrupt_signal(void); /* the signal that came, or 0 */
+
+/* -1 with ERROR_SIGNAL when a signal came, else 0. */
+int interrupt_check(Error *err);
+
+#endif

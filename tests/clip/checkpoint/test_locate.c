@@ -1,0 +1,115 @@
+/* Which files of a folder are a checkpoint. */
+#include "clip/checkpoint/locate.h"
+
+#include "clip/base/files.h"
+#include "tests/support/scratch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+typedef struct {
+    const char *names[5], *found, *error;
+} Folder;
+
+/* Files in a folder of their own, and what is found among them. */
+static void check(void **state, const Folder *folder, bool vocabulary) {
+    char root[512], path[1024];
+    Error err = {0};
+    Arena *arena = arena_create();
+    scratch_path(state, "models", root, sizeof root);
+    assert_int_equal(mkdir(root, 0777), 0);
+    for (int i = 0; i < 5 && folder->names[i]; i++)
+        scratch_file(arena_printf(arena, "%s/%s", root, folder->names[i]), "x", 1);
+    const char *found = vocabulary ? locate_vocabulary(root, arena, &err) : locate_weights(root, arena, &err);
+    if (folder->found) {
+        assert_non_null(found);
+        snprintf(path, sizeof path, "%s/%s", root, folder->found);
+        assert_string_equal(found, path);
+    } else {
+        assert_null(found);
+        snprintf(path, sizeof path, "%s: %s", root, folder->error);
+        if (strncmp(err.text, path, strlen(path)) != 0)
+            fail_msg("got %s\nwant %s", err.text, path);
+    }
+    for (int i = 0; i < 5 && folder->names[i]; i++)
+        unlink(arena_printf(arena, "%s/%s", root, folder->names[i]));
+    rmdir(root);
+    arena_free(arena);
+}
+
+static void test_weights(void **state) {
+    static const Folder folders[] = {
+        {{"a.txt", "model.safetensors", "pytorch_model.bin", "b.pt"}, "model.safetensors", NULL},
+        {{"open_clip_model.safetensors", "model.safetensors"}, "open_clip_model.safetensors", NULL},
+        {{"open_clip_pytorch_model.bin", "pytorch_model.bin"}, "open_clip_pytorch_model.bin", NULL},
+        {{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+          "model.safetensors.index.json", "pytorch_model.bin"},
+         "model.safetensors.index.json",
+         NULL},
+        {{"pytorch_model.bin", "ViT-B-32.pt"}, "pytorch_model.bin", NULL},
+        {{"pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"},
+         "pytorch_model.bin.index.json",
+         NULL},
+        {{"ViT-B-32.pt", "merges.txt", ".hidden.pt"}, "ViT-B-32.pt", NULL},
+        {{"clip.safetensors"}, "clip.safetensors", NULL},
+        {{"clip.pth"}, "clip.pth", NULL},
+        {{"b.pt", "a.pt", "c.safetensors"}, NULL, "3 checkpoints in it (one is a.pt): say which"},
+        {{"b.safetensors.index.json", "a.safetensors.index.json"}, NULL, "2 checkpoints in it (one is a."},
+        {{"merges.txt", "config.json"},
+         NULL,
+         "no checkpoint in it: looked for open_clip_model.safetensors, model.safetensors, "
+         "*.safetensors.index.json, open_clip_pytorch_model.bin, pytorch_model.bin, "
+         "pytorch_model.bin.index.json, *.safetensors, *.pt, *.pth"},
+        {{NULL}, NULL, "no checkpoint in it: "},
+    };
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        check(state, &folders[i], false);
+}
+
+static void test_vocabulary(void **state) {
+    static const Folder folders[] = {
+        {{"tokenizer.json", "merges.txt", "vocab.json"}, "merges.txt", NULL},
+        {{"tokenizer.json", "bpe_simple_vocab_16e6.txt.gz"}, "bpe_simple_vocab_16e6.txt.gz", NULL},
+        {{"bpe_simple_vocab_16e6.txt"}, "bpe_simple_vocab_16e6.txt", NULL},
+        {{"tokenizer.json", "vocab.json"}, "tokenizer.json", NULL},
+        {{"merges.txt.gz"}, "merges.txt.gz", NULL},
+        {{"vocab.json", "model.safetensors"},
+         NULL,
+         "vocabulary: none of merges.txt, bpe_simple_vocab_16e6.txt (or .gz) and tokenizer.json is in it"},
+    };
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        check(state, &folders[i], true);
+}
+
+/* A file is itself, also one that is not there; its neighbours are beside it. */
+static void test_file(void **state) {
+    char path[512], merges[512];
+    Error err = {0};
+    Arena *arena = arena_create();
+    scratch_path(state, "any.thing", path, sizeof path);
+    assert_string_equal(locate_weights(path, arena, &err), path);
+    assert_null(locate_vocabulary(path, arena, &err));
+    assert_non_null(strstr(err.text, "any.thing: vocabulary: none of merges.txt, "));
+    assert_non_null(strstr(err.text, " is beside it"));
+    scratch_file(scratch_path(state, "merges.txt", merges, sizeof merges), "x", 1);
+    assert_string_equal(locate_vocabulary(path, arena, &err), merges);
+    assert_string_equal(locate_beside(path, "merges.txt", arena), merges);
+    assert_string_equal(locate_beside(*state, "merges.txt", arena), merges);
+    assert_null(locate_beside(path, "config.json", arena));
+    arena_free(arena);
+}
+
+#define SCRATCH_TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {SCRATCH_TEST(test_weights), SCRATCH_TEST(test_vocabulary),
+                                       SCRATCH_TEST(test_file)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,270 @@
+/* test_transform.c: crops against Pillow's bytes, resizes against a slow copy of its formula, draws replayed.
+ */
+#include "datasets/images/transform.h"
+
+#include "clip/tensors/tensors.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#define PILLOW "tests/fixtures/pillow/"
+
+static int arena_setup(void **state) {
+    *state = arena_create();
+    return *state ? 0 : -1;
+}
+
+static int arena_teardown(void **state) {
+    arena_free(*state);
+    return 0;
+}
+
+static Image random_image(int width, int height, uint32_t seed, Arena *arena) {
+    Image image = {.width = width, .height = height};
+    image.rgb = arena_alloc(arena, (size_t)width * height, 3);
+    assert_non_null(image.rgb);
+    Rng rng;
+    rng_seed(&rng, &seed, 1);
+    for (size_t i = 0; i < (size_t)width * height * 3; i++) {
+        /* Many extremes, so that sums leave 0 .. 255 and are clamped. */
+        uint32_t value = rng_below(&rng, 512);
+        image.rgb[i] = (unsigned char)(value < 128 ? 0 : value > 383 ? 255 : value - 128);
+    }
+    return image;
+}
+
+static void crops_are_pillows(void **state) {
+    Error err = {0};
+    TensorFile *file = tensors_open(PILLOW "expected.safetensors", &err);
+    assert_non_null(file);
+    int n_checked = 0;
+    for (int i = 0; i < tensors_count(file); i++) {
+        const Tensor *tensor = tensors_at(file, i);
+        const char *suffix = strstr(tensor->name, ".crop");
+        if (!suffix) {
+            continue;
+        }
+        char path[256];
+        snprintf(path, sizeof path, PILLOW "%.*s", (int)(suffix - tensor->name), tensor->name);
+        int n = atoi(suffix + 5);
+        Image image;
+        assert_int_equal(image_load(&image, path, *state, &err), 0);
+        unsigned char *crop = arena_alloc(*state, (size_t)n * n, 3);
+        assert_int_equal(transform_center_crop(crop, &image, n, *state, &err), 0);
+        assert_int_equal(tensor->size, (size_t)n * n * 3);
+        if (memcmp(crop, tensor->data, tensor->size) != 0) {
+            fail_msg("%s differs", tensor->name);
+        }
+        n_checked++;
+    }
+    assert_int_equal(n_checked, 26);
+    tensors_close(file);
+}
+
+/* --- a slow copy of the formula --- */
+
+static double cubic(double x) {
+    x = fabs(x);
+    return x < 1   ? ((-0.5 + 2.0) * x - (-0.5 + 3.0)) * x * x + 1
+           : x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5
+                   : 0;
+}
+
+/* One output byte from n input bytes that are `step` apart. */
+static unsigned char slow_sum(const unsigned char *in, size_t step, int n, int size, int at) {
+    double scale = (double)n / size, stretch = scale < 1 ? 1 : scale, centre = (at + 0.5) * scale, total = 0;
+    int low = (int)(centre - 2 * stretch + 0.5), high = (int)(centre + 2 * stretch + 0.5);
+    low = low < 0 ? 0 : low;
+    high = high > n ? n : high;
+    for (int i = low; i < high; i++) {
+        total += cubic((i - centre + 0.5) * (1 / stretch));
+    }
+    int sum = 1 << 21;
+    for (int i = low; i < high; i++) {
+        double weight = cubic((i - centre + 0.5) * (1 / stretch)) / total * (1 << 22);
+        sum += in[i * step] * (int)(weight < 0 ? weight - 0.5 : weight + 0.5);
+    }
+    sum >>= 22;
+    return (unsigned char)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+}
+
+static unsigned char *slow_resize(const Image *in, CropBox box, int out_w, int out_h) {
+    unsigned char *rows = malloc((size_t)box.height * out_w * 3), *out = malloc((size_t)out_h * out_w * 3);
+    assert_true(rows && out);
+    for (int y = 0; y < box.height; y++) {
+        const unsigned char *row = in->rgb + ((size_t)(box.top + y) * in->width + box.left) * 3;
+        for (int i = 0; i < out_w * 3; i++) {
+            rows[(size_t)y * out_w * 3 + i] = slow_sum(row + i % 3, 3, box.width, out_w, i / 3);
+        }
+    }
+    for (int y = 0; y < out_h; y++) {
+        for (int i = 0; i < out_w * 3; i++) {
+            out[(size_t)y * out_w * 3 + i] = slow_sum(rows + i, (size_t)out_w * 3, box.height, out_h, y);
+        }
+    }
+    free(rows);
+    return out;
+}
+
+static void resizes_follow_the_formula(void **state) {
+    static const int sizes[] = {1, 2, 3, 5, 15, 16, 17, 31, 63, 64, 65, 130};
+    Rng rng;
+    rng_seed(&rng, (uint32_t[]){11}, 1);
+    size_t mark = arena_mark(*state);
+    for (uint32_t i = 0; i < 300; i++) {
+        Image in = random_image(sizes[rng_below(&rng, 12)], sizes[rng_below(&rng, 12)], i, *state);
+        CropBox box = {0, 0, in.width, in.height};
+        if (i % 2) {
+            box.width = 1 + (int)rng_below(&rng, (uint32_t)in.width);
+            box.height = 1 + (int)rng_below(&rng, (uint32_t)in.height);
+            box.left = (int)rng_below(&rng, (uint32_t)(in.width - box.width + 1));
+            box.top = (int)rng_below(&rng, (uint32_t)(in.height - box.height + 1));
+        }
+        int out_w = i % 5 ? 1 + (int)rng_below(&rng, 90) : box.width;
+        int out_h = i % 7 ? 1 + (int)rng_below(&rng, 90) : box.height;
+        Image out;
+        assert_int_equal(image_resize(&out, &in, box, out_w, out_h, *state, NULL), 0);
+        assert_int_equal(out.width, out_w);
+        assert_int_equal(out.height, out_h);
+        unsigned char *expected = slow_resize(&in, box, out_w, out_h);
+        if (memcmp(out.rgb, expected, (size_t)out_w * out_h * 3) != 0) {
+            fail_msg("%d x %d of %d x %d to %d x %d differs", box.width, box.height, in.width, in.height,
+                     out_w, out_h);
+        }
+        free(expected);
+        arena_reset(*state, mark);
+    }
+}
+
+/* CenterCrop's offset is Python's round() of the half: 1 -> 0, 3 -> 2, 5 -> 2. */
+static void centre_crops_are_parts_of_the_resize(void **state) {
+    for (int extra = 0; extra < 9; extra++) {
+        Image in = random_image(40, 20 + extra, 5, *state);
+        if (extra % 2) {
+            in.width = 20 + extra, in.height = 40;
+        }
+        int n = 20, short_side = 20 + extra, size = n * 40 / short_side;
+        int wide = in.width > in.height;
+        CropBox whole = {0, 0, in.width, in.height};
+        Image all;
+        assert_int_equal(image_resize(&all, &in, whole, wide ? size : n, wide ? n : size, *state, NULL), 0);
+        unsigned char crop[20 * 20 * 3];
+        assert_int_equal(transform_center_crop(crop, &in, n, *state, NULL), 0);
+        int offset = (int)rint((size - n) / 2.0);
+        for (int y = 0; y < n; y++) {
+            size_t at = wide ? (size_t)y * size + offset : (size_t)(y + offset) * n;
+            assert_memory_equal(crop + y * n * 3, all.rgb + at * 3, (size_t)n * 3);
+        }
+    }
+}
+
+static void elongated_images_are_refused(void **state) {
+    Image in = {.width = 1, .height = 100000000};
+    Error err = {0};
+    unsigned char crop[3];
+    assert_int_equal(transform_center_crop(crop, &in, 224, *state, &err), -1);
+    assert_non_null(strstr(err.text, "too long"));
+}
+
+/* The documented draws, done again. */
+static CropBox replay(const Image *in, Rng *rng, bool *flipped, bool *central) {
+    CropBox box = {0};
+    *central = true;
+    for (int i = 0; i < 10 && *central; i++) {
+        double area = (double)in->width * in->height * rng_uniform(rng, 0.08, 1);
+        double aspect = exp(rng_uniform(rng, log(3.0 / 4), log(4.0 / 3)));
+        box.width = (int)rint(sqrt(area * aspect));
+        box.height = (int)rint(sqrt(area / aspect));
+        if (box.width > 0 && box.height > 0 && box.width <= in->width && box.height <= in->height) {
+            box.top = (int)rng_below(rng, (uint32_t)(in->height - box.height + 1));
+            box.left = (int)rng_below(rng, (uint32_t)(in->width - box.width + 1));
+            *central = false;
+        }
+    }
+    *flipped = rng_double(rng) < 0.5;
+    return box;
+}
+
+static void random_crops_follow_the_draws(void **state) {
+    enum { N = 24 };
+    int n_flipped = 0, n_central = 0;
+    for (uint32_t view = 0; view < 60; view++) {
+        Image in = view % 3 ? random_image(50, 37, view, *state) : random_image(7, 90, view, *state);
+        Rng rng, again;
+        rng_stream(&rng, 1, STREAM_AUGMENT, 99, view);
+        again = rng;
+        unsigned char crop[N * N * 3];
+        assert_int_equal(transform_random_crop(crop, &in, N, &rng, *state, NULL), 0);
+        bool flipped, central;
+        CropBox box = replay(&in, &again, &flipped, &central);
+        if (central) {
+            box = (CropBox){0, 40, 7, 9}; /* 7 / (3/4) = 9.33 */
+        }
+        assert_memory_equal(&rng, &again, sizeof rng);
+        n_flipped += flipped;
+        n_central += central;
+        Image expected;
+        assert_int_equal(image_resize(&expected, &in, box, N, N, *state, NULL), 0);
+        for (int i = 0; i < N * N; i++) {
+            int x = flipped ? N - 1 - i % N : i % N;
+            assert_memory_equal(crop + 3 * i, expected.rgb + 3 * (i / N * N + x), 3);
+        }
+    }
+    assert_in_range(n_flipped, 15, 45);
+    assert_in_range(n_central, 1, 20);
+}
+
+static void random_crops_take_whole_images(void **state) {
+    Image in = random_image(1, 1, 3, *state);
+    Rng rng;
+    rng_seed(&rng, (uint32_t[]){4}, 1);
+    for (int i = 0; i < 20; i++) {
+        unsigned char crop[4 * 4 * 3];
+        assert_int_equal(transform_random_crop(crop, &in, 4, &rng, *state, NULL), 0);
+        for (int k = 0; k < 16; k++) {
+            assert_memory_equal(crop + 3 * k, in.rgb, 3);
+        }
+    }
+}
+
+static void normalize_is_planar(void **state) {
+    (void)state;
+    unsigned char rgb[16 * 16 * 3];
+    float out[3 * 16 * 16];
+    for (int i = 0; i < 16 * 16 * 3; i++) {
+        rgb[i] = (unsigned char)(i / 3 + 7 * (i % 3));
+    }
+    const float mean[3] = {0.48145466f, 0.4578275f, 0.40821073f},
+                std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
+    transform_normalize(out, rgb, 16, mean, std);
+    for (int i = 0; i < 16 * 16; i++) {
+        for (int c = 0; c < 3; c++) {
+            volatile float v = (float)rgb[3 * i + c] / 255.0f;
+            volatile float centred = v - mean[c];
+            float expected = centred / std[c];
+            assert_memory_equal(&out[c * 256 + i], &expected, sizeof expected);
+        }
+    }
+    assert_true(out[0] < -1.79f && out[0] > -1.80f);
+}
+
+#define ARENA_TEST(name) cmocka_unit_test_setup_teardown(name, arena_setup, arena_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(crops_are_pillows),
+        ARENA_TEST(resizes_follow_the_formula),
+        ARENA_TEST(centre_crops_are_parts_of_the_resize),
+        ARENA_TEST(elongated_images_are_refused),
+        ARENA_TEST(random_crops_follow_the_draws),
+        ARENA_TEST(random_crops_take_whole_images),
+        cmocka_unit_test(normalize_is_planar),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

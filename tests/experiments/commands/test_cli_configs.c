@@ -1,0 +1,70 @@
+/* test_cli_configs.c: the shipped studies: each is read, and its smoke variant runs. */
+#include "tests/support/cli_support.h"
+
+#include "clip/base/files.h"
+#include "experiments/config/study.h"
+#include "tests/support/scratch.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CONFIGS "experiments/configs"
+
+static bool is_config(const char *name) {
+    size_t n = strlen(name);
+    return n > 5 && strcmp(name + n - 5, ".yaml") == 0;
+}
+
+/* Calls check for every study in CONFIGS; returns how many there are. */
+static int for_each(Cli *cli, void (*check)(Cli *cli, const char *name)) {
+    DIR *folder = opendir(CONFIGS);
+    assert_non_null(folder);
+    int n = 0;
+    for (struct dirent *entry; (entry = readdir(folder));)
+        if (is_config(entry->d_name)) {
+            check(cli, entry->d_name);
+            n++;
+        }
+    closedir(folder);
+    return n;
+}
+
+static void read_full(Cli *cli, const char *name) {
+    Study study;
+    Error err = {0};
+    const char *path = path_join(cli->arena, CONFIGS, name);
+    if (study_read(&study, path, NULL, 0, cli->arena, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_true(study.n >= 1);
+}
+
+static void test_read(void **state) {
+    assert_true(for_each(*state, read_full) >= 11);
+}
+
+/* Little of each, so that all of them take seconds. Under a sanitizer others try the same code. */
+static void run_smoke(Cli *cli, const char *name) {
+    const char *path = arena_printf(cli->arena, CONFIGS "/smoke/%s", name);
+    const char *output = arena_printf(cli->arena, "output=%s", cli_path(cli, "%s", name));
+    if (scratch_instrumented() && strcmp(name, "domain_generalization.yaml") != 0)
+        return;
+    const char *cache = arena_printf(cli->arena, "cache=%s", cli_path(cli, "cache"));
+    cli_ok(cli, "run", path, "--quiet", "--set", output, "--set", cache, "--set", "optim.max_epoch=2",
+           "--set", "grid.num_shots=[1]", "--set", "grid.seed=[1]");
+    assert_non_null(strstr(cli->out, "accuracy in %"));
+    assert_null(strstr(cli->out, "–"));
+}
+
+static void test_smoke(void **state) {
+    for_each(*state, run_smoke);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {CLI_TEST(test_read), CLI_TEST(test_smoke)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,343 @@
+/* test_results.c: experiments/results/results.c: what is written comes back, whatever a crash has done to the
+ * file.
+ */
+#include "clip/base/files.h"
+#include "experiments/results/results.h"
+#include "tests/support/experiment_support.h"
+#include "tests/support/scratch.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define KEY_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static const char *folder_of(Trial *trial) {
+    return trial->scratch;
+}
+
+static char *file_text(Trial *trial, const char *name, size_t *size) {
+    char path[300];
+    char *text =
+        file_read(scratch_path(&trial->scratch, name, path, sizeof path), 1 << 20, trial->arena, size, NULL);
+    assert_non_null(text);
+    return text;
+}
+
+static Result example(const char *key) {
+    static const double per_class[] = {81.25, NAN, 100};
+    return (Result){.key = key,
+                    .dataset = "pets",
+                    .method = "coop",
+                    .label = "CoOp \"x\", M=4",
+                    .folder = "pets/coop/x",
+                    .config = "{\"a\":[0.0020000000000000000,\"\xc3\xa9\"],\"b\":1}",
+                    .num_shots = 16,
+                    .seed = 3,
+                    .n_ctx = 4,
+                    .csc = true,
+                    .class_token_position = "middle",
+                    .ctx_init = "",
+                    .accuracy = 81.2345678901,
+                    .macro_f1 = 79.5,
+                    .per_class = per_class,
+                    .n_classes = 3,
+                    .n_train = 48,
+                    .n_test = 99,
+                    .epochs = 200,
+                    .final_loss = 0.125,
+                    .C = NAN,
+                    .train_seconds = 1.5,
+                    .total_seconds = 2.5,
+                    .backbone = "RN50",
+                    .model_digest = "m",
+                    .split_digest = "s",
+                    .finished = "2024-05-01T12:00:00Z"};
+}
+
+static void assert_text(const char *a, const char *b) {
+    if (!a || !b)
+        assert_ptr_equal(a, b);
+    else
+        assert_string_equal(a, b);
+}
+
+static void assert_same(const Result *a, const Result *b) {
+    assert_text(a->key, b->key);
+    assert_text(a->dataset, b->dataset);
+    assert_text(a->method, b->method);
+    assert_text(a->label, b->label);
+    assert_text(a->folder, b->folder);
+    assert_text(a->class_token_position, b->class_token_position);
+    assert_text(a->ctx_init, b->ctx_init);
+    assert_text(a->backbone, b->backbone);
+    assert_text(a->model_digest, b->model_digest);
+    assert_text(a->vocab_digest, b->vocab_digest);
+    assert_text(a->split_digest, b->split_digest);
+    assert_text(a->finished, b->finished);
+    assert_text(a->found, b->found);
+    assert_true(a->num_shots == b->num_shots && a->seed == b->seed && a->n_ctx == b->n_ctx &&
+                a->csc == b->csc);
+    assert_true(a->n_classes == b->n_classes && a->n_train == b->n_train && a->n_test == b->n_test);
+    assert_true(a->epochs == b->epochs);
+    const double x[] = {a->accuracy, a->macro_f1, a->final_loss, a->C, a->train_seconds, a->total_seconds};
+    const double y[] = {b->accuracy, b->macro_f1, b->final_loss, b->C, b->train_seconds, b->total_seconds};
+    for (int i = 0; i < 6; i++)
+        assert_true(x[i] == y[i] || (isnan(x[i]) && isnan(y[i])));
+    for (int k = 0; k < a->n_classes; k++)
+        assert_true(a->per_class[k] == b->per_class[k] || (isnan(a->per_class[k]) && isnan(b->per_class[k])));
+}
+
+static void append(Trial *trial, const Result *result) {
+    if (result_append(folder_of(trial), result, &trial->err))
+        fail_msg("%s", trial->err.text);
+}
+
+static ResultList read_all(Trial *trial) {
+    ResultList list;
+    if (results_read(&list, folder_of(trial), trial->arena, &trial->err))
+        fail_msg("%s", trial->err.text);
+    return list;
+}
+
+static void test_round_trip(void **state) {
+    Trial *trial = *state;
+    assert_int_equal(read_all(trial).n, 0);
+    Result a = example(KEY_A), b = example(KEY_B);
+    b.method = "zeroshot";
+    b.num_shots = SHOTS_NONE;
+    b.found = "alpha=1.5 beta=2";
+    b.seed = b.n_ctx = b.epochs = 0;
+    b.csc = false;
+    b.class_token_position = b.ctx_init = NULL;
+    append(trial, &a);
+    append(trial, &b);
+    ResultList list = read_all(trial);
+    assert_int_equal(list.n, 2);
+    assert_same(&list.results[0], &a);
+    assert_same(&list.results[1], &b);
+    assert_ptr_equal(results_find(&list, KEY_B), &list.results[1]);
+    assert_null(results_find(&list, "other"));
+
+    /* of two lines with one key the later counts */
+    b.num_shots = SHOTS_ALL;
+    b.accuracy = 1;
+    append(trial, &b);
+    list = read_all(trial);
+    assert_int_equal(list.n, 2);
+    assert_same(&list.results[1], &b);
+
+    a.finished = NULL;
+    append(trial, &a);
+    list = read_all(trial);
+    assert_int_equal(strlen(list.results[0].finished), 20);
+}
+
+/* A point's result carries its configuration, and finds its point again by the key. */
+static void test_of_point(void **state) {
+    Trial *trial = *state;
+    Grid grid;
+    trial_read_ok(
+        trial,
+        LEAST "grid: {num_shots: all, seed: 5}\nmethods: [coop: {csc: true}, zeroshot: , linear_probe: ]\n",
+        NULL);
+    assert_int_equal(grid_expand(&grid, &trial->experiment, NULL, trial->arena, &trial->err), 0);
+    for (int i = 0; i < grid.n; i++) {
+        Result result;
+        result_start(&result, &grid.points[i], "oxford_pets");
+        assert_true(isnan(result.accuracy) && isnan(result.C));
+        result.accuracy = i;
+        append(trial, &result);
+    }
+    ResultList list = read_all(trial);
+    assert_int_equal(list.n, 3);
+    for (int i = 0; i < grid.n; i++) {
+        const Result *r = results_find(&list, grid.points[i].key);
+        assert_non_null(r);
+        assert_string_equal(r->config, grid.points[i].config);
+        assert_string_equal(r->folder, grid.points[i].folder);
+        assert_int_equal(r->num_shots, grid.points[i].num_shots);
+        assert_true(r->accuracy == i);
+    }
+    assert_true(list.results[0].csc && list.results[0].n_ctx == 16 && list.results[0].epochs == 200);
+    assert_string_equal(list.results[0].class_token_position, "end");
+}
+
+/* A crash may leave any beginning of the last line: the earlier ones stay, the next append repairs. */
+static void test_torn_line(void **state) {
+    Trial *trial = *state;
+    char path[300];
+    size_t whole, both;
+    Result a = example(KEY_A), b = example(KEY_B);
+    append(trial, &a);
+    file_text(trial, "results.jsonl", &whole);
+    append(trial, &b);
+    char *text = file_text(trial, "results.jsonl", &both);
+    scratch_path(&trial->scratch, "results.jsonl", path, sizeof path);
+    for (size_t size = whole; size < both; size += size < whole + 3 || size > both - 4 ? 1 : 97) {
+        scratch_file(path, text, size);
+        ResultList list = read_all(trial);
+        assert_int_equal(list.n, 1);
+        assert_same(&list.results[0], &a);
+        append(trial, &b);
+        list = read_all(trial);
+        assert_int_equal(list.n, 2);
+        size_t repaired;
+        assert_memory_equal(file_text(trial, "results.jsonl", &repaired), text, both);
+        assert_int_equal(repaired, both);
+    }
+    scratch_file(path, "no newline at all", 17);
+    append(trial, &a);
+    assert_int_equal(read_all(trial).n, 1);
+}
+
+static void test_damage(void **state) {
+    Trial *trial = *state;
+    char path[300], expected[400];
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"{]\n", "line 1: not JSON: string or '}' expected near ']'"},
+        {"\n\n{}\n", "line 3: not a result (key, dataset, method, label or num_shots is missing)"},
+        {"[1]\n", "line 1: not a result (key, dataset, method, label or num_shots is missing)"},
+        {"{\"key\":\"short\",\"dataset\":\"d\",\"method\":\"m\",\"label\":\"l\",\"num_shots\":1}\n",
+         "line 1: not a result (key, dataset, method, label or num_shots is missing)"},
+    };
+    scratch_path(&trial->scratch, "results.jsonl", path, sizeof path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ResultList list;
+        scratch_file(path, cases[i].text, strlen(cases[i].text));
+        snprintf(expected, sizeof expected, "%s: %s", path, cases[i].message);
+        assert_int_equal(results_read(&list, folder_of(trial), trial->arena, &trial->err), -1);
+        assert_string_equal(trial->err.text, expected);
+    }
+    ResultList list;
+    scratch_file(path, "\0\0\0\n", 4);
+    assert_int_equal(results_read(&list, folder_of(trial), trial->arena, &trial->err), -1);
+    assert_non_null(strstr(trial->err.text, "byte 0: a zero byte"));
+    Result a = example(KEY_A);
+    assert_int_equal(result_append("/dev/null/x", &a, &trial->err), -1);
+    assert_non_null(strstr(trial->err.text, "/dev/null"));
+}
+
+enum { N_THREADS = 4, N_APPENDS = 10 };
+
+typedef struct {
+    const char *folder;
+    int first, n_failed;
+} Appender;
+
+static void *append_many(void *context) {
+    Appender *appender = context;
+    for (int i = 0; i < N_APPENDS; i++) {
+        char key[65];
+        snprintf(key, sizeof key, "%064d", appender->first + i);
+        Result result = example(key);
+        appender->n_failed += result_append(appender->folder, &result, NULL) != 0;
+    }
+    return NULL;
+}
+
+static void test_side_by_side(void **state) {
+    Trial *trial = *state;
+    pthread_t threads[N_THREADS];
+    Appender appenders[N_THREADS];
+    for (int i = 0; i < N_THREADS; i++) {
+        appenders[i] = (Appender){folder_of(trial), i * N_APPENDS, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, append_many, &appenders[i]), 0);
+    }
+    for (int i = 0; i < N_THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(appenders[i].n_failed, 0);
+    }
+    assert_int_equal(read_all(trial).n, N_THREADS * N_APPENDS);
+}
+
+/* Keys "aaa...", "bbb..." of a list, as "ab". */
+static const char *letters_of(const ResultList *list, char out[16]) {
+    for (int i = 0; i < list->n; i++)
+        out[i] = list->results[i].key[0];
+    out[list->n] = '\0';
+    return out;
+}
+
+/* Those of a grid come into its order, in the file too; the others keep their places. */
+static void test_order(void **state) {
+    Trial *trial = *state;
+    char names[16][65] = {{0}}, letters[16];
+    for (int i = 0; i < 16; i++)
+        memset(names[i], 'a' + i, 64);
+    static const char finished[] = "dpapcb";
+    for (int i = 0; finished[i]; i++) {
+        Result result = example(names[finished[i] - 'a']);
+        result.seed = i;
+        append(trial, &result);
+    }
+    ResultList list = read_all(trial);
+    assert_string_equal(letters_of(&list, letters), "dpacb");
+    const char *keys[] = {names[0], names[9], names[1], names[2], names[0], names[3]};
+    bool moved = false;
+    assert_int_equal(results_order(&list, keys, 6, &moved, &trial->err), 0);
+    assert_true(moved);
+    assert_string_equal(letters_of(&list, letters), "apbcd");
+    assert_int_equal(results_rewrite(folder_of(trial), &list, &trial->err), 0);
+    list = read_all(trial);
+    assert_string_equal(letters_of(&list, letters), "apbcd");
+    assert_int_equal(results_order(&list, keys, 6, &moved, &trial->err), 0);
+    assert_false(moved);
+    for (int i = 0; i < list.n; i++) {
+        Result result = example(list.results[i].key);
+        result.seed = list.results[i].seed;
+        assert_same(&list.results[i], &result);
+    }
+    assert_int_equal(results_rewrite("/dev/null/x", &list, &trial->err), -1);
+}
+
+static void test_csv(void **state) {
+    Trial *trial = *state;
+    Result rows[] = {example(KEY_A), example(KEY_B)};
+    rows[1].method = "linear_probe";
+    rows[1].label = "linear probe";
+    rows[1].num_shots = SHOTS_ALL;
+    rows[1].class_token_position = rows[1].ctx_init = NULL;
+    rows[1].epochs = 0;
+    rows[1].final_loss = NAN;
+    rows[1].found = "alpha=2";
+    rows[1].C = 0.31622776;
+    const ResultList list = {rows, 2};
+    assert_int_equal(results_write_csv(folder_of(trial), &list, &trial->err), 0);
+    const char *expected =
+        "dataset,source,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,macro_"
+        "f1,n_"
+        "classes,"
+        "n_train,n_test,epochs,final_loss,C,found,train_seconds,total_seconds,folder,backbone,model_digest,"
+        "vocab_"
+        "digest,"
+        "split_digest,finished,key\n"
+        "pets,,coop,\"CoOp \"\"x\"\", "
+        "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,0.125,,,1.500,2.500,"
+        "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A "\n"
+        "pets,,linear_probe,linear "
+        "probe,all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,alpha=2,1.500,2.500,pets/coop/x,RN50,m,,s,"
+        "2024-05-01T12:00:00Z," KEY_B "\n";
+    assert_string_equal(file_text(trial, "results.csv", NULL), expected);
+    assert_int_equal(results_write_csv("/dev/null/x", &list, &trial->err), -1);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, trial_setup, trial_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {TEST(test_round_trip), TEST(test_of_point), TEST(test_order),
+                                       TEST(test_torn_line),  TEST(test_damage),   TEST(test_side_by_side),
+                                       TEST(test_csv)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

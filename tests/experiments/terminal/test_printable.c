@@ -1,0 +1,39 @@
+/* test_printable.c: experiments/terminal/printable.c. */
+#include "experiments/terminal/printable.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void test_printable(void **state) {
+    (void)state;
+    Arena *arena = arena_create();
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"a dog", "a dog"},
+        {"Größe 画像", "Größe 画像"},
+        {"\x1b[31mred", "\\x1B[31mred"},
+        {"line\nline\t", "line\\x0Aline\\x09"},
+        {"\x7f", "\\x7F"},
+        {"\xc2\x9b"
+         "5n",
+         "\\xC2\\x9B"
+         "5n"}, /* U+009B begins a sequence on some terminals */
+        {"\xe9t\xc3\xa9", "\\xE9té"},
+        {"cut \xe7\x94", "cut \\xE7\\x94"},
+        {"\xed\xa0\x80", "\\xED\\xA0\\x80"}, /* a surrogate */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(printable(cases[i][0], arena), cases[i][1]);
+    const char *clean = "stays";
+    assert_ptr_equal(printable(clean, arena), clean);
+    arena_free(arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_printable)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
