@@ -34,10 +34,9 @@ static size_t utf8_length(const unsigned char *text) {
     }
     if (text[1] < low || text[1] > high)
         return 0;
-    for (size_t i = 2; i < length; i++) {
+    for (size_t i = 2; i < length; i++)
         if ((text[i] & 0xC0) != 0x80)
             return 0;
-    }
     return length;
 }
 

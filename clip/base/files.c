@@ -26,9 +26,8 @@
 /* Opens for reading; a folder is refused here, so that every reader words it alike. */
 static int open_input(const char *path, int flags, struct stat *info, Error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
-    if (fd < 0) {
+    if (fd < 0)
         return error_set(err, "%s: cannot open: %s", path, strerror(errno));
-    }
     int reason = fstat(fd, info) != 0 ? errno : S_ISDIR(info->st_mode) ? EISDIR : 0;
     if (reason != 0) {
         close(fd);
@@ -45,9 +44,8 @@ static void write_stamp(char stamp[FILE_STAMP], const struct stat *info) {
 void file_stamp(char stamp[FILE_STAMP], const char *path) {
     struct stat info;
     stamp[0] = '\0';
-    if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode))
         write_stamp(stamp, &info);
-    }
 }
 
 int file_map(FileMap *map, const char *path, Error *err) {
@@ -55,9 +53,8 @@ int file_map(FileMap *map, const char *path, Error *err) {
     struct stat info;
     int fd = open_input(path, O_NONBLOCK, &info,
                         err); /* without O_NONBLOCK a named pipe would wait for a writer */
-    if (fd < 0) {
+    if (fd < 0)
         return -1;
-    }
     int result = -1;
     if (!S_ISREG(info.st_mode)) {
         error_set(err, "%s: cannot open: not a regular file", path);
@@ -79,9 +76,8 @@ int file_map(FileMap *map, const char *path, Error *err) {
 }
 
 void file_unmap(FileMap *map) {
-    if (map->data != NULL) {
+    if (map->data != NULL)
         munmap((void *)(uintptr_t)map->data, map->size);
-    }
     *map = (FileMap){0};
 }
 
@@ -94,9 +90,8 @@ typedef struct {
 
 static int source_fail(Source *source, Error *err) {
     int code = Z_ERRNO;
-    if (source->gz != NULL) {
+    if (source->gz != NULL)
         gzerror(source->gz, &code);
-    }
     switch (code) {
     case Z_MEM_ERROR:
         return error_memory(err);
@@ -153,9 +148,8 @@ static char *source_read_all(Source *source, size_t hint, size_t max_size, size_
         if (used == capacity) {
             capacity = capacity < limit / 2 ? capacity * 2 : limit;
             char *grown = realloc(buffer, capacity);
-            if (grown == NULL) {
+            if (grown == NULL)
                 free(buffer);
-            }
             buffer = grown;
         }
     }
@@ -167,9 +161,8 @@ static char *read_text(const char *path, bool gz, size_t max_size, Arena *arena,
     struct stat info;
     Source source = {.path = path};
     source.fd = open_input(path, 0, &info, err);
-    if (source.fd < 0) {
+    if (source.fd < 0)
         return NULL;
-    }
     char *text = NULL, *buffer = NULL;
     size_t used = 0;
     if (gz) {
@@ -182,9 +175,8 @@ static char *read_text(const char *path, bool gz, size_t max_size, Arena *arena,
     /* The size says nothing about a pipe or packed text: those start small and grow. */
     size_t hint = !gz && S_ISREG(info.st_mode) && info.st_size > 0 ? (size_t)info.st_size : 65535;
     buffer = source_read_all(&source, hint, max_size, &used, err);
-    if (buffer == NULL) {
+    if (buffer == NULL)
         goto out;
-    }
     text = arena_alloc(arena, used + 1, 1);
     if (text == NULL) {
         error_memory(err);
@@ -192,16 +184,14 @@ static char *read_text(const char *path, bool gz, size_t max_size, Arena *arena,
     }
     memcpy(text, buffer, used);
     text[used] = '\0';
-    if (size != NULL) {
+    if (size != NULL)
         *size = used;
-    }
 out:
     free(buffer);
-    if (source.gz != NULL) {
+    if (source.gz != NULL)
         gzclose(source.gz);
-    } else {
+    else
         close(source.fd);
-    }
     return text;
 }
 
@@ -230,9 +220,8 @@ static int write_error(Error *err, const char *path, int reason) {
 }
 
 static void writer_free(FileWriter *writer) {
-    if (writer->fd >= 0) {
+    if (writer->fd >= 0)
         close(writer->fd);
-    }
     free(writer->path);
     free(writer->target);
     free(writer->temporary);
@@ -258,14 +247,12 @@ static int open_temporary(FileWriter *writer) {
             return ENOMEM;
         }
         writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-        if (writer->fd >= 0) {
+        if (writer->fd >= 0)
             return 0;
-        }
         free(writer->temporary);
         writer->temporary = NULL;
-        if (errno != EEXIST) {
+        if (errno != EEXIST)
             return errno;
-        }
     }
     return EEXIST;
 }
@@ -286,9 +273,8 @@ FileWriter *file_create(const char *path, Error *err) {
     writer->fd = -1;
     writer->path = strdup(path);
     writer->target = realpath(path, NULL); /* through a link, so that the link stays one */
-    if (writer->target == NULL) {
+    if (writer->target == NULL)
         writer->target = strdup(path);
-    }
     int reason = writer->path == NULL || writer->target == NULL ? ENOMEM : open_temporary(writer);
     if (reason != 0) {
         write_error(err, path, reason);
@@ -318,15 +304,12 @@ static int flush(FileWriter *writer) {
 }
 
 int file_append(FileWriter *writer, const void *data, size_t size) {
-    if (writer->reason != 0) {
+    if (writer->reason != 0)
         return -1;
-    }
-    if (size > sizeof writer->buffer - writer->used && flush(writer) != 0) {
+    if (size > sizeof writer->buffer - writer->used && flush(writer) != 0)
         return -1;
-    }
-    if (size > sizeof writer->buffer) {
+    if (size > sizeof writer->buffer)
         return write_all(writer, data, size);
-    }
     if (size > 0) {
         memcpy(writer->buffer + writer->used, data, size);
         writer->used += size;
@@ -356,9 +339,8 @@ static int sync_folder(const char *path) {
     int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int reason = fd < 0 ? errno : 0;
     free(folder);
-    if (fd < 0) {
+    if (fd < 0)
         return reason == EACCES ? 0 : reason; /* a folder may be writable and not readable */
-    }
     reason = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
     close(fd);
     return reason;
@@ -366,16 +348,13 @@ static int sync_folder(const char *path) {
 
 int file_commit(FileWriter *writer, Error *err) {
     flush(writer);
-    if (writer->reason == 0 && fsync(writer->fd) != 0 && errno != EINVAL) {
+    if (writer->reason == 0 && fsync(writer->fd) != 0 && errno != EINVAL)
         writer->reason = errno;
-    }
-    if (close(writer->fd) != 0 && writer->reason == 0) {
+    if (close(writer->fd) != 0 && writer->reason == 0)
         writer->reason = errno;
-    }
     writer->fd = -1;
-    if (writer->reason == 0 && rename(writer->temporary, writer->target) != 0) {
+    if (writer->reason == 0 && rename(writer->temporary, writer->target) != 0)
         writer->reason = errno;
-    }
     if (writer->reason != 0) {
         write_error(err, writer->path, writer->reason);
         file_discard(writer);
@@ -383,9 +362,8 @@ int file_commit(FileWriter *writer, Error *err) {
     }
     int reason =
         sync_folder(writer->target); /* if this fails, the new file is there but may not outlast a crash */
-    if (reason != 0) {
+    if (reason != 0)
         write_error(err, writer->path, reason);
-    }
     writer_free(writer);
     return reason == 0 ? 0 : -1;
 }
@@ -399,9 +377,8 @@ void file_discard(FileWriter *writer) {
 
 int file_write(const char *path, const void *data, size_t size, Error *err) {
     FileWriter *writer = file_create(path, err);
-    if (writer == NULL) {
+    if (writer == NULL)
         return -1;
-    }
     file_append(writer, data, size);
     return file_commit(writer, err);
 }
@@ -426,18 +403,16 @@ static int make_folder(const char *path) {
 
 int make_folders(const char *path, Error *err) {
     char *copy = strdup(path);
-    if (copy == NULL) {
+    if (copy == NULL)
         return error_memory(err);
-    }
     int reason = 0;
     for (char *at = copy + strspn(copy, "/"); *at != '\0' && reason == 0; at += strspn(at, "/")) {
         at += strcspn(at, "/");
         char old = *at;
         *at = '\0';
         reason = make_folder(copy);
-        if (reason != 0) {
+        if (reason != 0)
             error_run(err, "%s: cannot create the folder: %s", copy, strerror(reason));
-        }
         *at = old;
     }
     free(copy);
@@ -446,34 +421,28 @@ int make_folders(const char *path, Error *err) {
 
 char *path_join(Arena *arena, const char *folder, const char *name) {
     size_t n = strlen(folder);
-    if (n == 0 || name[0] == '/') {
+    if (n == 0 || name[0] == '/')
         return arena_strdup(arena, name);
-    }
     return arena_printf(arena, "%s%s%s", folder, folder[n - 1] == '/' ? "" : "/", name);
 }
 
 char *path_folder(Arena *arena, const char *path) {
     size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/') {
+    while (n > 1 && path[n - 1] == '/')
         n--;
-    }
-    while (n > 0 && path[n - 1] != '/') {
+    while (n > 0 && path[n - 1] != '/')
         n--;
-    }
-    if (n == 0) {
+    if (n == 0)
         return arena_strdup(arena, ".");
-    }
-    while (n > 1 && path[n - 1] == '/') {
+    while (n > 1 && path[n - 1] == '/')
         n--;
-    }
     return arena_printf(arena, "%.*s", (int)n, path);
 }
 
 char *path_expand(Arena *arena, const char *path) {
     const char *home = getenv("HOME");
-    if (home != NULL && path[0] == '~' && (path[1] == '/' || path[1] == '\0')) {
+    if (home != NULL && path[0] == '~' && (path[1] == '/' || path[1] == '\0'))
         return arena_printf(arena, "%s%s", home, path + 1);
-    }
     return arena_strdup(arena, path);
 }
 
@@ -487,15 +456,13 @@ void digest_bytes_until(char out[65], const void *data, size_t size, const atomi
     out[0] = '\0';
     sha256_init(&context);
     for (size_t at = 0; at < size; at += step) {
-        if (atomic_load(stop)) {
+        if (atomic_load(stop))
             return;
-        }
         sha256_update(&context, size - at < step ? size - at : step, bytes + at);
     }
     sha256_digest(&context, sizeof digest, digest);
-    for (int i = 0; i < SHA256_DIGEST_SIZE; i++) {
+    for (int i = 0; i < SHA256_DIGEST_SIZE; i++)
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
-    }
 }
 
 void digest_bytes(char out[65], const void *data, size_t size) {

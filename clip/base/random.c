@@ -125,10 +125,9 @@ static int uses_pool(int n, int k) {
 }
 
 static int contains(const int *items, int n, int item) {
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         if (items[i] == item)
             return 1;
-    }
     return 0;
 }
 
@@ -153,11 +152,10 @@ void rng_sample(Rng *rng, int n, int k, int *out) {
         sample_pool(rng, n, k, out);
         return;
     }
-    for (int i = 0; i < k; i++) {
+    for (int i = 0; i < k; i++)
         do {
             out[i] = (int)rng_below(rng, (uint32_t)n);
         } while (contains(out, i, out[i]));
-    }
 }
 
 /* --- PyTorch --- */

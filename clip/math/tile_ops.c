@@ -29,12 +29,11 @@ static void row_linear_forward(float *out, const float *in, const float *w, cons
 }
 
 static void bias_forward(float *out, const float *bias, size_t rows, size_t n_out, bool accumulate) {
-    for (size_t r = 0; r < rows; r++) {
+    for (size_t r = 0; r < rows; r++)
         if (accumulate)
             add_rows(out + r * n_out, bias, n_out);
         else
             memcpy(out + r * n_out, bias, n_out * sizeof *out);
-    }
 }
 
 void tile_linear_forward(float *out, const float *in, const float *w, const float *bias, int n_images,

@@ -30,19 +30,16 @@ __attribute__((target("pclmul"))) static uint32_t crc_steps(const unsigned char 
     const __m128i far = _mm_set_epi64x(0x01c6e41596, 0x0154442bd4);  /* 512 bits */
     const __m128i near = _mm_set_epi64x(0x00ccaa009e, 0x01751997d0); /* 128 bits */
     __m128i blocks[4];
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         blocks[i] = _mm_loadu_si128(in + i);
-    }
     blocks[0] = _mm_xor_si128(blocks[0], _mm_cvtsi32_si128(-1)); /* where every CRC-32 begins */
     for (size_t at = STEP; at < size; at += STEP) {
         in += 4;
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 4; i++)
             blocks[i] = move_block(blocks[i], far, _mm_loadu_si128(in + i));
-        }
     }
-    for (int i = 1; i < 4; i++) {
+    for (int i = 1; i < 4; i++)
         blocks[i] = move_block(blocks[i - 1], near, blocks[i]);
-    }
     unsigned char left[16];
     _mm_storeu_si128((__m128i *)(void *)left, blocks[3]);
     return (uint32_t)crc32_z(0xffffffff, left, sizeof left); /* zlib turns the bits of what it starts from */
@@ -50,9 +47,8 @@ __attribute__((target("pclmul"))) static uint32_t crc_steps(const unsigned char 
 
 uint32_t crc_bytes(const void *data, size_t size) {
     const unsigned char *bytes = data;
-    if (size < STEP || !__builtin_cpu_supports("pclmul")) {
+    if (size < STEP || !__builtin_cpu_supports("pclmul"))
         return (uint32_t)crc32_z(0, bytes, size);
-    }
     size_t most = size - size % STEP;
     return (uint32_t)crc32_z(crc_steps(bytes, most), bytes + most, size - most);
 }

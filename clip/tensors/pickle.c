@@ -21,13 +21,11 @@ static int push_integer(Machine *machine, int64_t integer) {
 /* Text or bytes whose length comes first, in n bytes. */
 static int push_text(Machine *machine, PickleType type, int n) {
     uint64_t size;
-    if (machine_number(machine, n, &size) != 0) {
+    if (machine_number(machine, n, &size) != 0)
         return -1;
-    }
     const unsigned char *bytes = machine_take(machine, size);
-    if (bytes == NULL) {
+    if (bytes == NULL)
         return -1;
-    }
     return machine_push(machine,
                         (PickleValue){.type = type, .size = (uint32_t)size, .text = (const char *)bytes});
 }
@@ -36,26 +34,23 @@ static int push_text(Machine *machine, PickleType type, int n) {
 
 static int op_proto(Machine *machine) {
     uint64_t protocol;
-    if (machine_number(machine, 1, &protocol) != 0) {
+    if (machine_number(machine, 1, &protocol) != 0)
         return -1;
-    }
     return protocol >= 2 && protocol <= 5 ? 0 : machine_fail(machine, "not of protocol 2 to 5");
 }
 
 static int op_frame(Machine *machine) {
     uint64_t size;
-    if (machine_number(machine, 8, &size) != 0) {
+    if (machine_number(machine, 8, &size) != 0)
         return -1;
-    }
     return size <= (uint64_t)(machine->end - machine->at) ? 0
                                                           : machine_fail(machine, "the pickle is cut short");
 }
 
 static int op_stop(Machine *machine) {
     machine->stopped = true;
-    if (machine->n_marks != 0 || machine->n_stack != 1) {
+    if (machine->n_marks != 0 || machine->n_stack != 1)
         return machine_fail(machine, "STOP needs one value on the stack");
-    }
     return machine->at == machine->end ? 0 : machine_fail(machine, "bytes follow STOP");
 }
 
@@ -90,30 +85,24 @@ static int op_binint(Machine *machine) {
 
 static int op_long1(Machine *machine) {
     uint64_t n, value;
-    if (machine_number(machine, 1, &n) != 0) {
+    if (machine_number(machine, 1, &n) != 0)
         return -1;
-    }
-    if (n > 8) {
+    if (n > 8)
         return machine_fail(machine, "an integer of over 8 bytes");
-    }
-    if (machine_number(machine, (int)n, &value) != 0) {
+    if (machine_number(machine, (int)n, &value) != 0)
         return -1;
-    }
-    if (n > 0 && n < 8 && value >> (8 * n - 1) != 0) {
+    if (n > 0 && n < 8 && value >> (8 * n - 1) != 0)
         value |= UINT64_MAX << 8 * n; /* the sign */
-    }
     return push_integer(machine, (int64_t)value);
 }
 
 static int op_binfloat(Machine *machine) {
     const unsigned char *bytes = machine_take(machine, 8); /* big-endian */
     uint64_t bits = 0;
-    if (bytes == NULL) {
+    if (bytes == NULL)
         return -1;
-    }
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; i++)
         bits = bits << 8 | bytes[i];
-    }
     PickleValue value = {.type = PICKLE_FLOAT};
     memcpy(&value.real, &bits, sizeof value.real);
     return machine_push(machine, value);
@@ -138,9 +127,8 @@ static int op_short_binbytes(Machine *machine) {
 /* --- opcodes: containers --- */
 
 static int op_mark(Machine *machine) {
-    if (machine->n_marks == MACHINE_MAX_MARKS) {
+    if (machine->n_marks == MACHINE_MAX_MARKS)
         return machine_fail(machine, "nested too deeply");
-    }
     machine->marks[machine->n_marks++] = machine->n_stack;
     return 0;
 }
@@ -172,15 +160,12 @@ static int op_tuple_n(Machine *machine) {
 
 static int append(Machine *machine, const PickleValue *values, size_t n) {
     PickleValue *list = values == NULL ? NULL : machine_top(machine);
-    if (list == NULL) {
+    if (list == NULL)
         return -1;
-    }
-    if (list->type == PICKLE_OBJECT) {
+    if (list->type == PICKLE_OBJECT)
         return 0;
-    }
-    if (list->type != PICKLE_LIST) {
+    if (list->type != PICKLE_LIST)
         return machine_fail(machine, "appends to what is no list");
-    }
     return machine_extend(machine, list->items, values, n);
 }
 
@@ -196,18 +181,14 @@ static int op_appends(Machine *machine) {
 
 static int set_items(Machine *machine, const PickleValue *values, size_t n) {
     PickleValue *dict = values == NULL ? NULL : machine_top(machine);
-    if (dict == NULL) {
+    if (dict == NULL)
         return -1;
-    }
-    if (n % 2 != 0) {
+    if (n % 2 != 0)
         return machine_fail(machine, "a key without a value");
-    }
-    if (dict->type == PICKLE_OBJECT) {
+    if (dict->type == PICKLE_OBJECT)
         return machine_extend(machine, &dict->object->pairs, values, n);
-    }
-    if (dict->type != PICKLE_DICT) {
+    if (dict->type != PICKLE_DICT)
         return machine_fail(machine, "sets items of what is no dict");
-    }
     return machine_extend(machine, dict->items, values, n);
 }
 
@@ -227,9 +208,8 @@ static int op_setitems(Machine *machine) {
 static int take_line(Machine *machine, PickleValue *out) {
     const unsigned char *line = machine->at;
     const unsigned char *newline = memchr(line, '\n', (size_t)(machine->end - line));
-    if (newline == NULL) {
+    if (newline == NULL)
         return machine_fail(machine, "the pickle is cut short");
-    }
     *out = (PickleValue){.type = PICKLE_TEXT, .size = (uint32_t)(newline - line), .text = (const char *)line};
     machine->at = newline + 1;
     return 0;
@@ -237,20 +217,17 @@ static int take_line(Machine *machine, PickleValue *out) {
 
 static int op_global(Machine *machine) {
     PickleValue names[2];
-    if (take_line(machine, &names[0]) != 0 || take_line(machine, &names[1]) != 0) {
+    if (take_line(machine, &names[0]) != 0 || take_line(machine, &names[1]) != 0)
         return -1;
-    }
     return machine_push_items(machine, PICKLE_GLOBAL, names, 2);
 }
 
 static int op_stack_global(Machine *machine) {
     const PickleValue *names = machine_pop(machine, 2);
-    if (names == NULL) {
+    if (names == NULL)
         return -1;
-    }
-    if (names[0].type != PICKLE_TEXT || names[1].type != PICKLE_TEXT) {
+    if (names[0].type != PICKLE_TEXT || names[1].type != PICKLE_TEXT)
         return machine_fail(machine, "a global whose name is no text");
-    }
     return machine_push_items(machine, PICKLE_GLOBAL, names, 2);
 }
 
@@ -262,20 +239,16 @@ static int op_binpersid(Machine *machine) {
 /* REDUCE and NEWOBJ alike: callable, arguments -> object. */
 static int op_call(Machine *machine) {
     const PickleValue *values = machine_pop(machine, 2);
-    if (values == NULL) {
+    if (values == NULL)
         return -1;
-    }
-    if (values[0].type != PICKLE_GLOBAL && values[0].type != PICKLE_OBJECT) {
+    if (values[0].type != PICKLE_GLOBAL && values[0].type != PICKLE_OBJECT)
         return machine_fail(machine, "calls what is no global");
-    }
-    if (values[1].type != PICKLE_TUPLE) {
+    if (values[1].type != PICKLE_TUPLE)
         return machine_fail(machine, "a call whose arguments are no tuple");
-    }
     PickleValue value = {.type = PICKLE_OBJECT};
     value.object = machine_pool(machine, sizeof *value.object);
-    if (value.object == NULL) {
+    if (value.object == NULL)
         return -1;
-    }
     value.object->callable = values[0];
     value.object->arguments = values[1];
     return machine_push(machine, value);
@@ -284,12 +257,10 @@ static int op_call(Machine *machine) {
 static int op_build(Machine *machine) {
     const PickleValue *state = machine_pop(machine, 1);
     PickleValue *object = state == NULL ? NULL : machine_top(machine);
-    if (object == NULL) {
+    if (object == NULL)
         return -1;
-    }
-    if (object->type != PICKLE_OBJECT) {
+    if (object->type != PICKLE_OBJECT)
         return machine_fail(machine, "builds what is no object");
-    }
     object->object->state = *state;
     return 0;
 }
@@ -298,21 +269,18 @@ static int op_build(Machine *machine) {
 
 static int put(Machine *machine, uint64_t index) {
     const PickleValue *value = machine_top(machine);
-    if (value == NULL) {
+    if (value == NULL)
         return -1;
-    }
-    if (index >= machine->max_memo) {
+    if (index >= machine->max_memo)
         return machine_fail(machine, "the memo's index is too large");
-    }
     machine->n_memo += machine->memo[index].type == PICKLE_UNSET;
     machine->memo[index] = *value;
     return 0;
 }
 
 static int get(Machine *machine, uint64_t index) {
-    if (index >= machine->max_memo || machine->memo[index].type == PICKLE_UNSET) {
+    if (index >= machine->max_memo || machine->memo[index].type == PICKLE_UNSET)
         return machine_fail(machine, "nothing is in the memo under this index");
-    }
     return machine_push(machine, machine->memo[index]);
 }
 
@@ -422,18 +390,16 @@ static const Opcode opcodes[256] = {
 static int run(Machine *machine) {
     while (!machine->stopped) {
         machine->op = machine->at;
-        if (machine->at == machine->end) {
+        if (machine->at == machine->end)
             return machine_fail(machine, "the pickle ends without STOP");
-        }
         const Opcode *opcode = &opcodes[*machine->at++];
         if (opcode->run == NULL) {
             return error_set(machine->err, "%s, byte %zu: opcode %s (0x%02x) is not read", machine->place,
                              (size_t)(machine->op - machine->start),
                              opcode->name != NULL ? opcode->name : "unknown", *machine->op);
         }
-        if (opcode->run(machine) != 0) {
+        if (opcode->run(machine) != 0)
             return -1;
-        }
     }
     return 0;
 }
@@ -441,15 +407,12 @@ static int run(Machine *machine) {
 int pickle_read(PickleValue *out, const char *place, const unsigned char *data, size_t size, Arena *arena,
                 Error *err) {
     Machine machine;
-    if (machine_start(&machine, place, data, size, arena, err) != 0) {
+    if (machine_start(&machine, place, data, size, arena, err) != 0)
         return -1;
-    }
-    if (size == 0 || *data != 0x80) {
+    if (size == 0 || *data != 0x80)
         return machine_fail(&machine, "does not begin as a pickle of protocol 2 or later");
-    }
-    if (run(&machine) != 0) {
+    if (run(&machine) != 0)
         return -1;
-    }
     *out = machine.stack[0];
     return 0;
 }
@@ -477,10 +440,8 @@ const PickleItems *pickle_pairs(const PickleValue *value) {
 }
 
 const PickleValue *pickle_get(const PickleItems *pairs, const char *key) {
-    for (uint32_t i = pairs->n; i >= 2; i -= 2) {
-        if (pickle_is_text(&pairs->at[i - 2], key)) {
+    for (uint32_t i = pairs->n; i >= 2; i -= 2)
+        if (pickle_is_text(&pairs->at[i - 2], key))
             return &pairs->at[i - 1];
-        }
-    }
     return NULL;
 }

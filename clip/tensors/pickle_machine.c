@@ -13,9 +13,8 @@ int machine_start(Machine *machine, const char *place, const unsigned char *data
                   Error *err) {
     *machine = (Machine){.place = place, .err = err, .start = data, .op = data, .at = data, .arena = arena};
     machine->end = data + size;
-    if (size > UINT32_MAX) {
+    if (size > UINT32_MAX)
         return machine_fail(machine, "a pickle of over 4 GiB");
-    }
     /* No opcode pushes or memoizes more than one value. */
     machine->max_stack = smaller(size, MACHINE_MAX_STACK);
     machine->max_memo = smaller(size, MACHINE_MAX_MEMO);
@@ -58,12 +57,10 @@ int machine_extend(Machine *machine, PickleItems *items, const PickleValue *valu
     if (n > items->room - items->n) {
         size_t room = 2 * (size_t)items->room > items->n + n ? 2 * (size_t)items->room : items->n + n;
         PickleValue *grown = machine_pool(machine, room * sizeof *grown);
-        if (grown == NULL) {
+        if (grown == NULL)
             return -1;
-        }
-        if (items->n > 0) {
+        if (items->n > 0)
             memcpy(grown, items->at, items->n * sizeof *grown);
-        }
         items->at = grown;
         items->room = (uint32_t)room; /* MACHINE_MAX_VALUES is far below 2^32 */
     }
@@ -77,9 +74,8 @@ int machine_extend(Machine *machine, PickleItems *items, const PickleValue *valu
 /* --- the stack --- */
 
 int machine_push(Machine *machine, PickleValue value) {
-    if (machine->n_stack == machine->max_stack) {
+    if (machine->n_stack == machine->max_stack)
         return machine_fail(machine, "too many values on the stack");
-    }
     machine->stack[machine->n_stack++] = value;
     return 0;
 }
@@ -114,9 +110,8 @@ PickleValue *machine_top(Machine *machine) {
 int machine_push_items(Machine *machine, PickleType type, const PickleValue *values, size_t n) {
     PickleValue value = {.type = type};
     value.items = machine_pool(machine, sizeof *value.items);
-    if (value.items == NULL || machine_extend(machine, value.items, values, n) != 0) {
+    if (value.items == NULL || machine_extend(machine, value.items, values, n) != 0)
         return -1;
-    }
     return machine_push(machine, value);
 }
 
@@ -135,8 +130,7 @@ const unsigned char *machine_take(Machine *machine, uint64_t n) {
 int machine_number(Machine *machine, int n, uint64_t *out) {
     const unsigned char *bytes = machine_take(machine, (uint64_t)n);
     *out = 0;
-    for (int i = 0; i < n && bytes != NULL; i++) {
+    for (int i = 0; i < n && bytes != NULL; i++)
         *out |= (uint64_t)bytes[i] << 8 * i;
-    }
     return bytes != NULL ? 0 : -1;
 }

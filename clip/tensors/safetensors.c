@@ -46,55 +46,48 @@ static int fail_at(Cursor *cursor, const char *reason) {
 
 static void skip_space(Cursor *cursor) {
     while (cursor->at < cursor->end &&
-           (*cursor->at == ' ' || *cursor->at == '\n' || *cursor->at == '\t' || *cursor->at == '\r')) {
+           (*cursor->at == ' ' || *cursor->at == '\n' || *cursor->at == '\t' || *cursor->at == '\r'))
         cursor->at++;
-    }
 }
 
 /* Passes `c` if it comes next. */
 static bool accept(Cursor *cursor, char c) {
     skip_space(cursor);
-    if (cursor->at == cursor->end || *cursor->at != (unsigned char)c) {
+    if (cursor->at == cursor->end || *cursor->at != (unsigned char)c)
         return false;
-    }
     cursor->at++;
     return true;
 }
 
 static int expect(Cursor *cursor, char c) {
-    if (accept(cursor, c)) {
+    if (accept(cursor, c))
         return 0;
-    }
-    if (cursor->at == cursor->end) {
+    if (cursor->at == cursor->end)
         return fail_at(cursor, "the JSON text is cut short");
-    }
     const char reason[] = {'\'', c, '\'', ' ', 'e', 'x', 'p', 'e', 'c', 't', 'e', 'd', '\0'};
     return fail_at(cursor, reason);
 }
 
 /* After an item of a list that ends in `close`: 1 another one follows, 0 it was the last, -1 neither. */
 static int more(Cursor *cursor, char close) {
-    if (accept(cursor, ',')) {
+    if (accept(cursor, ','))
         return 1;
-    }
     return expect(cursor, close);
 }
 
 /* Four hexadecimal digits; -1 when they are not. */
 static int32_t hex4(const unsigned char *at, const unsigned char *end) {
     int32_t value = 0;
-    if (end - at < 4) {
+    if (end - at < 4)
         return -1;
-    }
     for (int i = 0; i < 4; i++) {
         int c = at[i];
         int digit = c >= '0' && c <= '9'   ? c - '0'
                     : c >= 'a' && c <= 'f' ? c - 'a' + 10
                     : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                            : -1;
-        if (digit < 0) {
+        if (digit < 0)
             return -1;
-        }
         value = value * 16 + digit;
     }
     return value;
@@ -111,9 +104,8 @@ static int read_escape(Cursor *cursor, char *out) {
         return 1;
     }
     int32_t unit = c == 'u' ? hex4(cursor->at + 1, cursor->end) : -1;
-    if (unit < 0) {
+    if (unit < 0)
         return fail_at(cursor, "not an escape of JSON");
-    }
     cursor->at += 5;
     if (unit >= 0xd800 && unit < 0xdc00 && cursor->end - cursor->at >= 6 &&
         memcmp(cursor->at, "\\u", 2) == 0) {
@@ -123,18 +115,16 @@ static int read_escape(Cursor *cursor, char *out) {
             cursor->at += 6;
         }
     }
-    if (unit == 0) {
+    if (unit == 0)
         return fail_at(cursor, "a NUL inside a string");
-    }
     int n = u8_uctomb((uint8_t *)out, (ucs4_t)unit, 4);
     return n > 0 ? n : fail_at(cursor, "half of a surrogate pair");
 }
 
 /* A string into the table of strings. The whole header is known to be UTF-8. */
 static int read_string(Cursor *cursor, const char **out) {
-    if (expect(cursor, '"') != 0) {
+    if (expect(cursor, '"') != 0)
         return -1;
-    }
     char *text = cursor->text + cursor->n_text;
     size_t room = cursor->max_text - cursor->n_text, used = 0;
     while (cursor->at < cursor->end && *cursor->at != '"') {
@@ -143,23 +133,20 @@ static int read_string(Cursor *cursor, const char **out) {
                              cursor->file->path, MAX_TEXT);
         }
         unsigned char c = *cursor->at;
-        if (c < 0x20) {
+        if (c < 0x20)
             return fail_at(cursor, c == 0 ? "a NUL inside a string" : "a control character inside a string");
-        }
         cursor->at++;
         if (c != '\\') {
             text[used++] = (char)c;
             continue;
         }
         int n = read_escape(cursor, text + used);
-        if (n < 0) {
+        if (n < 0)
             return -1;
-        }
         used += (size_t)n;
     }
-    if (cursor->at == cursor->end) {
+    if (cursor->at == cursor->end)
         return fail_at(cursor, "the JSON text is cut short");
-    }
     cursor->at++;
     text[used] = '\0';
     cursor->n_text += used + 1;
@@ -170,12 +157,10 @@ static int read_string(Cursor *cursor, const char **out) {
 /* A string that an error may have to show. */
 static int read_name(Cursor *cursor, const char **out) {
     size_t mark = cursor->n_text;
-    if (read_string(cursor, out) != 0) {
+    if (read_string(cursor, out) != 0)
         return -1;
-    }
-    if (cursor->n_text - mark > MAX_NAME + 1) {
+    if (cursor->n_text - mark > MAX_NAME + 1)
         return fail_at(cursor, "a name of over 512 bytes ends here");
-    }
     return 0;
 }
 
@@ -186,16 +171,14 @@ static int read_integer(Cursor *cursor, int64_t *out) {
     int64_t value = 0;
     while (cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9') {
         if (__builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, *cursor->at - '0', &value)) {
+            __builtin_add_overflow(value, *cursor->at - '0', &value))
             return fail_at(cursor, "a number over 2^63 - 1");
-        }
         cursor->at++;
     }
     bool other = cursor->at < cursor->end && strchr("+-.eE", *cursor->at) != NULL;
     bool leading_zero = cursor->at - first > 1 && *first == '0';
-    if (cursor->at == first || other || leading_zero) {
+    if (cursor->at == first || other || leading_zero)
         return fail_at(cursor, "a whole number, 0 or more, expected");
-    }
     *out = value;
     return 0;
 }
@@ -203,20 +186,16 @@ static int read_integer(Cursor *cursor, int64_t *out) {
 /* "[1, 2]" of at most `max` numbers; `too_many` words the error. */
 static int read_integers(Cursor *cursor, int64_t *out, int max, int *n, const char *too_many) {
     *n = 0;
-    if (expect(cursor, '[') != 0) {
+    if (expect(cursor, '[') != 0)
         return -1;
-    }
-    if (accept(cursor, ']')) {
+    if (accept(cursor, ']'))
         return 0;
-    }
     int again;
     do {
-        if (*n == max) {
+        if (*n == max)
             return fail_at(cursor, too_many);
-        }
-        if (read_integer(cursor, &out[*n]) != 0) {
+        if (read_integer(cursor, &out[*n]) != 0)
             return -1;
-        }
         (*n)++;
         again = more(cursor, ']');
     } while (again == 1);
@@ -227,22 +206,18 @@ static int read_integers(Cursor *cursor, int64_t *out, int max, int *n, const ch
 
 static int read_metadata(Cursor *cursor) {
     TensorFile *file = cursor->file;
-    if (expect(cursor, '{') != 0) {
+    if (expect(cursor, '{') != 0)
         return -1;
-    }
-    if (accept(cursor, '}')) {
+    if (accept(cursor, '}'))
         return 0;
-    }
     int again;
     do {
-        if ((size_t)file->n_metadata == cursor->max_metadata) {
+        if ((size_t)file->n_metadata == cursor->max_metadata)
             return fail_at(cursor, "too much metadata");
-        }
         MetadataOut *pair = &file->metadata[file->n_metadata];
         if (read_name(cursor, &pair->key) != 0 || expect(cursor, ':') != 0 ||
-            read_string(cursor, &pair->value) != 0) {
+            read_string(cursor, &pair->value) != 0)
             return -1;
-        }
         file->n_metadata++;
         again = more(cursor, '}');
     } while (again == 1);
@@ -259,18 +234,14 @@ typedef struct {
 
 static int read_field(Cursor *cursor, Entry *entry) {
     const char *key;
-    if (read_name(cursor, &key) != 0 || expect(cursor, ':') != 0) {
+    if (read_name(cursor, &key) != 0 || expect(cursor, ':') != 0)
         return -1;
-    }
-    if (strcmp(key, "dtype") == 0 && entry->dtype == NULL) {
+    if (strcmp(key, "dtype") == 0 && entry->dtype == NULL)
         return read_name(cursor, &entry->dtype);
-    }
-    if (strcmp(key, "shape") == 0 && entry->n_dims < 0) {
+    if (strcmp(key, "shape") == 0 && entry->n_dims < 0)
         return read_integers(cursor, entry->shape, TENSOR_MAX_DIMS, &entry->n_dims, "over 8 dimensions");
-    }
-    if (strcmp(key, "data_offsets") == 0 && entry->n_offsets < 0) {
+    if (strcmp(key, "data_offsets") == 0 && entry->n_offsets < 0)
         return read_integers(cursor, entry->offsets, 2, &entry->n_offsets, "over 2 offsets");
-    }
     return error_set(cursor->err, "%s: tensor %s: unknown or repeated field \"%s\"", cursor->file->path,
                      entry->name, key);
 }
@@ -285,17 +256,15 @@ static int add_tensor(Cursor *cursor, const Entry *entry) {
                          name);
     }
     int dtype = dtype_from_name(entry->dtype);
-    if (dtype < 0) {
+    if (dtype < 0)
         return error_set(cursor->err, "%s: tensor %s: unknown dtype \"%s\"", path, name, entry->dtype);
-    }
     Tensor tensor = {.name = name, .dtype = (DType)dtype, .n_dims = entry->n_dims};
     memcpy(tensor.shape, entry->shape, sizeof tensor.shape);
     int64_t begin = entry->offsets[0], end = entry->offsets[1];
     char shape[200];
     tensor_shape_text(&tensor, shape, sizeof shape);
-    if (shape_size(tensor.dtype, tensor.n_dims, tensor.shape, &tensor.count, &tensor.size) != 0) {
+    if (shape_size(tensor.dtype, tensor.n_dims, tensor.shape, &tensor.count, &tensor.size) != 0)
         return error_set(cursor->err, "%s: tensor %s: shape %s is too large", path, name, shape);
-    }
     if (end < begin) {
         return error_set(cursor->err, "%s: tensor %s: ends at %" PRId64 ", before it begins at %" PRId64,
                          path, name, end, begin);
@@ -316,22 +285,18 @@ static int add_tensor(Cursor *cursor, const Entry *entry) {
 static int read_tensor(Cursor *cursor, const char *name) {
     Entry entry = {.name = name, .n_dims = -1, .n_offsets = -1};
     size_t mark = cursor->n_text; /* the texts of the fields are not needed again */
-    if ((size_t)cursor->file->n_tensors == cursor->max_tensors) {
+    if ((size_t)cursor->file->n_tensors == cursor->max_tensors)
         return fail_at(cursor, "too many tensors");
-    }
-    if (expect(cursor, '{') != 0) {
+    if (expect(cursor, '{') != 0)
         return -1;
-    }
     int again = accept(cursor, '}') ? 0 : 1;
     while (again == 1) {
-        if (read_field(cursor, &entry) != 0) {
+        if (read_field(cursor, &entry) != 0)
             return -1;
-        }
         again = more(cursor, '}');
     }
-    if (again != 0 || add_tensor(cursor, &entry) != 0) {
+    if (again != 0 || add_tensor(cursor, &entry) != 0)
         return -1;
-    }
     cursor->n_text = mark;
     return 0;
 }
@@ -342,13 +307,11 @@ static int read_header(Cursor *cursor) {
     int again = accept(cursor, '}') ? 0 : 1;
     while (again == 1) {
         const char *name;
-        if (read_name(cursor, &name) != 0 || expect(cursor, ':') != 0) {
+        if (read_name(cursor, &name) != 0 || expect(cursor, ':') != 0)
             return -1;
-        }
         if (strcmp(name, "__metadata__") != 0) {
-            if (read_tensor(cursor, name) != 0) {
+            if (read_tensor(cursor, name) != 0)
                 return -1;
-            }
         } else if (seen_metadata) {
             return fail_at(cursor, "__metadata__ is there twice");
         } else if (read_metadata(cursor) != 0) {
@@ -359,9 +322,8 @@ static int read_header(Cursor *cursor) {
         again = more(cursor, '}');
     }
     skip_space(cursor);
-    if (again == 0 && cursor->at != cursor->end) {
+    if (again == 0 && cursor->at != cursor->end)
         return fail_at(cursor, "something follows the JSON text");
-    }
     return again;
 }
 
@@ -370,12 +332,10 @@ static int read_header(Cursor *cursor) {
 /* By place; empty tensors come before the one that begins where they do. */
 static int compare_places(const void *a, const void *b) {
     const Tensor *x = a, *y = b;
-    if (x->data != y->data) {
+    if (x->data != y->data)
         return x->data < y->data ? -1 : 1;
-    }
-    if (x->size != y->size) {
+    if (x->size != y->size)
         return x->size < y->size ? -1 : 1;
-    }
     return strcmp(x->name, y->name);
 }
 
@@ -394,9 +354,8 @@ static int check_cover(TensorFile *file, const unsigned char *data, Error *err) 
         end += tensor->size;
     }
     size_t rest = file->map.size - (size_t)(data - file->map.data) - end;
-    if (rest != 0) {
+    if (rest != 0)
         return error_set(err, "%s: data: %zu bytes follow the last tensor", file->path, rest);
-    }
     return 0;
 }
 
@@ -411,9 +370,8 @@ int safetensors_read(TensorFile *file, Error *err) {
                          map->size);
     }
     uint64_t length = 0;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; i++)
         length |= (uint64_t)map->data[i] << 8 * i;
-    }
     if (length > SAFETENSORS_MAX_HEADER) {
         return error_set(err, "%s: header: a length of %" PRIu64 " bytes: not a safetensors file", file->path,
                          length);
@@ -425,9 +383,8 @@ int safetensors_read(TensorFile *file, Error *err) {
     Cursor cursor = {.file = file, .err = err, .start = map->data + 8};
     cursor.at = cursor.start;
     cursor.end = cursor.start + length;
-    if (length == 0 || *cursor.at != '{') {
+    if (length == 0 || *cursor.at != '{')
         return fail_at(&cursor, "'{' expected: not a safetensors file");
-    }
     const uint8_t *bad = u8_check(cursor.start, length);
     if (bad != NULL) {
         cursor.at = bad;
@@ -439,12 +396,10 @@ int safetensors_read(TensorFile *file, Error *err) {
     cursor.text = ARENA_NEW(file->arena, char, cursor.max_text);
     file->tensors = ARENA_NEW(file->arena, Tensor, cursor.max_tensors);
     file->metadata = ARENA_NEW(file->arena, MetadataOut, cursor.max_metadata);
-    if (arena_failed(file->arena)) {
+    if (arena_failed(file->arena))
         return error_memory(err);
-    }
     file->format = "safetensors";
-    if (read_header(&cursor) != 0) {
+    if (read_header(&cursor) != 0)
         return -1;
-    }
     return check_cover(file, cursor.end, err);
 }

@@ -39,11 +39,9 @@ static json_t *metadata_json(const char *path, const MetadataOut *metadata, int 
 static void sort_by_item(const TensorOut **order, const TensorOut *tensors, int n_tensors) {
     int n = 0;
     for (size_t item = 8; item > 0; item /= 2) {
-        for (int i = 0; i < n_tensors; i++) {
-            if (dtype_size(tensors[i].dtype) == item) {
+        for (int i = 0; i < n_tensors; i++)
+            if (dtype_size(tensors[i].dtype) == item)
                 order[n++] = &tensors[i];
-            }
-        }
     }
 }
 
@@ -55,9 +53,8 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
     json_t *header = json_object();
     if (n_metadata > 0) {
         json_t *object = metadata_json(path, metadata, n_metadata, err);
-        if (object == NULL) {
+        if (object == NULL)
             goto out;
-        }
         json_object_set_new(header, "__metadata__", object);
     }
     for (int i = 0; i < n_tensors; i++) {
@@ -86,9 +83,8 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
         begin += size;
     }
     text = json_dumps(header, JSON_COMPACT);
-    if (text == NULL) {
+    if (text == NULL)
         error_memory(err);
-    }
 out:
     json_decref(header);
     return text;
@@ -100,23 +96,20 @@ int safetensors_write(const char *path, const TensorOut *tensors, int n_tensors,
     FileWriter *writer = NULL;
     char *text = NULL;
     const TensorOut **order = calloc((size_t)n_tensors + 1, sizeof *order);
-    if (order == NULL) {
+    if (order == NULL)
         return error_memory(err);
-    }
     sort_by_item(order, tensors, n_tensors);
     text = header_text(path, order, n_tensors, metadata, n_metadata, err);
-    if (text == NULL) {
+    if (text == NULL)
         goto out;
-    }
     size_t n_text = strlen(text), padded = (n_text + 7) / 8 * 8;
     if (padded > SAFETENSORS_MAX_HEADER) {
         error_set(err, "%s: header: over %zu bytes", path, SAFETENSORS_MAX_HEADER);
         goto out;
     }
     writer = file_create(path, err);
-    if (writer == NULL) {
+    if (writer == NULL)
         goto out;
-    }
     uint64_t length = padded;
     file_append(writer, &length, sizeof length);
     file_append(writer, text, n_text);

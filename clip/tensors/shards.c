@@ -14,28 +14,24 @@
 bool shards_is_index(const TensorFile *file) {
     const char *suffix = ".index.json";
     size_t n_path = strlen(file->path), n_suffix = strlen(suffix);
-    if (n_path >= n_suffix && strcmp(file->path + n_path - n_suffix, suffix) == 0) {
+    if (n_path >= n_suffix && strcmp(file->path + n_path - n_suffix, suffix) == 0)
         return true;
-    }
     /* A safetensors file may begin with '{' too, but there it is followed by zeros: its header has at most
      * 100,000,000 bytes. */
     size_t at = 0, first = file->map.size < 8 ? file->map.size : 8;
-    while (at < file->map.size && memchr(" \t\r\n", file->map.data[at], 4) != NULL) {
+    while (at < file->map.size && memchr(" \t\r\n", file->map.data[at], 4) != NULL)
         at++;
-    }
     return at < file->map.size && file->map.data[at] == '{' && memchr(file->map.data, '\0', first) == NULL;
 }
 
 /* A name of a file below the folder of the index. */
 static bool is_inside(const char *name) {
-    if (name[0] == '\0' || name[0] == '/' || strlen(name) > MAX_NAME) {
+    if (name[0] == '\0' || name[0] == '/' || strlen(name) > MAX_NAME)
         return false;
-    }
     for (const char *at = name; at != NULL; at = strchr(at, '/')) {
         at += *at == '/';
-        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || at[2] == '\0')) {
+        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || at[2] == '\0'))
             return false;
-        }
     }
     return true;
 }
@@ -79,11 +75,9 @@ static const char **list_shards(TensorFile *file, json_t *map, int *n, Error *er
         names[n_names++] = json_string_value(value);
     }
     qsort(names, n_names, sizeof *names, compare_names);
-    for (size_t i = 0; i < n_names; i++) {
-        if (i == 0 || strcmp(names[i], names[n_unique - 1]) != 0) {
+    for (size_t i = 0; i < n_names; i++)
+        if (i == 0 || strcmp(names[i], names[n_unique - 1]) != 0)
             names[n_unique++] = names[i];
-        }
-    }
     if (n_unique > MAX_SHARDS) {
         error_set(err, "%s: weight_map: over 1000 files", file->path);
         return NULL;
@@ -96,18 +90,15 @@ static int open_shards(TensorFile *file, const char *const *names, int n, Error 
     const char *folder = path_folder(file->arena, file->path);
     const char *format = NULL;
     file->shards = ARENA_NEW(file->arena, TensorFile *, n);
-    if (arena_failed(file->arena)) {
+    if (arena_failed(file->arena))
         return error_memory(err);
-    }
     for (int i = 0; i < n; i++) {
         const char *path = path_join(file->arena, folder, names[i]);
-        if (path == NULL) {
+        if (path == NULL)
             return error_memory(err);
-        }
         TensorFile *shard = tensors_open_shard(path, err);
-        if (shard == NULL) {
+        if (shard == NULL)
             return error_prefix(err, "%s: shard %s", file->path, names[i]);
-        }
         file->shards[file->n_shards++] = shard;
         if (format != NULL && strcmp(format, shard->format) != 0) {
             return error_set(err, "%s: shard %s: is a %s, where others are %s", file->path, names[i],
@@ -127,25 +118,22 @@ static int check_map(const TensorFile *file, json_t *map, const char *const *nam
         const char *shard = json_string_value(value);
         const char *const *found =
             bsearch(&shard, names, (size_t)file->n_shards, sizeof *names, compare_names);
-        if (tensors_find(file->shards[found - names], name) == NULL) {
+        if (tensors_find(file->shards[found - names], name) == NULL)
             return error_set(err, "%s: tensor %s: missing in shard %s", file->path, name, shard);
-        }
     }
     return 0;
 }
 
 static int take_tensors(TensorFile *file, json_t *map, const char *const *names, Error *err) {
     file->tensors = ARENA_NEW(file->arena, Tensor, json_object_size(map));
-    if (file->tensors == NULL) {
+    if (file->tensors == NULL)
         return error_memory(err);
-    }
     for (int i = 0; i < file->n_shards; i++) {
         for (int j = 0; j < file->shards[i]->n_tensors; j++) {
             const Tensor *tensor = &file->shards[i]->tensors[j];
             const char *shard = json_string_value(json_object_get(map, tensor->name));
-            if (shard != NULL && strcmp(shard, names[i]) == 0) {
+            if (shard != NULL && strcmp(shard, names[i]) == 0)
                 file->tensors[file->n_tensors++] = *tensor;
-            }
         }
     }
     return 0;
@@ -153,9 +141,8 @@ static int take_tensors(TensorFile *file, json_t *map, const char *const *names,
 
 int shards_read(TensorFile *file, Error *err) {
     json_error_t json_err;
-    if (file->map.size > MAX_INDEX) {
+    if (file->map.size > MAX_INDEX)
         return error_set(err, "%s: a list of shards of over 1 MiB", file->path);
-    }
     json_t *tree =
         json_loadb((const char *)file->map.data, file->map.size, JSON_REJECT_DUPLICATES, &json_err);
     if (tree == NULL) {
@@ -166,17 +153,15 @@ int shards_read(TensorFile *file, Error *err) {
     json_t *map = find_map(file, tree, err);
     const char **names = map == NULL ? NULL : list_shards(file, map, &n, err);
     if (names != NULL && open_shards(file, names, n, err) == 0 && check_map(file, map, names, err) == 0 &&
-        take_tensors(file, map, names, err) == 0) {
+        take_tensors(file, map, names, err) == 0)
         result = 0;
-    }
     json_decref(tree);
     return result;
 }
 
 void shards_digest(TensorFile *file) {
     char text[64 * MAX_SHARDS];
-    for (int i = 0; i < file->n_shards; i++) {
+    for (int i = 0; i < file->n_shards; i++)
         memcpy(text + 64 * i, tensors_digest(file->shards[i]), 64);
-    }
     digest_bytes(file->digest, text, 64 * (size_t)file->n_shards);
 }

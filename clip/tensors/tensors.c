@@ -38,21 +38,17 @@ const char *dtype_name(DType dtype) {
 }
 
 int dtype_from_name(const char *name) {
-    for (int i = 0; i < (int)(sizeof dtypes / sizeof dtypes[0]); i++) {
-        if (strcmp(dtypes[i].name, name) == 0) {
+    for (int i = 0; i < (int)(sizeof dtypes / sizeof dtypes[0]); i++)
+        if (strcmp(dtypes[i].name, name) == 0)
             return i;
-        }
-    }
     return -1;
 }
 
 int shape_size(DType dtype, int n_dims, const int64_t *shape, size_t *count, size_t *size) {
     size_t product = 1;
-    for (int i = 0; i < n_dims; i++) {
-        if (shape[i] < 0 || __builtin_mul_overflow(product, (uint64_t)shape[i], &product)) {
+    for (int i = 0; i < n_dims; i++)
+        if (shape[i] < 0 || __builtin_mul_overflow(product, (uint64_t)shape[i], &product))
             return -1;
-        }
-    }
     *count = product;
     return __builtin_mul_overflow(product, dtype_size(dtype), size) ? -1 : 0;
 }
@@ -69,26 +65,19 @@ static int compare_metadata(const void *a, const void *b) {
 
 static int build_index(TensorFile *file, Error *err) {
     file->by_name = ARENA_NEW(file->arena, const Tensor *, file->n_tensors);
-    if (arena_failed(file->arena)) {
+    if (arena_failed(file->arena))
         return error_memory(err);
-    }
-    for (int i = 0; i < file->n_tensors; i++) {
+    for (int i = 0; i < file->n_tensors; i++)
         file->by_name[i] = &file->tensors[i];
-    }
     qsort(file->by_name, file->n_tensors, sizeof *file->by_name, compare_tensors);
-    for (int i = 1; i < file->n_tensors; i++) {
-        if (strcmp(file->by_name[i - 1]->name, file->by_name[i]->name) == 0) {
+    for (int i = 1; i < file->n_tensors; i++)
+        if (strcmp(file->by_name[i - 1]->name, file->by_name[i]->name) == 0)
             return error_set(err, "%s: tensor %s: is there twice", file->path, file->by_name[i]->name);
-        }
-    }
-    if (file->n_metadata > 0) {
+    if (file->n_metadata > 0)
         qsort(file->metadata, file->n_metadata, sizeof *file->metadata, compare_metadata);
-    }
-    for (int i = 1; i < file->n_metadata; i++) {
-        if (strcmp(file->metadata[i - 1].key, file->metadata[i].key) == 0) {
+    for (int i = 1; i < file->n_metadata; i++)
+        if (strcmp(file->metadata[i - 1].key, file->metadata[i].key) == 0)
             return error_set(err, "%s: metadata %s: is there twice", file->path, file->metadata[i].key);
-        }
-    }
     return 0;
 }
 
@@ -119,19 +108,16 @@ static TensorFile *open_file(const char *path, bool is_shard, bool digest, Error
         error_memory(err);
         goto fail;
     }
-    if (file_map(&file->map, path, err) != 0) {
+    if (file_map(&file->map, path, err) != 0)
         goto fail;
-    }
     if (file->map.size == 0) {
         error_set(err, "%s: the file is empty", path);
         goto fail;
     }
-    if (digest && !shards_is_index(file)) {
+    if (digest && !shards_is_index(file))
         file->digesting = task_start(compute_digest, file);
-    }
-    if (read_container(file, is_shard, err) != 0 || build_index(file, err) != 0) {
+    if (read_container(file, is_shard, err) != 0 || build_index(file, err) != 0)
         goto fail;
-    }
     return file;
 fail:
     tensors_close(file);
@@ -154,9 +140,8 @@ void tensors_close(TensorFile *file) {
     if (file != NULL) {
         atomic_store(&file->stop, true);
         task_wait(file->digesting);
-        for (int i = 0; i < file->n_shards; i++) {
+        for (int i = 0; i < file->n_shards; i++)
             tensors_close(file->shards[i]);
-        }
         file_unmap(&file->map);
         arena_free(file->arena);
         free(file);
@@ -180,11 +165,10 @@ const char *tensors_stamp(const TensorFile *file) {
 const char *tensors_digest(TensorFile *file) {
     task_wait(file->digesting);
     file->digesting = NULL;
-    if (file->digest[0] == '\0' && file->n_shards > 0) {
+    if (file->digest[0] == '\0' && file->n_shards > 0)
         shards_digest(file);
-    } else if (file->digest[0] == '\0') {
+    else if (file->digest[0] == '\0')
         compute_digest(file);
-    }
     return file->digest;
 }
 
@@ -205,9 +189,8 @@ const Tensor *tensors_find(const TensorFile *file, const char *name) {
 }
 
 const char *tensors_metadata(const TensorFile *file, const char *key) {
-    if (file->n_metadata == 0) {
+    if (file->n_metadata == 0)
         return NULL;
-    }
     MetadataOut wanted = {key, NULL};
     const MetadataOut *found =
         bsearch(&wanted, file->metadata, file->n_metadata, sizeof *file->metadata, compare_metadata);
@@ -234,9 +217,8 @@ static char *shape_text(int n_dims, const int64_t *shape, char *out, size_t size
                              : snprintf(out + used, size - used, "%s%" PRId64, comma, shape[i]);
         used += (size_t)n;
     }
-    if (used < size) {
+    if (used < size)
         snprintf(out + used, size - used, "]");
-    }
     return out;
 }
 
@@ -260,9 +242,8 @@ const Tensor *tensors_need(const TensorFile *file, const char *name, int n_dims,
         return NULL;
     }
     bool same = tensor->n_dims == n_dims;
-    for (int i = 0; i < n_dims && same; i++) {
+    for (int i = 0; i < n_dims && same; i++)
         same = shape[i] == -1 || shape[i] == tensor->shape[i];
-    }
     if (!same) {
         char have[200], want[200];
         error_set(err, "%s: tensor %s: shape %s where %s is needed", file->path, name,
@@ -308,9 +289,8 @@ static bool all_finite(const float *x, size_t n) {
 
 static int not_finite(const TensorFile *file, const Tensor *tensor, const float *out, Error *err) {
     size_t i = 0;
-    while (isfinite(out[i])) {
+    while (isfinite(out[i]))
         i++;
-    }
     const char *what = isnan(out[i]) ? "NaN" : out[i] > 0 ? "Inf" : "-Inf";
     if (tensor->dtype == DTYPE_F64) {
         double value;
@@ -363,9 +343,8 @@ bool tensor_finite(const Tensor *tensor, size_t first, size_t n) {
 }
 
 int tensor_to_float(const TensorFile *file, const Tensor *tensor, float *out, Error *err) {
-    if (need_floating(file, tensor, err) != 0) {
+    if (need_floating(file, tensor, err) != 0)
         return -1;
-    }
     return tensor_elements(tensor, 0, tensor->count, out) ? 0 : not_finite(file, tensor, out, err);
 }
 
@@ -389,14 +368,11 @@ int tensors_check_out(const char *path, const TensorOut *tensors, int n_tensors,
             result = error_set(err, "%s: tensor %s: the shape is too large", path, tensor->name);
         }
     }
-    if (result == 0) {
+    if (result == 0)
         qsort(names, (size_t)n_tensors, sizeof *names, compare_texts);
-    }
-    for (int i = 1; i < n_tensors && result == 0; i++) {
-        if (strcmp(names[i - 1], names[i]) == 0) {
+    for (int i = 1; i < n_tensors && result == 0; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
             result = error_set(err, "%s: tensor %s: is there twice", path, names[i]);
-        }
-    }
     free(names);
     return result;
 }

@@ -43,11 +43,9 @@ static int fail_pickle(Reader *reader, const char *reason) {
 
 bool torch_is_file(const FileMap *map) {
     const char *marks[] = {"PK\3\4", "PK\5\6", "\x80\x02\x8a\n"};
-    for (int i = 0; i < 3; i++) {
-        if (map->size >= 4 && memcmp(map->data, marks[i], 4) == 0) {
+    for (int i = 0; i < 3; i++)
+        if (map->size >= 4 && memcmp(map->data, marks[i], 4) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -67,20 +65,17 @@ static int find_prefix(Reader *reader) {
         const ZipMember *member = &zip->members[i];
         size_t n_folder = member->n_name - n_wanted; /* wraps: then it is too long */
         if (member->n_name <= n_wanted || memcmp(member->name + n_folder, wanted, n_wanted) != 0 ||
-            memchr(member->name, '/', n_folder) != NULL) {
+            memchr(member->name, '/', n_folder) != NULL)
             continue;
-        }
-        if (memchr(member->name, '\0', n_folder) != NULL) {
+        if (memchr(member->name, '\0', n_folder) != NULL)
             return error_set(reader->err, "%s: zip directory: a NUL inside a name", zip->path);
-        }
         if (reader->prefix != NULL) {
             return error_set(reader->err, "%s: data.pkl: is there twice, in %s and %.*s/", zip->path,
                              reader->prefix, (int)n_folder, member->name);
         }
         reader->prefix = arena_printf(reader->arena, "%.*s/", (int)n_folder, member->name);
-        if (reader->prefix == NULL) {
+        if (reader->prefix == NULL)
             return error_memory(reader->err);
-        }
     }
     if (reader->prefix == NULL) {
         return error_set(reader->err, "%s: data.pkl: missing: a zip archive, but not a torch file",
@@ -91,21 +86,17 @@ static int find_prefix(Reader *reader) {
 
 static int check_version(Reader *reader) {
     ZipMember *member = find_member(reader, "version");
-    if (member == NULL) {
+    if (member == NULL)
         member = find_member(reader, ".data/version");
-    }
-    if (member == NULL) {
+    if (member == NULL)
         return error_set(reader->err, "%s: version: missing", reader->file->path);
-    }
     const unsigned char *text = zip_bytes(&reader->storages.zip, member, reader->err);
-    if (text == NULL) {
+    if (text == NULL)
         return -1;
-    }
     unsigned version = 0;
     size_t n = 0;
-    while (n < member->size && n < 3 && text[n] >= '0' && text[n] <= '9') {
+    while (n < member->size && n < 3 && text[n] >= '0' && text[n] <= '9')
         version = 10 * version + (text[n++] - '0');
-    }
     bool is_clean = n == member->size || (n + 1 == member->size && text[n] == '\n');
     if (n == 0 || !is_clean || version < 1 || version > 10) {
         return error_set(reader->err, "%s: version: \"%.*s\" is not one from 1 to 10", reader->file->path,
@@ -116,13 +107,11 @@ static int check_version(Reader *reader) {
 
 static int check_byteorder(Reader *reader) {
     ZipMember *member = find_member(reader, "byteorder");
-    if (member == NULL) {
+    if (member == NULL)
         return 0;
-    }
     const unsigned char *text = zip_bytes(&reader->storages.zip, member, reader->err);
-    if (text == NULL) {
+    if (text == NULL)
         return -1;
-    }
     if (member->size != 6 || memcmp(text, "little", 6) != 0) {
         return error_set(reader->err, "%s: byteorder: \"%.*s\" where \"little\" is needed",
                          reader->file->path, (int)(member->size < 20 ? member->size : 20),
@@ -134,12 +123,10 @@ static int check_byteorder(Reader *reader) {
 static int run_pickle(Reader *reader, PickleValue *root) {
     ZipMember *member = find_member(reader, "data.pkl");
     const char *place = arena_printf(reader->arena, "%s: data.pkl", reader->file->path);
-    if (place == NULL) {
+    if (place == NULL)
         return error_memory(reader->err);
-    }
-    if (member->size > MAX_PICKLE) {
+    if (member->size > MAX_PICKLE)
         return fail_pickle(reader, "over 32 MiB");
-    }
     const unsigned char *bytes = zip_bytes(&reader->storages.zip, member, reader->err);
     return bytes == NULL ? -1 : pickle_read(root, place, bytes, member->size, reader->arena, reader->err);
 }
@@ -150,18 +137,14 @@ static int run_pickle(Reader *reader, PickleValue *root) {
 static int set_name(Reader *reader, size_t n_name, const PickleValue *key, size_t *n_whole) {
     const char *text = key->text;
     size_t n = key->size, n_dot = n_name > 0;
-    if (key->type != PICKLE_TEXT) {
+    if (key->type != PICKLE_TEXT)
         return fail_pickle(reader, "a tensor or module whose name is no text");
-    }
-    if (memchr(text, '\0', n) != NULL || u8_check((const uint8_t *)text, n) != NULL) {
+    if (memchr(text, '\0', n) != NULL || u8_check((const uint8_t *)text, n) != NULL)
         return fail_pickle(reader, "a name with a NUL, or that is not UTF-8");
-    }
-    if (n > MAX_NAME || n_name + n_dot + n > MAX_NAME) {
+    if (n > MAX_NAME || n_name + n_dot + n > MAX_NAME)
         return fail_pickle(reader, "a name of over 512 bytes");
-    }
-    if (n_dot) {
+    if (n_dot)
         reader->name[n_name] = '.';
-    }
     memcpy(reader->name + n_name + n_dot, text, n);
     *n_whole = n_name + n_dot + n;
     reader->name[*n_whole] = '\0';
@@ -171,15 +154,13 @@ static int set_name(Reader *reader, size_t n_name, const PickleValue *key, size_
 /* Counts, or stores, the tensor under the name that is set. */
 static int add_tensor(Reader *reader, const char *name, const PickleItems *arguments) {
     size_t size = strlen(name) + 1;
-    if (reader->n_tensors == MAX_TENSORS || reader->n_text + size > MAX_TEXT) {
+    if (reader->n_tensors == MAX_TENSORS || reader->n_text + size > MAX_TEXT)
         return fail_pickle(reader, "too many tensors");
-    }
     if (reader->tensors != NULL) {
         TorchTensor *tensor = &reader->tensors[reader->n_tensors];
         tensor->tensor.name = memcpy(reader->text + reader->n_text, name, size);
-        if (torch_tensor_check(&reader->storages, tensor, arguments, reader->err) != 0) {
+        if (torch_tensor_check(&reader->storages, tensor, arguments, reader->err) != 0)
             return -1;
-        }
     }
     reader->n_tensors++;
     reader->n_text += size;
@@ -191,22 +172,18 @@ static int walk_dict(Reader *reader, const PickleItems *pairs, const char *strip
     for (uint32_t i = 0; i + 1 < pairs->n; i += 2) {
         const PickleValue *value = &pairs->at[i + 1];
         const PickleItems *arguments;
-        if (pickle_pairs(value) == pairs) {
+        if (pickle_pairs(value) == pairs)
             return fail_pickle(reader, "a dict that holds itself");
-        }
-        if (!torch_is_tensor(value)) {
+        if (!torch_is_tensor(value))
             continue;
-        }
         size_t n_name, n_strip = strlen(strip);
-        if (set_name(reader, 0, &pairs->at[i], &n_name) != 0) {
+        if (set_name(reader, 0, &pairs->at[i], &n_name) != 0)
             return -1;
-        }
         const char *name = reader->name;
         name += strncmp(name, strip, n_strip) == 0 ? n_strip : 0;
         if (torch_tensor_arguments(&reader->storages, name, value, &arguments, reader->err) != 0 ||
-            add_tensor(reader, name, arguments) != 0) {
+            add_tensor(reader, name, arguments) != 0)
             return -1;
-        }
     }
     return 0;
 }
@@ -224,27 +201,22 @@ static const PickleItems *module_pairs(const PickleValue *value) {
 
 /* A module of TorchScript: its state is a dict of tensors, of modules, and of plain values. */
 static int walk_module(Reader *reader, const PickleItems *pairs, size_t n_name, int depth) {
-    if (depth > MAX_DEPTH) {
+    if (depth > MAX_DEPTH)
         return fail_pickle(reader, "modules nested over 64 deep, or in a circle");
-    }
     for (uint32_t i = 0; i + 1 < pairs->n; i += 2) {
         const PickleValue *value = &pairs->at[i + 1];
         const PickleItems *inner = module_pairs(value), *arguments;
         bool is_tensor = torch_is_tensor(value);
-        if (++reader->n_visits > MAX_VISITS) {
+        if (++reader->n_visits > MAX_VISITS)
             return fail_pickle(reader, "too many modules");
-        }
-        if (!is_tensor && inner == NULL) {
+        if (!is_tensor && inner == NULL)
             continue;
-        }
         size_t n_whole;
-        if (set_name(reader, n_name, &pairs->at[i], &n_whole) != 0) {
+        if (set_name(reader, n_name, &pairs->at[i], &n_whole) != 0)
             return -1;
-        }
         if (!is_tensor) {
-            if (walk_module(reader, inner, n_whole, depth + 1) != 0) {
+            if (walk_module(reader, inner, n_whole, depth + 1) != 0)
                 return -1;
-            }
         } else if (!is_left_out(reader->name) &&
                    (torch_tensor_arguments(&reader->storages, reader->name, value, &arguments, reader->err) !=
                         0 ||
@@ -314,16 +286,13 @@ static int fill_tables(Reader *reader, const Root *root) {
     if (root->epoch != NULL) {
         file->metadata = ARENA_NEW(file->arena, MetadataOut, 1);
         char *text = arena_printf(file->arena, "%" PRId64, root->epoch->integer);
-        if (text != NULL) {
+        if (text != NULL)
             file->metadata[file->n_metadata++] = (MetadataOut){"epoch", text};
-        }
     }
-    if (arena_failed(file->arena)) {
+    if (arena_failed(file->arena))
         return error_memory(reader->err);
-    }
-    if (torch_tensors_gather(reader->tensors, reader->n_tensors, file, reader->err) != 0) {
+    if (torch_tensors_gather(reader->tensors, reader->n_tensors, file, reader->err) != 0)
         return -1;
-    }
     file->n_tensors = (int)reader->n_tensors;
     return 0;
 }
@@ -337,24 +306,20 @@ static int read_archive(Reader *reader) {
         find_prefix(reader) != 0 || check_version(reader) != 0 || check_byteorder(reader) != 0 ||
         run_pickle(reader, &value) != 0 || find_root(reader, &value, &root) != 0 ||
         torch_storages_init(&reader->storages, reader->prefix, reader->arena, reader->err) != 0 ||
-        walk(reader, &root) != 0) {
+        walk(reader, &root) != 0)
         return -1;
-    }
-    if (reader->n_tensors == 0) {
+    if (reader->n_tensors == 0)
         return fail_pickle(reader, "no tensors: neither a state dict nor a checkpoint with a \"state_dict\"");
-    }
     reader->tensors = ARENA_NEW(reader->arena, TorchTensor, reader->n_tensors);
     reader->text = ARENA_NEW(file->arena, char, reader->n_text);
-    if (arena_failed(reader->arena) || arena_failed(file->arena)) {
+    if (arena_failed(reader->arena) || arena_failed(file->arena))
         return error_memory(reader->err);
-    }
     return walk(reader, &root) != 0 ? -1 : fill_tables(reader, &root);
 }
 
 int torch_read(TensorFile *file, Error *err) {
-    if (file->map.data[0] == 0x80) {
+    if (file->map.data[0] == 0x80)
         return error_set(err, "%s: header: pre-1.6 torch format; re-save it with torch >= 1.6", file->path);
-    }
     Arena *arena = arena_create();
     Reader *reader = ARENA_NEW(arena, Reader, 1);
     int result = -1;

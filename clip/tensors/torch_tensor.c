@@ -29,9 +29,8 @@ static const struct {
 int torch_storages_init(TorchStorages *storages, const char *prefix, Arena *arena, Error *err) {
     storages->folder = arena_printf(arena, "%sdata/", prefix);
     storages->dtypes = ARENA_NEW(arena, signed char, storages->zip.n_members);
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return error_memory(err);
-    }
     memset(storages->dtypes, -1, storages->zip.n_members);
     return 0;
 }
@@ -42,18 +41,16 @@ int torch_storages_init(TorchStorages *storages, const char *prefix, Arena *aren
 static bool is_call(const PickleValue *value, const char *module, const char *name, uint32_t n,
                     const PickleItems **arguments) {
     if (value->type != PICKLE_OBJECT || !pickle_is_global(&value->object->callable, module, name) ||
-        value->object->arguments.items->n < n) {
+        value->object->arguments.items->n < n)
         return false;
-    }
     *arguments = value->object->arguments.items;
     return true;
 }
 
 bool torch_is_tensor(const PickleValue *value) {
     const char *start = "_rebuild_";
-    if (value->type != PICKLE_OBJECT || value->object->callable.type != PICKLE_GLOBAL) {
+    if (value->type != PICKLE_OBJECT || value->object->callable.type != PICKLE_GLOBAL)
         return false;
-    }
     const PickleValue *names = value->object->callable.items->at;
     return (pickle_is_text(&names[0], "torch._utils") || pickle_is_text(&names[0], "torch._tensor")) &&
            names[1].size >= strlen(start) && memcmp(names[1].text, start, strlen(start)) == 0;
@@ -63,9 +60,8 @@ int torch_tensor_arguments(const TorchStorages *storages, const char *name, cons
                            const PickleItems **arguments, Error *err) {
     for (int i = 0; i < MAX_WRAPPERS; i++) {
         const PickleItems *outer;
-        if (is_call(value, "torch._utils", "_rebuild_tensor_v2", 6, arguments)) {
+        if (is_call(value, "torch._utils", "_rebuild_tensor_v2", 6, arguments))
             return 0;
-        }
         if (is_call(value, "torch._tensor", "_rebuild_from_type_v2", 4, &outer) &&
             pickle_is_global(&outer->at[0], "torch._utils", "_rebuild_tensor_v2") &&
             outer->at[2].type == PICKLE_TUPLE && outer->at[2].items->n >= 6) {
@@ -73,14 +69,12 @@ int torch_tensor_arguments(const TorchStorages *storages, const char *name, cons
             return 0;
         }
         if (!is_call(value, "torch._utils", "_rebuild_parameter", 1, &outer) &&
-            !is_call(value, "torch._utils", "_rebuild_parameter_with_state", 1, &outer)) {
+            !is_call(value, "torch._utils", "_rebuild_parameter_with_state", 1, &outer))
             break;
-        }
         value = &outer->at[0];
     }
-    if (!torch_is_tensor(value)) {
+    if (!torch_is_tensor(value))
         return error_set(err, "%s: tensor %s: a parameter without a tensor", storages->zip.path, name);
-    }
     const PickleValue *callable = &value->object->callable.items->at[1];
     return error_set(err, "%s: tensor %s: built by %.*s, which is not read here", storages->zip.path, name,
                      pickle_shown(callable), callable->text);
@@ -107,9 +101,8 @@ static int find_dtype(const PickleValue *global, DType *dtype) {
 static ZipMember *find_storage(const TorchStorages *storages, const PickleValue *key) {
     char name[600]; /* zip.c has none of over 512 bytes */
     size_t n = strlen(storages->folder);
-    if (n + key->size >= sizeof name || memchr(key->text, '\0', key->size) != NULL) {
+    if (n + key->size >= sizeof name || memchr(key->text, '\0', key->size) != NULL)
         return NULL;
-    }
     memcpy(name, storages->folder, n);
     memcpy(name + n, key->text, key->size);
     name[n + key->size] = '\0';
@@ -122,9 +115,8 @@ static int check_storage(TorchStorages *storages, TorchTensor *tensor, const Pic
     const PickleValue *id = value->type == PICKLE_PERSISTENT ? value->items->at : NULL;
     if (id == NULL || id->type != PICKLE_TUPLE || id->items->n != 5 ||
         !pickle_is_text(&id->items->at[0], "storage") || id->items->at[1].type != PICKLE_GLOBAL ||
-        id->items->at[2].type != PICKLE_TEXT || id->items->at[4].type != PICKLE_INT) {
+        id->items->at[2].type != PICKLE_TEXT || id->items->at[4].type != PICKLE_INT)
         return fail(storages, tensor, err, "its storage is not ('storage', type, key, location, number)");
-    }
     const PickleValue *type = &id->items->at[1], *key = &id->items->at[2];
     DType dtype;
     if (find_dtype(type, &dtype) != 0) {
@@ -158,9 +150,8 @@ static int check_storage(TorchStorages *storages, TorchTensor *tensor, const Pic
 /* A tuple of n whole numbers, 0 or more. */
 static int read_numbers(const PickleValue *value, int64_t *out) {
     for (uint32_t i = 0; i < value->items->n; i++) {
-        if (value->items->at[i].type != PICKLE_INT || value->items->at[i].integer < 0) {
+        if (value->items->at[i].type != PICKLE_INT || value->items->at[i].integer < 0)
             return -1;
-        }
         out[i] = value->items->at[i].integer;
     }
     return 0;
@@ -170,9 +161,8 @@ static int read_numbers(const PickleValue *value, int64_t *out) {
 static bool is_contiguous(const TorchTensor *tensor) {
     int64_t stride = 1;
     for (int i = tensor->tensor.n_dims; i-- > 0 && tensor->tensor.count > 0;) {
-        if (tensor->tensor.shape[i] != 1 && tensor->strides[i] != stride) {
+        if (tensor->tensor.shape[i] != 1 && tensor->strides[i] != stride)
             return false;
-        }
         stride *= tensor->tensor.shape[i]; /* at most count */
     }
     return true;
@@ -184,9 +174,8 @@ static int last_item(const TorchTensor *tensor, int64_t offset, int64_t *out) {
     for (int i = 0; i < tensor->tensor.n_dims; i++) {
         int64_t way;
         if (__builtin_mul_overflow(tensor->tensor.shape[i] - 1, tensor->strides[i], &way) ||
-            __builtin_add_overflow(*out, way, out)) {
+            __builtin_add_overflow(*out, way, out))
             return -1;
-        }
     }
     return 0;
 }
@@ -203,30 +192,25 @@ int torch_tensor_check(TorchStorages *storages, TorchTensor *tensor, const Pickl
     const PickleValue *offset = &arguments->at[1], *sizes = &arguments->at[2], *strides = &arguments->at[3];
     Tensor *plain = &tensor->tensor;
     if (offset->type != PICKLE_INT || sizes->type != PICKLE_TUPLE || strides->type != PICKLE_TUPLE ||
-        sizes->items->n != strides->items->n || !is_plain(arguments)) {
+        sizes->items->n != strides->items->n || !is_plain(arguments))
         return fail(storages, tensor, err, "not storage, offset, sizes and strides");
-    }
-    if (sizes->items->n > TENSOR_MAX_DIMS) {
+    if (sizes->items->n > TENSOR_MAX_DIMS)
         return fail(storages, tensor, err, "over 8 dimensions");
-    }
     plain->n_dims = (int)sizes->items->n;
     if (offset->integer < 0 || read_numbers(sizes, plain->shape) != 0 ||
-        read_numbers(strides, tensor->strides) != 0) {
+        read_numbers(strides, tensor->strides) != 0)
         return fail(storages, tensor, err, "an offset, size or stride is not a whole number, 0 or more");
-    }
     int64_t n_items, last;
-    if (check_storage(storages, tensor, &arguments->at[0], &n_items, err) != 0) {
+    if (check_storage(storages, tensor, &arguments->at[0], &n_items, err) != 0)
         return -1;
-    }
     if (shape_size(plain->dtype, plain->n_dims, plain->shape, &plain->count, &plain->size) != 0) {
         char shape[200];
         return error_set(err, "%s: tensor %s: shape %s is too large", storages->zip.path, plain->name,
                          tensor_shape_text(plain, shape, sizeof shape));
     }
     tensor->is_contiguous = is_contiguous(tensor);
-    if (plain->count == 0) {
+    if (plain->count == 0)
         return 0;
-    }
     if (last_item(tensor, offset->integer, &last) != 0 || last >= n_items) {
         return error_set(err, "%s: tensor %s: reaches beyond the %" PRId64 " items of its storage",
                          storages->zip.path, plain->name, n_items);
@@ -241,24 +225,20 @@ static void copy_row(unsigned char *restrict out, const unsigned char *restrict 
                      size_t item) {
     switch (item) { /* so that each copy is one load and one store */
     case 1:
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
             out[i] = in[i * step];
-        }
         break;
     case 2:
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
             memcpy(out + 2 * i, in + i * step, 2);
-        }
         break;
     case 4:
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
             memcpy(out + 4 * i, in + i * step, 4);
-        }
         break;
     default:
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
             memcpy(out + 8 * i, in + i * step, 8);
-        }
         break;
     }
 }
@@ -277,9 +257,8 @@ static void gather(const TorchTensor *tensor, unsigned char *out) {
         for (int i = inner - 1; i >= 0; i--) {
             size_t stride = (size_t)tensor->strides[i] * item;
             offset += stride;
-            if (++index[i] < plain->shape[i]) {
+            if (++index[i] < plain->shape[i])
                 break;
-            }
             offset -= (size_t)plain->shape[i] * stride;
             index[i] = 0;
         }
@@ -288,9 +267,8 @@ static void gather(const TorchTensor *tensor, unsigned char *out) {
 
 static int compare_places(const void *a, const void *b) {
     const Tensor *x = &((const TorchTensor *)a)->tensor, *y = &((const TorchTensor *)b)->tensor;
-    if (x->data != y->data) {
+    if (x->data != y->data)
         return x->data < y->data ? -1 : 1;
-    }
     return strcmp(x->name, y->name);
 }
 
@@ -306,9 +284,8 @@ int torch_tensors_gather(TorchTensor *tensors, size_t n, TensorFile *file, Error
     }
     qsort(tensors, n, sizeof *tensors, compare_places);
     unsigned char *at = ARENA_NEW(file->arena, unsigned char, total);
-    if (at == NULL) {
+    if (at == NULL)
         return error_memory(err);
-    }
     for (size_t i = 0; i < n; i++) {
         file->tensors[i] = tensors[i].tensor;
         if (!tensors[i].is_contiguous) {

@@ -22,9 +22,8 @@ static const char *const storage_types[] = {
 /* --- the pickle --- */
 
 static void put_number(FILE *out, int n, uint64_t value) {
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         fputc((int)(value >> 8 * i & 0xff), out);
-    }
 }
 
 static void put_text(FILE *out, const char *text) {
@@ -49,9 +48,8 @@ static void put_integer(FILE *out, int64_t value) {
 
 static void put_integers(FILE *out, const int64_t *values, int n) {
     fputc('(', out); /* MARK */
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         put_integer(out, values[i]);
-    }
     fputc('t', out); /* TUPLE */
 }
 
@@ -111,9 +109,8 @@ static void put_checkpoint(FILE *out, const TensorOut *tensors, int n_tensors, i
 static char *checkpoint_pickle(const TensorOut *tensors, int n_tensors, int64_t epoch, size_t *size) {
     char *bytes = NULL;
     FILE *out = open_memstream(&bytes, size);
-    if (out == NULL) {
+    if (out == NULL)
         return NULL;
-    }
     put_checkpoint(out, tensors, n_tensors, epoch);
     int failed = ferror(out);
     failed = fclose(out) != 0 || failed;
@@ -136,17 +133,14 @@ int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_ten
     int result = -1;
     size_t n_bytes = 0;
     ZipWriter *zip = NULL;
-    if (tensors_check_out(path, tensors, n_tensors, err) != 0) {
+    if (tensors_check_out(path, tensors, n_tensors, err) != 0)
         return -1;
-    }
     char *bytes = checkpoint_pickle(tensors, n_tensors, epoch, &n_bytes);
-    if (bytes == NULL) {
+    if (bytes == NULL)
         return error_memory(err);
-    }
     zip = zip_create(path, err);
-    if (zip == NULL) {
+    if (zip == NULL)
         goto out;
-    }
     add(zip, "archive/data.pkl", bytes, n_bytes);
     add(zip, "archive/byteorder", "little", 6);
     for (int i = 0; i < n_tensors; i++) {

@@ -45,9 +45,8 @@ typedef struct {
 
 static uint64_t little(const unsigned char *at, int n) {
     uint64_t value = 0;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         value |= (uint64_t)at[i] << 8 * i;
-    }
     return value;
 }
 
@@ -68,9 +67,8 @@ static size_t find_end(const Reader *reader) {
     size_t first = reader->size > furthest ? reader->size - furthest : 0;
     for (size_t at = reader->size - END_SIZE + 1; reader->size >= END_SIZE && at-- > first;) {
         const unsigned char *end = reader->data + at;
-        if (signed_as(end, "PK\5\6") && little(end + 20, 2) == reader->size - at - END_SIZE) {
+        if (signed_as(end, "PK\5\6") && little(end + 20, 2) == reader->size - at - END_SIZE)
             return at;
-        }
     }
     return reader->size;
 }
@@ -78,18 +76,15 @@ static size_t find_end(const Reader *reader) {
 /* Reads the ZIP64 end record if there is one; *end becomes the end of the directory. */
 static int read_end64(Reader *reader, size_t *end) {
     size_t locator = *end - LOCATOR_SIZE;
-    if (*end < LOCATOR_SIZE || !signed_as(reader->data + locator, "PK\6\7")) {
+    if (*end < LOCATOR_SIZE || !signed_as(reader->data + locator, "PK\6\7"))
         return 0;
-    }
     uint64_t place = little(reader->data + locator + 8, 8);
     if (locator < END64_SIZE || place > locator - END64_SIZE || !signed_as(reader->data + place, "PK\6\6") ||
-        little(reader->data + place + 4, 8) != locator - place - 12) {
+        little(reader->data + place + 4, 8) != locator - place - 12)
         return fail(reader, "the ZIP64 end record is not where its locator says");
-    }
     const unsigned char *record = reader->data + place;
-    if (little(record + 16, 8) != 0 || little(record + 24, 8) != little(record + 32, 8)) {
+    if (little(record + 16, 8) != 0 || little(record + 24, 8) != little(record + 32, 8))
         return fail(reader, "an archive in several parts");
-    }
     reader->n_entries = little(record + 32, 8);
     reader->directory_size = little(record + 40, 8);
     reader->directory = little(record + 48, 8);
@@ -100,19 +95,16 @@ static int read_end64(Reader *reader, size_t *end) {
 /* Finds the directory, and checks that it ends where the end records begin. */
 static int read_end(Reader *reader) {
     size_t end = find_end(reader);
-    if (end == reader->size) {
+    if (end == reader->size)
         return fail(reader, "no end record: the file is cut short");
-    }
     const unsigned char *record = reader->data + end;
     reader->n_entries = little(record + 10, 2);
     reader->directory_size = little(record + 12, 4);
     reader->directory = little(record + 16, 4);
-    if (little(record + 4, 4) != 0 || little(record + 8, 2) != reader->n_entries) {
+    if (little(record + 4, 4) != 0 || little(record + 8, 2) != reader->n_entries)
         return fail(reader, "an archive in several parts");
-    }
-    if (read_end64(reader, &end) != 0) {
+    if (read_end64(reader, &end) != 0)
         return -1;
-    }
     if (reader->directory > end || reader->directory_size != end - reader->directory) {
         return error_set(reader->err,
                          "%s: zip directory: %" PRIu64 " bytes at %" PRIu64 ", which do not end at %zu",
@@ -133,9 +125,8 @@ static int read_extra64(const unsigned char *extra, size_t n_extra, uint64_t *nu
     size_t left = 0;
     for (size_t at = 0; n_extra - at >= 4 && field == NULL;) {
         size_t n = (size_t)little(extra + at + 2, 2);
-        if (n > n_extra - at - 4) {
+        if (n > n_extra - at - 4)
             break;
-        }
         if (little(extra + at, 2) == 1) {
             field = extra + at + 4;
             left = n;
@@ -144,9 +135,8 @@ static int read_extra64(const unsigned char *extra, size_t n_extra, uint64_t *nu
     }
     for (int i = 0; i < 3; i++) {
         if (*numbers[i] == UINT32_MAX) {
-            if (left < 8) {
+            if (left < 8)
                 return -1;
-            }
             *numbers[i] = little(field, 8);
             field += 8;
             left -= 8;
@@ -162,21 +152,17 @@ static int fail_member(const Reader *reader, const ZipMember *member, const char
 /* Finds the data of a member behind its local header. */
 static int find_data(const Reader *reader, ZipMember *member, uint64_t start, uint64_t packed) {
     uint64_t limit = reader->directory; /* members lie before the directory */
-    if (limit < LOCAL_SIZE || start > limit - LOCAL_SIZE) {
+    if (limit < LOCAL_SIZE || start > limit - LOCAL_SIZE)
         return fail_member(reader, member, "begins past the end");
-    }
     const unsigned char *local = reader->data + start;
-    if (!signed_as(local, "PK\3\4")) {
+    if (!signed_as(local, "PK\3\4"))
         return fail_member(reader, member, "no local header where the directory says");
-    }
     size_t n_name = (size_t)little(local + 26, 2), n_extra = (size_t)little(local + 28, 2);
     uint64_t room = limit - start - LOCAL_SIZE;
-    if (n_name + n_extra > room || packed > room - n_name - n_extra) {
+    if (n_name + n_extra > room || packed > room - n_name - n_extra)
         return fail_member(reader, member, "ends past the end");
-    }
-    if (n_name != member->n_name || memcmp(local + LOCAL_SIZE, member->name, n_name) != 0) {
+    if (n_name != member->n_name || memcmp(local + LOCAL_SIZE, member->name, n_name) != 0)
         return fail_member(reader, member, "has another name in its local header");
-    }
     member->start = (size_t)start;
     member->packed = (size_t)packed;
     member->data = local + LOCAL_SIZE + n_name + n_extra;
@@ -187,17 +173,14 @@ static int find_data(const Reader *reader, ZipMember *member, uint64_t start, ui
 static int read_entry(const Reader *reader, size_t *at, ZipMember *member) {
     const unsigned char *entry = reader->data + *at;
     size_t left = (size_t)(reader->directory + reader->directory_size) - *at;
-    if (left < ENTRY_SIZE || !signed_as(entry, "PK\1\2")) {
+    if (left < ENTRY_SIZE || !signed_as(entry, "PK\1\2"))
         return fail(reader, "fewer members than announced");
-    }
     size_t n_name = (size_t)little(entry + 28, 2), n_extra = (size_t)little(entry + 30, 2);
     size_t n_all = ENTRY_SIZE + n_name + n_extra + (size_t)little(entry + 32, 2);
-    if (n_all > left) {
+    if (n_all > left)
         return fail(reader, "a member reaches beyond its end");
-    }
-    if (n_name > MAX_NAME) {
+    if (n_name > MAX_NAME)
         return fail(reader, "a name of over 512 bytes");
-    }
     *member = (ZipMember){.name = (const char *)entry + ENTRY_SIZE,
                           .n_name = n_name,
                           .encrypted = (entry[8] & 1) != 0,
@@ -205,9 +188,8 @@ static int read_entry(const Reader *reader, size_t *at, ZipMember *member) {
                           .crc = (uint32_t)little(entry + 16, 4)};
     uint64_t packed = little(entry + 20, 4), size = little(entry + 24, 4), start = little(entry + 42, 4);
     uint64_t *numbers[3] = {&size, &packed, &start};
-    if (read_extra64(entry + ENTRY_SIZE + n_name, n_extra, numbers) != 0) {
+    if (read_extra64(entry + ENTRY_SIZE + n_name, n_extra, numbers) != 0)
         return fail_member(reader, member, "its ZIP64 field is too short");
-    }
     member->size = (size_t)size;
     *at += n_all;
     return find_data(reader, member, start, packed);
@@ -232,37 +214,30 @@ int zip_open(ZipArchive *zip, const char *path, const unsigned char *data, size_
              Error *err) {
     Reader reader = {.path = path, .err = err, .data = data, .size = size};
     *zip = (ZipArchive){.path = path};
-    if (read_end(&reader) != 0) {
+    if (read_end(&reader) != 0)
         return -1;
-    }
     zip->n_members = (size_t)reader.n_entries;
     zip->members = ARENA_NEW(arena, ZipMember, zip->n_members);
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return error_memory(err);
-    }
     size_t at = (size_t)reader.directory;
     for (size_t i = 0; i < zip->n_members; i++) {
-        if (read_entry(&reader, &at, &zip->members[i]) != 0) {
+        if (read_entry(&reader, &at, &zip->members[i]) != 0)
             return -1;
-        }
         zip->has_crc = zip->has_crc || zip->members[i].crc != 0;
     }
-    if (at != reader.directory + reader.directory_size) {
+    if (at != reader.directory + reader.directory_size)
         return fail(&reader, "more members than announced");
-    }
     qsort(zip->members, zip->n_members, sizeof *zip->members, compare_places);
     for (size_t i = 1; i < zip->n_members; i++) {
         const ZipMember *member = &zip->members[i - 1];
-        if ((size_t)(member->data - data) + member->packed > zip->members[i].start) {
+        if ((size_t)(member->data - data) + member->packed > zip->members[i].start)
             return fail_member(&reader, &zip->members[i], "begins inside another");
-        }
     }
     qsort(zip->members, zip->n_members, sizeof *zip->members, compare_names);
-    for (size_t i = 1; i < zip->n_members; i++) {
-        if (compare_names(&zip->members[i - 1], &zip->members[i]) == 0) {
+    for (size_t i = 1; i < zip->n_members; i++)
+        if (compare_names(&zip->members[i - 1], &zip->members[i]) == 0)
             return fail_member(&reader, &zip->members[i], "is there twice");
-        }
-    }
     return 0;
 }
 
@@ -270,9 +245,8 @@ int zip_open(ZipArchive *zip, const char *path, const unsigned char *data, size_
 
 ZipMember *zip_find(const ZipArchive *zip, const char *name) {
     ZipMember wanted = {.name = name, .n_name = strlen(name)};
-    if (zip->n_members == 0) {
+    if (zip->n_members == 0)
         return NULL;
-    }
     return bsearch(&wanted, zip->members, zip->n_members, sizeof *zip->members, compare_names);
 }
 

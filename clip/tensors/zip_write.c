@@ -39,9 +39,8 @@ typedef struct {
 } Record;
 
 static void put(Record *record, int n, uint64_t value) {
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         record->bytes[record->n++] = (unsigned char)(value >> 8 * i);
-    }
 }
 
 static uint64_t at_most(uint64_t value, uint64_t limit) {
@@ -99,9 +98,8 @@ static void write_entry(ZipWriter *zip, const char *name, uint32_t crc, uint64_t
         put(&extra, 8, size);
         put(&extra, 8, size);
     }
-    if (start >= UINT32_MAX) {
+    if (start >= UINT32_MAX)
         put(&extra, 8, start);
-    }
     extra.bytes[2] = (unsigned char)(extra.n - 4);
     bool is_zip64 = extra.n > 4;
     put(&entry, 4, 0x02014b50);
@@ -143,9 +141,8 @@ int zip_add(ZipWriter *zip, const char *name, const ZipPart *parts, int n_parts)
     uLong crc = crc32_z(0, NULL, 0);
     assert(strlen(name) <= MAX_NAME);
     for (int i = 0; i < n_parts; i++) {
-        if (parts[i].size > 0) { /* crc32 takes NULL as a wish to begin anew */
+        if (parts[i].size > 0) /* crc32 takes NULL as a wish to begin anew */
             crc = crc32_z(crc, parts[i].data, parts[i].size);
-        }
         size += parts[i].size;
     }
     write_local(zip, name, (uint32_t)crc, size);
@@ -207,9 +204,8 @@ int zip_commit(ZipWriter *zip, Error *err) {
 
 void zip_discard(ZipWriter *zip) {
     if (zip != NULL) {
-        if (zip->directory != NULL) {
+        if (zip->directory != NULL)
             fclose(zip->directory);
-        }
         free(zip->directory_bytes);
         file_discard(zip->out);
         free(zip);

@@ -69,17 +69,15 @@ static size_t hash_pair(const Bpe *bpe, int left, int right) {
 static int *symbol_slot(const Bpe *bpe, const char *spelling) {
     size_t at = hash_text(bpe, spelling) & bpe->symbol_mask;
     while (bpe->symbol_slots[at] != 0 &&
-           strcmp(bpe->symbols[bpe->symbol_slots[at] - 1].spelling, spelling) != 0) {
+           strcmp(bpe->symbols[bpe->symbol_slots[at] - 1].spelling, spelling) != 0)
         at = (at + 1) & bpe->symbol_mask;
-    }
     return &bpe->symbol_slots[at];
 }
 
 static Pair *pair_slot(const Bpe *bpe, int left, int right) {
     size_t at = hash_pair(bpe, left, right) & bpe->pair_mask;
-    while (bpe->pairs[at].merge != 0 && (bpe->pairs[at].left != left || bpe->pairs[at].right != right)) {
+    while (bpe->pairs[at].merge != 0 && (bpe->pairs[at].left != left || bpe->pairs[at].right != right))
         at = (at + 1) & bpe->pair_mask;
-    }
     return &bpe->pairs[at];
 }
 
@@ -105,9 +103,8 @@ static int add_bytes(Bpe *bpe, Arena *arena, Error *err) {
     int id = 0;
     for (int own = 1; own >= 0; own--) {
         for (int byte = 0; byte < BPE_BYTES; byte++) {
-            if ((vocabulary_letter(byte) == (uint32_t)byte) != own) {
+            if ((vocabulary_letter(byte) == (uint32_t)byte) != own)
                 continue;
-            }
             char letter[8] = "";
             u8_uctomb((uint8_t *)letter, vocabulary_letter(byte), (ptrdiff_t)sizeof letter - 1);
             bpe->byte_symbol[byte] = id;
@@ -116,12 +113,10 @@ static int add_bytes(Bpe *bpe, Arena *arena, Error *err) {
             id++;
         }
     }
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return error_memory(err);
-    }
-    for (id = 0; id < BPE_BASE; id++) {
+    for (id = 0; id < BPE_BASE; id++)
         add_token(bpe, id, bpe->spellings[id]);
-    }
     return 0;
 }
 
@@ -132,9 +127,8 @@ static int add_merge(Bpe *bpe, int m, const Vocabulary *vocabulary, char **text,
     *text = stpcpy(stpcpy(spelling, merge->left), merge->right) + 1;
     int left = intern(bpe, merge->left), right = intern(bpe, merge->right);
     Pair *pair = pair_slot(bpe, left, right);
-    if (pair->merge != 0) {
+    if (pair->merge != 0)
         return vocabulary_error(vocabulary, m, err, "this merge stands in the file before");
-    }
     *pair = (Pair){left, right, m + 1};
     bpe->merge_left[m] = left;
     bpe->merge_right[m] = right;
@@ -144,27 +138,22 @@ static int add_merge(Bpe *bpe, int m, const Vocabulary *vocabulary, char **text,
 
 static int add_merges(Bpe *bpe, const Vocabulary *vocabulary, Arena *arena, Error *err) {
     size_t size = 0;
-    for (int m = 0; m < vocabulary->n_merges; m++) {
+    for (int m = 0; m < vocabulary->n_merges; m++)
         size += strlen(vocabulary->merges[m].left) + strlen(vocabulary->merges[m].right) + 1;
-    }
     char *text = ARENA_NEW(arena, char, size);
-    if (text == NULL) {
+    if (text == NULL)
         return error_memory(err);
-    }
-    for (int m = 0; m < vocabulary->n_merges; m++) {
-        if (add_merge(bpe, m, vocabulary, &text, err) != 0) {
+    for (int m = 0; m < vocabulary->n_merges; m++)
+        if (add_merge(bpe, m, vocabulary, &text, err) != 0)
             return -1;
-        }
-    }
     return 0;
 }
 
 /* A power of two, at least twice n. */
 static size_t table_size(size_t n) {
     size_t size = 16;
-    while (size < 2 * n) {
+    while (size < 2 * n)
         size *= 2;
-    }
     return size;
 }
 
@@ -194,9 +183,8 @@ Bpe *bpe_build(const Vocabulary *vocabulary, Arena *arena, Error *err) {
         error_memory(err);
         return NULL;
     }
-    if (add_bytes(bpe, arena, err) != 0 || add_merges(bpe, vocabulary, arena, err) != 0) {
+    if (add_bytes(bpe, arena, err) != 0 || add_merges(bpe, vocabulary, arena, err) != 0)
         return NULL;
-    }
     add_token(bpe, BPE_BASE + bpe->n_merges, "<|startoftext|>");
     add_token(bpe, BPE_BASE + bpe->n_merges + 1, "<|endoftext|>");
     return bpe;
@@ -243,12 +231,10 @@ static Waiting heap_pop(Heap *heap) {
     Waiting least = heap->items[0], last = heap->items[--heap->count];
     int hole = 0;
     for (int child = 1; child < heap->count; child = 2 * hole + 1) {
-        if (child + 1 < heap->count && before(heap->items[child + 1], heap->items[child])) {
+        if (child + 1 < heap->count && before(heap->items[child + 1], heap->items[child]))
             child++;
-        }
-        if (!before(heap->items[child], last)) {
+        if (!before(heap->items[child], last))
             break;
-        }
         heap->items[hole] = heap->items[child];
         hole = child;
     }
@@ -269,13 +255,11 @@ typedef struct {
 
 /* Puts the pair that starts at a position into the heap if it has a merge. */
 static void wait_for(Word *word, int at) {
-    if (at < 0 || word->next[at] < 0) {
+    if (at < 0 || word->next[at] < 0)
         return;
-    }
     const Pair *pair = pair_slot(word->bpe, word->symbol[at], word->symbol[word->next[at]]);
-    if (pair->merge != 0) {
+    if (pair->merge != 0)
         heap_push(&word->heap, (Waiting){pair->merge - 1, at});
-    }
 }
 
 /* Merges every occurrence of the pair of the lowest rank. */
@@ -287,15 +271,13 @@ static void merge_lowest(Word *word) {
         int right = word->next[at];
         /* One of the two may be part of another symbol by now. */
         if (word->symbol[at] != bpe->merge_left[rank] || right < 0 ||
-            word->symbol[right] != bpe->merge_right[rank]) {
+            word->symbol[right] != bpe->merge_right[rank])
             continue;
-        }
         word->symbol[at] = bpe->results[rank];
         word->symbol[right] = -1;
         word->next[at] = word->next[right];
-        if (word->next[at] >= 0) {
+        if (word->next[at] >= 0)
             word->previous[word->next[at]] = at;
-        }
         word->merged[n_merged++] = at;
     }
     for (int i = 0; i < n_merged; i++) {
@@ -311,23 +293,19 @@ int bpe_encode(const Bpe *bpe, const unsigned char *bytes, int size, Arena *scra
     word.next = ARENA_NEW(scratch, int, size);
     word.previous = ARENA_NEW(scratch, int, size);
     word.merged = ARENA_NEW(scratch, int, size);
-    if (arena_failed(scratch)) {
+    if (arena_failed(scratch))
         return error_memory(err);
-    }
     for (int at = 0; at < size; at++) {
         word.symbol[at] = bpe->byte_symbol[bytes[at]] + (at + 1 == size ? BPE_BYTES : 0);
         word.previous[at] = at - 1;
         word.next[at] = at + 1 < size ? at + 1 : -1;
     }
-    for (int at = 0; at < size; at++) {
+    for (int at = 0; at < size; at++)
         wait_for(&word, at);
-    }
-    while (word.heap.count > 0) {
+    while (word.heap.count > 0)
         merge_lowest(&word);
-    }
     int n_ids = 0;
-    for (int at = 0; at >= 0; at = word.next[at]) {
+    for (int at = 0; at >= 0; at = word.next[at])
         ids[n_ids++] = bpe->symbols[word.symbol[at]].id;
-    }
     return n_ids;
 }

@@ -43,13 +43,12 @@ static bool is_forbidden(uint32_t c) {
 
 static int digit_value(uint32_t c, uint32_t base) {
     uint32_t value = base;
-    if (c >= '0' && c <= '9') {
+    if (c >= '0' && c <= '9')
         value = c - '0';
-    } else if (c >= 'a' && c <= 'f') {
+    else if (c >= 'a' && c <= 'f')
         value = c - 'a' + 10;
-    } else if (c >= 'A' && c <= 'F') {
+    else if (c >= 'A' && c <= 'F')
         value = c - 'A' + 10;
-    }
     return value < base ? (int)value : -1;
 }
 
@@ -63,27 +62,22 @@ static size_t numeric_reference(const uint32_t *text, size_t count, uint32_t *ou
         at++;
     }
     size_t first = at;
-    for (; at < count && digit_value(text[at], base) >= 0; at++) {
-        if (value <= MAX_CODE_POINT) {
+    for (; at < count && digit_value(text[at], base) >= 0; at++)
+        if (value <= MAX_CODE_POINT)
             value = value * base + (uint32_t)digit_value(text[at], base);
-        }
-    }
-    if (at == first) {
+    if (at == first)
         return 0;
-    }
-    if (at < count && text[at] == ';') {
+    if (at < count && text[at] == ';')
         at++;
-    }
     *n_out = 1;
-    if (value == 0 || value > MAX_CODE_POINT || (value >= 0xD800 && value <= 0xDFFF)) {
+    if (value == 0 || value > MAX_CODE_POINT || (value >= 0xD800 && value <= 0xDFFF))
         *out = REPLACEMENT;
-    } else if (value >= 0x80 && value <= 0x9F) {
+    else if (value >= 0x80 && value <= 0x9F)
         *out = WINDOWS_1252[value - 0x80];
-    } else if (is_forbidden(value)) {
+    else if (is_forbidden(value))
         *n_out = 0;
-    } else {
+    else
         *out = value;
-    }
     return at;
 }
 
@@ -144,17 +138,14 @@ static bool is_strippable(uint32_t c) {
 
 size_t text_collapse(uint32_t *text, size_t count) {
     size_t begin = 0, used = 0;
-    while (begin < count && is_strippable(text[begin])) {
+    while (begin < count && is_strippable(text[begin]))
         begin++;
-    }
-    while (count > begin && is_strippable(text[count - 1])) {
+    while (count > begin && is_strippable(text[count - 1]))
         count--;
-    }
     for (size_t at = begin; at < count; at++) {
         bool space = uc_is_property_white_space(text[at]);
-        if (!space || !uc_is_property_white_space(text[at - 1])) { /* the first one is no space */
+        if (!space || !uc_is_property_white_space(text[at - 1])) /* the first one is no space */
             text[used++] = space ? ' ' : text[at];
-        }
     }
     return used;
 }
@@ -165,15 +156,12 @@ size_t text_collapse(uint32_t *text, size_t count) {
  * counting case-ignorable marks (Unicode's condition Final_Sigma)? */
 static bool is_final_sigma(const uint32_t *text, size_t count, size_t at) {
     size_t before = at, after = at + 1;
-    while (before > 0 && uc_is_property_case_ignorable(text[before - 1])) {
+    while (before > 0 && uc_is_property_case_ignorable(text[before - 1]))
         before--;
-    }
-    if (before == 0 || !uc_is_property_cased(text[before - 1])) {
+    if (before == 0 || !uc_is_property_cased(text[before - 1]))
         return false;
-    }
-    while (after < count && uc_is_property_case_ignorable(text[after])) {
+    while (after < count && uc_is_property_case_ignorable(text[after]))
         after++;
-    }
     return after == count || !uc_is_property_cased(text[after]);
 }
 
@@ -196,19 +184,16 @@ size_t text_lower(uint32_t *out, const uint32_t *text, size_t count) {
 
 int text_clean(const char *text, Arena *arena, uint32_t **clean, size_t *count, Error *err) {
     size_t size = strlen(text);
-    if (size > MAX_TEXT_BYTES) {
+    if (size > MAX_TEXT_BYTES)
         return error_set(err, "a text of %zu bytes is too long", size);
-    }
     const uint8_t *bytes = (const uint8_t *)text;
     const uint8_t *bad = u8_check(bytes, size);
-    if (bad != NULL) {
+    if (bad != NULL)
         return error_set(err, "byte %zu: the text is not UTF-8", (size_t)(bad - bytes) + 1);
-    }
     uint32_t *points = ARENA_NEW(arena, uint32_t, size + 1);
     *clean = ARENA_NEW(arena, uint32_t, 2 * size + 1);
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return error_memory(err);
-    }
     size_t n = 0;
     for (size_t at = 0; at < size; n++) {
         ucs4_t point;

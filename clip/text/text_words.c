@@ -54,25 +54,21 @@ static bool in_ranges(const Range *ranges, size_t n, uint32_t c) {
     size_t low = 0, high = n;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (c > ranges[middle].last) {
+        if (c > ranges[middle].last)
             low = middle + 1;
-        } else {
+        else
             high = middle;
-        }
     }
     return low < n && c >= ranges[low].first;
 }
 
 static Kind kind_of(uint32_t c) {
-    if (c == IOTA_BELOW || uc_is_property_white_space(c)) {
+    if (c == IOTA_BELOW || uc_is_property_white_space(c))
         return GAP;
-    }
-    if (uc_is_general_category(c, UC_CATEGORY_L) || in_ranges(LATER_LETTERS, COUNT(LATER_LETTERS), c)) {
+    if (uc_is_general_category(c, UC_CATEGORY_L) || in_ranges(LATER_LETTERS, COUNT(LATER_LETTERS), c))
         return LETTER;
-    }
-    if (uc_is_general_category(c, UC_CATEGORY_N) || in_ranges(LATER_NUMBERS, COUNT(LATER_NUMBERS), c)) {
+    if (uc_is_general_category(c, UC_CATEGORY_N) || in_ranges(LATER_NUMBERS, COUNT(LATER_NUMBERS), c))
         return NUMBER;
-    }
     return OTHER;
 }
 
@@ -85,12 +81,10 @@ static size_t spelled_out(const uint32_t *text, size_t count) {
     for (size_t w = 0; w < COUNT(WORDS); w++) {
         size_t n = 0;
         while (WORDS[w][n] != '\0' && n < count &&
-               (text[n] == (unsigned char)WORDS[w][n] || (text[n] == LONG_S && WORDS[w][n] == 's'))) {
+               (text[n] == (unsigned char)WORDS[w][n] || (text[n] == LONG_S && WORDS[w][n] == 's')))
             n++;
-        }
-        if (WORDS[w][n] == '\0') {
+        if (WORDS[w][n] == '\0')
             return n;
-        }
     }
     return 0;
 }
@@ -98,20 +92,16 @@ static size_t spelled_out(const uint32_t *text, size_t count) {
 size_t text_word(const uint32_t *text, size_t count, size_t *at) {
     size_t begin = *at;
     Kind kind = GAP;
-    while (begin < count && (kind = kind_of(text[begin])) == GAP) {
+    while (begin < count && (kind = kind_of(text[begin])) == GAP)
         begin++;
-    }
     *at = begin;
-    if (begin == count) {
+    if (begin == count)
         return 0;
-    }
     size_t length = kind == OTHER ? spelled_out(text + begin, count - begin) : 0;
-    if (length > 0) {
+    if (length > 0)
         return length;
-    }
     length = 1;
-    while (kind != NUMBER && begin + length < count && kind_of(text[begin + length]) == kind) {
+    while (kind != NUMBER && begin + length < count && kind_of(text[begin + length]) == kind)
         length++;
-    }
     return length;
 }

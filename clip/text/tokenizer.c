@@ -42,14 +42,12 @@ static int check_listed(const Tokenizer *tokenizer, const Vocabulary *vocabulary
 static int spell_words(Tokenizer *tokenizer, Error *err) {
     int size = bpe_size(tokenizer->bpe);
     size_t n_bytes = 0;
-    for (int id = 0; id < size; id++) {
+    for (int id = 0; id < size; id++)
         n_bytes += strlen(bpe_spelling(tokenizer->bpe, id)) + 1; /* no byte is longer than its letter */
-    }
     tokenizer->words = ARENA_NEW(tokenizer->arena, const char *, size);
     char *text = ARENA_NEW(tokenizer->arena, char, n_bytes);
-    if (arena_failed(tokenizer->arena)) {
+    if (arena_failed(tokenizer->arena))
         return error_memory(err);
-    }
     for (int id = 0; id < size; id++) {
         const char *spelling = bpe_spelling(tokenizer->bpe, id);
         size_t n = strlen(spelling);
@@ -67,13 +65,11 @@ static int spell_words(Tokenizer *tokenizer, Error *err) {
 /* The digest is over the lines "left right\n", so it does not depend on the kind of the file. */
 static int digest_merges(Tokenizer *tokenizer, const Vocabulary *vocabulary, Error *err) {
     size_t size = 0, mark = arena_mark(tokenizer->arena);
-    for (int m = 0; m < vocabulary->n_merges; m++) {
+    for (int m = 0; m < vocabulary->n_merges; m++)
         size += strlen(vocabulary->merges[m].left) + strlen(vocabulary->merges[m].right) + 2;
-    }
     char *text = ARENA_NEW(tokenizer->arena, char, size + 1);
-    if (text == NULL) {
+    if (text == NULL)
         return error_memory(err);
-    }
     char *at = text;
     for (int m = 0; m < vocabulary->n_merges; m++) {
         at = stpcpy(stpcpy(at, vocabulary->merges[m].left), " ");
@@ -86,23 +82,20 @@ static int digest_merges(Tokenizer *tokenizer, const Vocabulary *vocabulary, Err
 
 Tokenizer *tokenizer_open(const char *path, int max_merges, Error *err) {
     Tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
-    if (tokenizer != NULL) {
+    if (tokenizer != NULL)
         tokenizer->arena = arena_create();
-    }
     if (tokenizer == NULL || tokenizer->arena == NULL) {
         error_memory(err);
         goto fail;
     }
     Vocabulary vocabulary;
-    if (vocabulary_read(&vocabulary, path, max_merges, tokenizer->arena, err) != 0) {
+    if (vocabulary_read(&vocabulary, path, max_merges, tokenizer->arena, err) != 0)
         goto fail;
-    }
     tokenizer->n_surplus = vocabulary.n_surplus;
     tokenizer->bpe = bpe_build(&vocabulary, tokenizer->arena, err);
     if (tokenizer->bpe == NULL || check_listed(tokenizer, &vocabulary, err) != 0 ||
-        spell_words(tokenizer, err) != 0 || digest_merges(tokenizer, &vocabulary, err) != 0) {
+        spell_words(tokenizer, err) != 0 || digest_merges(tokenizer, &vocabulary, err) != 0)
         goto fail;
-    }
     return tokenizer;
 fail:
     tokenizer_free(tokenizer);
@@ -152,13 +145,11 @@ static int encode_word(const Tokenizer *tokenizer, const uint32_t *points, size_
                        int **ids, Error *err) {
     unsigned char *bytes = ARENA_NEW(arena, unsigned char, 4 * count);
     *ids = ARENA_NEW(arena, int, 4 * count);
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return error_memory(err);
-    }
     size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         size += (size_t)u8_uctomb(bytes + size, points[i], 4);
-    }
     /* CLIP takes the names of the special tokens in a text for the tokens themselves. */
     if (is_text(bytes, size, "<|startoftext|>")) {
         **ids = tokenizer_start(tokenizer);
@@ -173,9 +164,8 @@ static int encode_word(const Tokenizer *tokenizer, const uint32_t *points, size_
 
 int tokenizer_encode(const Tokenizer *tokenizer, const char *text, int *ids, int capacity, Error *err) {
     Arena *arena = arena_create();
-    if (arena == NULL) {
+    if (arena == NULL)
         return error_memory(err);
-    }
     int n_ids = 0;
     uint32_t *points;
     size_t count, length;
@@ -191,9 +181,8 @@ int tokenizer_encode(const Tokenizer *tokenizer, const char *text, int *ids, int
             n_ids = -1;
             goto out;
         }
-        for (int i = 0; i < n && n_ids + i < capacity; i++) {
+        for (int i = 0; i < n && n_ids + i < capacity; i++)
             ids[n_ids + i] = found[i];
-        }
         n_ids += n;
         arena_reset(arena, mark);
     }

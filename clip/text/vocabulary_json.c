@@ -18,9 +18,8 @@
  */
 static size_t count_values(const char *text, size_t size) {
     size_t n = 1;
-    for (size_t at = 0; at < size; at++) {
+    for (size_t at = 0; at < size; at++)
         n += text[at] == ',' || text[at] == '[' || text[at] == '{';
-    }
     return n;
 }
 
@@ -46,9 +45,8 @@ static const char *read_merge(const json_t *value, Merge *merge, Pool *pool) {
     if (json_is_string(value)) {
         left = json_string_value(value);
         const char *blank = strchr(left, ' ');
-        if (blank == NULL) {
+        if (blank == NULL)
             return "one word where a merge has two";
-        }
         n_left = (size_t)(blank - left);
         right = blank + 1;
         n_right = json_string_length(value) - n_left - 1;
@@ -62,12 +60,10 @@ static const char *read_merge(const json_t *value, Merge *merge, Pool *pool) {
         return "neither \"a b\" nor [\"a\", \"b\"]";
     }
     const char *bad = vocabulary_check_symbol(left, n_left);
-    if (bad == NULL) {
+    if (bad == NULL)
         bad = vocabulary_check_symbol(right, n_right);
-    }
-    if (bad == NULL) {
+    if (bad == NULL)
         *merge = (Merge){pool_copy(pool, left, n_left), pool_copy(pool, right, n_right)};
-    }
     return bad;
 }
 
@@ -78,23 +74,20 @@ static int read_merges(Vocabulary *vocabulary, const json_t *merges, int max_mer
     vocabulary->n_merges = vocabulary->cut ? max_merges : (int)n;
     vocabulary->n_surplus = (int)n - vocabulary->n_merges;
     vocabulary->merges = ARENA_NEW(arena, Merge, vocabulary->n_merges);
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return error_memory(err);
-    }
     for (int m = 0; m < vocabulary->n_merges; m++) {
         const char *bad = read_merge(json_array_get(merges, (size_t)m), &vocabulary->merges[m], pool);
-        if (bad != NULL) {
+        if (bad != NULL)
             return vocabulary_error(vocabulary, m, err, bad);
-        }
     }
     return 0;
 }
 
 static int read_listed(Vocabulary *vocabulary, json_t *vocab, Pool *pool, Arena *arena, Error *err) {
     vocabulary->listed = ARENA_NEW(arena, ListedToken, json_object_size(vocab));
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return error_memory(err);
-    }
     const char *token;
     json_t *id;
     json_object_foreach(vocab, token, id) {
@@ -111,35 +104,31 @@ static int read_listed(Vocabulary *vocabulary, json_t *vocab, Pool *pool, Arena 
 int vocabulary_read_json(Vocabulary *vocabulary, const char *text, size_t size, int max_merges, Arena *arena,
                          Error *err) {
     const char *path = vocabulary->path;
-    if (count_values(text, size) > MAX_VALUES) {
+    if (count_values(text, size) > MAX_VALUES)
         return error_set(err, "%s: more than %d JSON values", path, MAX_VALUES);
-    }
     Pool pool = {.at = ARENA_NEW(arena, char, size)};
-    if (pool.at == NULL) {
+    if (pool.at == NULL)
         return error_memory(err);
-    }
     pool.end = pool.at + size;
     json_error_t where;
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
-    if (root == NULL) {
+    if (root == NULL)
         return error_set(err, "%s: line %d: %s", path, where.line, where.text);
-    }
     int status = -1;
     const json_t *model = json_object_get(root, "model");
     const json_t *type = json_object_get(model, "type");
     const json_t *merges = json_object_get(model, "merges");
     json_t *vocab = json_object_get(model, "vocab");
-    if (!json_is_object(model)) {
+    if (!json_is_object(model))
         error_set(err, "%s: model: missing", path);
-    } else if (type != NULL && (!json_is_string(type) || strcmp(json_string_value(type), "BPE") != 0)) {
+    else if (type != NULL && (!json_is_string(type) || strcmp(json_string_value(type), "BPE") != 0))
         error_set(err, "%s: model.type: not BPE", path);
-    } else if (!json_is_array(merges)) {
+    else if (!json_is_array(merges))
         error_set(err, "%s: model.merges: missing or no list", path);
-    } else if (vocab != NULL && !json_is_object(vocab)) {
+    else if (vocab != NULL && !json_is_object(vocab))
         error_set(err, "%s: model.vocab: no object", path);
-    } else if (read_merges(vocabulary, merges, max_merges, &pool, arena, err) == 0) {
+    else if (read_merges(vocabulary, merges, max_merges, &pool, arena, err) == 0)
         status = read_listed(vocabulary, vocab, &pool, arena, err);
-    }
     json_decref(root);
     return status;
 }

@@ -83,16 +83,13 @@ static char *view_text(Arena *arena, FeatureView view) {
 static Shelf *shelf_create(FeatureStore *store, FeatureView view) {
     Shelf *shelf = ARENA_NEW(store->arena, Shelf, 1);
     char *name = view_text(store->arena, view), *tower = tower_text(store->arena, store->source);
-    if (arena_failed(store->arena)) {
+    if (arena_failed(store->arena))
         return NULL;
-    }
     char *text = arena_printf(store->arena, "%sview %s\n", tower, name);
-    if (store->folder != NULL) {
+    if (store->folder != NULL)
         shelf->path = arena_printf(store->arena, "%s/%s.features", store->folder, name);
-    }
-    if (arena_failed(store->arena)) {
+    if (arena_failed(store->arena))
         return NULL;
-    }
     char digest[65];
     digest_bytes(digest, text, strlen(text));
     memset(shelf->header, ' ', HEADER_SIZE);
@@ -172,12 +169,10 @@ static size_t read_at(int fd, void *out, size_t size, size_t offset) {
     size_t done = 0;
     while (done < size) {
         ssize_t n = pread(fd, (char *)out + done, size - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && errno == EINTR)
             continue;
-        }
-        if (n <= 0) {
+        if (n <= 0)
             break;
-        }
         done += (size_t)n;
     }
     return done;
@@ -191,36 +186,31 @@ static bool header_is_ours(const Shelf *shelf, int fd) {
 
 static size_t count_records(const FeatureStore *store, int fd) {
     struct stat info;
-    if (fstat(fd, &info) != 0 || info.st_size < HEADER_SIZE) {
+    if (fstat(fd, &info) != 0 || info.st_size < HEADER_SIZE)
         return 0;
-    }
     return ((size_t)info.st_size - HEADER_SIZE) / store->record_size;
 }
 
 /* Enters the records that the index does not know yet. */
 static int index_records(FeatureStore *store, Shelf *shelf, Error *err) {
     size_t n_records = count_records(store, store->fd), record = store->record_size;
-    if (n_records < shelf->n_indexed) { /* someone began the file anew */
+    if (n_records < shelf->n_indexed) /* someone began the file anew */
         drop_index(store, shelf);
-    }
     size_t per_block = INDEX_BLOCK / record + 1;
     unsigned char *block = malloc(per_block * record);
-    if (block == NULL) {
+    if (block == NULL)
         return error_memory(err);
-    }
     int result = 0;
     while (shelf->n_indexed < n_records && result == 0) {
         size_t left = n_records - shelf->n_indexed, n = left < per_block ? left : per_block;
         n = read_at(store->fd, block, n * record, HEADER_SIZE + shelf->n_indexed * record) / record;
-        if (n == 0) {
+        if (n == 0)
             break;
-        }
         for (size_t i = 0; i < n && result == 0; i++) {
             Digest image;
             memcpy(&image, block + i * record, sizeof image);
-            if (digest_map_put(&shelf->index, &image, (DigestValue){.number = shelf->n_indexed + i}) != 0) {
+            if (digest_map_put(&shelf->index, &image, (DigestValue){.number = shelf->n_indexed + i}) != 0)
                 result = error_memory(err);
-            }
         }
         shelf->n_indexed += n;
     }
@@ -233,26 +223,22 @@ int feature_store_select(FeatureStore *store, FeatureView view, Error *err) {
     close_file(store);
     Shelf *shelf = store->shelves;
     while (shelf != NULL && (shelf->view.random != view.random || shelf->view.seed != view.seed ||
-                             shelf->view.view != view.view)) {
+                             shelf->view.view != view.view))
         shelf = shelf->next;
-    }
-    if (shelf == NULL && (shelf = shelf_create(store, view)) == NULL) {
+    if (shelf == NULL && (shelf = shelf_create(store, view)) == NULL)
         return error_memory(err);
-    }
     if (shelf->path == NULL) {
         store->shelf = shelf;
         return 0;
     }
     if (store->shelf != shelf) {
-        if (store->shelf != NULL) {
+        if (store->shelf != NULL)
             drop_index(store, store->shelf);
-        }
         store->shelf = shelf;
     }
     store->fd = open(shelf->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (store->fd >= 0 && header_is_ours(shelf, store->fd)) {
+    if (store->fd >= 0 && header_is_ours(shelf, store->fd))
         return index_records(store, shelf, err);
-    }
     close_file(store);
     drop_index(store, shelf);
     return 0;
@@ -268,30 +254,24 @@ bool feature_store_find(FeatureStore *store, const Digest *image, float *feature
     const DigestValue *value = digest_map_find(&shelf->held, image);
     bool in_memory = value != NULL || shelf->path == NULL;
     size_t size = (size_t)store->source->embed_dim * sizeof(float);
-    if (value == NULL) {
+    if (value == NULL)
         value = digest_map_find(&shelf->index, image);
-    }
-    if (value == NULL) {
+    if (value == NULL)
         return false;
-    }
     if (in_memory) {
-        if (feature != NULL) {
+        if (feature != NULL)
             memcpy(feature, value->pointer, size);
-        }
         return true;
     }
     size_t offset = HEADER_SIZE + value->number * store->record_size;
-    if (store->fd < 0 || read_at(store->fd, store->record, store->record_size, offset) < store->record_size) {
+    if (store->fd < 0 || read_at(store->fd, store->record, store->record_size, offset) < store->record_size)
         return false;
-    }
     uint32_t stored, expected = checksum(store, shelf, store->record);
     memcpy(&stored, store->record + store->record_size - sizeof stored, sizeof stored);
-    if (stored != expected || memcmp(store->record, image, sizeof *image) != 0) {
+    if (stored != expected || memcmp(store->record, image, sizeof *image) != 0)
         return false;
-    }
-    if (feature != NULL) {
+    if (feature != NULL)
         memcpy(feature, store->record + sizeof *image, size);
-    }
     return true;
 }
 
@@ -301,38 +281,30 @@ static int put_in_memory(FeatureStore *store, DigestMap *map, const Digest *imag
                          int n, Error *err) {
     size_t E = (size_t)store->source->embed_dim;
     float *kept = arena_floats(store->arena, (size_t)n, E);
-    if (arena_failed(store->arena)) {
+    if (arena_failed(store->arena))
         return error_memory(err);
-    }
     memcpy(kept, features, (size_t)n * E * sizeof *kept);
-    for (int i = 0; i < n; i++) {
-        if (digest_map_put(map, &images[i], (DigestValue){.pointer = kept + (size_t)i * E}) != 0) {
+    for (int i = 0; i < n; i++)
+        if (digest_map_put(map, &images[i], (DigestValue){.pointer = kept + (size_t)i * E}) != 0)
             return error_memory(err);
-        }
-    }
     return 0;
 }
 
 /* Locks the file and makes it end with a whole record, or a fresh header. Gives its size, or -1 with errno.
  */
 static off_t prepare_append(const FeatureStore *store, const Shelf *shelf, int fd) {
-    while (flock(fd, LOCK_EX) != 0) {
-        if (errno != EINTR) {
+    while (flock(fd, LOCK_EX) != 0)
+        if (errno != EINTR)
             return -1;
-        }
-    }
     struct stat info;
-    if (fstat(fd, &info) != 0) {
+    if (fstat(fd, &info) != 0)
         return -1;
-    }
     bool ours = header_is_ours(shelf, fd);
     off_t whole = ours ? (off_t)(HEADER_SIZE + count_records(store, fd) * store->record_size) : 0;
-    if (info.st_size != whole && ftruncate(fd, whole) != 0) {
+    if (info.st_size != whole && ftruncate(fd, whole) != 0)
         return -1;
-    }
-    if (ours) {
+    if (ours)
         return whole;
-    }
     ssize_t n = write(fd, shelf->header, HEADER_SIZE);
     if (n != HEADER_SIZE) {
         errno = n < 0 ? errno : ENOSPC;
@@ -345,20 +317,17 @@ static off_t prepare_append(const FeatureStore *store, const Shelf *shelf, int f
 static int append(const FeatureStore *store, const Shelf *shelf, int fd, const unsigned char *data,
                   size_t size) {
     off_t end = prepare_append(store, shelf, fd);
-    if (end < 0) {
+    if (end < 0)
         return -1;
-    }
     size_t done = 0;
     while (done < size) {
         ssize_t n = write(fd, data + done, size - done);
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && errno == EINTR)
             continue;
-        }
         if (n <= 0) {
             int reason = n < 0 ? errno : ENOSPC;
-            if (ftruncate(fd, end) != 0) {
+            if (ftruncate(fd, end) != 0)
                 reason = errno;
-            }
             errno = reason;
             return -1;
         }
@@ -378,35 +347,29 @@ static void fill_record(const FeatureStore *store, const Shelf *shelf, unsigned 
 
 static int write_records(FeatureStore *store, const Shelf *shelf, const unsigned char *data, size_t n,
                          Error *err) {
-    if (!store->folder_made && make_folders(store->folder, err) != 0) {
+    if (!store->folder_made && make_folders(store->folder, err) != 0)
         return -1;
-    }
     store->folder_made = true;
     int result = 0;
     int fd = open(shelf->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (fd < 0 || append(store, shelf, fd, data, n * store->record_size) != 0) {
+    if (fd < 0 || append(store, shelf, fd, data, n * store->record_size) != 0)
         result = error_run(err, "%s: cannot write: %s", shelf->path, strerror(errno));
-    }
-    if (fd >= 0) {
+    if (fd >= 0)
         close(fd);
-    }
     return result;
 }
 
 static int save_shelf(FeatureStore *store, Shelf *shelf, Error *err) {
     size_t n = 0;
-    if (shelf->held.count == 0) {
+    if (shelf->held.count == 0)
         return 0;
-    }
     unsigned char *data = calloc(shelf->held.count, store->record_size);
-    if (data == NULL) {
+    if (data == NULL)
         return error_memory(err);
-    }
     for (size_t i = 0; i < shelf->held.capacity; i++) {
         const DigestSlot *slot = &shelf->held.slots[i];
-        if (slot->used) {
+        if (slot->used)
             fill_record(store, shelf, data + n++ * store->record_size, &slot->key, slot->value.pointer);
-        }
     }
     int result = write_records(store, shelf, data, n, err);
     free(data);
@@ -420,11 +383,9 @@ void feature_store_hold(FeatureStore *store, double seconds) {
 /* What was held stays in memory as well: the index of the selected shelf learns of it at the next select. */
 int feature_store_save(FeatureStore *store, Error *err) {
     if (store->held_since > 0) {
-        for (Shelf *shelf = store->shelves; shelf != NULL; shelf = shelf->next) {
-            if (save_shelf(store, shelf, err) != 0) {
+        for (Shelf *shelf = store->shelves; shelf != NULL; shelf = shelf->next)
+            if (save_shelf(store, shelf, err) != 0)
                 return -1;
-            }
-        }
     }
     store->hold_seconds = store->held_since = 0;
     return 0;
@@ -434,31 +395,25 @@ static int hold(FeatureStore *store, const Digest *images, const float *features
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     double now = (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-    if (put_in_memory(store, &store->shelf->held, images, features, n, err) != 0) {
+    if (put_in_memory(store, &store->shelf->held, images, features, n, err) != 0)
         return -1;
-    }
-    if (store->held_since <= 0) {
+    if (store->held_since <= 0)
         store->held_since = now;
-    }
     return now - store->held_since < store->hold_seconds ? 0 : feature_store_save(store, err);
 }
 
 int feature_store_add(FeatureStore *store, const Digest *images, const float *features, int n, Error *err) {
     Shelf *shelf = store->shelf;
-    if (shelf->path == NULL) {
+    if (shelf->path == NULL)
         return put_in_memory(store, &shelf->index, images, features, n, err);
-    }
-    if (store->hold_seconds > 0) {
+    if (store->hold_seconds > 0)
         return hold(store, images, features, n, err);
-    }
     size_t E = (size_t)store->source->embed_dim;
     unsigned char *data = calloc((size_t)n, store->record_size);
-    if (data == NULL) {
+    if (data == NULL)
         return error_memory(err);
-    }
-    for (size_t i = 0; i < (size_t)n; i++) {
+    for (size_t i = 0; i < (size_t)n; i++)
         fill_record(store, shelf, data + i * store->record_size, &images[i], features + i * E);
-    }
     int result = write_records(store, shelf, data, (size_t)n, err);
     free(data);
     return result;

@@ -75,11 +75,10 @@ FeatureCache *features_open(const char *folder, const FeatureSource *source, Poo
         cache->workers[i].arena = arena_create();
         failed = cache->workers[i].arena == NULL;
     }
-    if (failed) {
+    if (failed)
         error_memory(err);
-    } else {
+    else
         cache->store = feature_store_open(folder, &cache->source, err);
-    }
     if (cache->store == NULL) {
         features_close(cache);
         return NULL;
@@ -88,14 +87,12 @@ FeatureCache *features_open(const char *folder, const FeatureSource *source, Poo
 }
 
 void features_close(FeatureCache *cache) {
-    if (cache == NULL) {
+    if (cache == NULL)
         return;
-    }
     feature_store_close(cache->store);
     file_digests_free(cache->digests);
-    for (int i = 0; cache->workers != NULL && i < cache->n_workers; i++) {
+    for (int i = 0; cache->workers != NULL && i < cache->n_workers; i++)
         arena_free(cache->workers[i].arena);
-    }
     free(cache->workers);
     arena_free(cache->arena);
     free(cache);
@@ -120,20 +117,17 @@ static void worker_fail(Worker *worker, int tile, const Error *err) {
 
 /* Runs all tiles whatever fails, so that the error is that of the first failing one. */
 static int run_tiles(FeatureCache *cache, int n, TileFn tile_fn, Job *job, Error *err) {
-    for (int i = 0; i < cache->n_workers; i++) {
+    for (int i = 0; i < cache->n_workers; i++)
         cache->workers[i].failed = -1;
-    }
     pool_run(cache->pool, n, tile_fn, job);
     const Worker *first = NULL;
     for (int i = 0; i < cache->n_workers; i++) {
         const Worker *worker = &cache->workers[i];
-        if (worker->failed >= 0 && (first == NULL || worker->failed < first->failed)) {
+        if (worker->failed >= 0 && (first == NULL || worker->failed < first->failed))
             first = worker;
-        }
     }
-    if (first != NULL && err != NULL) {
+    if (first != NULL && err != NULL)
         *err = first->err;
-    }
     return first != NULL ? -1 : 0;
 }
 
@@ -153,26 +147,23 @@ static void digest_tile(void *context, int tile, int index) {
     int result = path == NULL
                      ? error_memory(&err)
                      : file_digests_get(&job->files[tile], job->cache->digests, path, worker->arena, &err);
-    if (result != 0) {
+    if (result != 0)
         worker_fail(worker, tile, &err);
-    }
     arena_reset(worker->arena, mark);
 }
 
 static int digest_items(Job *job, Error *err) {
     FeatureCache *cache = job->cache;
-    if (run_tiles(cache, job->items->n, digest_tile, job, err) != 0) {
+    if (run_tiles(cache, job->items->n, digest_tile, job, err) != 0)
         return -1;
-    }
     for (int i = 0; i < job->items->n; i++) {
         size_t mark = arena_mark(cache->arena);
         char *path = item_path(job, i, cache->arena);
         int result =
             path == NULL ? error_memory(err) : file_digests_keep(cache->digests, path, &job->files[i], err);
         arena_reset(cache->arena, mark);
-        if (result != 0) {
+        if (result != 0)
             return -1;
-        }
     }
     return 0;
 }
@@ -186,15 +177,12 @@ static int look_up(Job *job, float *features, Error *err) {
         const Digest *image = &job->files[i].digest;
         const DigestValue *seen = digest_map_find(&first, image);
         job->source_of[i] = seen != NULL ? (int)seen->number : i;
-        if (seen != NULL) {
+        if (seen != NULL)
             continue;
-        }
-        if (digest_map_put(&first, image, (DigestValue){.number = (size_t)i}) != 0) {
+        if (digest_map_put(&first, image, (DigestValue){.number = (size_t)i}) != 0)
             return error_memory(err);
-        }
-        if (!feature_store_find(cache->store, image, features != NULL ? features + (size_t)i * E : NULL)) {
+        if (!feature_store_find(cache->store, image, features != NULL ? features + (size_t)i * E : NULL))
             job->todo[job->n_todo++] = i;
-        }
     }
     return 0;
 }
@@ -206,12 +194,10 @@ static int begin(Job *job, float *features, Error *err) {
     job->files = ARENA_NEW(cache->arena, FileDigest, n);
     job->source_of = ARENA_NEW(cache->arena, int, n);
     job->todo = ARENA_NEW(cache->arena, int, n);
-    if (arena_failed(cache->arena)) {
+    if (arena_failed(cache->arena))
         return error_memory(err);
-    }
-    if (digest_items(job, err) != 0 || feature_store_select(cache->store, job->view, err) != 0) {
+    if (digest_items(job, err) != 0 || feature_store_select(cache->store, job->view, err) != 0)
         return -1;
-    }
     return look_up(job, features, err);
 }
 
@@ -222,23 +208,19 @@ static int transform_item(const Job *job, int item, float *pixels, Arena *arena,
     int S = source->image_size;
     char *path = item_path(job, item, arena);
     unsigned char *rgb = arena_alloc(arena, (size_t)S * S, 3); // (S, S, 3)
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return error_memory(err);
-    }
     size_t size;
     const unsigned char *data = image_file_read(path, &size, arena, err);
-    if (data == NULL) {
+    if (data == NULL)
         return -1;
-    }
     const Digest *expected = &job->files[item].digest;
     Digest digest = digest_of(data, size);
-    if (!digest_equal(&digest, expected)) {
+    if (!digest_equal(&digest, expected))
         return error_set(err, "%s: content: the file changed while it was read", path);
-    }
     Image image;
-    if (image_decode(&image, data, size, path, arena, err) != 0) {
+    if (image_decode(&image, data, size, path, arena, err) != 0)
         return -1;
-    }
     int result;
     if (job->view.random) {
         const unsigned char *b = expected->bytes;
@@ -249,9 +231,8 @@ static int transform_item(const Job *job, int item, float *pixels, Arena *arena,
     } else {
         result = transform_center_crop(rgb, &image, S, arena, err);
     }
-    if (result != 0) {
+    if (result != 0)
         return error_prefix(err, "%s", path);
-    }
     transform_normalize(pixels, rgb, S, source->mean, source->std);
     return 0;
 }
@@ -262,9 +243,8 @@ static void transform_tile(void *context, int tile, int index) {
     Error err = {0};
     size_t mark = arena_mark(worker->arena), S = (size_t)job->cache->source.image_size;
     float *pixels = job->pixels + (size_t)tile * 3 * S * S;
-    if (transform_item(job, job->todo[job->start + tile], pixels, worker->arena, &err) != 0) {
+    if (transform_item(job, job->todo[job->start + tile], pixels, worker->arena, &err) != 0)
         worker_fail(worker, tile, &err);
-    }
     arena_reset(worker->arena, mark);
 }
 
@@ -273,9 +253,8 @@ static int encode_batch(Job *job, int n, float *features, float *batch, Error *e
     FeatureCache *cache = job->cache;
     size_t E = (size_t)cache->source.embed_dim;
     if (run_tiles(cache, n, transform_tile, job, err) != 0 ||
-        cache->source.encode(cache->source.context, job->pixels, n, batch, err) != 0) {
+        cache->source.encode(cache->source.context, job->pixels, n, batch, err) != 0)
         return -1;
-    }
     Digest images[BATCH];
     for (int i = 0; i < n; i++) {
         int item = job->todo[job->start + i];
@@ -286,13 +265,11 @@ static int encode_batch(Job *job, int n, float *features, float *batch, Error *e
 }
 
 static int report(ProgressFn progress, void *context, int done, int total, Error *err) {
-    if (progress == NULL || total == 0 || progress(context, done, total) == 0) {
+    if (progress == NULL || total == 0 || progress(context, done, total) == 0)
         return 0;
-    }
     error_run(err, "stopped after %d of %d images", done, total);
-    if (err != NULL) {
+    if (err != NULL)
         err->kind = ERROR_SIGNAL;
-    }
     return -1;
 }
 
@@ -302,9 +279,8 @@ int features_get(FeatureCache *cache, float *features, const char *root, const I
     size_t mark = arena_mark(cache->arena);
     size_t E = (size_t)cache->source.embed_dim, S = (size_t)cache->source.image_size;
     int result = -1;
-    if (begin(&job, features, err) != 0) {
+    if (begin(&job, features, err) != 0)
         goto out;
-    }
     int max_batch = cache->source.max_batch;
     max_batch = max_batch > 0 && max_batch < BATCH ? max_batch : BATCH;
     int batch_size = job.n_todo < max_batch ? job.n_todo : max_batch;
@@ -317,19 +293,16 @@ int features_get(FeatureCache *cache, float *features, const char *root, const I
     while (job.start < job.n_todo) {
         int left = job.n_todo - job.start, n = left < batch_size ? left : batch_size;
         if (report(progress, progress_context, job.start, job.n_todo, err) != 0 ||
-            encode_batch(&job, n, features, batch, err) != 0) {
+            encode_batch(&job, n, features, batch, err) != 0)
             goto out;
-        }
         job.start += n;
     }
-    if (report(progress, progress_context, job.n_todo, job.n_todo, err) != 0) {
+    if (report(progress, progress_context, job.n_todo, job.n_todo, err) != 0)
         goto out;
-    }
     for (size_t i = 0; i < (size_t)items->n; i++) {
         size_t from = (size_t)job.source_of[i];
-        if (from != i) {
+        if (from != i)
             memcpy(features + i * E, features + from * E, E * sizeof *features);
-        }
     }
     result = 0;
 out:

@@ -46,9 +46,8 @@ unsigned char *image_file_read(const char *path, size_t *size, Arena *arena, Err
 static FileDigest look(const struct stat *info) {
     struct timespec changed = info->st_mtim, now;
     if (info->st_ctim.tv_sec > changed.tv_sec ||
-        (info->st_ctim.tv_sec == changed.tv_sec && info->st_ctim.tv_nsec > changed.tv_nsec)) {
+        (info->st_ctim.tv_sec == changed.tv_sec && info->st_ctim.tv_nsec > changed.tv_nsec))
         changed = info->st_ctim;
-    }
     clock_gettime(CLOCK_REALTIME, &now);
     return (FileDigest){.size = info->st_size,
                         .changed_s = changed.tv_sec,
@@ -65,9 +64,8 @@ static bool looks_same(const FileDigest *a, const FileDigest *b) {
 int file_digests_get(FileDigest *out, const FileDigests *digests, const char *path, Arena *arena,
                      Error *err) {
     struct stat info;
-    if (stat(path, &info) != 0) {
+    if (stat(path, &info) != 0)
         return error_set(err, "%s: cannot open: %s", path, strerror(errno));
-    }
     *out = look(&info);
     Digest key = digest_of(path, strlen(path));
     const DigestValue *value = digest_map_find(&digests->paths, &key);
@@ -77,17 +75,15 @@ int file_digests_get(FileDigest *out, const FileDigests *digests, const char *pa
     }
     size_t mark = arena_mark(arena), size;
     const unsigned char *data = image_file_read(path, &size, arena, err);
-    if (data != NULL) {
+    if (data != NULL)
         out->digest = digest_of(data, size);
-    }
     arena_reset(arena, mark);
     return data != NULL ? 0 : -1;
 }
 
 int file_digests_keep(FileDigests *digests, const char *path, const FileDigest *digest, Error *err) {
-    if (!digest->settled) {
+    if (!digest->settled)
         return 0;
-    }
     Digest key = digest_of(path, strlen(path));
     const DigestValue *value = digest_map_find(&digests->paths, &key);
     if (value != NULL) {
@@ -95,12 +91,10 @@ int file_digests_keep(FileDigests *digests, const char *path, const FileDigest *
         return 0;
     }
     FileDigest *kept = ARENA_NEW(digests->arena, FileDigest, 1);
-    if (arena_failed(digests->arena)) {
+    if (arena_failed(digests->arena))
         return error_memory(err);
-    }
     *kept = *digest;
-    if (digest_map_put(&digests->paths, &key, (DigestValue){.pointer = kept}) != 0) {
+    if (digest_map_put(&digests->paths, &key, (DigestValue){.pointer = kept}) != 0)
         return error_memory(err);
-    }
     return 0;
 }

@@ -33,9 +33,8 @@ static const Format formats[] = {
 
 int image_allocate(Image *image, uint32_t width, uint32_t height, const char *name, Arena *arena,
                    Error *err) {
-    if (width == 0 || height == 0) {
+    if (width == 0 || height == 0)
         return error_set(err, "%s: header: an image of %u x %u pixels", name, width, height);
-    }
     if ((uint64_t)width * height > IMAGE_MAX_PIXELS) {
         return error_set(err, "%s: header: %u x %u pixels where at most %d are read", name, width, height,
                          IMAGE_MAX_PIXELS);
@@ -55,9 +54,8 @@ static const Format *find_format(const unsigned char *data, size_t size, const c
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         const Format *format = &formats[i];
         if (size < format->offset + format->length ||
-            memcmp(data + format->offset, format->magic, format->length) != 0) {
+            memcmp(data + format->offset, format->magic, format->length) != 0)
             continue;
-        }
         if (format->decode)
             return format;
         error_set(err, "%s: start: this is a %s file; only JPEG and PNG are read", name, format->format);
@@ -97,9 +95,8 @@ int image_sniff(const char *path, Error *err) {
 int image_load(Image *image, const char *path, Arena *arena, Error *err) {
     *image = (Image){0};
     FileMap map;
-    if (file_map(&map, path, err) != 0) {
+    if (file_map(&map, path, err) != 0)
         return -1;
-    }
     int result = image_decode(image, map.data, map.size, path, arena, err);
     file_unmap(&map);
     return result;

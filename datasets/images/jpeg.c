@@ -46,16 +46,14 @@ static void fail(j_common_ptr common) {
     Decoder *decoder = common->client_data;
     common->err->format_message(common, decoder->reason);
     /* What the arithmetic decoder says at the end of the data. */
-    if (common->err->msg_code == JERR_CANT_SUSPEND) {
+    if (common->err->msg_code == JERR_CANT_SUSPEND)
         snprintf(decoder->reason, sizeof decoder->reason, "%s", cut_short);
-    }
     longjmp(decoder->escape, 1);
 }
 
 static void count_warning(j_common_ptr common, int level) {
-    if (level < 0) {
+    if (level < 0)
         common->err->num_warnings++;
-    }
 }
 
 static void say_nothing(j_common_ptr common) {
@@ -108,23 +106,18 @@ static bool is_whole(const unsigned char *data, size_t size) {
     size_t at = 0;
     for (const unsigned char *next; (next = memchr(data + at, 0xff, size - at)) != NULL;) {
         at = (size_t)(next - data);
-        while (at < size && data[at] == 0xff) {
+        while (at < size && data[at] == 0xff)
             at++;
-        }
-        if (at == size) {
+        if (at == size)
             break;
-        }
         unsigned char marker = data[at++];
-        if (marker == JPEG_EOI || marker == 0xd8 || (marker > 0x01 && marker < 0xc0)) {
+        if (marker == JPEG_EOI || marker == 0xd8 || (marker > 0x01 && marker < 0xc0))
             return true;
-        }
-        if (marker <= 0x01 || (marker >= JPEG_RST0 && marker < JPEG_RST0 + 8)) {
+        if (marker <= 0x01 || (marker >= JPEG_RST0 && marker < JPEG_RST0 + 8))
             continue;
-        }
         size_t length = size - at < 2 ? SIZE_MAX : (size_t)data[at] << 8 | data[at + 1];
-        if (length > size - at) {
+        if (length > size - at)
             break;
-        }
         at += length;
     }
     return false;
@@ -137,19 +130,16 @@ static int read_rows(Decoder *decoder, Image *image, const char *name, Arena *ar
     bool is_cmyk = jpeg->out_color_space == JCS_CMYK;
     if (is_cmyk || decoder->is_trial) {
         one_row = arena_alloc(arena, (size_t)image->width, 4);
-        if (arena_failed(arena)) {
+        if (arena_failed(arena))
             return error_memory(err);
-        }
     }
     for (int y = 0; y < image->height; y++) {
         unsigned char *rgb = decoder->is_trial ? NULL : image->rgb + (size_t)y * image->width * 3;
         JSAMPROW row = one_row ? one_row : rgb;
-        if (jpeg_read_scanlines(jpeg, &row, 1) != 1) {
+        if (jpeg_read_scanlines(jpeg, &row, 1) != 1)
             return error_set(err, "%s: row %d of %d: %s", name, y, image->height, cut_short);
-        }
-        if (is_cmyk && rgb) {
+        if (is_cmyk && rgb)
             cmyk_to_rgb(rgb, one_row, (size_t)image->width);
-        }
     }
     arena_reset(arena, mark);
     return 0;
@@ -158,38 +148,31 @@ static int read_rows(Decoder *decoder, Image *image, const char *name, Arena *ar
 /* Everything that may call fail(). */
 static int decode_guarded(Decoder *decoder, Image *image, const char *name, Arena *arena, Error *err) {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
-    if (setjmp(decoder->escape) != 0) {
+    if (setjmp(decoder->escape) != 0)
         return error_set(err, "%s: JPEG data: %s", name, decoder->reason);
-    }
     jpeg_create_decompress(jpeg);
     jpeg->src = &decoder->source;
     jpeg->progress = &decoder->progress;
-    if (jpeg_read_header(jpeg, TRUE) != JPEG_HEADER_OK) {
+    if (jpeg_read_header(jpeg, TRUE) != JPEG_HEADER_OK)
         return error_set(err, "%s: header: %s", name, cut_short);
-    }
     int channels = jpeg->num_components;
-    if (channels != 1 && channels != 3 && channels != 4) {
+    if (channels != 1 && channels != 3 && channels != 4)
         return error_set(err, "%s: header: %d components where 1, 3 or 4 are read", name, channels);
-    }
     uint64_t pixels = (uint64_t)jpeg->image_width * jpeg->image_height;
     size_t left = decoder->source.bytes_in_buffer;
     if (!jpeg->arith_code && pixels <= IMAGE_MAX_PIXELS && pixels / MAX_PIXELS_PER_BYTE > left) {
         return error_set(err, "%s: JPEG data: %zu bytes cannot hold %u x %u pixels", name, left,
                          jpeg->image_width, jpeg->image_height);
     }
-    if (decoder->is_trial && jpeg_has_multiple_scans(jpeg)) {
+    if (decoder->is_trial && jpeg_has_multiple_scans(jpeg))
         return error_set(err, "%s: JPEG data: %s", name, cut_short);
-    }
-    if (image_allocate(image, jpeg->image_width, jpeg->image_height, name, arena, err) != 0) {
+    if (image_allocate(image, jpeg->image_width, jpeg->image_height, name, arena, err) != 0)
         return -1;
-    }
     jpeg->out_color_space = channels == 4 ? JCS_CMYK : JCS_RGB;
-    if (!jpeg_start_decompress(jpeg)) {
+    if (!jpeg_start_decompress(jpeg))
         return error_set(err, "%s: JPEG data: %s", name, cut_short);
-    }
-    if (read_rows(decoder, image, name, arena, err) != 0) {
+    if (read_rows(decoder, image, name, arena, err) != 0)
         return -1;
-    }
     /* Reads on to the EOI marker, for errors on the way there; that it is missing is no error. */
     jpeg_finish_decompress(jpeg);
     image->warnings = decoder->errors.num_warnings;
@@ -223,9 +206,8 @@ int jpeg_image_decode(Image *image, const unsigned char *data, size_t size, cons
     Decoder trial = {.is_trial = true}, decoder = {0};
     size_t mark = arena_mark(arena);
     if (!is_whole(data + 2, size - 2)) {
-        if (decode(&trial, image, data, size, name, arena, err) != 0) {
+        if (decode(&trial, image, data, size, name, arena, err) != 0)
             return -1;
-        }
         arena_reset(arena, mark);
     }
     return decode(&decoder, image, data, size, name, arena, err);

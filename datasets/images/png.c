@@ -47,11 +47,9 @@ static void read_channels(const RowReader *reader, unsigned char *rgb, const uns
                           size_t pixel) {
     size_t sample = reader->header.bit_depth / 8u;
     size_t step = reader->header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA ? 0 : sample;
-    for (size_t x = 0; x < reader->header.width; x++, raw += pixel) {
-        for (size_t c = 0; c < 3; c++) {
+    for (size_t x = 0; x < reader->header.width; x++, raw += pixel)
+        for (size_t c = 0; c < 3; c++)
             rgb[3 * x + c] = raw[c * step];
-        }
-    }
 }
 
 static void read_row(const RowReader *reader, unsigned char *rgb, const unsigned char *raw) {
@@ -59,11 +57,10 @@ static void read_row(const RowReader *reader, unsigned char *rgb, const unsigned
     switch (reader->header.color_type) {
     case SPNG_COLOR_TYPE_GRAYSCALE:
     case SPNG_COLOR_TYPE_INDEXED:
-        if (sample == 2) {
+        if (sample == 2)
             read_grey16(reader, rgb, raw);
-        } else {
+        else
             read_samples(reader, rgb, raw);
-        }
         break;
     case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA:
         read_channels(reader, rgb, raw, 2 * sample);
@@ -94,17 +91,14 @@ static int decode_pixels(spng_ctx *context, const RowReader *reader, Image *imag
     int direct = reader->header.color_type == SPNG_COLOR_TYPE_TRUECOLOR && reader->header.bit_depth == 8;
     size_t mark = arena_mark(arena);
     unsigned char *raw = direct ? image->rgb : arena_alloc(arena, raw_size, 1);
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return error_memory(err);
-    }
     int status = spng_decode_image(context, raw, raw_size, SPNG_FMT_RAW, 0);
-    if (status != 0) {
+    if (status != 0)
         return error_set(err, "%s: PNG data: %s", name, spng_strerror(status));
-    }
     size_t height = (size_t)image->height;
-    for (size_t y = 0; !direct && y < height; y++) {
+    for (size_t y = 0; !direct && y < height; y++)
         read_row(reader, image->rgb + y * (size_t)image->width * 3, raw + y * (raw_size / height));
-    }
     arena_reset(arena, mark);
     return 0;
 }
@@ -113,44 +107,38 @@ static int decode_opened(spng_ctx *context, Image *image, size_t size, const cha
                          Error *err) {
     RowReader reader = {0};
     int status = spng_get_ihdr(context, &reader.header);
-    if (status != 0) {
+    if (status != 0)
         return error_set(err, "%s: header: %s", name, spng_strerror(status));
-    }
     struct spng_plte plte;
     int indexed = reader.header.color_type == SPNG_COLOR_TYPE_INDEXED;
-    if (indexed && (status = spng_get_plte(context, &plte)) != 0) {
+    if (indexed && (status = spng_get_plte(context, &plte)) != 0)
         return error_set(err, "%s: palette: %s", name, spng_strerror(status));
-    }
     fill_colours(&reader, indexed ? &plte : NULL);
     size_t raw_size;
     status = spng_decoded_image_size(context, SPNG_FMT_RAW, &raw_size);
-    if (status != 0) {
+    if (status != 0)
         return error_set(err, "%s: header: %s", name, spng_strerror(status));
-    }
     uint64_t pixels = (uint64_t)reader.header.width * reader.header.height;
     if (pixels <= IMAGE_MAX_PIXELS && raw_size / MAX_INFLATION > size) {
         return error_set(err, "%s: PNG data: %zu bytes cannot hold %u x %u pixels", name, size,
                          reader.header.width, reader.header.height);
     }
-    if (image_allocate(image, reader.header.width, reader.header.height, name, arena, err) != 0) {
+    if (image_allocate(image, reader.header.width, reader.header.height, name, arena, err) != 0)
         return -1;
-    }
     return decode_pixels(context, &reader, image, raw_size, name, arena, err);
 }
 
 int png_image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
                      Error *err) {
     spng_ctx *context = spng_ctx_new(0);
-    if (context == NULL) {
+    if (context == NULL)
         return error_memory(err);
-    }
     int result;
     if (spng_set_chunk_limits(context, MAX_CHUNK, MAX_CHUNK) != 0 ||
-        spng_set_png_buffer(context, data, size) != 0) {
+        spng_set_png_buffer(context, data, size) != 0)
         result = error_run(err, "%s: libspng cannot be set up", name);
-    } else {
+    else
         result = decode_opened(context, image, size, name, arena, err);
-    }
     spng_ctx_free(context);
     return result;
 }

@@ -38,9 +38,8 @@ typedef struct {
 
 static double cubic(double x) {
     x = fabs(x);
-    if (x < 1) {
+    if (x < 1)
         return (1.5 * x - 2.5) * x * x + 1;
-    }
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
 }
 
@@ -79,9 +78,8 @@ static void make_taps(Taps *taps, int in_size, ResizeSpan span, Arena *arena) {
     taps->weights = arena_alloc(arena, span.count, (size_t)taps->max_taps * sizeof(int32_t));
     size_t mark = arena_mark(arena);
     double *exact = ARENA_NEW(arena, double, taps->max_taps);
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return;
-    }
     if (in_size == span.size) {
         for (int i = 0; i < span.count; i++) {
             taps->start[i] = span.first + i;
@@ -91,9 +89,8 @@ static void make_taps(Taps *taps, int in_size, ResizeSpan span, Arena *arena) {
         taps->low = span.first;
         taps->high = span.first + span.count;
     } else {
-        for (int i = 0; i < span.count; i++) {
+        for (int i = 0; i < span.count; i++)
             fill_taps(taps, i, exact, in_size, span);
-        }
     }
     arena_reset(arena, mark);
 }
@@ -106,16 +103,14 @@ static inline __attribute__((always_inline)) void blend(unsigned char *restrict 
     for (size_t j = 0; j < width; j += LANES) {
         int32_t sum[LANES];
 #pragma omp simd
-        for (int i = 0; i < LANES; i++) {
+        for (int i = 0; i < LANES; i++)
             sum[i] = 1 << (WEIGHT_BITS - 1);
-        }
         for (int k = 0; k < n_taps; k++) {
             const unsigned char *row = in + (size_t)k * pitch + j;
             int32_t weight = weights[k];
 #pragma omp simd
-            for (int i = 0; i < LANES; i++) {
+            for (int i = 0; i < LANES; i++)
                 sum[i] += row[i] * weight;
-            }
         }
 #pragma omp simd
         for (int i = 0; i < LANES; i++) {
@@ -172,16 +167,14 @@ static void rows_to_columns(unsigned char *columns, const unsigned char *rows, s
             Bytes16 block[BLOCK] = {0};
             for (int i = 0; i < n; i++) {
                 const unsigned char *from = rows + (size_t)(first + i) * pitch + j;
-                if (size - j >= BLOCK) {
+                if (size - j >= BLOCK)
                     memcpy(&block[i], from, BLOCK);
-                } else {
+                else
                     memcpy(&block[i], from, size - j);
-                }
             }
             transpose(block);
-            for (size_t i = 0; i < BLOCK; i++) {
+            for (size_t i = 0; i < BLOCK; i++)
                 memcpy(columns + (j + i) * LANES + first, &block[i], BLOCK);
-            }
         }
     }
 }
@@ -192,13 +185,11 @@ static void columns_to_rows(unsigned char *rows, size_t pitch, int n_rows, const
         int n = n_rows - first < BLOCK ? n_rows - first : BLOCK;
         for (size_t j = 0; j < pitch; j += BLOCK) {
             Bytes16 block[BLOCK];
-            for (size_t i = 0; i < BLOCK; i++) {
+            for (size_t i = 0; i < BLOCK; i++)
                 memcpy(&block[i], columns + (j + i) * LANES + first, BLOCK);
-            }
             transpose(block);
-            for (int i = 0; i < n; i++) {
+            for (int i = 0; i < n; i++)
                 memcpy(rows + (size_t)(first + i) * pitch + j, &block[i], BLOCK);
-            }
         }
     }
 }
@@ -244,9 +235,8 @@ int image_resize(Image *out, const Image *in, CropBox box, int out_w, int out_h,
     size_t mark = arena_mark(arena);
     *out = (Image){.width = out_w, .height = out_h};
     out->rgb = arena_alloc(arena, (size_t)out_w * out_h, 3);
-    if (arena_failed(arena)) {
+    if (arena_failed(arena))
         return error_memory(err);
-    }
     ResizeSpan across = {out_w, 0, out_w}, down = {out_h, 0, out_h};
     if (resize_part(out->rgb, in, box, across, down, arena, err) != 0) {
         arena_reset(arena, mark);

@@ -28,9 +28,8 @@ static int half_even(int difference) {
 /* The part of a resized axis that CenterCrop(n) keeps. */
 static int centre_span(ResizeSpan *span, int side, int shorter, int n, Error *err) {
     int64_t size = side == shorter ? n : (int64_t)n * side / shorter;
-    if (size > INT_MAX) {
+    if (size > INT_MAX)
         return error_set(err, "resize: a side of %d pixels is too long for one of %d", side, shorter);
-    }
     *span = (ResizeSpan){(int)size, half_even((int)size - n), n};
     return 0;
 }
@@ -40,9 +39,8 @@ int transform_center_crop(unsigned char *out, const Image *in, int n, Arena *are
     int shorter = in->width < in->height ? in->width : in->height;
     ResizeSpan across, down;
     if (centre_span(&across, in->width, shorter, n, err) != 0 ||
-        centre_span(&down, in->height, shorter, n, err) != 0) {
+        centre_span(&down, in->height, shorter, n, err) != 0)
         return -1;
-    }
     CropBox whole = {0, 0, in->width, in->height};
     return resize_part(out, in, whole, across, down, arena, err);
 }
@@ -51,11 +49,10 @@ int transform_center_crop(unsigned char *out, const Image *in, int n, Arena *are
 static CropBox central_box(int width, int height) {
     double ratio = (double)width / height;
     CropBox box = {0, 0, width, height};
-    if (ratio < 3.0 / 4.0) {
+    if (ratio < 3.0 / 4.0)
         box.height = (int)rint(width / (3.0 / 4.0));
-    } else if (ratio > 4.0 / 3.0) {
+    else if (ratio > 4.0 / 3.0)
         box.width = (int)rint(height * (4.0 / 3.0));
-    }
     box.top = (height - box.height) / 2;
     box.left = (width - box.width) / 2;
     return box;
@@ -94,12 +91,10 @@ int transform_random_crop(unsigned char *out, const Image *in, int n, Rng *rng, 
     CropBox box = random_box(in->width, in->height, rng);
     bool flipped = rng_double(rng) < 0.5;
     ResizeSpan all = {n, 0, n};
-    if (resize_part(out, in, box, all, all, arena, err) != 0) {
+    if (resize_part(out, in, box, all, all, arena, err) != 0)
         return -1;
-    }
-    if (flipped) {
+    if (flipped)
         flip(out, n);
-    }
     return 0;
 }
 
@@ -107,11 +102,9 @@ void transform_normalize(float *out, const unsigned char *rgb, int n, const floa
                          const float std[3]) {
     size_t plane = (size_t)n * n;
     float table[3][256]; /* a byte has few values: the divisions are done once each */
-    for (int c = 0; c < 3; c++) {
-        for (int v = 0; v < 256; v++) {
+    for (int c = 0; c < 3; c++)
+        for (int v = 0; v < 256; v++)
             table[c][v] = ((float)v / 255.0f - mean[c]) / std[c];
-        }
-    }
     for (size_t i = 0; i < plane; i++) {
         out[i] = table[0][rgb[3 * i]];
         out[plane + i] = table[1][rgb[3 * i + 1]];

@@ -11,12 +11,11 @@ char *safe_name(const char *text, Arena *arena) {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     char name[MAX_NAME + 1];
     size_t n = 0;
-    for (const char *at = text; *at && n < MAX_NAME; at++) {
+    for (const char *at = text; *at && n < MAX_NAME; at++)
         if (strchr(allowed, *at))
             name[n++] = *at;
         else if (n > 0 && name[n - 1] != '_')
             name[n++] = '_';
-    }
     while (n > 0 && name[n - 1] == '_')
         n--;
     name[n] = '\0';

@@ -46,18 +46,16 @@ Bytes make_jpeg(const unsigned char *pixels, const JpegKind *kind) {
     jpeg.input_components = kind->channels;
     jpeg.in_color_space = spaces[kind->channels];
     jpeg_set_defaults(&jpeg);
-    if (kind->keep_rgb) {
+    if (kind->keep_rgb)
         jpeg_set_colorspace(&jpeg, JCS_RGB);
-    } else if (kind->ycck) {
+    else if (kind->ycck)
         jpeg_set_colorspace(&jpeg, JCS_YCCK);
-    }
     jpeg_set_quality(&jpeg, 90, TRUE);
     jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = kind->subsample ? 2 : 1;
     jpeg.arith_code = kind->arithmetic;
     jpeg.restart_interval = (unsigned)kind->restart;
-    if (kind->progressive) {
+    if (kind->progressive)
         jpeg_simple_progression(&jpeg);
-    }
     jpeg_start_compress(&jpeg, TRUE);
     for (int y = 0; y < kind->height; y++) {
         JSAMPROW row = (JSAMPROW)pixels + (size_t)y * kind->width * kind->channels;
@@ -77,11 +75,9 @@ Bytes make_any_jpeg(const JpegKind *kind) {
 }
 
 size_t find_marker(const Bytes *jpeg, int code, size_t from) {
-    for (size_t i = from; i + 1 < jpeg->size; i++) {
-        if (jpeg->data[i] == 0xff && jpeg->data[i + 1] == code) {
+    for (size_t i = from; i + 1 < jpeg->size; i++)
+        if (jpeg->data[i] == 0xff && jpeg->data[i + 1] == code)
             return i;
-        }
-    }
     fail_msg("no marker %02X", (unsigned)code);
     return 0;
 }
@@ -96,9 +92,8 @@ void bytes_insert(Bytes *bytes, size_t at, const void *data, size_t size) {
 }
 
 static void put32(unsigned char *out, uint32_t value) {
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         out[i] = (unsigned char)(value >> (24 - 8 * i));
-    }
 }
 
 static void insert_chunk(Bytes *png, size_t at, const char *type, const void *data, size_t size) {
@@ -106,9 +101,8 @@ static void insert_chunk(Bytes *png, size_t at, const char *type, const void *da
     assert_non_null(chunk);
     put32(chunk, (uint32_t)size);
     memcpy(chunk + 4, type, 4);
-    if (size > 0) {
+    if (size > 0)
         memcpy(chunk + 8, data, size);
-    }
     put32(chunk + 8 + size, (uint32_t)crc32(0, chunk + 4, (unsigned)size + 4));
     bytes_insert(png, at, chunk, size + 12);
     free(chunk);
@@ -128,12 +122,10 @@ Bytes make_png(const void *scanlines, size_t size, const PngKind *kind) {
     header[9] = (unsigned char)kind->colour;
     header[12] = kind->interlaced;
     insert_chunk(&png, png.size, "IHDR", header, sizeof header);
-    if (kind->palette) {
+    if (kind->palette)
         insert_chunk(&png, png.size, "PLTE", kind->palette, kind->palette_size);
-    }
-    if (kind->transparency) {
+    if (kind->transparency)
         insert_chunk(&png, png.size, "tRNS", kind->transparency, kind->transparency_size);
-    }
     uLongf packed_size = compressBound(size);
     unsigned char *packed = malloc(packed_size);
     assert_non_null(packed);

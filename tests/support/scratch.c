@@ -63,9 +63,8 @@ int scratch_count(void **state) {
     DIR *folder = opendir(*state);
     assert_non_null(folder);
     int n = 0;
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
         n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-    }
     closedir(folder);
     return n;
 }

@@ -30,9 +30,8 @@ void bytes_add(Bytes *bytes, const void *data, size_t size) {
         bytes->data = realloc(bytes->data, bytes->room);
         assert_non_null(bytes->data);
     }
-    if (size > 0) {
+    if (size > 0)
         memcpy(bytes->data + bytes->size, data, size);
-    }
     bytes->size += size;
 }
 
@@ -49,9 +48,8 @@ void bytes_number(Bytes *bytes, int n, uint64_t value) {
 
 void bytes_set(Bytes *bytes, size_t at, int n, uint64_t value) {
     assert_true(at + (size_t)n <= bytes->size);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         bytes->data[at + i] = (unsigned char)(value >> 8 * (i % 8));
-    }
 }
 
 void bytes_free(Bytes *bytes) {
@@ -67,9 +65,8 @@ static void add_common(Bytes *bytes, const ZipPiece *piece) {
     const uint64_t fields[][2] = {{2, 20},          {2, 0},           {2, 0},
                                   {2, 0},           {2, 0x21},        {4, crc},
                                   {4, piece->size}, {4, piece->size}, {2, strlen(piece->name)}};
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         bytes_number(bytes, (int)fields[i][0], fields[i][1]);
-    }
 }
 
 ZipBuilt zip_build(const ZipPiece *pieces, int n) {
@@ -186,9 +183,8 @@ void zip_save(const char *path, ZipBuilt *zip) {
 TensorFile *open_good(const char *path) {
     Error err = {0};
     TensorFile *file = tensors_open(path, &err);
-    if (file == NULL) {
+    if (file == NULL)
         fail_msg("%s", err.text);
-    }
     return file;
 }
 
@@ -204,14 +200,12 @@ void check_refused(void **state, const char *path, const char *label, const char
     }
     size_t n = strlen(path);
     if (strncmp(err.text, path, n) != 0 || strncmp(err.text + n, ": ", 2) != 0 ||
-        strcmp(err.text + n + 2, reason) != 0) {
+        strcmp(err.text + n + 2, reason) != 0)
         fail_msg("%s: the error is\n%s\nand not\n%s", label, err.text, reason);
-    }
     assert_int_equal(err.kind, ERROR_INPUT);
     assert_int_equal(scratch_count(state), n_files);
-    if (!scratch_instrumented() && seconds > 1) {
+    if (!scratch_instrumented() && seconds > 1)
         fail_msg("%s: took %.1f s", label, seconds);
-    }
 }
 
 void check_refused_pickles(void **state, const RefusedPickle *cases, size_t n) {
@@ -226,9 +220,8 @@ void check_refused_pickles(void **state, const RefusedPickle *cases, size_t n) {
 void check_memory(const char *path) {
     int ends[2];
     struct stat info;
-    if (scratch_instrumented()) {
+    if (scratch_instrumented())
         return;
-    }
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(pipe(ends), 0);
     fflush(NULL);
@@ -248,21 +241,18 @@ void check_memory(const char *path) {
     close(ends[0]);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    if (megabytes > size + 64) {
+    if (megabytes > size + 64)
         fail_msg("%.0f MiB to open a file of %.0f MiB", megabytes, size);
-    }
 }
 
 void check_has_tensors(const TensorFile *file, const TensorFile *want) {
     for (int i = 0; i < tensors_count(want); i++) {
         const Tensor *x = tensors_at(want, i), *y = tensors_find(file, x->name);
         bool same = y != NULL && x->dtype == y->dtype && x->n_dims == y->n_dims && x->size == y->size;
-        for (int j = 0; same && j < x->n_dims; j++) {
+        for (int j = 0; same && j < x->n_dims; j++)
             same = x->shape[j] == y->shape[j];
-        }
-        if (!same || memcmp(x->data, y->data, x->size) != 0) {
+        if (!same || memcmp(x->data, y->data, x->size) != 0)
             fail_msg("tensor %s: not the same", x->name);
-        }
     }
 }
 

@@ -37,10 +37,9 @@ static void blocks_are_aligned_zeroed_and_apart(void **state) {
             memset(blocks[i], i % 255 + 1, size);
         }
         for (int i = 0; i < N; i++) {
-            for (size_t j = 0; j < sizes[i % 10]; j++) {
+            for (size_t j = 0; j < sizes[i % 10]; j++)
                 if (blocks[i][j] != i % 255 + 1)
                     fail_msg("block %d has lost byte %zu", i, j);
-            }
         }
         arena_reset(arena, 0);
         assert_int_equal(arena_used(arena), 0);

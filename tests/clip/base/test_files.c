@@ -131,9 +131,8 @@ static void test_read_pipe(void **state) {
     int ends[2];
     char path[40], sent[60000];
     size_t size;
-    for (size_t i = 0; i < sizeof sent; i++) {
+    for (size_t i = 0; i < sizeof sent; i++)
         sent[i] = (char)(i * 7);
-    }
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], sent, sizeof sent), sizeof sent);
     close(ends[1]);
@@ -184,9 +183,8 @@ static void test_gz_cut_at_every_byte(void **state) {
     Path path = in_scratch(state, "a.gz");
     unsigned char packed[400];
     char text[300];
-    for (size_t i = 0; i < sizeof text; i++) {
+    for (size_t i = 0; i < sizeof text; i++)
         text[i] = (char)('a' + i * i % 23);
-    }
     size_t size = pack(text, sizeof text, packed, sizeof packed);
     for (size_t cut = 2; cut < size; cut++) { /* one byte of a gzip file is a plain file of one byte */
         Error err = {0};
@@ -258,9 +256,8 @@ static void test_write_large(void **state) {
     Path path = in_scratch(state, "out");
     enum { n = 300000 };
     unsigned char *data = malloc(n);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         data[i] = (unsigned char)(i * 2654435761u >> 24);
-    }
     FileWriter *writer = file_create(path.text, NULL);
     /* Pieces of all sizes: some fit the buffer, some fill it, some go around it. */
     for (int at = 0, piece = 1; at < n; piece = piece * 3 + 1) {
@@ -400,9 +397,8 @@ static void test_paths(void **state) {
     assert_string_equal(path_expand(arena, "a/~/b"), "a/~/b");
     unsetenv("HOME");
     assert_string_equal(path_expand(arena, "~/a"), "~/a");
-    if (saved != NULL) {
+    if (saved != NULL)
         setenv("HOME", saved, 1);
-    }
     free(saved);
     arena_free(arena);
 }

@@ -56,10 +56,9 @@ static void every_tile_runs_once(void **state) {
         Pool *pool = pool_create(threads[i]);
         assert_non_null(pool);
         assert_int_equal(pool_threads(pool), threads[i]);
-        for (int again = 0; again < 3; again++) {
+        for (int again = 0; again < 3; again++)
             for (size_t j = 0; j < sizeof tiles / sizeof *tiles; j++)
                 check_run(pool, tiles[j]);
-        }
         pool_free(pool);
     }
 }

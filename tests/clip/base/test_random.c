@@ -55,10 +55,9 @@ static uint64_t hash_below(Rng *rng) {
     uint64_t hash = HASH_START;
     for (uint32_t n = 1; n < 3000; n++)
         hash = hash_add(hash, rng_below(rng, n));
-    for (int bit = 1; bit < 32; bit++) {
+    for (int bit = 1; bit < 32; bit++)
         for (uint32_t n = (1u << bit) - 1; n <= (1u << bit) + 1; n++)
             hash = hash_add(hash, rng_below(rng, n));
-    }
     return hash_add(hash, rng_below(rng, UINT32_MAX));
 }
 
@@ -98,10 +97,9 @@ static uint64_t hash_samples(Rng *rng) {
         {277, 22},        {278, 22},    {1000, 16},   {4000, 1},     {INT32_MAX, 3}, {5000, 2000},
         {INT32_MAX, 100}, {4116, 1365}, {4117, 1365}, {16405, 1366}, {16406, 1366}};
     uint64_t hash = HASH_START;
-    for (int n = 0; n < 150; n++) {
+    for (int n = 0; n < 150; n++)
         for (int k = 0; k <= n; k += 1 + n / 12)
             hash = hash_sample(rng, hash, n, k);
-    }
     for (size_t i = 0; i < sizeof borders / sizeof *borders; i++)
         hash = hash_sample(rng, hash, borders[i][0], borders[i][1]);
     return hash;

@@ -151,10 +151,9 @@ static void check_forward(Arena *arena, Pool *pool, Shape s, bool with_bias, boo
 static void linear_forward_is_the_sum(void **state) {
     Pool *pool = *state;
     Arena *arena = arena_create();
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int kind = 0; kind < 4; kind++)
             check_forward(arena, pool, shapes[i], kind & 1, kind & 2);
-    }
     arena_free(arena);
 }
 
@@ -173,10 +172,9 @@ static void check_backward(Arena *arena, Pool *pool, Shape s, bool accumulate) {
             row[k] = accumulate ? *before : 0.0;
             *before = accumulate ? *before : NAN; /* must not be read */
         }
-        for (int j = 0; j < s.n_out; j++) {
+        for (int j = 0; j < s.n_out; j++)
             for (int k = 0; k < s.n_in; k++)
                 row[k] += (double)d_out[(size_t)i * s.n_out + j] * w[(size_t)j * s.n_in + k];
-        }
     }
     linear_backward(pool, d_in, d_out, w, s.rows, s.n_in, s.n_out, accumulate);
     assert_true(relative_error(d_in, want, n) < TOLERANCE);

@@ -84,25 +84,21 @@ static void check_member(const FileMap *map, const ZipArchive *zip, int i) {
     assert_int_equal((10 + n_header) % 64, 0);
     assert_int_equal(member->size, 10 + n_header + all[i].size);
     assert_memory_equal(data + 10, all[i].header, n_text);
-    for (size_t at = n_text; at < n_header; at++) {
+    for (size_t at = n_text; at < n_header; at++)
         assert_int_equal(data[10 + at], at + 1 == n_header ? '\n' : ' ');
-    }
     assert_true(n_header > n_text && n_header <= n_text + 64);
-    if (all[i].size > 0) {
+    if (all[i].size > 0)
         assert_memory_equal(data + 10 + n_header, all[i].tensor.data, all[i].size);
-    }
 }
 
 static void test_write(void **state) {
     Path path = in_scratch(state, "a.npz");
     TensorOut tensors[N_ALL];
     Error err = {0};
-    for (int i = 0; i < N_ALL; i++) {
+    for (int i = 0; i < N_ALL; i++)
         tensors[i] = all[i].tensor;
-    }
-    if (npz_write(path.text, tensors, N_ALL, &err) != 0) {
+    if (npz_write(path.text, tensors, N_ALL, &err) != 0)
         fail_msg("%s", err.text);
-    }
     FileMap map;
     ZipArchive zip;
     Arena *arena = arena_create();
@@ -110,9 +106,8 @@ static void test_write(void **state) {
     assert_int_equal(zip_open(&zip, "F", map.data, map.size, arena, NULL), 0);
     assert_int_equal(zip.n_members, N_ALL);
     assert_true(zip.has_crc);
-    for (int i = 0; i < N_ALL; i++) {
+    for (int i = 0; i < N_ALL; i++)
         check_member(&map, &zip, i);
-    }
     arena_free(arena);
     file_unmap(&map);
     assert_int_equal(scratch_count(state), 1);

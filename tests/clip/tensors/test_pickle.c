@@ -24,9 +24,8 @@ typedef struct {
 static Run run(const char *text) {
     Error err = {0};
     Run result = {.arena = arena_create(), .bytes = pickle_build(text)};
-    if (pickle_read(&result.value, "P", result.bytes.data, result.bytes.size, result.arena, &err) != 0) {
+    if (pickle_read(&result.value, "P", result.bytes.data, result.bytes.size, result.arena, &err) != 0)
         fail_msg("%s: %s", text, err.text);
-    }
     return result;
 }
 
@@ -41,18 +40,16 @@ static void check_bytes(const char *label, const unsigned char *data, size_t siz
     PickleValue value;
     Arena *arena = arena_create();
     unsigned char *exact = malloc(size + (size == 0));
-    if (size > 0) {
+    if (size > 0)
         memcpy(exact, data, size);
-    }
     clock_t start = clock();
     int result = pickle_read(&value, "P", exact, size, arena, &err);
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     size_t used = arena_used(arena);
     free(exact);
     arena_free(arena);
-    if (result == 0 || strcmp(err.text, reason) != 0) {
+    if (result == 0 || strcmp(err.text, reason) != 0)
         fail_msg("%s: the error is\n%s\nand not\n%s", label, err.text, reason);
-    }
     assert_int_equal(err.kind, ERROR_INPUT);
     assert_true(seconds < 1 || scratch_instrumented());
     assert_true(used <= (size_t)32 << 20);
@@ -181,15 +178,13 @@ static void test_memo(void **state) {
     Run result = run(PROTO "(#7q\1#8rx02x00x00x00h\1jx02x00x00x00t.");
     const int64_t want[] = {7, 8, 7, 8};
     assert_int_equal(result.value.items->n, 4);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         assert_int_equal(result.value.items->at[i].integer, want[i]);
-    }
     run_free(&result);
     result = run("x80x04(#7x94#8x94hx00hx01t.");
     assert_int_equal(result.value.items->n, 4);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         assert_int_equal(result.value.items->at[i].integer, want[i]);
-    }
     run_free(&result);
 }
 
@@ -270,18 +265,16 @@ static const Case cases[] = {
 
 static void test_refused(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_bad(cases[i].label, cases[i].text, cases[i].reason);
-    }
 }
 
 /* `head`, then one opcode n times. */
 static void check_flood(const char *label, const char *head, const char *piece, size_t n,
                         const char *reason) {
     Bytes bytes = pickle_build(head), one = pickle_build(piece);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         bytes_add(&bytes, one.data, one.size);
-    }
     check_bytes(label, bytes.data, bytes.size, reason);
     bytes_free(&bytes);
     bytes_free(&one);

@@ -21,13 +21,11 @@
 /* A file with the announced length, a header and data that counts 0, 1, 2, ... */
 static void write_raw(const char *path, uint64_t length, const char *header, size_t n_header, size_t n_data) {
     unsigned char *bytes = malloc(8 + n_header + n_data);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; i++)
         bytes[i] = (unsigned char)(length >> 8 * i);
-    }
     memcpy(bytes + 8, header, n_header);
-    for (size_t i = 0; i < n_data; i++) {
+    for (size_t i = 0; i < n_data; i++)
         bytes[8 + n_header + i] = (unsigned char)i;
-    }
     scratch_file(path, bytes, 8 + n_header + n_data);
     free(bytes);
 }
@@ -158,9 +156,8 @@ static void test_refused(void **state) {
         char header[1000];
         size_t n = strlen(cases[i].header);
         assert_true(n < sizeof header);
-        for (size_t j = 0; j <= n; j++) {
+        for (size_t j = 0; j <= n; j++)
             header[j] = cases[i].header[j] == '\'' ? '"' : cases[i].header[j];
-        }
         write_raw(path.text, n, header, n, cases[i].n_data);
         const char *reason = cases[i].reason;
         check_refused(state, path.text, cases[i].label, reason);
@@ -257,9 +254,8 @@ static void check_header_memory(const char *path, size_t n_header) {
     double limit = (double)n_header / (1 << 20) + 64;
     if (!scratch_instrumented()) {
         double megabytes = open_megabytes(path);
-        if (megabytes > limit) {
+        if (megabytes > limit)
             fail_msg("%.0f MiB to open a file of %.0f MiB", megabytes, limit - 64);
-        }
     }
 }
 
@@ -268,9 +264,8 @@ static char *repeat(const char *head, const char *piece, size_t n, const char *t
     size_t room = strlen(head) + n * (strlen(piece) + 30) + strlen(tail) + 1;
     char *text = malloc(room);
     size_t used = (size_t)sprintf(text, "%s", head);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         used += (size_t)snprintf(text + used, room - used, piece, i, i, i + 1);
-    }
     used += (size_t)sprintf(text + used, "%s", tail);
     *size = used;
     return text;
@@ -370,9 +365,8 @@ static TensorFile *open_text(const char *path, const char *header, size_t n_data
     Error err = {0};
     write_raw(path, strlen(header), header, strlen(header), n_data);
     TensorFile *file = tensors_open(path, &err);
-    if (file == NULL) {
+    if (file == NULL)
         fail_msg("%s", err.text);
-    }
     return file;
 }
 
@@ -396,9 +390,8 @@ static void test_read(void **state) {
                   6);
     assert_int_equal(tensors_count(file), 4);
     const char *order[] = {"first", "none", "late", "last"};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         assert_string_equal(tensors_at(file, i)->name, order[i]);
-    }
     const Tensor *late = tensors_find(file, "late"), *none = tensors_find(file, "none");
     assert_int_equal(late->dtype, DTYPE_F32);
     assert_int_equal(late->n_dims, 2);
@@ -460,9 +453,8 @@ static void test_write(void **state) {
                                  {"scalar", DTYPE_F32, 0, {0}, floats}};
     const MetadataOut metadata[] = {{"classes", "[\"caf\xc3\xa9\", \"a/b\"]"}, {"", "empty"}};
     Error err = {0};
-    if (safetensors_write(path.text, tensors, 5, metadata, 2, &err) != 0) {
+    if (safetensors_write(path.text, tensors, 5, metadata, 2, &err) != 0)
         fail_msg("%s", err.text);
-    }
     FileMap map;
     assert_int_equal(file_map(&map, path.text, NULL), 0);
     uint64_t length;

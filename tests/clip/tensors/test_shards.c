@@ -31,9 +31,8 @@ static void write_shards(void **state) {
 static Path write_index(void **state, const char *name, const char *text) {
     Path path = in_scratch(state, name);
     char *copy = strdup(text);
-    for (char *at = copy; *at != '\0'; at++) {
+    for (char *at = copy; *at != '\0'; at++)
         *at = *at == '\'' ? '"' : *at;
-    }
     scratch_file(path.text, copy, strlen(copy));
     free(copy);
     return path;
@@ -139,9 +138,8 @@ static void check_no_json(const char *path, const char *label) {
     char want[5000];
     assert_null(tensors_open(path, &err));
     snprintf(want, sizeof want, "%s: line 1, column ", path);
-    if (strncmp(err.text, want, strlen(want)) != 0) {
+    if (strncmp(err.text, want, strlen(want)) != 0)
         fail_msg("%s: the error is %s", label, err.text);
-    }
     assert_int_equal(err.kind, ERROR_INPUT);
 }
 
@@ -153,9 +151,8 @@ static void test_no_json(void **state) {
                            "{'weight_map': {'a': '\xff'}}",
                            "{'weight_map': {'a': 'one.safetensors', 'a': 'two.safetensors'}}"};
     write_shards(state);
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         check_no_json(write_index(state, "model.safetensors.index.json", texts[i]).text, texts[i]);
-    }
 }
 
 /* What is wrong with a shard is said with both names. */
@@ -172,9 +169,8 @@ static void test_bad_shards(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         Path shard = in_scratch(state, "three");
         char reason[9000];
-        if (cases[i].name != NULL) {
+        if (cases[i].name != NULL)
             scratch_file(shard.text, cases[i].text, strlen(cases[i].text));
-        }
         Path path = write_index(state, "a.index.json", "{'weight_map': {'a': 'three'}}");
         snprintf(reason, sizeof reason, "shard three: %s: %s", shard.text, cases[i].reason);
         check_refused(state, path.text, cases[i].label, reason);
@@ -191,9 +187,8 @@ static void test_large(void **state) {
     Path path = in_scratch(state, "a.index.json");
     Bytes text = {0};
     bytes_text(&text, "{\"weight_map\": [");
-    while (text.size < (1 << 20) - 10) {
+    while (text.size < (1 << 20) - 10)
         bytes_text(&text, "[],");
-    }
     bytes_text(&text, "0]}");
     scratch_file(path.text, text.data, text.size);
     check_refused(state, path.text, "a huge tree",
@@ -204,9 +199,8 @@ static void test_large(void **state) {
     check_refused(state, path.text, "over 1 MiB", "a list of shards of over 1 MiB");
     text.size = 0;
     bytes_text(&text, "{\"weight_map\": ");
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < 100000; i++)
         bytes_text(&text, "[");
-    }
     scratch_file(path.text, text.data, text.size);
     check_no_json(path.text, "100,000 deep");
     text.size = 0;
@@ -228,9 +222,8 @@ static void test_cut_and_flipped(void **state) {
     Path path = write_index(state, "a.index.json", INDEX);
     size_t size = strlen(INDEX);
     char *text = strdup(INDEX);
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         text[i] = text[i] == '\'' ? '"' : text[i];
-    }
     for (size_t i = 0; i < 2 * size; i++) {
         Error err = {0};
         text[i % size] ^= i < size ? 1 : 0;

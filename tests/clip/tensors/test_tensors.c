@@ -81,13 +81,11 @@ static void test_half_remainders(void **state) {
     }
     for (int n = 0; n <= 19; n++) {
         float out[20];
-        for (int i = 0; i < 20; i++) {
+        for (int i = 0; i < 20; i++)
             out[i] = -7;
-        }
         half_to_float(out, in, n);
-        for (int i = 0; i < 20; i++) {
+        for (int i = 0; i < 20; i++)
             assert_true(out[i] == (i < n ? half_value(in[2 * i] | (unsigned)in[2 * i + 1] << 8) : -7));
-        }
     }
 }
 
@@ -162,9 +160,8 @@ static void test_shape_text(void **state) {
     assert_string_equal(out, "[4, 128]");
     assert_string_equal(tensor_shape_text(&tensor, small, sizeof small), "[4, 128"); /* cut, not overrun */
     tensor = (Tensor){.n_dims = 8};
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; i++)
         tensor.shape[i] = INT64_MAX;
-    }
     assert_int_equal(strlen(tensor_shape_text(&tensor, out, 200)), 8 * 19 + 7 * 2 + 2);
 }
 
@@ -174,13 +171,11 @@ static TensorFile *write_and_open(void **state, const TensorOut *tensors, int n)
     char path[4200];
     Error err = {0};
     scratch_path(state, "t.safetensors", path, sizeof path);
-    if (safetensors_write(path, tensors, n, NULL, 0, &err) != 0) {
+    if (safetensors_write(path, tensors, n, NULL, 0, &err) != 0)
         fail_msg("%s", err.text);
-    }
     TensorFile *file = tensors_open(path, &err);
-    if (file == NULL) {
+    if (file == NULL)
         fail_msg("%s", err.text);
-    }
     return file;
 }
 

@@ -50,11 +50,9 @@ static void test_views(void **state) {
     assert_int_equal(tensors_metadata_count(file), 0);
     const unsigned char *shared = tensors_find(file, "shared")->data;
     const unsigned char *sliced = tensors_find(file, "sliced")->data; /* base[1:4, ::2, 1:3] */
-    for (int i = 0; i < 3; i++) {
-        for (int j = 0; j < 3; j++) {
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
             assert_memory_equal(sliced + 4 * 2 * (3 * i + j), shared + 4 * (20 * (i + 1) + 4 * 2 * j + 1), 8);
-        }
-    }
     tensors_close(file);
 }
 
@@ -102,9 +100,8 @@ static void test_golden(void **state) {
         snprintf(name, sizeof name, GOLDEN "clip_%s.safetensors", towers[i / 2]);
         TensorFile *want = open_good(name);
         int n_counters = 0; /* of batch norms: not in the safetensors file */
-        for (int j = 0; j < tensors_count(file); j++) {
+        for (int j = 0; j < tensors_count(file); j++)
             n_counters += strstr(tensors_at(file, j)->name, "num_batches_tracked") != NULL;
-        }
         assert_int_equal(tensors_count(file), tensors_count(want) + n_counters);
         assert_int_equal(n_counters, i / 2 == 0 ? 0 : 22);
         check_has_tensors(file, want);
@@ -218,9 +215,8 @@ static void test_members(void **state) {
     for (size_t i = 0; i < sizeof archives / sizeof archives[0]; i++) {
         ZipPiece pieces[4];
         int n = 0;
-        for (; n < 4 && archives[i].names[n] != NULL; n++) {
+        for (; n < 4 && archives[i].names[n] != NULL; n++)
             pieces[n] = (ZipPiece){archives[i].names[n], archives[i].texts[n], strlen(archives[i].texts[n])};
-        }
         ZipBuilt zip = zip_build(pieces, n);
         zip_save(path.text, &zip);
         check_refused(state, path.text, archives[i].label, archives[i].reason);
@@ -319,9 +315,8 @@ static char *repeat(const char *head, const char *piece, const char *middle, con
         bytes_add(&text, at, place != NULL ? (size_t)(place - at) : strlen(at));
         bytes_text(&text, place != NULL ? number : "");
         bytes_text(&text, place != NULL ? place + 1 : "");
-        if (i + 1 == n) {
+        if (i + 1 == n)
             bytes_text(&text, middle);
-        }
     }
     bytes_text(&text, end);
     bytes_number(&text, 1, 0);

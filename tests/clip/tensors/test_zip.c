@@ -18,9 +18,8 @@ static const ZipPiece three[] = {{"b/data.pkl", "hello", 5}, {"b/data/0", "01234
 static ZipArchive open_zip(const Bytes *bytes, Arena *arena) {
     Error err = {0};
     ZipArchive zip;
-    if (zip_open(&zip, "F", bytes->data, bytes->size, arena, &err) != 0) {
+    if (zip_open(&zip, "F", bytes->data, bytes->size, arena, &err) != 0)
         fail_msg("%s", err.text);
-    }
     return zip;
 }
 
@@ -40,9 +39,8 @@ static void check_bad(const char *label, ZipBuilt *zip, const char *reason) {
     arena_free(arena);
     bytes_free(&zip->bytes);
     snprintf(want, sizeof want, "F: %s", reason);
-    if (result == 0 || strcmp(err.text, want) != 0) {
+    if (result == 0 || strcmp(err.text, want) != 0)
         fail_msg("%s: the error is\n%s\nand not\n%s", label, err.text, want);
-    }
     assert_int_equal(err.kind, ERROR_INPUT);
     assert_true(seconds < 1 || scratch_instrumented());
 }
@@ -163,9 +161,8 @@ static void test_no_end(void **state) {
     bytes_set(&zip.bytes, zip.end + 20, 2, 1);
     check_bad("comment past the end", &zip, reason);
     zip = (ZipBuilt){0};
-    for (int i = 0; i < 300000; i++) {
+    for (int i = 0; i < 300000; i++)
         bytes_text(&zip.bytes, "PK\5\6");
-    }
     check_bad("a million bytes of marks", &zip, reason);
 }
 
@@ -290,9 +287,8 @@ static void check_unusable(const char *label, size_t at, int n, uint64_t value, 
     bytes_set(&zip.bytes, zip.entries[1] + at, n, value);
     ZipArchive archive = open_zip(&zip.bytes, arena); /* it is listed all the same */
     assert_int_equal(archive.n_members, 3);
-    if (zip_bytes(&archive, zip_find(&archive, "b/data/0"), &err) != NULL || strcmp(err.text, reason) != 0) {
+    if (zip_bytes(&archive, zip_find(&archive, "b/data/0"), &err) != NULL || strcmp(err.text, reason) != 0)
         fail_msg("%s: the error is\n%s\nand not\n%s", label, err.text, reason);
-    }
     assert_non_null(zip_bytes(&archive, zip_find(&archive, "b/data.pkl"), &err));
     arena_free(arena);
     bytes_free(&zip.bytes);
@@ -321,9 +317,8 @@ static void test_flipped(void **state) {
             zip.bytes.data[i / 9] ^= flip;
             int result = zip_open(&archive, "F", zip.bytes.data, zip.bytes.size, arena, &err);
             assert_int_equal(err.kind, result == 0 ? ERROR_NONE : ERROR_INPUT);
-            for (size_t j = 0; result == 0 && j < archive.n_members; j++) {
+            for (size_t j = 0; result == 0 && j < archive.n_members; j++)
                 zip_bytes(&archive, &archive.members[j], NULL);
-            }
             zip.bytes.data[i / 9] ^= flip;
             arena_free(arena);
         }

@@ -17,9 +17,8 @@ static void check(const char *text, const char *expected) {
     assert_int_equal(text_clean(text, arena, &points, &count, &err), 0);
     char bytes[1024] = "";
     size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         size += (size_t)u8_uctomb((uint8_t *)bytes + size, points[i], (ptrdiff_t)(sizeof bytes - size));
-    }
     assert_string_equal(bytes, expected);
     arena_free(arena);
 }

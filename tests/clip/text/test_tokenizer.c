@@ -37,18 +37,16 @@ static void check_ids(const Tokenizer *tokenizer, const char *text, const char *
     Error err = {0};
     int n = tokenizer_encode(tokenizer, text, ids, 256, &err);
     assert_in_range(n, 0, 256);
-    for (int i = 0, at = 0; i < n; i++) {
+    for (int i = 0, at = 0; i < n; i++)
         at += snprintf(found + at, sizeof found - (size_t)at, i == 0 ? "%d" : " %d", ids[i]);
-    }
     assert_string_equal(found, expected);
 }
 
 static void test_small_vocabulary(void **state) {
     (void)state;
     Tokenizer *tokenizer = open_small();
-    for (size_t i = 0; i < sizeof TOKENIZER_CASES / sizeof TOKENIZER_CASES[0]; i++) {
+    for (size_t i = 0; i < sizeof TOKENIZER_CASES / sizeof TOKENIZER_CASES[0]; i++)
         check_ids(tokenizer, TOKENIZER_CASES[i].text, TOKENIZER_CASES[i].small);
-    }
     tokenizer_free(tokenizer);
 }
 
@@ -64,9 +62,8 @@ static void test_full_vocabulary(void **state) {
     assert_int_equal(tokenizer_start(tokenizer), 49406);
     assert_int_equal(tokenizer_end(tokenizer), 49407);
     assert_string_equal(tokenizer_word(tokenizer, 1929), "dog</w>");
-    for (size_t i = 0; i < sizeof TOKENIZER_CASES / sizeof TOKENIZER_CASES[0]; i++) {
+    for (size_t i = 0; i < sizeof TOKENIZER_CASES / sizeof TOKENIZER_CASES[0]; i++)
         check_ids(tokenizer, TOKENIZER_CASES[i].text, TOKENIZER_CASES[i].full);
-    }
     tokenizer_free(tokenizer);
 }
 
@@ -81,9 +78,8 @@ static void class_names(char names[N_CLASSES][64]) {
         json_int_t label = json_integer_value(json_array_get(item, 1));
         assert_in_range(label, 0, N_CLASSES - 1);
         snprintf(names[label], sizeof names[label], "%s", json_string_value(json_array_get(item, 2)));
-        for (char *at = names[label]; *at != '\0'; at++) {
+        for (char *at = names[label]; *at != '\0'; at++)
             *at = *at == '_' ? ' ' : *at;
-        }
     }
     json_decref(root);
 }
@@ -214,9 +210,8 @@ static void test_long_text(void **state) {
     int *ids = malloc(SIZE * sizeof *ids);
     assert_non_null(text);
     assert_non_null(ids);
-    for (int i = 0; i < SIZE; i++) {
+    for (int i = 0; i < SIZE; i++)
         text[i] = "the"[i % 3];
-    }
     text[SIZE] = '\0';
     clock_t begin = clock();
     int n = tokenizer_encode(tokenizer, text, ids, SIZE, NULL);

@@ -67,9 +67,8 @@ static void test_accepted(void **state) {
     static const char *const TEXTS[] = {"#version: 0.2\na b\nab c</w>\n", "#version: 0.2\na b\nab c</w>",
                                         "#version: 0.2\r\na b\r\nab c</w>\r\n\r\n",
                                         "\"bpe_simple_vocab_16e6.txt#version: 0.2\na  b\n ab\tc</w> \n\n \n"};
-    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
         assert_int_equal(read_bytes(state, TEXTS[i], strlen(TEXTS[i]), -1, NULL), 2);
-    }
     assert_int_equal(read_bytes(state, "#version: 0.2", 13, -1, NULL), 0);
 }
 
@@ -126,9 +125,8 @@ static void test_many_merges(void **state) {
             gzFile file = gzopen(path, "wb1");
             assert_non_null(file);
             gzputs(file, openai ? "\"bpe_simple_vocab_16e6.txt#version: 0.2\n" : "#version: 0.2\n");
-            for (int i = 0; i < lines; i++) {
+            for (int i = 0; i < lines; i++)
                 gzprintf(file, "%d x\n", i);
-            }
             assert_int_equal(gzclose(file), Z_OK);
             Arena *arena = arena_create();
             Vocabulary vocabulary;

@@ -83,9 +83,8 @@ static void test_bombs(void **state) {
     enum { SIZE = 1000000 };
     char *text = malloc(SIZE + 1);
     assert_non_null(text);
-    for (int i = 0; i < SIZE; i++) {
+    for (int i = 0; i < SIZE; i++)
         text[i] = i < 6 ? "{\"a\":["[i] : i % 2 == 0 ? '0' : ',';
-    }
     text[SIZE] = '\0';
     check_rejected(text, "more than 300000 JSON values");
     memset(text + 6, '[', 200000);

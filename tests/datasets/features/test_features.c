@@ -31,17 +31,15 @@ typedef struct {
 static int encode(void *context, const float *pixels, int n, float *features, Error *err) {
     (void)err;
     Counter *counter = context;
-    if (counter->spoil != NULL && counter->n_calls == 0) {
+    if (counter->spoil != NULL && counter->n_calls == 0)
         scratch_file(counter->spoil, "other", 5);
-    }
     counter->n_calls++;
     counter->n_images += n;
     for (int i = 0; i < n; i++) {
         for (int e = 0; e < E; e++) {
             float sum = 1;
-            for (int k = 0; k < 3 * S * S; k++) {
+            for (int k = 0; k < 3 * S * S; k++)
                 sum += pixels[(size_t)i * 3 * S * S + k] * (float)((k * (e + 3)) % 7 - 2);
-            }
             features[(size_t)i * E + e] = sum;
         }
     }
@@ -87,9 +85,8 @@ static void make_items(Bench *bench, int n) {
 static int bench_setup(void **state) {
     Bench *bench = calloc(1, sizeof *bench);
     *state = bench;
-    if (bench == NULL || scratch_setup(&bench->folder) != 0) {
+    if (bench == NULL || scratch_setup(&bench->folder) != 0)
         return -1;
-    }
     bench->arena = arena_create();
     bench->pool = pool_create(2);
     bench->source = (FeatureSource){.encode = encode,
@@ -115,9 +112,8 @@ static int bench_teardown(void **state) {
 
 static FeatureCache *open_cache(Bench *bench, const char *folder) {
     FeatureCache *cache = features_open(folder, &bench->source, bench->pool, &bench->err);
-    if (cache == NULL) {
+    if (cache == NULL)
         fail_msg("%s", bench->err.text);
-    }
     return cache;
 }
 
@@ -127,9 +123,8 @@ static const FeatureView centre = {0};
 static float *get(Bench *bench, FeatureCache *cache, FeatureView view, int n_images) {
     float *features = arena_floats(bench->arena, (size_t)bench->list.n, E);
     bench->counter = (Counter){0};
-    if (features_get(cache, features, bench->folder, &bench->list, view, NULL, NULL, &bench->err) != 0) {
+    if (features_get(cache, features, bench->folder, &bench->list, view, NULL, NULL, &bench->err) != 0)
         fail_msg("%s", bench->err.text);
-    }
     assert_int_equal(bench->counter.n_images, n_images);
     return features;
 }
@@ -205,13 +200,11 @@ static void features_are_those_of_the_transforms(void **state) {
         assert_same(bench, get(bench, other, views[v], 130), results[v]);
         assert_int_equal(bench->counter.n_calls, 12);
         features_close(other);
-        for (int u = 0; u < v; u++) {
+        for (int u = 0; u < v; u++)
             assert_memory_not_equal(results[u], results[v], 130 * E * sizeof(float));
-        }
     }
-    for (int v = 0; v < 4; v++) {
+    for (int v = 0; v < 4; v++)
         assert_same(bench, get(bench, cache, views[v], 0), results[v]);
-    }
     get(bench, cache, (FeatureView){0, 77, 3}, 0); /* the centre crop has neither seed nor view */
     features_close(cache);
 }
@@ -295,9 +288,8 @@ static void absolute_paths_need_no_root(void **state) {
     Bench *bench = *state;
     FeatureCache *cache = open_cache(bench, NULL);
     get(bench, cache, centre, 3);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         bench->items[i].path = path_join(bench->arena, bench->folder, bench->items[i].path);
-    }
     float features[3 * E];
     assert_int_equal(features_get(cache, features, NULL, &bench->list, centre, NULL, NULL, NULL), 0);
     assert_int_equal(features_get(cache, features, "/no/such", &bench->list, centre, NULL, NULL, NULL), 0);
@@ -327,9 +319,8 @@ static void the_first_bad_image_is_named(void **state) {
     make_items(bench, 140);
     char path[4096];
     static const char *const bad[] = {"090.png", "093.png", "135.png"};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         scratch_file(scratch_path(&bench->folder, bad[i], path, sizeof path), bad[i], 7);
-    }
     for (int n_threads = 1; n_threads <= 3; n_threads++) {
         pool_free(bench->pool);
         bench->pool = pool_create(n_threads);

@@ -33,9 +33,8 @@ static int arena_teardown(void **state) {
 static Image decode(Bytes bytes, Arena *arena) {
     Image image;
     Error err = {0};
-    if (image_decode(&image, bytes.data, bytes.size, "x.jpg", arena, &err) != 0) {
+    if (image_decode(&image, bytes.data, bytes.size, "x.jpg", arena, &err) != 0)
         fail_msg("%s", err.text);
-    }
     free(bytes.data);
     return image;
 }
@@ -48,9 +47,8 @@ static void refuse(Bytes bytes, const char *reason, Arena *arena) {
     assert_int_equal(image_decode(&image, bytes.data, bytes.size, "x.jpg", arena, &err), -1);
     assert_int_equal(err.kind, ERROR_INPUT);
     assert_memory_equal(err.text, "x.jpg: ", 7);
-    if (!strstr(err.text, reason)) {
+    if (!strstr(err.text, reason))
         fail_msg("'%s' does not say '%s'", err.text, reason);
-    }
     assert_null(image.rgb);
     assert_int_equal(arena_used(arena), used);
     free(bytes.data);
@@ -64,19 +62,16 @@ static void sums_are_pillows(void **state) {
     for (int i = 0; i < tensors_count(file); i++) {
         const Tensor *tensor = tensors_at(file, i);
         const char *suffix = strstr(tensor->name, ".rgb_sum");
-        if (!suffix) {
+        if (!suffix)
             continue;
-        }
         char path[256];
         snprintf(path, sizeof path, PILLOW "%.*s", (int)(suffix - tensor->name), tensor->name);
         Image image;
-        if (image_load(&image, path, *state, &err) != 0) {
+        if (image_load(&image, path, *state, &err) != 0)
             fail_msg("%s", err.text);
-        }
         int64_t sum = 0, expected;
-        for (size_t k = 0; k < (size_t)image.width * image.height * 3; k++) {
+        for (size_t k = 0; k < (size_t)image.width * image.height * 3; k++)
             sum += image.rgb[k];
-        }
         memcpy(&expected, tensor->data, sizeof expected);
         assert_true(expected > 0);
         assert_int_equal(sum, expected);
@@ -93,16 +88,14 @@ static void grey_is_repeated(void **state) {
     unsigned char pixels[16 * 16];
     memset(pixels, 77, sizeof pixels);
     Image image = decode(make_jpeg(pixels, &(JpegKind){.width = 16, .height = 16, .channels = 1}), *state);
-    for (size_t i = 0; i < 16 * 16 * 3; i++) {
+    for (size_t i = 0; i < 16 * 16 * 3; i++)
         assert_int_equal(image.rgb[i], 77);
-    }
 }
 
 static void cmyk_is_taken_as_inverted(void **state) {
     unsigned char pixels[8 * 8 * 4];
-    for (size_t i = 0; i < sizeof pixels; i++) {
+    for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (unsigned char[4]){200, 100, 0, 128}[i % 4];
-    }
     JpegKind kind = {.width = 8, .height = 8, .channels = 4};
     for (int ycck = 0; ycck < 2; ycck++) {
         kind.ycck = ycck;
@@ -116,9 +109,8 @@ static void cmyk_is_taken_as_inverted(void **state) {
 
 static void rgb_without_ycbcr(void **state) {
     unsigned char pixels[8 * 8 * 3];
-    for (size_t i = 0; i < sizeof pixels; i++) {
+    for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (unsigned char[3]){200, 100, 8}[i % 3];
-    }
     JpegKind kind = {.width = 8, .height = 8, .channels = 3, .keep_rgb = true};
     Image image = decode(make_jpeg(pixels, &kind), *state);
     assert_memory_equal(image.rgb, pixels, sizeof pixels);
@@ -196,9 +188,8 @@ static void scan_bombs_are_refused(void **state) {
     while (last < jpeg.size - 3) { /* the last SOS: a refinement, which may be repeated */
         scan = last;
         size_t next = last + 2;
-        while (next < jpeg.size - 2 && !(jpeg.data[next] == 0xff && jpeg.data[next + 1] == 0xda)) {
+        while (next < jpeg.size - 2 && !(jpeg.data[next] == 0xff && jpeg.data[next + 1] == 0xda))
             next++;
-        }
         last = next;
     }
     size_t size = jpeg.size - 2 - scan, n = 20000;
@@ -206,17 +197,15 @@ static void scan_bombs_are_refused(void **state) {
     assert_non_null(bomb.data);
     memcpy(bomb.data, jpeg.data, jpeg.size - 2);
     bomb.size = jpeg.size - 2;
-    for (size_t i = 0; i < n; i++, bomb.size += size) {
+    for (size_t i = 0; i < n; i++, bomb.size += size)
         memcpy(bomb.data + bomb.size, jpeg.data + scan, size);
-    }
     memcpy(bomb.data + bomb.size, "\xff\xd9", 2);
     bomb.size += 2;
     free(jpeg.data);
     clock_t start = clock();
     refuse(bomb, "over 1000 scans", *state);
-    if (!scratch_instrumented()) {
+    if (!scratch_instrumented())
         assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 1);
-    }
 }
 
 /* As Pillow: a picture comes out, whatever it shows; nothing is printed. */
@@ -310,9 +299,8 @@ static void png_kinds(void **state) {
         Image image = decode(make_png(c->scanlines, c->size, &c->kind), *state);
         assert_int_equal(image.width, c->kind.width);
         assert_int_equal(image.height, 1);
-        if (memcmp(image.rgb, c->rgb, (size_t)image.width * 3) != 0) {
+        if (memcmp(image.rgb, c->rgb, (size_t)image.width * 3) != 0)
             fail_msg("case %zu differs", i);
-        }
     }
 }
 

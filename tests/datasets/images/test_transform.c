@@ -47,9 +47,8 @@ static void crops_are_pillows(void **state) {
     for (int i = 0; i < tensors_count(file); i++) {
         const Tensor *tensor = tensors_at(file, i);
         const char *suffix = strstr(tensor->name, ".crop");
-        if (!suffix) {
+        if (!suffix)
             continue;
-        }
         char path[256];
         snprintf(path, sizeof path, PILLOW "%.*s", (int)(suffix - tensor->name), tensor->name);
         int n = atoi(suffix + 5);
@@ -58,9 +57,8 @@ static void crops_are_pillows(void **state) {
         unsigned char *crop = arena_alloc(*state, (size_t)n * n, 3);
         assert_int_equal(transform_center_crop(crop, &image, n, *state, &err), 0);
         assert_int_equal(tensor->size, (size_t)n * n * 3);
-        if (memcmp(crop, tensor->data, tensor->size) != 0) {
+        if (memcmp(crop, tensor->data, tensor->size) != 0)
             fail_msg("%s differs", tensor->name);
-        }
         n_checked++;
     }
     assert_int_equal(n_checked, 26);
@@ -82,9 +80,8 @@ static unsigned char slow_sum(const unsigned char *in, size_t step, int n, int s
     int low = (int)(centre - 2 * stretch + 0.5), high = (int)(centre + 2 * stretch + 0.5);
     low = low < 0 ? 0 : low;
     high = high > n ? n : high;
-    for (int i = low; i < high; i++) {
+    for (int i = low; i < high; i++)
         total += cubic((i - centre + 0.5) * (1 / stretch));
-    }
     int sum = 1 << 21;
     for (int i = low; i < high; i++) {
         double weight = cubic((i - centre + 0.5) * (1 / stretch)) / total * (1 << 22);
@@ -99,15 +96,12 @@ static unsigned char *slow_resize(const Image *in, CropBox box, int out_w, int o
     assert_true(rows && out);
     for (int y = 0; y < box.height; y++) {
         const unsigned char *row = in->rgb + ((size_t)(box.top + y) * in->width + box.left) * 3;
-        for (int i = 0; i < out_w * 3; i++) {
+        for (int i = 0; i < out_w * 3; i++)
             rows[(size_t)y * out_w * 3 + i] = slow_sum(row + i % 3, 3, box.width, out_w, i / 3);
-        }
     }
-    for (int y = 0; y < out_h; y++) {
-        for (int i = 0; i < out_w * 3; i++) {
+    for (int y = 0; y < out_h; y++)
+        for (int i = 0; i < out_w * 3; i++)
             out[(size_t)y * out_w * 3 + i] = slow_sum(rows + i, (size_t)out_w * 3, box.height, out_h, y);
-        }
-    }
     free(rows);
     return out;
 }
@@ -146,9 +140,8 @@ static void resizes_follow_the_formula(void **state) {
 static void centre_crops_are_parts_of_the_resize(void **state) {
     for (int extra = 0; extra < 9; extra++) {
         Image in = random_image(40, 20 + extra, 5, *state);
-        if (extra % 2) {
+        if (extra % 2)
             in.width = 20 + extra, in.height = 40;
-        }
         int n = 20, short_side = 20 + extra, size = n * 40 / short_side;
         int wide = in.width > in.height;
         CropBox whole = {0, 0, in.width, in.height};
@@ -203,9 +196,8 @@ static void random_crops_follow_the_draws(void **state) {
         assert_int_equal(transform_random_crop(crop, &in, N, &rng, *state, NULL), 0);
         bool flipped, central;
         CropBox box = replay(&in, &again, &flipped, &central);
-        if (central) {
+        if (central)
             box = (CropBox){0, 40, 7, 9}; /* 7 / (3/4) = 9.33 */
-        }
         assert_memory_equal(&rng, &again, sizeof rng);
         n_flipped += flipped;
         n_central += central;
@@ -227,9 +219,8 @@ static void random_crops_take_whole_images(void **state) {
     for (int i = 0; i < 20; i++) {
         unsigned char crop[4 * 4 * 3];
         assert_int_equal(transform_random_crop(crop, &in, 4, &rng, *state, NULL), 0);
-        for (int k = 0; k < 16; k++) {
+        for (int k = 0; k < 16; k++)
             assert_memory_equal(crop + 3 * k, in.rgb, 3);
-        }
     }
 }
 
@@ -237,9 +228,8 @@ static void normalize_is_planar(void **state) {
     (void)state;
     unsigned char rgb[16 * 16 * 3];
     float out[3 * 16 * 16];
-    for (int i = 0; i < 16 * 16 * 3; i++) {
+    for (int i = 0; i < 16 * 16 * 3; i++)
         rgb[i] = (unsigned char)(i / 3 + 7 * (i % 3));
-    }
     const float mean[3] = {0.48145466f, 0.4578275f, 0.40821073f},
                 std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
     transform_normalize(out, rgb, 16, mean, std);

@@ -78,12 +78,11 @@ static int widest_line(const char *text) {
     char line[1024];
     while (*text) {
         size_t n = 0;
-        for (; *text && *text != '\n'; text++) {
+        for (; *text && *text != '\n'; text++)
             if (*text == '\033')
                 text = strchr(text, 'm');
             else
                 line[n++] = *text;
-        }
         line[n] = '\0';
         int width = u8_strwidth((const uint8_t *)line, "UTF-8");
         widest = width > widest ? width : widest;
