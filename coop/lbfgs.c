@@ -137,7 +137,7 @@ static int search_line(Descent *descent, bool *found, Error *err) {
         descent->step = at.step;
         for (size_t i = 0; i < n; i++)
             descent->x[i] = descent->start_x[i] + at.step * d[i];
-        if (evaluate(descent, err))
+        if (evaluate(descent, err) < 0)
             return -1;
         if (!isfinite(descent->value))
             break;
@@ -169,7 +169,7 @@ static bool ended(Descent *descent, const LbfgsRules *rules) {
 
 static int descend(Descent *descent, const LbfgsRules *rules, Error *err) {
     bool found, done = false;
-    if (evaluate(descent, err))
+    if (evaluate(descent, err) < 0)
         return -1;
     forget(descent);
     if (!isfinite(descent->value))
@@ -177,7 +177,7 @@ static int descend(Descent *descent, const LbfgsRules *rules, Error *err) {
     done = !isfinite(descent->value) || largest(descent->gradient, descent->n) <= rules->gradient_tolerance;
     while (!done) {
         aim(descent);
-        if (search_line(descent, &found, err))
+        if (search_line(descent, &found, err) < 0)
             return -1;
         if (found) {
             descent->result->iterations++;

@@ -218,7 +218,7 @@ static int minimise(Problem *problem, double C, double *parameters, Arena *arena
     size_t n = (size_t)problem->n_rows * problem->width;
     memset(parameters, 0, n * sizeof(double));
     problem->penalty = 1 / (C * problem->train.n);
-    if (n > 0 && lbfgs_minimise(&result, parameters, n, evaluate, problem, &rules, arena, err))
+    if (n > 0 && lbfgs_minimise(&result, parameters, n, evaluate, problem, &rules, arena, err) < 0)
         return -1;
     if (!isfinite(result.value))
         return error_run(err, "linear probe: the loss is not finite at C = %g", C);
@@ -288,7 +288,7 @@ typedef struct {
 static int candidate_fit(Candidate *candidate, double C, Problem *problem, Scoring *scoring, Arena *arena,
                          Error *err) {
     candidate->C = C;
-    if (minimise(problem, C, candidate->parameters, arena, err))
+    if (minimise(problem, C, candidate->parameters, arena, err) < 0)
         return -1;
     candidate->accuracy = accuracy(scoring, candidate->parameters);
     return 0;
@@ -300,7 +300,7 @@ static int grid_peak(double *peak, Candidate *scratch, Problem *problem, Scoring
     static const double grid[] = {1e6, 1e4, 1e2, 1, 1e-2, 1e-4, 1e-6};
     double best = -1;
     for (size_t i = 0; i < sizeof grid / sizeof *grid; i++) {
-        if (candidate_fit(scratch, grid[i], problem, scoring, arena, err))
+        if (candidate_fit(scratch, grid[i], problem, scoring, arena, err) < 0)
             return -1;
         if (scratch->accuracy > best) {
             best = scratch->accuracy;
@@ -314,13 +314,13 @@ static int grid_peak(double *peak, Candidate *scratch, Problem *problem, Scoring
  * middle in log10. lpclip fits the kept end again; here the fit is kept with it. */
 static int bisect(Candidate *found, double peak, Candidate left, Candidate right, Problem *problem,
                   Scoring *scoring, Arena *arena, Error *err) {
-    if (candidate_fit(&left, 0.1 * peak, problem, scoring, arena, err) ||
-        candidate_fit(&right, 10 * peak, problem, scoring, arena, err))
+    if (candidate_fit(&left, 0.1 * peak, problem, scoring, arena, err) < 0 ||
+        candidate_fit(&right, 10 * peak, problem, scoring, arena, err) < 0)
         return -1;
     for (int step = 1; step < BISECTIONS; step++) {
         double middle = pow(10, 0.5 * (log10(right.C) + log10(left.C)));
         Candidate *worse = left.accuracy < right.accuracy ? &left : &right;
-        if (candidate_fit(worse, middle, problem, scoring, arena, err))
+        if (candidate_fit(worse, middle, problem, scoring, arena, err) < 0)
             return -1;
     }
     *found = left.accuracy < right.accuracy ? right : left;
@@ -361,12 +361,12 @@ int linear_probe_fit(LinearProbe *probe, const ProbeData *train, int n_features,
     Problem problem;
     Scoring scoring;
     Candidate candidate = {0};
-    if (probe_new(probe, n_features, n_classes, arena, err))
+    if (probe_new(probe, n_features, n_classes, arena, err) < 0)
         return -1;
     size_t mark = arena_mark(arena);
     int status = -1;
-    if (problem_make(&problem, train, n_features, n_classes, pool, arena, err) ||
-        scoring_make(&scoring, &problem, &problem.train, arena, err))
+    if (problem_make(&problem, train, n_features, n_classes, pool, arena, err) < 0 ||
+        scoring_make(&scoring, &problem, &problem.train, arena, err) < 0)
         goto out;
     candidate.parameters = parameters_new(&problem, arena);
     if (arena_failed(arena)) {
@@ -389,13 +389,13 @@ int linear_probe_search(LinearProbe *probe, const ProbeData *train, const ProbeD
     Candidate left = {0}, right = {0}, found;
     double peak = 1;
     bool has_val = val && val->n > 0;
-    if (probe_new(probe, n_features, n_classes, arena, err))
+    if (probe_new(probe, n_features, n_classes, arena, err) < 0)
         return -1;
     size_t mark = arena_mark(arena);
     int status = -1;
-    if (problem_make(&problem, train, n_features, n_classes, pool, arena, err) ||
-        (has_val && items_make(&val_items, val, &problem, "validation", arena, err)) ||
-        scoring_make(&scoring, &problem, has_val ? &val_items : &problem.train, arena, err))
+    if (problem_make(&problem, train, n_features, n_classes, pool, arena, err) < 0 ||
+        (has_val && items_make(&val_items, val, &problem, "validation", arena, err) < 0) ||
+        scoring_make(&scoring, &problem, has_val ? &val_items : &problem.train, arena, err) < 0)
         goto out;
     left.parameters = parameters_new(&problem, arena);
     right.parameters = parameters_new(&problem, arena);
@@ -403,8 +403,8 @@ int linear_probe_search(LinearProbe *probe, const ProbeData *train, const ProbeD
         error_memory(err);
         goto out;
     }
-    if (grid_peak(&peak, &left, &problem, &scoring, arena, err) ||
-        bisect(&found, peak, left, right, &problem, &scoring, arena, err))
+    if (grid_peak(&peak, &left, &problem, &scoring, arena, err) < 0 ||
+        bisect(&found, peak, left, right, &problem, &scoring, arena, err) < 0)
         goto out;
     probe_fill(probe, &problem, &found);
     status = 0;

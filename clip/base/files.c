@@ -76,7 +76,7 @@ int file_map(FileMap *map, const char *path, Error *err) {
 }
 
 void file_unmap(FileMap *map) {
-    if (map->data != NULL)
+    if (map->data)
         munmap((void *)(uintptr_t)map->data, map->size);
     *map = (FileMap){0};
 }
@@ -90,7 +90,7 @@ typedef struct {
 
 static int source_fail(Source *source, Error *err) {
     int code = Z_ERRNO;
-    if (source->gz != NULL)
+    if (source->gz)
         gzerror(source->gz, &code);
     switch (code) {
     case Z_MEM_ERROR:
@@ -107,7 +107,7 @@ static int source_fail(Source *source, Error *err) {
 /* Up to `size` bytes; 0 at the end, -1 on failure. */
 static ssize_t source_read(Source *source, void *out, size_t size) {
     unsigned chunk = size < (1u << 30) ? (unsigned)size : 1u << 30;
-    if (source->gz != NULL) {
+    if (source->gz) {
         int got = gzread(source->gz, out, chunk);
         int code = Z_OK;
         gzerror(source->gz, &code);
@@ -128,7 +128,7 @@ static char *source_read_all(Source *source, size_t hint, size_t max_size, size_
         max_size < SIZE_MAX ? max_size + 1 : max_size; /* one byte more shows that it is too long */
     size_t capacity = hint < limit ? hint + 1 : limit;
     char *buffer = malloc(capacity);
-    while (buffer != NULL) {
+    while (buffer) {
         ssize_t got = source_read(source, buffer + used, capacity - used);
         if (got < 0) {
             source_fail(source, err);
@@ -148,7 +148,7 @@ static char *source_read_all(Source *source, size_t hint, size_t max_size, size_
         if (used == capacity) {
             capacity = capacity < limit / 2 ? capacity * 2 : limit;
             char *grown = realloc(buffer, capacity);
-            if (grown == NULL)
+            if (!grown)
                 free(buffer);
             buffer = grown;
         }
@@ -167,7 +167,7 @@ static char *read_text(const char *path, bool gz, size_t max_size, Arena *arena,
     size_t used = 0;
     if (gz) {
         source.gz = gzdopen(source.fd, "rb");
-        if (source.gz == NULL) {
+        if (!source.gz) {
             error_memory(err);
             goto out;
         }
@@ -175,20 +175,20 @@ static char *read_text(const char *path, bool gz, size_t max_size, Arena *arena,
     /* The size says nothing about a pipe or packed text: those start small and grow. */
     size_t hint = !gz && S_ISREG(info.st_mode) && info.st_size > 0 ? (size_t)info.st_size : 65535;
     buffer = source_read_all(&source, hint, max_size, &used, err);
-    if (buffer == NULL)
+    if (!buffer)
         goto out;
     text = arena_alloc(arena, used + 1, 1);
-    if (text == NULL) {
+    if (!text) {
         error_memory(err);
         goto out;
     }
     memcpy(text, buffer, used);
     text[used] = '\0';
-    if (size != NULL)
+    if (size)
         *size = used;
 out:
     free(buffer);
-    if (source.gz != NULL)
+    if (source.gz)
         gzclose(source.gz);
     else
         close(source.fd);
@@ -232,7 +232,7 @@ static void writer_free(FileWriter *writer) {
  * 0644, which mkstemp cannot give. Returns an errno. */
 static int open_temporary(FileWriter *writer) {
     const char *slash = strrchr(writer->target, '/');
-    const char *name = slash != NULL ? slash + 1 : writer->target;
+    const char *name = slash ? slash + 1 : writer->target;
     int n_folder = (int)(name - writer->target);
     for (unsigned attempt = 0; attempt < 100; attempt++) {
         struct timespec now;
@@ -266,16 +266,16 @@ FileWriter *file_create(const char *path, Error *err) {
         return NULL;
     }
     FileWriter *writer = calloc(1, sizeof *writer);
-    if (writer == NULL) {
+    if (!writer) {
         error_memory(err);
         return NULL;
     }
     writer->fd = -1;
     writer->path = strdup(path);
     writer->target = realpath(path, NULL); /* through a link, so that the link stays one */
-    if (writer->target == NULL)
+    if (!writer->target)
         writer->target = strdup(path);
-    int reason = writer->path == NULL || writer->target == NULL ? ENOMEM : open_temporary(writer);
+    int reason = !writer->path || !writer->target ? ENOMEM : open_temporary(writer);
     if (reason != 0) {
         write_error(err, path, reason);
         writer_free(writer);
@@ -335,8 +335,8 @@ int file_printf(FileWriter *writer, const char *format, ...) {
 /* Makes a rename durable. Some file systems cannot sync a folder and say EINVAL: nothing more can be done. */
 static int sync_folder(const char *path) {
     const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *folder = !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int reason = fd < 0 ? errno : 0;
     free(folder);
     if (fd < 0)
@@ -369,7 +369,7 @@ int file_commit(FileWriter *writer, Error *err) {
 }
 
 void file_discard(FileWriter *writer) {
-    if (writer != NULL) {
+    if (writer) {
         unlink(writer->temporary);
         writer_free(writer);
     }
@@ -377,7 +377,7 @@ void file_discard(FileWriter *writer) {
 
 int file_write(const char *path, const void *data, size_t size, Error *err) {
     FileWriter *writer = file_create(path, err);
-    if (writer == NULL)
+    if (!writer)
         return -1;
     file_append(writer, data, size);
     return file_commit(writer, err);
@@ -403,7 +403,7 @@ static int make_folder(const char *path) {
 
 int make_folders(const char *path, Error *err) {
     char *copy = strdup(path);
-    if (copy == NULL)
+    if (!copy)
         return error_memory(err);
     int reason = 0;
     for (char *at = copy + strspn(copy, "/"); *at != '\0' && reason == 0; at += strspn(at, "/")) {
@@ -441,7 +441,7 @@ char *path_folder(Arena *arena, const char *path) {
 
 char *path_expand(Arena *arena, const char *path) {
     const char *home = getenv("HOME");
-    if (home != NULL && path[0] == '~' && (path[1] == '/' || path[1] == '\0'))
+    if (home && path[0] == '~' && (path[1] == '/' || path[1] == '\0'))
         return arena_printf(arena, "%s%s", home, path + 1);
     return arena_strdup(arena, path);
 }

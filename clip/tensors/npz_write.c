@@ -39,10 +39,10 @@ static size_t npy_header(char *out, const TensorOut *tensor) {
 }
 
 int npz_write(const char *path, const TensorOut *tensors, int n_tensors, Error *err) {
-    if (tensors_check_out(path, tensors, n_tensors, err) != 0)
+    if (tensors_check_out(path, tensors, n_tensors, err) < 0)
         return -1;
     for (int i = 0; i < n_tensors; i++) {
-        if (descriptions[tensors[i].dtype] == NULL) {
+        if (!descriptions[tensors[i].dtype]) {
             return error_set(err, "%s: tensor %s: numpy has no type for %s", path, tensors[i].name,
                              dtype_name(tensors[i].dtype));
         }
@@ -50,7 +50,7 @@ int npz_write(const char *path, const TensorOut *tensors, int n_tensors, Error *
             return error_set(err, "%s: tensor %.100s: a name of over 500 bytes", path, tensors[i].name);
     }
     ZipWriter *zip = zip_create(path, err);
-    if (zip == NULL)
+    if (!zip)
         return -1;
     for (int i = 0; i < n_tensors; i++) {
         char name[512], header[512];

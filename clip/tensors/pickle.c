@@ -24,7 +24,7 @@ static int push_text(Machine *machine, PickleType type, int n) {
     if (machine_number(machine, n, &size) != 0)
         return -1;
     const unsigned char *bytes = machine_take(machine, size);
-    if (bytes == NULL)
+    if (!bytes)
         return -1;
     return machine_push(machine,
                         (PickleValue){.type = type, .size = (uint32_t)size, .text = (const char *)bytes});
@@ -99,7 +99,7 @@ static int op_long1(Machine *machine) {
 static int op_binfloat(Machine *machine) {
     const unsigned char *bytes = machine_take(machine, 8); /* big-endian */
     uint64_t bits = 0;
-    if (bytes == NULL)
+    if (!bytes)
         return -1;
     for (int i = 0; i < 8; i++)
         bits = bits << 8 | bytes[i];
@@ -148,19 +148,19 @@ static int op_empty_dict(Machine *machine) {
 static int op_tuple(Machine *machine) {
     size_t n;
     const PickleValue *values = machine_pop_mark(machine, &n);
-    return values == NULL ? -1 : machine_push_items(machine, PICKLE_TUPLE, values, n);
+    return values ? machine_push_items(machine, PICKLE_TUPLE, values, n) : -1;
 }
 
 /* TUPLE1, TUPLE2 and TUPLE3 follow each other. */
 static int op_tuple_n(Machine *machine) {
     size_t n = (size_t)(*machine->op - 0x84);
     const PickleValue *values = machine_pop(machine, n);
-    return values == NULL ? -1 : machine_push_items(machine, PICKLE_TUPLE, values, n);
+    return values ? machine_push_items(machine, PICKLE_TUPLE, values, n) : -1;
 }
 
 static int append(Machine *machine, const PickleValue *values, size_t n) {
-    PickleValue *list = values == NULL ? NULL : machine_top(machine);
-    if (list == NULL)
+    PickleValue *list = values ? machine_top(machine) : NULL;
+    if (!list)
         return -1;
     if (list->type == PICKLE_OBJECT)
         return 0;
@@ -180,8 +180,8 @@ static int op_appends(Machine *machine) {
 }
 
 static int set_items(Machine *machine, const PickleValue *values, size_t n) {
-    PickleValue *dict = values == NULL ? NULL : machine_top(machine);
-    if (dict == NULL)
+    PickleValue *dict = values ? machine_top(machine) : NULL;
+    if (!dict)
         return -1;
     if (n % 2 != 0)
         return machine_fail(machine, "a key without a value");
@@ -208,7 +208,7 @@ static int op_setitems(Machine *machine) {
 static int take_line(Machine *machine, PickleValue *out) {
     const unsigned char *line = machine->at;
     const unsigned char *newline = memchr(line, '\n', (size_t)(machine->end - line));
-    if (newline == NULL)
+    if (!newline)
         return machine_fail(machine, "the pickle is cut short");
     *out = (PickleValue){.type = PICKLE_TEXT, .size = (uint32_t)(newline - line), .text = (const char *)line};
     machine->at = newline + 1;
@@ -224,7 +224,7 @@ static int op_global(Machine *machine) {
 
 static int op_stack_global(Machine *machine) {
     const PickleValue *names = machine_pop(machine, 2);
-    if (names == NULL)
+    if (!names)
         return -1;
     if (names[0].type != PICKLE_TEXT || names[1].type != PICKLE_TEXT)
         return machine_fail(machine, "a global whose name is no text");
@@ -233,13 +233,13 @@ static int op_stack_global(Machine *machine) {
 
 static int op_binpersid(Machine *machine) {
     const PickleValue *id = machine_pop(machine, 1);
-    return id == NULL ? -1 : machine_push_items(machine, PICKLE_PERSISTENT, id, 1);
+    return id ? machine_push_items(machine, PICKLE_PERSISTENT, id, 1) : -1;
 }
 
 /* REDUCE and NEWOBJ alike: callable, arguments -> object. */
 static int op_call(Machine *machine) {
     const PickleValue *values = machine_pop(machine, 2);
-    if (values == NULL)
+    if (!values)
         return -1;
     if (values[0].type != PICKLE_GLOBAL && values[0].type != PICKLE_OBJECT)
         return machine_fail(machine, "calls what is no global");
@@ -247,7 +247,7 @@ static int op_call(Machine *machine) {
         return machine_fail(machine, "a call whose arguments are no tuple");
     PickleValue value = {.type = PICKLE_OBJECT};
     value.object = machine_pool(machine, sizeof *value.object);
-    if (value.object == NULL)
+    if (!value.object)
         return -1;
     value.object->callable = values[0];
     value.object->arguments = values[1];
@@ -256,8 +256,8 @@ static int op_call(Machine *machine) {
 
 static int op_build(Machine *machine) {
     const PickleValue *state = machine_pop(machine, 1);
-    PickleValue *object = state == NULL ? NULL : machine_top(machine);
-    if (object == NULL)
+    PickleValue *object = state ? machine_top(machine) : NULL;
+    if (!object)
         return -1;
     if (object->type != PICKLE_OBJECT)
         return machine_fail(machine, "builds what is no object");
@@ -269,7 +269,7 @@ static int op_build(Machine *machine) {
 
 static int put(Machine *machine, uint64_t index) {
     const PickleValue *value = machine_top(machine);
-    if (value == NULL)
+    if (!value)
         return -1;
     if (index >= machine->max_memo)
         return machine_fail(machine, "the memo's index is too large");
@@ -393,10 +393,10 @@ static int run(Machine *machine) {
         if (machine->at == machine->end)
             return machine_fail(machine, "the pickle ends without STOP");
         const Opcode *opcode = &opcodes[*machine->at++];
-        if (opcode->run == NULL) {
+        if (!opcode->run) {
             return error_set(machine->err, "%s, byte %zu: opcode %s (0x%02x) is not read", machine->place,
-                             (size_t)(machine->op - machine->start),
-                             opcode->name != NULL ? opcode->name : "unknown", *machine->op);
+                             (size_t)(machine->op - machine->start), opcode->name ? opcode->name : "unknown",
+                             *machine->op);
         }
         if (opcode->run(machine) != 0)
             return -1;
@@ -407,7 +407,7 @@ static int run(Machine *machine) {
 int pickle_read(PickleValue *out, const char *place, const unsigned char *data, size_t size, Arena *arena,
                 Error *err) {
     Machine machine;
-    if (machine_start(&machine, place, data, size, arena, err) != 0)
+    if (machine_start(&machine, place, data, size, arena, err) < 0)
         return -1;
     if (size == 0 || *data != 0x80)
         return machine_fail(&machine, "does not begin as a pickle of protocol 2 or later");

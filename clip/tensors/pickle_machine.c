@@ -42,7 +42,7 @@ void *machine_pool(Machine *machine, size_t size) {
         }
         machine->pool = ARENA_NEW(machine->arena, unsigned char, block);
         machine->n_pool = block;
-        if (machine->pool == NULL) {
+        if (!machine->pool) {
             error_memory(machine->err);
             return NULL;
         }
@@ -57,7 +57,7 @@ int machine_extend(Machine *machine, PickleItems *items, const PickleValue *valu
     if (n > items->room - items->n) {
         size_t room = 2 * (size_t)items->room > items->n + n ? 2 * (size_t)items->room : items->n + n;
         PickleValue *grown = machine_pool(machine, room * sizeof *grown);
-        if (grown == NULL)
+        if (!grown)
             return -1;
         if (items->n > 0)
             memcpy(grown, items->at, items->n * sizeof *grown);
@@ -110,7 +110,7 @@ PickleValue *machine_top(Machine *machine) {
 int machine_push_items(Machine *machine, PickleType type, const PickleValue *values, size_t n) {
     PickleValue value = {.type = type};
     value.items = machine_pool(machine, sizeof *value.items);
-    if (value.items == NULL || machine_extend(machine, value.items, values, n) != 0)
+    if (!value.items || machine_extend(machine, value.items, values, n) != 0)
         return -1;
     return machine_push(machine, value);
 }
@@ -130,7 +130,7 @@ const unsigned char *machine_take(Machine *machine, uint64_t n) {
 int machine_number(Machine *machine, int n, uint64_t *out) {
     const unsigned char *bytes = machine_take(machine, (uint64_t)n);
     *out = 0;
-    for (int i = 0; i < n && bytes != NULL; i++)
+    for (int i = 0; i < n && bytes; i++)
         *out |= (uint64_t)bytes[i] << 8 * i;
-    return bytes != NULL ? 0 : -1;
+    return bytes ? 0 : -1;
 }

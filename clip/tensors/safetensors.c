@@ -98,7 +98,7 @@ static int read_escape(Cursor *cursor, char *out) {
     const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     int c = cursor->at < cursor->end ? *cursor->at : 0;
     const char *simple = c != 0 ? strchr(from, c) : NULL;
-    if (simple != NULL) {
+    if (simple) {
         cursor->at++;
         *out = to[simple - from];
         return 1;
@@ -175,7 +175,7 @@ static int read_integer(Cursor *cursor, int64_t *out) {
             return fail_at(cursor, "a number over 2^63 - 1");
         cursor->at++;
     }
-    bool other = cursor->at < cursor->end && strchr("+-.eE", *cursor->at) != NULL;
+    bool other = cursor->at < cursor->end && strchr("+-.eE", *cursor->at);
     bool leading_zero = cursor->at - first > 1 && *first == '0';
     if (cursor->at == first || other || leading_zero)
         return fail_at(cursor, "a whole number, 0 or more, expected");
@@ -236,7 +236,7 @@ static int read_field(Cursor *cursor, Entry *entry) {
     const char *key;
     if (read_name(cursor, &key) != 0 || expect(cursor, ':') != 0)
         return -1;
-    if (strcmp(key, "dtype") == 0 && entry->dtype == NULL)
+    if (strcmp(key, "dtype") == 0 && !entry->dtype)
         return read_name(cursor, &entry->dtype);
     if (strcmp(key, "shape") == 0 && entry->n_dims < 0)
         return read_integers(cursor, entry->shape, TENSOR_MAX_DIMS, &entry->n_dims, "over 8 dimensions");
@@ -251,7 +251,7 @@ static int add_tensor(Cursor *cursor, const Entry *entry) {
     TensorFile *file = cursor->file;
     const char *path = file->path, *name = entry->name;
     size_t data_size = file->map.size - (size_t)(cursor->end - file->map.data);
-    if (entry->dtype == NULL || entry->n_dims < 0 || entry->n_offsets != 2) {
+    if (!entry->dtype || entry->n_dims < 0 || entry->n_offsets != 2) {
         return error_set(cursor->err, "%s: tensor %s: dtype, shape and two data_offsets are needed", path,
                          name);
     }
@@ -386,7 +386,7 @@ int safetensors_read(TensorFile *file, Error *err) {
     if (length == 0 || *cursor.at != '{')
         return fail_at(&cursor, "'{' expected: not a safetensors file");
     const uint8_t *bad = u8_check(cursor.start, length);
-    if (bad != NULL) {
+    if (bad) {
         cursor.at = bad;
         return fail_at(&cursor, "not UTF-8");
     }

@@ -53,7 +53,7 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
     json_t *header = json_object();
     if (n_metadata > 0) {
         json_t *object = metadata_json(path, metadata, n_metadata, err);
-        if (object == NULL)
+        if (!object)
             goto out;
         json_object_set_new(header, "__metadata__", object);
     }
@@ -67,12 +67,12 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
             error_set(err, "%s: tensor __metadata__: a reserved name", path);
             goto out;
         }
-        if (json_object_get(header, order[i]->name) != NULL) {
+        if (json_object_get(header, order[i]->name)) {
             error_set(err, "%s: tensor %s: is there twice", path, order[i]->name);
             goto out;
         }
         json_t *entry = entry_json(order[i], begin, begin + size);
-        if (entry == NULL) {
+        if (!entry) {
             error_memory(err);
             goto out;
         }
@@ -83,7 +83,7 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
         begin += size;
     }
     text = json_dumps(header, JSON_COMPACT);
-    if (text == NULL)
+    if (!text)
         error_memory(err);
 out:
     json_decref(header);
@@ -96,11 +96,11 @@ int safetensors_write(const char *path, const TensorOut *tensors, int n_tensors,
     FileWriter *writer = NULL;
     char *text = NULL;
     const TensorOut **order = calloc((size_t)n_tensors + 1, sizeof *order);
-    if (order == NULL)
+    if (!order)
         return error_memory(err);
     sort_by_item(order, tensors, n_tensors);
     text = header_text(path, order, n_tensors, metadata, n_metadata, err);
-    if (text == NULL)
+    if (!text)
         goto out;
     size_t n_text = strlen(text), padded = (n_text + 7) / 8 * 8;
     if (padded > SAFETENSORS_MAX_HEADER) {
@@ -108,7 +108,7 @@ int safetensors_write(const char *path, const TensorOut *tensors, int n_tensors,
         goto out;
     }
     writer = file_create(path, err);
-    if (writer == NULL)
+    if (!writer)
         goto out;
     uint64_t length = padded;
     file_append(writer, &length, sizeof length);

@@ -19,16 +19,16 @@ bool shards_is_index(const TensorFile *file) {
     /* A safetensors file may begin with '{' too, but there it is followed by zeros: its header has at most
      * 100,000,000 bytes. */
     size_t at = 0, first = file->map.size < 8 ? file->map.size : 8;
-    while (at < file->map.size && memchr(" \t\r\n", file->map.data[at], 4) != NULL)
+    while (at < file->map.size && memchr(" \t\r\n", file->map.data[at], 4))
         at++;
-    return at < file->map.size && file->map.data[at] == '{' && memchr(file->map.data, '\0', first) == NULL;
+    return at < file->map.size && file->map.data[at] == '{' && !memchr(file->map.data, '\0', first);
 }
 
 /* A name of a file below the folder of the index. */
 static bool is_inside(const char *name) {
     if (name[0] == '\0' || name[0] == '/' || strlen(name) > MAX_NAME)
         return false;
-    for (const char *at = name; at != NULL; at = strchr(at, '/')) {
+    for (const char *at = name; at; at = strchr(at, '/')) {
         at += *at == '/';
         if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || at[2] == '\0'))
             return false;
@@ -67,7 +67,7 @@ static const char **list_shards(TensorFile *file, json_t *map, int *n, Error *er
     const char *key;
     json_t *value;
     size_t n_names = 0, n_unique = 0;
-    if (names == NULL) {
+    if (!names) {
         error_memory(err);
         return NULL;
     }
@@ -94,20 +94,20 @@ static int open_shards(TensorFile *file, const char *const *names, int n, Error 
         return error_memory(err);
     for (int i = 0; i < n; i++) {
         const char *path = path_join(file->arena, folder, names[i]);
-        if (path == NULL)
+        if (!path)
             return error_memory(err);
         TensorFile *shard = tensors_open_shard(path, err);
-        if (shard == NULL)
+        if (!shard)
             return error_prefix(err, "%s: shard %s", file->path, names[i]);
         file->shards[file->n_shards++] = shard;
-        if (format != NULL && strcmp(format, shard->format) != 0) {
+        if (format && strcmp(format, shard->format) != 0) {
             return error_set(err, "%s: shard %s: is a %s, where others are %s", file->path, names[i],
                              shard->format, format);
         }
         format = shard->format;
     }
     file->format = arena_printf(file->arena, "sharded %s", format);
-    return file->format == NULL ? error_memory(err) : 0;
+    return file->format ? 0 : error_memory(err);
 }
 
 /* Every tensor of the map must be in its shard. */
@@ -118,7 +118,7 @@ static int check_map(const TensorFile *file, json_t *map, const char *const *nam
         const char *shard = json_string_value(value);
         const char *const *found =
             bsearch(&shard, names, (size_t)file->n_shards, sizeof *names, compare_names);
-        if (tensors_find(file->shards[found - names], name) == NULL)
+        if (!tensors_find(file->shards[found - names], name))
             return error_set(err, "%s: tensor %s: missing in shard %s", file->path, name, shard);
     }
     return 0;
@@ -126,13 +126,13 @@ static int check_map(const TensorFile *file, json_t *map, const char *const *nam
 
 static int take_tensors(TensorFile *file, json_t *map, const char *const *names, Error *err) {
     file->tensors = ARENA_NEW(file->arena, Tensor, json_object_size(map));
-    if (file->tensors == NULL)
+    if (!file->tensors)
         return error_memory(err);
     for (int i = 0; i < file->n_shards; i++) {
         for (int j = 0; j < file->shards[i]->n_tensors; j++) {
             const Tensor *tensor = &file->shards[i]->tensors[j];
             const char *shard = json_string_value(json_object_get(map, tensor->name));
-            if (shard != NULL && strcmp(shard, names[i]) == 0)
+            if (shard && strcmp(shard, names[i]) == 0)
                 file->tensors[file->n_tensors++] = *tensor;
         }
     }
@@ -145,14 +145,14 @@ int shards_read(TensorFile *file, Error *err) {
         return error_set(err, "%s: a list of shards of over 1 MiB", file->path);
     json_t *tree =
         json_loadb((const char *)file->map.data, file->map.size, JSON_REJECT_DUPLICATES, &json_err);
-    if (tree == NULL) {
+    if (!tree) {
         return error_set(err, "%s: line %d, column %d: %s", file->path, json_err.line, json_err.column,
                          json_err.text);
     }
     int result = -1, n;
     json_t *map = find_map(file, tree, err);
-    const char **names = map == NULL ? NULL : list_shards(file, map, &n, err);
-    if (names != NULL && open_shards(file, names, n, err) == 0 && check_map(file, map, names, err) == 0 &&
+    const char **names = map ? list_shards(file, map, &n, err) : NULL;
+    if (names && open_shards(file, names, n, err) == 0 && check_map(file, map, names, err) == 0 &&
         take_tensors(file, map, names, err) == 0)
         result = 0;
     json_decref(tree);

@@ -98,17 +98,17 @@ static void compute_digest(void *context) {
 
 static TensorFile *open_file(const char *path, bool is_shard, bool digest, Error *err) {
     TensorFile *file = calloc(1, sizeof *file);
-    if (file == NULL) {
+    if (!file) {
         error_memory(err);
         return NULL;
     }
     file->arena = arena_create();
-    file->path = file->arena == NULL ? NULL : arena_strdup(file->arena, path);
-    if (file->path == NULL) {
+    file->path = file->arena ? arena_strdup(file->arena, path) : NULL;
+    if (!file->path) {
         error_memory(err);
         goto fail;
     }
-    if (file_map(&file->map, path, err) != 0)
+    if (file_map(&file->map, path, err) < 0)
         goto fail;
     if (file->map.size == 0) {
         error_set(err, "%s: the file is empty", path);
@@ -116,7 +116,7 @@ static TensorFile *open_file(const char *path, bool is_shard, bool digest, Error
     }
     if (digest && !shards_is_index(file))
         file->digesting = task_start(compute_digest, file);
-    if (read_container(file, is_shard, err) != 0 || build_index(file, err) != 0)
+    if (read_container(file, is_shard, err) < 0 || build_index(file, err) < 0)
         goto fail;
     return file;
 fail:
@@ -137,7 +137,7 @@ TensorFile *tensors_open_shard(const char *path, Error *err) {
 }
 
 void tensors_close(TensorFile *file) {
-    if (file != NULL) {
+    if (file) {
         atomic_store(&file->stop, true);
         task_wait(file->digesting);
         for (int i = 0; i < file->n_shards; i++)
@@ -185,7 +185,7 @@ const Tensor *tensors_find(const TensorFile *file, const char *name) {
     const Tensor *key = &wanted;
     const Tensor **found =
         bsearch(&key, file->by_name, file->n_tensors, sizeof *file->by_name, compare_tensors);
-    return found == NULL ? NULL : *found;
+    return found ? *found : NULL;
 }
 
 const char *tensors_metadata(const TensorFile *file, const char *key) {
@@ -194,7 +194,7 @@ const char *tensors_metadata(const TensorFile *file, const char *key) {
     MetadataOut wanted = {key, NULL};
     const MetadataOut *found =
         bsearch(&wanted, file->metadata, file->n_metadata, sizeof *file->metadata, compare_metadata);
-    return found == NULL ? NULL : found->value;
+    return found ? found->value : NULL;
 }
 
 int tensors_metadata_count(const TensorFile *file) {
@@ -237,7 +237,7 @@ static int need_floating(const TensorFile *file, const Tensor *tensor, Error *er
 const Tensor *tensors_need(const TensorFile *file, const char *name, int n_dims, const int64_t *shape,
                            Error *err) {
     const Tensor *tensor = tensors_find(file, name);
-    if (tensor == NULL) {
+    if (!tensor) {
         error_set(err, "%s: tensor %s: missing", file->path, name);
         return NULL;
     }
@@ -343,7 +343,7 @@ bool tensor_finite(const Tensor *tensor, size_t first, size_t n) {
 }
 
 int tensor_to_float(const TensorFile *file, const Tensor *tensor, float *out, Error *err) {
-    if (need_floating(file, tensor, err) != 0)
+    if (need_floating(file, tensor, err) < 0)
         return -1;
     return tensor_elements(tensor, 0, tensor->count, out) ? 0 : not_finite(file, tensor, out, err);
 }
@@ -356,12 +356,12 @@ static int compare_texts(const void *a, const void *b) {
 
 int tensors_check_out(const char *path, const TensorOut *tensors, int n_tensors, Error *err) {
     const char **names = calloc((size_t)n_tensors + 1, sizeof *names);
-    int result = names != NULL ? 0 : error_memory(err);
+    int result = names ? 0 : error_memory(err);
     for (int i = 0; i < n_tensors && result == 0; i++) {
         const TensorOut *tensor = &tensors[i];
         size_t n = strlen(tensor->name), count, size;
         names[i] = tensor->name;
-        if (n > 512 || u8_check((const uint8_t *)tensor->name, n) != NULL) {
+        if (n > 512 || u8_check((const uint8_t *)tensor->name, n)) {
             result = error_set(err, "%s: tensor %.100s: the name is not UTF-8, or over 512 bytes", path,
                                tensor->name);
         } else if (shape_size(tensor->dtype, tensor->n_dims, tensor->shape, &count, &size) != 0) {

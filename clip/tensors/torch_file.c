@@ -65,19 +65,19 @@ static int find_prefix(Reader *reader) {
         const ZipMember *member = &zip->members[i];
         size_t n_folder = member->n_name - n_wanted; /* wraps: then it is too long */
         if (member->n_name <= n_wanted || memcmp(member->name + n_folder, wanted, n_wanted) != 0 ||
-            memchr(member->name, '/', n_folder) != NULL)
+            memchr(member->name, '/', n_folder))
             continue;
-        if (memchr(member->name, '\0', n_folder) != NULL)
+        if (memchr(member->name, '\0', n_folder))
             return error_set(reader->err, "%s: zip directory: a NUL inside a name", zip->path);
-        if (reader->prefix != NULL) {
+        if (reader->prefix) {
             return error_set(reader->err, "%s: data.pkl: is there twice, in %s and %.*s/", zip->path,
                              reader->prefix, (int)n_folder, member->name);
         }
         reader->prefix = arena_printf(reader->arena, "%.*s/", (int)n_folder, member->name);
-        if (reader->prefix == NULL)
+        if (!reader->prefix)
             return error_memory(reader->err);
     }
-    if (reader->prefix == NULL) {
+    if (!reader->prefix) {
         return error_set(reader->err, "%s: data.pkl: missing: a zip archive, but not a torch file",
                          zip->path);
     }
@@ -86,12 +86,12 @@ static int find_prefix(Reader *reader) {
 
 static int check_version(Reader *reader) {
     ZipMember *member = find_member(reader, "version");
-    if (member == NULL)
+    if (!member)
         member = find_member(reader, ".data/version");
-    if (member == NULL)
+    if (!member)
         return error_set(reader->err, "%s: version: missing", reader->file->path);
     const unsigned char *text = zip_bytes(&reader->storages.zip, member, reader->err);
-    if (text == NULL)
+    if (!text)
         return -1;
     unsigned version = 0;
     size_t n = 0;
@@ -107,10 +107,10 @@ static int check_version(Reader *reader) {
 
 static int check_byteorder(Reader *reader) {
     ZipMember *member = find_member(reader, "byteorder");
-    if (member == NULL)
+    if (!member)
         return 0;
     const unsigned char *text = zip_bytes(&reader->storages.zip, member, reader->err);
-    if (text == NULL)
+    if (!text)
         return -1;
     if (member->size != 6 || memcmp(text, "little", 6) != 0) {
         return error_set(reader->err, "%s: byteorder: \"%.*s\" where \"little\" is needed",
@@ -123,12 +123,12 @@ static int check_byteorder(Reader *reader) {
 static int run_pickle(Reader *reader, PickleValue *root) {
     ZipMember *member = find_member(reader, "data.pkl");
     const char *place = arena_printf(reader->arena, "%s: data.pkl", reader->file->path);
-    if (place == NULL)
+    if (!place)
         return error_memory(reader->err);
     if (member->size > MAX_PICKLE)
         return fail_pickle(reader, "over 32 MiB");
     const unsigned char *bytes = zip_bytes(&reader->storages.zip, member, reader->err);
-    return bytes == NULL ? -1 : pickle_read(root, place, bytes, member->size, reader->arena, reader->err);
+    return bytes ? pickle_read(root, place, bytes, member->size, reader->arena, reader->err) : -1;
 }
 
 /* --- walking --- */
@@ -139,7 +139,7 @@ static int set_name(Reader *reader, size_t n_name, const PickleValue *key, size_
     size_t n = key->size, n_dot = n_name > 0;
     if (key->type != PICKLE_TEXT)
         return fail_pickle(reader, "a tensor or module whose name is no text");
-    if (memchr(text, '\0', n) != NULL || u8_check((const uint8_t *)text, n) != NULL)
+    if (memchr(text, '\0', n) || u8_check((const uint8_t *)text, n))
         return fail_pickle(reader, "a name with a NUL, or that is not UTF-8");
     if (n > MAX_NAME || n_name + n_dot + n > MAX_NAME)
         return fail_pickle(reader, "a name of over 512 bytes");
@@ -156,10 +156,10 @@ static int add_tensor(Reader *reader, const char *name, const PickleItems *argum
     size_t size = strlen(name) + 1;
     if (reader->n_tensors == MAX_TENSORS || reader->n_text + size > MAX_TEXT)
         return fail_pickle(reader, "too many tensors");
-    if (reader->tensors != NULL) {
+    if (reader->tensors) {
         TorchTensor *tensor = &reader->tensors[reader->n_tensors];
         tensor->tensor.name = memcpy(reader->text + reader->n_text, name, size);
-        if (torch_tensor_check(&reader->storages, tensor, arguments, reader->err) != 0)
+        if (torch_tensor_check(&reader->storages, tensor, arguments, reader->err) < 0)
             return -1;
     }
     reader->n_tensors++;
@@ -181,7 +181,7 @@ static int walk_dict(Reader *reader, const PickleItems *pairs, const char *strip
             return -1;
         const char *name = reader->name;
         name += strncmp(name, strip, n_strip) == 0 ? n_strip : 0;
-        if (torch_tensor_arguments(&reader->storages, name, value, &arguments, reader->err) != 0 ||
+        if (torch_tensor_arguments(&reader->storages, name, value, &arguments, reader->err) < 0 ||
             add_tensor(reader, name, arguments) != 0)
             return -1;
     }
@@ -209,7 +209,7 @@ static int walk_module(Reader *reader, const PickleItems *pairs, size_t n_name, 
         bool is_tensor = torch_is_tensor(value);
         if (++reader->n_visits > MAX_VISITS)
             return fail_pickle(reader, "too many modules");
-        if (!is_tensor && inner == NULL)
+        if (!is_tensor && !inner)
             continue;
         size_t n_whole;
         if (set_name(reader, n_name, &pairs->at[i], &n_whole) != 0)
@@ -248,11 +248,11 @@ static int find_root(Reader *reader, const PickleValue *value, Root *root) {
         const PickleItems *pairs = pickle_pairs(value);
         const PickleValue *inner = pickle_get(pairs, "state_dict"), *epoch = pickle_get(pairs, "epoch");
         *root = (Root){.format = "torch state dict", .pairs = pairs, .strip = ""};
-        if (inner != NULL && is_dict(inner)) {
+        if (inner && is_dict(inner)) {
             root->format = "torch checkpoint";
             root->pairs = pickle_pairs(inner);
             root->strip = "module.";
-            root->epoch = epoch != NULL && epoch->type == PICKLE_INT ? epoch : NULL;
+            root->epoch = epoch && epoch->type == PICKLE_INT ? epoch : NULL;
         }
         return 0;
     }
@@ -260,7 +260,7 @@ static int find_root(Reader *reader, const PickleValue *value, Root *root) {
         const PickleValue *names = value->object->callable.items->at;
         const PickleItems *pairs = module_pairs(value);
         bool is_script = names[0].size >= 9 && memcmp(names[0].text, "__torch__", 9) == 0;
-        if (is_script && pairs != NULL) {
+        if (is_script && pairs) {
             *root = (Root){.format = "torch script", .pairs = pairs};
             return 0;
         }
@@ -274,8 +274,8 @@ static int find_root(Reader *reader, const PickleValue *value, Root *root) {
 
 static int walk(Reader *reader, const Root *root) {
     reader->n_tensors = reader->n_text = reader->n_visits = 0;
-    return root->strip == NULL ? walk_module(reader, root->pairs, 0, 1)
-                               : walk_dict(reader, root->pairs, root->strip);
+    return !root->strip ? walk_module(reader, root->pairs, 0, 1)
+                        : walk_dict(reader, root->pairs, root->strip);
 }
 
 /* Stores what is known of the tensors in the file, in order of offset. */
@@ -283,15 +283,15 @@ static int fill_tables(Reader *reader, const Root *root) {
     TensorFile *file = reader->file;
     file->format = root->format;
     file->tensors = ARENA_NEW(file->arena, Tensor, reader->n_tensors);
-    if (root->epoch != NULL) {
+    if (root->epoch) {
         file->metadata = ARENA_NEW(file->arena, MetadataOut, 1);
         char *text = arena_printf(file->arena, "%" PRId64, root->epoch->integer);
-        if (text != NULL)
+        if (text)
             file->metadata[file->n_metadata++] = (MetadataOut){"epoch", text};
     }
     if (arena_failed(file->arena))
         return error_memory(reader->err);
-    if (torch_tensors_gather(reader->tensors, reader->n_tensors, file, reader->err) != 0)
+    if (torch_tensors_gather(reader->tensors, reader->n_tensors, file, reader->err) < 0)
         return -1;
     file->n_tensors = (int)reader->n_tensors;
     return 0;
@@ -302,10 +302,10 @@ static int read_archive(Reader *reader) {
     PickleValue value;
     Root root;
     if (zip_open(&reader->storages.zip, file->path, file->map.data, file->map.size, reader->arena,
-                 reader->err) != 0 ||
+                 reader->err) < 0 ||
         find_prefix(reader) != 0 || check_version(reader) != 0 || check_byteorder(reader) != 0 ||
         run_pickle(reader, &value) != 0 || find_root(reader, &value, &root) != 0 ||
-        torch_storages_init(&reader->storages, reader->prefix, reader->arena, reader->err) != 0 ||
+        torch_storages_init(&reader->storages, reader->prefix, reader->arena, reader->err) < 0 ||
         walk(reader, &root) != 0)
         return -1;
     if (reader->n_tensors == 0)
@@ -323,7 +323,7 @@ int torch_read(TensorFile *file, Error *err) {
     Arena *arena = arena_create();
     Reader *reader = ARENA_NEW(arena, Reader, 1);
     int result = -1;
-    if (reader == NULL) {
+    if (!reader) {
         error_memory(err);
     } else {
         reader->file = file;

@@ -101,7 +101,7 @@ static int find_dtype(const PickleValue *global, DType *dtype) {
 static ZipMember *find_storage(const TorchStorages *storages, const PickleValue *key) {
     char name[600]; /* zip.c has none of over 512 bytes */
     size_t n = strlen(storages->folder);
-    if (n + key->size >= sizeof name || memchr(key->text, '\0', key->size) != NULL)
+    if (n + key->size >= sizeof name || memchr(key->text, '\0', key->size))
         return NULL;
     memcpy(name, storages->folder, n);
     memcpy(name + n, key->text, key->size);
@@ -113,7 +113,7 @@ static ZipMember *find_storage(const TorchStorages *storages, const PickleValue 
 static int check_storage(TorchStorages *storages, TorchTensor *tensor, const PickleValue *value,
                          int64_t *n_items, Error *err) {
     const PickleValue *id = value->type == PICKLE_PERSISTENT ? value->items->at : NULL;
-    if (id == NULL || id->type != PICKLE_TUPLE || id->items->n != 5 ||
+    if (!id || id->type != PICKLE_TUPLE || id->items->n != 5 ||
         !pickle_is_text(&id->items->at[0], "storage") || id->items->at[1].type != PICKLE_GLOBAL ||
         id->items->at[2].type != PICKLE_TEXT || id->items->at[4].type != PICKLE_INT)
         return fail(storages, tensor, err, "its storage is not ('storage', type, key, location, number)");
@@ -126,7 +126,7 @@ static int check_storage(TorchStorages *storages, TorchTensor *tensor, const Pic
     }
     *n_items = id->items->at[4].integer;
     ZipMember *member = find_storage(storages, key);
-    if (member == NULL) {
+    if (!member) {
         return error_set(err, "%s: tensor %s: its storage \"%.*s\" is missing", storages->zip.path,
                          tensor->tensor.name, pickle_shown(key), key->text);
     }
@@ -144,7 +144,7 @@ static int check_storage(TorchStorages *storages, TorchTensor *tensor, const Pic
     *used = (signed char)dtype;
     tensor->tensor.dtype = dtype;
     tensor->tensor.data = zip_bytes(&storages->zip, member, err);
-    return tensor->tensor.data == NULL ? -1 : 0;
+    return tensor->tensor.data ? 0 : -1;
 }
 
 /* A tuple of n whole numbers, 0 or more. */
@@ -183,7 +183,7 @@ static int last_item(const TorchTensor *tensor, int64_t offset, int64_t *out) {
 /* _rebuild_tensor_v2's seventh argument says, when it says anything, that the signs are to be turned. */
 static bool is_plain(const PickleItems *arguments) {
     const PickleValue *metadata = arguments->n > 6 ? &arguments->at[6] : NULL;
-    return metadata == NULL || metadata->type == PICKLE_NONE ||
+    return !metadata || metadata->type == PICKLE_NONE ||
            (metadata->type == PICKLE_DICT && metadata->items->n == 0);
 }
 
@@ -201,7 +201,7 @@ int torch_tensor_check(TorchStorages *storages, TorchTensor *tensor, const Pickl
         read_numbers(strides, tensor->strides) != 0)
         return fail(storages, tensor, err, "an offset, size or stride is not a whole number, 0 or more");
     int64_t n_items, last;
-    if (check_storage(storages, tensor, &arguments->at[0], &n_items, err) != 0)
+    if (check_storage(storages, tensor, &arguments->at[0], &n_items, err) < 0)
         return -1;
     if (shape_size(plain->dtype, plain->n_dims, plain->shape, &plain->count, &plain->size) != 0) {
         char shape[200];
@@ -284,7 +284,7 @@ int torch_tensors_gather(TorchTensor *tensors, size_t n, TensorFile *file, Error
     }
     qsort(tensors, n, sizeof *tensors, compare_places);
     unsigned char *at = ARENA_NEW(file->arena, unsigned char, total);
-    if (at == NULL)
+    if (!at)
         return error_memory(err);
     for (size_t i = 0; i < n; i++) {
         file->tensors[i] = tensors[i].tensor;

@@ -109,7 +109,7 @@ static void put_checkpoint(FILE *out, const TensorOut *tensors, int n_tensors, i
 static char *checkpoint_pickle(const TensorOut *tensors, int n_tensors, int64_t epoch, size_t *size) {
     char *bytes = NULL;
     FILE *out = open_memstream(&bytes, size);
-    if (out == NULL)
+    if (!out)
         return NULL;
     put_checkpoint(out, tensors, n_tensors, epoch);
     int failed = ferror(out);
@@ -133,13 +133,13 @@ int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_ten
     int result = -1;
     size_t n_bytes = 0;
     ZipWriter *zip = NULL;
-    if (tensors_check_out(path, tensors, n_tensors, err) != 0)
+    if (tensors_check_out(path, tensors, n_tensors, err) < 0)
         return -1;
     char *bytes = checkpoint_pickle(tensors, n_tensors, epoch, &n_bytes);
-    if (bytes == NULL)
+    if (!bytes)
         return error_memory(err);
     zip = zip_create(path, err);
-    if (zip == NULL)
+    if (!zip)
         goto out;
     add(zip, "archive/data.pkl", bytes, n_bytes);
     add(zip, "archive/byteorder", "little", 6);

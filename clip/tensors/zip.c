@@ -123,7 +123,7 @@ static int read_end(Reader *reader) {
 static int read_extra64(const unsigned char *extra, size_t n_extra, uint64_t *numbers[3]) {
     const unsigned char *field = NULL;
     size_t left = 0;
-    for (size_t at = 0; n_extra - at >= 4 && field == NULL;) {
+    for (size_t at = 0; n_extra - at >= 4 && !field;) {
         size_t n = (size_t)little(extra + at + 2, 2);
         if (n > n_extra - at - 4)
             break;

@@ -118,18 +118,18 @@ static void write_entry(ZipWriter *zip, const char *name, uint32_t crc, uint64_t
 
 ZipWriter *zip_create(const char *path, Error *err) {
     ZipWriter *zip = calloc(1, sizeof *zip);
-    if (zip == NULL) {
+    if (!zip) {
         error_memory(err);
         return NULL;
     }
     zip->directory = open_memstream(&zip->directory_bytes, &zip->n_directory);
-    if (zip->directory == NULL) {
+    if (!zip->directory) {
         error_memory(err);
         zip_discard(zip);
         return NULL;
     }
     zip->out = file_create(path, err);
-    if (zip->out == NULL) {
+    if (!zip->out) {
         zip_discard(zip);
         return NULL;
     }
@@ -203,8 +203,8 @@ int zip_commit(ZipWriter *zip, Error *err) {
 }
 
 void zip_discard(ZipWriter *zip) {
-    if (zip != NULL) {
-        if (zip->directory != NULL)
+    if (zip) {
+        if (zip->directory)
             fclose(zip->directory);
         free(zip->directory_bytes);
         file_discard(zip->out);

@@ -141,10 +141,10 @@ static int add_merges(Bpe *bpe, const Vocabulary *vocabulary, Arena *arena, Erro
     for (int m = 0; m < vocabulary->n_merges; m++)
         size += strlen(vocabulary->merges[m].left) + strlen(vocabulary->merges[m].right) + 1;
     char *text = ARENA_NEW(arena, char, size);
-    if (text == NULL)
+    if (!text)
         return error_memory(err);
     for (int m = 0; m < vocabulary->n_merges; m++)
-        if (add_merge(bpe, m, vocabulary, &text, err) != 0)
+        if (add_merge(bpe, m, vocabulary, &text, err) < 0)
             return -1;
     return 0;
 }
@@ -161,7 +161,7 @@ Bpe *bpe_build(const Vocabulary *vocabulary, Arena *arena, Error *err) {
     size_t n_merges = (size_t)vocabulary->n_merges, size = BPE_BASE + n_merges + 2;
     size_t max_symbols = size + 2 * n_merges; /* each merge: its two parts and what it makes */
     Bpe *bpe = ARENA_NEW(arena, Bpe, 1);
-    if (bpe == NULL) {
+    if (!bpe) {
         error_memory(err);
         return NULL;
     }
@@ -183,7 +183,7 @@ Bpe *bpe_build(const Vocabulary *vocabulary, Arena *arena, Error *err) {
         error_memory(err);
         return NULL;
     }
-    if (add_bytes(bpe, arena, err) != 0 || add_merges(bpe, vocabulary, arena, err) != 0)
+    if (add_bytes(bpe, arena, err) < 0 || add_merges(bpe, vocabulary, arena, err) < 0)
         return NULL;
     add_token(bpe, BPE_BASE + bpe->n_merges, "<|startoftext|>");
     add_token(bpe, BPE_BASE + bpe->n_merges + 1, "<|endoftext|>");

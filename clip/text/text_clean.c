@@ -98,7 +98,7 @@ static size_t named_reference(const uint32_t *text, size_t count, uint32_t *out,
     for (size_t n = size; n >= 2; n--) {
         const HtmlEntity *entity = html_entity_find(name, n);
         bool whole = closed && n == size;
-        if (entity != NULL && (whole || entity->bare)) {
+        if (entity && (whole || entity->bare)) {
             out[0] = entity->first;
             out[1] = entity->second;
             *n_out = entity->second != 0 ? 2 : 1;
@@ -188,7 +188,7 @@ int text_clean(const char *text, Arena *arena, uint32_t **clean, size_t *count, 
         return error_set(err, "a text of %zu bytes is too long", size);
     const uint8_t *bytes = (const uint8_t *)text;
     const uint8_t *bad = u8_check(bytes, size);
-    if (bad != NULL)
+    if (bad)
         return error_set(err, "byte %zu: the text is not UTF-8", (size_t)(bad - bytes) + 1);
     uint32_t *points = ARENA_NEW(arena, uint32_t, size + 1);
     *clean = ARENA_NEW(arena, uint32_t, 2 * size + 1);

@@ -68,7 +68,7 @@ static int digest_merges(Tokenizer *tokenizer, const Vocabulary *vocabulary, Err
     for (int m = 0; m < vocabulary->n_merges; m++)
         size += strlen(vocabulary->merges[m].left) + strlen(vocabulary->merges[m].right) + 2;
     char *text = ARENA_NEW(tokenizer->arena, char, size + 1);
-    if (text == NULL)
+    if (!text)
         return error_memory(err);
     char *at = text;
     for (int m = 0; m < vocabulary->n_merges; m++) {
@@ -82,19 +82,19 @@ static int digest_merges(Tokenizer *tokenizer, const Vocabulary *vocabulary, Err
 
 Tokenizer *tokenizer_open(const char *path, int max_merges, Error *err) {
     Tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
-    if (tokenizer != NULL)
+    if (tokenizer)
         tokenizer->arena = arena_create();
-    if (tokenizer == NULL || tokenizer->arena == NULL) {
+    if (!tokenizer || !tokenizer->arena) {
         error_memory(err);
         goto fail;
     }
     Vocabulary vocabulary;
-    if (vocabulary_read(&vocabulary, path, max_merges, tokenizer->arena, err) != 0)
+    if (vocabulary_read(&vocabulary, path, max_merges, tokenizer->arena, err) < 0)
         goto fail;
     tokenizer->n_surplus = vocabulary.n_surplus;
     tokenizer->bpe = bpe_build(&vocabulary, tokenizer->arena, err);
-    if (tokenizer->bpe == NULL || check_listed(tokenizer, &vocabulary, err) != 0 ||
-        spell_words(tokenizer, err) != 0 || digest_merges(tokenizer, &vocabulary, err) != 0)
+    if (!tokenizer->bpe || check_listed(tokenizer, &vocabulary, err) < 0 || spell_words(tokenizer, err) < 0 ||
+        digest_merges(tokenizer, &vocabulary, err) < 0)
         goto fail;
     return tokenizer;
 fail:
@@ -103,7 +103,7 @@ fail:
 }
 
 void tokenizer_free(Tokenizer *tokenizer) {
-    if (tokenizer != NULL) {
+    if (tokenizer) {
         arena_free(tokenizer->arena);
         free(tokenizer);
     }
@@ -164,12 +164,12 @@ static int encode_word(const Tokenizer *tokenizer, const uint32_t *points, size_
 
 int tokenizer_encode(const Tokenizer *tokenizer, const char *text, int *ids, int capacity, Error *err) {
     Arena *arena = arena_create();
-    if (arena == NULL)
+    if (!arena)
         return error_memory(err);
     int n_ids = 0;
     uint32_t *points;
     size_t count, length;
-    if (text_clean(text, arena, &points, &count, err) != 0) {
+    if (text_clean(text, arena, &points, &count, err) < 0) {
         n_ids = -1;
         goto out;
     }

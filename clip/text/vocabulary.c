@@ -81,7 +81,7 @@ static const char *parse_merge(char *line, char *end, Merge *merge) {
     if (next_word(&line, end, &more) > 0)
         return "more than two words";
     const char *bad = vocabulary_check_symbol(left, n_left);
-    if (bad == NULL)
+    if (!bad)
         bad = vocabulary_check_symbol(right, n_right);
     left[n_left] = '\0';
     right[n_right] = '\0';
@@ -103,11 +103,11 @@ static int read_text(Vocabulary *vocabulary, char *text, size_t size, int max_me
         end--;
     *end = '\0';
     char *newline = memchr(text, '\n', (size_t)(end - text));
-    char *header_end = newline != NULL ? newline : end;
+    char *header_end = newline ? newline : end;
     *header_end = '\0';
-    if (strstr(text, "#version") == NULL)
+    if (!strstr(text, "#version"))
         return error_set(err, "%s: line 1: no header (\"#version: 0.2\") of a vocabulary", vocabulary->path);
-    size_t n_lines = newline != NULL ? 1 + count_lines(newline + 1, end) : 0;
+    size_t n_lines = newline ? 1 + count_lines(newline + 1, end) : 0;
     size_t n_used = n_lines;
     bool openai = strstr(text, OPENAI_HEADER) != NULL;
     if (openai && n_used > OPENAI_MERGES)
@@ -127,9 +127,9 @@ static int read_text(Vocabulary *vocabulary, char *text, size_t size, int max_me
     char *line = header_end + 1;
     for (int m = 0; m < vocabulary->n_merges; m++) {
         char *line_end = memchr(line, '\n', (size_t)(end - line));
-        line_end = line_end != NULL ? line_end : end;
+        line_end = line_end ? line_end : end;
         const char *bad = parse_merge(line, line_end, &vocabulary->merges[m]);
-        if (bad != NULL)
+        if (bad)
             return vocabulary_error(vocabulary, m, err, bad);
         line = line_end + 1;
     }
@@ -142,10 +142,10 @@ int vocabulary_read(Vocabulary *vocabulary, const char *path, int max_merges, Ar
     *vocabulary = (Vocabulary){.path = path};
     size_t size;
     char *text = file_read_gz(path, MAX_FILE_BYTES, arena, &size, err);
-    if (text == NULL)
+    if (!text)
         return -1;
     const uint8_t *bad = u8_check((const uint8_t *)text, size);
-    if (bad != NULL)
+    if (bad)
         return error_set(err, "%s: line %zu: not UTF-8", path, 1 + count_lines(text, (const char *)bad));
     vocabulary->json = text[strspn(text, " \t\r\n")] == '{';
     if ((vocabulary->json ? vocabulary_read_json(vocabulary, text, size, max_merges, arena, err)

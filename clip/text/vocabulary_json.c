@@ -45,7 +45,7 @@ static const char *read_merge(const json_t *value, Merge *merge, Pool *pool) {
     if (json_is_string(value)) {
         left = json_string_value(value);
         const char *blank = strchr(left, ' ');
-        if (blank == NULL)
+        if (!blank)
             return "one word where a merge has two";
         n_left = (size_t)(blank - left);
         right = blank + 1;
@@ -60,9 +60,9 @@ static const char *read_merge(const json_t *value, Merge *merge, Pool *pool) {
         return "neither \"a b\" nor [\"a\", \"b\"]";
     }
     const char *bad = vocabulary_check_symbol(left, n_left);
-    if (bad == NULL)
+    if (!bad)
         bad = vocabulary_check_symbol(right, n_right);
-    if (bad == NULL)
+    if (!bad)
         *merge = (Merge){pool_copy(pool, left, n_left), pool_copy(pool, right, n_right)};
     return bad;
 }
@@ -78,7 +78,7 @@ static int read_merges(Vocabulary *vocabulary, const json_t *merges, int max_mer
         return error_memory(err);
     for (int m = 0; m < vocabulary->n_merges; m++) {
         const char *bad = read_merge(json_array_get(merges, (size_t)m), &vocabulary->merges[m], pool);
-        if (bad != NULL)
+        if (bad)
             return vocabulary_error(vocabulary, m, err, bad);
     }
     return 0;
@@ -107,12 +107,12 @@ int vocabulary_read_json(Vocabulary *vocabulary, const char *text, size_t size, 
     if (count_values(text, size) > MAX_VALUES)
         return error_set(err, "%s: more than %d JSON values", path, MAX_VALUES);
     Pool pool = {.at = ARENA_NEW(arena, char, size)};
-    if (pool.at == NULL)
+    if (!pool.at)
         return error_memory(err);
     pool.end = pool.at + size;
     json_error_t where;
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
-    if (root == NULL)
+    if (!root)
         return error_set(err, "%s: line %d: %s", path, where.line, where.text);
     int status = -1;
     const json_t *model = json_object_get(root, "model");
@@ -121,11 +121,11 @@ int vocabulary_read_json(Vocabulary *vocabulary, const char *text, size_t size, 
     json_t *vocab = json_object_get(model, "vocab");
     if (!json_is_object(model))
         error_set(err, "%s: model: missing", path);
-    else if (type != NULL && (!json_is_string(type) || strcmp(json_string_value(type), "BPE") != 0))
+    else if (type && (!json_is_string(type) || strcmp(json_string_value(type), "BPE") != 0))
         error_set(err, "%s: model.type: not BPE", path);
     else if (!json_is_array(merges))
         error_set(err, "%s: model.merges: missing or no list", path);
-    else if (vocab != NULL && !json_is_object(vocab))
+    else if (vocab && !json_is_object(vocab))
         error_set(err, "%s: model.vocab: no object", path);
     else if (read_merges(vocabulary, merges, max_merges, &pool, arena, err) == 0)
         status = read_listed(vocabulary, vocab, &pool, arena, err);

@@ -86,7 +86,7 @@ static Shelf *shelf_create(FeatureStore *store, FeatureView view) {
     if (arena_failed(store->arena))
         return NULL;
     char *text = arena_printf(store->arena, "%sview %s\n", tower, name);
-    if (store->folder != NULL)
+    if (store->folder)
         shelf->path = arena_printf(store->arena, "%s/%s.features", store->folder, name);
     if (arena_failed(store->arena))
         return NULL;
@@ -98,7 +98,7 @@ static Shelf *shelf_create(FeatureStore *store, FeatureView view) {
     shelf->header[strlen(MAGIC) + 64] = '\n';
     shelf->header[HEADER_SIZE - 1] = '\n';
     shelf->view = view;
-    shelf->index.arena = store->folder != NULL ? store->index_arena : store->arena;
+    shelf->index.arena = store->folder ? store->index_arena : store->arena;
     shelf->held.arena = store->arena;
     shelf->next = store->shelves;
     store->shelves = shelf;
@@ -109,7 +109,7 @@ static Shelf *shelf_create(FeatureStore *store, FeatureView view) {
 
 FeatureStore *feature_store_open(const char *folder, const FeatureSource *source, Error *err) {
     FeatureStore *store = calloc(1, sizeof *store);
-    if (store == NULL) {
+    if (!store) {
         error_memory(err);
         return NULL;
     }
@@ -120,15 +120,15 @@ FeatureStore *feature_store_open(const char *folder, const FeatureSource *source
     store->index_arena = arena_create();
     char *text = store->arena && store->index_arena ? tower_text(store->arena, source) : NULL;
     store->record = store->arena ? arena_alloc(store->arena, store->record_size, 1) : NULL;
-    if (text == NULL || store->record == NULL) {
+    if (!text || !store->record) {
         error_memory(err);
         goto fail;
     }
-    if (folder != NULL) {
+    if (folder) {
         char digest[65];
         digest_bytes(digest, text, strlen(text));
         store->folder = arena_printf(store->arena, "%s/%.16s", folder, digest);
-        if (store->folder == NULL) {
+        if (!store->folder) {
             error_memory(err);
             goto fail;
         }
@@ -154,7 +154,7 @@ static void close_file(FeatureStore *store) {
 }
 
 void feature_store_close(FeatureStore *store) {
-    if (store != NULL) {
+    if (store) {
         close_file(store);
         arena_free(store->index_arena);
         arena_free(store->arena);
@@ -198,7 +198,7 @@ static int index_records(FeatureStore *store, Shelf *shelf, Error *err) {
         drop_index(store, shelf);
     size_t per_block = INDEX_BLOCK / record + 1;
     unsigned char *block = malloc(per_block * record);
-    if (block == NULL)
+    if (!block)
         return error_memory(err);
     int result = 0;
     while (shelf->n_indexed < n_records && result == 0) {
@@ -222,17 +222,17 @@ int feature_store_select(FeatureStore *store, FeatureView view, Error *err) {
     view = view.random ? (FeatureView){1, view.seed, view.view} : (FeatureView){0};
     close_file(store);
     Shelf *shelf = store->shelves;
-    while (shelf != NULL && (shelf->view.random != view.random || shelf->view.seed != view.seed ||
-                             shelf->view.view != view.view))
+    while (shelf && (shelf->view.random != view.random || shelf->view.seed != view.seed ||
+                     shelf->view.view != view.view))
         shelf = shelf->next;
-    if (shelf == NULL && (shelf = shelf_create(store, view)) == NULL)
+    if (!shelf && (shelf = shelf_create(store, view)) == NULL)
         return error_memory(err);
-    if (shelf->path == NULL) {
+    if (!shelf->path) {
         store->shelf = shelf;
         return 0;
     }
     if (store->shelf != shelf) {
-        if (store->shelf != NULL)
+        if (store->shelf)
             drop_index(store, store->shelf);
         store->shelf = shelf;
     }
@@ -252,14 +252,14 @@ static uint32_t checksum(const FeatureStore *store, const Shelf *shelf, const un
 bool feature_store_find(FeatureStore *store, const Digest *image, float *feature) {
     const Shelf *shelf = store->shelf;
     const DigestValue *value = digest_map_find(&shelf->held, image);
-    bool in_memory = value != NULL || shelf->path == NULL;
+    bool in_memory = value || !shelf->path;
     size_t size = (size_t)store->source->embed_dim * sizeof(float);
-    if (value == NULL)
+    if (!value)
         value = digest_map_find(&shelf->index, image);
-    if (value == NULL)
+    if (!value)
         return false;
     if (in_memory) {
-        if (feature != NULL)
+        if (feature)
             memcpy(feature, value->pointer, size);
         return true;
     }
@@ -270,7 +270,7 @@ bool feature_store_find(FeatureStore *store, const Digest *image, float *feature
     memcpy(&stored, store->record + store->record_size - sizeof stored, sizeof stored);
     if (stored != expected || memcmp(store->record, image, sizeof *image) != 0)
         return false;
-    if (feature != NULL)
+    if (feature)
         memcpy(feature, store->record + sizeof *image, size);
     return true;
 }
@@ -347,7 +347,7 @@ static void fill_record(const FeatureStore *store, const Shelf *shelf, unsigned 
 
 static int write_records(FeatureStore *store, const Shelf *shelf, const unsigned char *data, size_t n,
                          Error *err) {
-    if (!store->folder_made && make_folders(store->folder, err) != 0)
+    if (!store->folder_made && make_folders(store->folder, err) < 0)
         return -1;
     store->folder_made = true;
     int result = 0;
@@ -364,7 +364,7 @@ static int save_shelf(FeatureStore *store, Shelf *shelf, Error *err) {
     if (shelf->held.count == 0)
         return 0;
     unsigned char *data = calloc(shelf->held.count, store->record_size);
-    if (data == NULL)
+    if (!data)
         return error_memory(err);
     for (size_t i = 0; i < shelf->held.capacity; i++) {
         const DigestSlot *slot = &shelf->held.slots[i];
@@ -377,14 +377,14 @@ static int save_shelf(FeatureStore *store, Shelf *shelf, Error *err) {
 }
 
 void feature_store_hold(FeatureStore *store, double seconds) {
-    store->hold_seconds = store->folder != NULL ? seconds : 0;
+    store->hold_seconds = store->folder ? seconds : 0;
 }
 
 /* What was held stays in memory as well: the index of the selected shelf learns of it at the next select. */
 int feature_store_save(FeatureStore *store, Error *err) {
     if (store->held_since > 0) {
-        for (Shelf *shelf = store->shelves; shelf != NULL; shelf = shelf->next)
-            if (save_shelf(store, shelf, err) != 0)
+        for (Shelf *shelf = store->shelves; shelf; shelf = shelf->next)
+            if (save_shelf(store, shelf, err) < 0)
                 return -1;
     }
     store->hold_seconds = store->held_since = 0;
@@ -395,7 +395,7 @@ static int hold(FeatureStore *store, const Digest *images, const float *features
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     double now = (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-    if (put_in_memory(store, &store->shelf->held, images, features, n, err) != 0)
+    if (put_in_memory(store, &store->shelf->held, images, features, n, err) < 0)
         return -1;
     if (store->held_since <= 0)
         store->held_since = now;
@@ -404,13 +404,13 @@ static int hold(FeatureStore *store, const Digest *images, const float *features
 
 int feature_store_add(FeatureStore *store, const Digest *images, const float *features, int n, Error *err) {
     Shelf *shelf = store->shelf;
-    if (shelf->path == NULL)
+    if (!shelf->path)
         return put_in_memory(store, &shelf->index, images, features, n, err);
     if (store->hold_seconds > 0)
         return hold(store, images, features, n, err);
     size_t E = (size_t)store->source->embed_dim;
     unsigned char *data = calloc((size_t)n, store->record_size);
-    if (data == NULL)
+    if (!data)
         return error_memory(err);
     for (size_t i = 0; i < (size_t)n; i++)
         fill_record(store, shelf, data + i * store->record_size, &images[i], features + i * E);

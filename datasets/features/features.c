@@ -60,7 +60,7 @@ typedef struct {
 FeatureCache *features_open(const char *folder, const FeatureSource *source, Pool *pool, Error *err) {
     assert(source->image_size >= 1 && source->embed_dim >= 1 && source->model_digest != NULL);
     FeatureCache *cache = calloc(1, sizeof *cache);
-    if (cache == NULL) {
+    if (!cache) {
         error_memory(err);
         return NULL;
     }
@@ -70,7 +70,7 @@ FeatureCache *features_open(const char *folder, const FeatureSource *source, Poo
     cache->arena = arena_create();
     cache->digests = file_digests_create();
     cache->workers = calloc((size_t)cache->n_workers, sizeof *cache->workers);
-    int failed = cache->arena == NULL || cache->digests == NULL || cache->workers == NULL;
+    int failed = !cache->arena || !cache->digests || !cache->workers;
     for (int i = 0; !failed && i < cache->n_workers; i++) {
         cache->workers[i].arena = arena_create();
         failed = cache->workers[i].arena == NULL;
@@ -79,7 +79,7 @@ FeatureCache *features_open(const char *folder, const FeatureSource *source, Poo
         error_memory(err);
     else
         cache->store = feature_store_open(folder, &cache->source, err);
-    if (cache->store == NULL) {
+    if (!cache->store) {
         features_close(cache);
         return NULL;
     }
@@ -87,11 +87,11 @@ FeatureCache *features_open(const char *folder, const FeatureSource *source, Poo
 }
 
 void features_close(FeatureCache *cache) {
-    if (cache == NULL)
+    if (!cache)
         return;
     feature_store_close(cache->store);
     file_digests_free(cache->digests);
-    for (int i = 0; cache->workers != NULL && i < cache->n_workers; i++)
+    for (int i = 0; cache->workers && i < cache->n_workers; i++)
         arena_free(cache->workers[i].arena);
     free(cache->workers);
     arena_free(cache->arena);
@@ -123,17 +123,17 @@ static int run_tiles(FeatureCache *cache, int n, TileFn tile_fn, Job *job, Error
     const Worker *first = NULL;
     for (int i = 0; i < cache->n_workers; i++) {
         const Worker *worker = &cache->workers[i];
-        if (worker->failed >= 0 && (first == NULL || worker->failed < first->failed))
+        if (worker->failed >= 0 && (!first || worker->failed < first->failed))
             first = worker;
     }
-    if (first != NULL && err != NULL)
+    if (first && err)
         *err = first->err;
-    return first != NULL ? -1 : 0;
+    return first ? -1 : 0;
 }
 
 /* NULL when there is no memory. */
 static char *item_path(const Job *job, int item, Arena *arena) {
-    return path_join(arena, job->root != NULL ? job->root : "", job->items->items[item].path);
+    return path_join(arena, job->root ? job->root : "", job->items->items[item].path);
 }
 
 /* --- 1, 2: what is there --- */
@@ -144,9 +144,8 @@ static void digest_tile(void *context, int tile, int index) {
     Error err = {0};
     size_t mark = arena_mark(worker->arena);
     char *path = item_path(job, tile, worker->arena);
-    int result = path == NULL
-                     ? error_memory(&err)
-                     : file_digests_get(&job->files[tile], job->cache->digests, path, worker->arena, &err);
+    int result = !path ? error_memory(&err)
+                       : file_digests_get(&job->files[tile], job->cache->digests, path, worker->arena, &err);
     if (result != 0)
         worker_fail(worker, tile, &err);
     arena_reset(worker->arena, mark);
@@ -154,13 +153,12 @@ static void digest_tile(void *context, int tile, int index) {
 
 static int digest_items(Job *job, Error *err) {
     FeatureCache *cache = job->cache;
-    if (run_tiles(cache, job->items->n, digest_tile, job, err) != 0)
+    if (run_tiles(cache, job->items->n, digest_tile, job, err) < 0)
         return -1;
     for (int i = 0; i < job->items->n; i++) {
         size_t mark = arena_mark(cache->arena);
         char *path = item_path(job, i, cache->arena);
-        int result =
-            path == NULL ? error_memory(err) : file_digests_keep(cache->digests, path, &job->files[i], err);
+        int result = path ? file_digests_keep(cache->digests, path, &job->files[i], err) : error_memory(err);
         arena_reset(cache->arena, mark);
         if (result != 0)
             return -1;
@@ -176,12 +174,12 @@ static int look_up(Job *job, float *features, Error *err) {
     for (int i = 0; i < job->items->n; i++) {
         const Digest *image = &job->files[i].digest;
         const DigestValue *seen = digest_map_find(&first, image);
-        job->source_of[i] = seen != NULL ? (int)seen->number : i;
-        if (seen != NULL)
+        job->source_of[i] = seen ? (int)seen->number : i;
+        if (seen)
             continue;
         if (digest_map_put(&first, image, (DigestValue){.number = (size_t)i}) != 0)
             return error_memory(err);
-        if (!feature_store_find(cache->store, image, features != NULL ? features + (size_t)i * E : NULL))
+        if (!feature_store_find(cache->store, image, features ? features + (size_t)i * E : NULL))
             job->todo[job->n_todo++] = i;
     }
     return 0;
@@ -196,7 +194,7 @@ static int begin(Job *job, float *features, Error *err) {
     job->todo = ARENA_NEW(cache->arena, int, n);
     if (arena_failed(cache->arena))
         return error_memory(err);
-    if (digest_items(job, err) != 0 || feature_store_select(cache->store, job->view, err) != 0)
+    if (digest_items(job, err) < 0 || feature_store_select(cache->store, job->view, err) < 0)
         return -1;
     return look_up(job, features, err);
 }
@@ -212,14 +210,14 @@ static int transform_item(const Job *job, int item, float *pixels, Arena *arena,
         return error_memory(err);
     size_t size;
     const unsigned char *data = image_file_read(path, &size, arena, err);
-    if (data == NULL)
+    if (!data)
         return -1;
     const Digest *expected = &job->files[item].digest;
     Digest digest = digest_of(data, size);
     if (!digest_equal(&digest, expected))
         return error_set(err, "%s: content: the file changed while it was read", path);
     Image image;
-    if (image_decode(&image, data, size, path, arena, err) != 0)
+    if (image_decode(&image, data, size, path, arena, err) < 0)
         return -1;
     int result;
     if (job->view.random) {
@@ -243,7 +241,7 @@ static void transform_tile(void *context, int tile, int index) {
     Error err = {0};
     size_t mark = arena_mark(worker->arena), S = (size_t)job->cache->source.image_size;
     float *pixels = job->pixels + (size_t)tile * 3 * S * S;
-    if (transform_item(job, job->todo[job->start + tile], pixels, worker->arena, &err) != 0)
+    if (transform_item(job, job->todo[job->start + tile], pixels, worker->arena, &err) < 0)
         worker_fail(worker, tile, &err);
     arena_reset(worker->arena, mark);
 }
@@ -252,7 +250,7 @@ static void transform_tile(void *context, int tile, int index) {
 static int encode_batch(Job *job, int n, float *features, float *batch, Error *err) {
     FeatureCache *cache = job->cache;
     size_t E = (size_t)cache->source.embed_dim;
-    if (run_tiles(cache, n, transform_tile, job, err) != 0 ||
+    if (run_tiles(cache, n, transform_tile, job, err) < 0 ||
         cache->source.encode(cache->source.context, job->pixels, n, batch, err) != 0)
         return -1;
     Digest images[BATCH];
@@ -265,10 +263,10 @@ static int encode_batch(Job *job, int n, float *features, float *batch, Error *e
 }
 
 static int report(ProgressFn progress, void *context, int done, int total, Error *err) {
-    if (progress == NULL || total == 0 || progress(context, done, total) == 0)
+    if (!progress || total == 0 || progress(context, done, total) == 0)
         return 0;
     error_run(err, "stopped after %d of %d images", done, total);
-    if (err != NULL)
+    if (err)
         err->kind = ERROR_SIGNAL;
     return -1;
 }
@@ -279,7 +277,7 @@ int features_get(FeatureCache *cache, float *features, const char *root, const I
     size_t mark = arena_mark(cache->arena);
     size_t E = (size_t)cache->source.embed_dim, S = (size_t)cache->source.image_size;
     int result = -1;
-    if (begin(&job, features, err) != 0)
+    if (begin(&job, features, err) < 0)
         goto out;
     int max_batch = cache->source.max_batch;
     max_batch = max_batch > 0 && max_batch < BATCH ? max_batch : BATCH;
@@ -292,12 +290,12 @@ int features_get(FeatureCache *cache, float *features, const char *root, const I
     }
     while (job.start < job.n_todo) {
         int left = job.n_todo - job.start, n = left < batch_size ? left : batch_size;
-        if (report(progress, progress_context, job.start, job.n_todo, err) != 0 ||
-            encode_batch(&job, n, features, batch, err) != 0)
+        if (report(progress, progress_context, job.start, job.n_todo, err) < 0 ||
+            encode_batch(&job, n, features, batch, err) < 0)
             goto out;
         job.start += n;
     }
-    if (report(progress, progress_context, job.n_todo, job.n_todo, err) != 0)
+    if (report(progress, progress_context, job.n_todo, job.n_todo, err) < 0)
         goto out;
     for (size_t i = 0; i < (size_t)items->n; i++) {
         size_t from = (size_t)job.source_of[i];

@@ -21,10 +21,10 @@ struct FileDigests {
 
 FileDigests *file_digests_create(void) {
     FileDigests *digests = calloc(1, sizeof *digests);
-    if (digests != NULL) {
+    if (digests) {
         digests->arena = arena_create();
         digests->paths.arena = digests->arena;
-        if (digests->arena == NULL) {
+        if (!digests->arena) {
             free(digests);
             return NULL;
         }
@@ -33,7 +33,7 @@ FileDigests *file_digests_create(void) {
 }
 
 void file_digests_free(FileDigests *digests) {
-    if (digests != NULL) {
+    if (digests) {
         arena_free(digests->arena);
         free(digests);
     }
@@ -69,16 +69,16 @@ int file_digests_get(FileDigest *out, const FileDigests *digests, const char *pa
     *out = look(&info);
     Digest key = digest_of(path, strlen(path));
     const DigestValue *value = digest_map_find(&digests->paths, &key);
-    if (value != NULL && looks_same(out, value->pointer)) {
+    if (value && looks_same(out, value->pointer)) {
         *out = *(const FileDigest *)value->pointer;
         return 0;
     }
     size_t mark = arena_mark(arena), size;
     const unsigned char *data = image_file_read(path, &size, arena, err);
-    if (data != NULL)
+    if (data)
         out->digest = digest_of(data, size);
     arena_reset(arena, mark);
-    return data != NULL ? 0 : -1;
+    return data ? 0 : -1;
 }
 
 int file_digests_keep(FileDigests *digests, const char *path, const FileDigest *digest, Error *err) {
@@ -86,7 +86,7 @@ int file_digests_keep(FileDigests *digests, const char *path, const FileDigest *
         return 0;
     Digest key = digest_of(path, strlen(path));
     const DigestValue *value = digest_map_find(&digests->paths, &key);
-    if (value != NULL) {
+    if (value) {
         *(FileDigest *)value->pointer = *digest;
         return 0;
     }

@@ -95,7 +95,7 @@ int image_sniff(const char *path, Error *err) {
 int image_load(Image *image, const char *path, Arena *arena, Error *err) {
     *image = (Image){0};
     FileMap map;
-    if (file_map(&map, path, err) != 0)
+    if (file_map(&map, path, err) < 0)
         return -1;
     int result = image_decode(image, map.data, map.size, path, arena, err);
     file_unmap(&map);

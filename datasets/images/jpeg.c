@@ -166,12 +166,12 @@ static int decode_guarded(Decoder *decoder, Image *image, const char *name, Aren
     }
     if (decoder->is_trial && jpeg_has_multiple_scans(jpeg))
         return error_set(err, "%s: JPEG data: %s", name, cut_short);
-    if (image_allocate(image, jpeg->image_width, jpeg->image_height, name, arena, err) != 0)
+    if (image_allocate(image, jpeg->image_width, jpeg->image_height, name, arena, err) < 0)
         return -1;
     jpeg->out_color_space = channels == 4 ? JCS_CMYK : JCS_RGB;
     if (!jpeg_start_decompress(jpeg))
         return error_set(err, "%s: JPEG data: %s", name, cut_short);
-    if (read_rows(decoder, image, name, arena, err) != 0)
+    if (read_rows(decoder, image, name, arena, err) < 0)
         return -1;
     /* Reads on to the EOI marker, for errors on the way there; that it is missing is no error. */
     jpeg_finish_decompress(jpeg);
@@ -206,7 +206,7 @@ int jpeg_image_decode(Image *image, const unsigned char *data, size_t size, cons
     Decoder trial = {.is_trial = true}, decoder = {0};
     size_t mark = arena_mark(arena);
     if (!is_whole(data + 2, size - 2)) {
-        if (decode(&trial, image, data, size, name, arena, err) != 0)
+        if (decode(&trial, image, data, size, name, arena, err) < 0)
             return -1;
         arena_reset(arena, mark);
     }

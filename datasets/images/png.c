@@ -123,7 +123,7 @@ static int decode_opened(spng_ctx *context, Image *image, size_t size, const cha
         return error_set(err, "%s: PNG data: %zu bytes cannot hold %u x %u pixels", name, size,
                          reader.header.width, reader.header.height);
     }
-    if (image_allocate(image, reader.header.width, reader.header.height, name, arena, err) != 0)
+    if (image_allocate(image, reader.header.width, reader.header.height, name, arena, err) < 0)
         return -1;
     return decode_pixels(context, &reader, image, raw_size, name, arena, err);
 }
@@ -131,7 +131,7 @@ static int decode_opened(spng_ctx *context, Image *image, size_t size, const cha
 int png_image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
                      Error *err) {
     spng_ctx *context = spng_ctx_new(0);
-    if (context == NULL)
+    if (!context)
         return error_memory(err);
     int result;
     if (spng_set_chunk_limits(context, MAX_CHUNK, MAX_CHUNK) != 0 ||

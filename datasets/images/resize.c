@@ -238,7 +238,7 @@ int image_resize(Image *out, const Image *in, CropBox box, int out_w, int out_h,
     if (arena_failed(arena))
         return error_memory(err);
     ResizeSpan across = {out_w, 0, out_w}, down = {out_h, 0, out_h};
-    if (resize_part(out->rgb, in, box, across, down, arena, err) != 0) {
+    if (resize_part(out->rgb, in, box, across, down, arena, err) < 0) {
         arena_reset(arena, mark);
         *out = (Image){0};
         return -1;

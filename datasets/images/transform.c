@@ -38,8 +38,8 @@ int transform_center_crop(unsigned char *out, const Image *in, int n, Arena *are
     assert(n >= 1);
     int shorter = in->width < in->height ? in->width : in->height;
     ResizeSpan across, down;
-    if (centre_span(&across, in->width, shorter, n, err) != 0 ||
-        centre_span(&down, in->height, shorter, n, err) != 0)
+    if (centre_span(&across, in->width, shorter, n, err) < 0 ||
+        centre_span(&down, in->height, shorter, n, err) < 0)
         return -1;
     CropBox whole = {0, 0, in->width, in->height};
     return resize_part(out, in, whole, across, down, arena, err);
@@ -91,7 +91,7 @@ int transform_random_crop(unsigned char *out, const Image *in, int n, Rng *rng, 
     CropBox box = random_box(in->width, in->height, rng);
     bool flipped = rng_double(rng) < 0.5;
     ResizeSpan all = {n, 0, n};
-    if (resize_part(out, in, box, all, all, arena, err) != 0)
+    if (resize_part(out, in, box, all, all, arena, err) < 0)
         return -1;
     if (flipped)
         flip(out, n);

@@ -102,7 +102,7 @@ static int read_variant_list(ItemList *out, const char *path, const NamedValue *
                              TextPool *pool, Error *err) {
     ListBuilder list = {0};
     TextLines lines;
-    if (lines_open(&lines, path, pool->arena, err))
+    if (lines_open(&lines, path, pool->arena, err) < 0)
         return -1;
     for (char *line; (line = lines_next(&lines));) {
         const char *name = line_cut(&lines, line, err);
@@ -114,7 +114,7 @@ static int read_variant_list(ItemList *out, const char *path, const NamedValue *
         const char *image = arena_printf(pool->arena, "%s.jpg", line);
         if (!image)
             return error_memory(err);
-        if (list_push(&list, image, variant->value, pool->arena, err))
+        if (list_push(&list, image, variant->value, pool->arena, err) < 0)
             return -1;
     }
     *out = list.list;
@@ -132,10 +132,10 @@ static int read_variants(Dataset *dataset, const char *folder, Arena *arena, Err
     const char *test = path_join(arena, folder, "images_variant_test.txt");
     if (!test)
         return error_memory(err);
-    if (lines_open(&lines, path, arena, err))
+    if (lines_open(&lines, path, arena, err) < 0)
         return -1;
     for (const char *name; (name = lines_next(&lines));)
-        if (class_put(&classes, classes.n_classes, name, &pool, err))
+        if (class_put(&classes, classes.n_classes, name, &pool, err) < 0)
             return error_prefix(err, "%s: line %d", path, lines.line);
     NamedValue *variants = ARENA_NEW(arena, NamedValue, classes.n_classes);
     if (!variants)
@@ -146,9 +146,9 @@ static int read_variants(Dataset *dataset, const char *folder, Arena *arena, Err
     for (int i = 1; i < classes.n_classes; i++)
         if (strcmp(variants[i - 1].name, variants[i].name) == 0)
             return error_set(err, "%s: '%s' comes twice", path, variants[i].name);
-    if (read_variant_list(&dataset->train, train, variants, classes.n_classes, &pool, err) ||
-        read_variant_list(&dataset->val, val, variants, classes.n_classes, &pool, err) ||
-        read_variant_list(&dataset->test, test, variants, classes.n_classes, &pool, err))
+    if (read_variant_list(&dataset->train, train, variants, classes.n_classes, &pool, err) < 0 ||
+        read_variant_list(&dataset->val, val, variants, classes.n_classes, &pool, err) < 0 ||
+        read_variant_list(&dataset->test, test, variants, classes.n_classes, &pool, err) < 0)
         return -1;
     dataset->source = folder;
     dataset->class_names = classes.names;
@@ -173,7 +173,7 @@ static int read_class_names(ClassNames *out, const char *root, const char *folde
     if (!own || !shared)
         return error_memory(err);
     *out = (ClassNames){.path = file_exists(own) || !file_exists(shared) ? own : shared};
-    if (lines_open(&lines, out->path, arena, err))
+    if (lines_open(&lines, out->path, arena, err) < 0)
         return -1;
     for (const char *at = lines.at; *at; at++)
         capacity += *at == '\n' || !at[1];
@@ -198,13 +198,13 @@ static int read_class_names(ClassNames *out, const char *root, const char *folde
 /* The classes of the subfolders of `images`, in the order of their names' bytes. */
 static int name_wnids(ClassTable *classes, NameList *wnids, const ClassNames *names, const char *images,
                       TextPool *pool, Error *err) {
-    if (folder_list(wnids, images, true, pool, err))
+    if (folder_list(wnids, images, true, pool, err) < 0)
         return -1;
     for (int label = 0; label < wnids->n; label++) {
         const NamedValue *wnid = names_find(names->wnids, names->names.n, wnids->names[label]);
         if (!wnid)
             return error_set(err, "%s/%s: this class is not in %s", images, wnids->names[label], names->path);
-        if (class_put(classes, label, names->names.names[wnid->value], pool, err))
+        if (class_put(classes, label, names->names.names[wnid->value], pool, err) < 0)
             return error_prefix(err, "%s", names->path);
     }
     return 0;
@@ -220,11 +220,11 @@ static int read_wnid_folders(Dataset *dataset, CatalogKind kind, const ClassName
     const char *test_folder = both ? text_join(pool, images, "val") : images;
     if (!train_folder || !test_folder)
         return error_memory(err);
-    if (name_wnids(classes, &wnids, names, train_folder, pool, err))
+    if (name_wnids(classes, &wnids, names, train_folder, pool, err) < 0)
         return -1;
-    if (both && folder_push_classes(&train, &wnids, train_folder, train_folder, "train", pool, err))
+    if (both && folder_push_classes(&train, &wnids, train_folder, train_folder, "train", pool, err) < 0)
         return -1;
-    if (folder_push_classes(&test, &wnids, train_folder, test_folder, both ? "val" : NULL, pool, err))
+    if (folder_push_classes(&test, &wnids, train_folder, test_folder, both ? "val" : NULL, pool, err) < 0)
         return -1;
     dataset->train = train.list;
     dataset->test = test.list;
@@ -241,9 +241,9 @@ static int read_numbered_folders(Dataset *dataset, const ClassNames *names, Clas
         const char *folder = number ? text_join(pool, dataset->root, number) : NULL;
         if (!folder)
             return error_memory(err);
-        if (class_put(classes, label, names->names.names[label], pool, err))
+        if (class_put(classes, label, names->names.names[label], pool, err) < 0)
             return error_prefix(err, "%s", names->path);
-        if (folder_push(&test, folder, number, label, pool, err))
+        if (folder_push(&test, folder, number, label, pool, err) < 0)
             return -1;
     }
     dataset->test = test.list;
@@ -255,7 +255,7 @@ static int read_imagenet(Dataset *dataset, const CatalogEntry *entry, const char
     TextPool pool = {.arena = arena};
     ClassNames names = {0};
     ClassTable classes = {0};
-    if (read_class_names(&names, root, folder, arena, err))
+    if (read_class_names(&names, root, folder, arena, err) < 0)
         return -1;
     int result = entry->kind == CATALOG_NUMBERED
                      ? read_numbered_folders(dataset, &names, &classes, &pool, err)

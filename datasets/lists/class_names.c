@@ -74,16 +74,16 @@ int class_names_apply(Dataset *dataset, const char *path, Arena *arena, Error *e
     for (int label = 0; label < n; label++)
         renaming.present[label] = (NamedValue){.name = dataset->class_names[label], .value = label};
     names_sort(renaming.present, n);
-    if (lines_open(&renaming.lines, path, arena, err))
+    if (lines_open(&renaming.lines, path, arena, err) < 0)
         return -1;
     for (char *line; (line = lines_next(&renaming.lines));)
-        if (read_line(&renaming, line, err))
+        if (read_line(&renaming, line, err) < 0)
             return -1;
     for (int label = 0; label < n; label++)
         if (!renaming.line_of[label])
             return error_set(err, "%s: no line for class '%s' of %s", path, dataset->class_names[label],
                              dataset->source);
-    if (check_distinct(&renaming, arena, err))
+    if (check_distinct(&renaming, arena, err) < 0)
         return -1;
     dataset->class_names = renaming.names;
     return 0;

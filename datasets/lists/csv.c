@@ -71,7 +71,7 @@ static int grow_rows(CsvReader *reader, Error *err) {
 }
 
 static int read_row(CsvReader *reader, Error *err) {
-    if (reader->n_rows == reader->capacity && grow_rows(reader, err))
+    if (reader->n_rows == reader->capacity && grow_rows(reader, err) < 0)
         return -1;
     Row *row = &reader->rows[reader->n_rows++];
     *row = (Row){.line = reader->text.line};
@@ -127,7 +127,7 @@ static int put_rows(CsvReader *reader, ItemList *parts[N_PARTS], ClassTable *cla
     ListBuilder lists[N_PARTS] = {0};
     NamedValue *ranked = NULL;
     int n_ranked = 0;
-    if (reader->columns[LABEL] < 0 && rank_classes(reader, &ranked, &n_ranked, err))
+    if (reader->columns[LABEL] < 0 && rank_classes(reader, &ranked, &n_ranked, err) < 0)
         return -1;
     for (int i = 0; i < reader->n_rows; i++) {
         const Row *row = &reader->rows[i];
@@ -139,12 +139,12 @@ static int put_rows(CsvReader *reader, ItemList *parts[N_PARTS], ClassTable *cla
         long long label;
         if (ranked)
             label = names_find(ranked, n_ranked, row->fields[CLASS])->value;
-        else if (parse_label(reader, row, &label, err))
+        else if (parse_label(reader, row, &label, err) < 0)
             return -1;
         const char *name = row->fields[reader->columns[CLASS] >= 0 ? CLASS : LABEL];
-        if (class_put(classes, label, name, &reader->pool, err))
+        if (class_put(classes, label, name, &reader->pool, err) < 0)
             return error_prefix(err, "%s: line %d", reader->text.path, row->line);
-        if (list_push(&lists[part], row->fields[PATH], (int)label, reader->pool.arena, err))
+        if (list_push(&lists[part], row->fields[PATH], (int)label, reader->pool.arena, err) < 0)
             return -1;
     }
     for (Part part = 0; part < N_PARTS; part++)
@@ -155,16 +155,16 @@ static int put_rows(CsvReader *reader, ItemList *parts[N_PARTS], ClassTable *cla
 int csv_read(Dataset *dataset, bool *has_parts, const char *images, const char *path, Arena *arena,
              Error *err) {
     CsvReader reader = {.pool = {.arena = arena}};
-    if (csv_open(&reader.text, path, MAX_LIST_BYTES, arena, err))
+    if (csv_open(&reader.text, path, MAX_LIST_BYTES, arena, err) < 0)
         return -1;
-    if (read_header(&reader, err))
+    if (read_header(&reader, err) < 0)
         return -1;
     while (csv_next_line(&reader.text))
-        if (read_row(&reader, err))
+        if (read_row(&reader, err) < 0)
             return -1;
     ClassTable classes = {0};
     ItemList *parts[N_PARTS] = {&dataset->train, &dataset->val, &dataset->test};
-    if (put_rows(&reader, parts, &classes, err))
+    if (put_rows(&reader, parts, &classes, err) < 0)
         return -1;
     *has_parts = reader.columns[SPLIT] >= 0;
     dataset->source = arena_strdup(arena, path);

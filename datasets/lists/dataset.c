@@ -82,7 +82,9 @@ static int draw(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error *
 static int read_folders(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error *err) {
     if (spec->images) {
         dataset->name = name_of_path(arena, spec->images);
-        return folder_read_all(dataset, spec->images, arena, err) || draw(dataset, spec, arena, err) ? -1 : 0;
+        return folder_read_all(dataset, spec->images, arena, err) < 0 || draw(dataset, spec, arena, err) < 0
+                   ? -1
+                   : 0;
     }
     if (!spec->test)
         return error_set(err,
@@ -101,7 +103,7 @@ static int read_csv(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Err
         return error_memory(err);
     bool has_parts;
     dataset->name = name_of_path(arena, spec->csv);
-    if (csv_read(dataset, &has_parts, images, spec->csv, arena, err))
+    if (csv_read(dataset, &has_parts, images, spec->csv, arena, err) < 0)
         return -1;
     if (has_parts && spec->draw_asked)
         return error_set(err, "%s: line 1: the column 'split' leaves nothing to p_trn, p_val and split_seed",
@@ -178,9 +180,9 @@ static int subsample(Dataset *dataset, bool base, Arena *arena, Error *err) {
     dataset->first_class = first;
     dataset->n_classes = n;
     dataset->class_names += first;
-    if (keep_classes(&dataset->train, first, n, arena, err) ||
-        keep_classes(&dataset->val, first, n, arena, err) ||
-        keep_classes(&dataset->test, first, n, arena, err))
+    if (keep_classes(&dataset->train, first, n, arena, err) < 0 ||
+        keep_classes(&dataset->val, first, n, arena, err) < 0 ||
+        keep_classes(&dataset->test, first, n, arena, err) < 0)
         return -1;
     return 0;
 }
@@ -207,11 +209,11 @@ int dataset_open(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error 
     if (!base && !other && strcmp(classes, "all") != 0)
         return error_set(err, "dataset: unknown subsample_classes '%s' (all, base or new)", classes);
     *dataset = (Dataset){0};
-    if (read_any(dataset, &paths, arena, err))
+    if (read_any(dataset, &paths, arena, err) < 0)
         return -1;
     if (arena_failed(arena))
         return error_memory(err);
-    if (check_classes(dataset, arena, err))
+    if (check_classes(dataset, arena, err) < 0)
         return -1;
     return base || other ? subsample(dataset, base, arena, err) : 0;
 }

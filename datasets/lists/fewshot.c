@@ -86,8 +86,10 @@ int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int
     if (num_shots < 0)
         return error_set(err, "num_shots: %d is negative (0 is all)", num_shots);
     if (num_shots == 0)
-        return copy_list(train, &dataset->train, arena, err) || copy_list(val, &dataset->val, arena, err) ? -1
-                                                                                                          : 0;
+        return copy_list(train, &dataset->train, arena, err) < 0 ||
+                       copy_list(val, &dataset->val, arena, err) < 0
+                   ? -1
+                   : 0;
     const Dataset *whole = dataset->whole ? dataset->whole : dataset;
     const ItemList *lists[] = {&whole->train, &whole->val};
     ItemList *outs[] = {train, val};

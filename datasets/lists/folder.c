@@ -60,13 +60,13 @@ out:
 int folder_push(ListBuilder *list, const char *folder, const char *prefix, int label, TextPool *pool,
                 Error *err) {
     NameList files = {0};
-    if (folder_list(&files, folder, false, pool, err))
+    if (folder_list(&files, folder, false, pool, err) < 0)
         return -1;
     for (int i = 0; i < files.n; i++) {
         const char *path = text_join(pool, prefix, files.names[i]);
         if (!path)
             return error_memory(err);
-        if (list_push(list, path, label, pool->arena, err))
+        if (list_push(list, path, label, pool->arena, err) < 0)
             return -1;
     }
     return 0;
@@ -89,15 +89,15 @@ static int check_same_classes(const NameList *found, const char *folder, const N
 int folder_push_classes(ListBuilder *list, const NameList *classes, const char *origin, const char *folder,
                         const char *prefix, TextPool *pool, Error *err) {
     NameList found = {0};
-    if (folder_list(&found, folder, true, pool, err) ||
-        check_same_classes(&found, folder, classes, origin, err))
+    if (folder_list(&found, folder, true, pool, err) < 0 ||
+        check_same_classes(&found, folder, classes, origin, err) < 0)
         return -1;
     for (int label = 0; label < classes->n; label++) {
         const char *path = text_join(pool, folder, classes->names[label]);
         const char *class_prefix = text_join(pool, prefix, classes->names[label]);
         if (!path || !class_prefix)
             return error_memory(err);
-        if (folder_push(list, path, class_prefix, label, pool, err))
+        if (folder_push(list, path, class_prefix, label, pool, err) < 0)
             return -1;
     }
     return 0;
@@ -107,12 +107,12 @@ int folder_push_classes(ListBuilder *list, const NameList *classes, const char *
 static int define_classes(Dataset *dataset, NameList *classes, const char *folder, TextPool *pool,
                           Error *err) {
     ClassTable table = {0};
-    if (folder_list(classes, folder, true, pool, err))
+    if (folder_list(classes, folder, true, pool, err) < 0)
         return -1;
     if (classes->n == 0)
         return error_set(err, "%s: no subfolder (one per class)", folder);
     for (int label = 0; label < classes->n; label++)
-        if (class_put(&table, label, classes->names[label], pool, err))
+        if (class_put(&table, label, classes->names[label], pool, err) < 0)
             return error_prefix(err, "%s", folder);
     dataset->source = arena_strdup(pool->arena, folder);
     dataset->n_classes = table.n_classes;
@@ -126,7 +126,7 @@ static int empty_class(const char *folder, const char *name, TextPool *pool, Err
     const char *path = text_join(pool, folder, name);
     if (!path)
         return error_memory(err);
-    if (folder_list(&deeper, path, true, pool, err))
+    if (folder_list(&deeper, path, true, pool, err) < 0)
         return -1;
     return error_set(err, "%s: class without images%s%s%s", path,
                      deeper.n > 0 ? " (those in its subfolder '" : "", deeper.n > 0 ? deeper.names[0] : "",
@@ -153,13 +153,13 @@ int folder_read(Dataset *dataset, const char *train, const char *val, const char
     NameList classes = {0};
     int first = train ? 0 : 2;
     const char *origin = folders[first];
-    if (define_classes(dataset, &classes, origin, &pool, err))
+    if (define_classes(dataset, &classes, origin, &pool, err) < 0)
         return -1;
     for (int i = 0; i < 3; i++)
         if (folders[i] &&
-            folder_push_classes(&lists[i], &classes, origin, folders[i], folders[i], &pool, err))
+            folder_push_classes(&lists[i], &classes, origin, folders[i], folders[i], &pool, err) < 0)
             return -1;
-    if (check_filled(&lists[first], &classes, origin, &pool, err))
+    if (check_filled(&lists[first], &classes, origin, &pool, err) < 0)
         return -1;
     dataset->root = ".";
     dataset->train = lists[0].list;
@@ -172,9 +172,9 @@ int folder_read_all(Dataset *dataset, const char *images, Arena *arena, Error *e
     ListBuilder all = {0};
     TextPool pool = {.arena = arena};
     NameList classes = {0};
-    if (define_classes(dataset, &classes, images, &pool, err) ||
-        folder_push_classes(&all, &classes, images, images, NULL, &pool, err) ||
-        check_filled(&all, &classes, images, &pool, err))
+    if (define_classes(dataset, &classes, images, &pool, err) < 0 ||
+        folder_push_classes(&all, &classes, images, images, NULL, &pool, err) < 0 ||
+        check_filled(&all, &classes, images, &pool, err) < 0)
         return -1;
     dataset->root = dataset->source;
     dataset->train = all.list;

@@ -99,7 +99,7 @@ int class_put(ClassTable *classes, long long label, const char *name, TextPool *
         return error_set(err, "label %d has an empty class name", at);
     if (u8_check((const uint8_t *)name, strlen(name)))
         return error_set(err, "the class name of label %d is not UTF-8", at);
-    if (at >= classes->capacity && class_grow(classes, at + 1, pool, err))
+    if (at >= classes->capacity && class_grow(classes, at + 1, pool, err) < 0)
         return -1;
     classes->names[at] = text_join(pool, NULL, name);
     if (!classes->names[at])

@@ -91,7 +91,7 @@ static int put_entry(SplitReader *reader, const json_t *entry, Error *err) {
         return error_set(err, "%s: %s[%d]: %s: '%s'", reader->path, part_name(reader->part), reader->index,
                          fault, json_string_value(path));
     json_int_t value = json_integer_value(label);
-    if (class_put(&reader->classes, value, json_string_value(name), &reader->pool, err))
+    if (class_put(&reader->classes, value, json_string_value(name), &reader->pool, err) < 0)
         return error_prefix(err, "%s: %s[%d]", reader->path, part_name(reader->part), reader->index);
     const char *copy = text_join(&reader->pool, NULL, json_string_value(path));
     if (!copy)
@@ -124,7 +124,7 @@ static int read_list(SplitReader *reader, Error *err) {
     for (reader->index = 0;; reader->index++) {
         if (peek(reader) == '\0' && reader->at == reader->end)
             return entry_error(reader, err, "the file ends here");
-        if (read_entry(reader, err))
+        if (read_entry(reader, err) < 0)
             return -1;
         char c = peek(reader);
         if (c == '\0' && reader->at == reader->end)
@@ -166,7 +166,7 @@ static int read_parts(SplitReader *reader, Error *err) {
     do {
         reader->at++;
         peek(reader);
-        if (read_key(reader, err) || read_list(reader, err))
+        if (read_key(reader, err) < 0 || read_list(reader, err) < 0)
             return -1;
     } while (peek(reader) == ',');
     if (peek(reader) != '}')
@@ -186,7 +186,7 @@ static int read_parts(SplitReader *reader, Error *err) {
 
 int split_file_read(Dataset *dataset, const char *images, const char *path, Arena *arena, Error *err) {
     FileMap map = {0};
-    if (file_map(&map, path, err))
+    if (file_map(&map, path, err) < 0)
         return -1;
     if (map.size == 0)
         return error_set(err, "%s: empty file", path);

@@ -52,7 +52,7 @@ static int write_parts(FileWriter *writer, const Dataset *dataset, bool from_top
         for (int i = 0; i < lists[part]->n; i++) {
             size_t mark = arena_mark(arena);
             file_printf(writer, i ? ",\n" : "\n");
-            if (write_item(writer, dataset, &lists[part]->items[i], from_top, arena, err))
+            if (write_item(writer, dataset, &lists[part]->items[i], from_top, arena, err) < 0)
                 return -1;
             arena_reset(arena, mark);
         }
@@ -69,7 +69,7 @@ int split_file_write(const char *path, const Dataset *dataset, const char **imag
     FileWriter *writer = file_create(path, err);
     if (!writer)
         return -1;
-    if (write_parts(writer, dataset, from_top, arena, err)) {
+    if (write_parts(writer, dataset, from_top, arena, err) < 0) {
         file_discard(writer);
         return -1;
     }

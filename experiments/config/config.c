@@ -74,7 +74,7 @@ static int read_section(const SectionSpec *section, const Node *map, const Node 
     for (int i = 0; map && i < map->n; i++)
         if (!section_key(section, map->keys[i]->text))
             return unknown_key(section, map->keys[i], err);
-    if (section_defaults(section, map, base, arena, err))
+    if (section_defaults(section, map, base, arena, err) < 0)
         return -1;
     for (int i = 0; i < section->n_keys; i++) {
         const KeySpec *key = &section->keys[i];
@@ -84,7 +84,7 @@ static int read_section(const SectionSpec *section, const Node *map, const Node 
                               *section->name ? " in " : "", section->name);
         if (key->type == KEY_SECTION || key->type == KEY_METHODS || key->type == KEY_TARGETS)
             continue;
-        if (value && key_read(key, section->name, value, base, arena, err))
+        if (value && key_read(key, section->name, value, base, arena, err) < 0)
             return -1;
     }
     return 0;
@@ -189,14 +189,14 @@ static int read_method(MethodSpec *spec, const Method *method, const Node *entry
     if (!spec->options)
         return error_memory(err);
     const Node *map = entry->children[0];
-    if (read_section(section, map, entry, spec->options, arena, err))
+    if (read_section(section, map, entry, spec->options, arena, err) < 0)
         return -1;
     for (int i = 0; i < section->n_keys; i++) {
         const KeySpec *key = &section->keys[i];
         const Node *node = node_find(map, key->name);
         TextList *list = (TextList *)((char *)spec->options + key->offset);
         if (key->flags & KEY_TEMPLATES &&
-            templates_resolve(list, dataset, section->name, node ? node : entry, arena, err))
+            templates_resolve(list, dataset, section->name, node ? node : entry, arena, err) < 0)
             return -1;
     }
     return 0;
@@ -211,8 +211,8 @@ static int read_methods(Experiment *experiment, const Node *list, Arena *arena, 
         return error_memory(err);
     for (int i = 0; i < list->n; i++) {
         const Method *method = find_method(list->children[i], i, err);
-        if (!method ||
-            read_method(&experiment->methods[i], method, list->children[i], &experiment->dataset, arena, err))
+        if (!method || read_method(&experiment->methods[i], method, list->children[i], &experiment->dataset,
+                                   arena, err) < 0)
             return -1;
     }
     return 0;
@@ -224,15 +224,15 @@ static int read_tree(Experiment *experiment, const Node *root, Arena *arena, Err
     static const char *const names[] = {"model", "dataset", "grid", "optim", "augment", "outputs"};
     if (root->kind != NODE_MAP)
         return node_error(root, err, "an experiment file is a map of keys, as 'output: runs/pets'");
-    if (read_section(section_find(""), root, root, experiment, arena, err))
+    if (read_section(section_find(""), root, root, experiment, arena, err) < 0)
         return -1;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (read_section(section_find(names[i]), node_find(root, names[i]), root, experiment, arena, err))
+        if (read_section(section_find(names[i]), node_find(root, names[i]), root, experiment, arena, err) < 0)
             return -1;
     const Node *dataset = node_find(root, "dataset");
     if (node_is_empty(dataset))
         return node_error(dataset, err, "dataset: give a name with root, or a format (folder, split or csv)");
-    if (check_dataset(&experiment->dataset, dataset, err))
+    if (check_dataset(&experiment->dataset, dataset, err) < 0)
         return -1;
     return read_methods(experiment, node_find(root, "methods"), arena, err);
 }
@@ -254,7 +254,7 @@ Node *experiment_tree(const char *path, const char *const *overrides, int n_over
                       Error *err) {
     Node *root = yaml_read(path, arena, err);
     for (int i = 0; root && i < n_overrides; i++)
-        if (node_set(root, overrides[i], arena, err))
+        if (node_set(root, overrides[i], arena, err) < 0)
             return NULL;
     return root;
 }
@@ -262,7 +262,7 @@ Node *experiment_tree(const char *path, const char *const *overrides, int n_over
 int experiment_from_tree(Experiment *experiment, const char *path, const Node *root, Arena *arena,
                          Error *err) {
     *experiment = (Experiment){.path = path};
-    return read_tree(experiment, root, arena, err) ? -1 : fill_in(experiment, arena, err);
+    return read_tree(experiment, root, arena, err) < 0 ? -1 : fill_in(experiment, arena, err);
 }
 
 int experiment_read(Experiment *experiment, const char *path, const char *const *overrides, int n_overrides,

@@ -286,7 +286,7 @@ int section_defaults(const SectionSpec *section, const Node *map, void *base, Ar
         if (!key->fallback || node_find(map, key->name))
             continue;
         Node *node = yaml_parse(key->fallback, strlen(key->fallback), "default", false, arena, err);
-        if (!node || key_read(key, section->name, node, base, arena, err))
+        if (!node || key_read(key, section->name, node, base, arena, err) < 0)
             return -1;
     }
     return 0;

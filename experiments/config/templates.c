@@ -46,7 +46,7 @@ static int add_template_file(Templates *templates, const char *path, Error *err)
         at[length] = '\0';
         if (length > 0 && !strstr(at, "{}"))
             return error_set(err, "%s: line %d: a template without {}", path, line);
-        if (length > 0 && add_template(templates, at, err))
+        if (length > 0 && add_template(templates, at, err) < 0)
             return -1;
         at += last ? n : n + 1;
         if (last)
@@ -64,7 +64,7 @@ static int add_templates(Templates *templates, const char *entry, const DatasetS
         int n;
         const char *const *texts = zeroshot_ensemble(&n);
         for (int i = 0; i < n; i++)
-            if (add_template(templates, texts[i], err))
+            if (add_template(templates, texts[i], err) < 0)
                 return -1;
         return 0;
     }
@@ -88,7 +88,7 @@ int templates_resolve(TextList *list, const DatasetSpec *dataset, const char *se
     Templates templates = {.list = list, .section = section, .arena = arena};
     *list = (TextList){0};
     for (int i = 0; i < written.n; i++)
-        if (add_templates(&templates, written.values[i], dataset, node, err))
+        if (add_templates(&templates, written.values[i], dataset, node, err) < 0)
             return -1;
     return 0;
 }

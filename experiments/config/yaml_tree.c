@@ -172,14 +172,14 @@ static Node *read_collection(Reader *reader, NodeKind kind, yaml_mark_t mark, in
         }
         yaml_mark_t at = event.start_mark;
         Node *entry = read_node(reader, &event, depth + 1);
-        if (!entry || grow(node, reader->arena, reader->err))
+        if (!entry || grow(node, reader->arena, reader->err) < 0)
             return NULL;
         if (kind == NODE_MAP) {
             if (entry->kind != NODE_SCALAR) {
                 reader_error(reader, at, "a key must be a plain word");
                 return NULL;
             }
-            if (check_key(node, entry, reader->err))
+            if (check_key(node, entry, reader->err) < 0)
                 return NULL;
             node->keys[node->n] = entry;
             if (next_event(reader, &event) || !(entry = read_node(reader, &event, depth + 1)))
@@ -332,7 +332,7 @@ static Node **set_slot(Node *parent, const char *part, const char *place, Arena 
         if (strcmp(parent->keys[i]->text, part) == 0)
             return &parent->children[i];
     Node *key = set_node(NODE_SCALAR, part, place, arena);
-    if (!key || grow(parent, arena, err)) {
+    if (!key || grow(parent, arena, err) < 0) {
         error_memory(err);
         return NULL;
     }

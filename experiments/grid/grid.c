@@ -95,7 +95,7 @@ static int add_variant(Expansion *expansion, Point variant) {
             point.seed = seeds.values[j];
             if (point.method->uses & USES_OPTIM && point.optim.max_epoch == 0)
                 point.optim.max_epoch = auto_epochs(experiment->dataset.name, point.num_shots);
-            if (point_describe(&point, &expansion->context, expansion->arena, expansion->err) ||
+            if (point_describe(&point, &expansion->context, expansion->arena, expansion->err) < 0 ||
                 add_point(expansion, &point))
                 return -1;
         }
@@ -186,7 +186,7 @@ int grid_expand(Grid *grid, const Experiment *experiment, const GridDigests *dig
                 Error *err) {
     *grid = (Grid){0};
     Expansion expansion = {.experiment = experiment, .grid = grid, .arena = arena, .err = err};
-    if (point_context(&expansion.context, experiment, digests, arena, err))
+    if (point_context(&expansion.context, experiment, digests, arena, err) < 0)
         return -1;
     expansion.keys = json_object();
     expansion.labels = json_object();

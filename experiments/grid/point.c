@@ -28,8 +28,8 @@ static char *dataset_paths(const DatasetSpec *spec, Arena *arena) {
 /* The defaults of the table of keys, without an experiment file. */
 static int default_recipe(PointContext *context, Arena *arena, Error *err) {
     Experiment defaults = {0};
-    if (section_defaults(section_find("optim"), NULL, &defaults, arena, err) ||
-        section_defaults(section_find("augment"), NULL, &defaults, arena, err))
+    if (section_defaults(section_find("optim"), NULL, &defaults, arena, err) < 0 ||
+        section_defaults(section_find("augment"), NULL, &defaults, arena, err) < 0)
         return -1;
     context->default_optim = defaults.optim;
     context->default_views = defaults.augment.views;
@@ -264,7 +264,7 @@ static int describe_folder(Point *point, const PointContext *context, Arena *are
 }
 
 int point_describe(Point *point, const PointContext *context, Arena *arena, Error *err) {
-    if (describe_config(point, context, arena, err))
+    if (describe_config(point, context, arena, err) < 0)
         return -1;
     return describe_folder(point, context, arena, err);
 }

@@ -55,7 +55,7 @@ static int resolve(void *context, Arena *arena, Error *err) {
         return 0;
     FileMap map;
     char hex[65];
-    if (file_map(&map, *path, err))
+    if (file_map(&map, *path, err) < 0)
         return -1;
     digest_bytes(hex, map.data, map.size);
     file_unmap(&map);

@@ -142,7 +142,7 @@ int result_append(const char *folder, const Result *result, Error *err) {
         error_memory(err);
         goto out;
     }
-    if (make_folders(folder, err))
+    if (make_folders(folder, err) < 0)
         goto out;
     bool is_new = !file_exists(path);
     file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -150,7 +150,7 @@ int result_append(const char *folder, const Result *result, Error *err) {
         error_run(err, "%s: cannot open: %s", path, strerror(errno));
         goto out;
     }
-    if (append_line(file, path, line, err) || (is_new && sync_folder(folder, err)))
+    if (append_line(file, path, line, err) < 0 || (is_new && sync_folder(folder, err) < 0))
         goto out;
     status = 0;
 out:
@@ -276,7 +276,7 @@ static int read_lines(ResultList *list, char *text, const char *path, json_t *pl
             return error_set(
                 err, "%s: line %d: not a result (key, dataset, method, label or num_shots is missing)", path,
                 line);
-        if (add_result(list, &capacity, places, &result, arena, err))
+        if (add_result(list, &capacity, places, &result, arena, err) < 0)
             return -1;
     }
     return 0;

@@ -51,7 +51,7 @@ static Prompt a_prompt(bool csc) {
 
 static void write_prompt(const char *path, const Prompt *prompt) {
     Error err = {0};
-    if (prompt_write(path, prompt, &err) != 0)
+    if (prompt_write(path, prompt, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -79,7 +79,7 @@ static void test_round_trip(void **state) {
         Prompt wrote = a_prompt(csc), p;
         wrote.activation = csc ? CLIP_ACTIVATION_GELU : CLIP_ACTIVATION_AUTO;
         write_prompt(path, &wrote);
-        if (prompt_read(&p, path, arena, &err) != 0)
+        if (prompt_read(&p, path, arena, &err) < 0)
             fail_msg("%s", err.text);
         assert_true(p.n_classes == K && p.n_ctx == M && p.width == C && p.embed_dim == E);
         assert_int_equal(p.csc, csc);
@@ -231,7 +231,7 @@ static void write_file(const char *path, const char *key, const char *value, Ten
             metadata[n++] = (MetadataOut){GOOD[i].key, here ? value : GOOD[i].value};
     }
     const TensorOut list[] = {tensors.ctx, tensors.features, tensors.scale};
-    if (safetensors_write(path, list, 3, metadata, n, &err) != 0)
+    if (safetensors_write(path, list, 3, metadata, n, &err) < 0)
         fail_msg("%s", err.text);
 }
 

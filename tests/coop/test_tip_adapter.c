@@ -63,7 +63,7 @@ static void train(Bench *bench, TipAdapter *adapter, double *loss) {
         .features = bench->images, .labels = bench->labels, .n = N, .n_views = 1, .embed_dim = E};
     TipTraining training = {.lr = 0.05, .max_epoch = EPOCHS, .seed = SEED, .final_loss = loss};
     Error err = {0};
-    if (tip_adapter_train(adapter, &data, &training, &err) != 0)
+    if (tip_adapter_train(adapter, &data, &training, &err) < 0)
         fail_msg("%s", err.text);
 }
 

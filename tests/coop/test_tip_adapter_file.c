@@ -42,7 +42,7 @@ static void write_adapter(const char *path) {
     Subject subject;
     Error err = {0};
     make(&subject, N);
-    if (tip_adapter_write(path, &subject.adapter, DIGEST, &err) != 0)
+    if (tip_adapter_write(path, &subject.adapter, DIGEST, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -67,7 +67,7 @@ static void test_round_trip(void **state) {
     make(&read, N);
     memset(read.keys, 0, sizeof read.keys);
     read.adapter.alpha = read.adapter.beta = 0;
-    if (tip_adapter_read(path, &read.adapter, DIGEST, &err) != 0)
+    if (tip_adapter_read(path, &read.adapter, DIGEST, &err) < 0)
         fail_msg("%s", err.text);
     assert_memory_equal(read.keys, written.keys, sizeof read.keys);
     assert_true(read.adapter.alpha == (double)1.17f && read.adapter.beta == 5.5);

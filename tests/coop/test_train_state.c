@@ -78,7 +78,7 @@ static void assert_refused(Subject *s, const char *reason) {
 
 static void write_state(Subject *s) {
     Error err = {0};
-    if (train_state_write(s->bench->path, learner_trainee(s->learner), &s->state, DIGEST, &err) != 0)
+    if (train_state_write(s->bench->path, learner_trainee(s->learner), &s->state, DIGEST, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -90,7 +90,7 @@ static void test_round_trip(void **test) {
         PromptLearner *other = bench_learner(s.bench, csc, 99);
         TrainState read = bench_state(s.bench, other);
         assert_memory_not_equal(learner_ctx(other), s.ctx, s.n * sizeof(float));
-        if (train_state_read(s.bench->path, learner_trainee(other), &read, DIGEST, &err) != 0)
+        if (train_state_read(s.bench->path, learner_trainee(other), &read, DIGEST, &err) < 0)
             fail_msg("%s", err.text);
         assert_memory_equal(learner_ctx(other), s.ctx, s.n * sizeof(float));
         assert_memory_equal(read.velocity, s.velocity, s.n * sizeof(float));
@@ -190,7 +190,7 @@ static void write_spoilt(Subject *s, const char *key, const char *value, const T
         if (!here || value)
             metadata[n++] = (MetadataOut){GOOD[i].key, here ? value : GOOD[i].value};
     }
-    if (safetensors_write(s->bench->path, tensors, 2, metadata, n, &err) != 0)
+    if (safetensors_write(s->bench->path, tensors, 2, metadata, n, &err) < 0)
         fail_msg("%s", err.text);
 }
 

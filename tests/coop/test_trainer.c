@@ -68,12 +68,12 @@ static void test_resume(void **test) {
             assert_int_equal(train(bench, learner, &state, &watch), 1);
             for (int part = 0; part < 2; part++) {
                 state.seconds = 1.5 * (part + 1);
-                if (train_state_write(bench->path, learner_trainee(learner), &state, "digest", &err))
+                if (train_state_write(bench->path, learner_trainee(learner), &state, "digest", &err) < 0)
                     fail_msg("%s", err.text);
                 learner_free(learner);
                 learner = bench_learner(bench, csc, 3);
                 state = bench_state(bench, learner);
-                if (train_state_read(bench->path, learner_trainee(learner), &state, "digest", &err))
+                if (train_state_read(bench->path, learner_trainee(learner), &state, "digest", &err) < 0)
                     fail_msg("%s", err.text);
                 assert_true(state.seconds == 1.5 * (part + 1));
                 watch.stop_after = part == 0 ? watch.n_steps + 1 : 0;

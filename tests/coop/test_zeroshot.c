@@ -55,7 +55,7 @@ static const float *encode(Bench *b, const char *const *texts, int n, int *token
     Error err = {0};
     int bad = 7;
     float *features = arena_floats(b->arena, (size_t)n, (size_t)b->E);
-    if (encode_texts(features, tokens, b->clip, b->tokenizer, b->pool, texts, n, &bad, &err) != 0)
+    if (encode_texts(features, tokens, b->clip, b->tokenizer, b->pool, texts, n, &bad, &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(bad, -1);
     return features;
@@ -65,7 +65,7 @@ static const float *classify(Bench *b, const char *const *templates, int n_templ
                              const char *const *names, int K) {
     Error err = {0};
     float *features = arena_floats(b->arena, (size_t)K, (size_t)b->E);
-    if (zeroshot_check(b->clip, b->tokenizer, templates, n_templates, names, K, &err) != 0 ||
+    if (zeroshot_check(b->clip, b->tokenizer, templates, n_templates, names, K, &err) < 0 ||
         zeroshot_features(features, b->clip, b->tokenizer, b->pool, templates, n_templates, names, K, &err) !=
             0)
         fail_msg("%s", err.text);
@@ -87,7 +87,7 @@ static void test_golden(void **state) {
     Dataset dataset;
     DatasetSpec spec = {
         .format = "split", .images = FIXTURES "images", .split = FIXTURES "split_zhou_Golden.json"};
-    if (dataset_open(&dataset, &spec, b->arena, &err) != 0)
+    if (dataset_open(&dataset, &spec, b->arena, &err) < 0)
         fail_msg("%s", err.text);
     const char *const sets[] = {"zs", "zs2"};
     for (int s = 0; s < 2; s++) {

@@ -19,7 +19,7 @@ static Digest image(int i) {
 
 static FeatureStore *open_shelf(FuzzFile *input, const FeatureSource *source) {
     FeatureStore *store = feature_store_open(input->folder, source, &input->err);
-    if (!store || feature_store_select(store, (FeatureView){0}, &input->err) != 0)
+    if (!store || feature_store_select(store, (FeatureView){0}, &input->err) < 0)
         abort();
     return store;
 }
@@ -28,7 +28,7 @@ static void add_feature(FuzzFile *input, const FeatureSource *source, int i) {
     const float feature[E] = {(float)i, 0.5f, -1};
     Digest key = image(i);
     FeatureStore *store = open_shelf(input, source);
-    if (feature_store_add(store, &key, feature, 1, &input->err) != 0)
+    if (feature_store_add(store, &key, feature, 1, &input->err) < 0)
         abort();
     feature_store_close(store);
 }

@@ -56,7 +56,7 @@ void copy_remove(Copy *copy, const char *name) {
 
 void copy_write(const Copy *copy, const char *path) {
     Error err = {0};
-    if (safetensors_write(path, copy->tensors, copy->n, NULL, 0, &err) != 0)
+    if (safetensors_write(path, copy->tensors, copy->n, NULL, 0, &err) < 0)
         fail_msg("%s", err.text);
 }
 

@@ -18,8 +18,8 @@ int scratch_setup(void **state) {
     const char *base = getenv("TMPDIR");
     char path[4096];
     snprintf(path, sizeof path, "%s/coop-test-XXXXXX", base != NULL ? base : "/tmp");
-    *state = mkdtemp(path) != NULL ? strdup(path) : NULL;
-    return *state != NULL ? 0 : -1;
+    *state = mkdtemp(path) ? strdup(path) : NULL;
+    return *state ? 0 : -1;
 }
 
 static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *place) {
@@ -63,7 +63,7 @@ int scratch_count(void **state) {
     DIR *folder = opendir(*state);
     assert_non_null(folder);
     int n = 0;
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
         n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
     closedir(folder);
     return n;
@@ -74,6 +74,6 @@ bool scratch_instrumented(void) {
     return true;
 #else
     const char *preload = getenv("LD_PRELOAD"); /* where valgrind puts itself */
-    return preload != NULL && strstr(preload, "vgpreload") != NULL;
+    return preload && strstr(preload, "vgpreload");
 #endif
 }

@@ -183,7 +183,7 @@ void zip_save(const char *path, ZipBuilt *zip) {
 TensorFile *open_good(const char *path) {
     Error err = {0};
     TensorFile *file = tensors_open(path, &err);
-    if (file == NULL)
+    if (!file)
         fail_msg("%s", err.text);
     return file;
 }
@@ -194,7 +194,7 @@ void check_refused(void **state, const char *path, const char *label, const char
     clock_t start = clock();
     TensorFile *file = tensors_open(path, &err);
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    if (file != NULL) {
+    if (file) {
         tensors_close(file);
         fail_msg("%s: was read", label);
     }
@@ -248,7 +248,7 @@ void check_memory(const char *path) {
 void check_has_tensors(const TensorFile *file, const TensorFile *want) {
     for (int i = 0; i < tensors_count(want); i++) {
         const Tensor *x = tensors_at(want, i), *y = tensors_find(file, x->name);
-        bool same = y != NULL && x->dtype == y->dtype && x->n_dims == y->n_dims && x->size == y->size;
+        bool same = y && x->dtype == y->dtype && x->n_dims == y->n_dims && x->size == y->size;
         for (int j = 0; same && j < x->n_dims; j++)
             same = x->shape[j] == y->shape[j];
         if (!same || memcmp(x->data, y->data, x->size) != 0)

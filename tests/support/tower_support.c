@@ -31,8 +31,8 @@ static const float *load_pixels(const ItemList *list, const Clip *clip, Arena *a
     for (int i = 0; i < list->n; i++) {
         Image image;
         const char *path = arena_printf(arena, FIXTURES "images/%s", list->items[i].path);
-        if (image_load(&image, path, arena, &err) != 0 ||
-            transform_center_crop(rgb, &image, S, arena, &err) != 0)
+        if (image_load(&image, path, arena, &err) < 0 ||
+            transform_center_crop(rgb, &image, S, arena, &err) < 0)
             fail_msg("%s", err.text);
         transform_normalize(pixels + (size_t)i * size, rgb, S, clip->mean, clip->std);
     }
@@ -48,7 +48,7 @@ void tower_check_golden(const char *model, const char *golden) {
     DatasetSpec spec = {
         .format = "split", .images = FIXTURES "images", .split = FIXTURES "split_zhou_Golden.json"};
     Dataset dataset;
-    if (dataset_open(&dataset, &spec, arena, &err) != 0)
+    if (dataset_open(&dataset, &spec, arena, &err) < 0)
         fail_msg("%s", err.text);
     const ItemList *lists[] = {&dataset.train, &dataset.test};
     const char *names[] = {"train_features", "test_features"};

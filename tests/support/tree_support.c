@@ -67,6 +67,6 @@ PromptSet prompts_random(PromptKind kind, int n, uint32_t seed, Arena *arena) {
 
 void prompts_tree(TokenTree *tree, const PromptSet *prompts, Arena *arena) {
     Error err = {0};
-    if (token_tree_build(tree, prompts->symbols, prompts->lengths, prompts->n, arena, &err) != 0)
+    if (token_tree_build(tree, prompts->symbols, prompts->lengths, prompts->n, arena, &err) < 0)
         fail_msg("%s", err.text);
 }

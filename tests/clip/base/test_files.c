@@ -389,7 +389,7 @@ static void test_paths(void **state) {
     assert_string_equal(path_folder(arena, "a//b//"), "a");
     assert_string_equal(path_folder(arena, ""), ".");
     const char *home = getenv("HOME");
-    char *saved = home != NULL ? strdup(home) : NULL;
+    char *saved = home ? strdup(home) : NULL;
     setenv("HOME", "/home/me", 1);
     assert_string_equal(path_expand(arena, "~/models/a.pt"), "/home/me/models/a.pt");
     assert_string_equal(path_expand(arena, "~"), "/home/me");
@@ -397,7 +397,7 @@ static void test_paths(void **state) {
     assert_string_equal(path_expand(arena, "a/~/b"), "a/~/b");
     unsetenv("HOME");
     assert_string_equal(path_expand(arena, "~/a"), "~/a");
-    if (saved != NULL)
+    if (saved)
         setenv("HOME", saved, 1);
     free(saved);
     arena_free(arena);

@@ -97,7 +97,7 @@ static void test_write(void **state) {
     Error err = {0};
     for (int i = 0; i < N_ALL; i++)
         tensors[i] = all[i].tensor;
-    if (npz_write(path.text, tensors, N_ALL, &err) != 0)
+    if (npz_write(path.text, tensors, N_ALL, &err) < 0)
         fail_msg("%s", err.text);
     FileMap map;
     ZipArchive zip;

@@ -24,7 +24,7 @@ typedef struct {
 static Run run(const char *text) {
     Error err = {0};
     Run result = {.arena = arena_create(), .bytes = pickle_build(text)};
-    if (pickle_read(&result.value, "P", result.bytes.data, result.bytes.size, result.arena, &err) != 0)
+    if (pickle_read(&result.value, "P", result.bytes.data, result.bytes.size, result.arena, &err) < 0)
         fail_msg("%s: %s", text, err.text);
     return result;
 }

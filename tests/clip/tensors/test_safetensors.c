@@ -365,7 +365,7 @@ static TensorFile *open_text(const char *path, const char *header, size_t n_data
     Error err = {0};
     write_raw(path, strlen(header), header, strlen(header), n_data);
     TensorFile *file = tensors_open(path, &err);
-    if (file == NULL)
+    if (!file)
         fail_msg("%s", err.text);
     return file;
 }
@@ -453,7 +453,7 @@ static void test_write(void **state) {
                                  {"scalar", DTYPE_F32, 0, {0}, floats}};
     const MetadataOut metadata[] = {{"classes", "[\"caf\xc3\xa9\", \"a/b\"]"}, {"", "empty"}};
     Error err = {0};
-    if (safetensors_write(path.text, tensors, 5, metadata, 2, &err) != 0)
+    if (safetensors_write(path.text, tensors, 5, metadata, 2, &err) < 0)
         fail_msg("%s", err.text);
     FileMap map;
     assert_int_equal(file_map(&map, path.text, NULL), 0);

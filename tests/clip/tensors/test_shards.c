@@ -169,7 +169,7 @@ static void test_bad_shards(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         Path shard = in_scratch(state, "three");
         char reason[9000];
-        if (cases[i].name != NULL)
+        if (cases[i].name)
             scratch_file(shard.text, cases[i].text, strlen(cases[i].text));
         Path path = write_index(state, "a.index.json", "{'weight_map': {'a': 'three'}}");
         snprintf(reason, sizeof reason, "shard three: %s: %s", shard.text, cases[i].reason);

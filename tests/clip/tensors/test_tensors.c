@@ -171,10 +171,10 @@ static TensorFile *write_and_open(void **state, const TensorOut *tensors, int n)
     char path[4200];
     Error err = {0};
     scratch_path(state, "t.safetensors", path, sizeof path);
-    if (safetensors_write(path, tensors, n, NULL, 0, &err) != 0)
+    if (safetensors_write(path, tensors, n, NULL, 0, &err) < 0)
         fail_msg("%s", err.text);
     TensorFile *file = tensors_open(path, &err);
-    if (file == NULL)
+    if (!file)
         fail_msg("%s", err.text);
     return file;
 }

@@ -215,7 +215,7 @@ static void test_members(void **state) {
     for (size_t i = 0; i < sizeof archives / sizeof archives[0]; i++) {
         ZipPiece pieces[4];
         int n = 0;
-        for (; n < 4 && archives[i].names[n] != NULL; n++)
+        for (; n < 4 && archives[i].names[n]; n++)
             pieces[n] = (ZipPiece){archives[i].names[n], archives[i].texts[n], strlen(archives[i].texts[n])};
         ZipBuilt zip = zip_build(pieces, n);
         zip_save(path.text, &zip);

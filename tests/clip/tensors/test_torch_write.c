@@ -38,7 +38,7 @@ static const TensorOut all[] = {{"ctx", DTYPE_F32, 2, {2, 3}, floats},
 
 static void write_good(const char *path, const TensorOut *tensors, int n, int64_t epoch) {
     Error err = {0};
-    if (torch_checkpoint_write(path, tensors, n, epoch, &err) != 0)
+    if (torch_checkpoint_write(path, tensors, n, epoch, &err) < 0)
         fail_msg("%s", err.text);
 }
 

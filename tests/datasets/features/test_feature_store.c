@@ -48,7 +48,8 @@ static void add(FeatureStore *store, FeatureView view, int first, int n) {
         images[i] = image(first + i);
         feature(features + i * E, first + i, view);
     }
-    if (feature_store_select(store, view, &err) != 0 || feature_store_add(store, images, features, n, &err))
+    if (feature_store_select(store, view, &err) < 0 ||
+        feature_store_add(store, images, features, n, &err) < 0)
         fail_msg("%s", err.text);
 }
 

@@ -31,7 +31,7 @@ typedef struct {
 static int encode(void *context, const float *pixels, int n, float *features, Error *err) {
     (void)err;
     Counter *counter = context;
-    if (counter->spoil != NULL && counter->n_calls == 0)
+    if (counter->spoil && counter->n_calls == 0)
         scratch_file(counter->spoil, "other", 5);
     counter->n_calls++;
     counter->n_images += n;
@@ -85,7 +85,7 @@ static void make_items(Bench *bench, int n) {
 static int bench_setup(void **state) {
     Bench *bench = calloc(1, sizeof *bench);
     *state = bench;
-    if (bench == NULL || scratch_setup(&bench->folder) != 0)
+    if (!bench || scratch_setup(&bench->folder) != 0)
         return -1;
     bench->arena = arena_create();
     bench->pool = pool_create(2);
@@ -112,7 +112,7 @@ static int bench_teardown(void **state) {
 
 static FeatureCache *open_cache(Bench *bench, const char *folder) {
     FeatureCache *cache = features_open(folder, &bench->source, bench->pool, &bench->err);
-    if (cache == NULL)
+    if (!cache)
         fail_msg("%s", bench->err.text);
     return cache;
 }
@@ -123,7 +123,7 @@ static const FeatureView centre = {0};
 static float *get(Bench *bench, FeatureCache *cache, FeatureView view, int n_images) {
     float *features = arena_floats(bench->arena, (size_t)bench->list.n, E);
     bench->counter = (Counter){0};
-    if (features_get(cache, features, bench->folder, &bench->list, view, NULL, NULL, &bench->err) != 0)
+    if (features_get(cache, features, bench->folder, &bench->list, view, NULL, NULL, &bench->err) < 0)
         fail_msg("%s", bench->err.text);
     assert_int_equal(bench->counter.n_images, n_images);
     return features;
@@ -174,7 +174,7 @@ static char *cache_file(Bench *bench, const char *name) {
     DIR *folder = opendir(bench->cache_folder);
     assert_non_null(folder);
     char *path = NULL;
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
         if (entry->d_name[0] != '.') {
             assert_null(path);
             path = arena_printf(bench->arena, "%s/%s/%s", bench->cache_folder, entry->d_name, name);

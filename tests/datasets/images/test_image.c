@@ -33,7 +33,7 @@ static int arena_teardown(void **state) {
 static Image decode(Bytes bytes, Arena *arena) {
     Image image;
     Error err = {0};
-    if (image_decode(&image, bytes.data, bytes.size, "x.jpg", arena, &err) != 0)
+    if (image_decode(&image, bytes.data, bytes.size, "x.jpg", arena, &err) < 0)
         fail_msg("%s", err.text);
     free(bytes.data);
     return image;
@@ -67,7 +67,7 @@ static void sums_are_pillows(void **state) {
         char path[256];
         snprintf(path, sizeof path, PILLOW "%.*s", (int)(suffix - tensor->name), tensor->name);
         Image image;
-        if (image_load(&image, path, *state, &err) != 0)
+        if (image_load(&image, path, *state, &err) < 0)
             fail_msg("%s", err.text);
         int64_t sum = 0, expected;
         for (size_t k = 0; k < (size_t)image.width * image.height * 3; k++)

@@ -21,7 +21,7 @@ static const GridDigests digests = {
 static Grid expand(Trial *trial, const char *text) {
     Grid grid;
     trial_read_ok(trial, text, NULL);
-    if (grid_expand(&grid, &trial->experiment, &digests, trial->arena, &trial->err))
+    if (grid_expand(&grid, &trial->experiment, &digests, trial->arena, &trial->err) < 0)
         fail_msg("%s\nwas not expanded: %s", text, trial->err.text);
     return grid;
 }

@@ -144,7 +144,7 @@ static void give(Cli *cli, const Given *given) {
                      .accuracy = given->accuracy,
                      .per_class = given->n_classes == 3 ? per_class : NULL,
                      .backbone = "RN50"};
-    if (result_append(cli_path(cli, "%s", given->folder), &result, &err))
+    if (result_append(cli_path(cli, "%s", given->folder), &result, &err) < 0)
         fail_msg("%s", err.text);
 }
 

@@ -29,7 +29,7 @@ static void add(Trial *trial, const char *folder, const Result *what) {
     if (!result.model_digest)
         result.model_digest = "aaaaaaaaaaaa";
     const char *path = arena_printf(trial->arena, "%s/%s", (const char *)trial->scratch, folder);
-    if (result_append(path, &result, &trial->err))
+    if (result_append(path, &result, &trial->err) < 0)
         fail_msg("%s", trial->err.text);
 }
 
@@ -39,7 +39,7 @@ static ReportData read_folders(Trial *trial, const char *a, const char *b) {
     ReportData data;
     const char *folders[] = {arena_printf(trial->arena, "%s/%s", (const char *)trial->scratch, a),
                              arena_printf(trial->arena, "%s/%s", (const char *)trial->scratch, b ? b : "")};
-    if (report_data_read(&data, folders, b ? 2 : 1, trial->arena, &trial->err))
+    if (report_data_read(&data, folders, b ? 2 : 1, trial->arena, &trial->err) < 0)
         fail_msg("%s", trial->err.text);
     return data;
 }

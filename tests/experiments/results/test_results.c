@@ -98,13 +98,13 @@ static void assert_same(const Result *a, const Result *b) {
 }
 
 static void append(Trial *trial, const Result *result) {
-    if (result_append(folder_of(trial), result, &trial->err))
+    if (result_append(folder_of(trial), result, &trial->err) < 0)
         fail_msg("%s", trial->err.text);
 }
 
 static ResultList read_all(Trial *trial) {
     ResultList list;
-    if (results_read(&list, folder_of(trial), trial->arena, &trial->err))
+    if (results_read(&list, folder_of(trial), trial->arena, &trial->err) < 0)
         fail_msg("%s", trial->err.text);
     return list;
 }
