@@ -2,6 +2,7 @@
 #include "coop/coop_checkpoint.h"
 
 #include "clip/math/half.h"
+#include "clip/tensors/tensors_open.h"
 #include "clip/tensors/torch_write.h"
 
 #include <assert.h>

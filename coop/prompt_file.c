@@ -1,6 +1,9 @@
 /* prompt_file.c: see prompt_file.h for the layout. Lists in the metadata are JSON, through jansson. */
 #include "coop/prompt_file.h"
 
+#include "clip/tensors/safetensors_write.h"
+#include "clip/tensors/tensors_open.h"
+
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>

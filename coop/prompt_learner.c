@@ -4,6 +4,7 @@
 #include "clip/base/random.h"
 #include "clip/math/ops.h"
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 #include "clip/text/text_encoder.h"
 #include "coop/cosine_classifier.h"
 

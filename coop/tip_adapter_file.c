@@ -1,7 +1,9 @@
 /* tip_adapter_file.c: see tip_adapter_file.h. */
 #include "coop/tip_adapter_file.h"
 
+#include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 
 #include <string.h>
 

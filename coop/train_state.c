@@ -2,7 +2,9 @@
 #include "coop/train_state.h"
 
 #include "clip/base/arena.h"
+#include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -13,8 +13,8 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 #include "clip/checkpoint/matrices.h"
-#include "clip/checkpoint/model.h"
 #include "clip/checkpoint/names.h"
+#include "clip/math/conv.h"
 #include "clip/math/packed.h"
 #include "clip/tensors/tensors.h"
 

@@ -5,8 +5,9 @@
  * configuration_clip.py and image_processing_clip.py, whose defaults hold for keys that are absent. The token
  * that texts are read at (eos_token_id) is wrong in many files and ignored: it is always the highest id.
  */
+#include "clip/checkpoint/config_hugging_face.h"
+
 #include "clip/checkpoint/config_rules.h"
-#include "clip/checkpoint/model_config.h"
 
 #include <string.h>
 

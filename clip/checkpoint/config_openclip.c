@@ -5,8 +5,9 @@
  * {"mean", "std", "interpolation", "resize_mode", "size", ...}}. Source: CLIPVisionCfg and CLIPTextCfg of
  * OpenCLIP's model.py, PreprocessCfg of its transform.py, whose defaults hold for keys that are absent.
  */
+#include "clip/checkpoint/config_openclip.h"
+
 #include "clip/checkpoint/config_rules.h"
-#include "clip/checkpoint/model_config.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -9,7 +9,6 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
-#include "clip/checkpoint/model.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -13,53 +13,13 @@
 #include "clip/checkpoint/checkpoint.h"
 #include "clip/checkpoint/locate.h"
 #include "clip/checkpoint/model_config.h"
-#include "clip/checkpoint/packed_blocks.h"
+#include "clip/checkpoint/shapes.h"
 #include "clip/checkpoint/weights.h"
+#include "clip/tensors/tensors_open.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { HEAD_SIZE = 64, MAX_IMAGE_SIZE = 4096 };
-
-static const char *const block_parts[] = {"ln_1.weight",          "ln_1.bias",
-                                          "attn.in_proj_weight",  "attn.in_proj_bias",
-                                          "attn.out_proj.weight", "attn.out_proj.bias",
-                                          "ln_2.weight",          "ln_2.bias",
-                                          "mlp.c_fc.weight",      "mlp.c_fc.bias",
-                                          "mlp.c_proj.weight",    "mlp.c_proj.bias",
-                                          "ls_1.gamma", /* LayerScale, of some OpenCLIP models */
-                                          "ls_2.gamma",           NULL};
-
-static const char *const bottleneck_parts[] = {"conv1.weight",
-                                               "bn1.weight",
-                                               "bn1.bias",
-                                               "bn1.running_mean",
-                                               "bn1.running_var",
-                                               "bn1.num_batches_tracked",
-                                               "conv2.weight",
-                                               "bn2.weight",
-                                               "bn2.bias",
-                                               "bn2.running_mean",
-                                               "bn2.running_var",
-                                               "bn2.num_batches_tracked",
-                                               "conv3.weight",
-                                               "bn3.weight",
-                                               "bn3.bias",
-                                               "bn3.running_mean",
-                                               "bn3.running_var",
-                                               "bn3.num_batches_tracked",
-                                               "downsample.0.weight",
-                                               "downsample.1.weight",
-                                               "downsample.1.bias",
-                                               "downsample.1.running_mean",
-                                               "downsample.1.running_var",
-                                               "downsample.1.num_batches_tracked",
-                                               NULL};
-
-const char *activation_name(Activation activation) {
-    return activation == ACTIVATION_GELU ? "gelu" : "quick_gelu";
-}
 
 const char *clip_activation_name(ClipActivation choice) {
     static const char *const names[] = {"auto", "quick_gelu", "gelu"};
@@ -73,88 +33,6 @@ int clip_activation_from(ClipActivation *choice, const char *name) {
             return 0;
         }
     return -1;
-}
-
-/* --- architecture --- */
-
-/* Heads of a transformer of the given width, which `name` has shown; `says` is the config's number, or 0. */
-static int heads_of(Checkpoint *cp, const char *name, int width, int says) {
-    if (says > 0) {
-        if (width % says != 0)
-            checkpoint_fail(cp, name, "width %d is no multiple of the %d heads of the config", width, says);
-        return says;
-    }
-    if (width % HEAD_SIZE != 0)
-        checkpoint_fail(cp, name, "width %d is no multiple of %d, the size of a head", width, HEAD_SIZE);
-    return width / HEAD_SIZE;
-}
-
-/* Side of a square grid with one more row of positions than cells. */
-static int grid_of(Checkpoint *cp, const char *name, int n_positions) {
-    int grid = (int)lround(sqrt(n_positions - 1.0));
-    if (!cp->failed && (grid < 1 || grid * grid + 1 != n_positions))
-        checkpoint_fail(cp, name, "%d positions where a square number plus one is needed", n_positions);
-    return grid;
-}
-
-static int checked_image_size(Checkpoint *cp, const char *name, int grid, int cell) {
-    if (!cp->failed && (int64_t)grid * cell > MAX_IMAGE_SIZE)
-        checkpoint_fail(cp, name, "images of %d cells of %d pixels are too large", grid, cell);
-    return cp->failed ? 0 : grid * cell;
-}
-
-static int mlp_width_of(Checkpoint *cp, const char *prefix, int width) {
-    char name[128];
-    snprintf(name, sizeof name, "%s0.mlp.c_fc.weight", prefix);
-    return checkpoint_extent(cp, name, 0, 2, (int64_t[]){-1, width});
-}
-
-static void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config) {
-    const char *blocks = "transformer.resblocks.", *tokens = "token_embedding.weight";
-    text->n_vocab = checkpoint_extent(cp, tokens, 0, 2, (int64_t[]){-1, -1});
-    text->width = checkpoint_extent(cp, tokens, 1, 2, (int64_t[]){-1, -1});
-    text->n_heads = heads_of(cp, tokens, text->width, config->n_heads);
-    text->n_positions = checkpoint_extent(cp, "positional_embedding", 0, 2, (int64_t[]){-1, text->width});
-    text->embed_dim = checkpoint_extent(cp, "text_projection", 1, 2, (int64_t[]){text->width, -1});
-    text->n_layers = checkpoint_layers(cp, blocks, block_parts);
-    text->mlp_width = mlp_width_of(cp, blocks, text->width);
-}
-
-static void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim, const TowerConfig *config) {
-    const char *blocks = "visual.transformer.resblocks.", *positions = "visual.positional_embedding";
-    const char *conv1 = "visual.conv1.weight";
-    vit->width = checkpoint_extent(cp, conv1, 0, 4, (int64_t[]){-1, 3, -1, -1});
-    vit->patch_size = checkpoint_extent(cp, conv1, 2, 4, (int64_t[]){-1, 3, -1, -1});
-    vit->patch_size = checkpoint_extent(cp, conv1, 3, 4, (int64_t[]){-1, 3, -1, vit->patch_size});
-    vit->n_heads = heads_of(cp, conv1, vit->width, config->n_heads);
-    vit->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, vit->width});
-    int grid = grid_of(cp, positions, vit->n_tokens);
-    vit->image_size = checked_image_size(cp, positions, grid, vit->patch_size);
-    vit->embed_dim = checkpoint_extent(cp, "visual.proj", 1, 2, (int64_t[]){vit->width, embed_dim});
-    vit->n_layers = checkpoint_layers(cp, blocks, block_parts);
-    vit->mlp_width = mlp_width_of(cp, blocks, vit->width);
-}
-
-static void resnet_shapes(Checkpoint *cp, ResnetWeights *resnet, int embed_dim, const TowerConfig *config) {
-    const char *conv1 = "visual.layer1.0.conv1.weight", *positions = "visual.attnpool.positional_embedding";
-    resnet->width = checkpoint_extent(cp, conv1, 0, 4, (int64_t[]){-1, -1, 1, 1});
-    if (!cp->failed && (resnet->width % 2 != 0 || resnet->width > CHECKPOINT_MAX_DIM / 32))
-        checkpoint_fail(cp, conv1, "width %d is odd or too large", resnet->width);
-    resnet->attn_width = cp->failed ? 0 : 32 * resnet->width;
-    resnet->n_heads = heads_of(cp, conv1, resnet->attn_width, config->n_heads);
-    resnet->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, resnet->attn_width});
-    int grid = grid_of(cp, positions, resnet->n_tokens);
-    resnet->image_size = checked_image_size(cp, positions, grid, 32);
-    resnet->embed_dim = checkpoint_extent(cp, "visual.attnpool.c_proj.weight", 0, 2,
-                                          (int64_t[]){embed_dim, resnet->attn_width});
-    for (int i = 0; i < 4; i++) {
-        char layer[64];
-        snprintf(layer, sizeof layer, "visual.layer%d.", i + 1);
-        resnet->n_blocks[i] = checkpoint_layers(cp, layer, bottleneck_parts);
-        snprintf(layer, sizeof layer, "visual.layer%d.0.conv1.weight", i + 1);
-        if (resnet->n_blocks[i] == 0)
-            checkpoint_fail(cp, layer, "missing");
-    }
 }
 
 /* --- names --- */
@@ -224,6 +102,28 @@ static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config) {
     return 0;
 }
 
+/* What the tensors say, as a config would. */
+static ModelConfig found_sizes(const Clip *clip) {
+    const TextWeights *text = &clip->text;
+    const VitWeights *vit = &clip->vit;
+    const ResnetWeights *resnet = &clip->resnet;
+    ModelConfig found = {.embed_dim = clip->embed_dim,
+                         .text = {.width = text->width,
+                                  .n_layers = text->n_layers,
+                                  .n_positions = text->n_positions,
+                                  .n_vocab = text->n_vocab},
+                         .input_size = clip->image_size};
+    if (clip->image == IMAGE_TOWER_VIT) {
+        found.image =
+            (TowerConfig){.width = vit->width, .n_layers = vit->n_layers, .patch_size = vit->patch_size};
+    } else {
+        found.image.width = resnet->width;
+        memcpy(found.image.n_blocks, resnet->n_blocks, sizeof resnet->n_blocks);
+    }
+    found.image.image_size = clip->image_size;
+    return found;
+}
+
 static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config) {
     text_shapes(cp, &clip->text, &config->text);
     clip->n_vocab = clip->text.n_vocab;
@@ -238,7 +138,8 @@ static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config) {
         vit_shapes(cp, &clip->vit, clip->embed_dim, &config->image);
     clip->image_size = is_resnet ? clip->resnet.image_size : clip->vit.image_size;
     set_name(clip);
-    if (!cp->failed && model_config_check(config, clip, cp->err) < 0)
+    const ModelConfig found = found_sizes(clip);
+    if (!cp->failed && model_config_check(config, &found, tensors_path(cp->file), cp->err) < 0)
         cp->failed = true;
 }
 

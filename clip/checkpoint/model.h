@@ -1,8 +1,4 @@
 /* model.h: a frozen CLIP as tables of weights, opened from a checkpoint.
- *
- * Dimensions, here and everywhere: B images, K classes, N nodes, T positions, C width, H heads, D head size,
- * L layers, E embedding, V vocabulary, M context vectors, S image side, P patch side. Weight names and shapes
- * are those of openai/CLIP's model.py.
  */
 #ifndef CLIP_CHECKPOINT_MODEL_H
 #define CLIP_CHECKPOINT_MODEL_H
@@ -10,88 +6,11 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
-#include "clip/math/packed_bf16.h"
+#include "clip/checkpoint/tower_weights.h"
 #include "clip/math/precision.h"
 #include "clip/tensors/tensors.h"
 
 #include <stdbool.h>
-
-typedef enum { ACTIVATION_QUICK_GELU, ACTIVATION_GELU } Activation; /* x sigma(1.702 x); x Phi(x) (erf) */
-const char *activation_name(Activation activation);                 /* "quick_gelu", "gelu" */
-
-/* OpenAI's normalisation of pixels, which most checkpoints share. */
-#define CLIP_MEAN                                                                                            \
-    { 0.48145466f, 0.4578275f, 0.40821073f }
-#define CLIP_STD                                                                                             \
-    { 0.26862954f, 0.26130258f, 0.27577711f }
-
-/* One pre-norm residual attention block: x += attn(ln_1(x)); x += mlp(ln_2(x)). */
-typedef struct {
-    const float *ln_1_w, *ln_1_b;         /* (C) */
-    const float *in_proj_w, *in_proj_b;   /* (3C, C), (3C): rows q, k, v */
-    const float *out_proj_w, *out_proj_b; /* (C, C), (C) */
-    const float *ln_2_w, *ln_2_b;         /* (C) */
-    const float *c_fc_w, *c_fc_b;         /* (F, C), (F) */
-    const float *c_proj_w, *c_proj_b;     /* (C, F), (C) */
-} BlockWeights; /* a tower read from a file has its matrices packed, and NULL here */
-
-typedef struct PackedBlock
-    PackedBlock; /* clip/checkpoint/packed_blocks.h: the same matrices, ready for many products */
-
-typedef struct {
-    int n_vocab, n_positions, width, n_heads, n_layers, mlp_width, embed_dim; /* V, T, C, H, L, F, E */
-    Activation activation;
-    const float *token_embedding;         /* (V, C) */
-    const float *positional_embedding;    /* (T, C) */
-    const BlockWeights *blocks;           /* (L) */
-    const PackedBlock *forward;           /* (L) */
-    const PackedBlock *backward;          /* (L); NULL before clip_prepare_training */
-    const float *ln_final_w, *ln_final_b; /* (C) */
-    const float *text_projection;         /* (C, E): feature = x P */
-} TextWeights;
-
-typedef struct {
-    int image_size, patch_size, width, n_heads, n_layers, mlp_width, embed_dim; /* S, P, C, H, L, F, E */
-    int n_tokens;                                                               /* T = (S/P)^2 + 1 */
-    Activation activation;
-    const float *conv1_w;                                     /* (C, 3 P P) */
-    const float *class_embedding;                             /* (C) */
-    const float *positional_embedding;                        /* (T, C) */
-    const float *ln_pre_w, *ln_pre_b, *ln_post_w, *ln_post_b; /* (C) */
-    const BlockWeights *blocks;                               /* (L) */
-    const PackedBlock *forward;                               /* (L) */
-    const float *proj;                                        /* (C, E) */
-} VitWeights;
-
-/* A convolution with its batch norm folded in: y = conv(x, w) + b. */
-typedef struct {
-    int n_in, n_out, kernel; /* kernel 1 or 3 (padding 1) */
-    const float *w;          /* (kernel, kernel, n_in, n_out): unlike the file */
-    const float *b;          /* (n_out) */
-    const float
-        *panels; /* both, packed (clip/math/packed_conv.h), or NULL; a tower read from a file has either */
-    const uint16_t *halves; /* w in bfloat16 (clip/math/conv_bf16.h), with b, instead of both; or NULL */
-    Bf16Kernel bf16;        /* what multiplies them */
-} ConvWeights;
-
-typedef struct {
-    ConvWeights conv1, conv2, conv3;
-    bool has_downsample;
-    ConvWeights downsample;
-    int stride; /* 1 or 2, by an average pool after conv2 and before the downsample convolution */
-} BottleneckWeights;
-
-typedef struct {
-    int image_size, width, embed_dim;   /* S; channels after the stem; E */
-    int n_blocks[4];                    /* blocks of layer1 .. layer4 */
-    ConvWeights stem[3];                /* stem[0] has stride 2; an average pool of 2 follows stem[2] */
-    const BottleneckWeights *layers[4]; /* (n_blocks[i]) each */
-    /* attention pool over T = (S/32)^2 + 1 tokens of C = 32 width channels */
-    int n_tokens, attn_width, n_heads;                                            /* T, C, C/64 */
-    const float *positional_embedding;                                            /* (T, C) */
-    const float *q_proj_w, *q_proj_b, *k_proj_w, *k_proj_b, *v_proj_w, *v_proj_b; /* (C, C), (C) */
-    const float *c_proj_w, *c_proj_b;                                             /* (E, C), (E) */
-} ResnetWeights;
 
 typedef enum { IMAGE_TOWER_VIT, IMAGE_TOWER_RESNET } ImageTowerKind;
 

@@ -7,6 +7,7 @@
 #define CLIP_CHECKPOINT_WEIGHTS_H
 
 #include "clip/checkpoint/checkpoint.h"
+#include "clip/checkpoint/tower_weights.h"
 
 void text_read(Checkpoint *cp, TextWeights *text);
 void vit_read(Checkpoint *cp, VitWeights *vit);

@@ -4,7 +4,7 @@
 
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
-#include "clip/checkpoint/model.h"
+#include "clip/checkpoint/tower_weights.h"
 
 /* pixels (n, 3, S, S), normalised; features (n, E), each by its image alone. Fails only for want of memory.
  */

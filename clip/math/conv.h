@@ -6,10 +6,21 @@
 #ifndef CLIP_MATH_CONV_H
 #define CLIP_MATH_CONV_H
 
-#include "clip/checkpoint/model.h"
+#include "clip/math/packed_bf16.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* A convolution with its batch norm folded in: y = conv(x, w) + b. */
+typedef struct {
+    int n_in, n_out, kernel; /* kernel 1 or 3 (padding 1) */
+    const float *w;          /* (kernel, kernel, n_in, n_out): unlike the file */
+    const float *b;          /* (n_out) */
+    const float
+        *panels; /* both, packed (clip/math/packed_conv.h), or NULL; a tower read from a file has either */
+    const uint16_t *halves; /* w in bfloat16 (clip/math/conv_bf16.h), with b, instead of both; or NULL */
+    Bf16Kernel bf16;        /* what multiplies them */
+} ConvWeights;
 
 /* Floats of scratch that conv_forward needs for a convolution with n_in channels and a 3x3 kernel. */
 size_t conv_scratch_size(int n_in);

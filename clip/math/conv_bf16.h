@@ -2,7 +2,7 @@
 #ifndef CLIP_MATH_CONV_BF16_H
 #define CLIP_MATH_CONV_BF16_H
 
-#include "clip/checkpoint/model.h"
+#include "clip/math/conv.h"
 
 #include <stdbool.h>
 

@@ -116,6 +116,10 @@ VECTOR_CLONES static void quick_gelu_backward(float *d_x, const float *d_y, cons
     }
 }
 
+const char *activation_name(Activation activation) {
+    return activation == ACTIVATION_GELU ? "gelu" : "quick_gelu";
+}
+
 void activation_forward(float *y, const float *x, size_t n, Activation activation) {
     if (activation == ACTIVATION_QUICK_GELU) {
         quick_gelu_forward(y, x, n);

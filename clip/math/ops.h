@@ -8,7 +8,7 @@
 #ifndef CLIP_MATH_OPS_H
 #define CLIP_MATH_OPS_H
 
-#include "clip/checkpoint/model.h"
+#include <stddef.h>
 
 /* y = (x - mean) / sqrt(var + 1e-5) * w + b, row by row. x, y (rows, C); y may be x.
  * rstd (rows) and mean (rows) are kept for the backward pass; both may be NULL. */
@@ -17,6 +17,9 @@ void layer_norm_forward(float *y, float *mean, float *rstd, const float *x, cons
 /* d_x (rows, C) += the gradient of layer_norm_forward at x, given d_y (rows, C). */
 void layer_norm_backward(float *d_x, const float *d_y, const float *x, const float *mean, const float *rstd,
                          const float *w, int rows, int C);
+
+typedef enum { ACTIVATION_QUICK_GELU, ACTIVATION_GELU } Activation; /* x sigma(1.702 x); x Phi(x) (erf) */
+const char *activation_name(Activation activation);                 /* "quick_gelu", "gelu" */
 
 /* y = act(x), n elements; y may be x. */
 void activation_forward(float *y, const float *x, size_t n, Activation activation);

@@ -10,7 +10,7 @@
 #ifndef CLIP_MATH_PACKED_CONV_H
 #define CLIP_MATH_PACKED_CONV_H
 
-#include "clip/checkpoint/model.h"
+#include "clip/math/conv.h"
 
 #include <stdbool.h>
 #include <stddef.h>

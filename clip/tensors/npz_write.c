@@ -7,7 +7,7 @@
  */
 #include "clip/tensors/npz_write.h"
 
-#include "clip/tensors/tensors_private.h"
+#include "clip/tensors/tensor.h"
 #include "clip/tensors/zip_write.h"
 
 #include <inttypes.h>

@@ -6,67 +6,12 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-typedef enum {
-    PICKLE_UNSET, /* no value */
-    PICKLE_NONE,
-    PICKLE_BOOL,       /* integer: 0 or 1 */
-    PICKLE_INT,        /* integer */
-    PICKLE_FLOAT,      /* real */
-    PICKLE_TEXT,       /* text (size): UTF-8 as far as the file keeps its promise, without a NUL at its end */
-    PICKLE_BYTES,      /* text (size) */
-    PICKLE_TUPLE,      /* items */
-    PICKLE_LIST,       /* items */
-    PICKLE_DICT,       /* items: key, value, key, value, ... */
-    PICKLE_GLOBAL,     /* items: module and name, both texts */
-    PICKLE_PERSISTENT, /* items: the one value that names something outside of the pickle */
-    PICKLE_OBJECT      /* object */
-} PickleType;
-
-typedef struct PickleItems PickleItems;
-typedef struct PickleObject PickleObject;
-
-typedef struct {
-    PickleType type;
-    uint32_t size;
-    union {
-        int64_t integer;
-        double real;
-        const char *text;     /* borrowed from the bytes of the pickle */
-        PickleItems *items;   /* owned by the arena */
-        PickleObject *object; /* owned by the arena */
-    };
-} PickleValue;
-
-struct PickleItems {
-    PickleValue *at; /* (n), room for `room` */
-    uint32_t n, room;
-};
-
-struct PickleObject {
-    PickleValue callable;  /* a global or an object: OrderedDict, say, or a class */
-    PickleValue arguments; /* a tuple */
-    PickleValue state;     /* of the last BUILD; PICKLE_UNSET without one */
-    PickleItems pairs;     /* key, value, ... as a dict; what is appended as to a list is dropped */
-};
+#include "clip/tensors/pickle_value.h"
 
 /* Runs the pickle in data (size) and gives its result. `place` begins the messages ("FILE: data.pkl"): they
  * are "PLACE, byte N: reason". Values may hold themselves (a dict in itself): callers bound their recursion.
  * Takes at most 32 MiB of memory. */
 int pickle_read(PickleValue *out, const char *place, const unsigned char *data, size_t size, Arena *arena,
                 Error *err);
-
-bool pickle_is_text(const PickleValue *value, const char *text);
-bool pickle_is_global(const PickleValue *value, const char *module, const char *name);
-/* How many bytes of a text an error shows, for printf's %.*s. */
-int pickle_shown(const PickleValue *text);
-/* The pairs of a dict, or of an object; NULL for all else. */
-const PickleItems *pickle_pairs(const PickleValue *value);
-/* The last value under the key; NULL when there is none. */
-const PickleValue *pickle_get(const PickleItems *pairs, const char *key);
 
 #endif

@@ -7,7 +7,9 @@
 #ifndef CLIP_TENSORS_PICKLE_MACHINE_H
 #define CLIP_TENSORS_PICKLE_MACHINE_H
 
-#include "clip/tensors/pickle.h"
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+#include "clip/tensors/pickle_value.h"
 
 /* Ours; a large checkpoint with its optimizer needs a tenth of them. */
 #define MACHINE_MAX_MARKS 1000

@@ -11,7 +11,7 @@
  * JSON tree takes up to forty times the memory of its text, and depth that nobody needs. Every table has a
  * size that follows from N, under the limits below, before the first byte is read.
  */
-#include "clip/tensors/tensors_private.h"
+#include "clip/tensors/safetensors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -3,7 +3,8 @@
  * The tensors are sorted by falling item size and the header is padded to a multiple of 8 bytes, so that a
  * reader that maps the file finds every tensor aligned to its items.
  */
-#include "clip/tensors/tensors_private.h"
+#include "clip/tensors/safetensors_write.h"
+#include "clip/tensors/safetensors.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -8,7 +8,6 @@
 /* Ours: a tree of JSON takes up to forty times the memory of its text. Real ones have some hundred bytes for
  * each tensor and some tens of shards. */
 #define MAX_INDEX ((size_t)1 << 20)
-#define MAX_SHARDS 1000
 #define MAX_NAME 512
 
 bool shards_is_index(const TensorFile *file) {
@@ -78,7 +77,7 @@ static const char **list_shards(TensorFile *file, json_t *map, int *n, Error *er
     for (size_t i = 0; i < n_names; i++)
         if (i == 0 || strcmp(names[i], names[n_unique - 1]) != 0)
             names[n_unique++] = names[i];
-    if (n_unique > MAX_SHARDS) {
+    if (n_unique > TENSORS_MAX_SHARDS) {
         error_set(err, "%s: weight_map: over 1000 files", file->path);
         return NULL;
     }
@@ -86,7 +85,7 @@ static const char **list_shards(TensorFile *file, json_t *map, int *n, Error *er
     return names;
 }
 
-static int open_shards(TensorFile *file, const char *const *names, int n, Error *err) {
+static int open_shards(TensorFile *file, const char *const *names, int n, OpenShard open, Error *err) {
     const char *folder = path_folder(file->arena, file->path);
     const char *format = NULL;
     file->shards = ARENA_NEW(file->arena, TensorFile *, n);
@@ -96,7 +95,7 @@ static int open_shards(TensorFile *file, const char *const *names, int n, Error 
         const char *path = path_join(file->arena, folder, names[i]);
         if (!path)
             return error_memory(err);
-        TensorFile *shard = tensors_open_shard(path, err);
+        TensorFile *shard = open(path, err);
         if (!shard)
             return error_prefix(err, "%s: shard %s", file->path, names[i]);
         file->shards[file->n_shards++] = shard;
@@ -118,7 +117,7 @@ static int check_map(const TensorFile *file, json_t *map, const char *const *nam
         const char *shard = json_string_value(value);
         const char *const *found =
             bsearch(&shard, names, (size_t)file->n_shards, sizeof *names, compare_names);
-        if (!tensors_find(file->shards[found - names], name))
+        if (!tensor_file_find(file->shards[found - names], name))
             return error_set(err, "%s: tensor %s: missing in shard %s", file->path, name, shard);
     }
     return 0;
@@ -139,7 +138,7 @@ static int take_tensors(TensorFile *file, json_t *map, const char *const *names,
     return 0;
 }
 
-int shards_read(TensorFile *file, Error *err) {
+int shards_read(TensorFile *file, OpenShard open, Error *err) {
     json_error_t json_err;
     if (file->map.size > MAX_INDEX)
         return error_set(err, "%s: a list of shards of over 1 MiB", file->path);
@@ -152,16 +151,9 @@ int shards_read(TensorFile *file, Error *err) {
     int result = -1, n;
     json_t *map = find_map(file, tree, err);
     const char **names = map ? list_shards(file, map, &n, err) : NULL;
-    if (names && open_shards(file, names, n, err) == 0 && check_map(file, map, names, err) == 0 &&
+    if (names && open_shards(file, names, n, open, err) == 0 && check_map(file, map, names, err) == 0 &&
         take_tensors(file, map, names, err) == 0)
         result = 0;
     json_decref(tree);
     return result;
-}
-
-void shards_digest(TensorFile *file) {
-    char text[64 * MAX_SHARDS];
-    for (int i = 0; i < file->n_shards; i++)
-        memcpy(text + 64 * i, tensors_digest(file->shards[i]), 64);
-    digest_bytes(file->digest, text, 64 * (size_t)file->n_shards);
 }

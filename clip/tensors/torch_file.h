@@ -9,7 +9,7 @@
 #ifndef CLIP_TENSORS_TORCH_FILE_H
 #define CLIP_TENSORS_TORCH_FILE_H
 
-#include "clip/tensors/tensors_private.h"
+#include "clip/tensors/tensor_file.h"
 
 /* Whether the file's first bytes are those of a torch file (or of another zip archive), old ones included. */
 bool torch_is_file(const FileMap *map);

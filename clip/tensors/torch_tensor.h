@@ -4,7 +4,7 @@
 #define CLIP_TENSORS_TORCH_TENSOR_H
 
 #include "clip/tensors/pickle.h"
-#include "clip/tensors/tensors_private.h"
+#include "clip/tensors/tensor_file.h"
 #include "clip/tensors/zip.h"
 
 /* Where the bytes of tensors come from. */

@@ -6,7 +6,7 @@
 #define _GNU_SOURCE /* open_memstream */
 #include "clip/tensors/torch_write.h"
 
-#include "clip/tensors/tensors_private.h"
+#include "clip/tensors/tensor.h"
 #include "clip/tensors/zip_write.h"
 
 #include <stdio.h>

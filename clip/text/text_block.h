@@ -10,7 +10,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/parallel.h"
-#include "clip/checkpoint/model.h"
+#include "clip/checkpoint/tower_weights.h"
 #include "clip/text/token_tree.h"
 
 #include <stdbool.h>

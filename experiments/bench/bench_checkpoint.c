@@ -3,6 +3,8 @@
 
 #include "clip/checkpoint/random_clip.h"
 #include "clip/math/half.h"
+#include "clip/tensors/safetensors_write.h"
+#include "clip/tensors/tensors_open.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -4,6 +4,7 @@
  * What it cannot do without is measured beside it: the tower on one image, and reading the file.
  */
 #include "clip/base/files.h"
+#include "clip/checkpoint/model_config.h"
 #include "clip/checkpoint/random_clip.h"
 #include "clip/image/image_tower.h"
 #include "coop/prompt_file.h"

@@ -4,6 +4,7 @@
  * photos drawn before the clock starts, centre crops (augment.views 0, the default).
  */
 #include "clip/base/files.h"
+#include "clip/checkpoint/model_config.h"
 #include "clip/checkpoint/random_clip.h"
 #include "clip/image/image_tower.h"
 #include "clip/math/ops.h"

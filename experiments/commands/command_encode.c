@@ -1,5 +1,6 @@
 /* command_encode.c: coop encode */
 #include "clip/base/files.h"
+#include "clip/tensors/safetensors_write.h"
 #include "coop/zeroshot.h"
 #include "experiments/commands/command.h"
 #include "experiments/session/model.h"

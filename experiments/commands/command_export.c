@@ -1,6 +1,7 @@
 /* command_export.c: coop export */
 #include "clip/base/files.h"
 #include "clip/tensors/npz_write.h"
+#include "clip/tensors/safetensors_write.h"
 #include "coop/coop_checkpoint.h"
 #include "experiments/commands/command.h"
 #include "experiments/session/model.h"

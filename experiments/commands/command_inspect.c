@@ -3,6 +3,7 @@
 #include "clip/base/files.h"
 #include "clip/checkpoint/locate.h"
 #include "clip/checkpoint/model.h"
+#include "clip/tensors/tensors_open.h"
 #include "clip/text/tokenizer.h"
 #include "coop/prompt_file.h"
 #include "datasets/lists/dataset.h"

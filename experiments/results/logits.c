@@ -1,6 +1,7 @@
 /* logits.c: see logits.h */
 #include "experiments/results/logits.h"
 
+#include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/tensors.h"
 
 #include <jansson.h>

@@ -4,6 +4,8 @@
 #include "coop/prompt_file.h"
 
 #include "clip/base/files.h"
+#include "clip/tensors/safetensors_write.h"
+#include "clip/tensors/tensors_open.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 

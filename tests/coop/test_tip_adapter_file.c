@@ -2,6 +2,7 @@
  * cut, damaged or another's is an error of one line. */
 #include "coop/tip_adapter_file.h"
 
+#include "clip/tensors/safetensors_write.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 

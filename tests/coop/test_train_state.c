@@ -2,6 +2,7 @@
  * cut, damaged or another's is an error of one line and changes nothing. */
 #include "coop/train_state.h"
 
+#include "clip/tensors/safetensors_write.h"
 #include "tests/support/learner_support.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"

@@ -5,6 +5,7 @@
 
 #include "clip/base/files.h"
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 
 #include <ftw.h>
 #include <stdio.h>

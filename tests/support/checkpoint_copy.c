@@ -2,6 +2,7 @@
 #include "tests/support/checkpoint_copy.h"
 
 #include "clip/math/half.h"
+#include "clip/tensors/safetensors_write.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

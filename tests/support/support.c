@@ -1,6 +1,8 @@
 /* support.c: see support.h */
 #include "tests/support/support.h"
 
+#include "clip/tensors/tensors_open.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

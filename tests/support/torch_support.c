@@ -1,6 +1,8 @@
 /* torch_support.c: files byte by byte. */
 #include "tests/support/torch_support.h"
 
+#include "clip/tensors/tensors_open.h"
+
 #include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,6 +3,8 @@
 
 #include "clip/math/half.h"
 #include "clip/math/packed.h"
+#include "clip/tensors/safetensors_write.h"
+#include "clip/tensors/tensors_open.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 

@@ -4,6 +4,7 @@
 
 #include "clip/base/files.h"
 #include "clip/math/packed_conv.h"
+#include "clip/tensors/safetensors_write.h"
 #include "tests/support/checkpoint_copy.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"

@@ -1,6 +1,8 @@
 /* Where each flavour keeps which tensor. Models and refusals: test_flavours.c, test_model.c. */
 #include "clip/checkpoint/names.h"
 
+#include "clip/tensors/safetensors_write.h"
+#include "clip/tensors/tensors_open.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 

@@ -1,7 +1,9 @@
 /* test_safetensors.c: clip/tensors/safetensors.c and safetensors_write.c */
 #include "clip/base/arena.h"
 #include "clip/base/files.h"
+#include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 #include "tests/support/scratch.h"
 #include "tests/support/torch_support.h"
 

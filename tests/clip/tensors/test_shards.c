@@ -1,6 +1,8 @@
 /* test_shards.c: clip/tensors/shards.c */
 #include "clip/base/files.h"
+#include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 #include "clip/tensors/torch_write.h"
 #include "tests/support/torch_support.h"
 

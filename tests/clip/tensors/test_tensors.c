@@ -1,7 +1,9 @@
 /* test_tensors.c: clip/tensors/tensors.c and half.c */
 #include "clip/base/files.h"
 #include "clip/math/half.h"
+#include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 #include "tests/support/scratch.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
 /* test_torch_file.c: clip/tensors/torch_file.c */
 #include "clip/base/files.h"
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 #include "tests/support/torch_support.h"
 
 #include <fcntl.h>

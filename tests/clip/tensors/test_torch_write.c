@@ -1,5 +1,6 @@
 /* test_torch_write.c: clip/tensors/torch_write.c and zip_write.c */
 #include "clip/base/files.h"
+#include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/torch_write.h"
 #include "clip/tensors/zip.h"
 #include "clip/tensors/zip_write.h"

@@ -2,6 +2,7 @@
 #include "clip/text/tokenizer.h"
 
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 #include "tests/support/scratch.h"
 #include "tests/support/tokenizer_cases.h"
 

@@ -3,6 +3,7 @@
 #include "datasets/images/image.h"
 
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 #include "tests/support/image_support.h"
 #include "tests/support/scratch.h"
 

@@ -3,6 +3,7 @@
 #include "datasets/images/transform.h"
 
 #include "clip/tensors/tensors.h"
+#include "clip/tensors/tensors_open.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,6 +4,7 @@
 #include "tests/support/cli_support.h"
 
 #include "clip/base/files.h"
+#include "clip/tensors/safetensors_write.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 

@@ -4,6 +4,7 @@
 
 #include "clip/base/files.h"
 #include "clip/base/random.h"
+#include "clip/tensors/safetensors_write.h"
 #include "experiments/results/metrics.h"
 #include "experiments/results/predictions.h"
 #include "experiments/results/tensorboard.h"

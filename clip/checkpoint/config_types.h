@@ -1,0 +1,32 @@
+/* config_types.h: what is wanted from the config beside a checkpoint, whoever wrote it. */
+#ifndef CLIP_CHECKPOINT_CONFIG_TYPES_H
+#define CLIP_CHECKPOINT_CONFIG_TYPES_H
+
+#include "clip/math/ops.h"
+
+#include <stdbool.h>
+
+/* OpenAI's normalisation of pixels, which most checkpoints share. */
+#define CLIP_MEAN                                                                                            \
+    { 0.48145466f, 0.4578275f, 0.40821073f }
+#define CLIP_STD                                                                                             \
+    { 0.26862954f, 0.26130258f, 0.27577711f }
+
+/* Sizes are 0 where the config does not say. */
+typedef struct {
+    int width, n_layers, n_heads, n_positions, n_vocab; /* the last two: text */
+    int image_size, patch_size, n_blocks[4];            /* image; blocks of a ResNet, which has no n_layers */
+    Activation activation;
+} TowerConfig;
+
+typedef struct {
+    const char *path; /* NULL: there is no config, and all below is 0 */
+    TowerConfig text, image;
+    int embed_dim;
+    bool has_pixels;
+    float mean[3], std[3];
+    const char *pixels_path; /* of the file that says so */
+    int input_size;          /* that images are prepared to, 0: not said */
+} ModelConfig;
+
+#endif

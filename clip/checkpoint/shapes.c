@@ -1,0 +1,122 @@
+/* shapes.c: see shapes.h */
+#include "clip/checkpoint/shapes.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { MAX_IMAGE_SIZE = 4096 };
+
+static const char *const block_parts[] = {"ln_1.weight",          "ln_1.bias",
+                                          "attn.in_proj_weight",  "attn.in_proj_bias",
+                                          "attn.out_proj.weight", "attn.out_proj.bias",
+                                          "ln_2.weight",          "ln_2.bias",
+                                          "mlp.c_fc.weight",      "mlp.c_fc.bias",
+                                          "mlp.c_proj.weight",    "mlp.c_proj.bias",
+                                          "ls_1.gamma", /* LayerScale, of some OpenCLIP models */
+                                          "ls_2.gamma",           NULL};
+
+static const char *const bottleneck_parts[] = {"conv1.weight",
+                                               "bn1.weight",
+                                               "bn1.bias",
+                                               "bn1.running_mean",
+                                               "bn1.running_var",
+                                               "bn1.num_batches_tracked",
+                                               "conv2.weight",
+                                               "bn2.weight",
+                                               "bn2.bias",
+                                               "bn2.running_mean",
+                                               "bn2.running_var",
+                                               "bn2.num_batches_tracked",
+                                               "conv3.weight",
+                                               "bn3.weight",
+                                               "bn3.bias",
+                                               "bn3.running_mean",
+                                               "bn3.running_var",
+                                               "bn3.num_batches_tracked",
+                                               "downsample.0.weight",
+                                               "downsample.1.weight",
+                                               "downsample.1.bias",
+                                               "downsample.1.running_mean",
+                                               "downsample.1.running_var",
+                                               "downsample.1.num_batches_tracked",
+                                               NULL};
+
+/* Heads of a transformer of the given width, which `name` has shown; `says` is the config's number, or 0. */
+static int heads_of(Checkpoint *cp, const char *name, int width, int says) {
+    if (says > 0) {
+        if (width % says != 0)
+            checkpoint_fail(cp, name, "width %d is no multiple of the %d heads of the config", width, says);
+        return says;
+    }
+    if (width % HEAD_SIZE != 0)
+        checkpoint_fail(cp, name, "width %d is no multiple of %d, the size of a head", width, HEAD_SIZE);
+    return width / HEAD_SIZE;
+}
+
+/* Side of a square grid with one more row of positions than cells. */
+static int grid_of(Checkpoint *cp, const char *name, int n_positions) {
+    int grid = (int)lround(sqrt(n_positions - 1.0));
+    if (!cp->failed && (grid < 1 || grid * grid + 1 != n_positions))
+        checkpoint_fail(cp, name, "%d positions where a square number plus one is needed", n_positions);
+    return grid;
+}
+
+static int checked_image_size(Checkpoint *cp, const char *name, int grid, int cell) {
+    if (!cp->failed && (int64_t)grid * cell > MAX_IMAGE_SIZE)
+        checkpoint_fail(cp, name, "images of %d cells of %d pixels are too large", grid, cell);
+    return cp->failed ? 0 : grid * cell;
+}
+
+static int mlp_width_of(Checkpoint *cp, const char *prefix, int width) {
+    char name[128];
+    snprintf(name, sizeof name, "%s0.mlp.c_fc.weight", prefix);
+    return checkpoint_extent(cp, name, 0, 2, (int64_t[]){-1, width});
+}
+
+void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config) {
+    const char *blocks = "transformer.resblocks.", *tokens = "token_embedding.weight";
+    text->n_vocab = checkpoint_extent(cp, tokens, 0, 2, (int64_t[]){-1, -1});
+    text->width = checkpoint_extent(cp, tokens, 1, 2, (int64_t[]){-1, -1});
+    text->n_heads = heads_of(cp, tokens, text->width, config->n_heads);
+    text->n_positions = checkpoint_extent(cp, "positional_embedding", 0, 2, (int64_t[]){-1, text->width});
+    text->embed_dim = checkpoint_extent(cp, "text_projection", 1, 2, (int64_t[]){text->width, -1});
+    text->n_layers = checkpoint_layers(cp, blocks, block_parts);
+    text->mlp_width = mlp_width_of(cp, blocks, text->width);
+}
+
+void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim, const TowerConfig *config) {
+    const char *blocks = "visual.transformer.resblocks.", *positions = "visual.positional_embedding";
+    const char *conv1 = "visual.conv1.weight";
+    vit->width = checkpoint_extent(cp, conv1, 0, 4, (int64_t[]){-1, 3, -1, -1});
+    vit->patch_size = checkpoint_extent(cp, conv1, 2, 4, (int64_t[]){-1, 3, -1, -1});
+    vit->patch_size = checkpoint_extent(cp, conv1, 3, 4, (int64_t[]){-1, 3, -1, vit->patch_size});
+    vit->n_heads = heads_of(cp, conv1, vit->width, config->n_heads);
+    vit->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, vit->width});
+    int grid = grid_of(cp, positions, vit->n_tokens);
+    vit->image_size = checked_image_size(cp, positions, grid, vit->patch_size);
+    vit->embed_dim = checkpoint_extent(cp, "visual.proj", 1, 2, (int64_t[]){vit->width, embed_dim});
+    vit->n_layers = checkpoint_layers(cp, blocks, block_parts);
+    vit->mlp_width = mlp_width_of(cp, blocks, vit->width);
+}
+
+void resnet_shapes(Checkpoint *cp, ResnetWeights *resnet, int embed_dim, const TowerConfig *config) {
+    const char *conv1 = "visual.layer1.0.conv1.weight", *positions = "visual.attnpool.positional_embedding";
+    resnet->width = checkpoint_extent(cp, conv1, 0, 4, (int64_t[]){-1, -1, 1, 1});
+    if (!cp->failed && (resnet->width % 2 != 0 || resnet->width > CHECKPOINT_MAX_DIM / 32))
+        checkpoint_fail(cp, conv1, "width %d is odd or too large", resnet->width);
+    resnet->attn_width = cp->failed ? 0 : 32 * resnet->width;
+    resnet->n_heads = heads_of(cp, conv1, resnet->attn_width, config->n_heads);
+    resnet->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, resnet->attn_width});
+    int grid = grid_of(cp, positions, resnet->n_tokens);
+    resnet->image_size = checked_image_size(cp, positions, grid, 32);
+    resnet->embed_dim = checkpoint_extent(cp, "visual.attnpool.c_proj.weight", 0, 2,
+                                          (int64_t[]){embed_dim, resnet->attn_width});
+    for (int i = 0; i < 4; i++) {
+        char layer[64];
+        snprintf(layer, sizeof layer, "visual.layer%d.", i + 1);
+        resnet->n_blocks[i] = checkpoint_layers(cp, layer, bottleneck_parts);
+        snprintf(layer, sizeof layer, "visual.layer%d.0.conv1.weight", i + 1);
+        if (resnet->n_blocks[i] == 0)
+            checkpoint_fail(cp, layer, "missing");
+    }
+}

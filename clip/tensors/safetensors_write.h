@@ -1,0 +1,12 @@
+/* safetensors_write.h: tensors and texts to a safetensors file. */
+#ifndef CLIP_TENSORS_SAFETENSORS_WRITE_H
+#define CLIP_TENSORS_SAFETENSORS_WRITE_H
+
+#include "clip/tensors/tensor.h"
+
+/* Writes one safetensors file atomically: sorted by item size, header padded to 8 bytes. Metadata values may
+ * be any UTF-8 text (JSON text for lists). */
+int safetensors_write(const char *path, const TensorOut *tensors, int n_tensors, const MetadataOut *metadata,
+                      int n_metadata, Error *err);
+
+#endif

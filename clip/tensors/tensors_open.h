@@ -1,0 +1,15 @@
+/* tensors_open.h: opens a file of tensors. Containers are told apart by content. (Layouts of the bytes:
+ * safetensors.c, torch_file.h, shards.h.)
+ */
+#ifndef CLIP_TENSORS_TENSORS_OPEN_H
+#define CLIP_TENSORS_TENSORS_OPEN_H
+
+#include "clip/tensors/tensors.h"
+
+/* Caller closes. An error names the file, the place and the reason. */
+TensorFile *tensors_open(const char *path, Error *err);
+/* The same where the digest will be asked for: begins with it on another thread. (Shards are digested one by
+ * one, when it is asked for.) */
+TensorFile *tensors_open_digesting(const char *path, Error *err);
+
+#endif
