@@ -6,7 +6,7 @@
 #include "clip/text/text_encoder.h"
 #include "coop/prompt_learner.h"
 #include "experiments/bench/bench.h"
-#include "experiments/config/config.h"
+#include "experiments/config/experiment.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,6 +3,8 @@
 #include "coop/prompt_file.h"
 #include "coop/zeroshot.h"
 #include "experiments/commands/command.h"
+#include "experiments/config/config.h"
+#include "experiments/methods/methods.h"
 #include "experiments/results/logits.h"
 #include "experiments/results/scores.h"
 #include "experiments/session/prompt_classes.h"
@@ -96,7 +98,8 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     /* A prompt of our own is read before the model, so that a bad one is refused at once. */
     if (coop_checkpoint_detect(&request.original, request.path, err) < 0 ||
         (!request.original && read_prompt(&prompt, &request, NULL, arena, err) < 0) ||
-        experiment_read(&experiment, request.config, request.sets.values, request.sets.n, arena, err) < 0)
+        experiment_read(&experiment, request.config, request.sets.values, request.sets.n, method_list(),
+                        arena, err) < 0)
         return -1;
     Session session;
     Model model = {0};

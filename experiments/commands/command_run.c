@@ -1,6 +1,12 @@
 /* command_run.c: coop run */
 #include "experiments/commands/command.h"
+#include "experiments/config/config_keys.h"
+#include "experiments/methods/methods.h"
 #include "experiments/run/run.h"
+
+static void print_keys(FILE *out) {
+    experiment_help(out, method_list());
+}
 
 static int run(int argc, char **argv, Arena *arena, Error *err) {
     CommonOptions common;
@@ -17,7 +23,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     if (status != 0)
         return status < 0 ? -1 : 0;
     Study study;
-    if (study_read(&study, words.values[0], sets.values, sets.n, arena, err) < 0)
+    if (study_read(&study, words.values[0], sets.values, sets.n, method_list(), arena, err) < 0)
         return -1;
     RunOptions run_options = {
         .n_threads = common.threads, .n_jobs = jobs, .quiet = common.quiet, .dry_run = dry_run};
@@ -28,6 +34,6 @@ const Command command_run = {.name = "run",
                              .usage = "coop run EXPERIMENT.yaml [--set KEY=VALUE]... [--jobs N] [--dry-run]",
                              .summary = "run an experiment, or finish it; prints the table of its results",
                              .help = "Finished points are skipped, interrupted ones are finished.\n",
-                             .more_help = experiment_help,
+                             .more_help = print_keys,
                              .example = "coop run experiments/demo/demo.yaml --set grid.num_shots=[1,16]",
                              .run = run};

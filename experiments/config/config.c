@@ -9,43 +9,18 @@
 #include "clip/base/nearest.h"
 #include "datasets/lists/catalog.h"
 #include "experiments/config/config_keys.h"
+#include "experiments/config/config_values.h"
 #include "experiments/config/names.h"
 #include "experiments/config/templates.h"
-#include "experiments/methods/method.h"
 
 #include <string.h>
-#include <unistd.h>
-
-/* What lies beyond is recomputed: 1,000 classes with contexts of their own stay below 4 GiB in all, at 1.1
- * times the time (coop bench). */
-#define MAX_AUTO_BUDGET ((size_t)3 << 30)
-
-const char *default_template(const DatasetSpec *dataset) {
-    return dataset->template ? dataset->template : dataset_template(dataset->name);
-}
-
-int auto_epochs(const char *dataset_name, int num_shots) {
-    if (dataset_name && strcmp(dataset_name, "imagenet") == 0)
-        return 50;
-    if (num_shots == SHOTS_ALL || num_shots > 4)
-        return 200;
-    return num_shots == 1 ? 50 : 100;
-}
-
-size_t experiment_memory_budget(const Experiment *experiment) {
-    if (experiment->memory_budget > 0)
-        return experiment->memory_budget;
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
-    size_t quarter = pages > 0 && size > 0 ? (size_t)pages / 4 * (size_t)size : (size_t)1 << 30;
-    return quarter < MAX_AUTO_BUDGET ? quarter : MAX_AUTO_BUDGET;
-}
 
 /* "unknown key 'lrr' in optim (did you mean 'lr'?)"; a key of another section is told where it belongs. */
-static int unknown_key(const SectionSpec *section, const Node *key, Error *err) {
+static int unknown_key(const SectionSpec *section, const Node *key, const MethodList *methods, Error *err) {
     const char *names[32];
     int n = 0;
-    for (; n < section->n_keys && n < 32; n++)
-        names[n] = section->keys[n].name;
+    for (const KeySpec *known; n < 32 && (known = section_key_at(section, n)); n++)
+        names[n] = known->name;
     char in[64] = "at the top level";
     if (*section->name)
         snprintf(in, sizeof in, "in %s", section->name);
@@ -53,19 +28,19 @@ static int unknown_key(const SectionSpec *section, const Node *key, Error *err) 
     if (nearest)
         return node_error(key, err, "unknown key '%.60s' %s (did you mean '%s'?)", key->text, in, nearest);
     int i = 0;
-    while (section_at(i))
+    while (section_at(methods, i))
         i++;
     while (--i > 0) /* from behind: optim before the methods that may override it */
-        if (section_key(section_at(i), key->text))
+        if (section_key(section_at(methods, i), key->text))
             return node_error(key, err, "unknown key '%.60s' %s (it belongs in %s)", key->text, in,
-                              section_at(i)->name);
+                              section_at(methods, i)->name);
     return node_error(key, err, "unknown key '%.60s' %s", key->text, in);
 }
 
 /* The plain keys of one section into base; map is NULL when the section is not there, parent the node to
  * blame then. Sections within it are only checked for being known. */
 static int read_section(const SectionSpec *section, const Node *map, const Node *parent, void *base,
-                        Arena *arena, Error *err) {
+                        const MethodList *methods, Arena *arena, Error *err) {
     if (map && node_is_empty(map))
         map = NULL;
     if (map && map->kind != NODE_MAP)
@@ -73,11 +48,11 @@ static int read_section(const SectionSpec *section, const Node *map, const Node 
                           *section->name ? " " : "the file ");
     for (int i = 0; map && i < map->n; i++)
         if (!section_key(section, map->keys[i]->text))
-            return unknown_key(section, map->keys[i], err);
+            return unknown_key(section, map->keys[i], methods, err);
     if (section_defaults(section, map, base, arena, err) < 0)
         return -1;
-    for (int i = 0; i < section->n_keys; i++) {
-        const KeySpec *key = &section->keys[i];
+    const KeySpec *key;
+    for (int i = 0; (key = section_key_at(section, i)); i++) {
         const Node *value = node_find(map, key->name);
         if (!value && key->flags & KEY_REQUIRED)
             return node_error(map ? map : parent, err, "missing key '%s'%s%s", key->name,
@@ -160,9 +135,9 @@ static int check_dataset(DatasetSpec *spec, const Node *map, Error *err) {
 
 /* --- methods --- */
 
-static const Method *find_method(const Node *entry, int index, Error *err) {
+static const MethodSpec *find_method(const MethodList *methods, const Node *entry, int index, Error *err) {
     const char *names[32];
-    int n = method_count() < 32 ? method_count() : 32;
+    int n = methods->n < 32 ? methods->n : 32;
     if (entry->kind != NODE_MAP || entry->n != 1) {
         node_error(entry, err, "methods[%d]: must be one method and its keys, as 'coop: {n_ctx: 16}'", index);
         return NULL;
@@ -170,9 +145,9 @@ static const Method *find_method(const Node *entry, int index, Error *err) {
     const char *name = entry->keys[0]->text;
     char known[512] = "";
     for (int i = 0; i < n; i++) {
-        names[i] = method_at(i)->section.name;
+        names[i] = methods->specs[i]->section.name;
         if (strcmp(name, names[i]) == 0)
-            return method_at(i);
+            return methods->specs[i];
         size_t length = strlen(known);
         snprintf(known + length, sizeof known - length, "%s%s", i > 0 ? ", " : "", names[i]);
     }
@@ -182,37 +157,32 @@ static const Method *find_method(const Node *entry, int index, Error *err) {
     return NULL;
 }
 
-static int read_method(MethodSpec *spec, const Method *method, const Node *entry, const DatasetSpec *dataset,
-                       Arena *arena, Error *err) {
+static int read_method(MethodEntry *read, const MethodSpec *method, const Node *entry,
+                       const DatasetSpec *dataset, const MethodList *methods, Arena *arena, Error *err) {
     const SectionSpec *section = &method->section;
-    *spec = (MethodSpec){method, arena_alloc(arena, 1, method->options_size)};
-    if (!spec->options)
+    *read = (MethodEntry){method, arena_alloc(arena, 1, method->options_size)};
+    if (!read->options)
         return error_memory(err);
     const Node *map = entry->children[0];
-    if (read_section(section, map, entry, spec->options, arena, err) < 0)
+    if (read_section(section, map, entry, read->options, methods, arena, err) < 0)
         return -1;
-    for (int i = 0; i < section->n_keys; i++) {
-        const KeySpec *key = &section->keys[i];
-        const Node *node = node_find(map, key->name);
-        TextList *list = (TextList *)((char *)spec->options + key->offset);
-        if (key->flags & KEY_TEMPLATES &&
-            templates_resolve(list, dataset, section->name, node ? node : entry, arena, err) < 0)
-            return -1;
-    }
-    return 0;
+    const Node *node = node_find(map, "templates");
+    return templates_resolve(&read->options->templates, dataset, section->name, node ? node : entry, arena,
+                             err);
 }
 
-static int read_methods(Experiment *experiment, const Node *list, Arena *arena, Error *err) {
+static int read_methods(Experiment *experiment, const Node *list, const MethodList *methods, Arena *arena,
+                        Error *err) {
     if (list->kind != NODE_LIST || list->n == 0)
         return node_error(list, err, "methods: must be a list, as '- coop: {n_ctx: 16}'");
     experiment->n_methods = list->n;
-    experiment->methods = ARENA_NEW(arena, MethodSpec, list->n);
+    experiment->methods = ARENA_NEW(arena, MethodEntry, list->n);
     if (!experiment->methods)
         return error_memory(err);
     for (int i = 0; i < list->n; i++) {
-        const Method *method = find_method(list->children[i], i, err);
+        const MethodSpec *method = find_method(methods, list->children[i], i, err);
         if (!method || read_method(&experiment->methods[i], method, list->children[i], &experiment->dataset,
-                                   arena, err) < 0)
+                                   methods, arena, err) < 0)
             return -1;
     }
     return 0;
@@ -220,21 +190,23 @@ static int read_methods(Experiment *experiment, const Node *list, Arena *arena, 
 
 /* --- the whole --- */
 
-static int read_tree(Experiment *experiment, const Node *root, Arena *arena, Error *err) {
+static int read_tree(Experiment *experiment, const Node *root, const MethodList *methods, Arena *arena,
+                     Error *err) {
     static const char *const names[] = {"model", "dataset", "grid", "optim", "augment", "outputs"};
     if (root->kind != NODE_MAP)
         return node_error(root, err, "an experiment file is a map of keys, as 'output: runs/pets'");
-    if (read_section(section_find(""), root, root, experiment, arena, err) < 0)
+    if (read_section(section_find(""), root, root, experiment, methods, arena, err) < 0)
         return -1;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (read_section(section_find(names[i]), node_find(root, names[i]), root, experiment, arena, err) < 0)
+        if (read_section(section_find(names[i]), node_find(root, names[i]), root, experiment, methods, arena,
+                         err) < 0)
             return -1;
     const Node *dataset = node_find(root, "dataset");
     if (node_is_empty(dataset))
         return node_error(dataset, err, "dataset: give a name with root, or a format (folder, split or csv)");
     if (check_dataset(&experiment->dataset, dataset, err) < 0)
         return -1;
-    return read_methods(experiment, node_find(root, "methods"), arena, err);
+    return read_methods(experiment, node_find(root, "methods"), methods, arena, err);
 }
 
 /* What follows from other keys when it is not given. */
@@ -259,17 +231,17 @@ Node *experiment_tree(const char *path, const char *const *overrides, int n_over
     return root;
 }
 
-int experiment_from_tree(Experiment *experiment, const char *path, const Node *root, Arena *arena,
-                         Error *err) {
+int experiment_from_tree(Experiment *experiment, const char *path, const Node *root,
+                         const MethodList *methods, Arena *arena, Error *err) {
     *experiment = (Experiment){.path = path};
-    return read_tree(experiment, root, arena, err) < 0 ? -1 : fill_in(experiment, arena, err);
+    return read_tree(experiment, root, methods, arena, err) < 0 ? -1 : fill_in(experiment, arena, err);
 }
 
 int experiment_read(Experiment *experiment, const char *path, const char *const *overrides, int n_overrides,
-                    Arena *arena, Error *err) {
+                    const MethodList *methods, Arena *arena, Error *err) {
     const char *copy = arena_strdup(arena, path);
     if (!copy)
         return error_memory(err);
     const Node *root = experiment_tree(copy, overrides, n_overrides, arena, err);
-    return root ? experiment_from_tree(experiment, copy, root, arena, err) : -1;
+    return root ? experiment_from_tree(experiment, copy, root, methods, arena, err) : -1;
 }

@@ -2,13 +2,17 @@
  * the methods. */
 #include "experiments/config/config_keys.h"
 
-#include "experiments/methods/method.h"
+#include "experiments/config/experiment.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define AT(field) offsetof(Experiment, field)
+
+static_assert(sizeof(Schedule) == sizeof(int) && sizeof(ClipActivation) == sizeof(int) &&
+                  sizeof(Precision) == sizeof(int),
+              "enums are stored as int");
 
 static const KeySpec top_keys[] = {
     {"name", KEY_TEXT, 0, AT(name), .help = "title of tables (default: the file's name)"},
@@ -111,71 +115,36 @@ static const KeySpec outputs_keys[] = {
     {"report", KEY_BOOL, 0, AT(outputs.report), .fallback = "true", .help = "write report.html at the end"},
 };
 
-static const SectionSpec before_methods[] = {
-    {"", top_keys, COUNT(top_keys), "top level"},
-    {"model", model_keys, COUNT(model_keys), NULL},
-    {"dataset", dataset_keys, COUNT(dataset_keys), "a known name with root, or own data with format"},
-    {"grid", grid_keys, COUNT(grid_keys), "every list is a dimension"},
-};
+static const KeyGroup top_group = KEY_GROUP(top_keys), model_group = KEY_GROUP(model_keys),
+                      dataset_group = KEY_GROUP(dataset_keys), grid_group = KEY_GROUP(grid_keys),
+                      optim_group = KEY_GROUP(optim_keys), augment_group = KEY_GROUP(augment_keys),
+                      outputs_group = KEY_GROUP(outputs_keys);
 
-static const SectionSpec after_methods[] = {
-    {"optim", optim_keys, COUNT(optim_keys), NULL},
-    {"augment", augment_keys, COUNT(augment_keys), NULL},
-    {"outputs", outputs_keys, COUNT(outputs_keys), NULL},
+static const SectionSpec sections[] = {
+    {"", "top level", {&top_group}},
+    {"model", NULL, {&model_group}},
+    {"dataset", "a known name with root, or own data with format", {&dataset_group}},
+    {"grid", "every list is a dimension", {&grid_group}},
+    {"optim", NULL, {&optim_group}}, /* the methods stand before it */
+    {"augment", NULL, {&augment_group}},
+    {"outputs", NULL, {&outputs_group}},
 };
+enum { N_SECTIONS = sizeof sections / sizeof *sections, FIRST_BEHIND_METHODS = 4 };
 
-const SectionSpec *section_at(int index) {
-    if (index < COUNT(before_methods))
-        return &before_methods[index];
-    index -= COUNT(before_methods);
-    if (index < method_count())
-        return &method_at(index)->section;
-    index -= method_count();
-    return index < COUNT(after_methods) ? &after_methods[index] : NULL;
+const SectionSpec *section_at(const MethodList *methods, int index) {
+    if (index < FIRST_BEHIND_METHODS)
+        return &sections[index];
+    if (index < FIRST_BEHIND_METHODS + methods->n)
+        return &methods->specs[index - FIRST_BEHIND_METHODS]->section;
+    index -= methods->n;
+    return index < N_SECTIONS ? &sections[index] : NULL;
 }
 
 const SectionSpec *section_find(const char *name) {
-    const SectionSpec *section;
-    for (int i = 0; (section = section_at(i)); i++)
-        if (strcmp(section->name, name) == 0)
-            return section;
+    for (int i = 0; i < N_SECTIONS; i++)
+        if (strcmp(sections[i].name, name) == 0)
+            return &sections[i];
     return NULL;
-}
-
-const KeySpec *section_key(const SectionSpec *section, const char *name) {
-    for (int i = 0; i < section->n_keys; i++)
-        if (strcmp(section->keys[i].name, name) == 0)
-            return &section->keys[i];
-    return NULL;
-}
-
-/* IntList, RealList and TextList have one layout but for the type behind the pointer. */
-size_t key_size(const KeySpec *key) {
-    bool text = key->type == KEY_TEXT || key->type == KEY_PATH;
-    return key->type == KEY_REAL ? sizeof(double) : text ? sizeof(char *) : sizeof(int);
-}
-
-int key_count(const KeySpec *key, const void *base) {
-    return ((const IntList *)((const char *)base + key->offset))->n;
-}
-
-const void *key_value(const KeySpec *key, const void *base, int i) {
-    return (const char *)((const IntList *)((const char *)base + key->offset))->values +
-           (size_t)i * key_size(key);
-}
-
-void key_cut(const KeySpec *key, void *base, int i) {
-    IntList *list = (IntList *)((char *)base + key->offset);
-    *list = (IntList){(int *)((char *)list->values + (size_t)i * key_size(key)), 1};
-}
-
-void key_type_text(const KeySpec *key, char *out, size_t size) {
-    static const char *const types[] = {
-        "text", "path",        "integer",    "number",          "true or false",
-        NULL,   "bytes, 4GiB", "keys below", "list of methods", "list of datasets"};
-    const char *type = key->choices ? key->choices : types[key->type];
-    snprintf(out, size, "%s%s%s%s", type, key->word ? "|" : "", key->word ? key->word : "",
-             key->flags & (KEY_LIST | KEY_EACH) ? ", list" : "");
 }
 
 static void print_key(FILE *out, const KeySpec *key) {
@@ -192,13 +161,14 @@ static void print_key(FILE *out, const KeySpec *key) {
     }
 }
 
-void experiment_help(FILE *out) {
+void experiment_help(FILE *out, const MethodList *methods) {
     fprintf(out, "Keys of an experiment file (key, type, default, meaning):\n");
     const SectionSpec *section;
-    for (int i = 0; (section = section_at(i)); i++) {
+    for (int i = 0; (section = section_at(methods, i)); i++) {
         fprintf(out, "\n%s%s%s%s\n", section->name, *section->name ? ":" : "",
                 *section->name && section->help ? "  # " : "", section->help ? section->help : "");
-        for (int k = 0; k < section->n_keys; k++)
-            print_key(out, &section->keys[k]);
+        const KeySpec *key;
+        for (int k = 0; (key = section_key_at(section, k)); k++)
+            print_key(out, key);
     }
 }

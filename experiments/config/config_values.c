@@ -3,22 +3,16 @@
  * Numbers are read more strictly than libyaml's users do: decimal only, no nan or inf, nothing behind them;
  * 2e-3 is a number, "16" in quotes is a text.
  */
-#include "experiments/config/config_keys.h"
+#include "experiments/config/config_values.h"
 
 #include "clip/base/files.h"
-#include "coop/prompt_learner.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static_assert(sizeof(Schedule) == sizeof(int) && sizeof(ClassTokenPosition) == sizeof(int) &&
-                  sizeof(ClipActivation) == sizeof(int),
-              "enums are stored as int");
 
 /* What is being read, for messages. */
 typedef struct {
@@ -224,7 +218,7 @@ static int read_scalar(const Value *value, void *out, bool single) {
     }
 }
 
-static int read_list(Value *value, void *field) {
+static int read_list(Value *value, void *base) {
     const Node *list = value->node;
     const Node *const *nodes = list->kind == NODE_LIST ? (const Node *const *)list->children : &list;
     int n = list->kind == NODE_LIST ? list->n : 1;
@@ -239,7 +233,7 @@ static int read_list(Value *value, void *field) {
         if (read_scalar(value, (char *)values + (size_t)i * size, false))
             return -1;
     }
-    *(IntList *)field = (IntList){values, n};
+    key_set(value->key, base, values, n);
     return 0;
 }
 
@@ -248,7 +242,7 @@ int key_read(const KeySpec *key, const char *section, const Node *node, void *ba
     Value value = {key, section, node, arena, err};
     const char *ignored;
     void *field = key->offset == KEY_NOWHERE ? (void *)&ignored : (char *)base + key->offset;
-    return key->flags & KEY_LIST ? read_list(&value, field) : read_scalar(&value, field, true);
+    return key->flags & KEY_LIST ? read_list(&value, base) : read_scalar(&value, field, true);
 }
 
 void real_text(char out[40], double number) {
@@ -270,7 +264,7 @@ const char *key_value_text(const KeySpec *key, const void *value, Arena *arena) 
         return key->word && *(const int *)value == 0 ? arena_strdup(arena, key->word)
                                                      : arena_printf(arena, "%d", *(const int *)value);
     case KEY_BOOL:
-        return arena_strdup(arena, *(const int *)value ? "true" : "false");
+        return arena_strdup(arena, key_truth(key, value) ? "true" : "false");
     case KEY_CHOICE:
         for (int i = *(const int *)value; i > 0; i--)
             choice = strchr(choice, '|') + 1;
@@ -281,8 +275,8 @@ const char *key_value_text(const KeySpec *key, const void *value, Arena *arena) 
 }
 
 int section_defaults(const SectionSpec *section, const Node *map, void *base, Arena *arena, Error *err) {
-    for (int i = 0; i < section->n_keys; i++) {
-        const KeySpec *key = &section->keys[i];
+    const KeySpec *key;
+    for (int i = 0; (key = section_key_at(section, i)); i++) {
         if (!key->fallback || node_find(map, key->name))
             continue;
         Node *node = yaml_parse(key->fallback, strlen(key->fallback), "default", false, arena, err);

@@ -2,7 +2,7 @@
  */
 #include "experiments/config/study.h"
 
-#include "experiments/config/yaml_tree.h"
+#include "experiments/config/config.h"
 
 #include <string.h>
 
@@ -12,6 +12,7 @@
 typedef struct {
     const char *path;
     Node *root;
+    const MethodList *methods;
     Arena *arena;
     Error *err;
 } Reader;
@@ -91,7 +92,8 @@ static Node **values(Node **there, int *n) {
 }
 
 static int read_one(Experiment *experiment, const Reader *reader) {
-    return experiment_from_tree(experiment, reader->path, reader->root, reader->arena, reader->err);
+    return experiment_from_tree(experiment, reader->path, reader->root, reader->methods, reader->arena,
+                                reader->err);
 }
 
 static int read_targets(Experiment *experiment, const Reader *reader) {
@@ -198,10 +200,10 @@ static int read_all(Study *study, const Reader *reader) {
     return 0;
 }
 
-int study_read(Study *study, const char *path, const char *const *overrides, int n_overrides, Arena *arena,
-               Error *err) {
+int study_read(Study *study, const char *path, const char *const *overrides, int n_overrides,
+               const MethodList *methods, Arena *arena, Error *err) {
     *study = (Study){0};
-    Reader reader = {.path = arena_strdup(arena, path), .arena = arena, .err = err};
+    Reader reader = {.path = arena_strdup(arena, path), .methods = methods, .arena = arena, .err = err};
     if (!reader.path)
         return error_memory(err);
     reader.root = experiment_tree(reader.path, overrides, n_overrides, arena, err);

@@ -9,7 +9,7 @@
 #ifndef EXPERIMENTS_CONFIG_STUDY_H
 #define EXPERIMENTS_CONFIG_STUDY_H
 
-#include "experiments/config/config.h"
+#include "experiments/config/experiment.h"
 
 typedef struct {
     Experiment *experiments; /* (n), those of one checkpoint are neighbours */
@@ -17,7 +17,7 @@ typedef struct {
 } Study;
 
 /* As experiment_read, which is for a file of one experiment without targets. */
-int study_read(Study *study, const char *path, const char *const *overrides, int n_overrides, Arena *arena,
-               Error *err);
+int study_read(Study *study, const char *path, const char *const *overrides, int n_overrides,
+               const MethodList *methods, Arena *arena, Error *err);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef EXPERIMENTS_CONFIG_TEMPLATES_H
 #define EXPERIMENTS_CONFIG_TEMPLATES_H
 
-#include "experiments/config/config.h"
+#include "experiments/config/experiment.h"
 #include "experiments/config/yaml_tree.h"
 
 /* Each entry of the list, as written, becomes texts with {} for the class: `default` is the dataset's own,

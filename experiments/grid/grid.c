@@ -5,10 +5,9 @@
  */
 #include "experiments/grid/grid.h"
 
-#include "experiments/grid/point.h"
-#include "experiments/methods/method.h"
+#include "clip/base/text_map.h"
+#include "experiments/config/config_keys.h"
 
-#include <jansson.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -20,8 +19,10 @@ typedef struct {
     PointContext context;
     Grid *grid;
     int capacity;
-    json_t *keys;   /* a set: keys so far */
-    json_t *labels; /* label -> the variant's own text, so that two variants get two labels */
+    TextMap keys;          /* of the points so far */
+    TextMap labels;        /* label -> index in variants, so that two variants get two labels */
+    const char **variants; /* (n_variants) what tells one from another */
+    int n_variants, max_variants;
     Arena *arena;
     Error *err;
 } Expansion;
@@ -33,7 +34,7 @@ static int too_many(const Expansion *expansion) {
 
 static int add_point(Expansion *expansion, const Point *point) {
     Grid *grid = expansion->grid;
-    if (json_object_get(expansion->keys, point->key))
+    if (text_map_find(&expansion->keys, point->key))
         return 0;
     if (grid->n >= MAX_POINTS)
         return too_many(expansion);
@@ -47,10 +48,27 @@ static int add_point(Expansion *expansion, const Point *point) {
         grid->points = points;
         expansion->capacity = capacity;
     }
-    if (json_object_set_new(expansion->keys, point->key, json_true()))
+    grid->points[grid->n] = *point;
+    if (text_map_put(&expansion->keys, grid->points[grid->n].key, grid->n) < 0)
         return error_memory(expansion->err);
-    grid->points[grid->n++] = *point;
+    grid->n++;
     return 0;
+}
+
+static int add_label(Expansion *expansion, const char *label, const char *variant) {
+    if (expansion->n_variants == expansion->max_variants) {
+        int max = expansion->max_variants ? 2 * expansion->max_variants : 64;
+        const char **variants = ARENA_NEW(expansion->arena, const char *, max);
+        if (!variants)
+            return error_memory(expansion->err);
+        if (expansion->n_variants > 0)
+            memcpy(variants, expansion->variants, (size_t)expansion->n_variants * sizeof *variants);
+        expansion->variants = variants;
+        expansion->max_variants = max;
+    }
+    expansion->variants[expansion->n_variants] = variant;
+    return text_map_put(&expansion->labels, label, expansion->n_variants++) < 0 ? error_memory(expansion->err)
+                                                                                : 0;
 }
 
 /* A label that an earlier, different variant has taken gets a number. */
@@ -60,18 +78,15 @@ static int unique_label(Expansion *expansion, Point *variant) {
     if (!own || !label)
         return error_memory(expansion->err);
     for (int i = 2;; i++) {
-        json_t *taken = json_object_get(expansion->labels, variant->label);
+        const int *taken = text_map_find(&expansion->labels, variant->label);
         if (!taken)
-            break;
-        if (strcmp(json_string_value(taken), own) == 0)
+            return add_label(expansion, variant->label, own);
+        if (strcmp(expansion->variants[*taken], own) == 0)
             return 0;
         variant->label = arena_printf(expansion->arena, "%s (%d)", label, i);
         if (!variant->label)
             return error_memory(expansion->err);
     }
-    return json_object_set_new(expansion->labels, variant->label, json_string(own))
-               ? error_memory(expansion->err)
-               : 0;
 }
 
 /* All shots and seeds of a variant. */
@@ -113,11 +128,12 @@ static int dimension(const KeySpec *key, const MethodOptions *options) {
 }
 
 /* The number of variants, or -1 when it is out of hand. */
-static long count_variants(const MethodSpec *spec) {
-    const SectionSpec *section = &spec->method->section;
+static long count_variants(const MethodEntry *entry) {
+    const SectionSpec *section = &entry->method->section;
     long product = 1;
-    for (int i = 0; i < section->n_keys; i++) {
-        int n = dimension(&section->keys[i], spec->options);
+    const KeySpec *key;
+    for (int i = 0; (key = section_key_at(section, i)); i++) {
+        int n = dimension(key, entry->options);
         product *= n > 0 ? n : 1;
         if (product > MAX_POINTS)
             return -1;
@@ -126,15 +142,18 @@ static long count_variants(const MethodSpec *spec) {
 }
 
 /* Variants are counted like a number whose digits are the dimensions, the last one turning fastest. */
-static MethodOptions *variant_options(const MethodSpec *spec, long index, Arena *arena) {
-    const SectionSpec *section = &spec->method->section;
-    MethodOptions *options = arena_alloc(arena, 1, spec->method->options_size);
+static MethodOptions *variant_options(const MethodEntry *entry, long index, Arena *arena) {
+    const SectionSpec *section = &entry->method->section;
+    MethodOptions *options = arena_alloc(arena, 1, entry->method->options_size);
     if (!options)
         return NULL;
-    memcpy(options, spec->options, spec->method->options_size);
-    for (int i = section->n_keys - 1; i >= 0; i--) {
-        const KeySpec *key = &section->keys[i];
-        int n = dimension(key, spec->options);
+    memcpy(options, entry->options, entry->method->options_size);
+    int n_keys = 0;
+    while (section_key_at(section, n_keys))
+        n_keys++;
+    for (int i = n_keys - 1; i >= 0; i--) {
+        const KeySpec *key = section_key_at(section, i);
+        int n = dimension(key, entry->options);
         if (n > 0 && key_count(key, options) > 0)
             key_cut(key, options, (int)(index % n));
         index /= n > 0 ? n : 1;
@@ -145,8 +164,8 @@ static MethodOptions *variant_options(const MethodSpec *spec, long index, Arena 
 /* Puts the method's own values in the place of those of the section optim. */
 static void override_optim(Point *point) {
     const SectionSpec *section = &point->method->section, *optim = section_find("optim");
-    for (int i = 0; i < section->n_keys; i++) {
-        const KeySpec *key = &section->keys[i];
+    const KeySpec *key;
+    for (int i = 0; (key = section_key_at(section, i)); i++) {
         if (!(key->flags & KEY_OPTIM) || key_count(key, point->options) == 0)
             continue;
         size_t offset = section_key(optim, key->name)->offset - offsetof(Experiment, optim);
@@ -154,17 +173,18 @@ static void override_optim(Point *point) {
     }
 }
 
-static int add_method(Expansion *expansion, const MethodSpec *spec) {
+static int add_method(Expansion *expansion, const MethodEntry *entry) {
     const Experiment *experiment = expansion->experiment;
-    const Method *method = spec->method;
-    long n = count_variants(spec);
+    const MethodSpec *method = entry->method;
+    long n = count_variants(entry);
     if (n < 0)
         return too_many(expansion);
     for (long i = 0; i < n; i++) {
-        MethodOptions *options = variant_options(spec, i, expansion->arena);
+        MethodOptions *options = variant_options(entry, i, expansion->arena);
         if (!options)
             return error_memory(expansion->err);
-        if (method->resolve && method->resolve(options, expansion->arena, expansion->err))
+        if (method->rules && method->rules->resolve &&
+            method->rules->resolve(options, expansion->arena, expansion->err) < 0)
             return -1;
         Point point = {.method = method, .options = options, .target = -1};
         if (method->uses & USES_VIEWS)
@@ -173,7 +193,7 @@ static int add_method(Expansion *expansion, const MethodSpec *spec) {
             point.optim = experiment->optim;
             override_optim(&point);
         }
-        point.label = point_label(&point, spec, &expansion->context, expansion->arena);
+        point.label = point_label(&point, entry, &expansion->context, expansion->arena);
         if (!point.label)
             return error_memory(expansion->err);
         if (add_variant(expansion, point))
@@ -185,15 +205,16 @@ static int add_method(Expansion *expansion, const MethodSpec *spec) {
 int grid_expand(Grid *grid, const Experiment *experiment, const GridDigests *digests, Arena *arena,
                 Error *err) {
     *grid = (Grid){0};
-    Expansion expansion = {.experiment = experiment, .grid = grid, .arena = arena, .err = err};
+    Expansion expansion = {.experiment = experiment,
+                           .grid = grid,
+                           .keys.arena = arena,
+                           .labels.arena = arena,
+                           .arena = arena,
+                           .err = err};
     if (point_context(&expansion.context, experiment, digests, arena, err) < 0)
         return -1;
-    expansion.keys = json_object();
-    expansion.labels = json_object();
-    int result = expansion.keys && expansion.labels ? 0 : error_memory(err);
-    for (int i = 0; i < experiment->n_methods && result == 0; i++)
-        result = add_method(&expansion, &experiment->methods[i]);
-    json_decref(expansion.keys);
-    json_decref(expansion.labels);
-    return result;
+    for (int i = 0; i < experiment->n_methods; i++)
+        if (add_method(&expansion, &experiment->methods[i]) < 0)
+            return -1;
+    return 0;
 }

@@ -7,8 +7,10 @@
 #include "experiments/grid/point.h"
 
 #include "clip/base/files.h"
+#include "datasets/lists/catalog.h"
 #include "experiments/config/config_keys.h"
-#include "experiments/methods/method.h"
+#include "experiments/config/config_values.h"
+#include "experiments/config/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,14 +62,6 @@ int point_context(PointContext *context, const Experiment *experiment, const Gri
 /* --- JSON. A NULL object or value anywhere makes the enclosing json_pack fail, which the last caller sees.
  * --- */
 
-json_t *optim_json(const OptimConfig *optim) {
-    return json_pack("{s:s, s:f, s:f, s:f, s:i, s:i, s:s, s:i, s:f, s:b}", "name", "sgd", "lr", optim->lr,
-                     "momentum", optim->momentum, "weight_decay", optim->weight_decay, "max_epoch",
-                     optim->max_epoch, "batch_size", optim->batch_size, "lr_scheduler",
-                     optim->lr_scheduler == SCHEDULE_COSINE ? "cosine" : "constant", "warmup_epoch",
-                     optim->warmup_epoch, "warmup_cons_lr", optim->warmup_cons_lr, "shuffle", optim->shuffle);
-}
-
 static json_t *value_json(const KeySpec *key, const void *value, Arena *arena) {
     switch (key->type) {
     case KEY_REAL:
@@ -75,10 +69,31 @@ static json_t *value_json(const KeySpec *key, const void *value, Arena *arena) {
     case KEY_INT:
         return json_integer(*(const int *)value);
     case KEY_BOOL:
-        return json_boolean(*(const int *)value);
+        return json_boolean(key_truth(key, value));
     default:
         return json_string(key_value_text(key, value, arena));
     }
+}
+
+/* The field of a key of optim. */
+static const void *optim_field(const KeySpec *key, const OptimConfig *optim) {
+    return (const char *)optim + (key->offset - offsetof(Experiment, optim));
+}
+
+json_t *optim_json(const OptimConfig *optim, Arena *arena) {
+    const SectionSpec *section = section_find("optim");
+    json_t *json = json_object();
+    const KeySpec *key;
+    int failed = !json;
+    for (int i = 0; (key = section_key_at(section, i)); i++) {
+        json_t *value = key->offset == KEY_NOWHERE ? json_string(key->fallback)
+                                                   : value_json(key, optim_field(key, optim), arena);
+        failed |= json_object_set_new(json, key->name, value);
+    }
+    if (!failed)
+        return json;
+    json_decref(json);
+    return NULL;
 }
 
 static json_t *templates_json(const KeySpec *key, const MethodOptions *options, Arena *arena) {
@@ -94,11 +109,11 @@ static json_t *templates_json(const KeySpec *key, const MethodOptions *options, 
 
 /* What the keys say, and what the method uses. */
 static json_t *options_json(const Point *point, const PointContext *context, Arena *arena) {
-    const Method *method = point->method;
+    const MethodSpec *method = point->method;
     json_t *json = json_pack("{s:s}", "name", method->section.name);
+    const KeySpec *key;
     int failed = !json;
-    for (int i = 0; i < method->section.n_keys; i++) {
-        const KeySpec *key = &method->section.keys[i];
+    for (int i = 0; (key = section_key_at(&method->section, i)); i++) {
         if (key->flags & KEY_TEMPLATES)
             failed |= json_object_set_new(json, key->name, templates_json(key, point->options, arena));
         else if (key->flags & KEY_LIST && !(key->flags & KEY_OPTIM))
@@ -106,7 +121,7 @@ static json_t *options_json(const Point *point, const PointContext *context, Are
                                           value_json(key, key_value(key, point->options, 0), arena));
     }
     if (method->uses & USES_OPTIM)
-        failed |= json_object_set_new(json, "optim", optim_json(&point->optim));
+        failed |= json_object_set_new(json, "optim", optim_json(&point->optim, arena));
     if (method->uses & USES_VIEWS)
         failed |= json_object_set_new(json, "views", json_integer(point->views));
     if (method->uses & USES_TEXT)
@@ -120,8 +135,8 @@ static json_t *options_json(const Point *point, const PointContext *context, Are
 
 /* The method with all that shots and seed do not change. */
 static json_t *method_json(const Point *point, const PointContext *context, Arena *arena) {
-    const Method *method = point->method;
-    return method->json ? method->json(point, context) : options_json(point, context, arena);
+    const PointRules *rules = point->method->rules;
+    return rules && rules->json ? rules->json(point, context, arena) : options_json(point, context, arena);
 }
 
 /* The text of a JSON value, owned by the arena; takes the value over. */
@@ -162,15 +177,15 @@ static int describe_config(Point *point, const PointContext *context, Arena *are
 
 /* --- labels --- */
 
-const char *options_label(const char *start, const char *except, const Point *variant, const MethodSpec *spec,
-                          Arena *arena) {
+const char *options_label(const char *start, const char *except, const Point *variant,
+                          const MethodEntry *entry, Arena *arena) {
     const SectionSpec *section = &variant->method->section;
-    bool all = !spec->options->name;
-    const char *label = all ? start : spec->options->name;
-    for (int i = 0; label && i < section->n_keys; i++) {
-        const KeySpec *key = &section->keys[i];
+    bool all = !entry->options->name;
+    const char *label = all ? start : entry->options->name;
+    const KeySpec *key;
+    for (int i = 0; label && (key = section_key_at(section, i)); i++) {
         bool is_dimension = key->flags & KEY_LIST && !(key->flags & KEY_TEMPLATES);
-        int n = is_dimension ? key_count(key, spec->options) : 0;
+        int n = is_dimension ? key_count(key, entry->options) : 0;
         if (n == 0 || (all && except && strcmp(key->name, except) == 0))
             continue;
         const char *text = key_value_text(key, key_value(key, variant->options, 0), arena);
@@ -181,11 +196,11 @@ const char *options_label(const char *start, const char *except, const Point *va
     return label;
 }
 
-const char *point_label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+const char *point_label(const Point *variant, const MethodEntry *entry, const PointContext *context,
                         Arena *arena) {
-    const Method *method = variant->method;
-    return method->label ? method->label(variant, spec, context, arena)
-                         : options_label(method->title, NULL, variant, spec, arena);
+    const MethodSpec *method = variant->method;
+    return method->rules && method->rules->label ? method->rules->label(variant, entry, context, arena)
+                                                 : options_label(method->title, NULL, variant, entry, arena);
 }
 
 /* --- folders --- */
@@ -202,12 +217,15 @@ char *short_digest(const Point *point, const PointContext *context, Arena *arena
 }
 
 bool is_default_recipe(const Point *point, const PointContext *context) {
-    const OptimConfig *a = &point->optim, *b = &context->default_optim;
-    int epochs = auto_epochs(context->experiment->dataset.name, point->num_shots);
-    return a->lr == b->lr && a->momentum == b->momentum && a->weight_decay == b->weight_decay &&
-           a->max_epoch == epochs && a->batch_size == b->batch_size && a->lr_scheduler == b->lr_scheduler &&
-           a->warmup_epoch == b->warmup_epoch && a->warmup_cons_lr == b->warmup_cons_lr &&
-           a->shuffle == b->shuffle && point->views == context->default_views;
+    const SectionSpec *section = section_find("optim");
+    OptimConfig recipe = context->default_optim;
+    recipe.max_epoch = auto_epochs(context->experiment->dataset.name, point->num_shots);
+    const KeySpec *key;
+    for (int i = 0; (key = section_key_at(section, i)); i++)
+        if (key->offset != KEY_NOWHERE &&
+            !key_equal(key, optim_field(key, &point->optim), optim_field(key, &recipe)))
+            return false;
+    return point->views == context->default_views;
 }
 
 bool is_default_template(const TextList *templates, const PointContext *context) {
@@ -218,18 +236,17 @@ bool is_default_template(const TextList *templates, const PointContext *context)
 /* "default", or the values that are not and a digest: "trainTrue_1f2e3d4c"; "" for a method without options.
  */
 static const char *options_leaf(const Point *point, const PointContext *context, Arena *arena) {
-    const Method *method = point->method;
+    const MethodSpec *method = point->method;
     const SectionSpec *section = &method->section;
     bool is_default = !(method->uses & USES_OPTIM) || is_default_recipe(point, context);
     is_default &= !(method->uses & USES_VIEWS) || point->views == context->default_views;
     const char *leaf = "", *none = "";
-    for (int i = 0; leaf && i < section->n_keys; i++) {
-        const KeySpec *key = &section->keys[i];
+    const KeySpec *key;
+    for (int i = 0; leaf && (key = section_key_at(section, i)); i++) {
         if (key->flags & KEY_LIST)
             none = "default";
         if (key->flags & KEY_TEMPLATES) {
-            const TextList *list = (const TextList *)((const char *)point->options + key->offset);
-            is_default &= is_default_template(list, context);
+            is_default &= is_default_template(&point->options->templates, context);
         } else if (key->flags & KEY_LIST && !(key->flags & KEY_OPTIM)) {
             const char *text = key_value_text(key, key_value(key, point->options, 0), arena);
             if (text && strcmp(text, key->fallback) == 0)
@@ -245,14 +262,14 @@ static const char *options_leaf(const Point *point, const PointContext *context,
 }
 
 static int describe_folder(Point *point, const PointContext *context, Arena *arena, Error *err) {
-    const Method *method = point->method;
+    const MethodSpec *method = point->method;
     char *start = arena_printf(arena, "%s/%s/%s", context->dataset, method->section.name, context->backbone);
     if (start && point->num_shots > 0)
         start = arena_printf(arena, "%s_%dshots", start, point->num_shots);
     else if (start && point->num_shots == SHOTS_ALL)
         start = arena_printf(arena, "%s_allshots", start);
-    const char *leaf =
-        method->leaf ? method->leaf(point, context, arena) : options_leaf(point, context, arena);
+    const char *leaf = method->rules && method->rules->leaf ? method->rules->leaf(point, context, arena)
+                                                            : options_leaf(point, context, arena);
     if (start && leaf && *leaf)
         start = arena_printf(arena, "%s/%s", start, leaf);
     if (!leaf)

@@ -1,6 +1,9 @@
-/* point_yaml.c: the experiment file of one point (point_yaml of grid.h). */
-#include "experiments/grid/grid.h"
-#include "experiments/methods/method.h"
+/* point_yaml.c: the experiment file of one point (point_yaml.h). */
+#include "experiments/grid/point_yaml.h"
+
+#include "experiments/config/config_keys.h"
+#include "experiments/config/config_values.h"
+#include "experiments/config/yaml_tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,8 +58,8 @@ static void write_method(FILE *out, const Point *point, Arena *arena) {
     const SectionSpec *section = &point->method->section;
     fprintf(out, "methods:\n  - %s:", section->name);
     write_pair(out, "\n      ", "name", point->label);
-    for (int i = 0; i < section->n_keys; i++) {
-        const KeySpec *key = &section->keys[i];
+    const KeySpec *key;
+    for (int i = 0; (key = section_key_at(section, i)); i++) {
         if (!(key->flags & KEY_LIST) || key->flags & KEY_OPTIM)
             continue;
         fprintf(out, "\n      %s:", key->name);
@@ -68,16 +71,18 @@ static void write_method(FILE *out, const Point *point, Arena *arena) {
     fprintf(out, "\n");
 }
 
-static void write_optim(FILE *out, const OptimConfig *optim) {
-    fprintf(out, "optim:\n  name: sgd");
-    write_real(out, "\n  ", "lr", optim->lr);
-    write_real(out, "\n  ", "momentum", optim->momentum);
-    write_real(out, "\n  ", "weight_decay", optim->weight_decay);
-    fprintf(out, "\n  max_epoch: %d\n  batch_size: %d\n  lr_scheduler: %s\n  warmup_epoch: %d",
-            optim->max_epoch, optim->batch_size,
-            optim->lr_scheduler == SCHEDULE_COSINE ? "cosine" : "constant", optim->warmup_epoch);
-    write_real(out, "\n  ", "warmup_cons_lr", optim->warmup_cons_lr);
-    fprintf(out, "\n  shuffle: %s\n", optim->shuffle ? "true" : "false");
+static void write_optim(FILE *out, const OptimConfig *optim, Arena *arena) {
+    const SectionSpec *section = section_find("optim");
+    const KeySpec *key;
+    fprintf(out, "optim:");
+    for (int i = 0; (key = section_key_at(section, i)); i++) {
+        fprintf(out, "\n  %s: ", key->name);
+        if (key->offset == KEY_NOWHERE)
+            fputs(key->fallback, out);
+        else
+            write_key(out, key, (const char *)optim + (key->offset - offsetof(Experiment, optim)), arena);
+    }
+    fprintf(out, "\n");
 }
 
 static void write_point(FILE *out, const Experiment *experiment, const Point *point, Arena *arena) {
@@ -100,7 +105,7 @@ static void write_point(FILE *out, const Experiment *experiment, const Point *po
         fprintf(out, "grid: {num_shots: all, seed: %d}\n", point->seed);
     write_method(out, point, arena);
     if (point->method->uses & USES_OPTIM)
-        write_optim(out, &point->optim);
+        write_optim(out, &point->optim, arena);
     if (point->method->uses & USES_VIEWS)
         fprintf(out, "augment: {views: %d}\n", point->views);
     fprintf(out, "outputs: {logits: %s, report: %s}\n", point->logits ? "true" : "false",

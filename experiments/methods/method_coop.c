@@ -5,6 +5,7 @@
 
 #include "clip/base/files.h"
 #include "coop/prompt_file.h"
+#include "experiments/config/names.h"
 #include "experiments/methods/method.h"
 #include "experiments/methods/training.h"
 #include "experiments/session/prompt_classes.h"
@@ -13,18 +14,16 @@
 #include <string.h>
 
 static const KeySpec keys[] = {
-    METHOD_NAME_KEY,
-    {"n_ctx", KEY_INT, KEY_LIST, offsetof(CoopOptions, n_ctx), .low = 1, .high = 1000, .fallback = "16",
-     .help = "M, the number of context vectors"},
-    {"class_token_position", KEY_CHOICE, KEY_LIST, offsetof(CoopOptions, class_token_position),
+    {"n_ctx", KEY_INT, KEY_LIST | KEY_COLUMN, offsetof(CoopOptions, n_ctx), .low = 1, .high = 1000,
+     .fallback = "16", .help = "M, the number of context vectors"},
+    {"class_token_position", KEY_CHOICE, KEY_LIST | KEY_COLUMN, offsetof(CoopOptions, class_token_position),
      .choices = "end|middle|front", .fallback = "end", .help = "where the class name stands"},
-    {"csc", KEY_BOOL, KEY_LIST, offsetof(CoopOptions, csc), .fallback = "false",
+    {"csc", KEY_BOOL, KEY_LIST | KEY_COLUMN, offsetof(CoopOptions, csc), .fallback = "false",
      .help = "contexts of its own for each class"},
-    {"ctx_init", KEY_TEXT, KEY_LIST, offsetof(CoopOptions, ctx_init), .fallback = "\"\"",
+    {"ctx_init", KEY_TEXT, KEY_LIST | KEY_COLUMN, offsetof(CoopOptions, ctx_init), .fallback = "\"\"",
      .help = "words, or FILE.safetensors; \"\" is random"},
-    METHOD_LR_KEY(CoopOptions),
-    METHOD_MAX_EPOCH_KEY(CoopOptions),
 };
+static const KeyGroup group = KEY_GROUP(keys);
 
 static const CoopOptions *options_of(const Point *point) {
     return (const CoopOptions *)point->options;
@@ -43,8 +42,8 @@ LearnerConfig coop_learner_config(const Point *point) {
 /* --- in words --- */
 
 /* "~/" and the digest of a file of contexts. */
-static int resolve(void *context, Arena *arena, Error *err) {
-    CoopOptions *options = context;
+static int resolve(MethodOptions *common, Arena *arena, Error *err) {
+    CoopOptions *options = (CoopOptions *)common;
     const char **path = ARENA_NEW(arena, const char *, 1);
     if (path)
         *path = path_expand(arena, options->ctx_init.values[0]);
@@ -64,10 +63,10 @@ static int resolve(void *context, Arena *arena, Error *err) {
 }
 
 /* "CoOp M=16 end csc". Under a name of its own, a method shows only the dimensions in which it varies. */
-static const char *label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+static const char *label(const Point *variant, const MethodEntry *entry, const PointContext *context,
                          Arena *arena) {
     (void)context;
-    const CoopOptions *method = (const CoopOptions *)spec->options;
+    const CoopOptions *method = (const CoopOptions *)entry->options;
     LearnerConfig learner = coop_learner_config(variant);
     bool all = !method->common.name, random_start = learner.ctx_init[0] == '\0';
     const char *start = all ? "CoOp" : method->common.name, *m = "", *init = "", *lr = "", *epochs = "";
@@ -78,9 +77,9 @@ static const char *label(const Point *variant, const MethodSpec *spec, const Poi
     const char *csc = !(all || method->csc.n > 1) ? "" : learner.csc ? " csc" : all ? "" : " unified";
     if (!random_start && (all || method->ctx_init.n > 1))
         init = arena_printf(arena, " \"%s\"", learner.ctx_init);
-    if (all ? method->lr.n > 0 : method->lr.n > 1)
+    if (all ? method->common.lr.n > 0 : method->common.lr.n > 1)
         lr = arena_printf(arena, " lr=%g", variant->optim.lr);
-    if (all ? method->max_epoch.n > 0 : method->max_epoch.n > 1)
+    if (all ? method->common.max_epoch.n > 0 : method->common.max_epoch.n > 1)
         epochs = variant->optim.max_epoch > 0 ? arena_printf(arena, " epochs=%d", variant->optim.max_epoch)
                                               : " epochs=auto";
     if (arena_failed(arena))
@@ -90,7 +89,7 @@ static const char *label(const Point *variant, const MethodSpec *spec, const Poi
 }
 
 /* M follows from ctx_init where that is given. */
-static json_t *json(const Point *point, const PointContext *context) {
+static json_t *json(const Point *point, const PointContext *context, Arena *arena) {
     LearnerConfig learner = coop_learner_config(point);
     const char *digest = options_of(point)->ctx_digest;
     bool random_start = learner.ctx_init[0] == '\0';
@@ -98,7 +97,7 @@ static json_t *json(const Point *point, const PointContext *context) {
                      random_start ? learner.n_ctx : 0, "csc", learner.csc, "class_token_position",
                      position_name(learner.class_token_position), "ctx_init",
                      digest && !context->names ? digest : learner.ctx_init, "optim",
-                     optim_json(&point->optim), "views", point->views, "vocab",
+                     optim_json(&point->optim, arena), "views", point->views, "vocab",
                      context->names ? "" : context->digests.vocab);
 }
 
@@ -122,14 +121,6 @@ static const char *leaf(const Point *point, const PointContext *context, Arena *
         return arena_printf(arena, "%s_csc%s_ctp%s", start, csc, position);
     char *digest = short_digest(point, context, arena);
     return digest ? arena_printf(arena, "%s_csc%s_ctp%s_%s", start, csc, position, digest) : NULL;
-}
-
-static void describe_result(Result *result, const Point *point) {
-    LearnerConfig learner = coop_learner_config(point);
-    result->n_ctx = learner.n_ctx;
-    result->csc = learner.csc;
-    result->class_token_position = position_name(learner.class_token_position);
-    result->ctx_init = learner.ctx_init;
 }
 
 /* --- work --- */
@@ -226,7 +217,7 @@ static int learn(Session *session, const Point *point, PromptLearner *learner, c
         return error_memory(err);
     learner_text_features(learner, text);
     session_classify(session, logits, text);
-    result->n_ctx = learner_n_ctx(learner);
+    result_set_int(result, "n_ctx", learner_n_ctx(learner));
     return write_prompt(session, point, learner, text, folder, arena, err);
 }
 
@@ -266,19 +257,20 @@ static bool serves_new_classes(const Point *learned) {
     return !coop_learner_config(learned).csc;
 }
 
+static const PointRules rules = {.resolve = resolve, .label = label, .json = json, .leaf = leaf};
+
 const Method method_coop = {
-    .section = {"coop", METHOD_KEYS(keys), "a method: learned prompts; every list is a dimension"},
-    .options_size = sizeof(CoopOptions),
-    .title = "CoOp",
-    .uses = USES_TRAINING | USES_OPTIM | USES_VIEWS | USES_TEXT,
-    .resolve = resolve,
-    .label = label,
-    .json = json,
-    .leaf = leaf,
-    .result = describe_result,
+    .spec = {.section = {"coop",
+                         "a method: learned prompts; every list is a dimension",
+                         {&method_name_key, &group, &method_optim_keys}},
+             .options_size = sizeof(CoopOptions),
+             .title = "CoOp",
+             .uses = USES_TRAINING | USES_OPTIM | USES_VIEWS | USES_TEXT,
+             .rules = &rules},
     .check = check,
     .prepare = prepare,
     .flops = flops,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes};
+    .serves_new_classes = serves_new_classes,
+};

@@ -3,7 +3,7 @@
 #define EXPERIMENTS_METHODS_METHOD_COOP_H
 
 #include "coop/prompt_learner.h"
-#include "experiments/grid/grid.h"
+#include "experiments/grid/point.h"
 
 typedef struct {
     MethodOptions common;
@@ -11,11 +11,8 @@ typedef struct {
     IntList class_token_position; /* of ClassTokenPosition */
     IntList csc;                  /* 0 and 1 */
     TextList ctx_init;            /* as in LearnerConfig */
-    RealList lr;                  /* overrides optim.lr when n > 0 */
-    IntList max_epoch;            /* overrides optim.max_epoch when n > 0; 0 is `auto` */
 
-    const char
-        *ctx_digest; /* of one variant: SHA-256 of the file that ctx_init names; NULL when it names none */
+    const char *ctx_digest; /* of one variant: SHA-256 of the file that ctx_init names; NULL: it names none */
 } CoopOptions;
 
 /* The prompts of one point. */

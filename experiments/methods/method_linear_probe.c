@@ -55,7 +55,7 @@ static int run(Session *session, const Point *point, const char *folder, float *
         return -1;
     linear_probe_scores(&probe, logits, session->test_raw, session->dataset.test.n);
     result->n_train = data.train.n;
-    result->C = probe.C;
+    result_set_real(result, "C", probe.C);
     return 0;
 }
 
@@ -81,15 +81,16 @@ static bool serves_new_classes(const Point *learned) {
     return false;
 }
 
-static const KeySpec keys[] = {METHOD_NAME_KEY};
-
 const Method method_linear_probe = {
-    .section = {"linear_probe", METHOD_KEYS(keys), "a method: logistic regression on image features"},
-    .options_size = sizeof(MethodOptions),
-    .title = "linear probe",
-    .uses = USES_TRAINING,
+    .spec = {.section = {"linear_probe",
+                         "a method: logistic regression on image features",
+                         {&method_name_key}},
+             .options_size = sizeof(MethodOptions),
+             .title = "linear probe",
+             .uses = USES_TRAINING},
     .check = check,
     .prepare = prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes};
+    .serves_new_classes = serves_new_classes,
+};

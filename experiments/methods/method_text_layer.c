@@ -11,35 +11,29 @@
 typedef struct {
     MethodOptions common;
     IntList layer; /* of TextLayer */
-    TextList templates;
-    RealList lr;
-    IntList max_epoch;
 } Options;
 
-static const KeySpec keys[] = {
-    METHOD_NAME_KEY,
+static const KeySpec layer_key[] = {
     {"layer", KEY_CHOICE, KEY_LIST, offsetof(Options, layer), .choices = "linear|bias", .fallback = "linear",
      .help = "what is added to the text encoder"},
-    METHOD_TEMPLATES_KEY(Options),
-    METHOD_LR_KEY(Options),
-    METHOD_MAX_EPOCH_KEY(Options),
 };
+static const KeyGroup layer_group = KEY_GROUP(layer_key);
 
 static const Options *options_of(const Point *point) {
     return (const Options *)point->options;
 }
 
-static const char *label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+static const char *label(const Point *variant, const MethodEntry *entry, const PointContext *context,
                          Arena *arena) {
     (void)context;
     bool linear = options_of(variant)->layer.values[0] == TEXT_LINEAR;
-    return options_label(linear ? "text linear layer" : "text bias", "layer", variant, spec, arena);
+    return options_label(linear ? "text linear layer" : "text bias", "layer", variant, entry, arena);
 }
 
 static int check(Session *session, const Point *point, Error *err) {
     if (session_check_training(session, err) < 0)
         return -1;
-    return session_check_texts(session, &options_of(point)->templates, point->label, err);
+    return session_check_texts(session, &point->options->templates, point->label, err);
 }
 
 static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {
@@ -50,7 +44,7 @@ static int prepare(Session *session, const Point *point, Arena *arena, Error *er
 /* The layer before training, behind the texts of a session's classes. */
 static TextAdapter *begin(const Session *session, const Point *point, Arena *arena, Error *err) {
     const Clip *clip = session->model.clip;
-    const float *text = session_texts(session, &options_of(point)->templates, arena, err);
+    const float *text = session_texts(session, &point->options->templates, arena, err);
     if (!text)
         return NULL;
     TextAdapter *adapter = text_adapter_create((TextLayer)options_of(point)->layer.values[0], text,
@@ -104,15 +98,19 @@ static bool serves_new_classes(const Point *learned) {
     return true;
 }
 
+static const PointRules rules = {.label = label};
+
 const Method method_text_layer = {
-    .section = {"text_layer", METHOD_KEYS(keys),
-                "a method: a layer on the text features; every list is a dimension"},
-    .options_size = sizeof(Options),
-    .title = "text layer",
-    .uses = USES_TRAINING | USES_OPTIM | USES_VIEWS | USES_TEXT,
-    .label = label,
+    .spec = {.section = {"text_layer",
+                         "a method: a layer on the text features; every list is a dimension",
+                         {&method_name_key, &layer_group, &method_templates_key, &method_optim_keys}},
+             .options_size = sizeof(Options),
+             .title = "text layer",
+             .uses = USES_TRAINING | USES_OPTIM | USES_VIEWS | USES_TEXT,
+             .rules = &rules},
     .check = check,
     .prepare = prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes};
+    .serves_new_classes = serves_new_classes,
+};

@@ -22,51 +22,50 @@
 typedef struct {
     MethodOptions common;
     IntList train; /* 0 and 1 */
-    TextList templates;
     RealList alpha, beta;
     IntList search; /* 0 and 1 */
     RealList max_alpha, max_beta;
-    RealList lr;
-    IntList max_epoch;
 } Options;
 
-#define REAL(key, default, text)                                                                             \
-    {                                                                                                        \
-#key, KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, key), .low = 0, .high = 1e3,                 \
-                                                                      .fallback = default, .help = text      \
-    }
-
-static const KeySpec keys[] = {
-    METHOD_NAME_KEY,
+static const KeySpec train_key[] = {
     {"train", KEY_BOOL, KEY_LIST, offsetof(Options, train), .fallback = "false",
      .help = "true: Tip-Adapter-F, whose keys are trained"},
-    METHOD_TEMPLATES_KEY(Options),
-    REAL(alpha, "1", "weight of the cached images"),
-    REAL(beta, "5.5", "how much nearer images count for more"),
+};
+
+static const KeySpec keys[] = {
+    {"alpha", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, alpha), .low = 0, .high = 1e3,
+     .fallback = "1", .help = "weight of the cached images"},
+    {"beta", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, beta), .low = 0, .high = 1e3,
+     .fallback = "5.5", .help = "how much nearer images count for more"},
     {"search", KEY_BOOL, KEY_LIST, offsetof(Options, search), .fallback = "true",
      .help = "both anew on validation images, in the end"},
-    REAL(max_alpha, "3", "of the search"),
-    REAL(max_beta, "7", "of the search"),
-    REAL(lr, "0.001", "train: learning rate of AdamW"),
-    {"max_epoch", KEY_INT, KEY_LIST, offsetof(Options, max_epoch), .low = 1, .high = 1e6, .fallback = "20",
-     .help = "train: epochs"},
+    {"max_alpha", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, max_alpha), .low = 0, .high = 1e3,
+     .fallback = "3", .help = "of the search"},
+    {"max_beta", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, max_beta), .low = 0, .high = 1e3,
+     .fallback = "7", .help = "of the search"},
+    {"lr", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, common.lr), .low = 0, .high = 1e3,
+     .fallback = "0.001", .help = "train: learning rate of AdamW"},
+    {"max_epoch", KEY_INT, KEY_LIST, offsetof(Options, common.max_epoch), .low = 1, .high = 1e6,
+     .fallback = "20", .help = "train: epochs"},
 };
+
+static const KeyGroup train_group = KEY_GROUP(train_key), group = KEY_GROUP(keys);
 
 static const Options *options_of(const Point *point) {
     return (const Options *)point->options;
 }
 
-static const char *label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+static const char *label(const Point *variant, const MethodEntry *entry, const PointContext *context,
                          Arena *arena) {
     (void)context;
     return options_label(options_of(variant)->train.values[0] ? "Tip-Adapter-F" : "Tip-Adapter", "train",
-                         variant, spec, arena);
+                         variant, entry, arena);
 }
 
 static int check(Session *session, const Point *point, Error *err) {
     if (session_check_training(session, err) < 0)
         return -1;
-    return session_check_texts(session, &options_of(point)->templates, point->label, err);
+    return session_check_texts(session, &point->options->templates, point->label, err);
 }
 
 typedef struct {
@@ -109,8 +108,8 @@ static int learn(TipAdapter *adapter, const Data *data, const Point *point, Resu
                  Progress *progress, Arena *arena, Error *err) {
     const Options *options = options_of(point);
     double start = clock_seconds();
-    TipTraining training = {.lr = options->lr.values[0],
-                            .max_epoch = options->max_epoch.values[0],
+    TipTraining training = {.lr = options->common.lr.values[0],
+                            .max_epoch = options->common.max_epoch.values[0],
                             .seed = (uint32_t)point->seed,
                             .final_loss = &result->final_loss,
                             .on_step = on_step,
@@ -124,7 +123,8 @@ static int learn(TipAdapter *adapter, const Data *data, const Point *point, Resu
         if (tip_adapter_search(adapter, data->val, data->labels, data->n_val, options->max_alpha.values[0],
                                options->max_beta.values[0], err) < 0)
             return -1;
-        result->found = arena_printf(arena, "alpha=%.4g beta=%.4g", adapter->alpha, adapter->beta);
+        result_set_text(result, "found",
+                        arena_printf(arena, "alpha=%.4g beta=%.4g", adapter->alpha, adapter->beta));
     }
     result->train_seconds = clock_seconds() - start;
     return 0;
@@ -135,7 +135,7 @@ static int begin(TipAdapter *adapter, Session *session, const Point *point, floa
                  int n, Arena *arena, Error *err) {
     const Clip *clip = session->model.clip;
     const Options *options = options_of(point);
-    const float *text = session_texts(session, &options->templates, arena, err);
+    const float *text = session_texts(session, &options->common.templates, arena, err);
     *adapter = (TipAdapter){.n_keys = n,
                             .n_classes = session->dataset.n_classes,
                             .embed_dim = clip->embed_dim,
@@ -194,14 +194,19 @@ static bool serves_new_classes(const Point *learned) {
     return false;
 }
 
+static const PointRules rules = {.label = label};
+
 const Method method_tip_adapter = {
-    .section = {"tip_adapter", METHOD_KEYS(keys), "a method: a cache of images; every list is a dimension"},
-    .options_size = sizeof(Options),
-    .title = "Tip-Adapter",
-    .uses = USES_TRAINING | USES_VIEWS | USES_TEXT,
-    .label = label,
+    .spec = {.section = {"tip_adapter",
+                         "a method: a cache of images; every list is a dimension",
+                         {&method_name_key, &train_group, &method_templates_key, &group}},
+             .options_size = sizeof(Options),
+             .title = "Tip-Adapter",
+             .uses = USES_TRAINING | USES_VIEWS | USES_TEXT,
+             .rules = &rules},
     .check = check,
     .prepare = prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes};
+    .serves_new_classes = serves_new_classes,
+};

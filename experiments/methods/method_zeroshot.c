@@ -1,25 +1,18 @@
 /* method_zeroshot.c: hand-written prompts, one or an ensemble. */
+#include "experiments/config/names.h"
 #include "experiments/methods/method.h"
 
-#include <stddef.h>
 #include <string.h>
 
-typedef struct {
-    MethodOptions common;
-    TextList templates; /* of one ensemble */
-} Options;
-
-static const KeySpec keys[] = {METHOD_NAME_KEY, METHOD_TEMPLATES_KEY(Options)};
-
 static const TextList *templates_of(const Point *point) {
-    return &((const Options *)point->options)->templates;
+    return &point->options->templates;
 }
 
-static const char *label(const Point *variant, const MethodSpec *spec, const PointContext *context,
+static const char *label(const Point *variant, const MethodEntry *entry, const PointContext *context,
                          Arena *arena) {
     const TextList *templates = templates_of(variant);
-    if (spec->options->name)
-        return spec->options->name;
+    if (entry->options->name)
+        return entry->options->name;
     if (templates->n > 1)
         return arena_printf(arena, "zero-shot ensemble (%d)", templates->n);
     if (strcmp(templates->values[0], default_template(&context->experiment->dataset)) == 0)
@@ -51,11 +44,16 @@ static int run(Session *session, const Point *point, const char *folder, float *
     return 0;
 }
 
-const Method method_zeroshot = {.section = {"zeroshot", METHOD_KEYS(keys), "a method: hand-written prompts"},
-                                .options_size = sizeof(Options),
-                                .title = "zero-shot",
-                                .uses = USES_TEXT,
-                                .label = label,
-                                .leaf = leaf,
-                                .check = check,
-                                .run = run};
+static const PointRules rules = {.label = label, .leaf = leaf};
+
+const Method method_zeroshot = {
+    .spec = {.section = {"zeroshot",
+                         "a method: hand-written prompts",
+                         {&method_name_key, &method_templates_key}},
+             .options_size = sizeof(MethodOptions),
+             .title = "zero-shot",
+             .uses = USES_TEXT,
+             .rules = &rules},
+    .check = check,
+    .run = run,
+};

@@ -4,6 +4,7 @@
 #include "clip/base/files.h"
 #include "clip/math/ops.h"
 #include "coop/train_state.h"
+#include "experiments/grid/point_yaml.h"
 #include "experiments/results/metrics.h"
 #include "experiments/results/predictions.h"
 #include "experiments/terminal/clock.h"

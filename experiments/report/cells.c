@@ -1,7 +1,7 @@
 /* cells.c: see cells.h */
 #include "experiments/report/cells.h"
 
-#include "experiments/config/config.h"
+#include "experiments/config/experiment.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -235,12 +235,12 @@ static int read_settings(Score *score, const Entry *entry, Arena *arena) {
     json_decref(config);
     for (int i = 0; i < settings.n; i++) {
         Setting *setting = &settings.list[i];
-        if (strcmp(setting->name, "n_ctx") == 0)
-            setting->value = arena_printf(arena, "%d", entry->result->n_ctx);
+        const ResultSetting *trained = result_setting(entry->result, setting->name);
+        if (trained && trained->kind == SETTING_INT)
+            setting->value = arena_printf(arena, "%d", trained->integer);
         if (strcmp(setting->name, "ctx_init") == 0)
-            setting->value = entry->result->ctx_init && *entry->result->ctx_init
-                                 ? arena_printf(arena, "“%s”", entry->result->ctx_init)
-                                 : "random";
+            setting->value =
+                trained && *trained->text ? arena_printf(arena, "“%s”", trained->text) : "random";
     }
     if (settings.n > 0)
         add_setting(&settings, "backbone", entry->backbone);

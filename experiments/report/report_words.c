@@ -1,6 +1,7 @@
 /* report_words.c: the vocabulary words nearest to the vectors of learned prompts. */
 #include "clip/base/files.h"
 #include "experiments/config/config.h"
+#include "experiments/methods/methods.h"
 #include "experiments/report/report_sections.h"
 #include "experiments/session/words.h"
 
@@ -20,7 +21,8 @@ static const char *configured_vocab(const char *folder, Arena *arena) {
     Experiment experiment;
     Error err = {0};
     const char *path = path_join(arena, folder, "config.yaml");
-    if (!path || !file_exists(path) || experiment_read(&experiment, path, NULL, 0, arena, &err) < 0)
+    if (!path || !file_exists(path) ||
+        experiment_read(&experiment, path, NULL, 0, method_list(), arena, &err) < 0)
         return NULL;
     return experiment.model.vocab;
 }
@@ -77,7 +79,8 @@ static void write_prompt(Html *html, const Prompt *prompt, const Model *model) {
 static void write_row(Html *html, const Score *score, const char *path, Opened *opened) {
     Prompt prompt;
     Error err = {0};
-    html_markup(html, score->last->csc ? "<figure class=\"wide\"><figcaption>" : "<figure><figcaption>");
+    const ResultSetting *csc = result_setting(score->last, "csc");
+    html_markup(html, csc && csc->integer ? "<figure class=\"wide\"><figcaption>" : "<figure><figcaption>");
     html_text(html, score->label);
     html_markup(html, "</figcaption>\n");
     if (prompt_read(&prompt, path, html->arena, &err) < 0 ||

@@ -5,7 +5,7 @@
  */
 #include "experiments/report/table.h"
 
-#include "experiments/config/config.h"
+#include "experiments/config/experiment.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -10,42 +10,13 @@
 #ifndef EXPERIMENTS_RESULTS_RESULTS_H
 #define EXPERIMENTS_RESULTS_RESULTS_H
 
-#include "clip/base/arena.h"
 #include "clip/base/error.h"
-#include "experiments/grid/grid.h"
-#include "experiments/results/scores.h"
-
-/* Strings may be NULL (null in the JSON) except key, dataset, method and label. */
-typedef struct {
-    const char *key, *dataset, *method, *label, *folder;
-    const char *source;  /* the dataset it was learned on when that is not `dataset`, else NULL */
-    const char *config;  /* Point.config: the resolved configuration as one line of JSON */
-    int num_shots, seed; /* as in Point */
-    int n_ctx;           /* M as trained; 0 for other methods */
-    bool csc;
-    const char *class_token_position, *ctx_init; /* NULL for other methods */
-    double accuracy, macro_f1;                   /* percent */
-    const double *per_class; /* (n_classes) accuracy in percent; NaN for a class without test images */
-    int n_classes, n_train, n_test;
-    int epochs;        /* 0 for other methods */
-    double final_loss; /* mean of the last epoch */
-    double C;          /* linear probe: the chosen inverse regularisation */
-    const char *found; /* what else a search on validation images has chosen: "alpha=1.17 beta=5.5"; NULL */
-    double train_seconds, total_seconds;
-    const char *backbone; /* Model.name: "RN50" */
-    const char *model_digest, *vocab_digest, *split_digest;
-    const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
-    const char *line;     /* that results_read has found it in; else NULL */
-} Result;
+#include "experiments/results/result.h"
 
 typedef struct {
     Result *results; /* (n), in the order of the file, one per key */
     int n;
 } ResultList;
-
-/* Sets what the point alone determines: key, method, label, folder, config, num_shots, seed, csc, position,
- * ctx_init, epochs, and NaN for the numbers still to come. Strings are borrowed from the point. */
-void result_start(Result *result, const Point *point, const char *dataset);
 
 /* Appends one line to FOLDER/results.jsonl. Safe against other processes and threads that append. */
 int result_append(const char *folder, const Result *result, Error *err);

@@ -11,6 +11,7 @@
 #include "experiments/methods/method.h"
 #include "experiments/results/logits.h"
 #include "experiments/results/predictions.h"
+#include "experiments/results/scores.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 
@@ -80,8 +81,8 @@ static int run_point(const Stage *stage, Job *job, const Point *point, Result *r
         return error_memory(err);
     if (make_folders(folder, err) < 0)
         return -1;
-    result_start(result, point, tested->name);
-    const Method *method = point->method;
+    result_start(result, point, tested->name, arena);
+    const Method *method = method_of(point);
     int status;
     if (point->learned) {
         const char *from = path_join(arena, output, point->learned->folder);

@@ -99,9 +99,9 @@ int plan_make(Plan *plan, Stage *stage, const Model *model, Error *err) {
     plan->flops = (double)plan->n_images * image_tower_flops(model->clip);
     for (int i = 0; i < stage->grid.n; i++) {
         const Point *point = &stage->grid.points[i];
-        if (!stage->pending[i] || point->learned || !point->method->flops)
+        if (!stage->pending[i] || point->learned || !method_of(point)->flops)
             continue;
-        if (point->method->flops(&plan->points[i], &stage->session, point, err) < 0)
+        if (method_of(point)->flops(&plan->points[i], &stage->session, point, err) < 0)
             return -1;
         plan->flops += plan->points[i];
     }

@@ -140,7 +140,7 @@ int stage_check(Stage *stage, const Model *model, Error *err) {
         if (!stage->pending[i] || point->learned || point->label == checked)
             continue;
         Session *tested = point->target < 0 ? &stage->session : &stage->targets[point->target];
-        if (point->method->check(tested, point, err) < 0)
+        if (method_of(point)->check(tested, point, err) < 0)
             return -1;
         checked = point->label;
     }
@@ -166,11 +166,11 @@ int stage_prepare(Stage *stage, const Model *model, Error *err) {
             return -1;
     for (int i = 0; i < stage->grid.n; i++) {
         const Point *point = &stage->grid.points[i];
-        if (!stage->pending[i] || !point->method->prepare || is_prepared(stage, i))
+        if (!stage->pending[i] || !method_of(point)->prepare || is_prepared(stage, i))
             continue;
         Arena *scratch = arena_create();
         int status =
-            scratch ? point->method->prepare(&stage->session, point, scratch, err) : error_memory(err);
+            scratch ? method_of(point)->prepare(&stage->session, point, scratch, err) : error_memory(err);
         arena_free(scratch);
         if (status < 0)
             return -1;

@@ -2,6 +2,7 @@
 #include "experiments/run/transfer.h"
 
 #include "clip/base/files.h"
+#include "experiments/config/names.h"
 #include "experiments/methods/method.h"
 #include "experiments/session/prompt_classes.h"
 
@@ -80,7 +81,7 @@ int transfer_expand(Grid *grid, const Session *own, const Session *targets, cons
         if (add_unlearned(grid, t, &targets[t], digests, arena, err) < 0)
             return -1;
         for (int i = 0; i < n_own; i++) {
-            const Method *method = points[i].method;
+            const Method *method = method_of(&points[i]);
             if (method->transfer && (known || method->serves_new_classes(&points[i])) &&
                 describe(&points[grid->n++], &points[i], t, &targets[t], arena, err) < 0)
                 return -1;

@@ -8,7 +8,7 @@
 #include "clip/text/tokenizer.h"
 #include "coop/prompt_file.h"
 #include "datasets/features/features.h"
-#include "experiments/config/config.h"
+#include "experiments/config/experiment.h"
 
 typedef struct {
     Clip *clip;

@@ -4,7 +4,7 @@
 
 #include "datasets/features/features.h"
 #include "datasets/lists/dataset.h"
-#include "experiments/config/config.h"
+#include "experiments/config/experiment.h"
 #include "experiments/session/model.h"
 #include "experiments/terminal/progress.h"
 

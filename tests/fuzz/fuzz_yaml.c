@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "experiments/config/study.h"
+#include "experiments/methods/methods.h"
 
 #include <string.h>
 
@@ -29,7 +30,8 @@ int fuzz_yaml(const uint8_t *data, size_t size) {
     Arena *arena = arena_create();
     const char *override = find_override(data, &size, arena);
     fuzz_open(&input, data, size);
-    bool was_read = study_read(&study, input.path, &override, override != NULL, input.arena, &input.err) == 0;
+    bool was_read = study_read(&study, input.path, &override, override != NULL, method_list(), input.arena,
+                               &input.err) == 0;
     arena_free(arena);
     if (was_read)
         (void)experiment_memory_budget(&study.experiments[0]);

@@ -1,7 +1,6 @@
 /* experiment_support.c: see experiment_support.h. */
 #include "tests/support/experiment_support.h"
 
-#include "experiments/methods/method.h"
 #include "tests/support/scratch.h"
 
 #include <setjmp.h>
@@ -30,17 +29,16 @@ int trial_teardown(void **state) {
     return result;
 }
 
-void assert_method(const Method *method, const char *name) {
+void assert_method(const MethodSpec *method, const char *name) {
     assert_string_equal(method->section.name, name);
 }
 
-const TextList *templates_of(const Method *method, const MethodOptions *options) {
-    const KeySpec *key = section_key(&method->section, "templates");
-    assert_non_null(key);
-    return (const TextList *)((const char *)options + key->offset);
+const TextList *templates_of(const MethodSpec *method, const MethodOptions *options) {
+    assert_non_null(section_key(&method->section, "templates"));
+    return &options->templates;
 }
 
-const CoopOptions *coop_of(const Method *method, const MethodOptions *options) {
+const CoopOptions *coop_of(const MethodSpec *method, const MethodOptions *options) {
     assert_method(method, "coop");
     return (const CoopOptions *)options;
 }
@@ -48,8 +46,8 @@ const CoopOptions *coop_of(const Method *method, const MethodOptions *options) {
 int trial_read(Trial *trial, const char *text, const char *override) {
     trial->err = (Error){0};
     scratch_file(trial->path, text, strlen(text));
-    return experiment_read(&trial->experiment, trial->path, &override, override != NULL, trial->arena,
-                           &trial->err);
+    return experiment_read(&trial->experiment, trial->path, &override, override != NULL, method_list(),
+                           trial->arena, &trial->err);
 }
 
 void trial_read_ok(Trial *trial, const char *text, const char *override) {

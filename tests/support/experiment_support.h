@@ -4,7 +4,9 @@
 
 #include "experiments/config/config.h"
 #include "experiments/grid/grid.h"
+#include "experiments/grid/point_yaml.h"
 #include "experiments/methods/method_coop.h"
+#include "experiments/methods/methods.h"
 
 /* The least that an experiment file needs before "methods:". */
 #define LEAST "model: {weights: m/RN50.pt}\ndataset: {name: oxford_pets, root: data}\n"
@@ -22,10 +24,10 @@ int trial_setup(void **state);
 int trial_teardown(void **state);
 
 /* The options of an entry or a point. */
-const TextList *templates_of(const Method *method, const MethodOptions *options);
-const CoopOptions *coop_of(const Method *method, const MethodOptions *options);
+const TextList *templates_of(const MethodSpec *method, const MethodOptions *options);
+const CoopOptions *coop_of(const MethodSpec *method, const MethodOptions *options);
 /* Fails the test unless it is the method of that name. */
-void assert_method(const Method *method, const char *name);
+void assert_method(const MethodSpec *method, const char *name);
 
 /* Writes the text as FOLDER/trial.yaml and reads it, with at most one override (or NULL). */
 int trial_read(Trial *trial, const char *text, const char *override);

@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "experiments/config/study.h"
+#include "experiments/methods/methods.h"
 #include "tests/support/scratch.h"
 
 #include <dirent.h>
@@ -38,7 +39,7 @@ static void read_full(Cli *cli, const char *name) {
     Study study;
     Error err = {0};
     const char *path = path_join(cli->arena, CONFIGS, name);
-    if (study_read(&study, path, NULL, 0, cli->arena, &err) < 0)
+    if (study_read(&study, path, NULL, 0, method_list(), cli->arena, &err) < 0)
         fail_msg("%s", err.text);
     assert_true(study.n >= 1);
 }

@@ -1,6 +1,7 @@
 /* test_config.c: experiments/config/config.c and its table of keys: what is read, and what is refused with
  * which line. */
 #include "experiments/config/config_keys.h"
+#include "experiments/config/config_values.h"
 #include "tests/support/experiment_support.h"
 #include "tests/support/scratch.h"
 
@@ -67,8 +68,10 @@ static void test_whole_file(void **state) {
     assert_int_equal(coop->csc.values[0], 0);
     assert_int_equal(coop->csc.values[1], 1);
     assert_string_equal(coop->ctx_init.values[0], "");
-    assert_true(coop->lr.n == 2 && coop->lr.values[0] == 0.002 && coop->lr.values[1] == 0.01);
-    assert_true(coop->max_epoch.n == 2 && coop->max_epoch.values[0] == 0 && coop->max_epoch.values[1] == 7);
+    assert_true(coop->common.lr.n == 2 && coop->common.lr.values[0] == 0.002 &&
+                coop->common.lr.values[1] == 0.01);
+    assert_true(coop->common.max_epoch.n == 2 && coop->common.max_epoch.values[0] == 0 &&
+                coop->common.max_epoch.values[1] == 7);
 
     const OptimConfig *optim = &e->optim;
     assert_true(optim->lr == 0.004 && optim->momentum == 0.8 && optim->weight_decay == 1e-3);
@@ -100,7 +103,7 @@ static void test_defaults(void **state) {
     assert_true(coop->class_token_position.n == 1 && coop->class_token_position.values[0] == POSITION_END);
     assert_true(coop->csc.n == 1 && coop->csc.values[0] == 0);
     assert_true(coop->ctx_init.n == 1 && coop->ctx_init.values[0][0] == '\0');
-    assert_true(coop->lr.n == 0 && coop->max_epoch.n == 0 && !coop->common.name);
+    assert_true(coop->common.lr.n == 0 && coop->common.max_epoch.n == 0 && !coop->common.name);
     const OptimConfig *optim = &e->optim;
     assert_true(optim->lr == 0.002 && optim->momentum == 0.9 && optim->weight_decay == 5e-4);
     assert_int_equal(e->model.activation, CLIP_ACTIVATION_AUTO);
@@ -134,7 +137,7 @@ static void test_templates(void **state) {
     snprintf(yaml, sizeof yaml,
              LEAST "methods: [zeroshot: {templates: [ensemble, default, 'one {}', '%s']}]\n", file);
     trial_read_ok(trial, yaml, NULL);
-    const MethodSpec *first = &trial->experiment.methods[0];
+    const MethodEntry *first = &trial->experiment.methods[0];
     const TextList *templates = templates_of(first->method, first->options);
     assert_int_equal(templates->n, 7 + 1 + 1 + 2);
     assert_string_equal(templates->values[0], "itap of a {}.");
@@ -318,14 +321,14 @@ static void test_overrides(void **state) {
     trial_read_ok(trial, text, "grid.num_shots=[1, 2]");
     assert_int_equal(trial->experiment.grid.num_shots.n, 2);
     trial_read_ok(trial, text, "methods.1.coop.n_ctx=[8, 9]");
-    const MethodSpec *spec = &trial->experiment.methods[1];
-    assert_int_equal(coop_of(spec->method, spec->options)->n_ctx.values[1], 9);
+    const MethodEntry *entry = &trial->experiment.methods[1];
+    assert_int_equal(coop_of(entry->method, entry->options)->n_ctx.values[1], 9);
     trial_read_ok(trial, text, "methods.0.zeroshot.templates=x {}=y");
-    spec = &trial->experiment.methods[0];
-    assert_string_equal(templates_of(spec->method, spec->options)->values[0], "x {}=y");
+    entry = &trial->experiment.methods[0];
+    assert_string_equal(templates_of(entry->method, entry->options)->values[0], "x {}=y");
     trial_read_ok(trial, text, "methods.1.coop.ctx_init=");
-    spec = &trial->experiment.methods[1];
-    assert_string_equal(coop_of(spec->method, spec->options)->ctx_init.values[0], "");
+    entry = &trial->experiment.methods[1];
+    assert_string_equal(coop_of(entry->method, entry->options)->ctx_init.values[0], "");
     trial_read_ok(trial, text, "methods=[linear_probe: {}]");
     assert_int_equal(trial->experiment.n_methods, 1);
 
@@ -355,17 +358,17 @@ static void test_table(void **state) {
     size_t size = 0;
     FILE *out = open_memstream(&help, &size);
     assert_non_null(out);
-    experiment_help(out);
+    experiment_help(out, method_list());
     fclose(out);
     const SectionSpec *section;
-    for (int i = 0; (section = section_at(i)); i++) {
-        assert_ptr_equal(section_find(section->name), section);
-        for (int k = 0; k < section->n_keys; k++) {
-            const KeySpec *key = &section->keys[k];
+    for (int i = 0; (section = section_at(method_list(), i)); i++) {
+        const KeySpec *key;
+        for (int k = 0; (key = section_key_at(section, k)); k++) {
             union {
                 Experiment experiment;
-                MethodSpec method;
+                char options[1024]; /* of any method */
             } target = {0};
+            assert_ptr_equal(section_key(section, key->name), key);
             assert_non_null(strstr(help, key->name));
             if (!key->fallback)
                 continue;
@@ -375,6 +378,8 @@ static void test_table(void **state) {
             assert_int_equal(key_read(key, section->name, node, &target, trial->arena, NULL), 0);
         }
     }
+    for (int i = 0; i < method_list()->n; i++)
+        assert_in_range(method_list()->specs[i]->options_size, sizeof(MethodOptions), 1024);
     for (char *line = help; *line; line += strcspn(line, "\n") + 1)
         assert_in_range(strcspn(line, "\n"), 0, 110);
     free(help);

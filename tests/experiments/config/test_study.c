@@ -15,7 +15,8 @@
 static int read_study(Trial *trial, Study *study, const char *text, const char *override) {
     trial->err = (Error){0};
     scratch_file(trial->path, text, strlen(text));
-    return study_read(study, trial->path, &override, override != NULL, trial->arena, &trial->err);
+    return study_read(study, trial->path, &override, override != NULL, method_list(), trial->arena,
+                      &trial->err);
 }
 
 static Study study_ok(Trial *trial, const char *text, const char *override) {

@@ -2,6 +2,7 @@
  * names.
  */
 #include "clip/base/files.h"
+#include "experiments/config/names.h"
 #include "experiments/grid/grid.h"
 #include "tests/support/experiment_support.h"
 #include "tests/support/scratch.h"

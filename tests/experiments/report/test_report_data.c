@@ -158,8 +158,10 @@ static void test_parts(void **state) {
 
 static void test_settings(void **state) {
     Trial *trial = *state;
-    ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = 1, .accuracy = 10, .n_ctx = 4,
-        .ctx_init = "a photo of a", .class_token_position = "end",
+    ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = 1, .accuracy = 10, .n_settings = 3,
+        .settings = {{"n_ctx", SETTING_INT, {.integer = 4}},
+                     {"ctx_init", SETTING_TEXT, {.text = "a photo of a"}},
+                     {"class_token_position", SETTING_TEXT, {.text = "end"}}},
         .config = "{\"method\":{\"name\":\"new\",\"n_ctx\":0,\"ctx_init\":\"a photo of a\",\"csc\":true,"
                   "\"templates\":[\"{}\"],\"vocab\":\"d\",\"optim\":{\"lr\":0.002,\"deep\":{\"er\":1}}}}");
     ADD("a", .dataset = "pets", .label = "y", .num_shots = 1, .seed = 1, .accuracy = 10, .config = "[1]");

@@ -1,6 +1,6 @@
 /* test_table.c: experiments/report/table.c: numbers, alignment and how a table gives way to a narrow
  * terminal. */
-#include "experiments/config/config.h"
+#include "experiments/config/experiment.h"
 #include "experiments/report/table.h"
 
 #include <math.h>

@@ -33,35 +33,40 @@ static char *file_text(Trial *trial, const char *name, size_t *size) {
     return text;
 }
 
+/* The settings of CoOp. */
+static void set_prompt(Result *result, int n_ctx, bool csc, const char *position, const char *ctx_init) {
+    result_set_int(result, "n_ctx", n_ctx);
+    result_set_bool(result, "csc", csc);
+    result_set_text(result, "class_token_position", position);
+    result_set_text(result, "ctx_init", ctx_init);
+}
+
 static Result example(const char *key) {
     static const double per_class[] = {81.25, NAN, 100};
-    return (Result){.key = key,
-                    .dataset = "pets",
-                    .method = "coop",
-                    .label = "CoOp \"x\", M=4",
-                    .folder = "pets/coop/x",
-                    .config = "{\"a\":[0.0020000000000000000,\"\xc3\xa9\"],\"b\":1}",
-                    .num_shots = 16,
-                    .seed = 3,
-                    .n_ctx = 4,
-                    .csc = true,
-                    .class_token_position = "middle",
-                    .ctx_init = "",
-                    .accuracy = 81.2345678901,
-                    .macro_f1 = 79.5,
-                    .per_class = per_class,
-                    .n_classes = 3,
-                    .n_train = 48,
-                    .n_test = 99,
-                    .epochs = 200,
-                    .final_loss = 0.125,
-                    .C = NAN,
-                    .train_seconds = 1.5,
-                    .total_seconds = 2.5,
-                    .backbone = "RN50",
-                    .model_digest = "m",
-                    .split_digest = "s",
-                    .finished = "2024-05-01T12:00:00Z"};
+    Result result = {.key = key,
+                     .dataset = "pets",
+                     .method = "coop",
+                     .label = "CoOp \"x\", M=4",
+                     .folder = "pets/coop/x",
+                     .config = "{\"a\":[0.0020000000000000000,\"\xc3\xa9\"],\"b\":1}",
+                     .num_shots = 16,
+                     .seed = 3,
+                     .accuracy = 81.2345678901,
+                     .macro_f1 = 79.5,
+                     .per_class = per_class,
+                     .n_classes = 3,
+                     .n_train = 48,
+                     .n_test = 99,
+                     .epochs = 200,
+                     .final_loss = 0.125,
+                     .train_seconds = 1.5,
+                     .total_seconds = 2.5,
+                     .backbone = "RN50",
+                     .model_digest = "m",
+                     .split_digest = "s",
+                     .finished = "2024-05-01T12:00:00Z"};
+    set_prompt(&result, 4, true, "middle", "");
+    return result;
 }
 
 static void assert_text(const char *a, const char *b) {
@@ -77,21 +82,27 @@ static void assert_same(const Result *a, const Result *b) {
     assert_text(a->method, b->method);
     assert_text(a->label, b->label);
     assert_text(a->folder, b->folder);
-    assert_text(a->class_token_position, b->class_token_position);
-    assert_text(a->ctx_init, b->ctx_init);
     assert_text(a->backbone, b->backbone);
     assert_text(a->model_digest, b->model_digest);
     assert_text(a->vocab_digest, b->vocab_digest);
     assert_text(a->split_digest, b->split_digest);
     assert_text(a->finished, b->finished);
-    assert_text(a->found, b->found);
-    assert_true(a->num_shots == b->num_shots && a->seed == b->seed && a->n_ctx == b->n_ctx &&
-                a->csc == b->csc);
+    assert_true(a->num_shots == b->num_shots && a->seed == b->seed);
+    assert_int_equal(a->n_settings, b->n_settings);
+    for (int i = 0; i < a->n_settings; i++) {
+        const ResultSetting *x = &a->settings[i], *y = result_setting(b, x->name);
+        assert_non_null(y);
+        assert_int_equal(x->kind, y->kind);
+        if (x->kind == SETTING_TEXT)
+            assert_text(x->text, y->text);
+        else
+            assert_true(x->kind == SETTING_REAL ? x->real == y->real : x->integer == y->integer);
+    }
     assert_true(a->n_classes == b->n_classes && a->n_train == b->n_train && a->n_test == b->n_test);
     assert_true(a->epochs == b->epochs);
-    const double x[] = {a->accuracy, a->macro_f1, a->final_loss, a->C, a->train_seconds, a->total_seconds};
-    const double y[] = {b->accuracy, b->macro_f1, b->final_loss, b->C, b->train_seconds, b->total_seconds};
-    for (int i = 0; i < 6; i++)
+    const double x[] = {a->accuracy, a->macro_f1, a->final_loss, a->train_seconds, a->total_seconds};
+    const double y[] = {b->accuracy, b->macro_f1, b->final_loss, b->train_seconds, b->total_seconds};
+    for (int i = 0; i < 5; i++)
         assert_true(x[i] == y[i] || (isnan(x[i]) && isnan(y[i])));
     for (int k = 0; k < a->n_classes; k++)
         assert_true(a->per_class[k] == b->per_class[k] || (isnan(a->per_class[k]) && isnan(b->per_class[k])));
@@ -115,10 +126,9 @@ static void test_round_trip(void **state) {
     Result a = example(KEY_A), b = example(KEY_B);
     b.method = "zeroshot";
     b.num_shots = SHOTS_NONE;
-    b.found = "alpha=1.5 beta=2";
-    b.seed = b.n_ctx = b.epochs = 0;
-    b.csc = false;
-    b.class_token_position = b.ctx_init = NULL;
+    b.seed = b.epochs = b.n_settings = 0;
+    result_set_text(&b, "found", "alpha=1.5 beta=2");
+    result_set_real(&b, "C", 3); /* stays a real although it looks whole */
     append(trial, &a);
     append(trial, &b);
     ResultList list = read_all(trial);
@@ -153,8 +163,8 @@ static void test_of_point(void **state) {
     assert_int_equal(grid_expand(&grid, &trial->experiment, NULL, trial->arena, &trial->err), 0);
     for (int i = 0; i < grid.n; i++) {
         Result result;
-        result_start(&result, &grid.points[i], "oxford_pets");
-        assert_true(isnan(result.accuracy) && isnan(result.C));
+        result_start(&result, &grid.points[i], "oxford_pets", trial->arena);
+        assert_true(isnan(result.accuracy) && !result_setting(&result, "C"));
         result.accuracy = i;
         append(trial, &result);
     }
@@ -168,8 +178,13 @@ static void test_of_point(void **state) {
         assert_int_equal(r->num_shots, grid.points[i].num_shots);
         assert_true(r->accuracy == i);
     }
-    assert_true(list.results[0].csc && list.results[0].n_ctx == 16 && list.results[0].epochs == 200);
-    assert_string_equal(list.results[0].class_token_position, "end");
+    assert_int_equal(list.results[0].n_settings, 4);
+    assert_true(result_setting(&list.results[0], "csc")->integer);
+    assert_int_equal(result_setting(&list.results[0], "n_ctx")->integer, 16);
+    assert_string_equal(result_setting(&list.results[0], "class_token_position")->text, "end");
+    assert_string_equal(result_setting(&list.results[0], "ctx_init")->text, "");
+    assert_int_equal(list.results[0].epochs, 200);
+    assert_int_equal(list.results[1].n_settings, 0);
 }
 
 /* A crash may leave any beginning of the last line: the earlier ones stay, the next append repairs. */
@@ -308,11 +323,10 @@ static void test_csv(void **state) {
     rows[1].method = "linear_probe";
     rows[1].label = "linear probe";
     rows[1].num_shots = SHOTS_ALL;
-    rows[1].class_token_position = rows[1].ctx_init = NULL;
-    rows[1].epochs = 0;
+    rows[1].epochs = rows[1].n_settings = 0;
     rows[1].final_loss = NAN;
-    rows[1].found = "alpha=2";
-    rows[1].C = 0.31622776;
+    result_set_text(&rows[1], "found", "alpha=2");
+    result_set_real(&rows[1], "C", 0.31622776);
     const ResultList list = {rows, 2};
     assert_int_equal(results_write_csv(folder_of(trial), &list, &trial->err), 0);
     const char *expected =

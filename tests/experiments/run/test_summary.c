@@ -39,7 +39,7 @@ static void fake_study(Fake *fake, Trial *trial, const char *text, const char *c
                        const int *n) {
     *fake = (Fake){.trial = trial, .list = {.results = fake->results}};
     scratch_file(trial->path, text, strlen(text));
-    if (study_read(&fake->study, trial->path, NULL, 0, trial->arena, &trial->err) < 0)
+    if (study_read(&fake->study, trial->path, NULL, 0, method_list(), trial->arena, &trial->err) < 0)
         fail_msg("%s", trial->err.text);
     assert_true(fake->study.n <= MAX_STAGES);
     for (int i = 0; i < fake->study.n; i++) {
@@ -68,7 +68,7 @@ static void fake_result(Fake *fake, int stage, const char *label, int seed, int 
         const Point *point = &grid->points[i];
         if (strcmp(point->label, label) == 0 && point->seed == seed && point->target == target) {
             Result *result = &fake->results[fake->list.n++];
-            result_start(result, point, "d");
+            result_start(result, point, "d", fake->trial->arena);
             result->accuracy = accuracy;
             return;
         }

@@ -1,0 +1,86 @@
+/* key_spec.h: what a key of an experiment file is: a row of a table, and the field that it fills. */
+#ifndef EXPERIMENTS_CONFIG_KEY_SPEC_H
+#define EXPERIMENTS_CONFIG_KEY_SPEC_H
+
+#include "experiments/config/lists.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum {
+    KEY_TEXT,    /* const char * (TextList) */
+    KEY_PATH,    /* the same, "~/" expanded */
+    KEY_INT,     /* int (IntList) */
+    KEY_REAL,    /* double (RealList) */
+    KEY_BOOL,    /* bool (IntList) */
+    KEY_CHOICE,  /* an enum whose values are the choices in order (IntList) */
+    KEY_BYTES,   /* size_t: "4GiB" */
+    KEY_SECTION, /* a map: the section of that name */
+    KEY_METHODS, /* the list of methods */
+    KEY_TARGETS  /* the list of datasets to transfer to */
+} KeyType;
+
+typedef enum {
+    KEY_LIST = 1,
+    KEY_REQUIRED = 2,
+    KEY_ABOVE = 4,      /* low excluded */
+    KEY_BELOW = 8,      /* high excluded */
+    KEY_EACH = 16,      /* a list stands for an experiment each: study.h */
+    KEY_TEMPLATES = 32, /* a list of a method that is one ensemble: default, ensemble, texts and files */
+    KEY_COLUMN = 128,   /* a column of results.csv */
+    KEY_OPTIM = 64,     /* a list of a method; its values take the place of the key of optim with that name */
+} KeyFlags;
+
+#define KEY_NOWHERE ((size_t)-1)
+
+typedef struct {
+    const char *name;
+    KeyType type;
+    int flags;
+    size_t offset; /* of the field in Experiment, or in the options of a method; KEY_NOWHERE: only checked */
+    double low, high;     /* of numbers */
+    const char *word;     /* "auto", "all": an allowed word that is stored as 0 or NULL */
+    const char *choices;  /* "end|middle|front"; of KEY_TEXT and KEY_CHOICE */
+    const char *fallback; /* YAML text of the default; NULL leaves the field zero */
+    const char *help;
+} KeySpec;
+
+/* Rows that stand together; several sections may have the same group. */
+typedef struct {
+    const KeySpec *keys; /* (n) */
+    int n;
+} KeyGroup;
+
+/* The group of all rows of an array. */
+#define KEY_GROUP(array)                                                                                     \
+    { (array), (int)(sizeof(array) / sizeof((array)[0])) }
+
+enum { SECTION_MAX_GROUPS = 6 };
+
+typedef struct {
+    const char *name;                           /* "" is the top level */
+    const char *help;                           /* NULL: none */
+    const KeyGroup *groups[SECTION_MAX_GROUPS]; /* in the order of the help; NULL behind the last */
+} SectionSpec;
+
+const KeySpec *section_key_at(const SectionSpec *section, int index);     /* in order; NULL past the end */
+const KeySpec *section_key(const SectionSpec *section, const char *name); /* NULL when unknown */
+
+/* The list of a key in the struct at base: how many values it has, value i, and the list itself anew. */
+int key_count(const KeySpec *key, const void *base);
+const void *key_value(const KeySpec *key, const void *base, int i);
+void key_set(const KeySpec *key, void *base, void *values, int n);
+void key_cut(const KeySpec *key, void *base, int i); /* leaves value i alone */
+
+size_t
+key_size(const KeySpec *key); /* bytes of one value of a list, or of the field of a key without lists */
+
+/* A value of KEY_BOOL, which is an int in a list, else a bool. */
+bool key_truth(const KeySpec *key, const void *value);
+/* Do two values of a key say the same? */
+bool key_equal(const KeySpec *key, const void *a, const void *b);
+
+/* "int or list", "end, middle or front, or list": what a key takes, into out. */
+void key_type_text(const KeySpec *key, char *out, size_t size);
+
+#endif

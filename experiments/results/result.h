@@ -1,0 +1,60 @@
+/* result.h: what came out of one point.
+ *
+ * Accuracies are in percent. Numbers that a method does not have are NaN. num_shots is as in Point.
+ */
+#ifndef EXPERIMENTS_RESULTS_RESULT_H
+#define EXPERIMENTS_RESULTS_RESULT_H
+
+#include "clip/base/arena.h"
+#include "experiments/grid/point.h"
+
+#include <stdbool.h>
+
+/* A setting of a method that has a column of its own, such as n_ctx as it was trained, or what a search has
+ * found: C of a linear probe, "alpha=1.17 beta=5.5". All settings stand in `config`. */
+typedef struct {
+    const char *name;
+    enum { SETTING_INT, SETTING_BOOL, SETTING_REAL, SETTING_TEXT } kind;
+    union {
+        int integer; /* or truth */
+        double real;
+        const char *text; /* borrowed */
+    };
+} ResultSetting;
+
+enum { RESULT_MAX_SETTINGS = 12 };
+
+/* Strings may be NULL (null in the JSON) except key, dataset, method and label. */
+typedef struct {
+    const char *key, *dataset, *method, *label, *folder;
+    const char *source;  /* the dataset it was learned on when that is not `dataset`, else NULL */
+    const char *config;  /* Point.config: the resolved configuration as one line of JSON */
+    int num_shots, seed; /* as in Point */
+    ResultSetting settings[RESULT_MAX_SETTINGS]; /* (n_settings) of the method, and what it has found */
+    int n_settings;
+    double accuracy, macro_f1; /* percent */
+    const double *per_class;   /* (n_classes) accuracy in percent; NaN for a class without test images */
+    int n_classes, n_train, n_test;
+    int epochs;        /* 0 for other methods */
+    double final_loss; /* mean of the last epoch */
+    double train_seconds, total_seconds;
+    const char *backbone; /* Model.name: "RN50" */
+    const char *model_digest, *vocab_digest, *split_digest;
+    const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
+    const char *line;     /* that results_read has found it in; else NULL */
+} Result;
+
+/* Sets what the point alone determines: key, method, label, folder, config, num_shots, seed, epochs, the
+ * settings of keys that are columns (KEY_COLUMN), and NaN for the numbers still to come. Strings are borrowed
+ * from the point, or owned by the arena. */
+void result_start(Result *result, const Point *point, const char *dataset, Arena *arena);
+
+/* Adds a setting, or gives it another value. Its name is that of a column of result_columns.c: any other is a
+ * programming error. */
+void result_set_int(Result *result, const char *name, int value);
+void result_set_bool(Result *result, const char *name, bool value);
+void result_set_real(Result *result, const char *name, double value);
+void result_set_text(Result *result, const char *name, const char *value);
+const ResultSetting *result_setting(const Result *result, const char *name); /* NULL: it has none */
+
+#endif
