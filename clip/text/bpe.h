@@ -3,6 +3,8 @@
 #ifndef CLIP_TEXT_BPE_H
 #define CLIP_TEXT_BPE_H
 
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
 #include "clip/text/vocabulary.h"
 
 #define BPE_BYTES 256

@@ -1,7 +1,7 @@
 /* tokenizer.c: text to ids, from the pieces that do the work.
  *
  * A text is cleaned (text_clean.c), divided into words (text_words.c), and the UTF-8 bytes of each word are
- * merged into tokens (bpe.c) of the vocabulary (vocabulary.c). Source: openai/CLIP simple_tokenizer.py.
+ * merged into tokens (bpe.c) of the vocabulary (vocabulary_file.c). Source: openai/CLIP simple_tokenizer.py.
  */
 #include "clip/text/tokenizer.h"
 
@@ -9,6 +9,7 @@
 #include "clip/text/bpe.h"
 #include "clip/text/text_clean.h"
 #include "clip/text/text_words.h"
+#include "clip/text/vocabulary_file.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* vocabulary.h: the merges of a CLIP vocabulary file, and the letters that such files write bytes with.
+/* vocabulary.h: the merges of a CLIP vocabulary file, and the letters that such files write bytes with. Files
+ * are read by vocabulary_file.h.
  *
  * Every byte has a letter: printable Latin-1 bytes are their own, the other 68 take U+0100 and on in order
  * ("Ġ" is the space), so that a merge line never holds a blank or a control character (Radford et al. 2019).
@@ -6,10 +7,10 @@
 #ifndef CLIP_TEXT_VOCABULARY_H
 #define CLIP_TEXT_VOCABULARY_H
 
-#include "clip/base/arena.h"
 #include "clip/base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct {
@@ -33,23 +34,13 @@ typedef struct {
     ListedToken *listed; /* (n_listed) */
 } Vocabulary;
 
-/* Reads a vocabulary file of any of the three kinds; max_merges as tokenizer_open's. All of it is owned by
- * the arena; path is borrowed. */
-int vocabulary_read(Vocabulary *vocabulary, const char *path, int max_merges, Arena *arena, Error *err);
-
 /* Sets the error "FILE: line N: reason" for a merge (counted from 0). Returns -1. */
 int vocabulary_error(const Vocabulary *vocabulary, int merge, Error *err, const char *reason);
 
 int vocabulary_byte(uint32_t letter); /* -1 when no byte has this letter */
 uint32_t vocabulary_letter(int byte);
 
-/* --- for vocabulary_json.c --- */
-
 /* NULL when `size` bytes of valid UTF-8 are one or more letters of bytes, else what is wrong. */
 const char *vocabulary_check_symbol(const char *symbol, size_t size);
-
-/* Reads a tokenizer.json: model.merges, as "a b" or ["a", "b"], and model.vocab. */
-int vocabulary_read_json(Vocabulary *vocabulary, const char *text, size_t size, int max_merges, Arena *arena,
-                         Error *err);
 
 #endif

@@ -4,7 +4,7 @@
  * The ids are CLIP's whatever the file says; what it says is kept (`listed`), so that the tokenizer can
  * refuse a vocabulary of another order.
  */
-#include "clip/text/vocabulary.h"
+#include "clip/text/vocabulary_json.h"
 
 #include <assert.h>
 #include <jansson.h>

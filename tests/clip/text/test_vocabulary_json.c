@@ -1,6 +1,6 @@
 /* Reading of tokenizer.json, and what broken ones get. */
-#include "clip/text/vocabulary.h"
-
+#include "clip/text/vocabulary_file.h"
+#include "clip/text/vocabulary_json.h"
 #include "tests/support/scratch.h"
 
 #include <setjmp.h>
