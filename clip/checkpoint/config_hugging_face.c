@@ -11,24 +11,38 @@
 
 #include <string.h>
 
-#define TOWER_RULES                                                                                          \
-    CONFIG_SIZE("hidden_size", TowerConfig, width), CONFIG_SIZE("num_hidden_layers", TowerConfig, n_layers), \
-        CONFIG_SIZE("num_attention_heads", TowerConfig, n_heads),                                            \
-        CONFIG_NUMBER("layer_norm_eps", 1e-5, "that of CLIP's layer norms")
+static const KeyRule tower_rules[] = {
+    {"hidden_size", RULE_SIZE, .offset = offsetof(TowerConfig, width)},
+    {"num_hidden_layers", RULE_SIZE, .offset = offsetof(TowerConfig, n_layers)},
+    {"num_attention_heads", RULE_SIZE, .offset = offsetof(TowerConfig, n_heads)},
+    {"layer_norm_eps", RULE_NUMBER, .number = 1e-5, .reason = "that of CLIP's layer norms"},
+    {.name = NULL},
+};
 
-static const KeyRule text_rules[] = {TOWER_RULES,
-                                     CONFIG_SIZE("max_position_embeddings", TowerConfig, n_positions),
-                                     CONFIG_SIZE("vocab_size", TowerConfig, n_vocab), CONFIG_END};
+static const KeyRule text_rules[] = {
+    {"max_position_embeddings", RULE_SIZE, .offset = offsetof(TowerConfig, n_positions)},
+    {"vocab_size", RULE_SIZE, .offset = offsetof(TowerConfig, n_vocab)},
+    {.kind = RULE_MORE, .more = tower_rules},
+};
 
-static const KeyRule vision_rules[] = {TOWER_RULES, CONFIG_SIZE("image_size", TowerConfig, image_size),
-                                       CONFIG_SIZE("patch_size", TowerConfig, patch_size),
-                                       CONFIG_NUMBER("num_channels", 3, "CLIP's images are RGB"), CONFIG_END};
+static const KeyRule vision_rules[] = {
+    {"image_size", RULE_SIZE, .offset = offsetof(TowerConfig, image_size)},
+    {"patch_size", RULE_SIZE, .offset = offsetof(TowerConfig, patch_size)},
+    {"num_channels", RULE_NUMBER, .number = 3, .reason = "CLIP's images are RGB"},
+    {.kind = RULE_MORE, .more = tower_rules},
+};
 
-static const KeyRule model_rules[] = {CONFIG_SIZE("projection_dim", ModelConfig, embed_dim), CONFIG_END};
+static const KeyRule model_rules[] = {
+    {"projection_dim", RULE_SIZE, .offset = offsetof(ModelConfig, embed_dim)},
+    {.name = NULL},
+};
 
 static const KeyRule image_rules[] = {
-    CONFIG_NUMBER("resample", 3, "CLIP's images are resized by bicubic interpolation, number 3"),
-    CONFIG_NUMBER("rescale_factor", 1 / 255.0, "CLIP's pixels go from 0 to 1"), CONFIG_END};
+    {"resample", RULE_NUMBER, .number = 3,
+     .reason = "CLIP's images are resized by bicubic interpolation, number 3"},
+    {"rescale_factor", RULE_NUMBER, .number = 1 / 255.0, .reason = "CLIP's pixels go from 0 to 1"},
+    {.name = NULL},
+};
 
 /* "text_config", or "text_config_dict" where an old file has both. */
 static int read_tower(const char *path, const char *section, const char *old_section, const json_t *root,
@@ -73,11 +87,16 @@ static int read_model(ModelConfig *config, const json_t *root, Error *err) {
 /* A size as 224, [224, 224] or an object of one of two forms. */
 static int read_size(const ConfigPlace *place, const json_t *object, const char *key, bool squash, int *out,
                      Error *err) {
-    static const KeyRule sides[] = {{.name = "shortest_edge", .kind = RULE_SIZE},
-                                    {.name = "height", .kind = RULE_SIZE},
-                                    {.name = "width", .kind = RULE_SIZE, .offset = sizeof(int)},
-                                    CONFIG_END};
-    const KeyRule plain[] = {{.name = key, .kind = RULE_SIZE}, CONFIG_END};
+    static const KeyRule sides[] = {
+        {.name = "shortest_edge", .kind = RULE_SIZE},
+        {.name = "height", .kind = RULE_SIZE},
+        {.name = "width", .kind = RULE_SIZE, .offset = sizeof(int)},
+        {.name = NULL},
+    };
+    const KeyRule plain[] = {
+        {.name = key, .kind = RULE_SIZE},
+        {.name = NULL},
+    };
     const json_t *value = json_object_get(object, key);
     int read[2] = {0, 0};
     const ConfigPlace inner = {place->path, key, false}, outer = {place->path, place->section, false};

@@ -16,93 +16,114 @@
 #define TANH_REASON "only QuickGELU and the exact GELU are computed"
 
 /* What the configs of both towers have in common. */
-#define TOWER_RULES                                                                                          \
-    CONFIG_SIZE("width", TowerConfig, width), CONFIG_IGNORED("mlp_ratio"), CONFIG_IGNORED("ls_init_value"),  \
-        CONFIG_IGNORED("output_tokens"), CONFIG_IGNORED("block_type"),                                       \
-        CONFIG_IGNORED("final_ln_after_pool"), /* of one token it is the same */                             \
-        CONFIG_IGNORED("norm_kwargs"), CONFIG_OFF("act_kwargs", TANH_REASON),                                \
-        CONFIG_OFF("qk_norm", BLOCK_REASON), CONFIG_OFF("scaled_cosine_attn", BLOCK_REASON),                 \
-        CONFIG_OFF("scale_heads", BLOCK_REASON), CONFIG_OFF("scale_attn_inner", BLOCK_REASON),               \
-        CONFIG_OFF("scale_attn", BLOCK_REASON), CONFIG_OFF("scale_fc", BLOCK_REASON)
+static const KeyRule tower_rules[] = {
+    {"width", RULE_SIZE, .offset = offsetof(TowerConfig, width)},
+    {.name = "mlp_ratio"},
+    {.name = "ls_init_value"},
+    {.name = "output_tokens"},
+    {.name = "block_type"},
+    {.name = "final_ln_after_pool"}, /* of one token it is the same */
+    {.name = "norm_kwargs"},
+    {"act_kwargs", RULE_OFF, .reason = TANH_REASON},
+    {"qk_norm", RULE_OFF, .reason = BLOCK_REASON},
+    {"scaled_cosine_attn", RULE_OFF, .reason = BLOCK_REASON},
+    {"scale_heads", RULE_OFF, .reason = BLOCK_REASON},
+    {"scale_attn_inner", RULE_OFF, .reason = BLOCK_REASON},
+    {"scale_attn", RULE_OFF, .reason = BLOCK_REASON},
+    {"scale_fc", RULE_OFF, .reason = BLOCK_REASON},
+    {.name = NULL},
+};
 
 static const KeyRule vision_rules[] = {
-    CONFIG_OFF("timm_model_name", "an image tower of timm; only CLIP's own ViT and ResNet are read"),
-    TOWER_RULES,
-    CONFIG_IGNORED("layers"), /* read_layers */
-    CONFIG_IGNORED("head_width"),
-    CONFIG_SIZE("patch_size", TowerConfig, patch_size),
-    CONFIG_SIZE("image_size", TowerConfig, image_size),
-    CONFIG_IGNORED("patch_dropout"),
-    CONFIG_OFF("attentional_pool", "CLIP reads the class token"),
-    CONFIG_IGNORED("attn_pooler_queries"),
-    CONFIG_IGNORED("attn_pooler_heads"),
-    CONFIG_OFF("no_ln_pre", "CLIP's ViT has a layer norm in front of its blocks"),
-    CONFIG_IGNORED("pos_embed_type"), /* the positions are in the file */
-    CONFIG_WORD("pool_type", "tok", "CLIP reads the class token"),
-    CONFIG_IGNORED("timm_model_pretrained"),
-    CONFIG_IGNORED("timm_pool"),
-    CONFIG_IGNORED("timm_proj"),
-    CONFIG_IGNORED("timm_proj_bias"),
-    CONFIG_IGNORED("timm_drop"),
-    CONFIG_IGNORED("timm_drop_path"),
-    CONFIG_END};
+    {"timm_model_name", RULE_OFF,
+     .reason = "an image tower of timm; only CLIP's own ViT and ResNet are read"},
+    {.name = "layers"}, /* read_layers */
+    {.name = "head_width"},
+    {"patch_size", RULE_SIZE, .offset = offsetof(TowerConfig, patch_size)},
+    {"image_size", RULE_SIZE, .offset = offsetof(TowerConfig, image_size)},
+    {.name = "patch_dropout"},
+    {"attentional_pool", RULE_OFF, .reason = "CLIP reads the class token"},
+    {.name = "attn_pooler_queries"},
+    {.name = "attn_pooler_heads"},
+    {"no_ln_pre", RULE_OFF, .reason = "CLIP's ViT has a layer norm in front of its blocks"},
+    {.name = "pos_embed_type"}, /* the positions are in the file */
+    {"pool_type", RULE_WORD, .word = "tok", .reason = "CLIP reads the class token"},
+    {.name = "timm_model_pretrained"},
+    {.name = "timm_pool"},
+    {.name = "timm_proj"},
+    {.name = "timm_proj_bias"},
+    {.name = "timm_drop"},
+    {.name = "timm_drop_path"},
+    {.kind = RULE_MORE, .more = tower_rules},
+};
 
 static const KeyRule text_rules[] = {
-    CONFIG_OFF("hf_model_name", "a text tower of Hugging Face; only CLIP's own is read"),
-    TOWER_RULES,
-    CONFIG_SIZE("context_length", TowerConfig, n_positions),
-    CONFIG_SIZE("vocab_size", TowerConfig, n_vocab),
-    CONFIG_SIZE("heads", TowerConfig, n_heads),
-    CONFIG_SIZE("layers", TowerConfig, n_layers),
-    CONFIG_OFF("hf_tokenizer_name", "another tokenizer than CLIP's"),
-    CONFIG_OFF("tokenizer_mode", "another tokenizer than CLIP's"),
-    CONFIG_IGNORED("tokenizer_kwargs"),
-    CONFIG_OFF("embed_cls",
-               "a class token at the end of the text, as in CoCa; CLIP reads the end-of-text token"),
-    CONFIG_IGNORED("pad_id"),
-    CONFIG_IGNORED("eos_id"),
-    CONFIG_OFF("no_causal_mask", "CLIP's text tower is causal"),
-    CONFIG_WORD("pool_type", "argmax", "CLIP reads the end-of-text token"),
-    CONFIG_OFF("proj_bias", "CLIP's text projection has no bias"),
-    CONFIG_WORD("proj_type", "linear", "CLIP has a text projection"),
-    CONFIG_IGNORED("hf_model_pretrained"),
-    CONFIG_IGNORED("hf_proj_type"),
-    CONFIG_IGNORED("hf_pooler_type"),
-    CONFIG_END};
+    {"hf_model_name", RULE_OFF, .reason = "a text tower of Hugging Face; only CLIP's own is read"},
+    {"context_length", RULE_SIZE, .offset = offsetof(TowerConfig, n_positions)},
+    {"vocab_size", RULE_SIZE, .offset = offsetof(TowerConfig, n_vocab)},
+    {"heads", RULE_SIZE, .offset = offsetof(TowerConfig, n_heads)},
+    {"layers", RULE_SIZE, .offset = offsetof(TowerConfig, n_layers)},
+    {"hf_tokenizer_name", RULE_OFF, .reason = "another tokenizer than CLIP's"},
+    {"tokenizer_mode", RULE_OFF, .reason = "another tokenizer than CLIP's"},
+    {.name = "tokenizer_kwargs"},
+    {"embed_cls", RULE_OFF,
+     .reason = "a class token at the end of the text, as in CoCa; CLIP reads the end-of-text token"},
+    {.name = "pad_id"},
+    {.name = "eos_id"},
+    {"no_causal_mask", RULE_OFF, .reason = "CLIP's text tower is causal"},
+    {"pool_type", RULE_WORD, .word = "argmax", .reason = "CLIP reads the end-of-text token"},
+    {"proj_bias", RULE_OFF, .reason = "CLIP's text projection has no bias"},
+    {"proj_type", RULE_WORD, .word = "linear", .reason = "CLIP has a text projection"},
+    {.name = "hf_model_pretrained"},
+    {.name = "hf_proj_type"},
+    {.name = "hf_pooler_type"},
+    {.kind = RULE_MORE, .more = tower_rules},
+};
 
 static const KeyRule model_rules[] = {
-    CONFIG_OFF("multimodal_cfg", "a CoCa model: its decoder and pooling are not CLIP's"),
-    CONFIG_SIZE("embed_dim", ModelConfig, embed_dim),
-    CONFIG_IGNORED("vision_cfg"),
-    CONFIG_IGNORED("text_cfg"),
-    CONFIG_IGNORED("quick_gelu"),
-    CONFIG_IGNORED("custom_text"), /* only names differ */
-    CONFIG_IGNORED("init_logit_scale"),
-    CONFIG_IGNORED("init_logit_bias"), /* the same for all classes: no probability depends on it */
-    CONFIG_IGNORED("nonscalar_logit_scale"),
-    CONFIG_IGNORED("cast_dtype"),
-    CONFIG_IGNORED("output_dict"),
-    CONFIG_END};
+    {"multimodal_cfg", RULE_OFF, .reason = "a CoCa model: its decoder and pooling are not CLIP's"},
+    {"embed_dim", RULE_SIZE, .offset = offsetof(ModelConfig, embed_dim)},
+    {.name = "vision_cfg"},
+    {.name = "text_cfg"},
+    {.name = "quick_gelu"},
+    {.name = "custom_text"}, /* only names differ */
+    {.name = "init_logit_scale"},
+    {.name = "init_logit_bias"}, /* the same for all classes: no probability depends on it */
+    {.name = "nonscalar_logit_scale"},
+    {.name = "cast_dtype"},
+    {.name = "output_dict"},
+    {.name = NULL},
+};
 
-static const KeyRule norm_rules[] = {CONFIG_NUMBER("eps", 1e-5, "that of CLIP's layer norms"), CONFIG_END};
+static const KeyRule norm_rules[] = {
+    {"eps", RULE_NUMBER, .number = 1e-5, .reason = "that of CLIP's layer norms"},
+    {.name = NULL},
+};
 
-static const KeyRule tokenizer_rules[] = {CONFIG_WORD("clean", "lower", "how CLIP cleans a text"),
-                                          CONFIG_IGNORED("context_length"), CONFIG_END};
+static const KeyRule tokenizer_rules[] = {
+    {"clean", RULE_WORD, .word = "lower", .reason = "how CLIP cleans a text"},
+    {.name = "context_length"},
+    {.name = NULL},
+};
 
 static const KeyRule preprocess_rules[] = {
-    CONFIG_IGNORED("mean"),
-    CONFIG_IGNORED("std"),
-    CONFIG_SIZE("size", ModelConfig, input_size),
-    CONFIG_WORD("mode", "RGB", "the colours of CLIP's images"),
-    CONFIG_IGNORED("interpolation"),
-    CONFIG_WORD("resize_mode", "shortest", "CLIP's images are cropped, not squashed"),
-    CONFIG_IGNORED("fill_color"),
-    CONFIG_END};
+    {.name = "mean"},
+    {.name = "std"},
+    {"size", RULE_SIZE, .offset = offsetof(ModelConfig, input_size)},
+    {"mode", RULE_WORD, .word = "RGB", .reason = "the colours of CLIP's images"},
+    {.name = "interpolation"},
+    {"resize_mode", RULE_WORD, .word = "shortest", .reason = "CLIP's images are cropped, not squashed"},
+    {.name = "fill_color"},
+    {.name = NULL},
+};
 
 /* `layers`: a number is a ViT's, a list of four a ResNet's. */
 static int read_layers(const ConfigPlace *place, const json_t *vision, TowerConfig *image, Error *err) {
     const json_t *layers = json_object_get(vision, "layers");
-    const KeyRule rules[] = {CONFIG_SIZE("layers", TowerConfig, n_layers), CONFIG_END};
+    const KeyRule rules[] = {
+        {"layers", RULE_SIZE, .offset = offsetof(TowerConfig, n_layers)},
+        {.name = NULL},
+    };
     if (!json_is_array(layers)) {
         const ConfigPlace one = {place->path, place->section, false};
         return config_apply(&one, vision, rules, image, err);
@@ -121,7 +142,10 @@ static int read_layers(const ConfigPlace *place, const json_t *vision, TowerConf
 
 /* Heads: the width of a ViT, or of a ResNet's last layer, by head_width. */
 static int read_heads(const ConfigPlace *place, const json_t *vision, TowerConfig *image, Error *err) {
-    const KeyRule rules[] = {{.name = "head_width", .kind = RULE_SIZE}, CONFIG_END};
+    const KeyRule rules[] = {
+        {.name = "head_width", .kind = RULE_SIZE},
+        {.name = NULL},
+    };
     const ConfigPlace one = {place->path, place->section, false};
     int head_width = 64;
     if (config_apply(&one, vision, rules, &head_width, err) < 0)

@@ -103,10 +103,16 @@ static int apply_rule(const ConfigPlace *place, const KeyRule *rule, const json_
                                 rule->reason);
         return 0;
     case RULE_IGNORED:
-    case RULE_END:
+    case RULE_MORE:
         return 0;
     }
     return 0;
+}
+
+static const KeyRule *find_rule(const KeyRule *rule, const char *key) {
+    while (rule->kind == RULE_MORE || (rule->name && strcmp(rule->name, key) != 0))
+        rule = rule->kind == RULE_MORE ? rule->more : rule + 1;
+    return rule->name ? rule : NULL;
 }
 
 int config_apply(const ConfigPlace *place, const json_t *object, const KeyRule *rules, void *target,
@@ -118,13 +124,11 @@ int config_apply(const ConfigPlace *place, const json_t *object, const KeyRule *
     if (!json_is_object(object))
         return error_set(err, "%s: %s: not a JSON object", place->path, place->section);
     json_object_foreach((json_t *)object, key, value) {
-        const KeyRule *rule = rules;
-        while (rule->kind != RULE_END && strcmp(rule->name, key) != 0)
-            rule++;
-        if (rule->kind == RULE_END && place->strict && !config_is_off(value))
+        const KeyRule *rule = find_rule(rules, key);
+        if (!rule && place->strict && !config_is_off(value))
             return config_error(place, key, err,
                                 "not a key that is known here; it may change what the model computes");
-        if (!json_is_null(value) && apply_rule(place, rule, value, target, err) < 0)
+        if (rule && !json_is_null(value) && apply_rule(place, rule, value, target, err) < 0)
             return -1;
     }
     return 0;

@@ -15,35 +15,24 @@
 #include <stddef.h>
 
 typedef enum {
+    RULE_IGNORED, /* says nothing that matters here, or the reader looks at it itself */
     RULE_SIZE,    /* a number from 1, or two that are equal, into the target's int at `offset` */
     RULE_OFF,     /* must be false; or null, 0, "", [], {} */
     RULE_WORD,    /* must be the text `word` */
     RULE_NUMBER,  /* must be `number`, within a thousandth of it */
-    RULE_IGNORED, /* says nothing that matters here, or the reader looks at it itself */
-    RULE_END
+    RULE_MORE     /* no key, but the end of this table, which goes on with those of `more` */
 } RuleKind;
 
-typedef struct {
+/* A row of a table; one without a name ends it. A name alone is a key that is ignored. */
+typedef struct KeyRule {
     const char *name;
     RuleKind kind;
     size_t offset;
     const char *word;
     double number;
     const char *reason; /* why no other value will do */
+    const struct KeyRule *more;
 } KeyRule;
-
-#define CONFIG_SIZE(key, type, field)                                                                        \
-    { .name = (key), .kind = RULE_SIZE, .offset = offsetof(type, field) }
-#define CONFIG_OFF(key, why)                                                                                 \
-    { .name = (key), .kind = RULE_OFF, .reason = (why) }
-#define CONFIG_WORD(key, text, why)                                                                          \
-    { .name = (key), .kind = RULE_WORD, .word = (text), .reason = (why) }
-#define CONFIG_NUMBER(key, value, why)                                                                       \
-    { .name = (key), .kind = RULE_NUMBER, .number = (value), .reason = (why) }
-#define CONFIG_IGNORED(key)                                                                                  \
-    { .name = (key), .kind = RULE_IGNORED }
-#define CONFIG_END                                                                                           \
-    { .kind = RULE_END }
 
 /* Where in which file an object stands, for messages: "PATH: text_cfg.width: ...". */
 typedef struct {
@@ -59,7 +48,7 @@ json_t *config_open(const char **path, const char *weights, const char *name, Ar
 int config_error(const ConfigPlace *place, const char *key, Error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Applies the rules, up to RULE_END, to every key of an object (NULL or null: nothing to do). */
+/* Applies the rules to every key of an object (NULL or null: nothing to do). */
 int config_apply(const ConfigPlace *place, const json_t *object, const KeyRule *rules, void *target,
                  Error *err);
 
