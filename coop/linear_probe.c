@@ -16,6 +16,7 @@
  */
 #include "coop/linear_probe.h"
 
+#include "clip/base/minimum.h"
 #include "clip/math/gemm.h"
 #include "coop/lbfgs.h"
 
@@ -56,10 +57,6 @@ typedef struct {
     double *residual;         /* (n, R): scores, then dCE/dscores / n in place */
     double *tile_loss;        /* (n_tiles) */
 } Problem;
-
-static int min_int(int a, int b) {
-    return a < b ? a : b;
-}
 
 static int tiles_of(int n, int tile) {
     return n / tile + (n % tile != 0);

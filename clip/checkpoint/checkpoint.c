@@ -141,16 +141,6 @@ int checkpoint_layers(Checkpoint *cp, const char *prefix, const char *const *par
     return cp->failed ? 0 : n_layers;
 }
 
-/* Floats that can be used where they are in the map; NULL if they must be converted. */
-static const float *floats_in_place(const Tensor *tensor) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (tensor->dtype == DTYPE_F32 && (uintptr_t)tensor->data % _Alignof(float) == 0)
-        return (const float *)(const void *)tensor->data;
-#endif
-    (void)tensor;
-    return NULL;
-}
-
 static bool all_finite(const float *x, size_t n) {
     /* x - x is 0 for a number, NaN for NaN and Inf; a sum of these keeps any NaN */
     float sum = 0;
@@ -190,7 +180,7 @@ const float *checkpoint_tensor(Checkpoint *cp, const char *name, int n_dims, con
     Found found;
     if (cp->failed || !need(cp, &found, name, n_dims, shape))
         return NULL;
-    const float *in_place = found.form == PLACE_AS_IS ? floats_in_place(found.tensors[0]) : NULL;
+    const float *in_place = found.form == PLACE_AS_IS ? tensor_in_place(found.tensors[0]) : NULL;
     /* what is not finite goes through the conversion for its message */
     return in_place && all_finite(in_place, found.tensors[0]->count) ? in_place : convert(cp, &found);
 }
@@ -224,7 +214,9 @@ const float *checkpoint_scaled(Checkpoint *cp, const float *gamma, int n, const 
     if (!gamma)
         return checkpoint_tensor(cp, name, 1, shape);
     float *out = !cp->failed && need(cp, &found, name, 1, shape) ? convert(cp, &found) : NULL;
-    for (int i = 0; out && i < n; i++)
+    if (!out)
+        return NULL;
+    for (int i = 0; i < n; i++)
         out[i] *= gamma[i];
     return out;
 }
@@ -383,8 +375,9 @@ static void fold_alloc(Checkpoint *cp, Fold *fold, const float *b) {
         conv->bf16 = bf16_best_kernel();
     } else if (size) {
         conv->panels = fold->panels = arena_floats(cp->arena, size, 1);
-        for (int o = 0; fold->panels && o < n_out; o++)
-            fold->panels[packed_conv_place(conv->n_in, conv->kernel, o)] = b[o];
+        if (fold->panels)
+            for (int o = 0; o < n_out; o++)
+                fold->panels[packed_conv_place(conv->n_in, conv->kernel, o)] = b[o];
         return;
     } else {
         conv->w = fold->w = arena_floats(cp->arena, (size_t)k, (size_t)n_out);

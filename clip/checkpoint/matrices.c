@@ -1,6 +1,8 @@
 /* matrices.c: see matrices.h */
 #include "clip/checkpoint/matrices.h"
 
+#include "clip/base/minimum.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,19 +25,8 @@ typedef struct {
     bool *is_bad;    /* (pieces): holds a NaN or Inf */
 } Reader;
 
-static int min_int(int a, int b) {
-    return a < b ? a : b;
-}
-
 const float *matrix_in_place(const MatrixSource *source) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    const Tensor *tensor = source->parts[0];
-    if (source->n_parts == 1 && !source->gamma && tensor->dtype == DTYPE_F32 &&
-        (uintptr_t)tensor->data % _Alignof(float) == 0)
-        return (const float *)(const void *)tensor->data;
-#endif
-    (void)source;
-    return NULL;
+    return source->n_parts == 1 && !source->gamma ? tensor_in_place(source->parts[0]) : NULL;
 }
 
 void matrices_add(MatrixQueue *queue, const MatrixSource *source, int first, int rows, PutRows put,
@@ -44,7 +35,10 @@ void matrices_add(MatrixQueue *queue, const MatrixSource *source, int first, int
     if (!job)
         return;
     *job = (MatrixJob){.source = *source, .first = first, .rows = rows, .put = put, .target = target};
-    *(queue->jobs ? queue->end : &queue->jobs) = job;
+    if (queue->jobs)
+        *queue->end = job;
+    else
+        queue->jobs = job;
     queue->end = &job->next;
     queue->n_jobs++;
 }
@@ -57,7 +51,9 @@ static const Tensor *find_row(const MatrixSource *source, int row, int k0, size_
 }
 
 static void scale_row(const MatrixSource *source, float *out, int row, int count) {
-    for (int i = 0; i < count && source->gamma; i++)
+    if (!source->gamma)
+        return;
+    for (int i = 0; i < count; i++)
         out[i] *= source->gamma[row];
 }
 
@@ -110,7 +106,10 @@ static const MatrixJob *find_job(const Reader *reader, int piece) {
     int low = 0, high = reader->n_jobs;
     while (high - low > 1) {
         const int middle = (low + high) / 2;
-        *(reader->jobs[middle]->first_piece <= piece ? &low : &high) = middle;
+        if (reader->jobs[middle]->first_piece <= piece)
+            low = middle;
+        else
+            high = middle;
     }
     return reader->jobs[low];
 }

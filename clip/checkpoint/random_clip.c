@@ -23,9 +23,11 @@ typedef struct {
 
 static Source source_create(uint32_t seed, Arena *arena) {
     Source source = {.arena = arena, .table = arena_floats(arena, TABLE_SIZE, 1)};
+    if (!source.table)
+        return source;
     Rng rng;
     rng_stream(&rng, seed, STREAM_BENCH, 0, 0);
-    for (size_t i = 0; source.table && i < TABLE_SIZE; i++)
+    for (size_t i = 0; i < TABLE_SIZE; i++)
         source.table[i] = (float)rng_normal(&rng);
     return source;
 }
@@ -33,7 +35,9 @@ static Source source_create(uint32_t seed, Arena *arena) {
 /* n numbers N(mean, scale^2) */
 static const float *draw(Source *source, size_t n, double mean, double scale) {
     float *out = arena_floats(source->arena, n, 1);
-    for (size_t i = 0; out && source->table && i < n; i++)
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
         out[i] = (float)(mean + scale * (double)source->table[(source->next + i) % TABLE_SIZE]);
     source->next += n * 7 + 12345;
     return out;
@@ -46,7 +50,9 @@ static const float *draw_matrix(Source *source, int n_out, int n_in) {
 static const BlockWeights *draw_blocks(Source *source, int width, int n_layers) {
     size_t C = (size_t)width;
     BlockWeights *blocks = ARENA_NEW(source->arena, BlockWeights, n_layers);
-    for (int l = 0; blocks && l < n_layers; l++)
+    if (!blocks)
+        return NULL;
+    for (int l = 0; l < n_layers; l++)
         blocks[l] = (BlockWeights){.ln_1_w = draw(source, C, 1, 0.1),
                                    .ln_1_b = draw(source, C, 0, 0.1),
                                    .in_proj_w = draw_matrix(source, 3 * width, width),
@@ -143,7 +149,9 @@ static ConvWeights draw_conv(Source *source, int n_in, int n_out, int kernel) {
 
 static const BottleneckWeights *draw_layer(Source *source, int n_blocks, int *n_in, int planes, int stride) {
     BottleneckWeights *blocks = ARENA_NEW(source->arena, BottleneckWeights, n_blocks);
-    for (int i = 0; blocks && i < n_blocks; i++) {
+    if (!blocks)
+        return NULL;
+    for (int i = 0; i < n_blocks; i++) {
         int step = i == 0 ? stride : 1;
         blocks[i] = (BottleneckWeights){.conv1 = draw_conv(source, *n_in, planes, 1),
                                         .conv2 = draw_conv(source, planes, planes, 3),

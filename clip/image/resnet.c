@@ -227,10 +227,11 @@ int resnet_forward(const ResnetWeights *resnet, Pool *pool, const float *pixels,
     const size_t fit = MAX_MAPS / middle_size(resnet);
     const int group = tile_images(n, fit < 1 ? 1 : fit < MAX_GROUP ? (int)fit : MAX_GROUP, workers);
     Arena *arena = arena_create();
-    ResnetScratch *scratch = arena ? ARENA_NEW(arena, ResnetScratch, workers) : NULL;
-    for (int i = 0; i < workers && scratch; i++)
-        scratch[i] = scratch_create(resnet, group, arena);
-    if (!scratch || arena_failed(arena)) {
+    ResnetScratch *scratch = ARENA_NEW(arena, ResnetScratch, workers);
+    if (scratch)
+        for (int i = 0; i < workers; i++)
+            scratch[i] = scratch_create(resnet, group, arena);
+    if (arena_failed(arena)) {
         error_memory(err);
         goto out;
     }

@@ -169,10 +169,11 @@ int vit_forward(const VitWeights *vit, Pool *pool, const float *pixels, int n, f
     int result = -1;
     const int workers = pool_threads(pool), group = group_size(vit, n, workers);
     Arena *arena = arena_create();
-    VitScratch *scratch = arena ? ARENA_NEW(arena, VitScratch, workers) : NULL;
-    for (int i = 0; i < workers && scratch; i++)
-        scratch[i] = scratch_create(vit, group, arena);
-    if (!scratch || arena_failed(arena)) {
+    VitScratch *scratch = ARENA_NEW(arena, VitScratch, workers);
+    if (scratch)
+        for (int i = 0; i < workers; i++)
+            scratch[i] = scratch_create(vit, group, arena);
+    if (arena_failed(arena)) {
         error_memory(err);
         goto out;
     }

@@ -5,6 +5,7 @@
  */
 #include "clip/math/conv_bf16.h"
 
+#include "clip/base/minimum.h"
 #include "clip/math/packed_bf16.h"
 
 #include <assert.h>
@@ -14,10 +15,6 @@ typedef struct {
     const float *in; /* (n, H, W, C) */
     int H, W, C, stride;
 } Map;
-
-static int min_int(int a, int b) {
-    return a < b ? a : b;
-}
 
 /* Tap after tap, each over what rounding the one before it left behind its end. */
 static void neighbourhood(uint16_t *out, const void *context, int row, int k0, int count) {

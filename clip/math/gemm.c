@@ -18,6 +18,7 @@
 #include "clip/math/gemm.h"
 
 #include "clip/base/arena.h"
+#include "clip/base/minimum.h"
 
 #include <cblas.h>
 #include <pthread.h>
@@ -65,10 +66,6 @@ typedef struct {
     int chunk, block; /* the size of a tile: rows, columns */
     int n_blocks;     /* tiles side by side */
 } Linear;
-
-static int min_int(int a, int b) {
-    return a < b ? a : b;
-}
 
 static int ceil_div(int a, int b) {
     return a / b + (a % b != 0);

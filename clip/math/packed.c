@@ -8,6 +8,7 @@
  */
 #include "clip/math/packed.h"
 
+#include "clip/base/minimum.h"
 #include "clip/math/gemm.h"
 
 #include <stddef.h>
@@ -139,10 +140,6 @@ void packed_defer(PackedMatrix *packed, int k, int n, PackedRead read, const voi
         .k = k, .n = n, .panel = best_panel(), .transposed = true, .read = read, .context = context};
 }
 
-static int min_int(int a, int b) {
-    return a < b ? a : b;
-}
-
 /* out (k, panel): columns from rows (columns, k). */
 static void pack_rows(float *out, const float *rows, int columns, int k, int panel) {
     const size_t step = (size_t)panel, row_step = (size_t)k;
@@ -151,9 +148,11 @@ static void pack_rows(float *out, const float *rows, int columns, int k, int pan
             float *to = out + (size_t)i * step + (size_t)j;
             const float *from = rows + (size_t)j * row_step + (size_t)i;
             const size_t height = (size_t)min_int(8, k - i), width = (size_t)min_int(8, columns - j);
-            if (height == 8 && width == 8)
+            if (height == 8 && width == 8) {
                 transpose_8(to, step, from, row_step);
-            for (size_t y = 0; height * width < 64 && y < height; y++)
+                continue;
+            }
+            for (size_t y = 0; y < height; y++)
                 for (size_t x = 0; x < width; x++)
                     to[y * step + x] = from[x * row_step + y];
         }
@@ -169,9 +168,11 @@ static void pack_columns(float *out, const float *w, int first, int columns, con
 void packed_rows(PackedMatrix *packed, const float *rows, int first, int count) {
     const size_t k = (size_t)packed->k;
     const int panel = packed->panel;
-    if (packed->bf16)
+    if (packed->bf16) {
         bf16_rows(packed->halves, rows, first, count, packed->k);
-    for (int j = 0; !packed->bf16 && j < count; j += panel)
+        return;
+    }
+    for (int j = 0; j < count; j += panel)
         pack_rows(packed->panels + (size_t)(first + j) * k, rows + (size_t)j * k, min_int(panel, count - j),
                   packed->k, panel);
 }
@@ -221,9 +222,11 @@ bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, in
     *packed = (PackedMatrix){.k = k, .n = n, .panel = panel, .source = w, .transposed = transposed};
     if (panel == 0 || !make_panels(packed, arena))
         return true;
-    if (transposed)
+    if (transposed) {
         packed_rows(packed, w, 0, n);
-    for (int first = 0; !transposed && first < n; first += panel)
+        return true;
+    }
+    for (int first = 0; first < n; first += panel)
         pack_columns(packed->panels + (size_t)first * (size_t)k, w, first, min_int(panel, n - first), packed);
     return true;
 }
@@ -254,8 +257,9 @@ static void narrow_strip(const Product *p, Strip strip, int columns) {
     float *c = strip.c;
     memset(buffer, 0, sizeof buffer);
     memset(bias, 0, sizeof bias);
-    for (int i = 0; strip.start && i < strip.mr; i++)
-        memcpy(buffer + (size_t)i * panel, strip.start + (size_t)i * ldc, bytes);
+    if (strip.start)
+        for (int i = 0; i < strip.mr; i++)
+            memcpy(buffer + (size_t)i * panel, strip.start + (size_t)i * ldc, bytes);
     if (strip.bias)
         memcpy(bias, strip.bias, bytes);
     strip.start = strip.c = buffer;
@@ -351,8 +355,9 @@ static void start_tile(const Product *p, Tile t) {
             memset(out, 0, columns * sizeof *out);
         else if (p->start != p->out)
             memcpy(out, p->start + at, columns * sizeof *out);
-        for (size_t j = 0; p->bias && j < columns; j++)
-            out[j] += p->bias[(size_t)t.column + j];
+        if (p->bias)
+            for (size_t j = 0; j < columns; j++)
+                out[j] += p->bias[(size_t)t.column + j];
     }
 }
 

@@ -11,6 +11,8 @@
  */
 #include "clip/math/packed_bf16.h"
 
+#include "clip/base/minimum.h"
+
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
@@ -34,10 +36,6 @@ Bf16Kernel bf16_best_kernel(void) {
 #define TARGET_AMX "amx-tile,amx-bf16"
 
 enum { AVX512_ROWS = 12 };
-
-static int min_int(int a, int b) {
-    return a < b ? a : b;
-}
 
 static int padded(int k) {
     return (k + K_STEP - 1) / K_STEP * K_STEP;
@@ -129,16 +127,22 @@ void bf16_rows(uint16_t *panels, const float *rows, int first, int count, int k)
 
 uint16_t *bf16_pack(const float *w, int k, int n, bool transposed, Arena *arena) {
     uint16_t *panels = bf16_begin(k, n, arena);
-    if (panels && transposed)
+    if (!panels)
+        return NULL;
+    if (transposed) {
         bf16_rows(panels, w, 0, n, k);
-    for (int first = 0; panels && !transposed && first < n; first += BF16_PANEL)
+        return panels;
+    }
+    for (int first = 0; first < n; first += BF16_PANEL)
         pack_columns(panels + place(k, 0, first), w + first, min_int(BF16_PANEL, n - first), k, n);
     return panels;
 }
 
 uint16_t *bf16_transpose(const uint16_t *panels, int k, int n, Arena *arena) {
     uint16_t *out = bf16_begin(n, k, arena);
-    for (int j = 0; out && j < n; j++)
+    if (!out)
+        return NULL;
+    for (int j = 0; j < n; j++)
         for (int i = 0; i < k; i++)
             out[place(n, j, i)] = panels[place(k, i, j)];
     return out;
@@ -174,9 +178,11 @@ avx512_rows(float *sums, int rows, int k, const uint16_t *a, const uint16_t *pan
 /* What is left over goes row by row. */
 __attribute__((target(TARGET_AVX512))) static void avx512_kernel(float *sums, int rows, int k,
                                                                  const uint16_t *a, const uint16_t *panel) {
-    if (rows == AVX512_ROWS)
+    if (rows == AVX512_ROWS) {
         avx512_rows(sums, AVX512_ROWS, k, a, panel);
-    for (int i = 0; rows < AVX512_ROWS && i < rows; i++)
+        return;
+    }
+    for (int i = 0; i < rows; i++)
         avx512_rows(sums + i * BF16_PANEL, 1, k, a + (size_t)i * (size_t)k, panel);
 }
 
@@ -260,9 +266,11 @@ __attribute__((target(TARGET_AVX512))) static void add_sums(float *out, const fl
 
 /* Rows row .. row + rows - 1 of `in`, as far as rows k0 .. k0 + count - 1 of the matrix go. */
 static void fetch_rows(uint16_t *a, const Bf16Product *p, int row, int rows, int k0, int count) {
-    if (!p->row)
+    if (!p->row) {
         round_rows(a, p->in + (size_t)row * (size_t)p->k + (size_t)k0, rows, count, p->k);
-    for (int i = 0; p->row && i < rows; i++)
+        return;
+    }
+    for (int i = 0; i < rows; i++)
         p->row(a + (size_t)i * (size_t)padded(count), p->context, row + i, k0, count);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "clip/math/packed_conv.h"
 
+#include "clip/base/minimum.h"
 #include "clip/math/packed.h"
 
 #include <assert.h>
@@ -68,10 +69,6 @@ static Kernel kernel_of(int floats, int *vectors) {
 #endif
     *vectors = 0;
     return NULL;
-}
-
-static int min_int(int a, int b) {
-    return a < b ? a : b;
 }
 
 static size_t panel_size(int n_in, int kernel) {

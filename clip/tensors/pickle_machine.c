@@ -1,13 +1,11 @@
 /* pickle_machine.c: the stack, the marks, the memo and the memory of the machine that reads pickles. */
 #include "clip/tensors/pickle_machine.h"
 
+#include "clip/base/minimum.h"
+
 #include <string.h>
 
 #define POOL_BLOCK ((size_t)1 << 16)
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
 
 int machine_start(Machine *machine, const char *place, const unsigned char *data, size_t size, Arena *arena,
                   Error *err) {
@@ -16,8 +14,8 @@ int machine_start(Machine *machine, const char *place, const unsigned char *data
     if (size > UINT32_MAX)
         return machine_fail(machine, "a pickle of over 4 GiB");
     /* No opcode pushes or memoizes more than one value. */
-    machine->max_stack = smaller(size, MACHINE_MAX_STACK);
-    machine->max_memo = smaller(size, MACHINE_MAX_MEMO);
+    machine->max_stack = min_size(size, MACHINE_MAX_STACK);
+    machine->max_memo = min_size(size, MACHINE_MAX_MEMO);
     machine->stack = ARENA_NEW(arena, PickleValue, machine->max_stack);
     machine->memo = ARENA_NEW(arena, PickleValue, machine->max_memo);
     return arena_failed(arena) ? error_memory(err) : 0;
@@ -130,7 +128,9 @@ const unsigned char *machine_take(Machine *machine, uint64_t n) {
 int machine_number(Machine *machine, int n, uint64_t *out) {
     const unsigned char *bytes = machine_take(machine, (uint64_t)n);
     *out = 0;
-    for (int i = 0; i < n && bytes; i++)
+    if (!bytes)
+        return -1;
+    for (int i = 0; i < n; i++)
         *out |= (uint64_t)bytes[i] << 8 * i;
-    return bytes ? 0 : -1;
+    return 0;
 }

@@ -13,6 +13,8 @@
  */
 #include "clip/tensors/safetensors.h"
 
+#include "clip/base/minimum.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -359,10 +361,6 @@ static int check_cover(TensorFile *file, const unsigned char *data, Error *err) 
     return 0;
 }
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 int safetensors_read(TensorFile *file, Error *err) {
     const FileMap *map = &file->map;
     if (map->size < 8) {
@@ -390,9 +388,9 @@ int safetensors_read(TensorFile *file, Error *err) {
         cursor.at = bad;
         return fail_at(&cursor, "not UTF-8");
     }
-    cursor.max_text = smaller(length + 8, MAX_TEXT);
-    cursor.max_tensors = smaller(length / MIN_TENSOR + 1, MAX_TENSORS);
-    cursor.max_metadata = smaller(length / MIN_PAIR + 1, MAX_METADATA);
+    cursor.max_text = min_size(length + 8, MAX_TEXT);
+    cursor.max_tensors = min_size(length / MIN_TENSOR + 1, MAX_TENSORS);
+    cursor.max_metadata = min_size(length / MIN_PAIR + 1, MAX_METADATA);
     cursor.text = ARENA_NEW(file->arena, char, cursor.max_text);
     file->tensors = ARENA_NEW(file->arena, Tensor, cursor.max_tensors);
     file->metadata = ARENA_NEW(file->arena, MetadataOut, cursor.max_metadata);

@@ -68,6 +68,15 @@ char *tensor_shape_text(const Tensor *tensor, char *out, size_t size) {
 
 /* --- conversion --- */
 
+const float *tensor_in_place(const Tensor *tensor) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (tensor->dtype == DTYPE_F32 && (uintptr_t)tensor->data % _Alignof(float) == 0)
+        return (const float *)(const void *)tensor->data;
+#endif
+    (void)tensor;
+    return NULL;
+}
+
 static void convert(DType dtype, float *out, const unsigned char *in, size_t n) {
     switch (dtype) {
     case DTYPE_F16:

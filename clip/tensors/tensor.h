@@ -47,6 +47,9 @@ char *tensor_shape_text(const Tensor *tensor, char *out, size_t size);
 /* The same of a shape alone, with "?" for -1. */
 char *shape_text(int n_dims, const int64_t *shape, char *out, size_t size);
 
+/* The elements where they lie, if floats can be read there: F32, and aligned. Else NULL. */
+const float *tensor_in_place(const Tensor *tensor);
+
 /* Elements first .. first + n - 1 of a tensor of a floating type, converted alike; false when one is NaN or
  * Inf. */
 bool tensor_elements(const Tensor *tensor, size_t first, size_t n, float *out);

@@ -160,7 +160,9 @@ static int read_numbers(const PickleValue *value, int64_t *out) {
 /* Whether the elements lie one behind the other, the last dimension fastest. */
 static bool is_contiguous(const TorchTensor *tensor) {
     int64_t stride = 1;
-    for (int i = tensor->tensor.n_dims; i-- > 0 && tensor->tensor.count > 0;) {
+    if (tensor->tensor.count == 0)
+        return true;
+    for (int i = tensor->tensor.n_dims; i-- > 0;) {
         if (tensor->tensor.shape[i] != 1 && tensor->strides[i] != stride)
             return false;
         stride *= tensor->tensor.shape[i]; /* at most count */

@@ -65,7 +65,9 @@ static int fail(const Reader *reader, const char *reason) {
 static size_t find_end(const Reader *reader) {
     const size_t furthest = END_SIZE + UINT16_MAX;
     size_t first = reader->size > furthest ? reader->size - furthest : 0;
-    for (size_t at = reader->size - END_SIZE + 1; reader->size >= END_SIZE && at-- > first;) {
+    if (reader->size < END_SIZE)
+        return reader->size;
+    for (size_t at = reader->size - END_SIZE + 1; at-- > first;) {
         const unsigned char *end = reader->data + at;
         if (signed_as(end, "PK\5\6") && little(end + 20, 2) == reader->size - at - END_SIZE)
             return at;

@@ -27,7 +27,8 @@ struct TextEncoder {
     const TokenTree *tree;
     Pool *pool;
     Arena *arena;
-    bool recompute;
+    bool training;         /* a backward pass will follow */
+    bool recompute;        /* the caches did not fit into the budget */
     const float *contexts; /* of the last forward call */
 
     Segment *segments; /* (n_segments) */
@@ -141,11 +142,11 @@ static void choose_kept(TextEncoder *e, size_t budget) {
 
 /* Gives all segments their memory, or the slots'. A segment without a backward pass has one input, which
  * every block overwrites by its output. */
-static void allocate_caches(TextEncoder *e, bool training) {
+static void allocate_caches(TextEncoder *e) {
     const int n = e->tree->n_segments, L = e->w->n_layers;
     size_t slot_inputs = 0, slot_inside = 0;
     for (int i = 0; i < n; i++) {
-        const bool backward = training && i >= e->tree->n_frozen_segments;
+        const bool backward = e->training && i >= e->tree->n_frozen_segments;
         const size_t input = input_floats(e, &e->segments[i]);
         if (!e->kept[i].inputs)
             slot_inputs = max_size(slot_inputs, input * (size_t)(backward ? L : 1));
@@ -157,7 +158,7 @@ static void allocate_caches(TextEncoder *e, bool training) {
     for (int i = 0; i < n; i++) {
         const Segment *segment = &e->segments[i];
         Kept *kept = &e->kept[i];
-        const bool backward = training && i >= e->tree->n_frozen_segments;
+        const bool backward = e->training && i >= e->tree->n_frozen_segments;
         const size_t input = input_floats(e, segment);
         float *inputs = kept->inputs ? arena_floats(e->arena, input, (size_t)L) : inputs_slot,
               *inside = inside_slot;
@@ -172,7 +173,7 @@ static void allocate_caches(TextEncoder *e, bool training) {
     }
 }
 
-static void allocate(TextEncoder *e, bool training, size_t memory_budget) {
+static void allocate(TextEncoder *e, size_t memory_budget) {
     const TextWeights *w = e->w;
     const TokenTree *tree = e->tree;
     Arena *arena = e->arena;
@@ -186,10 +187,10 @@ static void allocate(TextEncoder *e, bool training, size_t memory_budget) {
     collect_leaves(e);
     int max_rows = lay_segments(e);
     size_t U = (size_t)e->n_leaves;
-    if (training)
+    if (e->training)
         choose_kept(e, memory_budget > 0 ? memory_budget / sizeof(float) : SIZE_MAX);
-    allocate_caches(e, training);
-    block_scratch_alloc(&e->scratch, w, max_rows, training, arena);
+    allocate_caches(e);
+    block_scratch_alloc(&e->scratch, w, max_rows, e->training, arena);
     e->shared_kv = ARENA_NEW(arena, float *, w->n_layers);
     e->d_shared_kv = ARENA_NEW(arena, float *, w->n_layers);
     e->leaf_x = arena_floats(arena, U, C);
@@ -200,10 +201,10 @@ static void allocate(TextEncoder *e, bool training, size_t memory_budget) {
     e->text_projection = arena_floats(arena, E, C);
     for (int l = 0; l < w->n_layers && !arena_failed(arena); l++) {
         e->shared_kv[l] = arena_floats(arena, (size_t)tree->n_shared, 2 * C);
-        if (training)
+        if (e->training)
             e->d_shared_kv[l] = arena_floats(arena, (size_t)(tree->n_shared - tree->n_frozen), 2 * C);
     }
-    if (training) {
+    if (e->training) {
         e->d_x = arena_floats(arena, (size_t)max_rows, C);
         e->d_leaf = arena_floats(arena, U, C);
     }
@@ -222,8 +223,8 @@ TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tr
         error_memory(err);
         return NULL;
     }
-    *e = (TextEncoder){.w = weights, .tree = tree, .pool = pool, .arena = arena};
-    allocate(e, training, memory_budget);
+    *e = (TextEncoder){.w = weights, .tree = tree, .pool = pool, .arena = arena, .training = training};
+    allocate(e, memory_budget);
     if (arena_failed(arena)) {
         arena_free(arena);
         error_memory(err);
@@ -272,7 +273,7 @@ static float *leaf_rows(const TextEncoder *e, float *matrix, const Segment *segm
 
 /* Half a step of a training would be of no use; encoding many texts may take minutes. */
 static bool is_stopped(const TextEncoder *e) {
-    return !e->d_x && pool_stopped(e->pool, NULL) < 0;
+    return !e->training && pool_stopped(e->pool, NULL) < 0;
 }
 
 /* Segment i through all blocks. */
@@ -336,7 +337,7 @@ void text_encoder_backward(TextEncoder *encoder, float *d_contexts, const float 
     const TextWeights *w = e->w;
     const TokenTree *tree = e->tree;
     size_t C = (size_t)w->width, E = (size_t)w->embed_dim;
-    assert(e->d_x && "created for training");
+    assert(e->training);
 
     memset(e->leaf_features, 0, (size_t)e->n_leaves * E * sizeof(float));
     for (int i = 0; i < tree->n_prompts; i++)
