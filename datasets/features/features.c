@@ -17,6 +17,8 @@
 #include "clip/base/files.h"
 #include "datasets/features/feature_store.h"
 #include "datasets/features/file_digests.h"
+#include "datasets/images/image.h"
+#include "datasets/images/transform.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -8,7 +8,6 @@
 #define DATASETS_FEATURES_FEATURES_H
 
 #include "clip/base/parallel.h"
-#include "datasets/images/transform.h"
 #include "datasets/lists/dataset.h"
 
 /* The image tower, as this folder sees it: pixels (n, 3, S, S) to features (n, E). */

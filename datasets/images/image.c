@@ -2,7 +2,8 @@
 #include "datasets/images/image.h"
 
 #include "clip/base/files.h"
-#include "datasets/images/decoders.h"
+#include "datasets/images/jpeg.h"
+#include "datasets/images/png.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,20 +31,6 @@ static const Format formats[] = {
     {"TIFF", 0, 4, "MM\0*", NULL},
     {"JPEG 2000", 4, 4, "jP  ", NULL},
 };
-
-int image_allocate(Image *image, uint32_t width, uint32_t height, const char *name, Arena *arena,
-                   Error *err) {
-    if (width == 0 || height == 0)
-        return error_set(err, "%s: header: an image of %u x %u pixels", name, width, height);
-    if ((uint64_t)width * height > IMAGE_MAX_PIXELS) {
-        return error_set(err, "%s: header: %u x %u pixels where at most %d are read", name, width, height,
-                         IMAGE_MAX_PIXELS);
-    }
-    image->width = (int)width;
-    image->height = (int)height;
-    image->rgb = arena_alloc(arena, (size_t)width * height, 3);
-    return arena_failed(arena) ? error_memory(err) : 0;
-}
 
 /* NULL with an error for anything that no decoder takes. */
 static const Format *find_format(const unsigned char *data, size_t size, const char *name, Error *err) {

@@ -7,16 +7,7 @@
 #ifndef DATASETS_IMAGES_IMAGE_H
 #define DATASETS_IMAGES_IMAGE_H
 
-#include "clip/base/arena.h"
-#include "clip/base/error.h"
-
-#include <stddef.h>
-
-typedef struct {
-    int width, height;
-    unsigned char *rgb; /* (height, width, 3), owned by the arena given to image_decode */
-    long warnings;      /* faults in the data of a JPEG that the decoder went past, as Pillow does */
-} Image;
+#include "datasets/images/pixels.h"
 
 /* Decodes one file in memory; name is for messages alone. A truncated file is an error. On failure nothing
  * stays in the arena. */

@@ -12,7 +12,7 @@
  * them. So is a file that is cut short: where no marker ends it, its rows are first decoded into nothing, and
  * of several scans, which libjpeg keeps as a whole, none is read.
  */
-#include "datasets/images/decoders.h"
+#include "datasets/images/jpeg.h"
 
 #include <setjmp.h>
 #include <stdint.h>

@@ -8,7 +8,7 @@
  * Alpha and tRNS are dropped without blending. Gamma and profiles are ignored.
  * Checksums of critical chunks are verified; ancillary chunks with errors are skipped.
  */
-#include "datasets/images/decoders.h"
+#include "datasets/images/png.h"
 
 #include <string.h>
 

@@ -1,8 +1,12 @@
-/* resize.h: the resize behind transform.h, which can compute a part of its result alone. */
+/* resize.h: antialiased bicubic resize, bit for bit Pillow's (src/libImaging/Resample.c). It can compute a
+ * part of its result alone. */
 #ifndef DATASETS_IMAGES_RESIZE_H
 #define DATASETS_IMAGES_RESIZE_H
 
-#include "datasets/images/transform.h"
+#include "datasets/images/pixels.h"
+
+/* Resizes the box of `in` to out_w x out_h. out->rgb is owned by the arena. */
+int image_resize(Image *out, const Image *in, CropBox box, int out_w, int out_h, Arena *arena, Error *err);
 
 /* One axis of a resize to `size` pixels, of which those from `first` on, `count` of them, are wanted. */
 typedef struct {

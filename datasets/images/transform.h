@@ -9,15 +9,7 @@
 #define DATASETS_IMAGES_TRANSFORM_H
 
 #include "clip/base/random.h"
-#include "datasets/images/image.h"
-
-/* The box (left, top, left + width, top + height) of an image, in whole pixels. */
-typedef struct {
-    int left, top, width, height;
-} CropBox;
-
-/* Bicubic resize of the box to out_w x out_h. out->rgb is owned by the arena. */
-int image_resize(Image *out, const Image *in, CropBox box, int out_w, int out_h, Arena *arena, Error *err);
+#include "datasets/images/pixels.h"
 
 /* Resize(n) of the short side and CenterCrop(n): out (n, n, 3) bytes. Images smaller than n after the resize
  * (they are not, but for odd ratios) are zero-padded as torchvision does. */

@@ -1,6 +1,7 @@
 /* bench_photo.c: a photo to the input of a tower. */
 #include "experiments/bench/bench_photo.h"
 
+#include "datasets/images/image.h"
 #include "datasets/images/jpeg_write.h"
 #include "datasets/images/transform.h"
 #include "experiments/bench/bench.h"

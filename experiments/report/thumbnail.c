@@ -1,8 +1,9 @@
 /* thumbnail.c: see thumbnail.h */
 #include "experiments/report/thumbnail.h"
 
+#include "datasets/images/image.h"
 #include "datasets/images/jpeg_write.h"
-#include "datasets/images/transform.h"
+#include "datasets/images/resize.h"
 
 enum { QUALITY = 82 };
 

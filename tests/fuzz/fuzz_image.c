@@ -1,6 +1,7 @@
 /* fuzz_image.c: JPEG and PNG, decoded and through both transforms. */
 #include "tests/fuzz/fuzz.h"
 
+#include "datasets/images/image.h"
 #include "datasets/images/transform.h"
 
 #include <string.h>

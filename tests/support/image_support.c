@@ -30,6 +30,19 @@ unsigned char *make_pixels(int width, int height, int channels, uint32_t seed) {
     return pixels;
 }
 
+Image random_image(int width, int height, uint32_t seed, Arena *arena) {
+    Image image = {.width = width, .height = height};
+    image.rgb = arena_alloc(arena, (size_t)width * height, 3);
+    assert_non_null(image.rgb);
+    Rng rng;
+    rng_seed(&rng, &seed, 1);
+    for (size_t i = 0; i < (size_t)width * height * 3; i++) {
+        uint32_t value = rng_below(&rng, 512);
+        image.rgb[i] = (unsigned char)(value < 128 ? 0 : value > 383 ? 255 : value - 128);
+    }
+    return image;
+}
+
 /* By number of channels. */
 static const J_COLOR_SPACE spaces[] = {JCS_UNKNOWN, JCS_GRAYSCALE, JCS_UNKNOWN, JCS_RGB, JCS_CMYK};
 

@@ -2,6 +2,8 @@
 #ifndef TESTS_SUPPORT_IMAGE_SUPPORT_H
 #define TESTS_SUPPORT_IMAGE_SUPPORT_H
 
+#include "datasets/images/pixels.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +30,10 @@ Bytes make_jpeg(const unsigned char *pixels, const JpegKind *kind);
 unsigned char *make_pixels(int width, int height, int channels, uint32_t seed);
 /* Both at once. */
 Bytes make_any_jpeg(const JpegKind *kind);
+
+/* Random pixels, half of them 0 or 255, so that sums of a resize leave 0 .. 255 and are clamped. Owned by the
+ * arena. */
+Image random_image(int width, int height, uint32_t seed, Arena *arena);
 
 /* The place of the first marker FF `code` at or after `from`; fails the test when there is none. */
 size_t find_marker(const Bytes *jpeg, int code, size_t from);

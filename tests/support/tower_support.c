@@ -2,6 +2,7 @@
 #include "tests/support/tower_support.h"
 
 #include "clip/image/image_tower.h"
+#include "datasets/images/image.h"
 #include "datasets/images/transform.h"
 #include "datasets/lists/dataset.h"
 #include "tests/support/support.h"

@@ -3,6 +3,8 @@
 #include "datasets/features/features.h"
 
 #include "clip/base/files.h"
+#include "datasets/images/image.h"
+#include "datasets/images/transform.h"
 #include "tests/support/image_support.h"
 #include "tests/support/scratch.h"
 

@@ -1,4 +1,5 @@
 /* test_jpeg_write.c: datasets/images/jpeg_write.c: what is written decodes to nearly the same pixels. */
+#include "datasets/images/image.h"
 #include "datasets/images/jpeg_write.h"
 #include "tests/support/image_support.h"
 

@@ -1,0 +1,28 @@
+/* pixels.h: an image in memory, as every decoder leaves it and every transform takes it. */
+#ifndef DATASETS_IMAGES_PIXELS_H
+#define DATASETS_IMAGES_PIXELS_H
+
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+
+#include <stdint.h>
+
+/* Pillow refuses images of more than twice its MAX_IMAGE_PIXELS, which is 1024^3 / 4 / 3. */
+#define IMAGE_MAX_PIXELS 178956970
+
+typedef struct {
+    int width, height;
+    unsigned char *rgb; /* (height, width, 3), owned by the arena that was given */
+    long warnings;      /* faults in the data of a JPEG that the decoder went past, as Pillow does */
+} Image;
+
+/* The box (left, top, left + width, top + height) of an image, in whole pixels. */
+typedef struct {
+    int left, top, width, height;
+} CropBox;
+
+/* Checks the size that a header claims against the limit, then takes image->rgb from the arena. The name is
+ * only used in messages. */
+int image_allocate(Image *image, uint32_t width, uint32_t height, const char *name, Arena *arena, Error *err);
+
+#endif

@@ -1,0 +1,11 @@
+/* png.h: PNG files of every kind to pixels, to the values of Pillow's convert("RGB"). */
+#ifndef DATASETS_IMAGES_PNG_H
+#define DATASETS_IMAGES_PNG_H
+
+#include "datasets/images/pixels.h"
+
+/* As image_decode (image.h), for data that begins with the PNG signature. */
+int png_image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
+                     Error *err);
+
+#endif
