@@ -6,6 +6,7 @@
 #include "experiments/methods/method.h"
 #include "experiments/report/report.h"
 #include "experiments/run/lock.h"
+#include "experiments/run/next_steps.h"
 #include "experiments/run/plan.h"
 #include "experiments/run/stage.h"
 #include "experiments/run/summary.h"
@@ -174,10 +175,16 @@ static int print_results(Runner *runner, Error *err) {
         return -1;
     if (results_write_csv(output, &results, err) < 0)
         return -1;
-    if (!runner->study->experiments[0].outputs.report || results.n == 0)
-        return 0;
-    const char *page = path_join(runner->arena, output, REPORT_FILE);
-    return page ? report_write(page, &output, 1, runner->arena, err) : error_memory(err);
+    const bool reports = runner->study->experiments[0].outputs.report && results.n > 0;
+    const char *page = reports ? path_join(runner->arena, output, REPORT_FILE) : NULL;
+    if (reports && !page)
+        return error_memory(err);
+    if (page && report_write(page, &output, 1, runner->arena, err) < 0)
+        return -1;
+    fflush(stdout); /* the table first, also where both streams go to one file */
+    if (!runner->options->quiet)
+        next_steps_print(runner->stages, runner->study->n, page, runner->arena);
+    return 0;
 }
 
 /* The points, with what they will take roughly. */
