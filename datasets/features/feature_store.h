@@ -3,7 +3,7 @@
 #define DATASETS_FEATURES_FEATURE_STORE_H
 
 #include "datasets/features/digest_map.h"
-#include "datasets/features/features.h"
+#include "datasets/features/feature_source.h"
 
 typedef struct FeatureStore FeatureStore;
 

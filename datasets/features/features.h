@@ -8,26 +8,8 @@
 #define DATASETS_FEATURES_FEATURES_H
 
 #include "clip/base/parallel.h"
+#include "datasets/features/feature_source.h"
 #include "datasets/lists/dataset.h"
-
-/* The image tower, as this folder sees it: pixels (n, 3, S, S) to features (n, E). */
-typedef int (*EncodeFn)(void *context, const float *pixels, int n, float *features, Error *err);
-
-typedef struct {
-    EncodeFn encode;
-    void *context;
-    int image_size, embed_dim; /* S, E */
-    float mean[3], std[3];
-    const char *model_digest; /* names the tower in a cache on disk; borrowed */
-    int max_batch;            /* images at once: between batches progress is told; 0: as many as pay */
-} FeatureSource;
-
-/* Which transform of an image. */
-typedef struct {
-    int random;    /* 0: the centre crop (seed and view are ignored); 1: a random resized crop and flip */
-    uint32_t seed; /* the stream of a random view is keyed by (seed, image content, view) */
-    uint32_t view;
-} FeatureView;
 
 typedef struct FeatureCache FeatureCache;
 

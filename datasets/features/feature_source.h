@@ -1,0 +1,29 @@
+/* feature_source.h: what the features of an image depend on beside the image: a tower, and the view it sees.
+ */
+#ifndef DATASETS_FEATURES_FEATURE_SOURCE_H
+#define DATASETS_FEATURES_FEATURE_SOURCE_H
+
+#include "clip/base/error.h"
+
+#include <stdint.h>
+
+/* The image tower, as this folder sees it: pixels (n, 3, S, S) to features (n, E). */
+typedef int (*EncodeFn)(void *context, const float *pixels, int n, float *features, Error *err);
+
+typedef struct {
+    EncodeFn encode;
+    void *context;
+    int image_size, embed_dim; /* S, E */
+    float mean[3], std[3];
+    const char *model_digest; /* names the tower in a cache on disk; borrowed */
+    int max_batch;            /* images at once: between batches progress is told; 0: as many as pay */
+} FeatureSource;
+
+/* Which transform of an image. */
+typedef struct {
+    int random;    /* 0: the centre crop (seed and view are ignored); 1: a random resized crop and flip */
+    uint32_t seed; /* the stream of a random view is keyed by (seed, image content, view) */
+    uint32_t view;
+} FeatureView;
+
+#endif
