@@ -37,4 +37,8 @@ const char *catalog_nearest(const char *name);      /* the known name with the f
  * datasets. */
 int catalog_read(Dataset *dataset, const CatalogEntry *entry, const char *root, Arena *arena, Error *err);
 
+/* The default prompt template of a catalog dataset ("a photo of a {}, a type of pet."), else "a photo of a
+ * {}."; the name may be NULL. */
+const char *dataset_template(const char *name);
+
 #endif

@@ -1,6 +1,8 @@
 /* catalog_check.c: see catalog_check.h */
 #include "datasets/lists/catalog_check.h"
+
 #include "clip/base/files.h"
+#include "datasets/lists/dataset_open.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* dataset.h: a classification dataset as three lists of (path, label), and few-shot subsets of it.
+/* dataset.h: a classification dataset as three lists of (path, label).
  *
  * A dataset comes from a split file of the CoOp project ({"train"|"val"|"test": [[path, label, name], ...]}),
  * from a folder with one subfolder per class, from a CSV, or by name from the catalog.
@@ -10,7 +10,6 @@
 #include "clip/base/error.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 typedef struct {
     const char *path; /* as written, relative to Dataset.root (or absolute); owned by the dataset's arena */
@@ -57,23 +56,17 @@ typedef struct {
     bool draw_asked; /* one of these three was given: it is an error when parts are given too */
 } DatasetSpec;
 
-/* Reads the lists (no image is opened). Everything is owned by the arena. A class without any image in a
- * training list that is not empty is an error; a bad entry is "FILE: train[17]: reason". */
-int dataset_open(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error *err);
+/* Every class must have an image in the list that defines the classes: the training list, or the test list of
+ * a dataset that is for testing alone. */
+int dataset_check_classes(const Dataset *dataset, Arena *arena, Error *err);
 
-/* The few-shot training list: num_shots items per class (0 = all), and validation with min(num_shots, 4) per
- * class, bit for bit those of CoOp's published splits for the same seed (Python's random.sample per class, in
- * order of first appearance; classes with too few images are kept whole). Both lists are owned by the arena.
- */
-int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots, uint32_t seed,
-                     Arena *arena, Error *err);
+/* Leaves the base classes, or else the new ones: of K classes in the order of their labels the first
+ * ceil(K/2) are base, the others new, and either half is labelled from 0 again (Zhou et al. 2022, Conditional
+ * Prompt Learning, section 4.1). */
+int dataset_subsample(Dataset *dataset, bool base, Arena *arena, Error *err);
 
 /* Are all images there? Looks at every file of the three lists without opening it, and names the first that
  * is missing: "FILE: test[12]: IMAGE: No such file or directory". */
 int dataset_check_images(const Dataset *dataset, Error *err);
-
-/* The default prompt template of a catalog dataset ("a photo of a {}, a type of pet."), else "a photo of a
- * {}."; the name may be NULL. */
-const char *dataset_template(const char *name);
 
 #endif

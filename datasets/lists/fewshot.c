@@ -9,8 +9,9 @@
  * generate_fewshot_dataset of Dassl. With base/new subsampling the draw is made for all classes and then cut
  * down, as there.
  */
+#include "datasets/lists/fewshot.h"
+
 #include "clip/base/random.h"
-#include "datasets/lists/dataset.h"
 
 #include <assert.h>
 #include <string.h>

@@ -4,6 +4,8 @@
 
 #include "datasets/lists/dataset.h"
 
+#include <stdint.h>
+
 /* Splits dataset->train, which holds all images, into the three lists: of the n images of each class
  * round(n p_trn) to train, round(n p_val) to val, the others to test; but at least one to train, and of two
  * or more one to test. The order of the list does not matter. An image that comes twice in a class is an

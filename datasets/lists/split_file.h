@@ -8,11 +8,6 @@
  * entry: "FILE: train[17]: label 3 is 'cat' and 'dog'". Everything is owned by the arena. */
 int split_file_read(Dataset *dataset, const char *images, const char *path, Arena *arena, Error *err);
 
-/* Writes all classes and lists. *images is the folder that the paths
- * start from: the dataset's, or "/" when some of its paths are absolute or lead out of it, as those of a CSV
- * may. */
-int split_file_write(const char *path, const Dataset *dataset, const char **images, Arena *arena, Error *err);
-
 /* What is wrong with the path of an entry, or NULL: it is relative, and has no ".." that would lead out of
  * the folder of the images. */
 const char *split_path_fault(const char *path);

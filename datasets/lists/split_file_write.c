@@ -1,4 +1,6 @@
-/* split_file_write.c: split files of the CoOp project, written (split_file.h): an entry per line. */
+/* split_file_write.c: an entry per line. */
+#include "datasets/lists/split_file_write.h"
+
 #include "clip/base/files.h"
 #include "datasets/lists/lists.h"
 #include "datasets/lists/split_file.h"

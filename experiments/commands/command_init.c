@@ -2,7 +2,7 @@
 #include "clip/base/files.h"
 #include "clip/checkpoint/locate.h"
 #include "datasets/images/image.h"
-#include "datasets/lists/dataset.h"
+#include "datasets/lists/dataset_open.h"
 #include "experiments/commands/command.h"
 #include "experiments/config/yaml_tree.h"
 #include "experiments/terminal/printable.h"

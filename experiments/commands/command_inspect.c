@@ -6,7 +6,7 @@
 #include "clip/tensors/tensors_open.h"
 #include "clip/text/tokenizer.h"
 #include "coop/prompt_file.h"
-#include "datasets/lists/dataset.h"
+#include "datasets/lists/dataset_open.h"
 #include "experiments/commands/command.h"
 #include "experiments/terminal/printable.h"
 

@@ -6,7 +6,7 @@
 #include "clip/math/ops.h"
 #include "coop/trainer.h"
 #include "coop/zeroshot.h"
-#include "datasets/lists/dataset.h"
+#include "datasets/lists/dataset_open.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 

@@ -3,7 +3,7 @@
 #include "coop/zeroshot.h"
 
 #include "clip/text/token_tree.h"
-#include "datasets/lists/dataset.h"
+#include "datasets/lists/dataset_open.h"
 #include "tests/support/support.h"
 
 #include <math.h>

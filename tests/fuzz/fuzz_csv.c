@@ -1,7 +1,8 @@
 /* fuzz_csv.c: lists of images as comma-separated values, up to the few-shot lists drawn from them. */
 #include "tests/fuzz/fuzz.h"
 
-#include "datasets/lists/dataset.h"
+#include "datasets/lists/dataset_open.h"
+#include "datasets/lists/fewshot.h"
 
 #include <string.h>
 

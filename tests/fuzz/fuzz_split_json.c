@@ -2,7 +2,8 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "datasets/lists/dataset.h"
+#include "datasets/lists/dataset_open.h"
+#include "datasets/lists/fewshot.h"
 
 #include <stdlib.h>
 #include <string.h>

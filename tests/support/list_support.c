@@ -1,6 +1,8 @@
 /* list_support.c: small datasets in a temporary folder. */
 #include "tests/support/list_support.h"
+
 #include "clip/base/files.h"
+#include "datasets/lists/dataset_open.h"
 #include "tests/support/scratch.h"
 
 #include <setjmp.h>
@@ -48,6 +50,28 @@ const char *lists_file(Lists *lists, const char *path, const char *text) {
 void lists_files(Lists *lists, const char *const *paths) {
     for (; *paths; paths++)
         lists_file(lists, *paths, "x");
+}
+
+int lists_open(Lists *lists, DatasetSpec spec) {
+    const char **paths[] = {&spec.root,  &spec.images, &spec.split, &spec.csv,
+                            &spec.train, &spec.val,    &spec.test};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (*paths[i])
+            *paths[i] = lists_path(lists, *paths[i]);
+    return dataset_open(&lists->dataset, &spec, lists->arena, &lists->err);
+}
+
+DatasetSpec lists_letters(Lists *lists, const char *classes) {
+    lists_file(
+        lists, "@/letters/split_zhou_letters.json",
+        "{\"train\":[[\"e1\",4,\"e\"],[\"a1\",0,\"a\"],[\"d1\",3,\"d\"],[\"b1\",1,\"b\"],[\"c1\",2,\"c\"],"
+        "[\"a2\",0,\"a\"]],"
+        "\"val\":[[\"d2\",3,\"d\"],[\"c2\",2,\"c\"]],"
+        "\"test\":[[\"a3\",0,\"a\"],[\"b3\",1,\"b\"],[\"c3\",2,\"c\"],[\"d3\",3,\"d\"],[\"e3\",4,\"e\"]]}");
+    return (DatasetSpec){.format = "split",
+                         .images = "@/letters/images",
+                         .split = "@/letters/split_zhou_letters.json",
+                         .subsample_classes = classes};
 }
 
 void lists_assert_error(Lists *lists, int result, const char *message) {

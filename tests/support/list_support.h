@@ -22,6 +22,11 @@ const char *lists_path(Lists *lists, const char *text);                   /* own
 const char *lists_file(Lists *lists, const char *path, const char *text); /* written, with its folders */
 void lists_files(Lists *lists, const char *const *paths);                 /* small files, up to a NULL */
 
+/* dataset_open, with '@' in the paths of the spec. */
+int lists_open(Lists *lists, DatasetSpec spec);
+/* Five classes a to e in a split file that this writes; training images out of order. */
+DatasetSpec lists_letters(Lists *lists, const char *classes);
+
 /* result is -1 and the message is exactly this one. */
 void lists_assert_error(Lists *lists, int result, const char *message);
 /* result is 0; otherwise the message is shown. */

@@ -4,7 +4,7 @@
 #include "clip/image/image_tower.h"
 #include "datasets/images/image.h"
 #include "datasets/images/transform.h"
-#include "datasets/lists/dataset.h"
+#include "datasets/lists/dataset_open.h"
 #include "tests/support/support.h"
 
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 /* test_catalog.c: datasets/lists/catalog.c, each layout in miniature. */
 #include "clip/base/files.h"
 #include "datasets/lists/catalog.h"
+#include "datasets/lists/dataset_open.h"
 #include "tests/support/catalog_support.h"
 #include "tests/support/list_support.h"
 

@@ -1,5 +1,6 @@
 /* test_class_names.c: datasets/lists/class_names.c */
 #include "datasets/lists/class_names.h"
+#include "datasets/lists/dataset_open.h"
 #include "tests/support/list_support.h"
 
 #include <setjmp.h>

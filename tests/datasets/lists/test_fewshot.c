@@ -6,7 +6,8 @@
  * other.
  */
 #include "clip/base/files.h"
-#include "datasets/lists/dataset.h"
+#include "datasets/lists/dataset_open.h"
+#include "datasets/lists/fewshot.h"
 #include "tests/support/list_support.h"
 
 #include <setjmp.h>

@@ -5,6 +5,7 @@
  * each list ended by "-\n".
  */
 #include "clip/base/files.h"
+#include "datasets/lists/dataset_open.h"
 #include "datasets/lists/random_parts.h"
 #include "tests/support/list_support.h"
 

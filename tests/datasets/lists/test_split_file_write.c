@@ -1,6 +1,7 @@
 /* test_split_file_write.c: datasets/lists/split_file_write.c */
 #include "clip/base/files.h"
 #include "datasets/lists/split_file.h"
+#include "datasets/lists/split_file_write.h"
 #include "tests/support/list_support.h"
 
 #include <setjmp.h>

@@ -3,7 +3,7 @@
 #include "tests/support/cli_support.h"
 
 #include "clip/base/files.h"
-#include "datasets/lists/dataset.h"
+#include "datasets/lists/dataset_open.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 

@@ -1,0 +1,16 @@
+/* fewshot.h: few-shot subsets of a dataset. */
+#ifndef DATASETS_LISTS_FEWSHOT_H
+#define DATASETS_LISTS_FEWSHOT_H
+
+#include "datasets/lists/dataset.h"
+
+#include <stdint.h>
+
+/* The few-shot training list: num_shots items per class (0 = all), and validation with min(num_shots, 4) per
+ * class, bit for bit those of CoOp's published splits for the same seed (Python's random.sample per class, in
+ * order of first appearance; classes with too few images are kept whole). Both lists are owned by the arena.
+ */
+int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots, uint32_t seed,
+                     Arena *arena, Error *err);
+
+#endif
