@@ -439,6 +439,16 @@ char *path_folder(Arena *arena, const char *path) {
     return arena_printf(arena, "%.*s", (int)n, path);
 }
 
+char *path_last(Arena *arena, const char *path) {
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    return arena_printf(arena, "%.*s", (int)(end - start), path + start);
+}
+
 char *path_expand(Arena *arena, const char *path) {
     const char *home = getenv("HOME");
     if (home && path[0] == '~' && (path[1] == '/' || path[1] == '\0'))

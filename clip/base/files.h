@@ -45,6 +45,7 @@ bool file_exists(const char *path);             /* a regular file or a link to o
 bool folder_exists(const char *path);
 char *path_join(Arena *arena, const char *folder, const char *name); /* name alone if it is absolute */
 char *path_folder(Arena *arena, const char *path); /* "a/b" of "a/b/c.txt", "." of "c.txt" */
+char *path_last(Arena *arena, const char *path);   /* "c" of "a/b/c" and "a/b/c/", "" of "/" */
 char *path_expand(Arena *arena, const char *path); /* a leading "~/" becomes $HOME/ */
 
 /* SHA-256 as 64 lower-case hexadecimal digits and a NUL. */

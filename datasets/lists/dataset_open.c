@@ -13,23 +13,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* The last component of a path; NULL when there is no memory. */
-static char *last_component(Arena *arena, const char *path) {
-    size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/')
-        end--;
-    size_t start = end;
-    while (start > 0 && path[start - 1] != '/')
-        start--;
-    return arena_printf(arena, "%.*s", (int)(end - start), path + start);
-}
-
 /* "pets" for "a/split_zhou_pets.json", "a/pets.csv", "a/pets/" and "pets/train". */
 static const char *name_of_path(Arena *arena, const char *path) {
-    char *name = last_component(arena, path);
+    char *name = path_last(arena, path);
     if (name && part_find(name, strlen(name)) != N_PARTS) {
         char *folder = path_folder(arena, path);
-        char *parent = folder ? last_component(arena, folder) : NULL;
+        char *parent = folder ? path_last(arena, folder) : NULL;
         name = parent && *parent && strcmp(parent, ".") != 0 ? parent : name;
     }
     if (!name)

@@ -37,21 +37,10 @@ void report_figure(Report *report, const char *caption, const Plot *plot) {
 
 /* --- the head of the page --- */
 
-/* "runs/demo/" is "demo". */
-static const char *folder_title(const char *folder, Arena *arena) {
-    size_t end = strlen(folder);
-    while (end > 1 && folder[end - 1] == '/')
-        end--;
-    size_t start = end;
-    while (start > 0 && folder[start - 1] != '/')
-        start--;
-    return arena_printf(arena, "%.*s", (int)(end - start), folder + start);
-}
-
 static const char *page_title(const char *const *folders, int n, Arena *arena) {
-    const char *title = folder_title(folders[0], arena);
+    const char *title = path_last(arena, folders[0]); /* "runs/demo/" is "demo" */
     for (int i = 1; i < n && title; i++) {
-        const char *next = folder_title(folders[i], arena);
+        const char *next = path_last(arena, folders[i]);
         title = next ? arena_printf(arena, "%s, %s", title, next) : NULL;
     }
     return title ? title : "report";

@@ -388,6 +388,11 @@ static void test_paths(void **state) {
     assert_string_equal(path_folder(arena, "/"), "/");
     assert_string_equal(path_folder(arena, "a//b//"), "a");
     assert_string_equal(path_folder(arena, ""), ".");
+    assert_string_equal(path_last(arena, "a/b/c.txt"), "c.txt");
+    assert_string_equal(path_last(arena, "a//b//"), "b");
+    assert_string_equal(path_last(arena, "c"), "c");
+    assert_string_equal(path_last(arena, "/"), "");
+    assert_string_equal(path_last(arena, ""), "");
     const char *home = getenv("HOME");
     char *saved = home ? strdup(home) : NULL;
     setenv("HOME", "/home/me", 1);
