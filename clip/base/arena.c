@@ -17,6 +17,7 @@
 #include "clip/base/arena.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 #define MAX_BLOCK ((size_t)1 << 39)
 #define MIN_CHUNK ((size_t)1 << 16)
 #define MAX_CHUNK ((size_t)1 << 26)
+#define MIN_ELEMENTS 16 /* of a growing array */
 
 /* Bytes that a block takes from the arena: at least some, so that each has an address of its own. */
 static size_t block_span(size_t size) {
@@ -97,7 +99,7 @@ static Chunk *spare_take(Arena *arena, size_t span) {
 }
 
 /* Puts a chunk with room for span bytes on top. */
-static int arena_grow(Arena *arena, size_t span) {
+static int add_chunk(Arena *arena, size_t span) {
     Chunk *chunk = spare_take(arena, span);
     if (!chunk) {
         /* Spares that are too small now would only add to the peak. */
@@ -122,7 +124,7 @@ static void *block_take(Arena *arena, size_t size) {
     size_t span = block_span(size);
     Chunk *chunk = arena->top;
     if (!chunk || chunk->capacity - chunk->used < span) {
-        if (arena_grow(arena, span))
+        if (add_chunk(arena, span))
             return NULL;
         chunk = arena->top;
     }
@@ -232,6 +234,21 @@ float *arena_floats(Arena *arena, size_t rows, size_t columns) {
     if (__builtin_mul_overflow(rows, columns, &count))
         count = SIZE_MAX; /* fails below */
     return arena_alloc(arena, count, sizeof(float));
+}
+
+void *arena_grow(Arena *arena, void *array, int *capacity, int needed, size_t size) {
+    if (needed <= *capacity)
+        return array;
+    int doubled = *capacity > INT_MAX / 2 ? INT_MAX : 2 * *capacity;
+    int wanted = doubled < MIN_ELEMENTS ? MIN_ELEMENTS : doubled;
+    wanted = wanted < needed ? needed : wanted;
+    void *grown = arena_alloc(arena, (size_t)wanted, size);
+    if (!grown)
+        return NULL;
+    if (*capacity > 0)
+        memcpy(grown, array, (size_t)*capacity * size);
+    *capacity = wanted;
+    return grown;
 }
 
 char *arena_strdup(Arena *arena, const char *text) {

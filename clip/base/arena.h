@@ -29,7 +29,11 @@ void arena_free(Arena *arena); /* NULL is fine */
 void *arena_alloc(Arena *arena, size_t count, size_t size);
 #define ARENA_NEW(arena, type, count) ((type *)arena_alloc((arena), (size_t)(count), sizeof(type)))
 float *arena_floats(Arena *arena, size_t rows, size_t columns); /* (rows, columns), zeroed */
-char *arena_strdup(Arena *arena, const char *text);             /* a copy, owned by the arena */
+/* Room for `needed` elements of `size` bytes in an array that holds *capacity (0 at first, with array NULL):
+ * the array itself when they fit, else a larger copy, zeroed behind what was there, with *capacity at least
+ * doubled. NULL on failure, and nothing is changed. */
+void *arena_grow(Arena *arena, void *array, int *capacity, int needed, size_t size);
+char *arena_strdup(Arena *arena, const char *text); /* a copy, owned by the arena */
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 bool arena_failed(const Arena *arena); /* an allocation since the last reset has failed */

@@ -56,23 +56,14 @@ static int read_header(CsvReader *reader, Error *err) {
     return 0;
 }
 
-static int grow_rows(CsvReader *reader, Error *err) {
+static int read_row(CsvReader *reader, Error *err) {
     if (reader->n_rows > INT_MAX / 2)
         return error_set(err, "%s: too many lines", reader->text.path);
-    int capacity = reader->n_rows ? 2 * reader->n_rows : 64;
-    Row *rows = ARENA_NEW(reader->pool.arena, Row, capacity);
+    Row *rows =
+        arena_grow(reader->pool.arena, reader->rows, &reader->capacity, reader->n_rows + 1, sizeof *rows);
     if (!rows)
         return error_memory(err);
-    if (reader->n_rows > 0)
-        memcpy(rows, reader->rows, (size_t)reader->n_rows * sizeof *rows);
     reader->rows = rows;
-    reader->capacity = capacity;
-    return 0;
-}
-
-static int read_row(CsvReader *reader, Error *err) {
-    if (reader->n_rows == reader->capacity && grow_rows(reader, err) < 0)
-        return -1;
     Row *row = &reader->rows[reader->n_rows++];
     *row = (Row){.line = reader->text.line};
     int n = 0;

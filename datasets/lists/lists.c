@@ -54,33 +54,13 @@ char *text_join(TextPool *pool, const char *folder, const char *name) {
 
 int list_push(ListBuilder *builder, const char *path, int label, Arena *arena, Error *err) {
     ItemList *list = &builder->list;
-    if (list->n == builder->capacity) {
-        if (list->n > INT_MAX / 2)
-            return error_set(err, "too many images");
-        int capacity = list->n ? 2 * list->n : 64;
-        Item *items = ARENA_NEW(arena, Item, capacity);
-        if (!items)
-            return error_memory(err);
-        if (list->n > 0)
-            memcpy(items, list->items, (size_t)list->n * sizeof *items);
-        list->items = items;
-        builder->capacity = capacity;
-    }
-    list->items[list->n++] = (Item){.path = path, .label = label};
-    return 0;
-}
-
-static int class_grow(ClassTable *classes, int n, TextPool *pool, Error *err) {
-    int capacity = classes->capacity ? classes->capacity : 64;
-    while (capacity < n)
-        capacity *= 2;
-    const char **names = ARENA_NEW(pool->arena, const char *, capacity);
-    if (!names)
+    if (list->n > INT_MAX / 2)
+        return error_set(err, "too many images");
+    Item *items = arena_grow(arena, list->items, &builder->capacity, list->n + 1, sizeof *items);
+    if (!items)
         return error_memory(err);
-    if (classes->n_classes > 0)
-        memcpy(names, classes->names, (size_t)classes->n_classes * sizeof *names);
-    classes->names = names;
-    classes->capacity = capacity;
+    list->items = items;
+    list->items[list->n++] = (Item){.path = path, .label = label};
     return 0;
 }
 
@@ -99,8 +79,10 @@ int class_put(ClassTable *classes, long long label, const char *name, TextPool *
         return error_set(err, "label %d has an empty class name", at);
     if (u8_check((const uint8_t *)name, strlen(name)))
         return error_set(err, "the class name of label %d is not UTF-8", at);
-    if (at >= classes->capacity && class_grow(classes, at + 1, pool, err) < 0)
-        return -1;
+    const char **names = arena_grow(pool->arena, classes->names, &classes->capacity, at + 1, sizeof *names);
+    if (!names)
+        return error_memory(err);
+    classes->names = names;
     classes->names[at] = text_join(pool, NULL, name);
     if (!classes->names[at])
         return error_memory(err);

@@ -4,6 +4,7 @@
 
 #include "clip/base/random.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -189,6 +190,35 @@ static void the_same_blocks_come_again(void **state) {
     arena_free(arena);
 }
 
+static void arrays_grow(void **state) {
+    (void)state;
+    Arena *arena = arena_create();
+    int *numbers = NULL, capacity = 0;
+    for (int n = 0; n < 1000; n++) {
+        int *before = numbers, room = capacity;
+        numbers = arena_grow(arena, numbers, &capacity, n + 1, sizeof *numbers);
+        assert_non_null(numbers);
+        if (n < room)
+            assert_ptr_equal(numbers, before);
+        else
+            assert_true(capacity > n && capacity >= 2 * room);
+        numbers[n] = n;
+    }
+    for (int n = 0; n < 1000; n++)
+        assert_int_equal(numbers[n], n);
+    int room = capacity;
+    numbers = arena_grow(arena, numbers, &capacity, 100000, sizeof *numbers);
+    assert_non_null(numbers);
+    assert_int_equal(capacity, 100000);
+    assert_int_equal(numbers[999], 999);
+    assert_zeroed((unsigned char *)(numbers + room), (size_t)(capacity - room) * sizeof *numbers);
+    room = capacity;
+    assert_null(arena_grow(arena, numbers, &capacity, INT_MAX, SIZE_MAX));
+    assert_int_equal(capacity, room);
+    assert_int_equal(numbers[999], 999);
+    arena_free(arena);
+}
+
 static void free_of_null_is_fine(void **state) {
     (void)state;
     arena_free(NULL);
@@ -204,6 +234,7 @@ int main(void) {
         cmocka_unit_test(impossible_sizes_fail),
         cmocka_unit_test(text_is_copied),
         cmocka_unit_test(the_same_blocks_come_again),
+        cmocka_unit_test(arrays_grow),
         cmocka_unit_test(free_of_null_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
