@@ -16,9 +16,8 @@
  */
 #include "clip/tensors/zip.h"
 
-#include "clip/tensors/crc.h"
-
 #include <inttypes.h>
+#include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,7 +263,7 @@ const unsigned char *zip_bytes(const ZipArchive *zip, ZipMember *member, Error *
         return NULL;
     }
     if (zip->has_crc && !member->checked) {
-        uint32_t crc = crc_bytes(member->data, member->size);
+        uint32_t crc = libdeflate_crc32(0, member->data, member->size);
         if (crc != member->crc) {
             error_set(err, "%s: member %.*s: its CRC-32 is %08x, not %08x: the file is damaged", zip->path,
                       NAME(member), crc, member->crc);

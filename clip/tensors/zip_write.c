@@ -11,12 +11,12 @@
 #include "clip/base/files.h"
 
 #include <assert.h>
+#include <libdeflate.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #define ALIGNMENT 64
 #define MAX_NAME 512
@@ -138,20 +138,20 @@ ZipWriter *zip_create(const char *path, Error *err) {
 
 int zip_add(ZipWriter *zip, const char *name, const ZipPart *parts, int n_parts) {
     uint64_t start = zip->at, size = 0;
-    uLong crc = crc32_z(0, NULL, 0);
+    uint32_t crc = 0;
     assert(strlen(name) <= MAX_NAME);
     for (int i = 0; i < n_parts; i++) {
-        if (parts[i].size > 0) /* crc32 takes NULL as a wish to begin anew */
-            crc = crc32_z(crc, parts[i].data, parts[i].size);
+        if (parts[i].size > 0) /* NULL would begin anew */
+            crc = libdeflate_crc32(crc, parts[i].data, parts[i].size);
         size += parts[i].size;
     }
-    write_local(zip, name, (uint32_t)crc, size);
+    write_local(zip, name, crc, size);
     int result = 0;
     for (int i = 0; i < n_parts; i++) {
         result = file_append(zip->out, parts[i].data, parts[i].size);
         zip->at += parts[i].size;
     }
-    write_entry(zip, name, (uint32_t)crc, size, start);
+    write_entry(zip, name, crc, size, start);
     zip->n_members++;
     return result == 0 && !ferror(zip->directory) ? 0 : -1;
 }

@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <zlib.h>
 
 #define MAGIC "coop features 1\n"
 #define HEADER_SIZE 96
@@ -245,8 +244,8 @@ int feature_store_select(FeatureStore *store, FeatureView view, Error *err) {
 }
 
 static uint32_t checksum(const FeatureStore *store, const Shelf *shelf, const unsigned char *record) {
-    uLong crc = crc32(0, (const Bytef *)shelf->header, HEADER_SIZE);
-    return (uint32_t)crc32_z(crc, record, store->record_size - sizeof(uint32_t));
+    uint32_t crc = libdeflate_crc32(0, shelf->header, HEADER_SIZE);
+    return libdeflate_crc32(crc, record, store->record_size - sizeof(uint32_t));
 }
 
 bool feature_store_find(FeatureStore *store, const Digest *image, float *feature) {
