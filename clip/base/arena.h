@@ -12,7 +12,7 @@
  * Failure is sticky (the idea of zstd's workspace): a failed allocation returns NULL and every later one does
  * too, so a function may allocate all that it needs and ask arena_failed() once, before it touches any of it.
  * An arena that could not be created (NULL) counts as failed. Sizes are checked products: an overflow fails
- * like missing memory.
+ * as running out of memory does.
  */
 #ifndef CLIP_BASE_ARENA_H
 #define CLIP_BASE_ARENA_H
@@ -22,7 +22,7 @@
 
 typedef struct Arena Arena;
 
-Arena *arena_create(void);     /* NULL when there is no memory; caller frees with arena_free */
+Arena *arena_create(void);     /* NULL when out of memory; caller frees with arena_free */
 void arena_free(Arena *arena); /* NULL is fine */
 
 /* count * size bytes, zeroed, 64-byte aligned, owned by the arena. A count of 0 gives a valid pointer. */

@@ -1,8 +1,8 @@
-/* error.h: the one way in which a function says what went wrong.
+/* error.h: how a function says what went wrong.
  *
  * A function that can fail returns int (0 done, -1 failed) or a pointer (NULL failed) and takes `Error *err`
  * last. It fills *err with one line, "file: place: reason", by error_set() or one of its siblings, which
- * differ only in the exit status that the program ends with. Callers that add nothing just pass the error on.
+ * differ only in the exit status that the program ends with. Callers with nothing to add pass the error on.
  * Programming errors are assertions, never Errors.
  */
 #ifndef CLIP_BASE_ERROR_H
@@ -29,7 +29,7 @@ int error_usage(Error *err, const char *format, ...) __attribute__((format(print
 int error_run(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* ERROR_RUN */
 int error_memory(Error *err); /* ERROR_RUN, "out of memory" */
 
-/* Puts "prefix: " before the text of an error that a callee has set. Returns -1. */
+/* Puts "prefix: " in front of an error that a callee has set. Returns -1. */
 int error_prefix(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Size, time of the last change and inode as a text: while it stays the same, so does the content, unless
- * somebody takes pains. "" when there is no such file. */
+/* Size, time of the last change and inode as text: as long as it stays the same, so does the content (short
+ * of deliberate forgery). "" when there is no such file. */
 enum { FILE_STAMP = 80 };
 void file_stamp(char stamp[FILE_STAMP], const char *path);
 
@@ -18,27 +18,28 @@ void file_stamp(char stamp[FILE_STAMP], const char *path);
 typedef struct {
     const unsigned char *data; /* (size); NULL when size is 0 */
     size_t size;
-    char stamp[FILE_STAMP]; /* file_stamp's, of the file that is mapped */
+    char stamp[FILE_STAMP]; /* of the mapped file, as file_stamp writes it */
 } FileMap;
 
 int file_map(FileMap *map, const char *path, Error *err); /* "PATH: cannot open: No such file or directory" */
 void file_unmap(FileMap *map);                            /* a zeroed map is fine */
 
-/* The whole text of a file, NUL-terminated, owned by the arena; *size (may be NULL) without the NUL. A file
- * of over max_size bytes is an error. */
+/* The whole text of a file, NUL-terminated, owned by the arena; *size, without the NUL, may be NULL. A file
+ * of more than max_size bytes is an error. */
 char *file_read(const char *path, size_t max_size, Arena *arena, size_t *size, Error *err);
 /* The same for a gzip or plain file (told apart by content); max_size bounds the unpacked text. */
 char *file_read_gz(const char *path, size_t max_size, Arena *arena, size_t *size, Error *err);
 
-/* Writing: bytes go to a temporary name in the same folder; file_commit syncs, renames and syncs the folder,
- * so a reader sees the old file or the new one and never half of one. */
+/* Writing: bytes go to a temporary file in the same folder; file_commit syncs it, renames it and syncs the
+ * folder, so a reader sees either the old file or the new one, never half of one. */
 typedef struct FileWriter FileWriter;
 FileWriter *file_create(const char *path, Error *err);              /* NULL on failure */
 int file_append(FileWriter *writer, const void *data, size_t size); /* failure is sticky */
 int file_printf(FileWriter *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int file_commit(FileWriter *writer, Error *err); /* frees the writer; on failure the old file stays */
-void file_discard(FileWriter *writer); /* frees the writer and removes the temporary; NULL is fine */
-int file_write(const char *path, const void *data, size_t size, Error *err); /* all of the above at once */
+void file_discard(FileWriter *writer); /* frees the writer and removes the temporary file; NULL is fine */
+int file_write(const char *path, const void *data, size_t size,
+               Error *err); /* all of the above in one call */
 
 int make_folders(const char *path, Error *err); /* mkdir -p */
 bool file_exists(const char *path);             /* a regular file or a link to one */

@@ -1,9 +1,10 @@
 /* parallel.h: the only file that knows threads.
  *
- * A Pool runs a function over tiles 0 .. n_tiles-1. Each worker begins with its share of them, tiles side by
- * side, so that runs over the same rows find them in the cache that they were left in; who is done helps
- * others. So a tile may write only what no other tile touches; then the bits of the result do not depend on
- * the number of threads, as long as the tile boundaries follow from the problem alone.
+ * A Pool runs a function over tiles 0 .. n_tiles-1. Each worker begins with a share of adjacent tiles, so
+ * that later runs over the same rows find them in the cache where they were left; a worker that has finished
+ * its share takes tiles from the others. A tile may write only what no other tile touches; then the bits of
+ * the result do not depend on the number of threads, as long as the tile boundaries follow from the problem
+ * alone.
  */
 #ifndef CLIP_BASE_PARALLEL_H
 #define CLIP_BASE_PARALLEL_H
@@ -23,16 +24,16 @@ int pool_threads(const Pool *pool); /* 1 for NULL: a pool of the calling thread 
 typedef void (*TileFn)(void *context, int tile, int worker);
 void pool_run(Pool *pool, int n_tiles, TileFn tile_fn, void *context);
 
-/* Long work asks its pool between its parts, from any thread, whether to go on: pool_stopped is 0 until the
- * function of pool_set_stop says otherwise, then -1 with the Error (which may be NULL) that it gives; 0 for
- * ever without one. Once it has stopped, it stays so. */
+/* Long work asks its pool between its parts, from any thread, whether to go on. pool_stopped returns 0 until
+ * the function given to pool_set_stop says otherwise, then -1 with that function's Error (err may be NULL);
+ * without such a function it always returns 0. Once stopped, a pool stays stopped. */
 typedef int (*StopFn)(Error *err);
 void pool_set_stop(Pool *pool, StopFn stop);
 int pool_stopped(const Pool *pool, Error *err);
 
-/* A function on a thread of its own, beside any pool. NULL when it cannot be started. */
+/* A function on a thread of its own, independent of any pool. NULL when it cannot be started. */
 typedef struct Task Task;
 Task *task_start(void (*run)(void *context), void *context);
-void task_wait(Task *task); /* until it has returned; frees the task. NULL is fine */
+void task_wait(Task *task); /* waits until it has returned; frees the task. NULL is fine */
 
 #endif

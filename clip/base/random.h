@@ -1,8 +1,9 @@
 /* random.h: one generator for everything random, MT19937, seeded explicitly.
  *
- * Seeded with one word it is Python's random.Random(seed) to the bit (few-shot sampling depends on it);
- * seeded by rng_torch_seed it is PyTorch's CPU generator (starts and orders of a training follow those of a
- * PyTorch program). Other purposes have streams of their own: rng_seed with a longer key.
+ * Seeded with one word it is Python's random.Random(seed), bit for bit (few-shot sampling depends on it);
+ * seeded by rng_torch_seed it is PyTorch's CPU generator (so that training starts from the values, and visits
+ * images in the order, of a PyTorch program). Other purposes have streams of their own: rng_seed with a
+ * longer key.
  */
 #ifndef CLIP_BASE_RANDOM_H
 #define CLIP_BASE_RANDOM_H

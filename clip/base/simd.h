@@ -1,8 +1,8 @@
 /* simd.h: one binary, wider vectors where the processor has them.
  *
- * A function marked VECTOR_CLONES is compiled for several instruction sets and the loader picks one, so the
- * default build runs on any x86-64 (and on arm64, where there is one version). Sanitizer builds define
- * NO_VECTOR_CLONES: the resolvers would run before the sanitizer does.
+ * A function marked VECTOR_CLONES is compiled for several instruction sets, of which the loader picks one, so
+ * the default build runs on any x86-64 (and on arm64, where there is only one version). Sanitizer builds
+ * define NO_VECTOR_CLONES, because the resolvers would run before the sanitizer is set up.
  */
 #ifndef CLIP_BASE_SIMD_H
 #define CLIP_BASE_SIMD_H

@@ -1,7 +1,7 @@
 /* conv.h: convolutions and average pools of one image on one thread, channels last.
  *
  * A feature map is (H, W, C): a pixel is a row of C channels, so a 1x1 convolution is a GEMM on the map as it
- * lies, and a 3x3 one copies runs of 3 C floats.
+ * stands, and a 3x3 one copies runs of 3 C floats.
  */
 #ifndef CLIP_MATH_CONV_H
 #define CLIP_MATH_CONV_H
@@ -11,24 +11,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A convolution with its batch norm folded in: y = conv(x, w) + b. */
+/* A convolution with its batch norm folded in: y = conv(x, w) + b. A tower that was read from a file has its
+ * weights in one form alone, as the processor and the precision want them: w and b, panels, or halves and b.
+ */
 typedef struct {
     int n_in, n_out, kernel; /* kernel 1 or 3 (padding 1) */
-    const float *w;          /* (kernel, kernel, n_in, n_out): unlike the file */
+    const float *w;          /* (kernel, kernel, n_in, n_out): not the order of the file */
     const float *b;          /* (n_out) */
-    const float
-        *panels; /* both, packed (clip/math/packed_conv.h), or NULL; a tower read from a file has either */
-    const uint16_t *halves; /* w in bfloat16 (clip/math/conv_bf16.h), with b, instead of both; or NULL */
-    Bf16Kernel bf16;        /* what multiplies them */
+    const float *panels;     /* w and b, packed (packed_conv.h); or NULL */
+    const uint16_t *halves;  /* w in bfloat16 (conv_bf16.h); or NULL */
+    Bf16Kernel bf16;         /* what multiplies the halves */
 } ConvWeights;
 
-/* Floats of scratch that conv_forward needs for a convolution with n_in channels and a 3x3 kernel. */
+/* How many floats of scratch conv_forward needs for a 3x3 kernel and n_in channels. */
 size_t conv_scratch_size(int n_in);
 
-/* out = relu(conv(in) + b), zero padding kernel / 2; with accumulate out = relu(out + conv(in) + b).
- *   out (H/stride, W/stride, n_out)   in (H, W, n_in)   scratch: conv_scratch_size(n_in); unused by 1x1
- * kernels stride is 1 or 2 and divides H and W; a 1x1 kernel has stride 1. Without relu the last step is left
- * out. */
+/* out = relu(conv(in) + b), with zero padding of kernel / 2; with accumulate, out = relu(out + conv(in) + b).
+ * Without relu, that last step is left out. stride is 1 or 2 and divides H and W; a 1x1 kernel has stride 1.
+ *   out (H/stride, W/stride, n_out)   in (H, W, n_in)   scratch (conv_scratch_size(n_in)), not for 1x1 */
 void conv_forward(float *out, const float *in, const ConvWeights *conv, int H, int W, int stride,
                   bool accumulate, bool relu, float *scratch);
 

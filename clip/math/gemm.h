@@ -1,4 +1,4 @@
-/* gemm.h: matrix products. Nothing else includes cblas.
+/* gemm.h: matrix products. Only gemm.c includes cblas.
  *
  * Matrices are row-major. Products over a whole problem are cut into tiles (a chunk of rows) x (a block of
  * columns), each one single-threaded GEMM; the cuts depend on the sizes alone, so the bits of a result do not
@@ -17,7 +17,7 @@
 void gemm(bool trans_a, bool trans_b, int m, int n, int k, float alpha, const float *a, int lda,
           const float *b, int ldb, float beta, float *c, int ldc);
 
-/* The same product in double, for the linear probe. */
+/* The same in double, for the linear probe. */
 void gemm_double(bool trans_a, bool trans_b, int m, int n, int k, double alpha, const double *a, int lda,
                  const double *b, int ldb, double beta, double *c, int ldc);
 
@@ -36,8 +36,8 @@ void linear_backward(Pool *pool, float *d_in, const float *d_out, const float *w
 void linear_backward_weight(Pool *pool, float *d_w, const float *d_out, const float *in, int rows, int n_in,
                             int n_out);
 
-/* The measured single-thread peak of this machine's sgemm in GFLOP/s (a large square product, best of
- * several). */
+/* The single-thread peak of sgemm on this machine in GFLOP/s, measured on a large square product (the best of
+ * several runs). */
 double gemm_peak_gflops(void);
 
 #endif

@@ -5,15 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* out (n) from in (2n bytes, little-endian, any alignment). Signalling NaNs become quiet ones. half_to_float
- * picks the fastest way that this processor has; half_to_float_portable gives the same bits everywhere. */
+/* out (n) from in (2n bytes, little-endian, any alignment). Signalling NaNs become quiet. half_to_float
+ * takes the fastest way that this processor has; half_to_float_portable gives the same bits anywhere. */
 void half_to_float(float *out, const unsigned char *in, size_t n);
 void half_to_float_portable(float *out, const unsigned char *in, size_t n);
 
-/* The nearest half, ties to the even one, as the bits of it. */
+/* The bits of the nearest half, ties to even. */
 uint16_t float_to_half(float value);
 
-/* bfloat16 to float, as half_to_float: the upper half of a float. */
+/* The same from bfloat16, which is the upper half of a float. */
 void bfloat16_to_float(float *out, const unsigned char *in, size_t n);
 
 #endif

@@ -1,9 +1,9 @@
 /* ops.h: the element-wise and row-wise kernels of a transformer, forward beside backward.
  *
- * All are single-threaded over the rows they are given, so callers cut rows into tiles. Backward kernels are
- * with respect to activations only (every weight is frozen); those whose comment says "+=" accumulate into
- * their output: callers zero. A NaN in the input is never lost: its element is NaN in the output, or its
- * whole row where the row has a sum in common.
+ * All run on the calling thread over the rows they are given; callers cut rows into tiles. Backward kernels
+ * give gradients with respect to activations only (every weight is frozen); those whose comment says "+=" add
+ * to their output, which the caller zeroes. A NaN in the input is never lost: its element is NaN in the
+ * output, or its whole row where the row shares a sum.
  */
 #ifndef CLIP_MATH_OPS_H
 #define CLIP_MATH_OPS_H
@@ -26,8 +26,8 @@ void activation_forward(float *y, const float *x, size_t n, Activation activatio
 /* d_x = d_y * act'(x), n elements (overwrites; d_x may be d_y). */
 void activation_backward(float *d_x, const float *d_y, const float *x, size_t n, Activation activation);
 
-/* One of the two on a piece of matrices of `width` columns: backward, with y as d_x, where there is d_y. The
- * context is an ActivationPiece; for packed_product_then. */
+/* Either of the two on a piece of matrices with `width` columns, for packed_product_then: with d_y it is the
+ * backward pass and y is d_x, without it the forward pass. The context is an ActivationPiece. */
 typedef struct {
     float *y;
     const float *d_y, *x;
@@ -36,18 +36,18 @@ typedef struct {
 } ActivationPiece;
 void activation_piece(void *context, int row, int rows, int column, int columns);
 
-/* Softmax of one row of n >= 1 scores in place: subtracts the true maximum. Scores more than 80 below it
- * count as 80 below. */
+/* Softmax of one row of n >= 1 scores, in place, with the true maximum subtracted. Scores more than 80 below
+ * it count as 80 below. */
 void softmax_row(float *x, int n);
 
 float dot(const float *a, const float *b, int n);        /* sum of a b */
 void axpy(float *y, float alpha, const float *x, int n); /* y += alpha x */
 void add_rows(float *y, const float *x, size_t n);       /* y += x */
 
-/* out (n, E) = rows of x (n, E) divided by their length; norm (n), the lengths, may be NULL. out may be x. A
- * row of zeros has no direction and becomes NaN. */
+/* out (n, E) = rows of x (n, E) divided by their lengths, which go to norm (n) unless that is NULL. out may
+ * be x. A row of zeros has no direction and becomes NaN. */
 void unit_rows_forward(float *out, float *norm, const float *x, int n, int E);
-/* d_x (n, E) += the gradient of unit_rows_forward; out and norm as it left them. */
+/* d_x (n, E) += the gradient of unit_rows_forward, given the out and norm that it left. */
 void unit_rows_backward(float *d_x, const float *d_out, const float *out, const float *norm, int n, int E);
 
 #endif

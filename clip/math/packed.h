@@ -1,4 +1,4 @@
-/* packed.h: products with a frozen matrix that was packed once.
+/* packed.h: products with a frozen matrix that is packed once.
  *
  * A general sgemm rearranges ("packs") both factors at every call. The weights of a frozen tower never
  * change, so they are packed when the tower is opened, and a call only streams them. Every element of a
@@ -6,10 +6,11 @@
  * rows or the place of a row among them: the bits of a row depend on that row alone, so tiles may be cut to
  * suit the threads.
  *
- * Layout: panels of `panel` columns (64 with AVX-512, 16 with AVX2), each panel (k, panel) in one piece, the
- * last one padded with zeros:    [ b[0][0..63] b[1][0..63] ... b[k-1][0..63] | b[0][64..127] ... ] Processors
- * with neither keep the matrix as it is and multiply by gemm(). A matrix in bfloat16 has panels of its own
- * kind (packed_bf16.h).
+ * Layout: panels of `panel` columns (64 with AVX-512, 16 with AVX2), each (k, panel) and contiguous, the last
+ * one padded with zeros:
+ *     [ b[0][0..63] b[1][0..63] ... b[k-1][0..63] | b[0][64..127] ... ]
+ * On a processor with neither, the matrix stays as it is and gemm() multiplies it. A matrix in bfloat16 has
+ * panels of its own kind (packed_bf16.h).
  */
 #ifndef CLIP_MATH_PACKED_H
 #define CLIP_MATH_PACKED_H
@@ -21,8 +22,8 @@
 
 #include <stdbool.h>
 
-/* out (rows, count) = numbers k0 .. k0 + count - 1 of rows first .. first + rows - 1 of a weight (n, k). From
- * any thread. */
+/* out (rows, count) = numbers k0 .. k0 + count - 1 of rows first .. first + rows - 1 of a weight (n, k). May
+ * be called from any thread. */
 typedef void (*PackedRead)(const void *context, float *out, int first, int rows, int k0, int count);
 
 typedef struct {
@@ -31,37 +32,37 @@ typedef struct {
     float *panels;       /* (panels, k, panel) */
     const float *source; /* as given to packed_create; used when not packed. Borrowed */
     bool transposed;     /* of the source */
-    Bf16Kernel bf16;     /* what multiplies `halves`, instead of panels; NONE: float */
-    uint16_t *halves;
-    PackedRead read;     /* what each product makes panels from, instead of `panels`, */
-    const void *context; /* with this. Borrowed */
+    uint16_t *halves;    /* panels in bfloat16, instead of `panels` */
+    Bf16Kernel bf16;     /* what multiplies them; NONE: the matrix is in float */
+    PackedRead read;     /* instead of `panels`: each product makes its panels from what this reads */
+    const void *context; /* of `read`. Borrowed */
 } PackedMatrix;
 
 /* Packs w: (n, k) if transposed (a linear layer's weight for the forward pass), else (k, n) (the same weight,
- * (n_out, n_in), for the backward pass). A precision that is not to be had here (precision_here) is float.
- * Panels are owned by the arena; check arena_failed. */
+ * (n_out, n_in), for the backward pass). Where this processor does not have the precision (precision_here),
+ * it is float. Panels are owned by the arena; check arena_failed. */
 void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool transposed, Precision precision,
                    Arena *arena);
 
-/* The same in pieces, for a weight (n, k) that is never there as a whole. packed_begin makes room, where
- * packed_is_supported; packed_rows takes rows (count, k) of the weight, first being a multiple of
- * PACKED_ROWS, and count too unless they are the last. Different rows may come from different threads. */
+/* The same in pieces, for a weight (n, k) that is never in memory as a whole; only where packed_is_supported.
+ * packed_begin makes room; packed_rows takes rows (count, k) of the weight, where first is a multiple of
+ * PACKED_ROWS, and so is count unless they are the last rows. Different threads may bring different rows. */
 enum { PACKED_ROWS = 64 };
 void packed_begin(PackedMatrix *packed, int k, int n, Precision precision, Arena *arena);
 void packed_rows(PackedMatrix *packed, const float *rows, int first, int count);
 
-/* A weight (n, k) that is not packed ahead: each product reads and packs what it needs, panel by panel, in
- * the cache. For few products, of which none is to be transposed; where packed_is_supported. The bits are
- * those of packed_create. */
+/* A weight (n, k) that is not packed in advance: each product reads and packs what it needs, panel by panel,
+ * in the cache. For few products, and for a matrix that is never transposed; only where packed_is_supported.
+ * The bits are those of packed_create. */
 void packed_defer(PackedMatrix *packed, int k, int n, PackedRead read, const void *context);
 
 /* out (rows, n) = start (rows, n) + bias (n) + in (rows, k) matrix. start may be out itself, or NULL for
- * zero; bias may be NULL. A pool of NULL is the calling thread alone, as in a tile. */
+ * zero; bias may be NULL. With a pool of NULL the calling thread works alone, as within a tile. */
 void packed_product(Pool *pool, float *out, const float *in, const PackedMatrix *matrix, const float *bias,
                     const float *start, int rows);
 
-/* The same, and then for each tile of out its rows [row, row + rows), columns [column, column + columns), on
- * the thread that has it in its cache. */
+/* The same, followed by a call of `run` for each tile of out, rows [row, row + rows) and columns [column,
+ * column + columns), on the thread that has the tile in its cache. */
 typedef struct {
     void (*run)(void *context, int row, int rows, int column, int columns);
     void *context;
@@ -69,18 +70,18 @@ typedef struct {
 void packed_product_then(Pool *pool, float *out, const float *in, const PackedMatrix *matrix,
                          const float *bias, const float *start, int rows, PackedThen then);
 
-/* The matrix as it lies, without a copy: products go by gemm(), and the bits of a row depend on how many rows
+/* The matrix where it is, without a copy: gemm() multiplies it, and the bits of a row depend on how many rows
  * there are. */
 void packed_borrow(PackedMatrix *packed, const float *w, int k, int n, bool transposed);
 
-/* Whether matrices are packed here; if so, nobody needs the source behind packed_create. */
+/* Whether matrices are packed on this processor; if so, the source is not needed after packed_create. */
 bool packed_is_supported(void);
 
-/* The matrix (n, k) of which `matrix` is the transpose. */
+/* The transpose (n, k) of a matrix (k, n). */
 void packed_transpose(PackedMatrix *transposed, const PackedMatrix *matrix, Arena *arena);
 
-/* packed_create with float panels of a given width, 64 or 16, or 0 for no packing, and with bfloat16 for a
- * given kernel: for tests. False, and nothing done, if this processor cannot multiply them. */
+/* For tests: packed_create with float panels of a given width (64 or 16; 0: not packed), and with bfloat16
+ * for a given kernel. False, with nothing done, if this processor cannot multiply them. */
 bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, int n, bool transposed,
                       Arena *arena);
 bool packed_create_bf16(PackedMatrix *packed, Bf16Kernel kernel, const float *w, int k, int n,

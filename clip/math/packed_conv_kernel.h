@@ -5,8 +5,8 @@
 
 #define SUMS PASTE(KERNEL, _sums)
 
-/* One body for every shape: rows and vectors are constants wherever this is inlined, so the sums stay in
- * registers. Per channel it reads one row of the panel and one number of each of its pixels. */
+/* One body for every shape: rows and vectors are constants wherever this is inlined, so that the sums stay in
+ * registers. For each channel it reads one row of the panel and one number of each pixel. */
 __attribute__((target(TARGET), always_inline)) static inline void SUMS(const int rows, const int vectors,
                                                                        const Block *block) {
     VECTOR sum[ROWS][VECTORS];

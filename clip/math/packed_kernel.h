@@ -5,7 +5,7 @@
 
 #define STRIP PASTE(KERNEL, _strip)
 
-/* One body for every number of rows: mr is a constant wherever this is inlined, so the sums stay in
+/* One body for every number of rows: mr is a constant wherever this is inlined, so that the sums stay in
  * registers. */
 __attribute__((target(TARGET), always_inline)) static inline void STRIP(const Strip *s, const int mr) {
     const float *a = s->a, *b = s->b, *ahead = s->ahead;

@@ -1,7 +1,8 @@
-/* vectors.h: the vectors of a kernel whose text serves several widths; included by such a text
- * (packed_kernel.h, packed_conv_kernel.h) with BITS defined, each time it is. TARGET is the instruction set,
- * VECTOR and SIMD(op) the type and its intrinsics, FLOATS the floats of a vector, VECTORS those that a row of
- * sums has; PASTE joins two names. Those of the width before are forgotten.
+/* vectors.h: the vectors of a kernel that is written once for several widths. Such a kernel (packed_kernel.h,
+ * packed_conv_kernel.h) includes this anew for each width, with BITS defined.
+ *
+ * TARGET is the instruction set, VECTOR the type and SIMD(op) its intrinsics, FLOATS the number of floats in
+ * a vector, VECTORS the number of vectors in a row of sums; PASTE joins two names.
  */
 #undef TARGET
 #undef VECTOR
