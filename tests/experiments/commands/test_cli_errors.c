@@ -432,7 +432,7 @@ static void test_lost_output(void **state) {
     cli->before = close_all;
     assert_int_equal(cli_run(cli, "run", yaml), 4);
     cli_ok(cli, "run", yaml); /* but its work was done, and no file has caught the table */
-    assert_string_equal(cli->err, "3 of 3 points are already finished\n\n");
+    assert_ptr_equal(strstr(cli->err, "3 of 3 points are already finished\n\n"), cli->err);
     const char *names[] = {"out/results.jsonl", "out/results.csv"};
     for (int i = 0; i < 2; i++)
         assert_null(strstr(cli_read(cli, cli_path(cli, "%s", names[i]), NULL), "mean ±"));

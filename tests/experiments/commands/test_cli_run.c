@@ -187,7 +187,7 @@ static void test_interruptions(void **state) {
     assert_true(n_stopped >= 3);
     /* What is finished is not done again. */
     cli_ok(cli, "run", cli_path(cli, "whole.yaml"));
-    assert_string_equal(cli->err, "8 of 8 points are already finished\n\n");
+    assert_ptr_equal(strstr(cli->err, "8 of 8 points are already finished\n\n"), cli->err);
     assert_non_null(strstr(cli->out, "long"));
     assert_true(cli->seconds < duration / 2 + 0.5);
 }
@@ -273,7 +273,7 @@ static void test_logits_later(void **state) {
     for (int i = 0; i < 3; i++)
         assert_true(cli_exists(cli_path(cli, "out/%s/test_logits.safetensors", results.results[i].folder)));
     cli_ok(cli, "run", yaml, "--set", "outputs.logits=true");
-    assert_string_equal(cli->err, "3 of 3 points are already finished\n\n");
+    assert_ptr_equal(strstr(cli->err, "3 of 3 points are already finished\n\n"), cli->err);
 }
 
 /* More points in the file: only those are run. */
