@@ -2,12 +2,12 @@
 #include "clip/base/files.h"
 #include "experiments/commands/command.h"
 #include "experiments/report/report.h"
-#include "experiments/report/report_data.h"
+#include "experiments/report/report_groups.h"
 #include "experiments/report/table.h"
 
 #include <stdio.h>
 
-static int print_group(const ReportData *data, const Group *group, Arena *arena, Error *err) {
+static int print_group(const ReportGroups *data, const Group *group, Arena *arena, Error *err) {
     const char *backbone = data->n_backbones == 1 ? data->first_backbone : "several backbones";
     const char *title =
         arena_printf(arena, "%s, %s: accuracy in %%, mean ± std over seeds", group->dataset, backbone);
@@ -42,10 +42,10 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         return status < 0 ? -1 : 0;
     if (!path)
         path = folders.n == 1 ? path_join(arena, folders.values[0], REPORT_FILE) : REPORT_FILE;
-    ReportData data;
+    ReportGroups data;
     if (!path)
         return error_memory(err);
-    if (report_data_read(&data, folders.values, folders.n, arena, err) < 0 ||
+    if (report_groups_read(&data, folders.values, folders.n, arena, err) < 0 ||
         report_write(path, folders.values, folders.n, arena, err) < 0)
         return -1;
     for (int i = 0; i < folders.n; i++)

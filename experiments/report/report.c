@@ -81,7 +81,7 @@ static void write_facts(Html *html, const Group *group) {
 
 static void write_head(Report *report, const char *title) {
     Html *html = &report->html;
-    const ReportData *data = report->data;
+    const ReportGroups *data = report->data;
     html_markup(html, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
                       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>");
     html_text(html, title);
@@ -141,10 +141,10 @@ static void write_page(Report *report, const char *title) {
 }
 
 int report_write(const char *path, const char *const *folders, int n_folders, Arena *arena, Error *err) {
-    ReportData data;
+    ReportGroups data;
     char *text = NULL;
     size_t size = 0;
-    if (report_data_read(&data, folders, n_folders, arena, err) < 0)
+    if (report_groups_read(&data, folders, n_folders, arena, err) < 0)
         return -1;
     Report report = {.html = {.out = open_memstream(&text, &size), .arena = arena},
                      .data = &data,

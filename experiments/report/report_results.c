@@ -39,7 +39,7 @@ static PlotSeries row_series(const Report *report, const CellTable *cells, int r
 }
 
 /* The paper's numbers for a dataset, or for the average of all of its datasets; NULL when it has none. */
-static const Published *published_of(const ReportData *data, const Group *group) {
+static const Published *published_of(const ReportGroups *data, const Group *group) {
     if (strcmp(group->part, "all") != 0)
         return NULL;
     if (group->n_datasets == 1)

@@ -7,11 +7,11 @@
 #define EXPERIMENTS_REPORT_REPORT_SECTIONS_H
 
 #include "experiments/report/plot.h"
-#include "experiments/report/report_data.h"
+#include "experiments/report/report_groups.h"
 
 typedef struct {
     Html html;
-    const ReportData *data;
+    const ReportGroups *data;
     bool plots;    /* there is a gnuplot */
     int n_figures; /* so far */
 } Report;

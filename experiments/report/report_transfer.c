@@ -117,7 +117,7 @@ static void write_transfer(Html *html, const Transfer *transfer) {
 
 void report_transfer(Report *report) {
     Html *html = &report->html;
-    const ReportData *data = report->data;
+    const ReportGroups *data = report->data;
     size_t mark = arena_mark(html->arena);
     int n_tables = 0;
     for (int s = 0; s < data->n; s++) {

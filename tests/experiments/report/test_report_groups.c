@@ -1,6 +1,6 @@
-/* test_report_data.c: experiments/report/report_data.c: which results are compared with which. */
+/* test_report_groups.c: experiments/report/report_groups.c: which results are compared with which. */
 #include "clip/base/files.h"
-#include "experiments/report/report_data.h"
+#include "experiments/report/report_groups.h"
 #include "tests/support/experiment_support.h"
 
 #include <math.h>
@@ -35,11 +35,11 @@ static void add(Trial *trial, const char *folder, const Result *what) {
 
 #define ADD(folder, ...) add(trial, folder, &(Result){__VA_ARGS__})
 
-static ReportData read_folders(Trial *trial, const char *a, const char *b) {
-    ReportData data;
+static ReportGroups read_folders(Trial *trial, const char *a, const char *b) {
+    ReportGroups data;
     const char *folders[] = {arena_printf(trial->arena, "%s/%s", (const char *)trial->scratch, a),
                              arena_printf(trial->arena, "%s/%s", (const char *)trial->scratch, b ? b : "")};
-    if (report_data_read(&data, folders, b ? 2 : 1, trial->arena, &trial->err) < 0)
+    if (report_groups_read(&data, folders, b ? 2 : 1, trial->arena, &trial->err) < 0)
         fail_msg("%s", trial->err.text);
     return data;
 }
@@ -50,7 +50,7 @@ static void test_later_counts(void **state) {
     ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = 1, .accuracy = 10);
     ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = 2, .accuracy = 30);
     ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = 1, .accuracy = 20);
-    ReportData data = read_folders(trial, "a", NULL);
+    ReportGroups data = read_folders(trial, "a", NULL);
     assert_true(data.n == 1 && data.n_datasets == 1 && data.n_results == 2 && data.n_backbones == 1);
     const Cell *cell = cells_at(&data.groups[0].cells, 0, 0);
     assert_true(cell->n == 2 && cell->mean == 25 && cell->std == 5);
@@ -69,7 +69,7 @@ static void test_rows(void **state) {
     ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = 1, .accuracy = 10);
     ADD("b", .dataset = "pets", .label = "x", .num_shots = 1, .seed = 1, .accuracy = 20);
     ADD("b", .dataset = "pets", .label = "y", .num_shots = 1, .seed = 1, .accuracy = 30);
-    ReportData data = read_folders(trial, "a", "b");
+    ReportGroups data = read_folders(trial, "a", "b");
     const CellTable *cells = &data.groups[0].cells;
     assert_int_equal(cells->n_rows, 3);
     assert_string_equal(cells->labels[0],
@@ -101,7 +101,7 @@ static void test_average(void **state) {
     }
     ADD("a", .dataset = "pets", .label = "y", .num_shots = 1, .seed = 1, .accuracy = 1);
     ADD("b", .dataset = "cars", .label = "x", .num_shots = 2, .seed = 1, .accuracy = 80);
-    ReportData data = read_folders(trial, "a", "b");
+    ReportGroups data = read_folders(trial, "a", "b");
     assert_true(data.n == 4 && data.n_datasets == 3);
     static const char *const names[] = {"average of 3 datasets", "pets", "dtd", "cars"};
     for (int g = 0; g < 4; g++)
@@ -135,7 +135,7 @@ static void test_parts(void **state) {
             .source = base, .config = PART("new"));
         ADD("a", .dataset = "other", .label = "x", .num_shots = 1, .seed = 1, .accuracy = 5, .source = base);
     }
-    ReportData data = read_folders(trial, "a", NULL);
+    ReportGroups data = read_folders(trial, "a", NULL);
     static const char *const names[] = {"average of 2 datasets, base classes",
                                         "average of 2 datasets, new classes",
                                         "pets_base",
@@ -165,7 +165,7 @@ static void test_settings(void **state) {
         .config = "{\"method\":{\"name\":\"new\",\"n_ctx\":0,\"ctx_init\":\"a photo of a\",\"csc\":true,"
                   "\"templates\":[\"{}\"],\"vocab\":\"d\",\"optim\":{\"lr\":0.002,\"deep\":{\"er\":1}}}}");
     ADD("a", .dataset = "pets", .label = "y", .num_shots = 1, .seed = 1, .accuracy = 10, .config = "[1]");
-    ReportData data = read_folders(trial, "a", NULL);
+    ReportGroups data = read_folders(trial, "a", NULL);
     const Score *score = &data.groups[0].scores[0];
     assert_string_equal(setting_value(score, "n_ctx"), "4");
     assert_string_equal(setting_value(score, "ctx_init"), "“a photo of a”");

@@ -1,5 +1,5 @@
-/* report_data.c: see report_data.h */
-#include "experiments/report/report_data.h"
+/* report_groups.c: see report_groups.h */
+#include "experiments/report/report_groups.h"
 
 #include "clip/base/files.h"
 
@@ -357,7 +357,7 @@ static int make_average(Group *average, const Group *const *groups, int n_groups
 
 /* An average for each part that several of the n datasets have, in front of them; the place for it is there.
  * Where methods that train have nothing in common there is none. */
-static int make_averages(ReportData *data, Group *datasets, int n, Arena *arena, Error *err) {
+static int make_averages(ReportGroups *data, Group *datasets, int n, Arena *arena, Error *err) {
     static const char *const parts[] = {"new", "base", "all"};
     const Group **members = ARENA_NEW(arena, const Group *, n);
     if (!members)
@@ -382,7 +382,7 @@ static int make_averages(ReportData *data, Group *datasets, int n, Arena *arena,
     return 0;
 }
 
-static int make_groups(ReportData *data, const Builder *builder, Error *err) {
+static int make_groups(ReportGroups *data, const Builder *builder, Error *err) {
     enum { MAX_AVERAGES = 3 };
     Arena *arena = builder->arena;
     const char **datasets = ARENA_NEW(arena, const char *, builder->n);
@@ -400,9 +400,10 @@ static int make_groups(ReportData *data, const Builder *builder, Error *err) {
     return make_averages(data, groups + MAX_AVERAGES, n, arena, err);
 }
 
-int report_data_read(ReportData *data, const char *const *folders, int n_folders, Arena *arena, Error *err) {
+int report_groups_read(ReportGroups *data, const char *const *folders, int n_folders, Arena *arena,
+                       Error *err) {
     Builder builder = {.folders = folders, .n_folders = n_folders, .arena = arena};
-    *data = (ReportData){0};
+    *data = (ReportGroups){0};
     for (int i = 0; i < n_folders; i++)
         if (read_folder(&builder, i, err) < 0)
             return -1;
@@ -415,7 +416,7 @@ int report_data_read(ReportData *data, const char *const *folders, int n_folders
     return 0;
 }
 
-const Group *find_group(const ReportData *data, const char *dataset) {
+const Group *find_group(const ReportGroups *data, const char *dataset) {
     for (int g = 0; g < data->n; g++)
         if (strcmp(data->groups[g].dataset, dataset) == 0)
             return &data->groups[g];

@@ -1,4 +1,4 @@
-/* report_data.h: the results of one or more output folders, as a report compares them.
+/* report_groups.h: the results of one or more output folders, as a report compares them.
  *
  * Results are grouped by the dataset they were tested on. A row is a label, with the backbone behind it where
  * the report has several, the folder where two folders have a result of that label for the same images, and
@@ -8,8 +8,8 @@
  * by the fields of results.jsonl: a method that is not known here appears by its label, and its settings by
  * their names.
  */
-#ifndef EXPERIMENTS_REPORT_REPORT_DATA_H
-#define EXPERIMENTS_REPORT_REPORT_DATA_H
+#ifndef EXPERIMENTS_REPORT_REPORT_GROUPS_H
+#define EXPERIMENTS_REPORT_REPORT_GROUPS_H
 
 #include "experiments/report/cells.h"
 #include "experiments/results/results.h"
@@ -43,14 +43,15 @@ typedef struct {
     Group *groups; /* (n): averages first, then each dataset */
     int n, n_datasets, n_results, n_backbones;
     const char *first_backbone;
-} ReportData;
+} ReportGroups;
 
 /* Reads FOLDER/results.jsonl of each; a folder without results is an error. Owned by the arena. */
-int report_data_read(ReportData *data, const char *const *folders, int n_folders, Arena *arena, Error *err);
+int report_groups_read(ReportGroups *data, const char *const *folders, int n_folders, Arena *arena,
+                       Error *err);
 
 const char *setting_value(const Score *score, const char *name); /* NULL when it has none */
 
-const Group *find_group(const ReportData *data, const char *dataset); /* NULL when there is none */
+const Group *find_group(const ReportGroups *data, const char *dataset); /* NULL when there is none */
 
 /* The score of this row with the least seed; NULL when there is none. */
 const Score *group_score(const Group *group, const char *label, int num_shots);
