@@ -2,6 +2,7 @@
 #include "clip/base/nearest.h"
 #include "experiments/commands/command.h"
 #include "experiments/terminal/interrupt.h"
+#include "experiments/terminal/output.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ static int run_command(const Command *command, int argc, char **argv) {
     Arena *arena = arena_create();
     int result = arena ? command->run(argc, argv, arena, &err) : error_memory(&err);
     if (result == 0)
-        result = command_flush(&err);
+        result = output_flush(&err);
     arena_free(arena);
     if (result == 0)
         return 0;
@@ -58,7 +59,7 @@ static void hold_standard_streams(void) {
 static int help(void) {
     Error err = {0};
     print_overview(stdout);
-    if (command_flush(&err) == 0)
+    if (output_flush(&err) == 0)
         return 0;
     fprintf(stderr, "coop: %s\n", err.text);
     return (int)err.kind;

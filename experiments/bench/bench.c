@@ -6,9 +6,9 @@
 
 #include "clip/base/random.h"
 #include "clip/math/gemm.h"
-#include "experiments/commands/command.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
+#include "experiments/terminal/output.h"
 
 #include <jansson.h>
 #include <malloc.h>
@@ -200,7 +200,7 @@ int bench_row(Bench *bench, const char *loop, MeasureFn measure, void *context, 
         else if (print_json(bench, &row, err) < 0)
             return -1;
         bench->n_rows++;
-        if (command_flush(err) < 0)
+        if (output_flush(err) < 0)
             return -1;
     }
     return 0;

@@ -53,10 +53,3 @@ int command_parse(const Command *command, OptionTexts *words, CommonOptions *com
         return error_usage(err, "usage: %s", command->usage);
     return 0;
 }
-
-int command_flush(Error *err) {
-    errno = 0;
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return error_run(err, "standard output: cannot write: %s", errno ? strerror(errno) : "it was closed");
-    return 0;
-}

@@ -38,7 +38,4 @@ int command_parse(const Command *command, OptionTexts *words, CommonOptions *com
                   const Option *options, int n_options, int min_words, int max_words, Arena *arena,
                   Error *err);
 
-/* Flushes stdout and says whether all output arrived: a full disk or a closed pipe is ERROR_RUN. */
-int command_flush(Error *err);
-
 #endif

@@ -7,34 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int report_look(const Report *report, const char *label) {
-    int look = 0;
-    for (int g = 0; g < report->data->n; g++) {
-        const CellTable *cells = &report->data->groups[g].cells;
-        for (int i = 0; i < cells->n_rows; i++) {
-            bool seen = false; /* in an earlier group */
-            for (int h = 0; h < g && !seen; h++)
-                for (int k = 0; k < report->data->groups[h].cells.n_rows && !seen; k++)
-                    seen = strcmp(report->data->groups[h].cells.labels[k], cells->labels[i]) == 0;
-            if (strcmp(cells->labels[i], label) == 0 && !seen)
-                return look;
-            look += !seen;
-        }
-    }
-    return look;
-}
-
-void report_figure(Report *report, const char *caption, const Plot *plot) {
-    Html *html = &report->html;
-    html_markup(html, "<figure>");
-    html_element(html, "figcaption", caption);
-    html_markup(html, "<div class=\"curves%s\">", plot->marks ? " large" : "");
-    plot_write(html, plot, ++report->n_figures, report->plots);
-    if (report->plots)
-        plot_legend(html, plot);
-    html_markup(html, "</div></figure>\n");
-}
-
 /* --- the head of the page --- */
 
 static const char *page_title(const char *const *folders, int n, Arena *arena) {

@@ -2,6 +2,7 @@
 #include "experiments/report/report_groups.h"
 
 #include "clip/base/files.h"
+#include "clip/base/text_map.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -122,23 +123,23 @@ static bool is_later(const Entry *a, const Entry *b) {
 /* Keeps the later of two results of one folder (of one second: that further down), in the place of the
  * first. */
 static int drop_replaced(Builder *builder, Error *err) {
-    json_t *places = json_object();
-    int n = 0, failed = !places;
-    for (int i = 0; i < builder->n && !failed; i++) {
+    TextMap places = {.arena = builder->arena};
+    int n = 0;
+    for (int i = 0; i < builder->n; i++) {
         const Entry *entry = &builder->entries[i];
         char *key = entry_key(entry, entry->folder, builder->arena);
-        const json_t *place = key ? json_object_get(places, key) : NULL;
+        const int *place = key ? text_map_find(&places, key) : NULL;
         if (place) {
-            Entry *first = &builder->entries[json_integer_value(place)];
+            Entry *first = &builder->entries[*place];
             *first = is_later(entry, first) ? *entry : *first;
         } else {
-            failed = !key || json_object_set_new_nocheck(places, key, json_integer(n));
+            if (!key || text_map_put(&places, key, n) < 0)
+                return error_memory(err);
             builder->entries[n++] = *entry;
         }
     }
     builder->n = n;
-    json_decref(places);
-    return failed ? error_memory(err) : 0;
+    return 0;
 }
 
 /* Were the new classes of a dataset labelled with what its base classes taught? */
@@ -159,33 +160,27 @@ static const char *row_label(const Entry *entry, Arena *arena) {
 
 /* Rows of one label from several folders are told apart when they would mix. */
 static int name_rows(Builder *builder, Error *err) {
-    json_t *owners = json_object(), *mixed = json_object();
-    int failed = !owners || !mixed;
-    for (int i = 0; i < builder->n && !failed; i++) {
+    TextMap owners = {.arena = builder->arena}, mixed = {.arena = builder->arena};
+    for (int i = 0; i < builder->n; i++) {
         const Entry *entry = &builder->entries[i];
         char *key = entry_key(entry, -1, builder->arena);
-        const json_t *owner = key ? json_object_get(owners, key) : NULL;
-        if (!key)
-            failed = 1;
-        else if (!owner)
-            failed = json_object_set_new_nocheck(owners, key, json_integer(entry->folder));
-        else
-            failed = json_object_set_new_nocheck(mixed, entry->result->label, json_true());
+        bool is_new = key && !text_map_find(&owners, key);
+        if (!key || text_map_put(is_new ? &owners : &mixed, is_new ? key : entry->result->label, i) < 0)
+            return error_memory(err);
     }
-    for (int i = 0; i < builder->n && !failed; i++) {
+    for (int i = 0; i < builder->n; i++) {
         Entry *entry = &builder->entries[i];
         const char *folder = builder->folders[entry->folder];
         entry->method = entry->result->label;
         if (builder->n_backbones > 1)
             entry->method = arena_printf(builder->arena, "%s, %s", entry->method, entry->backbone);
-        if (entry->method && json_object_get(mixed, entry->result->label))
+        if (entry->method && text_map_find(&mixed, entry->result->label))
             entry->method = arena_printf(builder->arena, "%s (%s)", entry->method, folder);
         entry->label = entry->method ? row_label(entry, builder->arena) : NULL;
-        failed = !entry->label;
+        if (!entry->label)
+            return error_memory(err);
     }
-    json_decref(owners);
-    json_decref(mixed);
-    return failed ? error_memory(err) : 0;
+    return 0;
 }
 
 /* --- settings --- */
@@ -298,19 +293,33 @@ static int make_group(Group *group, const Builder *builder, const char *dataset,
     return gather(group, arena, err);
 }
 
-/* The scores of all groups by label, shots and seed: a list of numbers for each. */
-static int index_scores(json_t *lists, const Group *const *groups, int n_groups, Arena *arena) {
+/* The accuracies of one label, number of shots and seed in several groups. */
+typedef struct {
+    double sum;
+    int n;
+} Sum;
+
+static char *score_key(const Score *score, Arena *arena) {
+    return arena_printf(arena, "%s\n%d\n%d", score->label, score->num_shots, score->seed);
+}
+
+/* Those of all groups; places maps a key to its sum. NULL when memory is out. */
+static Sum *sum_scores(TextMap *places, const Group *const *groups, int n_groups, Arena *arena) {
+    int n = 0;
     for (int g = 0; g < n_groups; g++)
+        n += groups[g]->n;
+    Sum *sums = ARENA_NEW(arena, Sum, n);
+    for (int g = 0; g < n_groups && sums; g++)
         for (int i = 0; i < groups[g]->n; i++) {
             const Score *score = &groups[g]->scores[i];
-            char *key = arena_printf(arena, "%s\n%d\n%d", score->label, score->num_shots, score->seed);
-            json_t *list = key ? json_object_get(lists, key) : NULL;
-            if (!list && (!key || json_object_set_new_nocheck(lists, key, list = json_array())))
-                return -1;
-            if (isfinite(score->accuracy) && json_array_append_new(list, json_real(score->accuracy)))
-                return -1;
+            char *key = score_key(score, arena);
+            if (!key || (!text_map_find(places, key) && text_map_put(places, key, places->n) < 0))
+                return NULL;
+            Sum *sum = &sums[*text_map_find(places, key)];
+            sum->sum += isfinite(score->accuracy) ? score->accuracy : 0;
+            sum->n += isfinite(score->accuracy);
         }
-    return 0;
+    return sums;
 }
 
 static bool is_trained(const Group *group) {
@@ -333,71 +342,72 @@ static int make_average(Group *average, const Group *const *groups, int n_groups
                        .part = last->part,
                        .n_datasets = n_groups,
                        .scores = ARENA_NEW(arena, Score, last->n)};
-    json_t *lists = json_object();
-    int failed = !lists || arena_failed(arena) || index_scores(lists, groups, n_groups, arena) < 0;
-    for (int i = 0; i < last->n && !failed; i++) {
+    TextMap places = {.arena = arena};
+    const Sum *sums = sum_scores(&places, groups, n_groups, arena);
+    for (int i = 0; i < last->n && sums && !arena_failed(arena); i++) {
         const Score *score = &last->scores[i];
-        char *key = arena_printf(arena, "%s\n%d\n%d", score->label, score->num_shots, score->seed);
-        const json_t *list = key ? json_object_get(lists, key) : NULL;
-        if (json_array_size(list) != (size_t)n_groups)
+        char *key = score_key(score, arena);
+        const Sum *sum = key ? &sums[*text_map_find(&places, key)] : NULL;
+        if (!sum || sum->n != n_groups)
             continue;
-        double sum = 0;
-        for (int g = 0; g < n_groups; g++)
-            sum += json_real_value(json_array_get(list, (size_t)g));
         Score *mean = &average->scores[average->n++];
         *mean = *score;
-        mean->accuracy = sum / n_groups;
+        mean->accuracy = sum->sum / n_groups;
         mean->folder = NULL;
         if (score->source && strcmp(last->part, "new") == 0)
             mean->source = average_name(n_groups, "base", arena);
     }
-    json_decref(lists);
-    return failed || arena_failed(arena) ? error_memory(err) : gather(average, arena, err);
+    return arena_failed(arena) ? error_memory(err) : gather(average, arena, err);
 }
 
-/* An average for each part that several of the n datasets have, in front of them; the place for it is there.
- * Where methods that train have nothing in common there is none. */
-static int make_averages(ReportGroups *data, Group *datasets, int n, Arena *arena, Error *err) {
-    static const char *const parts[] = {"new", "base", "all"};
+enum { N_PARTS = 3 };
+static const char *const parts[N_PARTS] = {"all", "base", "new"};
+
+/* Adds the average of the datasets (n) of one part, if there are several. Where methods that train have
+ * nothing in common there is none. */
+static int add_average(ReportGroups *data, const char *part, const Group *datasets, int n, Arena *arena,
+                       Error *err) {
     const Group **members = ARENA_NEW(arena, const Group *, n);
+    int n_members = 0;
+    bool trained = false;
     if (!members)
         return error_memory(err);
-    data->groups = datasets;
-    for (int p = 0; p < 3; p++) {
-        int n_members = 0;
-        bool trained = false;
-        for (int g = 0; g < n; g++)
-            if (strcmp(datasets[g].part, parts[p]) == 0) {
-                members[n_members++] = &datasets[g];
-                trained |= is_trained(&datasets[g]);
-            }
-        if (n_members < 2)
-            continue;
-        if (make_average(data->groups - 1, members, n_members, arena, err) < 0)
-            return -1;
-        if (data->groups[-1].n > 0 && (!trained || is_trained(data->groups - 1)))
-            data->groups--;
-    }
-    data->n = n + (int)(datasets - data->groups);
+    for (int g = 0; g < n; g++)
+        if (strcmp(datasets[g].part, part) == 0) {
+            members[n_members++] = &datasets[g];
+            trained |= is_trained(&datasets[g]);
+        }
+    if (n_members < 2)
+        return 0;
+    Group *average = &data->groups[data->n];
+    if (make_average(average, members, n_members, arena, err) < 0)
+        return -1;
+    data->n += average->n > 0 && (!trained || is_trained(average));
     return 0;
 }
 
+/* Averages first, then each dataset. */
 static int make_groups(ReportGroups *data, const Builder *builder, Error *err) {
-    enum { MAX_AVERAGES = 3 };
     Arena *arena = builder->arena;
-    const char **datasets = ARENA_NEW(arena, const char *, builder->n);
+    const char **names = ARENA_NEW(arena, const char *, builder->n);
     int n = 0;
-    for (int i = 0; datasets && i < builder->n; i++)
-        if (find_text(datasets, n, builder->entries[i].result->dataset) < 0)
-            datasets[n++] = builder->entries[i].result->dataset;
-    Group *groups = ARENA_NEW(arena, Group, n + MAX_AVERAGES);
+    for (int i = 0; names && i < builder->n; i++)
+        if (find_text(names, n, builder->entries[i].result->dataset) < 0)
+            names[n++] = builder->entries[i].result->dataset;
+    Group *datasets = ARENA_NEW(arena, Group, n);
+    data->groups = ARENA_NEW(arena, Group, N_PARTS + n);
+    data->n_datasets = n;
     if (arena_failed(arena))
         return error_memory(err);
     for (int g = 0; g < n; g++)
-        if (make_group(&groups[MAX_AVERAGES + g], builder, datasets[g], err) < 0)
+        if (make_group(&datasets[g], builder, names[g], err) < 0)
             return -1;
-    data->n_datasets = n;
-    return make_averages(data, groups + MAX_AVERAGES, n, arena, err);
+    for (int p = 0; p < N_PARTS; p++)
+        if (add_average(data, parts[p], datasets, n, arena, err) < 0)
+            return -1;
+    for (int g = 0; g < n; g++)
+        data->groups[data->n++] = datasets[g];
+    return 0;
 }
 
 int report_groups_read(ReportGroups *data, const char *const *folders, int n_folders, Arena *arena,

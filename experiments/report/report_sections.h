@@ -6,15 +6,7 @@
 #ifndef EXPERIMENTS_REPORT_REPORT_SECTIONS_H
 #define EXPERIMENTS_REPORT_REPORT_SECTIONS_H
 
-#include "experiments/report/plot.h"
-#include "experiments/report/report_groups.h"
-
-typedef struct {
-    Html html;
-    const ReportGroups *data;
-    bool plots;    /* there is a gnuplot */
-    int n_figures; /* so far */
-} Report;
+#include "experiments/report/report_page.h"
 
 extern const char REPORT_STYLE[]; /* CSS */
 
@@ -32,13 +24,5 @@ void report_classes(Report *report, const Group *group);
 void report_words(Report *report, const Group *group);
 /* The configuration behind every row. */
 void report_configurations(Report *report, const Group *group);
-
-/* Name, bar, value: what a <table class="bars"> begins with. */
-#define BAR_COLUMNS "<colgroup><col/><col/><col/></colgroup>\n"
-
-/* The look of a row's line, the same in all groups. */
-int report_look(const Report *report, const char *label);
-/* <figure> with a caption, a legend and the plot. */
-void report_figure(Report *report, const char *caption, const Plot *plot);
 
 #endif

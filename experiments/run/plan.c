@@ -11,63 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Images that one session has been asked for under one view. */
-typedef struct ViewItems {
-    FeatureView view;
-    ItemList items;
-    int capacity;
-    struct ViewItems *next;
-} ViewItems;
-
-struct ImageNotes {
-    ViewItems *views;
-    Arena *arena;
-};
-
-static bool same_view(FeatureView a, FeatureView b) {
-    return a.random == b.random && (!a.random || (a.seed == b.seed && a.view == b.view));
-}
-
-static ViewItems *items_of_view(ImageNotes *notes, FeatureView view) {
-    for (ViewItems *at = notes->views; at; at = at->next)
-        if (same_view(at->view, view))
-            return at;
-    ViewItems *new = ARENA_NEW(notes->arena, ViewItems, 1);
-    if (new) {
-        *new = (ViewItems){.view = view, .next = notes->views};
-        notes->views = new;
-    }
-    return new;
-}
-
-int image_notes_add(ImageNotes *notes, const ItemList *items, FeatureView view, Error *err) {
-    ViewItems *to = items_of_view(notes, view);
-    if (to && to->items.n + items->n > to->capacity) {
-        int capacity = 2 * (to->items.n + items->n);
-        Item *grown = ARENA_NEW(notes->arena, Item, capacity);
-        if (grown && to->items.n > 0)
-            memcpy(grown, to->items.items, (size_t)to->items.n * sizeof *grown);
-        to->items.items = grown;
-        to->capacity = capacity;
-    }
-    if (arena_failed(notes->arena))
-        return error_memory(err);
-    if (items->n > 0)
-        memcpy(to->items.items + to->items.n, items->items, (size_t)items->n * sizeof *items->items);
-    to->items.n += items->n;
-    return 0;
-}
-
-static int count_missing(long *n, const ImageNotes *notes, const Session *session, Error *err) {
-    for (const ViewItems *at = notes->views; at; at = at->next) {
-        int missing;
-        if (features_missing(session->cache, &missing, session->dataset.root, &at->items, at->view, err) < 0)
-            return -1;
-        *n += missing;
-    }
-    return 0;
-}
-
 /* The stage is prepared with sessions that only take notes. */
 static int count_images(Plan *plan, Stage *stage, const Model *model, Error *err) {
     const int n_targets = stage->experiment->n_targets;
@@ -81,9 +24,12 @@ static int count_images(Plan *plan, Stage *stage, const Model *model, Error *err
     int status = stage_prepare(stage, model, err);
     for (int t = -1; t < n_targets; t++) {
         Session *session = t < 0 ? &stage->session : &stage->targets[t];
+        long n_missing = 0;
         session->notes = NULL;
         if (status == 0)
-            status = count_missing(&plan->n_images, &notes[1 + t], session, err);
+            status =
+                image_notes_missing(&n_missing, &notes[1 + t], session->cache, session->dataset.root, err);
+        plan->n_images += n_missing;
     }
     return status;
 }

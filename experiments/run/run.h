@@ -3,12 +3,7 @@
 #define EXPERIMENTS_RUN_RUN_H
 
 #include "experiments/config/study.h"
-
-typedef struct {
-    int n_threads; /* 0: one per core */
-    int n_jobs;    /* points side by side, each with its share of threads and memory; 0 is 1 */
-    bool quiet, dry_run;
-} RunOptions;
+#include "experiments/run/run_options.h"
 
 /* Runs every point that has no result yet, then prints the tables on stdout. What can be wrong is looked for
  * in all experiments before anything is written, and every image of an experiment is read before its first

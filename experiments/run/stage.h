@@ -12,7 +12,7 @@
 
 #include "experiments/grid/grid.h"
 #include "experiments/results/results.h"
-#include "experiments/run/run.h"
+#include "experiments/run/run_options.h"
 #include "experiments/session/session.h"
 
 /* A point that failed for a reason of its own. */

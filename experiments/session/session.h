@@ -5,15 +5,11 @@
 #include "datasets/features/features.h"
 #include "datasets/lists/dataset.h"
 #include "experiments/config/experiment.h"
+#include "experiments/session/image_notes.h"
 #include "experiments/session/model.h"
 #include "experiments/terminal/progress.h"
 
 #include <pthread.h>
-
-typedef struct ImageNotes ImageNotes;
-
-/* Notes what a session is asked for. */
-int image_notes_add(ImageNotes *notes, const ItemList *items, FeatureView view, Error *err);
 
 typedef struct {
     const Experiment *experiment;
@@ -22,7 +18,7 @@ typedef struct {
     Model model;      /* borrowed, from session_attach on, as is the pool of its copies */
     FeatureCache *cache;
     bool borrows_cache;
-    ImageNotes *notes; /* a dry run: images are noted here instead of being encoded (plan.h); else NULL */
+    ImageNotes *notes;           /* a dry run: images are noted here instead of being encoded ; else NULL */
     pthread_mutex_t *cache_lock; /* points that run side by side share a cache; NULL when there is one */
     Arena *arena;
     bool quiet;

@@ -1,0 +1,13 @@
+/* run_options.h: how a study is run. */
+#ifndef EXPERIMENTS_RUN_RUN_OPTIONS_H
+#define EXPERIMENTS_RUN_RUN_OPTIONS_H
+
+#include <stdbool.h>
+
+typedef struct {
+    int n_threads; /* 0: one per core */
+    int n_jobs;    /* points side by side, each with its share of threads and memory; 0 is 1 */
+    bool quiet, dry_run;
+} RunOptions;
+
+#endif

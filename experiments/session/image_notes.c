@@ -1,0 +1,49 @@
+/* image_notes.c: see image_notes.h */
+#include "experiments/session/image_notes.h"
+
+#include <string.h>
+
+static bool same_view(FeatureView a, FeatureView b) {
+    return a.random == b.random && (!a.random || (a.seed == b.seed && a.view == b.view));
+}
+
+static ViewItems *items_of_view(ImageNotes *notes, FeatureView view) {
+    for (ViewItems *at = notes->views; at; at = at->next)
+        if (same_view(at->view, view))
+            return at;
+    ViewItems *new = ARENA_NEW(notes->arena, ViewItems, 1);
+    if (new) {
+        *new = (ViewItems){.view = view, .next = notes->views};
+        notes->views = new;
+    }
+    return new;
+}
+
+int image_notes_add(ImageNotes *notes, const ItemList *items, FeatureView view, Error *err) {
+    ViewItems *to = items_of_view(notes, view);
+    if (to && to->items.n + items->n > to->capacity) {
+        int capacity = 2 * (to->items.n + items->n);
+        Item *grown = ARENA_NEW(notes->arena, Item, capacity);
+        if (grown && to->items.n > 0)
+            memcpy(grown, to->items.items, (size_t)to->items.n * sizeof *grown);
+        to->items.items = grown;
+        to->capacity = capacity;
+    }
+    if (arena_failed(notes->arena))
+        return error_memory(err);
+    if (items->n > 0)
+        memcpy(to->items.items + to->items.n, items->items, (size_t)items->n * sizeof *items->items);
+    to->items.n += items->n;
+    return 0;
+}
+
+int image_notes_missing(long *n, const ImageNotes *notes, FeatureCache *cache, const char *root, Error *err) {
+    *n = 0;
+    for (const ViewItems *at = notes->views; at; at = at->next) {
+        int missing;
+        if (features_missing(cache, &missing, root, &at->items, at->view, err) < 0)
+            return -1;
+        *n += missing;
+    }
+    return 0;
+}

@@ -1,0 +1,10 @@
+/* output.h: the end of what goes to standard output. */
+#ifndef EXPERIMENTS_TERMINAL_OUTPUT_H
+#define EXPERIMENTS_TERMINAL_OUTPUT_H
+
+#include "clip/base/error.h"
+
+/* Flushes stdout and says whether all output arrived: a full disk or a closed pipe is ERROR_RUN. */
+int output_flush(Error *err);
+
+#endif
