@@ -34,7 +34,8 @@ static int unknown_command(const char *word) {
 static int run_command(const Command *command, int argc, char **argv) {
     Error err = {0};
     Arena *arena = arena_create();
-    int result = arena ? command->run(argc, argv, arena, &err) : error_memory(&err);
+    CommandLine line = {.argc = argc, .argv = argv, .arena = arena};
+    int result = arena ? command->run(&line, &err) : error_memory(&err);
     if (result == 0)
         result = output_flush(&err);
     arena_free(arena);

@@ -26,10 +26,9 @@ static bool has_option(const Option *options, int n, const char *name) {
     return false;
 }
 
-int command_parse(const Command *command, OptionTexts *words, CommonOptions *common, int argc, char **argv,
-                  const Option *options, int n_options, int min_words, int max_words, Arena *arena,
+int command_parse(CommandLine *line, const Command *command, const Option *options, int n_options,
                   Error *err) {
-    *common = (CommonOptions){0};
+    CommonOptions *common = &line->common;
     const Option shared[] = {
         {"threads", OPTION_INT, &common->threads, 1, MAX_THREADS, "N",
          "threads (default: one per core); results do not depend on it"},
@@ -42,14 +41,15 @@ int command_parse(const Command *command, OptionTexts *words, CommonOptions *com
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
         if (!has_option(options, n_options, shared[i].name))
             all[n++] = shared[i];
-    for (int i = 0; i < argc; i++) /* asking for help goes before any complaint */
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+    for (int i = 0; i < line->argc; i++) /* asking for help goes before any complaint */
+        if (strcmp(line->argv[i], "--help") == 0 || strcmp(line->argv[i], "-h") == 0) {
             print_help(command, all, n);
             return 1;
         }
-    if (options_parse(words, argc, argv, all, n, arena, err) < 0)
+    if (options_parse(&line->words, line->argc, line->argv, all, n, line->arena, err) < 0)
         return -1;
-    if (words->n < min_words || (max_words >= 0 && words->n > max_words))
+    const bool too_many = command->max_words != ANY_NUMBER && line->words.n > command->max_words;
+    if (line->words.n < command->min_words || too_many)
         return error_usage(err, "usage: %s", command->usage);
     return 0;
 }

@@ -15,6 +15,17 @@ typedef struct {
     bool help;   /* --help */
 } CommonOptions;
 
+/* What was typed, and what command_parse finds in it. */
+typedef struct {
+    int argc;     /* behind the command's name */
+    char **argv;  /* (argc) */
+    Arena *arena; /* for everything that the command needs; the caller frees it */
+    CommonOptions common;
+    OptionTexts words; /* that are no options, in order */
+} CommandLine;
+
+enum { ANY_NUMBER = -1 };
+
 typedef struct {
     const char *name;
     const char *usage;            /* "coop classify PROMPT IMAGE... [--top K] [--json]" */
@@ -22,20 +33,18 @@ typedef struct {
     const char *help;             /* more lines, or NULL */
     void (*more_help)(FILE *out); /* what follows the example, or NULL */
     const char *example;          /* one command that works */
-    /* argv begins behind the command's name. Everything may be allocated in the arena, which the caller
-     * frees. */
-    int (*run)(int argc, char **argv, Arena *arena, Error *err);
+    int min_words, max_words;     /* how many it takes; max_words may be ANY_NUMBER */
+    int (*run)(CommandLine *line, Error *err);
 } Command;
 
 extern const Command command_init, command_run, command_eval, command_classify, command_zeroshot,
     command_words, command_encode, command_inspect, command_export, command_models, command_datasets,
     command_report, command_bench;
 
-/* options_parse with the common options added (a command's own goes before one of the same name), and --help
- * served: returns 1 when the help was printed and there is nothing left to do, 0 to go on, -1 with an error.
- * min_words and max_words (-1: no bound) bound the words. */
-int command_parse(const Command *command, OptionTexts *words, CommonOptions *common, int argc, char **argv,
-                  const Option *options, int n_options, int min_words, int max_words, Arena *arena,
+/* Fills in common and words of the line, with the options of the command (n_options) and the common ones; of
+ * two with one name the command's own counts. Serves --help: returns 1 when the help was printed and there is
+ * nothing left to do, 0 to go on, -1 with an error. */
+int command_parse(CommandLine *line, const Command *command, const Option *options, int n_options,
                   Error *err);
 
 #endif

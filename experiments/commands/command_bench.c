@@ -45,8 +45,7 @@ static int bench_all(Bench *bench, Error *err) {
     return 0;
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
+static int run(CommandLine *line, Error *err) {
     Bench bench = {.n_counts = 1};
     const char *threads = NULL, *precision = NULL;
     const Option options[] = {{"threads", OPTION_TEXT, &threads, 0, 0, "N or N,N",
@@ -56,10 +55,10 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
                               {"precision", OPTION_TEXT, &precision, 0, 0, "P",
                                "of products with weights: float32 (default), bfloat16, auto"},
                               {"json", OPTION_FLAG, &bench.json, 0, 0, NULL, "one JSON object per row"}};
-    int status =
-        command_parse(&command_bench, &bench.words, &common, argc, argv, options, 4, 0, -1, arena, err);
+    int status = command_parse(line, &command_bench, options, 4, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
+    bench.words = line->words;
     if (model_precision_option(&bench.precision, precision, err) < 0)
         return -1;
     if (bench.precision == PRECISION_BFLOAT16 && precision_here(bench.precision) == PRECISION_FLOAT32)
@@ -81,4 +80,6 @@ const Command command_bench = {
         "classes of\n"
         "16 images, 50 epochs, 2,500 test images, RN50) are measured only when named.\n",
     .example = "coop bench --threads 1,2 RN50 \"100 classes\"",
+    .min_words = 0,
+    .max_words = ANY_NUMBER,
     .run = run};

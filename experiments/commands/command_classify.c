@@ -85,9 +85,8 @@ static int classify_original(const Request *request, const CommonOptions *common
     return result;
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words;
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
     const char *precision = NULL;
     Request request = {.position = "end", .top = 1};
     const Option options[] = {
@@ -100,18 +99,18 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
         {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
         {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
-    int status = command_parse(&command_classify, &words, &common, argc, argv, options, 6, 2, -1, arena, err);
+    int status = command_parse(line, &command_classify, options, 6, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (model_precision_option(&request.precision, precision, err) < 0)
         return -1;
     bool original;
-    request.path = words.values[0];
-    request.images = (OptionTexts){.values = words.values + 1, .n = words.n - 1};
+    request.path = line->words.values[0];
+    request.images = (OptionTexts){.values = line->words.values + 1, .n = line->words.n - 1};
     if (coop_checkpoint_detect(&original, request.path, err) < 0)
         return -1;
-    return original ? classify_original(&request, &common, arena, err)
-                    : classify(&request, &common, arena, err);
+    return original ? classify_original(&request, &line->common, arena, err)
+                    : classify(&request, &line->common, arena, err);
 }
 
 const Command command_classify = {.name = "classify",
@@ -120,4 +119,6 @@ const Command command_classify = {.name = "classify",
                                   .help = "Only the image tower of the checkpoint is read.\n",
                                   .example =
                                       "coop classify runs/demo/.../prompt.safetensors photo.jpg --top 3",
+                                  .min_words = 2,
+                                  .max_words = ANY_NUMBER,
                                   .run = run};

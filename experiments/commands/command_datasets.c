@@ -109,17 +109,16 @@ static int print_datasets(const OptionTexts *names, const char *root, bool json,
     return 0;
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words;
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
     const char *root = NULL;
     bool json = false;
     const Option options[] = {{"root", OPTION_TEXT, &root, 0, 0, "DIR", "say what of each is in this folder"},
                               {"json", OPTION_FLAG, &json, 0, 0, NULL, "one JSON object per line"}};
-    int status = command_parse(&command_datasets, &words, &common, argc, argv, options, 2, 0, -1, arena, err);
+    int status = command_parse(line, &command_datasets, options, 2, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    return print_datasets(&words, root, json, arena, err);
+    return print_datasets(&line->words, root, json, arena, err);
 }
 
 const Command command_datasets = {
@@ -133,4 +132,6 @@ const Command command_datasets = {
             "  incomplete  files or folders are missing\n"
             "  absent      its folder is not there\n",
     .example = "coop datasets --root ~/datasets",
+    .min_words = 0,
+    .max_words = ANY_NUMBER,
     .run = run};

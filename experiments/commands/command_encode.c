@@ -165,9 +165,8 @@ out:
     return result;
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words;
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
     Request request = {0};
     const char *activation = NULL, *precision = NULL;
     const Option options[] = {
@@ -181,7 +180,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         {"images", OPTION_TEXT, &request.images, 0, 0, "LIST_OR_DIR",
          "a path per line, or a folder of images"},
         {"out", OPTION_TEXT, &request.out, 0, 0, "FILE", "the safetensors file to write"}};
-    int status = command_parse(&command_encode, &words, &common, argc, argv, options, 7, 0, 0, arena, err);
+    int status = command_parse(line, &command_encode, options, 7, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.weights || !request.out || !request.texts == !request.images)
@@ -190,10 +189,10 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     if (model_activation_option(&request.activation, activation, err) < 0 ||
         model_precision_option(&request.precision, precision, err) < 0)
         return -1;
-    request.quiet = common.quiet;
+    request.quiet = line->common.quiet;
     if (request.texts)
-        return encode_text_file(&request, common.threads, arena, err);
-    return encode_image_files(&request, common.threads, arena, err);
+        return encode_text_file(&request, line->common.threads, arena, err);
+    return encode_image_files(&request, line->common.threads, arena, err);
 }
 
 const Command command_encode = {.name = "encode",
@@ -206,4 +205,6 @@ const Command command_encode = {.name = "encode",
                                         "metadata `items` holds the lines or paths, one per line.\n",
                                 .example = "coop encode --model experiments/demo/clip_demo.safetensors "
                                            "--texts prompts.txt --out features.safetensors",
+                                .min_words = 0,
+                                .max_words = 0,
                                 .run = run};

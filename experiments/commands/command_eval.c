@@ -76,9 +76,8 @@ static int evaluate(const Prompt *prompt, const char *path, const char *logits_p
     return 0;
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words;
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
     Request request = {.position = "end"};
     const Option options[] = {
         {"config", OPTION_TEXT, &request.config, 0, 0, "FILE",
@@ -87,14 +86,14 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         {"class-token-position", OPTION_TEXT, &request.position, 0, 0, "POSITION",
          "of a prompt of the original code: end (default), middle, front"},
         {"logits", OPTION_TEXT, &request.logits, 0, 0, "FILE", "also write the test logits, as safetensors"}};
-    int status = command_parse(&command_eval, &words, &common, argc, argv, options, 4, 1, 1, arena, err);
+    int status = command_parse(line, &command_eval, options, 4, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.config)
         return error_usage(err, "--config is needed: %s", command_eval.usage);
     Prompt prompt;
     Experiment experiment;
-    request.path = words.values[0];
+    request.path = line->words.values[0];
     /* A prompt of our own is read before the model, so that a bad one is refused at once. */
     if (coop_checkpoint_detect(&request.original, request.path, err) < 0 ||
         (!request.original && read_prompt(&prompt, &request, NULL, arena, err) < 0) ||
@@ -104,8 +103,8 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     Session session;
     Model model = {0};
     int result = -1;
-    if (session_open(&session, &experiment, common.quiet, err) == 0 &&
-        model_open_for(&model, &experiment, common.threads, err) == 0 &&
+    if (session_open(&session, &experiment, line->common.quiet, err) == 0 &&
+        model_open_for(&model, &experiment, line->common.threads, err) == 0 &&
         session_attach(&session, &model, NULL, err) == 0 &&
         (!request.original || read_prompt(&prompt, &request, &session, arena, err) == 0))
         result = evaluate(&prompt, request.path, request.logits, &session, arena, err);
@@ -122,4 +121,6 @@ const Command command_eval = {
             "not. Classes are\n"
             "matched by their names.\n",
     .example = "coop eval runs/demo/.../prompt.safetensors --config experiments/demo/thermal.yaml",
+    .min_words = 1,
+    .max_words = 1,
     .run = run};

@@ -50,9 +50,8 @@ static int export_tensors(const Prompt *prompt, const Request *request, Error *e
     return result;
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words;
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
     Request request = {.epoch = 50};
     const Option options[] = {
         {"format", OPTION_TEXT, &request.format, 0, 0, "FORMAT", "torch, npz or safetensors"},
@@ -63,7 +62,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
          "torch: the checkpoint (default: where it was when the prompt was learned)"},
         {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
          "torch: its vocabulary (default: found beside it)"}};
-    int status = command_parse(&command_export, &words, &common, argc, argv, options, 5, 1, 1, arena, err);
+    int status = command_parse(line, &command_export, options, 5, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.format || !request.out)
@@ -72,10 +71,10 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
     if (!torch && strcmp(request.format, "npz") != 0 && strcmp(request.format, "safetensors") != 0)
         return error_usage(err, "--format %s: torch, npz or safetensors is needed", request.format);
     Prompt prompt;
-    request.path = words.values[0];
+    request.path = line->words.values[0];
     if (prompt_read(&prompt, request.path, arena, err) < 0)
         return -1;
-    return torch ? export_torch(&prompt, &request, common.threads, arena, err)
+    return torch ? export_torch(&prompt, &request, line->common.threads, arena, err)
                  : export_tensors(&prompt, &request, err);
 }
 
@@ -87,4 +86,6 @@ const Command command_export = {
     .help = "torch writes PATH/prompt_learner/model.pth.tar-N, which the original CoOp code loads with\n"
             "--model-dir PATH --load-epoch N. npz and safetensors hold ctx, text_features and logit_scale.\n",
     .example = "coop export runs/demo/.../prompt.safetensors --format npz --out prompt.npz",
+    .min_words = 1,
+    .max_words = 1,
     .run = run};

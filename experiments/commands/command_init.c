@@ -197,21 +197,20 @@ static int make_draft(Draft *draft, Arena *arena, Error *err) {
     return check_model(draft, arena, err);
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words;
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
     Draft draft = {0};
     const Option options[] = {
         {"model", OPTION_TEXT, &draft.weights, 0, 0, "FILE", "the checkpoint"},
         {"vocab", OPTION_TEXT, &draft.vocab, 0, 0, "FILE",
          "its vocabulary (default: found beside the checkpoint)"},
         {"out", OPTION_TEXT, &draft.out, 0, 0, "FILE", "write to a new file instead of standard output"}};
-    int status = command_parse(&command_init, &words, &common, argc, argv, options, 3, 1, 1, arena, err);
+    int status = command_parse(line, &command_init, options, 3, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!draft.weights)
         return error_usage(err, "--model is needed: %s", command_init.usage);
-    draft.photos = words.values[0];
+    draft.photos = line->words.values[0];
     if (make_draft(&draft, arena, err) < 0)
         return -1;
     if (draft.out)
@@ -227,4 +226,6 @@ const Command command_init = {
     .help = "PHOTOS has a subfolder per class, or the folders train, test and perhaps val that have them.\n"
             "What is written is a start to be edited; coop run takes it as it is.\n",
     .example = "coop init photos --model ~/models/ViT-B-32.pt --out photos.yaml && coop run photos.yaml",
+    .min_words = 1,
+    .max_words = 1,
     .run = run};

@@ -224,17 +224,18 @@ static int inspect(const char *path, int n_threads, Arena *arena, Error *err) {
         err, "%s: start: neither tensors (safetensors, PyTorch) nor a vocabulary nor a split file", path);
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words;
-    int status = command_parse(&command_inspect, &words, &common, argc, argv, NULL, 0, 1, 1, arena, err);
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
+    int status = command_parse(line, &command_inspect, NULL, 0, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    return inspect(words.values[0], common.threads, arena, err);
+    return inspect(line->words.values[0], line->common.threads, arena, err);
 }
 
 const Command command_inspect = {.name = "inspect",
                                  .usage = "coop inspect FILE",
                                  .summary = "what a checkpoint, prompt, vocabulary or split file holds",
                                  .example = "coop inspect experiments/demo/clip_demo.safetensors",
+                                 .min_words = 1,
+                                 .max_words = 1,
                                  .run = run};

@@ -67,16 +67,14 @@ static int verify(const char *path, Error *err) {
     return 0;
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words;
-    int status = command_parse(&command_models, &words, &common, argc, argv, NULL, 0, 0, -1, arena, err);
+static int run(CommandLine *line, Error *err) {
+    int status = command_parse(line, &command_models, NULL, 0, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    for (int i = 0; i < N_KNOWN && words.n == 0; i++)
+    for (int i = 0; i < N_KNOWN && line->words.n == 0; i++)
         print_known(&known_files[i]);
-    for (int i = 0; i < words.n; i++)
-        if (verify(words.values[i], err) < 0)
+    for (int i = 0; i < line->words.n; i++)
+        if (verify(line->words.values[i], err) < 0)
             return -1;
     return 0;
 }
@@ -87,4 +85,6 @@ const Command command_models = {
     .summary = "known checkpoints with their addresses and digests; verifies files",
     .help = "Without a file, the list. With files, what each of them is, by its SHA-256.\n",
     .example = "coop models ~/models/ViT-B-32.pt",
+    .min_words = 0,
+    .max_words = ANY_NUMBER,
     .run = run};

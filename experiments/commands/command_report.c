@@ -31,25 +31,24 @@ static int rebuild_csv(const char *folder, Arena *arena, Error *err) {
     return results_read(&results, folder, arena, err) < 0 ? -1 : results_write_csv(folder, &results, err);
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts folders;
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
     const char *path = NULL;
     const Option options[] = {{"out", OPTION_TEXT, &path, 0, 0, "FILE",
                                "the page (default: DIR/report.html; of several folders: report.html here)"}};
-    int status = command_parse(&command_report, &folders, &common, argc, argv, options, 1, 1, -1, arena, err);
+    int status = command_parse(line, &command_report, options, 1, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!path)
-        path = folders.n == 1 ? path_join(arena, folders.values[0], REPORT_FILE) : REPORT_FILE;
+        path = line->words.n == 1 ? path_join(arena, line->words.values[0], REPORT_FILE) : REPORT_FILE;
     ReportGroups data;
     if (!path)
         return error_memory(err);
-    if (report_groups_read(&data, folders.values, folders.n, arena, err) < 0 ||
-        report_write(path, folders.values, folders.n, arena, err) < 0)
+    if (report_groups_read(&data, line->words.values, line->words.n, arena, err) < 0 ||
+        report_write(path, line->words.values, line->words.n, arena, err) < 0)
         return -1;
-    for (int i = 0; i < folders.n; i++)
-        if (rebuild_csv(folders.values[i], arena, err) < 0)
+    for (int i = 0; i < line->words.n; i++)
+        if (rebuild_csv(line->words.values[i], arena, err) < 0)
             return -1;
     for (int g = 0; g < data.n; g++) {
         if (g > 0)
@@ -57,7 +56,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         if (print_group(&data, &data.groups[g], arena, err) < 0)
             return -1;
     }
-    if (!common.quiet)
+    if (!line->common.quiet)
         fprintf(stderr, "wrote %s\n", path);
     return 0;
 }
@@ -71,4 +70,6 @@ const Command command_report = {
             "Several folders are compared on one page, with the average over their datasets. Curves are\n"
             "drawn by gnuplot where it is installed, else they are tables.\n",
     .example = "coop report runs/demo",
+    .min_words = 1,
+    .max_words = ANY_NUMBER,
     .run = run};

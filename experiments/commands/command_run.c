@@ -8,9 +8,9 @@ static void print_keys(FILE *out) {
     experiment_help(out, method_list());
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words, sets = {0};
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
+    OptionTexts sets = {0};
     bool dry_run = false;
     int jobs = 1;
     const Option options[] = {
@@ -19,14 +19,14 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         {"jobs", OPTION_INT, &jobs, 1, 1024, "N", "points side by side, sharing threads and memory (1)"},
         {"dry-run", OPTION_FLAG, &dry_run, 0, 0, NULL,
          "print the points and roughly how long they will take"}};
-    int status = command_parse(&command_run, &words, &common, argc, argv, options, 3, 1, 1, arena, err);
+    int status = command_parse(line, &command_run, options, 3, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     Study study;
-    if (study_read(&study, words.values[0], sets.values, sets.n, method_list(), arena, err) < 0)
+    if (study_read(&study, line->words.values[0], sets.values, sets.n, method_list(), arena, err) < 0)
         return -1;
     RunOptions run_options = {
-        .n_threads = common.threads, .n_jobs = jobs, .quiet = common.quiet, .dry_run = dry_run};
+        .n_threads = line->common.threads, .n_jobs = jobs, .quiet = line->common.quiet, .dry_run = dry_run};
     return study_run(&study, &run_options, err);
 }
 
@@ -36,4 +36,6 @@ const Command command_run = {.name = "run",
                              .help = "Finished points are skipped, interrupted ones are finished.\n",
                              .more_help = print_keys,
                              .example = "coop run experiments/demo/demo.yaml --set grid.num_shots=[1,16]",
+                             .min_words = 1,
+                             .max_words = 1,
                              .run = run};

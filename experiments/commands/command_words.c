@@ -34,9 +34,8 @@ static int print_words(const Prompt *prompt, const Model *model, int top, Arena 
     return 0;
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words;
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
     const char *weights = NULL, *vocab = NULL;
     int top = 1;
     const Option options[] = {
@@ -44,15 +43,15 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
          "the checkpoint (default: where it was when the prompt was learned)"},
         {"vocab", OPTION_TEXT, &vocab, 0, 0, "FILE", "its vocabulary (default: found beside the checkpoint)"},
         {"top", OPTION_INT, &top, 1, 1000000, "K", "words per vector (default 1)"}};
-    int status = command_parse(&command_words, &words, &common, argc, argv, options, 3, 1, 1, arena, err);
+    int status = command_parse(line, &command_words, options, 3, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     Prompt prompt;
-    if (prompt_read(&prompt, words.values[0], arena, err) < 0)
+    if (prompt_read(&prompt, line->words.values[0], arena, err) < 0)
         return -1;
     Model model = {0};
     int result = -1;
-    if (words_open(&model, &prompt, words.values[0], weights, vocab, common.threads, err) == 0)
+    if (words_open(&model, &prompt, line->words.values[0], weights, vocab, line->common.threads, err) == 0)
         result = print_words(&prompt, &model, top, arena, err);
     model_close(&model);
     return result;
@@ -65,4 +64,6 @@ const Command command_words = {.name = "words",
                                        "nearest first. A hyphen ends a\n"
                                        "piece of a longer word.\n",
                                .example = "coop words runs/demo/.../prompt.safetensors --top 5",
+                               .min_words = 1,
+                               .max_words = 1,
                                .run = run};

@@ -57,9 +57,8 @@ static int label(const Request *request, OptionTexts images, Model *model, bool 
     return labels_print(images.values, images.n, logits, names, K, request->top, request->json, arena, err);
 }
 
-static int run(int argc, char **argv, Arena *arena, Error *err) {
-    CommonOptions common;
-    OptionTexts words;
+static int run(CommandLine *line, Error *err) {
+    Arena *arena = line->arena;
     Request request = {.template = "a photo of a {}.", .top = 1};
     const char *activation = NULL, *precision = NULL;
     const Option options[] = {
@@ -75,7 +74,7 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         {"ensemble", OPTION_FLAG, &request.ensemble, 0, 0, NULL, "seven templates instead"},
         {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
         {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
-    int status = command_parse(&command_zeroshot, &words, &common, argc, argv, options, 9, 1, -1, arena, err);
+    int status = command_parse(line, &command_zeroshot, options, 9, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.weights || !request.classes)
@@ -85,11 +84,11 @@ static int run(int argc, char **argv, Arena *arena, Error *err) {
         return -1;
     Model model;
     int result = model_open(&model, request.weights, request.vocab, request.activation, request.precision,
-                            CLIP_BOTH | model_few(words.n), common.threads, err) < 0
+                            CLIP_BOTH | model_few(line->words.n), line->common.threads, err) < 0
                      ? -1
-                     : label(&request, words, &model, common.quiet, arena, err);
+                     : label(&request, line->words, &model, line->common.quiet, arena, err);
     if (result == 0)
-        model_print_note(&model, common.quiet);
+        model_print_note(&model, line->common.quiet);
     model_close(&model);
     return result;
 }
@@ -101,4 +100,6 @@ const Command command_zeroshot = {
     .summary = "label images with a hand-written prompt",
     .example =
         "coop zeroshot --model experiments/demo/clip_demo.safetensors --classes cup,key,star photo.jpg",
+    .min_words = 1,
+    .max_words = ANY_NUMBER,
     .run = run};
