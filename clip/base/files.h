@@ -38,8 +38,7 @@ int file_append(FileWriter *writer, const void *data, size_t size); /* failure i
 int file_printf(FileWriter *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int file_commit(FileWriter *writer, Error *err); /* frees the writer; on failure the old file stays */
 void file_discard(FileWriter *writer); /* frees the writer and removes the temporary file; NULL is fine */
-int file_write(const char *path, const void *data, size_t size,
-               Error *err); /* all of the above in one call */
+int file_write(const char *path, const void *data, size_t size, Error *err); /* all of this in one call */
 
 int make_folders(const char *path, Error *err); /* mkdir -p */
 bool file_exists(const char *path);             /* a regular file or a link to one */

@@ -4,8 +4,9 @@
  * The order of the sum over k follows from k alone, so here, too, the bits of a row depend on that row alone;
  * but the two kinds of kernel give different bits.
  *
- * Layout: panels of 32 columns, each in pairs of rows, as both instruction sets want them; k is rounded up to
- * a multiple of 32 with zeros: [ b[0][0] b[1][0] b[0][1] b[1][1] ... b[1][31] | b[2][0] b[3][0] ... ]
+ * Layout: panels of 32 columns, each in pairs of rows, as both instruction sets want them; k is rounded up
+ * to a multiple of 32 with zeros:
+ *     [ b[0][0] b[1][0] b[0][1] b[1][1] ... b[1][31] | b[2][0] b[3][0] ... ]
  */
 #ifndef CLIP_MATH_PACKED_BF16_H
 #define CLIP_MATH_PACKED_BF16_H

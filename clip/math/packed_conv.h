@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How many floats a convolution's panels take; 0 where this processor has no kernel: use conv_forward there.
- */
+/* How many floats a convolution's panels take; 0 where this processor has no kernel and conv_forward is to be
+ * used. */
 size_t packed_conv_size(int n_in, int n_out, int kernel);
 
 /* panels (packed_conv_size) from conv->w and conv->b, which are not needed afterwards. */

@@ -18,9 +18,10 @@ int tile_images(int n, int most, int workers);
 void tile_linear_forward(float *out, const float *in, const float *w, const float *bias, int n_images,
                          int rows, int n_in, int n_out, bool accumulate);
 
-/* Multi-head attention of one image, without a mask: out = softmax(q k^T / sqrt(D)) v, head by head, D = C /
- * H. out (Q, C)   q (Q, q_stride), C of each row used   scores (Q, T), scratch kv (T, kv_stride), 2C of each
- * row used: keys, then values */
+/* Multi-head attention of one image, without a mask: out = softmax(q k^T / sqrt(D)) v, head by head, with
+ * D = C / H.
+ *   out (Q, C)   q (Q, q_stride), C of each row used   scores (Q, T), scratch
+ *   kv (T, kv_stride), 2C of each row used: keys, then values */
 void tile_attention_forward(float *out, const float *q, int q_stride, const float *kv, int kv_stride,
                             float *scores, int Q, int T, int C, int H);
 

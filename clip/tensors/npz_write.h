@@ -4,8 +4,8 @@
 
 #include "clip/tensors/tensors.h"
 
-/* One array per tensor, under its name. numpy has no BF16: that is an error. The file is replaced atomically.
- */
+/* One array per tensor, under its name. A BF16 tensor is an error: numpy has no such type. The file is
+ * replaced atomically. */
 int npz_write(const char *path, const TensorOut *tensors, int n_tensors, Error *err);
 
 #endif

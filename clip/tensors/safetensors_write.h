@@ -4,8 +4,8 @@
 
 #include "clip/tensors/tensor.h"
 
-/* Writes one safetensors file atomically: sorted by item size, header padded to 8 bytes. Metadata values may
- * be any UTF-8 text (JSON text for lists). */
+/* Writes one file atomically, its tensors sorted by item size and its header padded to 8 bytes. Metadata may
+ * be any UTF-8 text (for lists: JSON text). */
 int safetensors_write(const char *path, const TensorOut *tensors, int n_tensors, const MetadataOut *metadata,
                       int n_metadata, Error *err);
 

@@ -1,5 +1,5 @@
-/* torch_tensor.h: one tensor of a PyTorch archive: what the pickle says of it, and where its bytes are. Only
- * torch_file.c includes it. */
+/* torch_tensor.h: one tensor of a PyTorch archive: what the pickle says about it, and where its bytes are.
+ * Only torch_file.c includes it. */
 #ifndef CLIP_TENSORS_TORCH_TENSOR_H
 #define CLIP_TENSORS_TORCH_TENSOR_H
 
@@ -7,11 +7,11 @@
 #include "clip/tensors/tensor_file.h"
 #include "clip/tensors/zip.h"
 
-/* Where the bytes of tensors come from. */
+/* The storages of an archive, which hold the bytes of tensors. */
 typedef struct {
     ZipArchive zip;
     const char *folder;  /* "PREFIX/data/" */
-    signed char *dtypes; /* (zip.n_members) the DType that a member has been used as; -1 not yet */
+    signed char *dtypes; /* (zip.n_members) the DType that a member is used with; -1: not used yet */
 } TorchStorages;
 
 typedef struct {
@@ -22,15 +22,15 @@ typedef struct {
 
 int torch_storages_init(TorchStorages *storages, const char *prefix, Arena *arena, Error *err);
 
-/* Whether a value is a tensor, of a kind that is read or not. */
+/* Whether a value is a tensor, even of a kind that is not read here. */
 bool torch_is_tensor(const PickleValue *value);
 
-/* What the tensor was built from: the arguments of torch._utils._rebuild_tensor_v2, out of a parameter around
- * it, if need be. An error when it was built otherwise. */
+/* What the tensor was built from: the arguments of torch._utils._rebuild_tensor_v2, if need be from within a
+ * parameter. An error when it was built in another way. */
 int torch_tensor_arguments(const TorchStorages *storages, const char *name, const PickleValue *value,
                            const PickleItems **arguments, Error *err);
 
-/* Fills in everything but the name, which is there. Every element lies inside the storage. */
+/* Fills in everything but the name, which is set. Checks that every element is within the storage. */
 int torch_tensor_check(TorchStorages *storages, TorchTensor *tensor, const PickleItems *arguments,
                        Error *err);
 

@@ -1,8 +1,8 @@
-/* zip.h: the members of a zip archive that lies in memory. Nothing is unpacked: members that are stored, as
- * the tensors of a torch file are, can be used where they lie; the others can only be listed.
+/* zip.h: the members of a zip archive in memory. Nothing is unpacked: members that are stored uncompressed,
+ * as the tensors of a torch file are, can be used where they are; the others can only be listed.
  *
  *     ZipArchive zip;
- *     if (zip_open(&zip, path, map.data, map.size, arena, err) != 0) { ... }
+ *     if (zip_open(&zip, path, map.data, map.size, arena, err) < 0) { ... }
  *     ZipMember *member = zip_find(&zip, "archive/data.pkl");
  *     const unsigned char *bytes = zip_bytes(&zip, member, err); // (member->size), checked against the CRC
  */
@@ -25,24 +25,24 @@ typedef struct {
     uint32_t crc;              /* of the unpacked bytes */
     uint16_t method;           /* 0: stored */
     bool encrypted;
-    bool checked; /* zip_bytes has found the CRC right */
+    bool checked; /* zip_bytes has found that the CRC is right */
 } ZipMember;
 
 typedef struct {
     const char *path;   /* for errors; borrowed */
     ZipMember *members; /* (n_members) by name; owned by the arena */
     size_t n_members;
-    bool has_crc; /* false when all are 0: torch can be told not to compute them */
+    bool has_crc; /* false when every CRC is 0: torch can be told not to compute them */
 } ZipArchive;
 
-/* Reads the directory. Every member is inside the file, apart from all others, and has a name of its own. */
+/* Reads the directory. Members outside the file, that overlap or that share a name are errors. */
 int zip_open(ZipArchive *zip, const char *path, const unsigned char *data, size_t size, Arena *arena,
              Error *err);
 
 ZipMember *zip_find(const ZipArchive *zip, const char *name); /* NULL when absent; O(log n) */
 
-/* The (size) bytes of a stored member, borrowed from the archive's, never NULL when it succeeds. The first
- * time they are checked against the CRC. A member that is packed or encrypted is an error. */
+/* The (size) bytes of a stored member, borrowed from the archive; NULL only on failure. The first time, they
+ * are checked against the CRC. A member that is compressed or encrypted is an error. */
 const unsigned char *zip_bytes(const ZipArchive *zip, ZipMember *member, Error *err);
 
 #endif
