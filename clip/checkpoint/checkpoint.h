@@ -1,11 +1,10 @@
-/* checkpoint.h: the weights of a tensor file by name and shape. For clip/checkpoint/model.c and the readers
- * beside it.
+/* checkpoint.h: the weights of a tensor file by name and shape, for model.c and the readers below it.
  *
  * Names, shapes and axes are OpenAI's, whatever the flavour of the file (names.h); errors show the file's
  * own.
  *
- * A Checkpoint is sticky: after the first failure every call returns NULL, 0 or false and changes nothing,
- * and *err keeps the first message. So a tower asks for all that it needs and looks at `failed` once.
+ * Failure is sticky: after the first one, every call returns NULL, 0 or false and changes nothing, and *err
+ * keeps the first message. So a tower asks for all that it needs and looks at `failed` once.
  */
 #ifndef CLIP_CHECKPOINT_CHECKPOINT_H
 #define CLIP_CHECKPOINT_CHECKPOINT_H
@@ -25,11 +24,11 @@ enum { CHECKPOINT_MAX_DIM = 1 << 24, CHECKPOINT_MAX_LAYERS = 1000 };
 
 typedef struct {
     const TensorFile *file; /* borrowed */
-    NameScheme names;       /* where it keeps what */
-    Arena *arena;           /* takes weights that cannot be used where they lie; borrowed */
+    NameScheme names;       /* what it calls its tensors */
+    Arena *arena;           /* holds the weights that cannot be used where they are; borrowed */
     MatrixQueue queue;      /* what checkpoint_read will read */
     bool few_images;        /* CLIP_FEW_IMAGES */
-    Precision precision;    /* of matrices that are packed, and of convolutions */
+    Precision precision;    /* of packed matrices and of convolutions */
     Error *err;
     bool failed;
 } Checkpoint;
@@ -40,16 +39,16 @@ bool checkpoint_has(const Checkpoint *cp, const char *name);
 void checkpoint_fail(Checkpoint *cp, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Extent `axis` of a tensor whose other extents are as given (-1: any); within 1 .. CHECKPOINT_MAX_DIM. */
+/* The extent along `axis` of a tensor whose other extents are as given (-1: any); 1 .. CHECKPOINT_MAX_DIM. */
 int checkpoint_extent(Checkpoint *cp, const char *name, int axis, int n_dims, const int64_t *shape);
 
-/* How many layers PREFIX0., PREFIX1., ... the file names: the highest number plus one (0 without any; a gap
- * shows when the layer is read). A tensor of a layer that is not one of `parts` (at most 24, NULL-terminated)
- * is an error: such a model computes something else. */
+/* How many layers PREFIX0., PREFIX1., ... the file has: the highest number plus one, or 0. (A layer that is
+ * missing in between is found when it is read.) A tensor of a layer that is not one of `parts` (at most 24,
+ * NULL-terminated) is an error: such a model computes something else. */
 int checkpoint_layers(Checkpoint *cp, const char *prefix, const char *const *parts);
 
-/* A weight of exactly the given shape as floats, without NaN or Inf. Borrowed: from the map where it is
- * aligned F32 and one tensor the right way round, else from the arena. */
+/* A weight of exactly the given shape as floats, without NaN or Inf. Borrowed: from the map if there it is
+ * one tensor, F32, aligned and not transposed, else from the arena. */
 const float *checkpoint_tensor(Checkpoint *cp, const char *name, int n_dims, const int64_t *shape);
 const float *checkpoint_matrix(Checkpoint *cp, int rows, int columns, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -60,27 +59,27 @@ const float *checkpoint_vector(Checkpoint *cp, int n, const char *format, ...)
 const float *checkpoint_scaled(Checkpoint *cp, const float *gamma, int n, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* --- the big ones: found now, their numbers read later, by all threads --- */
+/* --- large weights: found now, read later by all threads --- */
 
 /* A matrix whose row r is multiplied by gamma[r], unless that is NULL. Not a projection. False on failure. */
 bool checkpoint_source(Checkpoint *cp, MatrixSource *source, const float *gamma, int rows, int columns,
                        const char *format, ...) __attribute__((format(printf, 6, 7)));
-/* As floats. Borrowed: from the map if it can be, else from the arena. */
+/* The matrix as floats. Borrowed: from the map if possible, else from the arena. */
 const float *checkpoint_floats(Checkpoint *cp, const MatrixSource *source);
 /* Rows first .. first + rows - 1, packed. */
 void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
 
-/* The same rows, packed by each product (packed_defer); now they are only checked. */
+/* The same rows, to be packed by each product (packed_defer); checkpoint_read only checks them. */
 void checkpoint_defer(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
 
 /* A convolution (n_out, n_in, kernel, kernel) with the batch norm that follows it folded in:
  *     w' = w gamma / sqrt(var + 1e-5)    b' = beta - mean gamma / sqrt(var + 1e-5)
- * in double, laid out as ConvWeights wants it. Names are PREFIX CONV ".weight", PREFIX NORM ".running_mean",
- * ... */
+ * in double, laid out as ConvWeights wants it. The names are PREFIX CONV ".weight", PREFIX NORM ".weight" and
+ * so on. */
 void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int kernel, const char *prefix,
                      const char *conv_name, const char *norm_name);
 
-/* Reads all of them; what they were promised holds from now on. */
+/* Reads all of them; from now on their numbers are there. */
 void checkpoint_read(Checkpoint *cp, Pool *pool);
 
 #endif

@@ -1,8 +1,8 @@
-/* config_rules.h: JSON configs by tables of keys. For the readers of model_config.h.
+/* config_rules.h: reads JSON configs by tables of keys, for config_openclip.c and config_hugging_face.c.
  *
- * Each key of an object has a rule: a number that is wanted, a value that it must have, or nothing to us.
- * What is absent or null takes the default that the writing library has, which is what the target holds
- * before.
+ * Each key of an object has a rule: its number is wanted, it must have a certain value, or it is ignored. A
+ * key that is absent or null means the default of the library that wrote the file, which the target must hold
+ * beforehand.
  */
 #ifndef CLIP_CHECKPOINT_CONFIG_RULES_H
 #define CLIP_CHECKPOINT_CONFIG_RULES_H
@@ -15,8 +15,8 @@
 #include <stddef.h>
 
 typedef enum {
-    RULE_IGNORED, /* says nothing that matters here, or the reader looks at it itself */
-    RULE_SIZE,    /* a number from 1, or two that are equal, into the target's int at `offset` */
+    RULE_IGNORED, /* does not matter here, or the reader looks at it itself */
+    RULE_SIZE,    /* a number from 1 up, or two equal ones, stored in the target's int at `offset` */
     RULE_OFF,     /* must be false; or null, 0, "", [], {} */
     RULE_WORD,    /* must be the text `word` */
     RULE_NUMBER,  /* must be `number`, within a thousandth of it */
@@ -34,14 +34,14 @@ typedef struct KeyRule {
     const struct KeyRule *more;
 } KeyRule;
 
-/* Where in which file an object stands, for messages: "PATH: text_cfg.width: ...". */
+/* Where in which file an object is, for messages: "PATH: text_cfg.width: ...". */
 typedef struct {
     const char *path, *section; /* "" at the top */
-    bool strict;                /* a key without a rule is an error unless it is off */
+    bool strict;                /* a key without a rule is an error, unless config_is_off */
 } ConfigPlace;
 
-/* The file FOLDER OF weights/name as an object; *path is set when it is there. NULL without an error when it
- * is not there. The caller calls json_decref. */
+/* The object in the file `name` beside the weights; caller calls json_decref. *path becomes the file's path,
+ * or NULL when there is no such file, which is not an error: then NULL is returned and err left alone. */
 json_t *config_open(const char **path, const char *weights, const char *name, Arena *arena, Error *err);
 
 /* Sets "PATH: SECTION.KEY: reason". Returns -1. */
@@ -52,7 +52,8 @@ int config_error(const ConfigPlace *place, const char *key, Error *err, const ch
 int config_apply(const ConfigPlace *place, const json_t *object, const KeyRule *rules, void *target,
                  Error *err);
 
-/* Three numbers, such as a mean of pixels; absent or null leaves out as it is. Above 0 if positive. */
+/* Three numbers, such as the mean of pixels; if `positive`, all must be above 0. If the key is absent or
+ * null, out stays as it is. */
 int config_triple(const ConfigPlace *place, const json_t *object, const char *key, bool positive,
                   float out[3], Error *err);
 

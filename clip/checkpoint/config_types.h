@@ -20,13 +20,13 @@ typedef struct {
 } TowerConfig;
 
 typedef struct {
-    const char *path; /* NULL: there is no config, and all below is 0 */
+    const char *path; /* NULL if there is no config; then the sizes below are 0 */
     TowerConfig text, image;
     int embed_dim;
     bool has_pixels;
     float mean[3], std[3];
-    const char *pixels_path; /* of the file that says so */
-    int input_size;          /* that images are prepared to, 0: not said */
+    const char *pixels_path; /* the file that says so */
+    int input_size;          /* side of the prepared images; 0 where the config does not say */
 } ModelConfig;
 
 #endif

@@ -1,18 +1,18 @@
-/* locate.h: the files of a checkpoint, when only its folder or only its weights are given. */
+/* locate.h: finds the files of a checkpoint from its folder or its weights. */
 #ifndef CLIP_CHECKPOINT_LOCATE_H
 #define CLIP_CHECKPOINT_LOCATE_H
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 
-/* The weights at `path`: itself, unless it is a folder. In a folder, the first of
+/* The weights at `path`: the path itself, unless it is a folder; in a folder, the first of
  * open_clip_model.safetensors, model.safetensors, the only *.safetensors.index.json,
  * open_clip_pytorch_model.bin, pytorch_model.bin, pytorch_model.bin.index.json, and the only file named
- * *.safetensors, *.pt or *.pth. NULL with an error that says what was looked for. Owned by the arena. */
+ * *.safetensors, *.pt or *.pth. NULL with an error that lists them. Owned by the arena. */
 const char *locate_weights(const char *path, Arena *arena, Error *err);
 
 /* The vocabulary beside the weights, or in the folder, at `path`: merges.txt, bpe_simple_vocab_16e6.txt (each
- * also gzipped), tokenizer.json. NULL with an error that says what was looked for. Owned by the arena. */
+ * also gzipped), tokenizer.json. NULL with an error that lists these. Owned by the arena. */
 const char *locate_vocabulary(const char *path, Arena *arena, Error *err);
 
 /* The file `name` beside the weights, or in the folder, at `path`; NULL when there is none. Owned by the

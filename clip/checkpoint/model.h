@@ -20,23 +20,23 @@ typedef struct {
     VitWeights vit;
     ResnetWeights resnet;
     int image_size, embed_dim;
-    int n_vocab;           /* rows of token_embedding; known also without the text tower */
+    int n_vocab;           /* rows of token_embedding; known even without the text tower */
     Precision precision;   /* of the blocks' matrices and of convolutions: FLOAT32 or BFLOAT16 */
     float logit_scale;     /* as stored: a logarithm */
     float mean[3], std[3]; /* pixel normalisation */
-    char name[32]; /* "ViT-B/32", "RN50" for known shapes, else as "ViT w128 l4 p8", "RN w16 (1,2,1,1)" */
+    char name[32]; /* "ViT-B/32"; "ViT w128 l4 p8" or "RN w16 (1,2,1,1)" if no known model has its sizes */
     const char *flavour; /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
-    const char *config;  /* path of the config beside the weights; NULL: there is none */
+    const char *config;  /* path of the config beside the weights; NULL if there is none */
     const char *note;    /* one line that the user should know (an assumption), or NULL */
-    char variant[80]; /* what makes it compute something else than OpenAI's model of these weights, or "" */
-    char digest[65];  /* of a variant: clip_digest's */
-    Arena *arena;     /* converted weights and the texts above; owned */
-    TensorFile *file; /* mapped weights; owned */
+    char variant[80];    /* how it differs from OpenAI's model with the same weights, or "" */
+    char digest[65];     /* of a variant: what clip_digest returns */
+    Arena *arena;        /* converted weights and the texts above; owned */
+    TensorFile *file;    /* mapped weights; owned */
 } Clip;
 
-/* What a checkpoint is opened for: towers; and clip_digest, which is then computed on a thread of its own
- * while the towers are read and used; and a few images only, which are seen before an image tower would be
- * ready for many. The bits are the same. */
+/* What a checkpoint is opened for. DIGEST: clip_digest will be asked for, so it is computed on a thread of
+ * its own while the towers are read and used. FEW_IMAGES: only a few images will be encoded, so the image
+ * tower is not prepared for many; the bits are the same. */
 typedef enum {
     CLIP_TEXT = 1,
     CLIP_IMAGE = 2,
@@ -45,9 +45,9 @@ typedef enum {
     CLIP_FEW_IMAGES = 8
 } ClipTowers;
 
-/* Which activation the transformers have cannot be seen in the weights. AUTO takes it from the config beside
- * them (open_clip_config.json, config.json); without one, OpenAI's QuickGELU, with a note unless the file is
- * OpenAI's own kind of archive. A choice goes before the config, with a note if they differ. */
+/* The weights do not show which activation the transformers have. AUTO takes it from the config beside them
+ * (open_clip_config.json, config.json) or, without one, assumes OpenAI's QuickGELU, with a note unless the
+ * file is OpenAI's own kind of archive. A choice overrides the config, with a note if they differ. */
 typedef enum { CLIP_ACTIVATION_AUTO, CLIP_ACTIVATION_QUICK_GELU, CLIP_ACTIVATION_GELU } ClipActivation;
 const char *clip_activation_name(ClipActivation choice);            /* "auto", "quick_gelu", "gelu" */
 int clip_activation_from(ClipActivation *choice, const char *name); /* -1: none of these */
@@ -65,20 +65,19 @@ typedef struct {
     ClipTowers towers;
     ClipActivation activation;
     Precision precision;
-    Pool *pool; /* to read with; NULL: the calling thread alone. The bits are the same. Borrowed */
+    Pool *pool; /* reads the weights; NULL: the calling thread alone. The bits are the same. Borrowed */
 } ClipOptions;
 Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err);
 
-/* Makes the text tower ready for backward passes; the second time it costs nothing. */
+/* Makes the text tower ready for backward passes. A second call costs nothing. */
 int clip_prepare_training(Clip *clip, Error *err);
 void clip_free(Clip *clip); /* NULL is fine */
 
-/* What the model computes, as 64 hexadecimal digits: the SHA-256 of the weights' file, computed at the first
- * call (or before, see CLIP_DIGEST); of that and the differences, where activation or heads are other than
- * OpenAI's. */
+/* Identifies what the model computes, in 64 hexadecimal digits: the SHA-256 of the weights' file, computed at
+ * the first call (or earlier, see CLIP_DIGEST); for a variant, the SHA-256 of that and of the differences. */
 const char *clip_digest(Clip *clip);
-/* The stamp of the weights' file (files.h), for who has seen its digest before; NULL of sharded weights and
- * where clip_digest is of more than the file. */
+/* The stamp of the weights' file (files.h), for callers that remember a digest by it; NULL for sharded
+ * weights and for a variant, whose digest depends on more than the file. */
 const char *clip_stamp(const Clip *clip);
 
 /* Whether the file holds tensors with the names of a CLIP, complete or not. */

@@ -1,13 +1,12 @@
-/* random_clip.h: a CLIP with random weights, for measurements and tests that need a model but no checkpoint.
- */
+/* random_clip.h: a CLIP with random weights, for benchmarks and tests that need a model but no checkpoint. */
 #ifndef CLIP_CHECKPOINT_RANDOM_CLIP_H
 #define CLIP_CHECKPOINT_RANDOM_CLIP_H
 
 #include "clip/checkpoint/architectures.h"
 #include "clip/checkpoint/model.h"
 
-/* All weights from the stream (seed), scaled so that activations keep their size. Caller frees with
- * clip_free; it has no file, so clip_digest must not be called. NULL when memory is out. */
+/* All weights come from the stream (seed), scaled so that activations keep their size. Caller frees with
+ * clip_free. There is no file, so clip_digest must not be called. NULL when out of memory. */
 Clip *clip_random(const Architecture *architecture, ClipTowers towers, Precision precision, uint32_t seed,
                   Error *err);
 

@@ -1,7 +1,6 @@
-/* weights.h: where the weights of each tower are in a checkpoint, every one checked against the shape that
- * follows from the architecture.
- *
- * The sizes in the struct are known already. Matrices have their numbers after checkpoint_read.
+/* weights.h: finds the weights of each tower in a checkpoint and checks each against the shape that follows
+ * from the sizes in the table, which are known already. The numbers of matrices are there after
+ * checkpoint_read.
  */
 #ifndef CLIP_CHECKPOINT_WEIGHTS_H
 #define CLIP_CHECKPOINT_WEIGHTS_H

@@ -1,4 +1,4 @@
-/* image_tower.h: images to features, with the tower that the checkpoint has. */
+/* image_tower.h: from images to features, by whichever tower the checkpoint has. */
 #ifndef CLIP_IMAGE_IMAGE_TOWER_H
 #define CLIP_IMAGE_IMAGE_TOWER_H
 
@@ -7,11 +7,10 @@
 #include "clip/checkpoint/model.h"
 
 /* Encodes n images. pixels (n, 3, S, S), normalised; features (n, E), as encode_image gives them (not of unit
- * length). Images are multiplied apart, so a feature depends on nothing but its image. Fails only for want of
- * memory. */
+ * length). A feature depends on nothing but its image, bit for bit. Fails only when out of memory. */
 int image_tower_forward(const Clip *clip, Pool *pool, const float *pixels, int n, float *features,
                         Error *err);
 
-double image_tower_flops(const Clip *clip); /* floating-point operations that one image needs */
+double image_tower_flops(const Clip *clip); /* floating-point operations for one image */
 
 #endif

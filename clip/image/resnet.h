@@ -1,4 +1,4 @@
-/* resnet.h: the modified ResNet of CLIP (Radford et al. 2021; ModifiedResNet of openai/CLIP's model.py). */
+/* resnet.h: CLIP's modified ResNet (Radford et al. 2021; ModifiedResNet of openai/CLIP's model.py). */
 #ifndef CLIP_IMAGE_RESNET_H
 #define CLIP_IMAGE_RESNET_H
 
@@ -6,11 +6,11 @@
 #include "clip/base/parallel.h"
 #include "clip/checkpoint/tower_weights.h"
 
-/* pixels (n, 3, S, S), normalised; features (n, E), each by its image alone. Fails only for want of memory.
+/* pixels (n, 3, S, S), normalised; features (n, E), each from its image alone. Fails only if out of memory.
  */
 int resnet_forward(const ResnetWeights *resnet, Pool *pool, const float *pixels, int n, float *features,
                    Error *err);
 
-double resnet_flops(const ResnetWeights *resnet); /* floating-point operations that one image needs */
+double resnet_flops(const ResnetWeights *resnet); /* floating-point operations for one image */
 
 #endif

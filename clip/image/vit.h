@@ -1,5 +1,4 @@
-/* vit.h: the vision transformer of CLIP (Radford et al. 2021; VisionTransformer of openai/CLIP's model.py).
- */
+/* vit.h: CLIP's vision transformer (Radford et al. 2021; VisionTransformer of openai/CLIP's model.py). */
 #ifndef CLIP_IMAGE_VIT_H
 #define CLIP_IMAGE_VIT_H
 
@@ -7,10 +6,10 @@
 #include "clip/base/parallel.h"
 #include "clip/checkpoint/tower_weights.h"
 
-/* pixels (n, 3, S, S), normalised; features (n, E), each by its image alone. Fails only for want of memory.
+/* pixels (n, 3, S, S), normalised; features (n, E), each from its image alone. Fails only if out of memory.
  */
 int vit_forward(const VitWeights *vit, Pool *pool, const float *pixels, int n, float *features, Error *err);
 
-double vit_flops(const VitWeights *vit); /* floating-point operations that one image needs */
+double vit_flops(const VitWeights *vit); /* floating-point operations for one image */
 
 #endif

@@ -8,8 +8,8 @@
 
 typedef struct {
     const char *name;       /* without '&' and ';' */
-    uint32_t first, second; /* the code points it stands for; second is 0 when there is only one */
-    int bare;               /* may be written without the ';' */
+    uint32_t first, second; /* the code points it stands for; second is 0 if there is only one */
+    int bare;               /* whether the ';' may be left out */
 } HtmlEntity;
 
 #define HTML_ENTITY_MAX_NAME 31

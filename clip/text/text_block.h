@@ -2,8 +2,8 @@
  *
  *     x2 = x + out_proj(attention(in_proj(ln_1(x))))        y = x2 + c_proj(act(c_fc(ln_2(x2))))
  *
- * In the last block only EOS nodes need queries, projection and MLP: `leaves` names them, and y holds their
- * rows alone.
+ * In the last block only EOS nodes need queries, projection and MLP: `leaves` names them, and y holds only
+ * their rows.
  */
 #ifndef CLIP_TEXT_TEXT_BLOCK_H
 #define CLIP_TEXT_TEXT_BLOCK_H
@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-/* The nodes [first, first + rows) and which of them the last block is for. */
+/* The nodes [first, first + rows), and those of them that the last block is for. */
 typedef struct {
     int first, rows;   /* R */
     const int *leaves; /* (n_leaves) EOS nodes among them */
@@ -24,9 +24,9 @@ typedef struct {
 
 /* What the backward pass of one block needs. Q = R rows, or n_leaves in the last block. */
 typedef struct {
-    float *x;               /* (R, C) input, apart from the rest: see block_cache_place */
+    float *x;               /* (R, C) the input; not placed by block_cache_place */
     float *mean_1, *rstd_1; /* (R) */
-    float *q, *kv;          /* (Q, C) and (R, 2C), interleaved as (R, 3C) but for the last block */
+    float *q, *kv;          /* (Q, C) and (R, 2C); interleaved as (R, 3C) except in the last block */
     int q_stride, kv_stride;
     float *probs;           /* (H, depth + 1) of each query */
     float *x2;              /* (Q, C) */
@@ -34,7 +34,7 @@ typedef struct {
     float *fc;              /* (Q, F) before the activation */
 } BlockCache;
 
-/* Buffers that live for one call; one set serves every segment. Rows are those of the largest segment. */
+/* Buffers for the duration of a call; one set serves every segment. R is that of the largest segment. */
 typedef struct {
     float *h, *att;    /* (R, C) */
     float *g;          /* (R, F) */
@@ -42,8 +42,8 @@ typedef struct {
     float *d_qkv;      /* (R, 3C) */
 } BlockScratch;
 
-/* Lays the cache of one block but for x, which is the caller's, into memory and returns how many floats that
- * takes; NULL only counts. */
+/* Places the cache of one block in memory, except for x, which is the caller's. Returns how many floats it
+ * takes; with memory NULL it only counts them. */
 size_t block_cache_place(BlockCache *cache, const TextWeights *w, const TokenTree *tree,
                          const Segment *segment, bool last, float *memory);
 void block_scratch_alloc(BlockScratch *scratch, const TextWeights *w, int max_rows, bool backward,
@@ -57,16 +57,16 @@ typedef struct {
     BlockScratch *scratch;
 } BlockContext;
 
-/* y (Q, C) from cache->x; fills the rest of the cache. Without y it does that alone, which leaves a third of
- * the operations out. Keys and values of shared rows are written to
- * shared_kv (n_shared, 2C), those of other shared nodes are read from it. With no leaves in the last block, y
- * is untouched. y may be cache->x if no backward pass follows. */
+/* y (Q, C) from cache->x; fills in the rest of the cache. Without y it only fills the cache, which saves a
+ * third of the operations. Keys and values of shared rows are written to shared_kv (n_shared, 2C); those of
+ * other shared nodes are read from it. With no leaves in the last block, y is untouched. y may be cache->x if
+ * no backward pass follows. */
 void block_forward(const BlockContext *context, int layer, const Segment *segment, BlockCache *cache,
                    float *y, float *shared_kv);
 
-/* d_x (R, C) from d_y (Q, C); d_x may be d_y but for the last block. d_shared_kv (n_shared - n_frozen, 2C)
- * gives the gradients that descendants left for the keys and values of these rows if they are trunk, and
- * collects those for other trunk nodes. */
+/* d_x (R, C) from d_y (Q, C); d_x may be d_y except in the last block. d_shared_kv (n_shared - n_frozen, 2C)
+ * collects gradients at the keys and values of trunk nodes: this block adds those of other segments' nodes
+ * and, for its own trunk rows, starts from what their descendants left there. */
 void block_backward(const BlockContext *context, int layer, const Segment *segment, const BlockCache *cache,
                     float *d_x, const float *d_y, const float *shared_kv, float *d_shared_kv);
 

@@ -3,14 +3,15 @@
  *     x = token or context + position;  L blocks;  feature = ln_final(x at EOS) text_projection
  *
  * (Radford et al. 2021; openai/CLIP model.py, encode_text; CoOp's TextEncoder.) The result is that of the
- * padded batch, to rounding, at the cost of one row per distinct prefix. The backbone is frozen: the backward
- * pass yields gradients of the context vectors alone. Frozen nodes are computed once, at creation. See
+ * padded batch, up to rounding, at the cost of one row per distinct prefix. The backbone is frozen: the
+ * backward pass gives gradients of the context vectors only. Frozen nodes are computed once, at creation. See
  * token_tree.h for the parts of a tree.
  *
- * Memory: the forward pass keeps the activations of every segment (36 bytes times width and layer for a node,
- * about). If that would pass the budget, it keeps the inputs of all blocks (a tenth of it) and as many of the
- * rest as fit, and the backward pass computes what is missing block by block: the same products in the same
- * tiles, so the same bits. If even the inputs are too many, it does a segment's whole forward pass again.
+ * Memory: the forward pass keeps the activations of every segment (for each node, about 36 bytes times width
+ * times layers). If that would exceed the budget, it keeps the inputs of all blocks (a tenth of it) and as
+ * much of the rest as fits, and the backward pass recomputes what is missing block by block: the same
+ * products in the same tiles, so the same bits. If even the inputs are too many, it repeats a segment's whole
+ * forward pass.
  */
 #ifndef CLIP_TEXT_TEXT_ENCODER_H
 #define CLIP_TEXT_TEXT_ENCODER_H
@@ -24,32 +25,31 @@
 
 typedef struct TextEncoder TextEncoder;
 
-/* Symbols that a prompt may have, SOS and EOS among them. */
+/* How many symbols a prompt may have, including SOS and EOS. */
 static inline int text_max_symbols(const TextWeights *weights) {
     return weights->n_positions < TREE_MAX_DEPTH ? weights->n_positions : TREE_MAX_DEPTH;
 }
 
-/* Weights, tree and pool are borrowed. training: forward and backward will be called many times, and
- * n_contexts rows of contexts are given to each; otherwise forward alone. memory_budget in bytes; 0 is no
- * bound. Caller frees. */
+/* Weights, tree and pool are borrowed. With training, both forward and backward may be called, many times;
+ * without it, only forward. memory_budget is in bytes; 0: no bound. Caller frees. */
 TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tree, Pool *pool, bool training,
                                  size_t memory_budget, Error *err);
 void text_encoder_free(TextEncoder *encoder); /* NULL is fine */
 
 /* features (P, E), not of unit length, in the order of the prompts. contexts (n_contexts, C): the rows that
- * context symbols name; NULL for a tree without any. Returns 0; without training also -1, the features not
- * done, when the pool is stopped. */
+ * context symbols name; NULL for a tree without any. Returns 0; without training, also -1 with the features
+ * unfinished when the pool is stopped. */
 int text_encoder_forward(TextEncoder *encoder, float *features, const float *contexts);
 
 /* d_contexts (n_contexts, C) += the gradient at the contexts of the last forward call (which must still hold
  * the same values), given d_features (P, E). */
 void text_encoder_backward(TextEncoder *encoder, float *d_contexts, const float *d_features);
 
-/* Floating-point operations of the matrix products and attention that one forward (and, with backward, one
- * backward) pass needs. */
+/* The floating-point operations of the matrix products and attention of one forward pass (with `backward`, of
+ * one backward pass too). */
 double text_encoder_flops(const TextWeights *weights, const TokenTree *tree, bool backward);
 
-bool text_encoder_recomputes(
-    const TextEncoder *encoder); /* the budget was too small to keep all activations */
+/* Whether the budget was too small to keep all activations. */
+bool text_encoder_recomputes(const TextEncoder *encoder);
 
 #endif

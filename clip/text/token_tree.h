@@ -15,10 +15,10 @@
  *   frozen   no context vector on the path: never changes during training, computed once
  *   trunk    nodes whose subtree (themselves included) is larger than a segment: their keys and values serve
  *            many segments
- *   segment  whole subtrees, at most TREE_SEGMENT_ROWS nodes together: what is computed in one go
+ *   segment  whole subtrees, at most TREE_SEGMENT_ROWS nodes together, which are computed in one go
  *
- * A tree without context vectors has no frozen part: it is encoded once anyway. Frozen nodes and trunk are
- * cut into segments as well; together they are the "shared" nodes. All boundaries follow from the prompts
+ * A tree without context vectors has no frozen part: it is encoded only once anyway. Frozen nodes and trunk
+ * are cut into segments as well; together they are the "shared" nodes. All boundaries follow from the prompts
  * alone.
  */
 #ifndef CLIP_TEXT_TOKEN_TREE_H
@@ -37,8 +37,8 @@
 
 typedef struct {
     int n_nodes;       /* N */
-    const int *parent; /* (N) -1 at a root */
-    const int *depth;  /* (N) 0 at a root: the position of the symbol */
+    const int *parent; /* (N) -1 for a root */
+    const int *depth;  /* (N) 0 for a root: the position of the symbol */
     const int *symbol; /* (N) */
     int max_depth;
 
@@ -57,7 +57,7 @@ typedef struct {
 } TokenTree;
 
 /* Builds the tree of n prompts; prompt i is lengths[i] >= 1 symbols. The tree's arrays are owned by the
- * arena. Fails only for want of memory. */
+ * arena. Fails only when out of memory. */
 int token_tree_build(TokenTree *tree, const int *const *prompts, const int *lengths, int n, Arena *arena,
                      Error *err);
 

@@ -1,7 +1,7 @@
 /* tree_attention.h: causal attention in a prefix tree: a node looks at its ancestors and itself.
  *
- * Keys and values of the rows at hand are local; those of shared nodes (frozen nodes and trunk) come from a
- * table.
+ * The keys and values of the segment's own rows are local; those of shared nodes (frozen nodes and trunk)
+ * come from a table.
  */
 #ifndef CLIP_TEXT_TREE_ATTENTION_H
 #define CLIP_TEXT_TREE_ATTENTION_H
@@ -14,7 +14,7 @@
 typedef struct {
     const TokenTree *tree;
     int first, n_rows;  /* R: the nodes whose keys and values are local */
-    const int *query;   /* (n_query) nodes that ask; NULL: all R rows in order */
+    const int *query;   /* (n_query) the nodes that have queries; NULL: all R rows in order */
     int n_query;        /* Q */
     int n_heads, width; /* H, C */
     const float *q;     /* (Q, q_stride), C of each row used */
@@ -29,10 +29,11 @@ typedef struct {
 void tree_attention_forward(Pool *pool, float *out, const TreeAttention *attention);
 
 /* Given d_out (Q, C) and the probs of the forward pass:
- *   d_q (Q, q_stride)             overwritten
- *   d_kv (R, kv_stride)           overwritten: for trunk nodes starting from their rows of d_shared_kv
- *   d_shared_kv (n_shared - n_frozen, 2C)  accumulated, for trunk nodes of other segments; frozen nodes need
- *                                 none. May be NULL without trunk. */
+ *   d_q (Q, q_stride)      overwritten
+ *   d_kv (R, kv_stride)    overwritten; for trunk nodes it starts from their rows of d_shared_kv
+ *   d_shared_kv (n_shared - n_frozen, 2C)
+ *                          accumulated, for trunk nodes of other segments; frozen nodes need no gradient.
+ *                          May be NULL when there is no trunk. */
 void tree_attention_backward(Pool *pool, float *d_q, float *d_kv, float *d_shared_kv, const float *d_out,
                              const TreeAttention *attention);
 
