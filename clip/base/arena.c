@@ -5,11 +5,11 @@
  *     0                     ^start      ^used       ^touched
  *
  * Blocks never move, so the arena grows by whole chunks; a block that is bigger than the next chunk would be
- * gets a chunk of its own. A mark is a position: the number of bytes handed out before it, the same in all
- * chunks together. After a reset the chunks stay as spares, for the next training step asks for the same
- * blocks again. Bytes up to `touched` have been handed out at some time and are cleared before they are
- * again; the others are still zero from calloc, which for large chunks means pages that the kernel has not
- * even provided yet.
+ * gets a chunk of its own. A mark is a position: the number of bytes handed out before it, counted through
+ * all chunks. After a reset the chunks stay as spares, for the next training step asks for the same blocks
+ * again. Bytes up to `touched` have been handed out before and are cleared before they are handed out again;
+ * the others are still zero from calloc, which for large chunks means pages that the kernel has not even
+ * provided yet.
  *
  * With -DARENA_MALLOC every block comes from malloc on its own, so that AddressSanitizer and valgrind see an
  * access beyond its last byte, or after a reset.
@@ -32,7 +32,7 @@
 #define MAX_CHUNK ((size_t)1 << 26)
 #define MIN_ELEMENTS 16 /* of a growing array */
 
-/* Bytes that a block takes from the arena: at least some, so that each has an address of its own. */
+/* Bytes that a block takes from the arena: at least some, so that each block has its own address. */
 static size_t block_span(size_t size) {
     return size == 0 ? ALIGNMENT : (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
 }
@@ -102,7 +102,7 @@ static Chunk *spare_take(Arena *arena, size_t span) {
 static int add_chunk(Arena *arena, size_t span) {
     Chunk *chunk = spare_take(arena, span);
     if (!chunk) {
-        /* Spares that are too small now would only add to the peak. */
+        /* Spares that are too small would only add to the peak. */
         chunks_free(arena->spare);
         arena->spare = NULL;
         size_t capacity = arena->capacity < MIN_CHUNK   ? MIN_CHUNK
@@ -183,7 +183,7 @@ void arena_free(Arena *arena) {
     free(arena);
 }
 
-/* Exactly size bytes are asked for, not span, so that one byte too far is seen. */
+/* Exactly size bytes are asked for, not span, so that access to one byte too many is caught. */
 static void *block_take(Arena *arena, size_t size) {
     Block *block = calloc(1, sizeof *block);
     if (!block)

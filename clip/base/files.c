@@ -1,8 +1,8 @@
 /* files.c: whole files in, whole files out.
  *
  * Reading maps a file, or copies it into an arena. Writing follows the usual recipe for a file that a crash
- * cannot tear: write a temporary in the same folder, fsync it, rename it over the target, fsync the folder
- * (rename(2) is atomic within one file system).
+ * cannot tear: write a temporary file in the same folder, fsync it, rename it over the target, fsync the
+ * folder (rename(2) is atomic within one file system).
  */
 #define _GNU_SOURCE /* asprintf */
 #include "clip/base/files.h"
@@ -23,7 +23,7 @@
 
 /* --- reading --- */
 
-/* Opens for reading; a folder is refused here, so that every reader words it alike. */
+/* Opens for reading; a folder is refused here, so that every reader reports it in the same words. */
 static int open_input(const char *path, int flags, struct stat *info, Error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     if (fd < 0)
@@ -51,8 +51,8 @@ void file_stamp(char stamp[FILE_STAMP], const char *path) {
 int file_map(FileMap *map, const char *path, Error *err) {
     *map = (FileMap){0};
     struct stat info;
-    int fd = open_input(path, O_NONBLOCK, &info,
-                        err); /* without O_NONBLOCK a named pipe would wait for a writer */
+    /* Without O_NONBLOCK a named pipe would wait for a writer. */
+    int fd = open_input(path, O_NONBLOCK, &info, err);
     if (fd < 0)
         return -1;
     int result = -1;
@@ -111,7 +111,7 @@ static ssize_t source_read(Source *source, void *out, size_t size) {
         int got = gzread(source->gz, out, chunk);
         int code = Z_OK;
         gzerror(source->gz, &code);
-        /* zlib hands out what it has before it reports a cut: at the end, ask. */
+        /* zlib hands out what it has before it reports a cut, so at the end we ask. */
         return got == 0 && code != Z_OK ? -1 : got;
     }
     ssize_t got;
@@ -124,8 +124,8 @@ static ssize_t source_read(Source *source, void *out, size_t size) {
 /* All of a source in one malloc'd buffer, which the caller frees; `hint` is the expected size. */
 static char *source_read_all(Source *source, size_t hint, size_t max_size, size_t *size, Error *err) {
     size_t used = 0;
-    size_t limit =
-        max_size < SIZE_MAX ? max_size + 1 : max_size; /* one byte more shows that it is too long */
+    /* One byte more shows that it is too long. */
+    size_t limit = max_size < SIZE_MAX ? max_size + 1 : max_size;
     size_t capacity = hint < limit ? hint + 1 : limit;
     char *buffer = malloc(capacity);
     while (buffer) {
@@ -207,8 +207,8 @@ char *file_read_gz(const char *path, size_t max_size, Arena *arena, size_t *size
 
 struct FileWriter {
     int fd;
-    int reason;      /* errno of the first failure; 0 so far so good */
-    char *path;      /* as the caller said it, for errors */
+    int reason;      /* errno of the first failure; 0 if none */
+    char *path;      /* as the caller gave it, for errors */
     char *target;    /* the same, links resolved */
     char *temporary; /* beside it */
     size_t used;     /* bytes in buffer */
@@ -228,8 +228,8 @@ static void writer_free(FileWriter *writer) {
     free(writer);
 }
 
-/* Opens a file that did not exist, ".NAME.<16 hexadecimal digits>.tmp". The mode is what the umask leaves of
- * 0644, which mkstemp cannot give. Returns an errno. */
+/* Opens a new file, ".NAME.<16 hexadecimal digits>.tmp". Its mode is 0644 less the umask, which mkstemp
+ * cannot give. Returns an errno. */
 static int open_temporary(FileWriter *writer) {
     const char *slash = strrchr(writer->target, '/');
     const char *name = slash ? slash + 1 : writer->target;
@@ -360,8 +360,8 @@ int file_commit(FileWriter *writer, Error *err) {
         file_discard(writer);
         return -1;
     }
-    int reason =
-        sync_folder(writer->target); /* if this fails, the new file is there but may not outlast a crash */
+    /* If this fails, the new file is there but may not outlast a crash. */
+    int reason = sync_folder(writer->target);
     if (reason != 0)
         write_error(err, writer->path, reason);
     writer_free(writer);
@@ -395,7 +395,7 @@ bool folder_exists(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* An errno; 0 when the folder is there afterwards, whoever made it. */
+/* An errno; 0 when the folder exists afterwards, whoever made it. */
 static int make_folder(const char *path) {
     int reason = mkdir(path, 0777) == 0 ? 0 : errno;
     return reason == 0 || folder_exists(path) ? 0 : reason;

@@ -1,4 +1,4 @@
-/* nearest.c: the distance of Damerau and Levenshtein, restricted to swaps of neighbours (optimal string
+/* nearest.c: the Damerau-Levenshtein distance, restricted to swaps of neighbours (optimal string
  * alignment). */
 #include "clip/base/nearest.h"
 

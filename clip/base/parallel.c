@@ -1,11 +1,11 @@
 /* parallel.c: a pool of threads that wait for work: first spinning, then asleep.
  *
- * A training step makes about a thousand short runs one after the other, so a thread that has nothing to do
- * spins for SPIN_NS before it sleeps, and the calling thread takes tiles like the others.
+ * A training step makes about a thousand short runs in a row, so a thread that has nothing to do spins for
+ * SPIN_NS before it sleeps, and the calling thread takes tiles like the others.
  *
- * Each worker has a share of a run, tiles side by side, and takes from the shares of others when its own is
- * done: in runs over the same rows it meets the rows that lie in its own cache. (A step of 430 rows on two
- * cores spent a tenth of its time fetching from the other core's.)
+ * Each worker has a share of adjacent tiles, and takes from the shares of others when its own is done: so in
+ * runs over the same rows it finds those rows in its own cache. (A step of 430 rows on two cores spent a
+ * tenth of its time fetching from the other core's.)
  *
  * A share is one word, the ticket: (number of the run << 32) | tiles not yet taken. A tile is taken by a
  * compare-and-swap of the whole word, so a thread that was held up since an earlier run cannot take a tile of
@@ -51,7 +51,7 @@ struct Pool {
     uint32_t run; /* its number */
     bool running;
 
-    _Alignas(CACHE_LINE) pthread_mutex_t mutex; /* guards only the going to sleep */
+    _Alignas(CACHE_LINE) pthread_mutex_t mutex; /* guards only going to sleep */
     pthread_cond_t work_waits, work_done;
     atomic_int n_sleeping;       /* workers waiting for work_waits */
     atomic_bool caller_sleeping; /* the caller, waiting for work_done */

@@ -80,8 +80,8 @@ uint32_t rng_bits(Rng *rng, int n_bits) {
     return next_word(rng) >> (32 - n_bits);
 }
 
-/* As many bits as n itself has, not n - 1, drawn again until they are below n: half the draws for n = 1 are
- * wasted, but they are Python's draws. */
+/* As many bits as n itself has (not n - 1), drawn again until they are below n: for n = 1 half the draws
+ * are wasted, but these are Python's draws. */
 uint32_t rng_below(Rng *rng, uint32_t n) {
     assert(n >= 1);
     int n_bits = 32 - __builtin_clz(n);
@@ -102,7 +102,7 @@ double rng_uniform(Rng *rng, double low, double high) {
 }
 
 double rng_normal(Rng *rng) {
-    double radius = sqrt(-2.0 * log(1.0 - rng_double(rng))); /* 1 - [0, 1) is never 0 */
+    double radius = sqrt(-2.0 * log(1.0 - rng_double(rng))); /* 1 minus a number in [0, 1) is never 0 */
     return radius * cos(2.0 * M_PI * rng_double(rng));
 }
 
@@ -164,7 +164,7 @@ void rng_torch_seed(Rng *rng, uint32_t seed) {
     seed_word(rng, seed);
 }
 
-/* 24 bits, as torch draws a float in [0, 1). */
+/* 24 bits, as torch draws a float from [0, 1). */
 static float torch_uniform(Rng *rng) {
     return (float)(next_word(rng) & 0xffffffu) * 0x1p-24f;
 }

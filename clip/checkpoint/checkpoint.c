@@ -25,7 +25,7 @@ static bool is_out_of_memory(Checkpoint *cp) {
     return cp->failed;
 }
 
-/* Fails for a tensor by the file's own name. */
+/* Fails for a tensor, given the file's own name for it. */
 __attribute__((format(printf, 3, 4))) static void fail_at(Checkpoint *cp, const char *name,
                                                           const char *format, ...) {
     char reason[512];
@@ -51,7 +51,7 @@ bool checkpoint_has(const Checkpoint *cp, const char *name) {
     return tensors_find(cp->file, names_place(&cp->names, name).names[0]) != NULL;
 }
 
-/* One tensor by the file's own name and shape, each extent in range. */
+/* One tensor by the file's own name and shape, each extent within bounds. */
 static const Tensor *need_one(Checkpoint *cp, const char *name, int n_dims, const int64_t *shape) {
     const Tensor *tensor = tensors_need(cp->file, name, n_dims, shape, cp->err);
     cp->failed = tensor == NULL;
@@ -66,7 +66,7 @@ static const Tensor *need_one(Checkpoint *cp, const char *name, int n_dims, cons
     return tensor;
 }
 
-/* Finds what makes up one of OpenAI's tensors. */
+/* Finds the tensors that make up one of OpenAI's. */
 static bool need(Checkpoint *cp, Found *found, const char *name, int n_dims, const int64_t *shape) {
     Place place = names_place(&cp->names, name);
     int64_t own[TENSOR_MAX_DIMS];
@@ -181,7 +181,7 @@ const float *checkpoint_tensor(Checkpoint *cp, const char *name, int n_dims, con
     if (cp->failed || !need(cp, &found, name, n_dims, shape))
         return NULL;
     const float *in_place = found.form == PLACE_AS_IS ? tensor_in_place(found.tensors[0]) : NULL;
-    /* what is not finite goes through the conversion for its message */
+    /* a NaN or Inf goes through the conversion for its message */
     return in_place && all_finite(in_place, found.tensors[0]->count) ? in_place : convert(cp, &found);
 }
 
@@ -315,15 +315,15 @@ static void read_norm(Checkpoint *cp, double *scale, float *shift, int n, const 
     }
 }
 
-/* A convolution whose batch norm is folded in as its rows come. */
+/* A convolution, whose batch norm is folded in as its rows are read. */
 typedef struct {
     ConvWeights conv;
     const double *scale; /* (n_out) */
-    float *w, *panels;   /* what is filled, one of the three: as in conv */
+    float *w, *panels;   /* what is filled in, one of the three: as in conv */
     uint16_t *halves;
 } Fold;
 
-/* Where an output channel has its weights; *stride is the way from one to the next. */
+/* Where an output channel has its weights; *stride is the distance from one to the next. */
 static float *folded_place(const Fold *fold, int channel, size_t *stride) {
     const ConvWeights *conv = &fold->conv;
     *stride = fold->panels ? PACKED_CONV_PANEL : (size_t)conv->n_out;
@@ -365,7 +365,7 @@ static void put_halves(void *target, const MatrixSource *source, const float *ra
             }
 }
 
-/* Makes room for the weights, as this processor and the precision want them. */
+/* Makes room for the weights in the form that this processor and the precision want. */
 static void fold_alloc(Checkpoint *cp, Fold *fold, const float *b) {
     ConvWeights *conv = &fold->conv;
     const int k = conv->kernel * conv->kernel * conv->n_in, n_out = conv->n_out;
@@ -388,7 +388,7 @@ static void fold_alloc(Checkpoint *cp, Fold *fold, const float *b) {
     conv->b = kept;
 }
 
-/* The norm's part of the weights, and room for them. */
+/* Reads the norm, and makes room for the weights. */
 static Fold *begin_fold(Checkpoint *cp, int n_out, int n_in, int kernel, const char *prefix,
                         const char *norm_name) {
     Arena *scratch = cp->queue.arena;
@@ -397,7 +397,7 @@ static Fold *begin_fold(Checkpoint *cp, int n_out, int n_in, int kernel, const c
     float *b = arena_floats(scratch, (size_t)n_out, 1);
     if (is_out_of_memory(cp))
         return NULL;
-    size_t mark = arena_mark(cp->arena); /* the vectors of the norm are needed no longer */
+    size_t mark = arena_mark(cp->arena); /* the vectors of the norm are not needed afterwards */
     read_norm(cp, scale, b, n_out, prefix, norm_name);
     if (cp->failed)
         return NULL;

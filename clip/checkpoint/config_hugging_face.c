@@ -3,7 +3,7 @@
  * Layout: {"model_type": "clip", "projection_dim", "text_config": {...}, "vision_config": {...}}; in old
  * files text_config_dict and vision_config_dict, which then replace these two. Source: transformers
  * configuration_clip.py and image_processing_clip.py, whose defaults hold for keys that are absent. The token
- * that texts are read at (eos_token_id) is wrong in many files and ignored: it is always the highest id.
+ * at which texts are read (eos_token_id) is wrong in many files and ignored: it is always the highest id.
  */
 #include "clip/checkpoint/config_hugging_face.h"
 
@@ -84,7 +84,7 @@ static int read_model(ModelConfig *config, const json_t *root, Error *err) {
 
 /* --- the preparation of images --- */
 
-/* A size as 224, [224, 224] or an object of one of two forms. */
+/* A size: 224, [224, 224], or an object of one of two forms. */
 static int read_size(const ConfigPlace *place, const json_t *object, const char *key, bool squash, int *out,
                      Error *err) {
     static const KeyRule sides[] = {
@@ -132,7 +132,7 @@ static int read_pixels(ModelConfig *config, const json_t *object, const char *se
     return 0;
 }
 
-/* Version 5 of transformers may nest what preprocessor_config.json held into processor_config.json. */
+/* Version 5 of transformers may put what preprocessor_config.json held into processor_config.json. */
 static int read_processor(ModelConfig *config, const char *weights, Arena *arena, Error *err) {
     static const char *const names[] = {"preprocessor_config.json", "processor_config.json"};
     for (int i = 0; i < 2; i++) {

@@ -1,9 +1,9 @@
 /* config_openclip.c: open_clip_config.json.
  *
  * Layout: {"model_cfg": {"embed_dim", "quick_gelu", "vision_cfg": {...}, "text_cfg": {...}, ...},
- * "preprocess_cfg":
- * {"mean", "std", "interpolation", "resize_mode", "size", ...}}. Source: CLIPVisionCfg and CLIPTextCfg of
- * OpenCLIP's model.py, PreprocessCfg of its transform.py, whose defaults hold for keys that are absent.
+ *          "preprocess_cfg": {"mean", "std", "interpolation", "resize_mode", "size", ...}}
+ * Source: CLIPVisionCfg and CLIPTextCfg of OpenCLIP's model.py, PreprocessCfg of its transform.py, whose
+ * defaults hold for keys that are absent.
  */
 #include "clip/checkpoint/config_openclip.h"
 
@@ -22,7 +22,7 @@ static const KeyRule tower_rules[] = {
     {.name = "ls_init_value"},
     {.name = "output_tokens"},
     {.name = "block_type"},
-    {.name = "final_ln_after_pool"}, /* of one token it is the same */
+    {.name = "final_ln_after_pool"}, /* the same for a single token */
     {.name = "norm_kwargs"},
     {"act_kwargs", RULE_OFF, .reason = TANH_REASON},
     {"qk_norm", RULE_OFF, .reason = BLOCK_REASON},
@@ -158,7 +158,7 @@ static int read_heads(const ConfigPlace *place, const json_t *vision, TowerConfi
     return 0;
 }
 
-/* An object of arguments within a tower's. */
+/* An object of arguments within that of a tower. */
 static int read_inner(const char *path, const char *section, const json_t *object, const char *key,
                       const KeyRule *rules, Error *err) {
     char name[64];
@@ -207,7 +207,7 @@ static int read_preprocess(ModelConfig *config, const json_t *preprocess, Error 
     if (interpolation && strcmp(interpolation, "bicubic") != 0 && strcmp(interpolation, "random") != 0)
         return config_error(&place, "interpolation", err,
                             "'%.40s' where 'bicubic' is needed: how CLIP's images are resized",
-                            interpolation); /* `random` concerns training alone */
+                            interpolation); /* `random` matters for training only */
     config->has_pixels = true;
     return 0;
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_CONFIG ((size_t)256 << 10) /* bytes; jansson takes up to 200 for a value */
+#define MAX_CONFIG ((size_t)256 << 10) /* bytes; jansson needs up to 200 for a value */
 #define MAX_SIZE (1 << 24)
 
 json_t *config_open(const char **path, const char *weights, const char *name, Arena *arena, Error *err) {

@@ -38,9 +38,9 @@ const char *locate_vocabulary(const char *path, Arena *arena, Error *err) {
 
 /* --- the weights in a folder --- */
 
-/* Files of a folder that end in a certain way. */
+/* Files in a folder whose names end in a certain way. */
 typedef struct {
-    const char *first; /* by name, of two or more */
+    const char *first; /* the first by name */
     int n;
 } Matches;
 

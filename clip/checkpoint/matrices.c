@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ROWS_AHEAD = 4 }; /* of those read, one is fetched */
+enum { ROWS_AHEAD = 4 }; /* how far ahead of the row being read one is fetched */
 
 struct MatrixJob {
     MatrixJob *next;
@@ -80,7 +80,7 @@ static bool check_rows(const MatrixSource *source, int first, int rows) {
     return finite;
 }
 
-/* A piece of a row is too short for the processor to see where its reader goes next. */
+/* A piece of a row is too short for the processor to predict where reading goes on. */
 static void fetch(const MatrixSource *source, int row, int k0, int count) {
     enum { LINE = 64 };
     size_t at;
@@ -127,7 +127,7 @@ static void read_piece(void *context, int piece, int worker) {
     }
 }
 
-/* Once more, one element after the other, for the message. */
+/* Converts everything once more, for the message. */
 static int explain(const MatrixSource *source, const TensorFile *file, Arena *arena, Error *err) {
     float *values = arena_floats(arena, source->parts[0]->count, 1);
     int result = values ? 0 : error_memory(err);

@@ -1,9 +1,9 @@
 /* model.c: opens a checkpoint (model.h).
  *
- * Steps: the names tell the flavour, the config beside the file what no tensor shows; the shapes of a few
- * tensors give the architecture, as build_model of openai/CLIP's model.py finds it; then each tower that was
- * asked for reads its weights, every one checked against the shape that follows.
- * Layout: the Clip lies in its own arena, with the converted weights; weights that are F32 stay in the mapped
+ * Steps: the names tell the flavour, and the config beside the file tells what no tensor shows; the shapes of
+ * a few tensors give the sizes (tower_shapes.h); then each tower that was asked for reads its weights
+ * (weights.h).
+ * Layout: the Clip is in its own arena, with the converted weights; weights that are F32 stay in the mapped
  * file.
  */
 #include "clip/checkpoint/model.h"
@@ -68,7 +68,7 @@ static bool is_openai_archive(const TensorFile *file) {
     return strcmp(tensors_format(file), "torch script") == 0;
 }
 
-/* Finds the flavour, and refuses what is no CLIP. */
+/* Finds the flavour, and refuses what is not a CLIP. */
 static int read_flavour(Checkpoint *cp, Clip *clip) {
     const char *path = tensors_path(cp->file);
     const bool known = names_detect(&cp->names, cp->file);
@@ -86,7 +86,7 @@ static int read_flavour(Checkpoint *cp, Clip *clip) {
     return 0;
 }
 
-/* What the config says goes before what OpenAI's models have in common. */
+/* What the config says overrides what OpenAI's models have in common. */
 static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config) {
     if (is_openai_archive(cp->file))
         return 0;
@@ -143,7 +143,7 @@ static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config) {
         cp->failed = true;
 }
 
-/* The activations of the towers, and what there is to say about them. */
+/* The activations of the towers, and the note about them if there is one. */
 static void set_activation(Checkpoint *cp, Clip *clip, const ModelConfig *config, ClipTowers towers,
                            ClipActivation choice) {
     const char *path = tensors_path(cp->file);
@@ -163,7 +163,7 @@ static void set_activation(Checkpoint *cp, Clip *clip, const ModelConfig *config
                                   config->path);
 }
 
-/* Two models with the same weights are different ones if these differ. */
+/* Two models with the same weights are different models if these differ. */
 static void set_variant(const Checkpoint *cp, Clip *clip) {
     const TextWeights *text = &clip->text;
     const bool is_vit = clip->image == IMAGE_TOWER_VIT;
@@ -184,7 +184,7 @@ static void read_logit_scale(Checkpoint *cp, Clip *clip) {
     clip->logit_scale = value ? *value : 0;
 }
 
-/* Everything of the open file; *clip has its arena already. */
+/* Reads everything from the open file; *clip has its arena already. */
 static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
     const ClipTowers towers = options->towers;
     ModelConfig config = {0};

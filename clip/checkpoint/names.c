@@ -53,7 +53,7 @@ static const Rule hugging_face_layer_rules[] = {
 typedef struct {
     const char *title;
     const Rule *rules, *layer_rules;
-    const char *signs[4]; /* tensors, by OpenAI's names, of which any shows the flavour */
+    const char *signs[4]; /* any of these tensors, by OpenAI's names, shows the flavour */
 } Flavour;
 
 static const Flavour flavours[] = {
@@ -71,7 +71,7 @@ static const Flavour flavours[] = {
                             {"token_embedding.weight", "visual.conv1.weight", "visual.proj"}},
 };
 
-/* What wrappers put before every name: DataParallel, torch.compile, a model that holds a CLIP. */
+/* What wrappers put in front of every name: DataParallel, torch.compile, a model that contains a CLIP. */
 static const char *const prefixes[] = {
     "", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "model.", "clip.", "clip_model."};
 enum { N_PREFIXES = sizeof prefixes / sizeof *prefixes };
@@ -94,7 +94,7 @@ static const Rule *find_rule(const Rule *rules, const char *name) {
     return NULL;
 }
 
-/* The part behind the number of a layer; NULL in a name without one. */
+/* What follows the number of a layer; NULL for a name without one. */
 static const char *layer_part(const char *name) {
     const char *at = strstr(name, "resblocks.");
     if (!at)
@@ -170,7 +170,7 @@ static const Refusal refusals[] = {
     {"image_encoder.model.", NULL, "a MobileCLIP model: not a CLIP"},
 };
 
-/* Beginnings of all names, by OpenAI, outside of which a tower holds no weight. */
+/* How all names begin, in OpenAI's terms; a tower has no weight whose name begins otherwise. */
 static const char *const known[] = {"token_embedding.weight",
                                     "positional_embedding",
                                     "transformer.resblocks.",
@@ -205,7 +205,7 @@ enum { N_KNOWN = sizeof known / sizeof *known };
 static const char *const towers[] = {"visual.",       "transformer.",      "text.",          "text_model.",
                                      "vision_model.", "visual_projection", "text_projection"};
 
-/* The name behind the longest known prefix. */
+/* The name after the longest known prefix. */
 static const char *bare(const char *name) {
     size_t longest = 0;
     for (int p = 1; p < N_PREFIXES; p++)

@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A hundred million normal numbers would take seconds to draw: each weight is read off one table, round and
- * round, and begins elsewhere than the weight before it. The length is a prime, so rows of a matrix differ.
- */
+/* Drawing a hundred million normal numbers would take seconds: every weight is read from one table, round
+ * and round, each starting at a different place. The length is a prime, so that rows of a matrix differ. */
 #define TABLE_SIZE 65521
 
 typedef struct {
@@ -68,7 +67,7 @@ static const BlockWeights *draw_blocks(Source *source, int width, int n_layers) 
     return blocks;
 }
 
-/* The matrices stay as they are beside the packed ones: tests compare with them. */
+/* The unpacked matrices are kept beside the packed ones: tests compare with them. */
 static const PackedBlock *pack(Source *source, const BlockWeights *blocks, int n_layers, int width) {
     PackedBlock *packed = ARENA_NEW(source->arena, PackedBlock, n_layers);
     for (int l = 0; l < n_layers && !arena_failed(source->arena); l++)

@@ -41,7 +41,8 @@ static const char *const bottleneck_parts[] = {"conv1.weight",
                                                "downsample.1.num_batches_tracked",
                                                NULL};
 
-/* Heads of a transformer of the given width, which `name` has shown; `says` is the config's number, or 0. */
+/* Heads of a transformer of the given width, which the tensor `name` has shown; `says` is the config's
+ * number or 0. */
 static int heads_of(Checkpoint *cp, const char *name, int width, int says) {
     if (says > 0) {
         if (width % says != 0)

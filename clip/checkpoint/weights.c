@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-/* Whether any block has LayerScale, x += gamma attn(...): then all must have it. */
+/* Whether any block has LayerScale, x += gamma attn(...); then all must have it. */
 static bool has_layer_scale(const Checkpoint *cp, const char *prefix, int n_layers) {
     char name[NAME_SIZE];
     for (int i = 0; i < 2 * n_layers; i++) {
@@ -16,13 +16,14 @@ static bool has_layer_scale(const Checkpoint *cp, const char *prefix, int n_laye
     return false;
 }
 
-/* The vectors of a block, and where its matrices are. */
+/* Where the matrices of a block are. */
 typedef struct {
     MatrixSource in_proj, out_proj, c_fc, c_proj;
 } BlockSources;
 
-/* LayerScale goes into the linear layer before it: gamma (W x + b) = (gamma W) x + gamma b, row by row; each
- * weight is rounded once, so that it is exact where gamma is a power of two. */
+/* Finds the vectors and matrices of a block. LayerScale goes into the linear layer before it, gamma (W x +
+ * b) = (gamma W) x + gamma b, row by row. Each weight is rounded once, so this is exact where gamma is a
+ * power of two. */
 static BlockSources find_block(Checkpoint *cp, BlockWeights *block, const char *prefix, int i, bool scaled,
                                int C, int F) {
     char p[64];
@@ -55,7 +56,7 @@ static bool lie_in_place(const BlockSources *sources) {
 /* checkpoint_pack or checkpoint_defer */
 typedef void (*PackFn)(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
 
-/* As pack_block, from the file. */
+/* Like pack_block, from the file. */
 static void read_packed(Checkpoint *cp, PackedBlock *packed, const BlockSources *sources, int C, bool last,
                         PackFn pack) {
     if (last) {
@@ -76,9 +77,9 @@ static void read_plain(Checkpoint *cp, BlockWeights *block, const BlockSources *
     block->c_proj_w = checkpoint_floats(cp, &sources->c_proj);
 }
 
-/* Those of an image tower that is opened for a few images, or that lie in the map as they are needed, are
- * used there, each product packing what it needs: to label one image must not copy them. The text tower is
- * always packed: it is run thousands of times. */
+/* Matrices of an image tower that is opened for a few images, or that are in the map in the form in which
+ * they are needed, are used there, and each product packs what it needs: labelling one image must not copy
+ * them all. The text tower is always packed: it runs thousands of times. */
 static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, const char *prefix,
                                       int n_layers, int C, int F, bool may_defer) {
     BlockWeights *blocks = ARENA_NEW(cp->arena, BlockWeights, n_layers);

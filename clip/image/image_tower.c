@@ -1,4 +1,4 @@
-/* image_tower.c: images to features, with the tower that the checkpoint has (image_tower.h). */
+/* image_tower.c: see image_tower.h */
 #include "clip/image/image_tower.h"
 
 #include "clip/image/resnet.h"

@@ -27,7 +27,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Images that the later layers take together, at most, and the floats of their maps. */
+/* The most images that the later layers take together, and the most floats that their maps may have. */
 enum { MAX_GROUP = 8, MAX_MAPS = 8 << 20 };
 
 /* Feature maps of some images, (n, side, side, channels) each. */
@@ -87,7 +87,7 @@ static ResnetScratch scratch_create(const ResnetWeights *resnet, int group, Aren
     return s;
 }
 
-/* conv_forward for n images, with the weights as they are. */
+/* conv_forward for n images, by whichever kernel the weights are packed for. */
 static void convolve(const ResnetScratch *s, float *out, const float *in, const ConvWeights *conv, int n,
                      int H, int stride, bool accumulate, bool relu) {
     const size_t in_size = (size_t)H * H * conv->n_in,
@@ -197,8 +197,8 @@ static void attention_pool_forward(const ResnetWeights *resnet, const ResnetScra
     tile_linear_forward(features, s->pooled, resnet->c_proj_w, resnet->c_proj_b, n, 1, C, E, false);
 }
 
-/* Up to layer2 maps are large and weights small: image after image. Then it is the other way round, and the
- * images of a tile share each reading of the weights. */
+/* Up to layer2, maps are large and weights small: one image after the other. After that it is the reverse,
+ * and the images of a tile share each reading of the weights. */
 static void tile_forward(void *context, int tile, int worker) {
     const ResnetJob *job = context;
     const ResnetWeights *resnet = job->resnet;
@@ -263,7 +263,7 @@ double resnet_flops(const ResnetWeights *resnet) {
                 flops += conv_flops(&block->downsample, pixels);
         }
     }
-    /* One query: q, c_proj, and per head two products with the weights and two with the tokens (resnet.c). */
+    /* One query: q and c_proj; and for each head two products with the weights and two with the tokens. */
     double C = resnet->attn_width, T = resnet->n_tokens, H = resnet->n_heads;
     return flops + 2 * C * C + 2 * C * resnet->embed_dim + 2 * 2 * C * C + 2 * 2 * H * T * C;
 }

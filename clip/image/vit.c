@@ -1,13 +1,13 @@
-/* vit.c: the vision transformer (vit.h), forward only: the backbone is frozen and images are no prompts.
+/* vit.c: the vision transformer (vit.h), forward only, as images have nothing to learn.
  *
  *     x = [class token; patches W] + positions; x = ln_pre(x)
  *     L times: x += attn(ln_1(x)); x += mlp(ln_2(x))
  *     feature = ln_post(x_0) proj
- * The class token alone is read at the end, so the last block attends from, and goes on with, that one only.
+ * Only the class token is read at the end, so the last block has queries for that one alone.
  *
- * An image has few tokens (50 of them at patches of 32), so a tile takes G images through each layer
- * together: the weights are fetched once for all of them, and the bits of a row do not depend on its
- * neighbours (clip/math/packed.h). A single tile has its products shared out among all threads.
+ * An image has few tokens (50 with patches of 32), so a tile takes G images through each layer together: the
+ * weights are fetched once for all of them, and the bits of a row do not depend on its neighbours
+ * (clip/math/packed.h). A single tile has its products shared out among all threads.
  */
 #include "clip/image/vit.h"
 
@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-/* Tokens of one tile, about. */
+/* About how many tokens a tile has. */
 enum { TILE_TOKENS = 1024 };
 
 /* Activations of the images of a tile; one per worker. */
@@ -87,8 +87,8 @@ static void attention_forward(const VitWeights *vit, int layer, const VitScratch
     packed_product(s->pool, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n * T);
 }
 
-/* The same in the last block, where class tokens alone ask and go on: x comes as (n, T, C) and leaves as (n,
- * C). */
+/* The same in the last block, where only class tokens have queries and go on: x comes as (n, T, C) and
+ * leaves as (n, C). */
 static void class_attention_forward(const VitWeights *vit, const VitScratch *s, int n) {
     const BlockWeights *block = &vit->blocks[vit->n_layers - 1];
     const PackedBlock *packed = &vit->forward[vit->n_layers - 1];
@@ -157,8 +157,8 @@ static bool is_packed(const VitWeights *vit) {
     return true;
 }
 
-/* Where weights are not packed, a feature would depend on it, so there each image goes alone; where every
- * tile packs them anew, all go together if they fit. */
+/* Where weights are not packed, features would depend on the group, so each image goes alone; where every
+ * tile packs them anew, all images go together if they fit. */
 static int group_size(const VitWeights *vit, int n, int workers) {
     const int fit = is_packed(vit) ? TILE_TOKENS / vit->n_tokens : 1;
     const bool deferred = vit->forward[0].out_proj.read;

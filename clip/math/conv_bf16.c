@@ -1,7 +1,7 @@
 /* conv_bf16.c: see conv_bf16.h
  *
  * A product with one row per output pixel: its neighbourhood (3, 3, n_in), zero outside the image. A row is
- * made where the product rounds it, so neighbourhoods never stand in memory as floats.
+ * made where the product rounds it, so neighbourhoods are never in memory as floats.
  */
 #include "clip/math/conv_bf16.h"
 
@@ -16,7 +16,7 @@ typedef struct {
     int H, W, C, stride;
 } Map;
 
-/* Tap after tap, each over what rounding the one before it left behind its end. */
+/* Writes tap after tap, each over the padding that rounding left after the one before it. */
 static void neighbourhood(uint16_t *out, const void *context, int row, int k0, int count) {
     const Map *map = context;
     const int out_w = map->W / map->stride, out_h = map->H / map->stride, C = map->C;

@@ -11,9 +11,9 @@
  *      110        107       104         94
  *      430        143       130        126
  *
- * Under 32 rows only the weights count. Forward 64 columns are best by far (17 rows: 52 against 34), for
- * OpenBLAS then packs nothing; backward a block takes a short piece of every row of the weights, and 128
- * columns are the least that makes sense.
+ * Under 32 rows only the weights count. Forward, 64 columns are best by far (17 rows: 52 against 34), as
+ * OpenBLAS then packs nothing; backward, a block takes a short piece of every row of the weights, and 128
+ * columns are the fewest that make sense.
  */
 #include "clip/math/gemm.h"
 
@@ -91,7 +91,7 @@ static void linear_tile(void *context, int tile, int worker) {
     float *c = p->c + (size_t)row * p->n + column;
     const float *w = p->w + (p->trans_w ? (size_t)column * p->k : (size_t)column);
 
-    /* The bias goes in first, while it costs only the write that the product then adds to. */
+    /* The bias goes in first, when it costs only the write that the product then adds to. */
     if (p->bias)
         add_bias(c, p->bias + column, rows, columns, p->n, p->accumulate);
     gemm(false, p->trans_w, rows, columns, p->k, 1.0f, p->a + (size_t)row * p->k, p->k, w,

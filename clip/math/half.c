@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* clang 14 cannot ask a processor for F16C. */
+/* clang 14 cannot test a processor for F16C. */
 #if defined(__x86_64__) && !defined(__clang__)
 #define ASK_F16C
 #include <immintrin.h>

@@ -3,8 +3,8 @@
  * A tile is (chunk of rows) x (some panels). Per block of K_BLOCK rows of the matrix, each panel (K_BLOCK x
  * 64 floats, 128 KiB) meets all rows of the chunk, MR at a time: the kernel holds MR x panel sums in
  * registers, and per step of k reads one row of the panel and one number of each of its MR rows. Meanwhile it
- * fetches a piece of the next panel, which lies far away: without that, reading each panel for the first time
- * would take a tenth of a product of 216 rows, and a third of one of 60.
+ * fetches a piece of the next panel, which is far away in memory: without that, reading each panel for the
+ * first time would take a tenth of a product of 216 rows, and a third of one of 60.
  */
 #include "clip/math/packed.h"
 
@@ -25,13 +25,13 @@
 #define K_BLOCK 512
 #define MR 6           /* rows of a strip: with 4 vectors of 32 registers, or 2 of 16, the sums fill these */
 #define CHUNK_ROWS 216 /* a multiple of MR */
-#define DEFERRED_ROWS 1080 /* likewise: of a chunk for which panels are made anew */
-#define MIN_CHUNK_ROWS 96  /* for each thread, to cut rows for it */
+#define DEFERRED_ROWS 1080 /* the same for a chunk whose panels are made anew */
+#define MIN_CHUNK_ROWS 96  /* for each thread, or rows are not cut for the threads */
 #define TILES_PER_THREAD 4
 #define MAX_PANEL 64
 #define PLAIN_COLUMNS 128 /* of a tile without kernels */
-#define AHEAD 8           /* floats fetched per step of k: eight strips fetch a panel of 64 columns */
-#define NEAR 4 /* steps of k by which a panel is fetched into the first-level cache before its use */
+#define AHEAD 8 /* floats fetched per step of k: eight strips together fetch a panel of 64 columns */
+#define NEAR 4  /* how many steps of k ahead a panel is fetched into the first-level cache */
 
 /* A strip: mr rows of one panel, c (mr, panel) = start + bias + a (mr, k) b (k, panel). */
 typedef struct {
@@ -177,7 +177,7 @@ void packed_rows(PackedMatrix *packed, const float *rows, int first, int count) 
                   packed->k, panel);
 }
 
-/* Room for the panels; NULL, and the arena failed, when there is none. */
+/* Room for the panels; NULL, with the arena failed, when there is none. */
 static float *make_panels(PackedMatrix *packed, Arena *arena) {
     const int n_panels = (packed->n + packed->panel - 1) / packed->panel;
     packed->panels = arena_floats(arena, (size_t)n_panels * (size_t)packed->panel, (size_t)packed->k);
@@ -250,7 +250,7 @@ static const float *panel_at(const PackedMatrix *m, int column, int k0) {
     return m->panels + (size_t)column * (size_t)m->k + (size_t)k0 * (size_t)m->panel;
 }
 
-/* A strip of a panel that is cut by the matrix's last column: in buffers of full width. */
+/* A strip of a panel that the matrix's last column cuts short: in buffers of full width. */
 static void narrow_strip(const Product *p, Strip strip, int columns) {
     float buffer[MR * MAX_PANEL], bias[MAX_PANEL];
     size_t panel = (size_t)p->matrix->panel, ldc = (size_t)strip.ldc, bytes = (size_t)columns * sizeof(float);
@@ -316,7 +316,7 @@ static void float_tile(const Product *p, Tile t) {
     }
 }
 
-/* The same where there are no panels: each is made, multiplied with all rows, and forgotten. */
+/* The same for a deferred matrix: each panel is made, multiplied with all rows, and forgotten. */
 static void deferred_tile(const Product *p, Tile t) {
     const PackedMatrix *m = p->matrix;
     _Alignas(64) float rows[MAX_PANEL * K_BLOCK], panel[K_BLOCK * MAX_PANEL];
@@ -361,7 +361,7 @@ static void start_tile(const Product *p, Tile t) {
     }
 }
 
-/* Without kernels: the part of the source by gemm. */
+/* Without kernels: gemm on a part of the source. */
 static void plain_tile(const Product *p, Tile t) {
     const PackedMatrix *m = p->matrix;
     int ld = m->transposed ? m->k : m->n;
@@ -389,10 +389,10 @@ static void run_tile(void *context, int tile, int worker) {
         p->then.run(p->then.context, t.row, t.rows, t.column, t.end - t.column);
 }
 
-/* Cuts rows into chunks, as many for each thread, so that a thread multiplies rows that it has in its cache;
- * few rows are not cut for this, as every chunk reads the whole matrix, and a deferred matrix packs it; and
- * gemm's not, as its bits would change. Cuts columns so that all threads have some tiles to share out.
- * Returns the number of tiles. */
+/* Cuts rows into chunks, equally many for each thread, so that a thread multiplies rows that are in its
+ * cache. Few rows are not cut for this, since every chunk reads the whole matrix; nor those of a deferred
+ * matrix, which every chunk packs; nor those that gemm multiplies, whose bits would change. Cuts columns so
+ * that all threads have some tiles to share. Returns the number of tiles. */
 static int cut_tiles(Product *p, int n_threads) {
     const PackedMatrix *m = p->matrix;
     const int most = m->read ? DEFERRED_ROWS : CHUNK_ROWS;

@@ -41,7 +41,7 @@ static int padded(int k) {
     return (k + K_STEP - 1) / K_STEP * K_STEP;
 }
 
-/* Linux gives a process its tiles when it asks. (Documentation/x86/xstate.rst) */
+/* Linux lets a process use tiles if it asks. (Documentation/x86/xstate.rst) */
 static bool may_use_tiles(void) {
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
     return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
@@ -57,7 +57,7 @@ bool bf16_can_multiply(Bf16Kernel kernel) {
            (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & amx) == amx && may_use_tiles());
 }
 
-/* out (rows, kk) = in (rows, k), row after row lda apart; zeros behind k. */
+/* out (rows, kk) = in (rows, k), whose rows are lda apart; zeros after k. */
 __attribute__((target(TARGET_AVX512))) static void round_rows(uint16_t *out, const float *in, int rows, int k,
                                                               int lda) {
     for (int i = 0; i < rows; i++, in += lda)
@@ -175,7 +175,7 @@ avx512_rows(float *sums, int rows, int k, const uint16_t *a, const uint16_t *pan
     }
 }
 
-/* What is left over goes row by row. */
+/* Fewer rows go one by one. */
 __attribute__((target(TARGET_AVX512))) static void avx512_kernel(float *sums, int rows, int k,
                                                                  const uint16_t *a, const uint16_t *panel) {
     if (rows == AVX512_ROWS) {
@@ -206,7 +206,7 @@ __attribute__((target(TARGET_AMX))) static void amx_end(void) {
     _tile_release();
 }
 
-/* 16 rows, or 32: what `a` holds behind the last row gives sums that nobody reads. */
+/* 16 rows, or all 32: what follows the last row of `a` gives sums that are not read. */
 __attribute__((target(TARGET_AMX), always_inline)) static inline void
 amx_rows(float *sums, bool all, int k, const uint16_t *a, const uint16_t *panel) {
     const size_t row = (size_t)k * sizeof *a, panel_row = 4 * BF16_PANEL, sums_row = 4 * BF16_PANEL;
@@ -264,7 +264,7 @@ __attribute__((target(TARGET_AVX512))) static void add_sums(float *out, const fl
     }
 }
 
-/* Rows row .. row + rows - 1 of `in`, as far as rows k0 .. k0 + count - 1 of the matrix go. */
+/* Rounds rows row .. row + rows - 1 of `in`, for rows k0 .. k0 + count - 1 of the matrix. */
 static void fetch_rows(uint16_t *a, const Bf16Product *p, int row, int rows, int k0, int count) {
     if (!p->row) {
         round_rows(a, p->in + (size_t)row * (size_t)p->k + (size_t)k0, rows, count, p->k);
@@ -274,8 +274,7 @@ static void fetch_rows(uint16_t *a, const Bf16Product *p, int row, int rows, int
         p->row(a + (size_t)i * (size_t)padded(count), p->context, row + i, k0, count);
 }
 
-/* Columns first .. end - 1 of rows row .. row + rows - 1, as far as rows k0 .. k0 + count - 1 of the matrix
- * go. */
+/* Columns first .. end - 1 of rows row .. row + rows - 1, for rows k0 .. k0 + count - 1 of the matrix. */
 static void multiply_block(const Bf16Product *p, bool amx, const uint16_t *a, int row, int rows, int k0,
                            int count, int first, int end) {
     float sums[MAX_ROWS * BF16_PANEL] __attribute__((aligned(64)));

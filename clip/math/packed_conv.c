@@ -25,7 +25,7 @@ enum {
     ROWS = 6,
     TAPS = 9,
     BLOCK_ROWS = 512,         /* of a panel: 128 KiB */
-    CHUNK_FLOATS = 192 << 10, /* of the input that one chunk of pixels reads, about */
+    CHUNK_FLOATS = 192 << 10, /* of the input that a chunk of pixels reads, about */
     MIN_CHUNK = 16 * ROWS,
     AHEAD = 4 /* rows of the panel fetched before they are needed */
 };
@@ -56,7 +56,8 @@ typedef void (*Kernel)(int rows, int vectors, const Block *block);
 
 #endif
 
-/* The kernel with vectors of so many floats, and how many of them it sums side by side; NULL: not here. */
+/* The kernel for vectors of this many floats, and how many of them it sums side by side; NULL: not on this
+ * processor. */
 static Kernel kernel_of(int floats, int *vectors) {
 #if HAVE_KERNELS
     *vectors = floats == 16 ? 4 : 2;
@@ -114,7 +115,7 @@ typedef struct {
     int tap, n_taps, channel, channels;
 } Part;
 
-/* Where the taps of n output pixels lie, from the given one on. */
+/* Where the taps of n output pixels are, from the given pixel on. */
 static void find_taps(const float *taps[][ROWS], const Job *job, const Part *part, int pixel, int n) {
     const int out_w = job->W / job->stride, out_h = job->H / job->stride, side = job->conv->kernel;
     const ptrdiff_t C = job->conv->n_in, W = job->W;
@@ -137,7 +138,7 @@ static void find_taps(const float *taps[][ROWS], const Job *job, const Part *par
     }
 }
 
-/* The kernel over the first `columns` columns of the block, in pieces of its own width. */
+/* Runs the kernel over the first `columns` columns of the block, in pieces of its own width. */
 static void run_kernel(const Job *job, Block *block, int rows, int columns) {
     float *out = block->out;
     const float *w = block->w, *bias = block->bias;
@@ -150,7 +151,7 @@ static void run_kernel(const Job *job, Block *block, int rows, int columns) {
     }
 }
 
-/* The same where the columns end inside a vector: the sums stand in a buffer. */
+/* The same where the columns end inside a vector: the sums are in a buffer. */
 static void run_partial(const Job *job, Block *block, int rows, int columns) {
     float buffer[ROWS * PANEL] = {0}, *out = block->out;
     const size_t stride = block->out_stride, bytes = (size_t)columns * sizeof *out;
@@ -163,7 +164,7 @@ static void run_partial(const Job *job, Block *block, int rows, int columns) {
         memcpy(out + (size_t)i * stride, buffer + i * PANEL, bytes);
 }
 
-/* Pixels [first, first + n) of one panel's channels, as far as a part of the panel goes. */
+/* Pixels [first, first + n) of the channels of one panel, for one part of the panel. */
 static void part_forward(const Job *job, const Part *part, int panel, int first, int n) {
     const ConvWeights *conv = job->conv;
     const int column = panel * PANEL, columns = min_int(PANEL, conv->n_out - column);

@@ -1,4 +1,4 @@
-/* tile_ops.c: linear layers and attention of a few images (tile_ops.h). */
+/* tile_ops.c: see tile_ops.h */
 #include "clip/math/tile_ops.h"
 
 #include "clip/math/gemm.h"
@@ -16,8 +16,8 @@ int tile_images(int n, int most, int workers) {
     return n > tiles ? (n + tiles - 1) / tiles : 1;
 }
 
-/* out (n_images, n_out) of a single row each: dot products read the weights once, where a GEMM would also
- * pack them. */
+/* out (n_images, n_out), for a single row of each: dot products read the weights once, whereas a GEMM would
+ * pack them too. */
 static void row_linear_forward(float *out, const float *in, const float *w, const float *bias, int n_images,
                                int n_in, int n_out, bool accumulate) {
     for (int j = 0; j < n_out; j++)

@@ -1,9 +1,9 @@
-/* npz_write.c: writes tensors as numpy keeps them.
+/* npz_write.c: writes tensors as numpy stores them.
  *
  * Layout (numpy, numpy/lib/format.py): a zip archive with a member NAME.npy per array:
  *     \x93NUMPY, version 1 0, u16 length of the text that follows, that text, the data
- *     {'descr': '<f4', 'fortran_order': False, 'shape': (4, 128), }     filled up with spaces, then a
- * newline, so that the data begins at a multiple of 64 bytes.
+ * The text is {'descr': '<f4', 'fortran_order': False, 'shape': (4, 128), }, filled up with spaces and ended
+ * by a newline so that the data begins at a multiple of 64 bytes.
  */
 #include "clip/tensors/npz_write.h"
 

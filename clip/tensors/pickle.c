@@ -2,7 +2,7 @@
  *
  * A pickle is a program for a machine with a stack, a memo, and marks on the stack (CPython,
  * Lib/pickletools.py, describes it opcode by opcode). Here are the opcodes that PyTorch's checkpoints use, in
- * protocol 2 and in the later ones; every other opcode is refused by its name. The three that would call into
+ * protocol 2 and in the later ones; every other opcode is refused by name. The three that would call into
  * Python only note what they were asked to do: REDUCE and NEWOBJ make an object with its callable and
  * arguments, BUILD gives it its state. There is no recursion, and all memory is bounded (pickle_machine.h).
  */
@@ -151,7 +151,7 @@ static int op_tuple(Machine *machine) {
     return values ? machine_push_items(machine, PICKLE_TUPLE, values, n) : -1;
 }
 
-/* TUPLE1, TUPLE2 and TUPLE3 follow each other. */
+/* TUPLE1, TUPLE2 and TUPLE3 have consecutive codes. */
 static int op_tuple_n(Machine *machine) {
     size_t n = (size_t)(*machine->op - 0x84);
     const PickleValue *values = machine_pop(machine, n);
@@ -236,7 +236,7 @@ static int op_binpersid(Machine *machine) {
     return id ? machine_push_items(machine, PICKLE_PERSISTENT, id, 1) : -1;
 }
 
-/* REDUCE and NEWOBJ alike: callable, arguments -> object. */
+/* Both REDUCE and NEWOBJ: callable, arguments -> object. */
 static int op_call(Machine *machine) {
     const PickleValue *values = machine_pop(machine, 2);
     if (!values)

@@ -28,7 +28,7 @@ int machine_fail(Machine *machine, const char *reason) {
 
 /* --- memory --- */
 
-/* From blocks of the arena, whose own smallest block is larger than most values. */
+/* Taken from blocks of the arena, whose own smallest block is larger than most values. */
 void *machine_pool(Machine *machine, size_t size) {
     size = (size + 15) & ~(size_t)15;
     if (size > machine->n_pool) {

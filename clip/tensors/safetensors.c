@@ -8,8 +8,8 @@
  *   3. the data; offsets count from its first byte. The tensors cover it without overlap, hole or rest.
  *
  * The header is read by a cursor that knows this one grammar, in one pass and without recursion: a general
- * JSON tree takes up to forty times the memory of its text, and depth that nobody needs. Every table has a
- * size that follows from N, under the limits below, before the first byte is read.
+ * JSON tree takes up to forty times the memory of its text, and allows depth that is not needed. Every table
+ * has a size that follows from N, under the limits below, before the first byte is read.
  */
 #include "clip/tensors/safetensors.h"
 
@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistr.h>
 
-/* Ours: together they keep the tables of the longest header under 64 MiB. */
+/* Our own limits: together they keep the tables of the longest header under 64 MiB. */
 #define MAX_TENSORS ((size_t)200000)
 #define MAX_METADATA ((size_t)200000)
 #define MAX_TEXT ((size_t)32 << 20) /* bytes of names, keys and values */
@@ -70,7 +70,7 @@ static int expect(Cursor *cursor, char c) {
     return fail_at(cursor, reason);
 }
 
-/* After an item of a list that ends in `close`: 1 another one follows, 0 it was the last, -1 neither. */
+/* After an item of a list that ends in `close`: 1 if another follows, 0 if it was the last, -1 if neither. */
 static int more(Cursor *cursor, char close) {
     if (accept(cursor, ','))
         return 1;
@@ -156,7 +156,7 @@ static int read_string(Cursor *cursor, const char **out) {
     return 0;
 }
 
-/* A string that an error may have to show. */
+/* A string that may have to be shown in an error. */
 static int read_name(Cursor *cursor, const char **out) {
     size_t mark = cursor->n_text;
     if (read_string(cursor, out) != 0)
@@ -185,7 +185,7 @@ static int read_integer(Cursor *cursor, int64_t *out) {
     return 0;
 }
 
-/* "[1, 2]" of at most `max` numbers; `too_many` words the error. */
+/* "[1, 2]" of at most `max` numbers; `too_many` is the error for more. */
 static int read_integers(Cursor *cursor, int64_t *out, int max, int *n, const char *too_many) {
     *n = 0;
     if (expect(cursor, '[') != 0)

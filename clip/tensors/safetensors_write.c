@@ -1,6 +1,6 @@
 /* safetensors_write.c: writes safetensors files. The layout is described in safetensors.c.
  *
- * The tensors are sorted by falling item size and the header is padded to a multiple of 8 bytes, so that a
+ * The tensors are sorted by decreasing item size and the header is padded to a multiple of 8 bytes, so that a
  * reader that maps the file finds every tensor aligned to its items.
  */
 #include "clip/tensors/safetensors_write.h"
@@ -22,8 +22,7 @@ static json_t *entry_json(const TensorOut *tensor, size_t begin, size_t end) {
                      "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
 
-/* Strings that JSON cannot hold are the caller's data: class names, say, from a folder with an old encoding.
- */
+/* A string that JSON cannot hold is the caller's: a class name, say, from a folder with an old encoding. */
 static json_t *metadata_json(const char *path, const MetadataOut *metadata, int n_metadata, Error *err) {
     json_t *object = json_object();
     for (int i = 0; i < n_metadata; i++) {
@@ -36,7 +35,7 @@ static json_t *metadata_json(const char *path, const MetadataOut *metadata, int 
     return object;
 }
 
-/* The tensors in order of falling item size, each order as given: then every one is aligned to its items. */
+/* The tensors by decreasing item size, otherwise in the given order: so each is aligned to its items. */
 static void sort_by_item(const TensorOut **order, const TensorOut *tensors, int n_tensors) {
     int n = 0;
     for (size_t item = 8; item > 0; item /= 2) {

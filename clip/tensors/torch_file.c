@@ -14,25 +14,25 @@
 #include <string.h>
 #include <unistr.h>
 
-/* Ours. With them, those of pickle_machine.h and those of zip.c, a file that is refused takes less than 64
- * MiB beside the file itself. */
+/* Our own limits. With them, those of pickle_machine.h and those of zip.c, a file that is refused takes
+ * less than 64 MiB besides the file itself. */
 #define MAX_PICKLE ((size_t)32 << 20) /* bytes */
 #define MAX_TENSORS 50000
 #define MAX_TEXT ((size_t)4 << 20) /* bytes of names */
 #define MAX_NAME 512               /* so that an error has room for the name and for the reason */
 #define MAX_DEPTH 64               /* modules within modules */
-#define MAX_VISITS 1000000         /* a module may be reached by many ways */
+#define MAX_VISITS 1000000         /* a module may be reached in many ways */
 
 typedef struct {
     TorchStorages storages;
     TensorFile *file;
     Error *err;
-    Arena *arena;         /* goes when the file is open */
+    Arena *arena;         /* freed once the file is open */
     const char *prefix;   /* the archive's folder, with its slash */
     TorchTensor *tensors; /* (n_tensors); NULL while they are counted */
     size_t n_tensors, n_text, n_visits;
     char *text;              /* (n_text) the names, NUL-terminated */
-    char name[MAX_NAME + 1]; /* of what is looked at */
+    char name[MAX_NAME + 1]; /* of the value that is being looked at */
 } Reader;
 
 static int fail_pickle(Reader *reader, const char *reason) {
@@ -63,7 +63,7 @@ static int find_prefix(Reader *reader) {
     size_t n_wanted = strlen(wanted);
     for (size_t i = 0; i < zip->n_members; i++) {
         const ZipMember *member = &zip->members[i];
-        size_t n_folder = member->n_name - n_wanted; /* wraps: then it is too long */
+        size_t n_folder = member->n_name - n_wanted; /* wraps if the name is too short */
         if (member->n_name <= n_wanted || memcmp(member->name + n_folder, wanted, n_wanted) != 0 ||
             memchr(member->name, '/', n_folder))
             continue;
@@ -133,7 +133,7 @@ static int run_pickle(Reader *reader, PickleValue *root) {
 
 /* --- walking --- */
 
-/* Puts a key behind the first n_name bytes of the name; returns the length of the whole. */
+/* Puts a key after the first n_name bytes of the name; *n_whole becomes the length of the whole. */
 static int set_name(Reader *reader, size_t n_name, const PickleValue *key, size_t *n_whole) {
     const char *text = key->text;
     size_t n = key->size, n_dot = n_name > 0;
@@ -151,7 +151,7 @@ static int set_name(Reader *reader, size_t n_name, const PickleValue *key, size_
     return 0;
 }
 
-/* Counts, or stores, the tensor under the name that is set. */
+/* Counts or stores the tensor whose name is set. */
 static int add_tensor(Reader *reader, const char *name, const PickleItems *arguments) {
     size_t size = strlen(name) + 1;
     if (reader->n_tensors == MAX_TENSORS || reader->n_text + size > MAX_TEXT)
@@ -278,7 +278,7 @@ static int walk(Reader *reader, const Root *root) {
                         : walk_dict(reader, root->pairs, root->strip);
 }
 
-/* Stores what is known of the tensors in the file, in order of offset. */
+/* Stores the tensors in the file, in order of offset. */
 static int fill_tables(Reader *reader, const Root *root) {
     TensorFile *file = reader->file;
     file->format = root->format;

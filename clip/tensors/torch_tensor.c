@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What strided tensors may take together, beyond the size of the file: an expanded one is larger than its
- * storage. */
+/* What strided tensors may take together, in addition to the size of the file: an expanded one is larger
+ * than its storage. */
 #define MAX_EXPANDED ((size_t)32 << 20)
 
 #define MAX_WRAPPERS 8 /* parameters around parameters */
@@ -37,7 +37,7 @@ int torch_storages_init(TorchStorages *storages, const char *prefix, Arena *aren
 
 /* --- what built it --- */
 
-/* Whether the value is a call of module.name with at least n arguments; then *arguments. */
+/* Whether the value is a call of module.name with at least n arguments, which *arguments then is. */
 static bool is_call(const PickleValue *value, const char *module, const char *name, uint32_t n,
                     const PickleItems **arguments) {
     if (value->type != PICKLE_OBJECT || !pickle_is_global(&value->object->callable, module, name) ||
@@ -157,7 +157,7 @@ static int read_numbers(const PickleValue *value, int64_t *out) {
     return 0;
 }
 
-/* Whether the elements lie one behind the other, the last dimension fastest. */
+/* Whether the elements are contiguous, the last dimension varying fastest. */
 static bool is_contiguous(const TorchTensor *tensor) {
     int64_t stride = 1;
     if (tensor->tensor.count == 0)
@@ -182,7 +182,7 @@ static int last_item(const TorchTensor *tensor, int64_t offset, int64_t *out) {
     return 0;
 }
 
-/* _rebuild_tensor_v2's seventh argument says, when it says anything, that the signs are to be turned. */
+/* _rebuild_tensor_v2's seventh argument, if it says anything, says that signs must be flipped. */
 static bool is_plain(const PickleItems *arguments) {
     const PickleValue *metadata = arguments->n > 6 ? &arguments->at[6] : NULL;
     return !metadata || metadata->type == PICKLE_NONE ||
@@ -245,8 +245,8 @@ static void copy_row(unsigned char *restrict out, const unsigned char *restrict 
     }
 }
 
-/* Writes the elements one behind the other. The index counts through all dimensions but the last. A dimension
- * of size 1 may have any stride: offsets wrap around and come back. */
+/* Writes the elements contiguously. The index counts through all dimensions but the last. A dimension of
+ * size 1 may have any stride: offsets wrap around and come back. */
 static void gather(const TorchTensor *tensor, unsigned char *out) {
     const Tensor *plain = &tensor->tensor;
     size_t item = dtype_size(plain->dtype);

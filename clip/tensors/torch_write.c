@@ -1,6 +1,6 @@
 /* torch_write.c: writes a checkpoint that torch.load reads. The layout is described in torch_file.h.
  *
- * The pickle is of protocol 2 and has no memo: each tensor says all that it needs again, in some 200 bytes.
+ * The pickle is of protocol 2 and has no memo: each tensor repeats all that it needs, in some 200 bytes.
  * Every tensor has a storage of its own, in the order given.
  */
 #define _GNU_SOURCE /* open_memstream */
@@ -66,8 +66,8 @@ static void put_tensor(FILE *out, const TensorOut *tensor, int key) {
     shape_size(tensor->dtype, tensor->n_dims, tensor->shape, &count, &size);
     for (int i = tensor->n_dims; i-- > 0;) {
         strides[i] = stride;
-        stride *=
-            count > 0 ? tensor->shape[i] : 1; /* of an empty tensor they mean nothing, but may overflow */
+        if (count > 0) /* strides of an empty tensor mean nothing, but might overflow */
+            stride *= tensor->shape[i];
     }
     fputs("ctorch._utils\n_rebuild_tensor_v2\n((", out);
     put_text(out, "storage");

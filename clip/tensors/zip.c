@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ours: with them the table of members stays small, and a name fits into an error. */
+/* Our own limits: with them the table of members stays small, and a name fits into an error. */
 #define MAX_MEMBERS ((size_t)65536)
 #define MAX_NAME ((size_t)512)
 
@@ -59,8 +59,7 @@ static int fail(const Reader *reader, const char *reason) {
 
 /* --- end records --- */
 
-/* The place of the end record: the last one whose comment reaches exactly to the end; `size` when none does.
- */
+/* Where the end record is: the last one whose comment reaches exactly to the end; `size` when none does. */
 static size_t find_end(const Reader *reader) {
     const size_t furthest = END_SIZE + UINT16_MAX;
     size_t first = reader->size > furthest ? reader->size - furthest : 0;
@@ -120,7 +119,7 @@ static int read_end(Reader *reader) {
 
 /* --- members --- */
 
-/* Replaces numbers of all ones by those of the ZIP64 field, which holds them in this order. */
+/* Replaces numbers that are all ones by those of the ZIP64 field, which has them in this order. */
 static int read_extra64(const unsigned char *extra, size_t n_extra, uint64_t *numbers[3]) {
     const unsigned char *field = NULL;
     size_t left = 0;
@@ -150,7 +149,7 @@ static int fail_member(const Reader *reader, const ZipMember *member, const char
     return error_set(reader->err, "%s: member %.*s: %s", reader->path, NAME(member), reason);
 }
 
-/* Finds the data of a member behind its local header. */
+/* Finds the data of a member, which follows its local header. */
 static int find_data(const Reader *reader, ZipMember *member, uint64_t start, uint64_t packed) {
     uint64_t limit = reader->directory; /* members lie before the directory */
     if (limit < LOCAL_SIZE || start > limit - LOCAL_SIZE)
@@ -170,7 +169,7 @@ static int find_data(const Reader *reader, ZipMember *member, uint64_t start, ui
     return 0;
 }
 
-/* Reads the entry at *at, which moves behind it. */
+/* Reads the entry at *at, which is moved past it. */
 static int read_entry(const Reader *reader, size_t *at, ZipMember *member) {
     const unsigned char *entry = reader->data + *at;
     size_t left = (size_t)(reader->directory + reader->directory_size) - *at;

@@ -1,8 +1,8 @@
 /* zip_write.c: writes a zip archive of stored members. The layout is described in zip.c.
  *
- * CRC and sizes are known before the data is written, so they stand in the local headers and nothing follows
+ * CRC and sizes are known before the data is written, so they are in the local headers and nothing follows
  * the data. An extra field "FB" fills up each local header so that the data begins at a multiple of 64 bytes,
- * as PyTorch does it: whoever maps the file finds tensors aligned. The ZIP64 forms are used where a number
+ * as PyTorch does it: in a map of the file, tensors are aligned. The ZIP64 forms are used where a number
  * does not fit into 4 bytes. All times are the first of 1980, so the same data gives the same bytes.
  */
 #define _GNU_SOURCE /* open_memstream */
@@ -47,7 +47,7 @@ static uint64_t at_most(uint64_t value, uint64_t limit) {
     return value < limit ? value : limit;
 }
 
-/* What local header and directory say alike, from the version to the length of the name. */
+/* What local header and directory have in common, from the version to the length of the name. */
 static void put_common(Record *record, bool is_zip64, uint32_t crc, uint64_t size, size_t n_name) {
     put(record, 2, is_zip64 ? 45 : 20);
     put(record, 2, UTF8_NAMES);

@@ -12,7 +12,7 @@
  * whatever the ranks are.
  *
  * The hash functions are drawn at random (Carter and Wegman 1979; Dietzfelbinger 1996), so that no file can
- * be made whose symbols all fall to one place.
+ * be made whose symbols all hash to the same slot.
  */
 #include "clip/text/bpe.h"
 
@@ -42,13 +42,13 @@ struct Bpe {
     size_t pair_mask;
     int *results;                  /* (n_merges) the symbol that each merge makes */
     int *merge_left, *merge_right; /* (n_merges) the symbols that it takes */
-    int byte_symbol[BPE_BYTES];    /* without "</w>"; with it, BPE_BYTES further */
+    int byte_symbol[BPE_BYTES];    /* without "</w>"; with it, add BPE_BYTES */
     const char **spellings;        /* (size) by id */
 };
 
 /* --- tables --- */
 
-/* A polynomial of the bytes at a secret place, modulo the prime 2^61 - 1. */
+/* A polynomial in the bytes, evaluated at a secret point, modulo the prime 2^61 - 1. */
 static uint64_t hash_text(const Bpe *bpe, const char *text) {
     const uint64_t prime = ((uint64_t)1 << 61) - 1, place = bpe->keys[0] % prime;
     uint64_t hash = 1;
@@ -120,7 +120,7 @@ static int add_bytes(Bpe *bpe, Arena *arena, Error *err) {
     return 0;
 }
 
-/* *text is where the spelling of what the merge makes goes; it moves behind it. */
+/* The spelling of what the merge makes goes to *text, which is moved past it. */
 static int add_merge(Bpe *bpe, int m, const Vocabulary *vocabulary, char **text, Error *err) {
     const Merge *merge = &vocabulary->merges[m];
     char *spelling = *text;
@@ -244,16 +244,16 @@ static Waiting heap_pop(Heap *heap) {
 
 /* --- one word --- */
 
-/* Positions are bytes of the word. A symbol lives at the position of its first byte. */
+/* Positions are bytes of the word. A symbol is at the position of its first byte. */
 typedef struct {
     const Bpe *bpe;
-    int *symbol;          /* (size) -1: inside of a longer symbol */
+    int *symbol;          /* (size) -1: inside a longer symbol */
     int *next, *previous; /* (size) positions of the neighbours; -1 at the ends */
-    int *merged;          /* (size) where the merge in hand took place */
+    int *merged;          /* (size) where the current merge took place */
     Heap heap;
 } Word;
 
-/* Puts the pair that starts at a position into the heap if it has a merge. */
+/* Puts the pair that starts at a position on the heap if it has a merge. */
 static void wait_for(Word *word, int at) {
     if (at < 0 || word->next[at] < 0)
         return;

@@ -23,19 +23,19 @@
 #define SMALL_SIGMA 0x3C3
 #define FINAL_SIGMA 0x3C2
 
-/* Texts are names and sentences. The bound keeps every size that follows from one inside an int. */
+/* Texts are names and sentences. The bound keeps every size that follows from one within an int. */
 #define MAX_TEXT_BYTES ((size_t)1 << 28)
 
 /* --- HTML references --- */
 
-/* The characters of Windows-1252 that the standard reads &#128; to &#159; as. */
+/* The Windows-1252 characters that the standard reads for &#128; to &#159;. */
 static const uint16_t WINDOWS_1252[32] = {
     0x20AC, 0x0081, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
     0x2039, 0x0152, 0x008D, 0x017D, 0x008F, 0x0090, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
     0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x009D, 0x017E, 0x0178,
 };
 
-/* Control characters and noncharacters, which a numeric reference may not name: it vanishes. */
+/* Control characters and noncharacters, which a numeric reference must not name; it vanishes. */
 static bool is_forbidden(uint32_t c) {
     return (c >= 0x1 && c <= 0x8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F ||
            (c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
@@ -52,8 +52,8 @@ static int digit_value(uint32_t c, uint32_t base) {
     return value < base ? (int)value : -1;
 }
 
-/* A reference that starts at text[0] == '&' and text[1] == '#'. Returns its length, 0 when it is none; *n_out
- * code points (0 or 1) go to out. */
+/* A reference that starts at text[0] == '&' and text[1] == '#'. Returns its length, or 0 when it is not
+ * one; writes *n_out code points (0 or 1) to out. */
 static size_t numeric_reference(const uint32_t *text, size_t count, uint32_t *out, size_t *n_out) {
     size_t at = 2;
     uint32_t base = 10, value = 0;
@@ -121,7 +121,7 @@ size_t text_unescape(uint32_t *text, size_t count) {
             text[used++] = text[at++];
             continue;
         }
-        /* A reference is never shorter than what it stands for, so this stays behind the reader. */
+        /* A reference is never shorter than what it stands for, so this stays behind the read position. */
         memcpy(text + used, found, n * sizeof *text);
         used += n;
         at += length;
@@ -144,7 +144,7 @@ size_t text_collapse(uint32_t *text, size_t count) {
         count--;
     for (size_t at = begin; at < count; at++) {
         bool space = uc_is_property_white_space(text[at]);
-        if (!space || !uc_is_property_white_space(text[at - 1])) /* the first one is no space */
+        if (!space || !uc_is_property_white_space(text[at - 1])) /* the first one is not a space */
             text[used++] = space ? ' ' : text[at];
     }
     return used;

@@ -1,4 +1,4 @@
-/* text_encoder.c: segments of the tree, one after the other, through all blocks.
+/* text_encoder.c: takes the segments of the tree, one after the other, through all blocks.
  *
  * A segment needs keys and values of its own rows and of shared rows (frozen and trunk), which come before
  * it. So the forward pass runs frozen segments (once), trunk segments, then the others; the backward pass
@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The activations of one segment. What is not kept lies in a slot, where the next segment overwrites it. */
+/* The activations of one segment. Those that are not kept are in a slot, which the next segment
+ * overwrites. */
 typedef struct {
     BlockCache *blocks;  /* (L) */
     bool inputs, inside; /* kept for the backward pass: the input of every block, the rest of its cache */
@@ -89,8 +90,8 @@ static size_t input_floats(const TextEncoder *e, const Segment *segment) {
     return (size_t)segment->rows * (size_t)e->w->width;
 }
 
-/* Lays what blocks have inside into memory, one behind the other (keep) or all on the same place. Returns the
- * floats that takes; blocks NULL only counts. */
+/* Places what is inside the blocks in memory: one after the other (keep), or all in the same place. Returns
+ * how many floats that takes; with blocks NULL it only counts them. */
 static size_t place_inside(const TextEncoder *e, const Segment *segment, BlockCache *blocks, float *memory,
                            bool keep) {
     size_t used = 0, largest = 0;
@@ -115,8 +116,8 @@ static size_t max_size(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-/* Chooses what is kept: of the trunk all, of the other segments the inputs of the first ones that fit, and of
- * these the rest of the first ones that fit. Frozen segments have no backward pass. */
+/* Chooses what is kept: everything of the trunk; of the other segments the inputs of as many as fit, from
+ * the first on, and of these the rest of as many as fit. Frozen segments have no backward pass. */
 static void choose_kept(TextEncoder *e, size_t budget) {
     const TokenTree *tree = e->tree;
     const int first = tree->n_frozen_segments, L = e->w->n_layers;
@@ -140,8 +141,8 @@ static void choose_kept(TextEncoder *e, size_t budget) {
             e->kept[i].inputs && fits(place_inside(e, &e->segments[i], NULL, NULL, true), &left);
 }
 
-/* Gives all segments their memory, or the slots'. A segment without a backward pass has one input, which
- * every block overwrites by its output. */
+/* Gives all segments their own memory or that of the slots. A segment without a backward pass has one
+ * input, which every block overwrites with its output. */
 static void allocate_caches(TextEncoder *e) {
     const int n = e->tree->n_segments, L = e->w->n_layers;
     size_t slot_inputs = 0, slot_inside = 0;
@@ -271,7 +272,7 @@ static float *leaf_rows(const TextEncoder *e, float *matrix, const Segment *segm
     return matrix + (size_t)(segment->leaves - e->leaf_nodes) * (size_t)e->w->width;
 }
 
-/* Half a step of a training would be of no use; encoding many texts may take minutes. */
+/* Half a training step would be of no use, but encoding many texts may take minutes. */
 static bool is_stopped(const TextEncoder *e) {
     return !e->training && pool_stopped(e->pool, NULL) < 0;
 }

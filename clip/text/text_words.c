@@ -3,8 +3,8 @@
  * The pattern there, ignoring case:
  *     <\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
  * The text is in lower case already, so "ignoring case" leaves two effects. The long s, U+017F, counts as an
- * s in the words that are spelled out. And U+0345, the Greek iota below, which is no letter but has a letter
- * as its capital, fits neither of the two runs: it is passed over like a space.
+ * s in the words that are spelled out. And U+0345, the Greek iota subscript, which is not a letter but has a
+ * letter as its capital, fits neither of the two runs: it is passed over like a space.
  *
  * Unicode's categories come from libunistring, which may be older than a letter: the ranges that were added
  * after Unicode 14.0 are listed here.
@@ -75,8 +75,8 @@ static Kind kind_of(uint32_t c) {
 static const char *const WORDS[] = {
     "<|startoftext|>", "<|endoftext|>", "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
 
-/* The length of the spelled-out word that the text starts with, 0 when there is none. No two of them can
- * begin at the same place, so their order is of no account. */
+/* The length of the spelled-out word that the text starts with, or 0 when there is none. No two of them can
+ * begin at the same place, so their order does not matter. */
 static size_t spelled_out(const uint32_t *text, size_t count) {
     for (size_t w = 0; w < COUNT(WORDS); w++) {
         size_t n = 0;

@@ -78,8 +78,7 @@ static int depth_first(const Trie *trie, int *order, int *size, Arena *arena) {
     for (int i = *roots; i >= 0;) {
         order[count++] = i;
         int step = child[i];
-        while (step < 0 &&
-               i >= 0) { /* no child left: the next sibling of the nearest ancestor that has one */
+        while (step < 0 && i >= 0) { /* no child: on to the next sibling of the nearest ancestor with one */
             step = next[i];
             i = trie->parent[i];
         }

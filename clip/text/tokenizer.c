@@ -24,8 +24,8 @@ struct Tokenizer {
     char digest[65];
 };
 
-/* A tokenizer.json may list other ids than CLIP's order gives: then the checkpoint beside it was not trained
- * with these. If the file goes on beyond the merges in use, so do its ids. */
+/* A tokenizer.json may list ids other than those of CLIP's order: then the checkpoint beside it was not
+ * trained with these. If the file goes on after the merges in use, so do its ids. */
 static int check_listed(const Tokenizer *tokenizer, const Vocabulary *vocabulary, Error *err) {
     int first_special = tokenizer_start(tokenizer);
     for (int i = 0; i < vocabulary->n_listed; i++) {
@@ -39,7 +39,7 @@ static int check_listed(const Tokenizer *tokenizer, const Vocabulary *vocabulary
     return 0;
 }
 
-/* The words of all ids: letters turned back into the bytes that they stand for. */
+/* The words of all ids: letters turned back into the bytes they stand for. */
 static int spell_words(Tokenizer *tokenizer, Error *err) {
     int size = bpe_size(tokenizer->bpe);
     size_t n_bytes = 0;
@@ -151,7 +151,7 @@ static int encode_word(const Tokenizer *tokenizer, const uint32_t *points, size_
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
         size += (size_t)u8_uctomb(bytes + size, points[i], 4);
-    /* CLIP takes the names of the special tokens in a text for the tokens themselves. */
+    /* In a text, CLIP takes the names of the special tokens for the tokens themselves. */
     if (is_text(bytes, size, "<|startoftext|>")) {
         **ids = tokenizer_start(tokenizer);
         return 1;

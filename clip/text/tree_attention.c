@@ -1,8 +1,8 @@
 /* tree_attention.c: forward in tiles of queries, backward in tiles of heads (a shared ancestor collects
  * gradients from many queries, and the columns of one head belong to one tile alone).
  *
- * Rows of keys and values lie far apart, and a head needs 256 bytes of each: loops go head by head, so that
- * the ancestors which neighbours share stay in the first-level cache, and fetch the rows of the next query.
+ * Rows of keys and values are far apart, and a head needs 256 bytes of each. So loops go head by head, which
+ * keeps ancestors that neighbours share in the first-level cache, and fetch the rows of the next query.
  */
 #include "clip/text/tree_attention.h"
 
@@ -15,7 +15,7 @@
 #define QUERIES_PER_TILE 8
 #define LANES 16
 #define QUARTERS 4
-#define BLOCK (QUARTERS * LANES) /* columns of CLIP's heads. What is left of a wider row goes one by one */
+#define BLOCK (QUARTERS * LANES) /* columns of a CLIP head; what is left of a wider one goes one by one */
 
 typedef struct {
     const TreeAttention *a;
@@ -24,7 +24,7 @@ typedef struct {
     float *d_q, *d_kv, *d_shared_kv;
 } Job;
 
-/* 16 floats wherever they lie; on narrower processors the compiler makes several vectors of them. */
+/* 16 floats at any address; on narrower processors the compiler makes several vectors of them. */
 typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
 
 static inline int query_node(const TreeAttention *a, int i) {
@@ -35,8 +35,8 @@ static inline float *probs_of(const TreeAttention *a, int node) {
     return a->probs + (size_t)a->n_heads * (a->tree->path_start[node] - a->tree->path_start[a->first]);
 }
 
-/* rows (depth + 1): where each node of the path to `node` has its row of a table: those before `from` nowhere
- * (NULL), local ones in `local`, others in `shared`, whose first row is that of node `from`. */
+/* rows (depth + 1): where each node of the path to `node` has its row in a table. Nodes before `from` have
+ * none (NULL), local ones are in `local`, others in `shared`, whose first row is that of node `from`. */
 static void path_rows(const float **rows, const TreeAttention *a, int node, const float *local,
                       const float *shared, int from) {
     const int *path = a->tree->path + a->tree->path_start[node];
@@ -113,7 +113,7 @@ VECTOR_CLONES static void head_forward(float *o, float *p, const float *q, const
         scores[j] = scale * dot_rows(q, keys[j] + offset, D);
     for (int j = n; j < padded; j++)
         scores[j] = -INFINITY;
-    softmax_row(scores, padded); /* without a remainder: e^x has no short way for single floats */
+    softmax_row(scores, padded); /* padded: e^x is vectorised, and single floats would take it a slower way */
     memcpy(p, scores, (size_t)n * sizeof *p);
     weigh_rows(o, p, keys, n, (size_t)(C + offset), D);
 }
@@ -162,8 +162,8 @@ VECTOR_CLONES static void head_backward(float *d_q, float *const *d_keys, const 
         }
 }
 
-/* What the gradients of one node's key and value start from, in the columns of one head: what descendants in
- * other segments left. */
+/* What the gradients of one node's key and value start from, in the columns of one head: what descendants
+ * in other segments have left. */
 static void start_gradient(const Job *job, int node, int h) {
     const TreeAttention *a = job->a;
     const int D = a->width / a->n_heads;
@@ -178,7 +178,7 @@ static void start_gradient(const Job *job, int node, int h) {
             memset(row, 0, (size_t)D * sizeof *row);
 }
 
-/* The rows of one head of a query, which is soon to come, into the cache. */
+/* Fetches the rows of one head of a query that is coming soon into the cache. */
 static void fetch_query(const Job *job, int i, int h) {
     const TreeAttention *a = job->a;
     if (i >= a->n_query)

@@ -10,7 +10,7 @@
 #include <unistr.h>
 
 #define MAX_FILE_BYTES ((size_t)16 << 20) /* unpacked; CLIP's own files have 3 to 6 MiB */
-#define N_BASE 514                        /* ids that are no merges: 2 * 256 bytes, start and end */
+#define N_BASE 514                        /* ids that are not merges: 2 * 256 bytes, start and end */
 
 static size_t line_of(const char *text, const char *at) {
     size_t line = 1;

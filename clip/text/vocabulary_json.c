@@ -11,11 +11,10 @@
 #include <limits.h>
 #include <string.h>
 
-/* jansson takes up to 200 bytes for a value. CLIP's own file has 200,000 of them. */
+/* jansson needs up to 200 bytes for a value. CLIP's own file has 200,000 of them. */
 #define MAX_VALUES 300000
 
-/* An upper bound of the number of values (commas inside of strings count too), before anything is allocated.
- */
+/* An upper bound on the number of values (commas inside strings count too), before anything is allocated. */
 static size_t count_values(const char *text, size_t size) {
     size_t n = 1;
     for (size_t at = 0; at < size; at++)
@@ -23,8 +22,7 @@ static size_t count_values(const char *text, size_t size) {
     return n;
 }
 
-/* Where the strings go that are kept. They fit into the size of the file, which has two quotes for each NUL.
- */
+/* Takes the strings that are kept. They fit into the size of the file, which has two quotes for each NUL. */
 typedef struct {
     char *at, *end;
 } Pool;

@@ -16,7 +16,7 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The next word before end; *at moves behind it. Its length, 0 when there is none. */
+/* The next word before end; *at is moved past it. Returns its length, or 0 when there is none. */
 static size_t next_word(char **at, const char *end, char **word) {
     while (*at < end && is_blank(**at))
         ++*at;
