@@ -1,4 +1,4 @@
-/* architectures.h: the nine models that OpenAI published, by their shapes (Radford et al. 2021, tables 19 and
+/* architectures.h: the nine models that OpenAI published, by their sizes (Radford et al. 2021, tables 19 and
  * 20). All have a text tower of 12 layers, 77 positions and 49,408 tokens.
  */
 #ifndef CLIP_CHECKPOINT_ARCHITECTURES_H
@@ -8,7 +8,7 @@
 
 typedef struct {
     const char *name; /* "RN50", "ViT-B/32" */
-    int vision[4];    /* ViT: width, layers, patch, 0; ResNet: blocks of its layers */
+    int vision[4];    /* ViT: width, layers, patch, 0; ResNet: the blocks of each layer */
     int resnet_width; /* 0 for a ViT */
     int image_size, embed_dim, text_width;
 } Architecture;

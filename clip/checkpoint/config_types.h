@@ -1,4 +1,4 @@
-/* config_types.h: what is wanted from the config beside a checkpoint, whoever wrote it. */
+/* config_types.h: what the config beside a checkpoint may say, whoever wrote it. */
 #ifndef CLIP_CHECKPOINT_CONFIG_TYPES_H
 #define CLIP_CHECKPOINT_CONFIG_TYPES_H
 
@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* OpenAI's normalisation of pixels, which most checkpoints share. */
+/* OpenAI's normalisation of pixels, which most checkpoints use. */
 #define CLIP_MEAN                                                                                            \
     { 0.48145466f, 0.4578275f, 0.40821073f }
 #define CLIP_STD                                                                                             \

@@ -1,7 +1,7 @@
 /* model.c: opens a checkpoint (model.h).
  *
  * Steps: the names tell the flavour, and the config beside the file tells what no tensor shows; the shapes of
- * a few tensors give the sizes (tower_shapes.h); then each tower that was asked for reads its weights
+ * a few tensors give the sizes (shapes.h); then each tower that was asked for reads its weights
  * (weights.h).
  * Layout: the Clip is in its own arena, with the converted weights; weights that are F32 stay in the mapped
  * file.

@@ -13,16 +13,17 @@ typedef struct {
     const float *ln_2_w, *ln_2_b;         /* (C) */
     const float *c_fc_w, *c_fc_b;         /* (F, C), (F) */
     const float *c_proj_w, *c_proj_b;     /* (C, F), (C) */
-} BlockWeights; /* a tower read from a file has its matrices packed, and NULL here */
+} BlockWeights; /* in a tower that was read from a file, the matrices are packed, and NULL here */
 
 typedef struct {
-    PackedMatrix in_proj;         /* of all blocks but the last, */
-    PackedMatrix q_proj, kv_proj; /* in which few rows ask: the rows of in_proj apart */
+    PackedMatrix in_proj;         /* of every block but the last */
+    PackedMatrix q_proj, kv_proj; /* of the last, which needs the queries of few rows: in_proj in two parts */
     PackedMatrix out_proj, c_fc, c_proj;
-} PackedBlock; /* the same matrices */
+} PackedBlock; /* the same matrices, packed */
 
-/* Packs the matrices of one block of width C and MLP width F for the forward pass, out = in w^T; owned by the
- * arena, check arena_failed. Without an arena they are borrowed as they lie, as floats. */
+/* Packs the matrices of one block of width C and MLP width F for the forward pass, out = in w^T; `last` is
+ * for the last block of a tower. Owned by the arena; check arena_failed. Without an arena they are not
+ * packed: they are borrowed where they are, as floats. */
 void pack_block(PackedBlock *packed, const BlockWeights *block, int C, int F, bool last, Precision precision,
                 Arena *arena);
 

@@ -8,10 +8,10 @@
 #include "clip/checkpoint/model_config.h"
 #include "clip/checkpoint/tower_weights.h"
 
-enum { HEAD_SIZE = 64 }; /* of OpenAI's models, and of all whose config does not say otherwise */
+enum { HEAD_SIZE = 64 }; /* of OpenAI's models, and of any whose config does not say otherwise */
 
-/* Each fills in the sizes of one tower. The config gives the number of heads, which no shape shows. What the
- * tower cannot have is a failure of the checkpoint. embed_dim is the text tower's. */
+/* Each fills in the sizes of one tower. The config gives the number of heads, which no shape shows. Sizes
+ * that no such tower can have are a failure of the checkpoint. embed_dim is the text tower's. */
 void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config);
 void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim, const TowerConfig *config);
 void resnet_shapes(Checkpoint *cp, ResnetWeights *resnet, int embed_dim, const TowerConfig *config);

@@ -58,7 +58,7 @@ typedef struct {
     const float *c_proj_w, *c_proj_b;                                             /* (E, C), (E) */
 } ResnetWeights;
 
-/* Fills text->backward from text->forward, for d_in = d_out w; does nothing the second time. Owned by the
+/* Fills in text->backward from text->forward, for d_in = d_out w; a second call does nothing. Owned by the
  * arena. */
 void text_prepare_training(TextWeights *text, Arena *arena);
 

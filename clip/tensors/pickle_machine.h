@@ -1,8 +1,8 @@
 /* pickle_machine.h: the stack, the marks, the memo and the memory of the machine that reads pickles. Only
  * pickle.c includes it.
  *
- * Every failure is reported where it is found, with the place of the opcode that runs; after one the machine
- * is not used again.
+ * Every failure is reported where it is found, with the place of the running opcode; after a failure the
+ * machine must not be used again.
  */
 #ifndef CLIP_TENSORS_PICKLE_MACHINE_H
 #define CLIP_TENSORS_PICKLE_MACHINE_H
@@ -11,7 +11,7 @@
 #include "clip/base/error.h"
 #include "clip/tensors/pickle_value.h"
 
-/* Ours; a large checkpoint with its optimizer needs a tenth of them. */
+/* Our own limits; a large checkpoint with its optimizer needs a tenth of them. */
 #define MACHINE_MAX_MARKS 1000
 #define MACHINE_MAX_STACK ((size_t)1 << 18)
 #define MACHINE_MAX_MEMO ((size_t)1 << 18)
@@ -20,13 +20,13 @@
 typedef struct {
     const char *place; /* for errors */
     Error *err;
-    const unsigned char *start, *op, *at, *end; /* the pickle, the opcode that runs, what comes next */
+    const unsigned char *start, *op, *at, *end; /* the pickle, the running opcode, what comes next */
     Arena *arena;
-    unsigned char *pool; /* (n_pool) what is left of a block of the arena */
+    unsigned char *pool; /* (n_pool) the rest of a block of the arena */
     size_t n_pool, n_values;
     PickleValue *stack; /* (max_stack) */
     size_t n_stack, max_stack;
-    size_t marks[MACHINE_MAX_MARKS]; /* (n_marks) heights of the stack */
+    size_t marks[MACHINE_MAX_MARKS]; /* (n_marks) each a height of the stack */
     size_t n_marks;
     PickleValue *memo; /* (max_memo) */
     size_t max_memo, n_memo;
@@ -37,17 +37,17 @@ int machine_start(Machine *machine, const char *place, const unsigned char *data
                   Error *err);
 int machine_fail(Machine *machine, const char *reason); /* "PLACE, byte N: reason" */
 
-/* Memory for values, zeroed; NULL when it is too much. */
+/* Zeroed memory for values; NULL with an error when there are too many. */
 void *machine_pool(Machine *machine, size_t size);
-/* Puts n values behind those that are there. */
+/* Appends n values. */
 int machine_extend(Machine *machine, PickleItems *items, const PickleValue *values, size_t n);
 
 int machine_push(Machine *machine, PickleValue value);
 int machine_push_items(Machine *machine, PickleType type, const PickleValue *values, size_t n);
-/* The topmost n values, which leave the stack but are there until the next push; NULL when there are fewer
+/* Takes the topmost n values off the stack; they stay valid until the next push. NULL when there are fewer
  * above the last mark. */
 PickleValue *machine_pop(Machine *machine, size_t n);
-PickleValue *machine_pop_mark(Machine *machine, size_t *n); /* all above the last mark, which goes too */
+PickleValue *machine_pop_mark(Machine *machine, size_t *n); /* all above the last mark, and the mark */
 PickleValue *machine_top(Machine *machine);                 /* the topmost value, which stays */
 
 /* The next n bytes of the pickle; NULL when it ends before. */

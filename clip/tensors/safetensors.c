@@ -2,9 +2,9 @@
  *
  * Layout (huggingface/safetensors, README "Format"):
  *   1. u64, little-endian: N, the length of the header
- *   2. N bytes of UTF-8 JSON that begin with '{', may end in white space, and say
- *          {"__metadata__": {"key": "text"}, "name": {"dtype": "F32", "shape": [4, 128], "data_offsets": [0,
- * 2048]}}
+ *   2. N bytes of UTF-8 JSON that begin with '{' and may end in white space:
+ *          {"__metadata__": {"key": "text"},
+ *           "name": {"dtype": "F32", "shape": [4, 128], "data_offsets": [0, 2048]}}
  *   3. the data; offsets count from its first byte. The tensors cover it without overlap, hole or rest.
  *
  * The header is read by a cursor that knows this one grammar, in one pass and without recursion: a general

@@ -1,4 +1,4 @@
-/* safetensors_write.h: tensors and texts to a safetensors file. */
+/* safetensors_write.h: writes safetensors files. */
 #ifndef CLIP_TENSORS_SAFETENSORS_WRITE_H
 #define CLIP_TENSORS_SAFETENSORS_WRITE_H
 

@@ -23,7 +23,7 @@ bool shards_is_index(const TensorFile *file) {
     return at < file->map.size && file->map.data[at] == '{' && !memchr(file->map.data, '\0', first);
 }
 
-/* A name of a file below the folder of the index. */
+/* Whether the name is that of a file below the folder of the list. */
 static bool is_inside(const char *name) {
     if (name[0] == '\0' || name[0] == '/' || strlen(name) > MAX_NAME)
         return false;

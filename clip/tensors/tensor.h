@@ -1,4 +1,4 @@
-/* tensor.h: one named tensor: its type, its shape, its elements. */
+/* tensor.h: a named tensor in a file, and one that is to be written: type, shape and elements. */
 #ifndef CLIP_TENSORS_TENSOR_H
 #define CLIP_TENSORS_TENSOR_H
 
@@ -26,7 +26,7 @@ typedef enum {
 size_t dtype_size(DType dtype);
 const char *dtype_name(DType dtype); /* "F32" */
 bool dtype_is_floating(DType dtype);
-/* "F32" to DTYPE_F32; -1 when the name is not one of dtype_name's. */
+/* DTYPE_F32 from "F32"; -1 when the name is not one of dtype_name's. */
 int dtype_from_name(const char *name);
 
 typedef struct {
@@ -35,29 +35,28 @@ typedef struct {
     int n_dims;
     int64_t shape[TENSOR_MAX_DIMS];
     const unsigned char *data; /* (size) bytes, little-endian, contiguous, not necessarily aligned */
-    size_t count;              /* elements */
-    size_t size;               /* bytes */
+    size_t count, size;        /* elements, bytes */
 } Tensor;
 
-/* Elements and bytes of a shape; -1 when they do not fit. */
+/* The elements and bytes that a shape has; -1 when the numbers do not fit. */
 int shape_size(DType dtype, int n_dims, const int64_t *shape, size_t *count, size_t *size);
 
 /* "[4, 128]" into out; returns out. */
 char *tensor_shape_text(const Tensor *tensor, char *out, size_t size);
-/* The same of a shape alone, with "?" for -1. */
+/* The same for a shape alone, with "?" for an extent of -1. */
 char *shape_text(int n_dims, const int64_t *shape, char *out, size_t size);
 
-/* The elements where they lie, if floats can be read there: F32, and aligned. Else NULL. */
+/* The elements where they are, if they can be read as floats there (F32, aligned); else NULL. */
 const float *tensor_in_place(const Tensor *tensor);
 
-/* Elements first .. first + n - 1 of a tensor of a floating type, converted alike; false when one is NaN or
- * Inf. */
+/* Elements first .. first + n - 1 of a tensor of a floating type as floats, exactly (F64 rounds); false when
+ * one is NaN or Inf. */
 bool tensor_elements(const Tensor *tensor, size_t first, size_t n, float *out);
-/* The two halves of that: converted without a look at them; looked at alone. */
+/* The two halves of that: conversion without the check; the check alone. */
 void tensor_convert(const Tensor *tensor, size_t first, size_t n, float *out);
 bool tensor_finite(const Tensor *tensor, size_t first, size_t n);
 
-/* --- to be written --- */
+/* --- writing --- */
 
 typedef struct {
     const char *name;
@@ -71,8 +70,8 @@ typedef struct {
     const char *key, *value;
 } MetadataOut;
 
-/* Checks what is to be written: names that are there once and fit into 512 bytes of UTF-8, shapes that fit.
- */
+/* Checks tensors before they are written: no name twice, names of at most 512 bytes of UTF-8, shapes that
+ * fit. */
 int tensors_check_out(const char *path, const TensorOut *tensors, int n_tensors, Error *err);
 
 #endif

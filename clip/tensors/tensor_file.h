@@ -1,9 +1,9 @@
-/* tensor_file.h: an open file of tensors, as the reader of a container fills it in. Only clip/tensors
+/* tensor_file.h: an open file of tensors, as the reader of its container fills it in. Only clip/tensors
  * includes it.
  *
  * To add a container: a reader `int X_read(TensorFile *file, Error *err)` that finds path, map and arena in
- * place and fills the tables below, and a line in tensors_open.c (read_container) that recognises its first
- * bytes. The reader leaves by_name and the order of metadata to tensor_file_index.
+ * place and fills in the tables below, and a line in tensors_open.c (read_container) that recognises its
+ * first bytes. The reader leaves by_name and the order of metadata to tensor_file_index.
  */
 #ifndef CLIP_TENSORS_TENSOR_FILE_H
 #define CLIP_TENSORS_TENSOR_FILE_H
@@ -20,12 +20,12 @@ enum { TENSORS_MAX_SHARDS = 1000 };
 struct TensorFile {
     char *path;   /* owned by the arena */
     FileMap map;  /* the whole file */
-    Arena *arena; /* owned; the tables below live in it */
+    Arena *arena; /* owned; the tables below are in it */
 
     const char *format;
-    Tensor *tensors; /* (n_tensors) in order of offset */
+    Tensor *tensors; /* (n_tensors) by offset */
     int n_tensors;
-    MetadataOut *metadata; /* (n_metadata) by key once the file is open */
+    MetadataOut *metadata; /* (n_metadata) sorted by key once the file is open */
     int n_metadata;
 
     TensorFile **shards; /* (n_shards) owned, by path; tensors and names are theirs. NULL without shards */
@@ -33,18 +33,18 @@ struct TensorFile {
 
     const Tensor **by_name; /* (n_tensors) */
     char digest[65];        /* "" until computed */
-    Task *digesting;        /* computes it, until waited for; NULL when nobody does */
-    atomic_bool stop;       /* tells that it is not needed any more */
+    Task *digesting;        /* computes it, until waited for; NULL: not started */
+    atomic_bool stop;       /* set when the digest is not needed any more */
 };
 
-/* Once the tables are filled: sorts the index. A name that is there twice is an error. */
+/* Builds the index once the tables are filled in. A name that is there twice is an error. */
 int tensor_file_index(TensorFile *file, Error *err);
 
-/* By the index; NULL when absent. */
+/* Look-ups in the index; NULL when absent. */
 const Tensor *tensor_file_find(const TensorFile *file, const char *name);
 const char *tensor_file_metadata(const TensorFile *file, const char *key);
 
-/* Fills in the digest of one file, the context; a task (parallel.h). Gives up when file->stop is set. */
+/* Computes the digest of one file, the context; for a task (parallel.h). Gives up when file->stop is set. */
 void tensor_file_digest(void *context);
 
 #endif

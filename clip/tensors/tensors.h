@@ -1,7 +1,7 @@
 /* tensors.h: named tensors in a file, whatever the container.
  *
- * A TensorFile is opened read-only and mapped (tensors_open.h); tensors are views into the map where their
- * elements lie one behind the other there.
+ * A TensorFile is mapped read-only (tensors_open.h); a tensor is a view into the map where its elements are
+ * contiguous there.
  */
 #ifndef CLIP_TENSORS_TENSORS_H
 #define CLIP_TENSORS_TENSORS_H
@@ -13,11 +13,12 @@ typedef struct TensorFile TensorFile;
 void tensors_close(TensorFile *file); /* NULL is fine */
 
 const char *tensors_path(const TensorFile *file);
-/* "safetensors", "torch state dict", "torch script", "torch checkpoint"; "sharded " and one of them */
+/* "safetensors", "torch state dict", "torch script", "torch checkpoint"; or "sharded " and one of these */
 const char *tensors_format(const TensorFile *file);
-/* SHA-256 of the whole file, computed once; of sharded files that of their digests, one behind the other */
+/* SHA-256 of the whole file, computed once; for a sharded checkpoint that of the shards' digests, as text, in
+ * the order of the shards' names. */
 const char *tensors_digest(TensorFile *file);
-const char *tensors_stamp(const TensorFile *file); /* FileMap.stamp; NULL of sharded files */
+const char *tensors_stamp(const TensorFile *file); /* FileMap.stamp; NULL for a sharded checkpoint */
 int tensors_count(const TensorFile *file);
 const Tensor *tensors_at(const TensorFile *file, int index);           /* in order of offset */
 const Tensor *tensors_find(const TensorFile *file, const char *name);  /* NULL when absent; O(log n) */
@@ -31,8 +32,8 @@ void tensors_metadata_at(const TensorFile *file, int index, const char **key, co
 const Tensor *tensors_need(const TensorFile *file, const char *name, int n_dims, const int64_t *shape,
                            Error *err);
 
-/* Converts to float, element by element, exactly (F64 rounds). A NaN or Inf is an error that names tensor and
- * index. out has room for tensor->count floats. */
+/* All elements as floats, exactly (F64 rounds), into out (tensor->count). A NaN or Inf is an error that names
+ * the tensor and the index. */
 int tensor_to_float(const TensorFile *file, const Tensor *tensor, float *out, Error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* tensors_open.c: maps the file, looks at its first bytes to choose the reader, lets it fill the tables of
- * tensor_file.h, and then sorts an index by name.
+/* tensors_open.c: maps the file, chooses the reader by its first bytes, lets it fill in the tables of
+ * tensor_file.h, and then indexes the tensors by name.
  */
 #include "clip/tensors/tensors_open.h"
 

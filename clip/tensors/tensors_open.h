@@ -1,4 +1,4 @@
-/* tensors_open.h: opens a file of tensors. Containers are told apart by content. (Layouts of the bytes:
+/* tensors_open.h: opens a file of named tensors. Containers are told apart by content. (Layouts of the bytes:
  * safetensors.c, torch_file.h, shards.h.)
  */
 #ifndef CLIP_TENSORS_TENSORS_OPEN_H
@@ -8,8 +8,8 @@
 
 /* Caller closes. An error names the file, the place and the reason. */
 TensorFile *tensors_open(const char *path, Error *err);
-/* The same where the digest will be asked for: begins with it on another thread. (Shards are digested one by
- * one, when it is asked for.) */
+/* The same when the digest will be asked for: starts computing it on another thread. (A sharded checkpoint is
+ * digested only when it is asked for.) */
 TensorFile *tensors_open_digesting(const char *path, Error *err);
 
 #endif
