@@ -1,4 +1,4 @@
-/* shards.h: a checkpoint in several files, as a container (tensor_file.h).
+/* shards.h: reads the list of a checkpoint in several files.
  *
  * Layout (huggingface/transformers, "model.safetensors.index.json"): a JSON object that says for each tensor
  * in which file of the same folder it is:
@@ -7,17 +7,29 @@
 #ifndef CLIP_TENSORS_SHARDS_H
 #define CLIP_TENSORS_SHARDS_H
 
-#include "clip/tensors/tensor_file.h"
+#include "clip/base/arena.h"
+#include "clip/base/error.h"
+#include "clip/base/files.h"
 
-/* Whether the file is JSON text, or its name ends as that of an index. */
-bool shards_is_index(const TensorFile *file);
+#include <stdbool.h>
 
-/* Opens one of them, which may not be a list of shards itself. */
-typedef TensorFile *(*OpenShard)(const char *path, Error *err);
+enum { SHARDS_MAX_FILES = 1000 }; /* real checkpoints have some tens */
 
-/* Opens the shards, of any container, and takes from each the tensors that the map says: by name of the
- * shard, and in each by offset. What else is in a shard is left out. The format is "sharded " and that of the
- * shards. */
-int shards_read(TensorFile *file, OpenShard open, Error *err);
+typedef struct {
+    const char *tensor;
+    int file; /* index into files */
+} ShardEntry;
+
+typedef struct {
+    const char **files;  /* (n_files) each once, sorted; paths within the folder of the list */
+    ShardEntry *entries; /* (n_entries) in the order of the list */
+    int n_files, n_entries;
+} ShardIndex;
+
+/* Whether the file is JSON text, or has the name of such a list (*.index.json). */
+bool shards_is_index(const char *path, const FileMap *map);
+
+/* Reads the list; everything is owned by the arena. No shard is opened. */
+int shards_read(ShardIndex *index, const char *path, const FileMap *map, Arena *arena, Error *err);
 
 #endif

@@ -15,8 +15,6 @@
 
 typedef struct TensorFile TensorFile;
 
-enum { TENSORS_MAX_SHARDS = 1000 };
-
 struct TensorFile {
     char *path;   /* owned by the arena */
     FileMap map;  /* the whole file */

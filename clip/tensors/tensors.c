@@ -1,6 +1,7 @@
 /* tensors.c: see tensors.h */
 #include "clip/tensors/tensors.h"
 
+#include "clip/tensors/shards.h"
 #include "clip/tensors/tensor_file.h"
 
 #include <math.h>
@@ -35,7 +36,7 @@ const char *tensors_stamp(const TensorFile *file) {
 
 /* That of the shards' digests as text, one behind the other, by name of the shard. */
 static void digest_shards(TensorFile *file) {
-    char text[64 * TENSORS_MAX_SHARDS];
+    char text[64 * SHARDS_MAX_FILES];
     for (int i = 0; i < file->n_shards; i++)
         memcpy(text + 64 * i, tensors_digest(file->shards[i]), 64);
     digest_bytes(file->digest, text, 64 * (size_t)file->n_shards);

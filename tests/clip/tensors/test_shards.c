@@ -1,7 +1,7 @@
-/* test_shards.c: clip/tensors/shards.c */
+/* test_shards.c: clip/tensors/shards.c, and how clip/tensors/tensors_open.c opens what it lists */
 #include "clip/base/files.h"
 #include "clip/tensors/safetensors_write.h"
-#include "clip/tensors/tensors.h"
+#include "clip/tensors/shards.h"
 #include "clip/tensors/tensors_open.h"
 #include "clip/tensors/torch_write.h"
 #include "tests/support/torch_support.h"
@@ -43,6 +43,31 @@ static Path write_index(void **state, const char *name, const char *text) {
 #define INDEX                                                                                                \
     "{'metadata': {'total_size': 24}, 'weight_map': {'c': 'two.safetensors', 'b': 'one.safetensors', "       \
     "'a': 'one.safetensors'}}"
+
+/* The list alone: no shard needs to be there. */
+static void test_list(void **state) {
+    Path path = write_index(state, "model.safetensors.index.json", INDEX);
+    Arena *arena = arena_create();
+    Error err = {0};
+    FileMap map;
+    ShardIndex index;
+    assert_int_equal(file_map(&map, path.text, &err), 0);
+    assert_true(shards_is_index(path.text, &map));
+    assert_true(shards_is_index("any name", &map));
+    assert_int_equal(shards_read(&index, path.text, &map, arena, &err), 0);
+    file_unmap(&map);
+    assert_int_equal(index.n_files, 2);
+    assert_string_equal(index.files[0], "one.safetensors");
+    assert_string_equal(index.files[1], "two.safetensors");
+    const char *names[] = {"c", "b", "a"};
+    const int files[] = {1, 0, 0};
+    assert_int_equal(index.n_entries, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_string_equal(index.entries[i].tensor, names[i]);
+        assert_int_equal(index.entries[i].file, files[i]);
+    }
+    arena_free(arena);
+}
 
 static void check_good(const char *path) {
     TensorFile *file = open_good(path);
@@ -241,9 +266,9 @@ static void test_cut_and_flipped(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_SCRATCH(test_read),    IN_SCRATCH(test_digest),          IN_SCRATCH(test_torch),
-        IN_SCRATCH(test_refused), IN_SCRATCH(test_no_json),         IN_SCRATCH(test_bad_shards),
-        IN_SCRATCH(test_large),   IN_SCRATCH(test_cut_and_flipped),
+        IN_SCRATCH(test_list),       IN_SCRATCH(test_read),    IN_SCRATCH(test_digest),
+        IN_SCRATCH(test_torch),      IN_SCRATCH(test_refused), IN_SCRATCH(test_no_json),
+        IN_SCRATCH(test_bad_shards), IN_SCRATCH(test_large),   IN_SCRATCH(test_cut_and_flipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
