@@ -5,13 +5,13 @@
 #include "coop/cosine_classifier.h"
 #include "coop/zeroshot.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
-enum { BATCH = 256, CHUNK = 256, SEARCH_CHUNK = 32, N_BETAS = 200, N_ALPHAS = 20 };
+enum { CHUNK = 256, SEARCH_CHUNK = 32, N_BETAS = 200, N_ALPHAS = 20 };
 enum { N_CANDIDATES = 1 + N_BETAS * N_ALPHAS };
 static const double LOWEST = 0.1; /* of alpha and beta in the search */
-static const double BETA1 = 0.9, BETA2 = 0.999, EPSILON = 1e-4, WEIGHT_DECAY = 0.01; /* of AdamW */
 
 /* --- forward --- */
 
@@ -76,96 +76,62 @@ static void vote_row_backward(void *context, int row, int worker) {
 }
 
 double tip_adapter_loss(const TipAdapter *adapter, const float *images, const int *labels, int B,
-                        float *logits, float *affinity, float *d_keys) {
+                        float *logits, float *affinity, float *d_keys, int *n_correct) {
     Votes votes = {adapter, logits, affinity};
     forward(adapter, logits, affinity, images, B);
-    double loss = cross_entropy(logits, labels, B, adapter->n_classes, NULL);
+    double loss = cross_entropy(logits, labels, B, adapter->n_classes, n_correct);
     pool_run(adapter->pool, B, vote_row_backward, &votes);
     /* affinity = images keys^T */
     linear_backward_weight(adapter->pool, d_keys, affinity, images, B, adapter->embed_dim, adapter->n_keys);
     return loss;
 }
 
-/* What a training keeps from step to step, and room for one step. */
+/* The keys as a Trainee. */
 typedef struct {
-    float *mean, *square; /* (n, E): the moments of AdamW */
-    float *d_keys;        /* (n, E) */
-    float *images;        /* (B, E) */
-    int *labels;          /* (B) */
-    float *logits;        /* (B, K) */
-    float *affinity;      /* (B, n) */
-    int *order;           /* (items) */
-    long step, n_steps;   /* done, and in all */
-} Descent;
-
-/* PyTorch's AdamW, step t from 1. */
-static void adamw_step(const TipAdapter *adapter, Descent *d, double lr) {
-    double t = (double)++d->step;
-    float decay = (float)(1 - lr * WEIGHT_DECAY), rate = (float)(lr / (1 - pow(BETA1, t)));
-    float root = (float)sqrt(1 - pow(BETA2, t)), eps = (float)EPSILON, b1 = (float)BETA1, b2 = (float)BETA2;
-    float rest1 = (float)(1 - BETA1), rest2 = (float)(1 - BETA2); /* 1 - 0.999f is not 0.001f */
-    size_t n = (size_t)adapter->n_keys * (size_t)adapter->embed_dim;
-    for (size_t i = 0; i < n; i++) {
-        float g = d->d_keys[i];
-        d->mean[i] = b1 * d->mean[i] + rest1 * g;
-        d->square[i] = b2 * d->square[i] + rest2 * g * g;
-        adapter->keys[i] = decay * adapter->keys[i] - rate * d->mean[i] / (sqrtf(d->square[i]) / root + eps);
-    }
-}
-
-/* One epoch; the incomplete last batch counts. Fills the mean loss of its steps. */
-static int run_epoch(TipAdapter *adapter, const TrainData *data, const TipTraining *training, int epoch,
-                     const Rng *generator, Descent *d, double *loss, Error *err) {
-    size_t E = (size_t)data->embed_dim;
-    const float *view = data->features + (size_t)((epoch - 1) % data->n_views) * (size_t)data->n * E;
-    int n_batches = 0;
-    *loss = 0;
-    trainer_order(d->order, data->n, generator, epoch);
-    for (int first = 0; first < data->n; first += BATCH, n_batches++) {
-        int B = data->n - first < BATCH ? data->n - first : BATCH;
-        for (int i = 0; i < B; i++) {
-            int item = d->order[first + i];
-            memcpy(d->images + (size_t)i * E, view + (size_t)item * E, E * sizeof(float));
-            d->labels[i] = data->labels[item];
-        }
-        double lr = training->lr / 2 * (1 + cos(M_PI * (double)d->step / (double)d->n_steps));
-        double mean = tip_adapter_loss(adapter, d->images, d->labels, B, d->logits, d->affinity, d->d_keys);
-        if (!isfinite(mean))
-            return error_run(err, "epoch %d: the loss is not finite", epoch);
-        adamw_step(adapter, d, lr);
-        *loss += mean;
-        if (training->on_step)
-            training->on_step(training->context, d->step, d->n_steps);
-        if (pool_stopped(adapter->pool, err) < 0)
-            return -1;
-    }
-    *loss /= n_batches;
-    return 0;
-}
-
-int tip_adapter_train(TipAdapter *adapter, const TrainData *data, const TipTraining *training, Error *err) {
-    size_t n = (size_t)adapter->n_keys, E = (size_t)adapter->embed_dim, K = (size_t)adapter->n_classes;
-    size_t B = data->n < BATCH ? (size_t)data->n : BATCH;
-    Arena *arena = arena_create();
-    Descent descent = {.mean = arena_floats(arena, n, E),
-                       .square = arena_floats(arena, n, E),
-                       .d_keys = arena_floats(arena, n, E),
-                       .images = arena_floats(arena, B, E),
-                       .labels = ARENA_NEW(arena, int, B),
-                       .logits = arena_floats(arena, B, K),
-                       .affinity = arena_floats(arena, B, n),
-                       .order = ARENA_NEW(arena, int, data->n),
-                       .n_steps = (long)training->max_epoch * ((data->n + BATCH - 1) / BATCH)};
-    int status = arena_failed(arena) ? error_memory(err) : 0;
+    Trainee trainee;
+    const TipAdapter *adapter;
     Rng generator;
-    double loss = NAN;
-    rng_torch_seed(&generator, training->seed);
-    for (int epoch = 1; epoch <= training->max_epoch && status == 0; epoch++)
-        status = run_epoch(adapter, data, training, epoch, &generator, &descent, &loss, err);
-    if (training->final_loss)
-        *training->final_loss = loss;
-    arena_free(arena);
-    return status;
+    float *affinity; /* (TIP_ADAPTER_BATCH, n): room */
+} TrainedKeys;
+
+static double trainee_loss(void *model, const float *images, const int *labels, int B, float *logits,
+                           float *gradient, int *n_correct) {
+    const TrainedKeys *keys = model;
+    assert(B <= TIP_ADAPTER_BATCH);
+    return tip_adapter_loss(keys->adapter, images, labels, B, logits, keys->affinity, gradient, n_correct);
+}
+
+const Trainee *tip_adapter_trainee(const TipAdapter *adapter, uint32_t seed, Arena *arena) {
+    TrainedKeys *keys = ARENA_NEW(arena, TrainedKeys, 1);
+    float *affinity = arena_floats(arena, TIP_ADAPTER_BATCH, (size_t)adapter->n_keys);
+    if (arena_failed(arena))
+        return NULL;
+    *keys = (TrainedKeys){.trainee = {.name = "keys",
+                                      .parameters = adapter->keys,
+                                      .n_parameters = (size_t)adapter->n_keys * (size_t)adapter->embed_dim,
+                                      .n_classes = adapter->n_classes,
+                                      .generator = &keys->generator,
+                                      .loss = trainee_loss,
+                                      .model = keys},
+                          .adapter = adapter,
+                          .affinity = affinity};
+    rng_torch_seed(&keys->generator, seed);
+    return &keys->trainee;
+}
+
+OptimConfig tip_adapter_optim(double lr, int max_epoch) {
+    return (OptimConfig){.optimizer = OPTIMIZER_ADAMW,
+                         .lr = lr,
+                         .weight_decay = 0.01,
+                         .beta1 = 0.9,
+                         .beta2 = 0.999,
+                         .epsilon = 1e-4,
+                         .max_epoch = max_epoch,
+                         .batch_size = TIP_ADAPTER_BATCH,
+                         .lr_scheduler = SCHEDULE_COSINE,
+                         .lr_by_step = true,
+                         .shuffle = true,
+                         .keep_last = true};
 }
 
 /* --- search --- */

@@ -29,22 +29,18 @@ typedef struct {
     Pool *pool;
 } TipAdapter;
 
-typedef struct {
-    double lr;          /* 1e-3, of the first step */
-    int max_epoch;      /* 20 */
-    uint32_t seed;      /* of the order of the batches, as torch.manual_seed */
-    double *final_loss; /* mean over the last epoch; may be NULL */
-    /* Told after every step; may be NULL. */
-    void (*on_step)(void *context, long done, long total);
-    void *context;
-} TipTraining;
-
 /* logits (n, K) of images (n, E) of unit length. These fail when memory is missing, and with its error when
  * the pool is stopped. */
 int tip_adapter_logits(const TipAdapter *adapter, float *logits, const float *images, int n, Error *err);
 
-/* Trains the keys at the present alpha and beta. Fails with ERROR_RUN when a loss is not finite. */
-int tip_adapter_train(TipAdapter *adapter, const TrainData *data, const TipTraining *training, Error *err);
+/* What the training loop sees: the keys, called "keys", and their loss at the present alpha and beta, in
+ * batches of at most TIP_ADAPTER_BATCH; seed is that of the order of the images, as torch.manual_seed. The
+ * adapter is borrowed; owned by the arena, NULL when there is no memory. */
+enum { TIP_ADAPTER_BATCH = 256 };
+const Trainee *tip_adapter_trainee(const TipAdapter *adapter, uint32_t seed, Arena *arena);
+
+/* The recipe of Tip-Adapter-F (above). */
+OptimConfig tip_adapter_optim(double lr, int max_epoch);
 
 /* Sets alpha and beta to the best of a grid on n images: 200 values of beta from 0.1 up to below max_beta,
  * for each 20 of alpha from 0.1 up to below max_alpha; the first of equals, after the present two, which a
@@ -53,8 +49,9 @@ int tip_adapter_search(TipAdapter *adapter, const float *images, const int *labe
                        double max_beta, Error *err);
 
 /* Mean cross-entropy of B images and its gradient.
- *   images (B, E)   labels (B)   logits (B, K), affinity (B, n): room   d_keys (n, E): overwritten */
+ *   images (B, E)   labels (B)   logits (B, K), affinity (B, n): room   d_keys (n, E): overwritten
+ * *n_correct (may be NULL) counts the images whose label has the largest logit. */
 double tip_adapter_loss(const TipAdapter *adapter, const float *images, const int *labels, int B,
-                        float *logits, float *affinity, float *d_keys);
+                        float *logits, float *affinity, float *d_keys, int *n_correct);
 
 #endif

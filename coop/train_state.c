@@ -21,13 +21,20 @@ int train_state_write(const char *path, const Trainee *trainee, const TrainState
     snprintf(loss_sum, sizeof loss_sum, "%.17g", state->loss_sum);
     snprintf(seconds, sizeof seconds, "%.17g", state->seconds);
     int64_t n = (int64_t)trainee->n_parameters;
-    const TensorOut tensors[] = {
-        {.name = trainee->name, .dtype = DTYPE_F32, .n_dims = 1, .shape = {n}, .data = trainee->parameters},
-        {.name = "velocity", .dtype = DTYPE_F32, .n_dims = 1, .shape = {n}, .data = state->velocity}};
+    const Optimizer *optimizer = &state->optimizer;
+    TensorOut tensors[1 + OPTIMIZER_MAX_BUFFERS] = {
+        {.name = trainee->name, .dtype = DTYPE_F32, .n_dims = 1, .shape = {n}, .data = trainee->parameters}};
+    for (int i = 0; i < optimizer->n_buffers; i++)
+        tensors[1 + i] = (TensorOut){.name = optimizer->buffers[i].name,
+                                     .dtype = DTYPE_F32,
+                                     .n_dims = 1,
+                                     .shape = {n},
+                                     .data = optimizer->buffers[i].values};
     const MetadataOut metadata[] = {{"format", "coop-state"}, {"config", config_digest}, {"epoch", epoch},
                                     {"step", step},           {"n_correct", n_correct},  {"loss", loss},
                                     {"loss_sum", loss_sum},   {"seconds", seconds}};
-    return safetensors_write(path, tensors, 2, metadata, sizeof metadata / sizeof *metadata, err);
+    return safetensors_write(path, tensors, 1 + optimizer->n_buffers, metadata,
+                             sizeof metadata / sizeof *metadata, err);
 }
 
 /* A number of the metadata between 0 and max. */
@@ -50,7 +57,7 @@ static int read_whole_number(const TensorFile *file, const char *key, double max
     return 0;
 }
 
-/* Fills all of the state but the velocity, if the file belongs to this configuration. */
+/* Fills all of the state but the optimiser, if the file belongs to this configuration. */
 static int read_metadata(TrainState *state, const TensorFile *file, const char *config_digest, Error *err) {
     const char *format = tensors_metadata(file, "format"), *config = tensors_metadata(file, "config");
     if (!format || strcmp(format, "coop-state") != 0 || !config)
@@ -71,6 +78,25 @@ static int read_metadata(TrainState *state, const TensorFile *file, const char *
     return 0;
 }
 
+/* The parameters and the buffers of the optimiser, in this order: values (1 + n_buffers, n). Nothing is read
+ * before all of them are found. */
+static int read_tensors(const TensorFile *file, const Trainee *trainee, const Optimizer *optimizer,
+                        float *values, Error *err) {
+    size_t n = trainee->n_parameters;
+    const int64_t shape[] = {(int64_t)n};
+    const Tensor *tensors[1 + OPTIMIZER_MAX_BUFFERS];
+    for (int i = 0; i <= optimizer->n_buffers; i++) {
+        tensors[i] =
+            tensors_need(file, i == 0 ? trainee->name : optimizer->buffers[i - 1].name, 1, shape, err);
+        if (!tensors[i])
+            return -1;
+    }
+    for (int i = 0; i <= optimizer->n_buffers; i++)
+        if (tensor_to_float(file, tensors[i], values + (size_t)i * n, err) < 0)
+            return -1;
+    return 0;
+}
+
 int train_state_read(const char *path, const Trainee *trainee, TrainState *state, const char *config_digest,
                      Error *err) {
     TensorFile *file = tensors_open(path, err);
@@ -78,9 +104,9 @@ int train_state_read(const char *path, const Trainee *trainee, TrainState *state
         return -1;
     int result = -1;
     size_t n = trainee->n_parameters;
-    const int64_t shape[] = {(int64_t)n};
+    const Optimizer *optimizer = &state->optimizer;
     Arena *arena = arena_create();
-    float *values = arena_floats(arena, 2, n);
+    float *values = arena_floats(arena, 1 + (size_t)optimizer->n_buffers, n);
     TrainState read = *state;
     if (read_metadata(&read, file, config_digest, err) < 0)
         goto out;
@@ -88,13 +114,11 @@ int train_state_read(const char *path, const Trainee *trainee, TrainState *state
         error_memory(err);
         goto out;
     }
-    const Tensor *parameters = tensors_need(file, trainee->name, 1, shape, err);
-    const Tensor *velocity = parameters ? tensors_need(file, "velocity", 1, shape, err) : NULL;
-    if (!velocity || tensor_to_float(file, parameters, values, err) < 0 ||
-        tensor_to_float(file, velocity, values + n, err) < 0)
+    if (read_tensors(file, trainee, optimizer, values, err) < 0)
         goto out;
     memcpy(trainee->parameters, values, n * sizeof(float));
-    memcpy(state->velocity, values + n, n * sizeof(float));
+    for (int i = 0; i < optimizer->n_buffers; i++)
+        memcpy(optimizer->buffers[i].values, values + (size_t)(i + 1) * n, n * sizeof(float));
     *state = read;
     result = 0;
 out:

@@ -1,47 +1,95 @@
-/* trainer.c: epochs, batches and stochastic gradient descent. */
+/* trainer.c: epochs, batches and steps. */
 #include "coop/trainer.h"
-
-#include "clip/base/arena.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
-double optim_lr(const OptimConfig *optim, int epoch) {
+double optim_lr(const OptimConfig *optim, int epoch, int step, int n_steps) {
     if (epoch <= optim->warmup_epoch)
         return optim->warmup_cons_lr;
     if (optim->lr_scheduler == SCHEDULE_CONSTANT)
         return optim->lr;
-    double progress = (double)(epoch - 1 - optim->warmup_epoch) / optim->max_epoch;
-    return optim->lr / 2 * (1 + cos(M_PI * progress));
+    double done = epoch - 1 - optim->warmup_epoch, all = optim->max_epoch;
+    /* Multiplied and divided in this order, either way, so that results keep their bits. */
+    double angle =
+        optim->lr_by_step ? M_PI * (done * n_steps + (step - 1)) / (all * n_steps) : M_PI * (done / all);
+    return optim->lr / 2 * (1 + cos(angle));
 }
 
-/* PyTorch's SGD:  g = grad + weight_decay x;  velocity = momentum velocity + g;  x -= lr velocity. */
-static void sgd_step(float *x, float *velocity, const float *grad, size_t n, const OptimConfig *optim,
-                     double lr) {
-    float decay = (float)optim->weight_decay, momentum = (float)optim->momentum, rate = (float)lr;
-    for (size_t i = 0; i < n; i++) {
-        velocity[i] = momentum * velocity[i] + (grad[i] + decay * x[i]);
-        x[i] -= rate * velocity[i];
-    }
+int trainer_steps(const TrainData *data, const OptimConfig *optim) {
+    int whole = data->n / optim->batch_size, rest = data->n % optim->batch_size;
+    return whole == 0 || (optim->keep_last && rest > 0) ? whole + 1 : whole;
 }
 
-/* Room for one step. */
+TrainState trainer_begin(const Trainee *trainee, const OptimConfig *optim, Arena *arena) {
+    size_t n = trainee->n_parameters;
+    return (TrainState){.optimizer = optim->optimizer == OPTIMIZER_SGD
+                                         ? optimizer_sgd(n, optim->momentum, optim->weight_decay, arena)
+                                         : optimizer_adamw(n, optim->beta1, optim->beta2, optim->epsilon,
+                                                           optim->weight_decay, arena)};
+}
+
+/* One call of trainer_run, with room for one step. */
 typedef struct {
-    int *order;    /* (n) */
-    float *images; /* (B, E) */
-    int *labels;   /* (B) */
-    float *logits; /* (B, K) */
-    float *grad;   /* (n_parameters) */
-} StepBuffers;
+    const Trainee *trainee;
+    const TrainData *data;
+    const OptimConfig *optim;
+    TrainState *state;
+    int n_steps; /* per epoch */
+    EpochFn on_epoch;
+    StepFn on_step;
+    void *context;
+    int *order;      /* (n) */
+    float *images;   /* (B, E) */
+    int *labels;     /* (B) */
+    float *logits;   /* (B, K) */
+    float *gradient; /* (n_parameters) */
+} Run;
 
-static void gather_batch(const StepBuffers *b, const TrainData *data, const float *view, int first, int B) {
-    size_t E = (size_t)data->embed_dim;
+/* The order of the items in an epoch, as a plain PyTorch loop draws it: one randperm per epoch. Those of
+ * earlier epochs are drawn again, so that an epoch's order needs nothing from before. */
+static void draw_order(const Run *run, int epoch) {
+    for (int i = 0; i < run->data->n; i++)
+        run->order[i] = i;
+    if (!run->optim->shuffle)
+        return;
+    Rng rng = *run->trainee->generator;
+    for (int e = 1; e <= epoch; e++)
+        rng_torch_permutation(&rng, run->order, run->data->n);
+}
+
+/* Fills images and labels for the next step; returns how many there are. */
+static int gather_batch(const Run *run) {
+    const TrainData *data = run->data;
+    size_t E = (size_t)data->embed_dim, view = (size_t)(run->state->epoch % data->n_views);
+    const float *features = data->features + view * (size_t)data->n * E;
+    int first = run->state->step * run->optim->batch_size, left = data->n - first;
+    int B = left < run->optim->batch_size ? left : run->optim->batch_size;
     for (int i = 0; i < B; i++) {
-        int item = b->order[first + i];
-        memcpy(b->images + (size_t)i * E, view + (size_t)item * E, E * sizeof(float));
-        b->labels[i] = data->labels[item];
+        int item = run->order[first + i];
+        memcpy(run->images + (size_t)i * E, features + (size_t)item * E, E * sizeof(float));
+        run->labels[i] = data->labels[item];
     }
+    return B;
+}
+
+/* Returns 1 when on_step stops the training. */
+static int take_step(const Run *run, Error *err) {
+    const Trainee *trainee = run->trainee;
+    TrainState *state = run->state;
+    int epoch = state->epoch + 1, step = state->step + 1, n_correct, B = gather_batch(run);
+    double lr = optim_lr(run->optim, epoch, step, run->n_steps);
+    double loss =
+        trainee->loss(trainee->model, run->images, run->labels, B, run->logits, run->gradient, &n_correct);
+    if (!isfinite(loss))
+        return error_run(err, "epoch %d: step %d: the loss is not finite", epoch, step);
+    optimizer_step(&state->optimizer, trainee->parameters, run->gradient, lr,
+                   (long)state->epoch * run->n_steps + step);
+    state->step = step;
+    state->loss_sum += loss;
+    state->n_correct += n_correct;
+    return run->on_step && run->on_step(run->context, epoch, step, lr, loss, state) != 0;
 }
 
 /* A loss shows what the step before it did; what the last step did shows here. */
@@ -52,55 +100,28 @@ static bool is_finite(const Trainee *trainee) {
     return true;
 }
 
-void trainer_order(int *order, int n, const Rng *generator, int epoch) {
-    Rng rng = *generator;
-    for (int e = 1; e <= epoch; e++)
-        rng_torch_permutation(&rng, order, n);
-}
-
-int trainer_steps(const TrainData *data, const OptimConfig *optim) {
-    return data->n >= optim->batch_size ? data->n / optim->batch_size : 1;
-}
-
-/* What is left of an epoch; fills the report. Returns 1 when stopped. */
-static int run_epoch(const Trainee *trainee, const TrainData *data, const OptimConfig *optim,
-                     TrainState *state, const StepBuffers *b, EpochReport *report, StepFn on_step,
-                     void *context, Error *err) {
-    int epoch = state->epoch + 1, n_steps = trainer_steps(data, optim);
-    int B = data->n < optim->batch_size ? data->n : optim->batch_size;
-    const float *view =
-        data->features + (size_t)((epoch - 1) % data->n_views) * (size_t)data->n * (size_t)data->embed_dim;
-    double lr = optim_lr(optim, epoch);
-    for (int i = 0; i < data->n; i++)
-        b->order[i] = i;
-    if (optim->shuffle)
-        trainer_order(b->order, data->n, trainee->generator, epoch);
-    while (state->step < n_steps) {
-        int n_correct;
-        gather_batch(b, data, view, state->step * B, B);
-        double loss = trainee->loss(trainee->model, b->images, b->labels, B, b->logits, b->grad, &n_correct);
-        if (!isfinite(loss))
-            return error_run(err, "epoch %d: step %d: the loss is not finite", epoch, state->step + 1);
-        sgd_step(trainee->parameters, state->velocity, b->grad, trainee->n_parameters, optim, lr);
-        state->step++;
-        state->loss_sum += loss;
-        state->n_correct += n_correct;
-        if (on_step && on_step(context, epoch, state->step, lr, loss, state) != 0)
-            return 1;
-    }
-    if (!is_finite(trainee))
-        return error_run(err, "epoch %d: step %d: %s is not finite", epoch, state->step, trainee->name);
-    *report = (EpochReport){.epoch = epoch,
-                            .n_steps = n_steps,
-                            .lr = lr,
-                            .loss = state->loss_sum / n_steps,
-                            .accuracy = (double)state->n_correct / ((double)n_steps * B)};
+/* What is left of an epoch. Returns 1 when a callback stops the training. */
+static int run_epoch(const Run *run, Error *err) {
+    TrainState *state = run->state;
+    int epoch = state->epoch + 1, n_steps = run->n_steps, result;
+    draw_order(run, epoch);
+    while (state->step < n_steps)
+        if ((result = take_step(run, err)) != 0)
+            return result;
+    if (!is_finite(run->trainee))
+        return error_run(err, "epoch %d: step %d: %s is not finite", epoch, n_steps, run->trainee->name);
+    long room = (long)n_steps * run->optim->batch_size, n_seen = room < run->data->n ? room : run->data->n;
+    EpochReport report = {.epoch = epoch,
+                          .n_steps = n_steps,
+                          .lr = optim_lr(run->optim, epoch, n_steps, n_steps),
+                          .loss = state->loss_sum / n_steps,
+                          .accuracy = (double)state->n_correct / (double)n_seen};
     state->epoch = epoch;
-    state->loss = report->loss;
+    state->loss = report.loss;
     state->step = 0;
     state->loss_sum = 0;
     state->n_correct = 0;
-    return 0;
+    return run->on_epoch && run->on_epoch(run->context, &report, state) != 0;
 }
 
 int trainer_run(const Trainee *trainee, const TrainData *data, const OptimConfig *optim, TrainState *state,
@@ -108,18 +129,22 @@ int trainer_run(const Trainee *trainee, const TrainData *data, const OptimConfig
     assert(data->n >= 1 && data->n_views >= 1 && optim->batch_size >= 1);
     Arena *arena = arena_create();
     size_t n = (size_t)data->n, B = n < (size_t)optim->batch_size ? n : (size_t)optim->batch_size;
-    StepBuffers buffers = {.order = ARENA_NEW(arena, int, n),
-                           .images = arena_floats(arena, B, (size_t)data->embed_dim),
-                           .labels = ARENA_NEW(arena, int, B),
-                           .logits = arena_floats(arena, B, (size_t)trainee->n_classes),
-                           .grad = arena_floats(arena, trainee->n_parameters, 1)};
+    Run run = {.trainee = trainee,
+               .data = data,
+               .optim = optim,
+               .state = state,
+               .n_steps = trainer_steps(data, optim),
+               .on_epoch = on_epoch,
+               .on_step = on_step,
+               .context = context,
+               .order = ARENA_NEW(arena, int, n),
+               .images = arena_floats(arena, B, (size_t)data->embed_dim),
+               .labels = ARENA_NEW(arena, int, B),
+               .logits = arena_floats(arena, B, (size_t)trainee->n_classes),
+               .gradient = arena_floats(arena, trainee->n_parameters, 1)};
     int result = arena_failed(arena) ? error_memory(err) : 0;
-    while (result == 0 && state->epoch < optim->max_epoch) {
-        EpochReport report;
-        result = run_epoch(trainee, data, optim, state, &buffers, &report, on_step, context, err);
-        if (result == 0 && on_epoch && on_epoch(context, &report, state) != 0)
-            result = 1;
-    }
+    while (result == 0 && state->epoch < optim->max_epoch)
+        result = run_epoch(&run, err);
     arena_free(arena);
     return result;
 }

@@ -1,10 +1,20 @@
-/* trainer.h: the training loop of CoOp (Zhou et al. 2022, section 4; Dassl's SGD, constant warm-up, cosine
- * schedule), for whatever is trained on frozen image features: contexts, or a layer on the text features. */
+/* trainer.h: the training loop of everything that learns from frozen image features: contexts, a layer on the
+ * text features, the keys of a cache.
+ *
+ *     TrainState state = trainer_begin(trainee, &optim, arena);
+ *     if (arena_failed(arena)) ... error_memory(err);
+ *     trainer_run(trainee, &data, &optim, &state, NULL, on_step, context, err);
+ *
+ * With the defaults in OptimConfig it is the loop of CoOp (Zhou et al. 2022, section 4; Dassl's SGD, constant
+ * warm-up, cosine schedule).
+ */
 #ifndef COOP_TRAINER_H
 #define COOP_TRAINER_H
 
+#include "clip/base/arena.h"
 #include "clip/base/error.h"
 #include "clip/base/random.h"
+#include "coop/optimizer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,18 +37,27 @@ typedef struct {
 
 typedef enum { SCHEDULE_COSINE, SCHEDULE_CONSTANT } Schedule;
 
+/* How it is trained; in brackets what CoOp takes. */
 typedef struct {
-    double lr, momentum, weight_decay; /* 0.002, 0.9, 5e-4 */
-    int max_epoch, batch_size;         /* E, 32; the last incomplete batch is dropped when n >= batch_size */
-    Schedule lr_scheduler;
-    int warmup_epoch;      /* 1: epochs at warmup_cons_lr */
-    double warmup_cons_lr; /* 1e-5 */
-    bool shuffle;          /* a fresh order every epoch (Trainee.generator); else that of the list */
+    OptimizerKind optimizer;      /* (SGD) */
+    double lr, weight_decay;      /* (0.002, 5e-4) */
+    double momentum;              /* SGD (0.9) */
+    double beta1, beta2, epsilon; /* AdamW */
+    int max_epoch, batch_size;    /* (by shots, 32) */
+    Schedule lr_scheduler;        /* (cosine) */
+    bool lr_by_step;              /* the cosine falls at every step; else at every epoch (false) */
+    int warmup_epoch;             /* epochs at warmup_cons_lr (1) */
+    double warmup_cons_lr;        /* (1e-5) */
+    bool shuffle;   /* a fresh order every epoch (Trainee.generator); else that of the list (true) */
+    bool keep_last; /* the last batch counts though it is incomplete; else it is dropped, unless it is all
+                     * that there is (false) */
 } OptimConfig;
 
-/* Epoch e counts from 1: warmup_cons_lr up to warmup_epoch W, then lr (constant) or lr/2 (1 + cos(pi (e - 1 -
- * W) / max_epoch)). */
-double optim_lr(const OptimConfig *optim, int epoch);
+/* The learning rate of a step; epoch e and step s count from 1, n_steps S is per epoch. Up to warmup_epoch W
+ * it is warmup_cons_lr, then lr (constant) or lr/2 (1 + cos(pi x)), where x is (e - 1 - W) / max_epoch or, by
+ * step,
+ * ((e - 1 - W) S + s - 1) / (max_epoch S). */
+double optim_lr(const OptimConfig *optim, int epoch, int step, int n_steps);
 
 typedef struct {
     const float *features;     /* (n_views, n, E), unit length; epoch e uses view (e - 1) mod n_views */
@@ -54,12 +73,16 @@ typedef struct {
     double loss_sum; /* over the steps of the epoch under way, */
     long n_correct;  /* images of theirs that were labelled right */
     double seconds;  /* spent on it; the caller's to keep */
-    float *velocity; /* (n_parameters): the momentum buffer, zero at the start; caller's memory */
+    Optimizer optimizer;
 } TrainState;
+
+/* The state before the first step. The optimiser's buffers are owned by the arena: ask arena_failed. */
+TrainState trainer_begin(const Trainee *trainee, const OptimConfig *optim, Arena *arena);
 
 typedef struct {
     int epoch, n_steps;
-    double lr, loss, accuracy; /* means over the steps of the epoch */
+    double lr;             /* of the last step */
+    double loss, accuracy; /* means over the steps and over the images of the epoch */
 } EpochReport;
 
 /* Called after every epoch; a non-zero return stops the training with that state (trainer_run returns 1). */
@@ -69,15 +92,12 @@ typedef int (*EpochFn)(void *context, const EpochReport *report, const TrainStat
  * non-zero return stops likewise. */
 typedef int (*StepFn)(void *context, int epoch, int step, double lr, double loss, const TrainState *state);
 
-/* The order of the items in an epoch, as a plain PyTorch loop draws it: one randperm per epoch. Those of
- * earlier epochs are drawn again, so that an epoch's order needs nothing from before. order (n). */
-void trainer_order(int *order, int n, const Rng *generator, int epoch);
-
 int trainer_steps(const TrainData *data, const OptimConfig *optim); /* per epoch */
 
-/* Goes on from the state up to max_epoch. Returns 0 when done, 1 when a callback stopped it, -1 with
- * ERROR_RUN when a loss or, at the end of an epoch, a parameter is not finite, or memory is missing. However
- * often a run is stopped and resumed, the bits are those of a run in one go. */
+/* Goes on, up to max_epoch, from a state that began with the same trainee and optim. Returns 0 when done, 1
+ * when a callback stopped it, -1 with ERROR_RUN when a loss or, at the end of an epoch, a parameter is not
+ * finite, or memory is missing. However often a run is stopped and resumed, the bits are those of a run in
+ * one go. */
 int trainer_run(const Trainee *trainee, const TrainData *data, const OptimConfig *optim, TrainState *state,
                 EpochFn on_epoch, StepFn on_step, void *context, Error *err);
 

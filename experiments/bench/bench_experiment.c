@@ -123,15 +123,19 @@ static int stop_training(void *context, int epoch, int step, double lr, double l
     return interrupt_signal();
 }
 
+static OptimConfig recipe(const Run *run) {
+    return (OptimConfig){.lr = 0.002,
+                         .momentum = 0.9,
+                         .weight_decay = 5e-4,
+                         .max_epoch = run->shape->epochs,
+                         .batch_size = 32,
+                         .warmup_epoch = 1,
+                         .warmup_cons_lr = 1e-5,
+                         .shuffle = true};
+}
+
 static int train(Run *run, PromptLearner *learner, TrainState *state, Error *err) {
-    const OptimConfig optim = {.lr = 0.002,
-                               .momentum = 0.9,
-                               .weight_decay = 5e-4,
-                               .max_epoch = run->shape->epochs,
-                               .batch_size = 32,
-                               .warmup_epoch = 1,
-                               .warmup_cons_lr = 1e-5,
-                               .shuffle = true};
+    const OptimConfig optim = recipe(run);
     const TrainData data = {.features = run->train_features,
                             .labels = run->labels,
                             .n = run->train.n,
@@ -172,7 +176,8 @@ static int write_results(const Run *run, PromptLearner *learner, const TrainStat
 
 static int learn(Run *run, PromptLearner *learner, Arena *arena, Error *err) {
     const int K = run->shape->n_classes, E = run->model.clip->embed_dim, n = run->test.n;
-    TrainState state = {.velocity = arena_floats(arena, learner_ctx_size(learner), 1)};
+    const OptimConfig optim = recipe(run);
+    TrainState state = trainer_begin(learner_trainee(learner), &optim, arena);
     float *text = arena_floats(arena, (size_t)K, (size_t)E),
           *logits = arena_floats(arena, (size_t)n, (size_t)K);
     if (arena_failed(arena))

@@ -85,7 +85,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
         return -1;
     const Trainee *trainee = text_adapter_trainee(adapter);
     const char *path = path_join(arena, folder, "state.safetensors");
-    TrainState state = {.velocity = arena_floats(arena, trainee->n_parameters, 1)};
+    TrainState state = trainer_begin(trainee, &learned->optim, arena);
     if (arena_failed(arena))
         return error_memory(err);
     if (train_state_read(path, trainee, &state, learned->key, err) < 0)

@@ -14,6 +14,7 @@
 #include "experiments/methods/training.h"
 #include "experiments/session/prompt_classes.h"
 #include "experiments/terminal/clock.h"
+#include "experiments/terminal/interrupt.h"
 
 #include <math.h>
 
@@ -98,9 +99,37 @@ static int prepare(Session *session, const Point *point, Arena *arena, Error *er
     return load(session, point, &data, arena, err);
 }
 
-static void on_step(void *context, long done, long total) {
-    progress_resume(context, 0, total);
-    progress_update(context, done);
+typedef struct {
+    Progress *progress;
+    int n_steps; /* per epoch */
+} Watch;
+
+static int on_step(void *context, int epoch, int step, double lr, double loss, const TrainState *state) {
+    (void)lr, (void)loss, (void)state;
+    const Watch *watch = context;
+    progress_update(watch->progress, (long)(epoch - 1) * watch->n_steps + step);
+    return interrupt_signal();
+}
+
+static int train(TipAdapter *adapter, const TrainData *data, const Point *point, Result *result,
+                 Progress *progress, Arena *arena, Error *err) {
+    const Options *options = options_of(point);
+    size_t mark = arena_mark(arena);
+    const OptimConfig optim =
+        tip_adapter_optim(options->common.lr.values[0], options->common.max_epoch.values[0]);
+    const Trainee *trainee = tip_adapter_trainee(adapter, (uint32_t)point->seed, arena);
+    if (!trainee)
+        return error_memory(err);
+    TrainState state = trainer_begin(trainee, &optim, arena);
+    if (arena_failed(arena))
+        return error_memory(err);
+    Watch watch = {progress, trainer_steps(data, &optim)};
+    progress_resume(progress, 0, (long)optim.max_epoch * watch.n_steps);
+    int stopped = trainer_run(trainee, data, &optim, &state, NULL, on_step, &watch, err);
+    result->epochs = optim.max_epoch;
+    result->final_loss = state.loss;
+    arena_reset(arena, mark); /* the optimiser's buffers are as large as the keys */
+    return stopped > 0 ? interrupt_check(err) : stopped;
 }
 
 /* Trains and searches, as the options say. */
@@ -108,17 +137,8 @@ static int learn(TipAdapter *adapter, const Data *data, const Point *point, Resu
                  Progress *progress, Arena *arena, Error *err) {
     const Options *options = options_of(point);
     double start = clock_seconds();
-    TipTraining training = {.lr = options->common.lr.values[0],
-                            .max_epoch = options->common.max_epoch.values[0],
-                            .seed = (uint32_t)point->seed,
-                            .final_loss = &result->final_loss,
-                            .on_step = on_step,
-                            .context = progress};
-    if (options->train.values[0]) {
-        result->epochs = training.max_epoch;
-        if (tip_adapter_train(adapter, &data->train, &training, err) < 0)
-            return -1;
-    }
+    if (options->train.values[0] && train(adapter, &data->train, point, result, progress, arena, err) < 0)
+        return -1;
     if (options->search.values[0] && data->n_val > 0) {
         if (tip_adapter_search(adapter, data->val, data->labels, data->n_val, options->max_alpha.values[0],
                                options->max_beta.values[0], err) < 0)

@@ -166,7 +166,7 @@ int training_run(Session *session, const Point *point, const char *folder, const
                .n_steps = trainer_steps(data, &point->optim),
                .state_path = path_join(arena, folder, "state.safetensors"),
                .err = err};
-    run.state.velocity = arena_floats(arena, trainee->n_parameters, 1);
+    run.state = trainer_begin(trainee, &point->optim, arena);
     if (arena_failed(arena))
         return error_memory(err);
     int status = -1;

@@ -98,7 +98,7 @@ static void check_trajectory(Golden *g, PromptLearner *learner, const char *comb
                          .batch_size = 8,
                          .warmup_epoch = 1,
                          .warmup_cons_lr = 1e-5};
-    TrainState state = {.velocity = arena_floats(g->arena, n, 1)};
+    TrainState state = trainer_begin(learner_trainee(learner), &optim, g->arena);
     assert_int_equal(
         trainer_run(learner_trainee(learner), &data, &optim, &state, NULL, record_step, &t, &err), 0);
     assert_int_equal(t.n, 18);

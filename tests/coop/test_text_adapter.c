@@ -128,7 +128,7 @@ static void test_training(void **state) {
     for (size_t i = 0; i < sizeof TORCH / sizeof *TORCH; i++) {
         TextAdapter *adapter = adapter_of(bench, TORCH[i].layer);
         const Trainee *trainee = text_adapter_trainee(adapter);
-        TrainState train_state = {.velocity = arena_floats(bench->arena, trainee->n_parameters, 1)};
+        TrainState train_state = trainer_begin(trainee, &optim, bench->arena);
         Trace trace = {0};
         float features[K * E], losses[EPOCHS];
         Error err = {0};

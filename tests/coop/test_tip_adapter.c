@@ -58,13 +58,20 @@ static TipAdapter adapter_of(Bench *bench, int n, Pool *pool) {
     return adapter;
 }
 
-static void train(Bench *bench, TipAdapter *adapter, double *loss) {
-    TrainData data = {
+static TrainData train_data(const Bench *bench) {
+    return (TrainData){
         .features = bench->images, .labels = bench->labels, .n = N, .n_views = 1, .embed_dim = E};
-    TipTraining training = {.lr = 0.05, .max_epoch = EPOCHS, .seed = SEED, .final_loss = loss};
+}
+
+static void train(Bench *bench, TipAdapter *adapter, double *loss) {
+    const TrainData data = train_data(bench);
+    const OptimConfig optim = tip_adapter_optim(0.05, EPOCHS);
+    const Trainee *trainee = tip_adapter_trainee(adapter, SEED, bench->arena);
+    TrainState state = trainer_begin(trainee, &optim, bench->arena);
     Error err = {0};
-    if (tip_adapter_train(adapter, &data, &training, &err) < 0)
+    if (trainer_run(trainee, &data, &optim, &state, NULL, NULL, NULL, &err) != 0)
         fail_msg("%s", err.text);
+    *loss = state.loss;
 }
 
 /* All from a PyTorch 2 program: torch.manual_seed(5), one randperm per epoch, torch.optim.AdamW(lr=0.05,
@@ -110,14 +117,16 @@ static void test_gradient(void **state) {
     float logits[B * K], affinity[B * KEYS], gradient[KEYS * E], ignored[KEYS * E], numeric[KEYS * E];
     TipAdapter adapter = adapter_of(bench, KEYS, bench->pool);
     adapter.scale = 2; /* so that the votes count */
-    tip_adapter_loss(&adapter, bench->test, bench->labels, 4, logits, affinity, gradient);
+    tip_adapter_loss(&adapter, bench->test, bench->labels, 4, logits, affinity, gradient, NULL);
     for (int i = 0; i < KEYS * E; i++) {
         const float step = 1e-2f;
         float before = adapter.keys[i];
         adapter.keys[i] = before + step;
-        double above = tip_adapter_loss(&adapter, bench->test, bench->labels, 4, logits, affinity, ignored);
+        double above =
+            tip_adapter_loss(&adapter, bench->test, bench->labels, 4, logits, affinity, ignored, NULL);
         adapter.keys[i] = before - step;
-        double below = tip_adapter_loss(&adapter, bench->test, bench->labels, 4, logits, affinity, ignored);
+        double below =
+            tip_adapter_loss(&adapter, bench->test, bench->labels, 4, logits, affinity, ignored, NULL);
         numeric[i] = (float)((above - below) / (2 * (double)step));
         adapter.keys[i] = before;
     }
@@ -154,16 +163,14 @@ static void test_stop_and_bad_rate(void **state) {
     float logits[N_TEST * K];
     Pool *pool = pool_create(2);
     TipAdapter adapter = adapter_of(bench, N, pool);
-    TrainData data = {
-        .features = bench->images, .labels = bench->labels, .n = N, .n_views = 1, .embed_dim = E};
-    TipTraining training = {.lr = 1e30, .max_epoch = EPOCHS, .seed = SEED};
-    assert_int_equal(tip_adapter_train(&adapter, &data, &training, &err), -1);
-    assert_string_equal(err.text, "epoch 1: the loss is not finite");
+    const TrainData data = train_data(bench);
+    const OptimConfig optim = tip_adapter_optim(1e30, EPOCHS);
+    const Trainee *trainee = tip_adapter_trainee(&adapter, SEED, bench->arena);
+    TrainState train_state = trainer_begin(trainee, &optim, bench->arena);
+    assert_int_equal(trainer_run(trainee, &data, &optim, &train_state, NULL, NULL, NULL, &err), -1);
+    assert_string_equal(err.text, "epoch 1: step 2: the loss is not finite");
     pool_set_stop(pool, stop_at_once);
-    training.lr = 1e-3;
     adapter = adapter_of(bench, N, pool);
-    assert_int_equal(tip_adapter_train(&adapter, &data, &training, &err), -1);
-    assert_string_equal(err.text, "stopped");
     assert_int_equal(tip_adapter_search(&adapter, bench->val, bench->val_labels, N_VAL, 3, 7, &err), -1);
     assert_int_equal(tip_adapter_logits(&adapter, logits, bench->test, N_TEST, &err), -1);
     pool_free(pool);

@@ -29,6 +29,11 @@ typedef struct {
     size_t n;
 } Subject;
 
+static float *velocity_of(const TrainState *state) {
+    assert_string_equal(state->optimizer.buffers[0].name, "velocity");
+    return state->optimizer.buffers[0].values;
+}
+
 static Subject open_subject(Bench *bench, bool csc) {
     Subject s = {.bench = bench, .learner = bench_learner(bench, csc, 3)};
     s.n = learner_ctx_size(s.learner);
@@ -39,11 +44,11 @@ static Subject open_subject(Bench *bench, bool csc) {
     s.state.loss_sum = 1.0 / 3;
     s.state.n_correct = 123456789;
     s.state.seconds = 12.75;
-    fill_normal(s.state.velocity, s.n, 1, 1);
+    fill_normal(velocity_of(&s.state), s.n, 1, 1);
     s.ctx = arena_floats(bench->arena, s.n, 1);
     s.velocity = arena_floats(bench->arena, s.n, 1);
     memcpy(s.ctx, learner_ctx(s.learner), s.n * sizeof(float));
-    memcpy(s.velocity, s.state.velocity, s.n * sizeof(float));
+    memcpy(s.velocity, velocity_of(&s.state), s.n * sizeof(float));
     s.before = s.state;
     return s;
 }
@@ -59,8 +64,8 @@ static void assert_same_numbers(const TrainState *a, const TrainState *b) {
 
 static void assert_untouched(const Subject *s) {
     assert_memory_equal(learner_ctx(s->learner), s->ctx, s->n * sizeof(float));
-    assert_memory_equal(s->state.velocity, s->velocity, s->n * sizeof(float));
-    assert_ptr_equal(s->state.velocity, s->before.velocity);
+    assert_memory_equal(velocity_of(&s->state), s->velocity, s->n * sizeof(float));
+    assert_ptr_equal(velocity_of(&s->state), velocity_of(&s->before));
     assert_same_numbers(&s->state, &s->before);
 }
 
@@ -94,12 +99,32 @@ static void test_round_trip(void **test) {
         if (train_state_read(s.bench->path, learner_trainee(other), &read, DIGEST, &err) < 0)
             fail_msg("%s", err.text);
         assert_memory_equal(learner_ctx(other), s.ctx, s.n * sizeof(float));
-        assert_memory_equal(read.velocity, s.velocity, s.n * sizeof(float));
+        assert_memory_equal(velocity_of(&read), s.velocity, s.n * sizeof(float));
         assert_same_numbers(&read, &s.state);
         assert_int_equal(scratch_count(&s.bench->scratch), 1); /* nothing temporary is left */
         learner_free(other);
         learner_free(s.learner);
     }
+}
+
+/* A state of AdamW has two buffers, and is none of SGD. */
+static void test_buffers(void **test) {
+    Subject s = open_subject(*test, false);
+    Error err = {0};
+    const OptimConfig optim = {.optimizer = OPTIMIZER_ADAMW, .beta1 = 0.9, .beta2 = 0.999};
+    const Trainee *trainee = learner_trainee(s.learner);
+    TrainState adamw = trainer_begin(trainee, &optim, s.bench->arena);
+    TrainState read = trainer_begin(trainee, &optim, s.bench->arena);
+    assert_int_equal(adamw.optimizer.n_buffers, 2);
+    for (uint32_t i = 0; i < 2; i++)
+        fill_normal(adamw.optimizer.buffers[i].values, s.n, 1, 7 + i);
+    assert_int_equal(train_state_write(s.bench->path, trainee, &adamw, DIGEST, &err), 0);
+    assert_int_equal(train_state_read(s.bench->path, trainee, &read, DIGEST, &err), 0);
+    for (int i = 0; i < 2; i++)
+        assert_memory_equal(read.optimizer.buffers[i].values, adamw.optimizer.buffers[i].values,
+                            s.n * sizeof(float));
+    assert_refused(&s, "tensor velocity: missing");
+    learner_free(s.learner);
 }
 
 /* A fresh state is one, too: a run may be stopped in its first epoch. */
@@ -304,6 +329,7 @@ static void test_other_files(void **test) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(test_buffers, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_beginning, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_cut_at_every_byte, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_flipped_header, bench_setup, bench_teardown),

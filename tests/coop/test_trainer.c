@@ -50,17 +50,16 @@ static int train(Bench *bench, PromptLearner *learner, TrainState *state, Watch 
 }
 
 /* Stopped after any step, and after two steps in a row, then finished: the bits of a run in one go. */
-static void test_resume(void **test) {
-    Bench *bench = *test;
+static void check_resume(Bench *bench, int n_steps) {
     for (int csc = 0; csc < 2; csc++) {
         PromptLearner *whole = bench_learner(bench, csc, 3);
         TrainState end = bench_state(bench, whole);
         Watch expected = {0};
         size_t size = learner_ctx_size(whole) * sizeof(float);
         assert_int_equal(train(bench, whole, &end, &expected), 0);
-        assert_int_equal(expected.n_steps, STEPS);
+        assert_int_equal(expected.n_steps, n_steps);
         assert_int_equal(expected.n_reports, EPOCHS);
-        for (int first = 1; first <= STEPS; first += scratch_instrumented() ? 4 : 1) {
+        for (int first = 1; first <= n_steps; first += scratch_instrumented() ? 4 : 1) {
             Watch watch = {.stop_after = first};
             PromptLearner *learner = bench_learner(bench, csc, 3);
             TrainState state = bench_state(bench, learner);
@@ -77,22 +76,40 @@ static void test_resume(void **test) {
                     fail_msg("%s", err.text);
                 assert_true(state.seconds == 1.5 * (part + 1));
                 watch.stop_after = part == 0 ? watch.n_steps + 1 : 0;
-                if (part == 0 && watch.n_steps == STEPS)
+                if (part == 0 && watch.n_steps == n_steps)
                     watch.stop_after = 0; /* only the epoch is left to close */
                 int stopped = train(bench, learner, &state, &watch);
                 assert_int_equal(stopped, watch.stop_after != 0);
             }
-            assert_int_equal(watch.n_steps, STEPS);
+            assert_int_equal(watch.n_steps, n_steps);
             assert_int_equal(watch.n_reports, EPOCHS);
             assert_memory_equal(watch.reports, expected.reports, sizeof watch.reports);
             assert_memory_equal(learner_ctx(learner), learner_ctx(whole), size);
-            assert_memory_equal(state.velocity, end.velocity, size);
+            for (int i = 0; i < end.optimizer.n_buffers; i++)
+                assert_memory_equal(state.optimizer.buffers[i].values, end.optimizer.buffers[i].values, size);
             assert_int_equal(state.epoch, EPOCHS);
             assert_true(state.loss == end.loss);
             learner_free(learner);
         }
         learner_free(whole);
     }
+}
+
+static void test_resume(void **test) {
+    Bench *bench = *test;
+    check_resume(bench, STEPS);
+    bench->optim = (OptimConfig){.optimizer = OPTIMIZER_ADAMW,
+                                 .lr = 0.01,
+                                 .weight_decay = 0.01,
+                                 .beta1 = 0.9,
+                                 .beta2 = 0.99,
+                                 .epsilon = 1e-8,
+                                 .max_epoch = EPOCHS,
+                                 .batch_size = B,
+                                 .lr_by_step = true,
+                                 .shuffle = true,
+                                 .keep_last = true};
+    check_resume(bench, STEPS + EPOCHS);
 }
 
 /* --- which images, in which order --- */
@@ -130,11 +147,13 @@ static int note_step(void *context, int epoch, int step, double lr, double loss,
     return 0;
 }
 
-static void find_order(Order *order, Bench *bench, int batch_size, bool shuffle, uint32_t seed) {
+static void find_order(Order *order, Bench *bench, int batch_size, bool keep_last, bool shuffle,
+                       uint32_t seed) {
     Error err = {0};
     PromptLearner *learner = bench_learner(bench, false, seed);
-    TrainState state = bench_state(bench, learner);
-    OptimConfig optim = {.max_epoch = EPOCHS, .batch_size = batch_size, .shuffle = shuffle};
+    OptimConfig optim = {
+        .max_epoch = EPOCHS, .batch_size = batch_size, .shuffle = shuffle, .keep_last = keep_last};
+    TrainState state = trainer_begin(learner_trainee(learner), &optim, bench->arena);
     float logits[BENCH_CLASSES];
     int E = bench->data.embed_dim;
     *order = (Order){0};
@@ -151,10 +170,10 @@ static void find_order(Order *order, Bench *bench, int batch_size, bool shuffle,
 static void test_order(void **test) {
     Bench *bench = *test;
     Order order, again, other, straight;
-    find_order(&order, bench, 1, true, 3);
-    find_order(&again, bench, 1, true, 3);
-    find_order(&other, bench, 1, true, 4);
-    find_order(&straight, bench, 1, false, 3);
+    find_order(&order, bench, 1, false, true, 3);
+    find_order(&again, bench, 1, false, true, 3);
+    find_order(&other, bench, 1, false, true, 4);
+    find_order(&straight, bench, 1, false, false, 3);
     for (int e = 0; e < EPOCHS; e++) {
         int seen[N] = {0};
         assert_int_equal(order.n_steps[e], N);
@@ -182,29 +201,34 @@ static void test_order(void **test) {
     assert_memory_not_equal(order.item[1], order.item[2], sizeof order.item[1]);
 }
 
-/* Batches follow the same order whatever their size; what is left over is dropped, unless it is all there is.
- */
+/* Batches follow the same order whatever their size; what is left over is dropped, unless it is all there is,
+ * or is a smaller batch. */
 static void test_batches(void **test) {
     Bench *bench = *test;
     Order single, batched;
-    const int sizes[] = {4, 13, 14, 2, 6, 7, 12, 1000}, steps[] = {3, 1, 1, 6, 2, 1, 1, 1};
+    const int sizes[] = {4, 13, 14, 2, 6, 7, 12, 1000};
+    const int n_dropping[] = {3, 1, 1, 6, 2, 1, 1, 1}, n_keeping[] = {4, 1, 1, 7, 3, 2, 2, 1};
     const size_t n_sizes = scratch_instrumented() ? 3 : sizeof sizes / sizeof *sizes;
-    find_order(&single, bench, 1, true, 3);
-    for (size_t s = 0; s < n_sizes; s++) {
-        int size = sizes[s] < N ? sizes[s] : N;
-        find_order(&batched, bench, sizes[s], true, 3);
+    find_order(&single, bench, 1, false, true, 3);
+    for (size_t s = 0; s < 2 * n_sizes; s++) {
+        bool keep_last = s % 2;
+        int n_steps = (keep_last ? n_keeping : n_dropping)[s / 2];
+        find_order(&batched, bench, sizes[s / 2], keep_last, true, 3);
         for (int e = 0; e < EPOCHS; e++) {
-            double loss = 0, correct = 0, used = steps[s] * size;
-            assert_int_equal(batched.n_steps[e], steps[s]);
-            for (int step = 0; step < steps[s]; step++) {
+            double loss = 0, correct = 0;
+            int used = 0;
+            assert_int_equal(batched.n_steps[e], n_steps);
+            for (int step = 0; step < n_steps; step++) {
                 double mean = 0;
-                for (int i = step * size; i < (step + 1) * size; i++)
+                int left = N - used, size = sizes[s / 2] < left ? sizes[s / 2] : left;
+                for (int i = used; i < used + size; i++) {
                     mean += single.loss[single.view[e][i]][single.item[e][i]] / size;
+                    correct += single.correct[single.view[e][i]][single.item[e][i]];
+                }
                 assert_true(fabs(batched.step_loss[e][step] - mean) <= 1e-6 * mean);
-                loss += mean / steps[s];
+                loss += mean / n_steps;
+                used += size;
             }
-            for (int i = 0; i < steps[s] * size; i++)
-                correct += single.correct[single.view[e][i]][single.item[e][i]];
             assert_true(fabs(batched.reports[e].loss - loss) <= 1e-6 * loss);
             assert_true(batched.reports[e].accuracy == correct / used);
         }
@@ -224,7 +248,6 @@ static void test_sgd(void **test) {
     Bench *bench = *test;
     Error err = {0};
     PromptLearner *learner = bench_learner(bench, true, 3);
-    TrainState state = bench_state(bench, learner);
     size_t n = learner_ctx_size(learner);
     double *velocity = ARENA_NEW(bench->arena, double, n);
     float *grad = arena_floats(bench->arena, n, 1), *want = arena_floats(bench->arena, n, 1);
@@ -237,6 +260,7 @@ static void test_sgd(void **test) {
                          .batch_size = N,
                          .warmup_epoch = 2,
                          .warmup_cons_lr = 0.01};
+    TrainState state = trainer_begin(learner_trainee(learner), &optim, bench->arena);
     for (int epoch = 1; epoch <= 5; epoch++) {
         double lr = epoch <= 2 ? 0.01 : 0.25 * (1 + cos(M_PI * (epoch - 3) / 5));
         int n_correct;
@@ -257,7 +281,7 @@ static void test_sgd(void **test) {
         for (size_t i = 0; i < n; i++)
             moved[i] = ctx[i] - moved[i];
         assert_close("step", moved, want, n, 1e-4);
-        assert_close("velocity", state.velocity, want_velocity, n, 1e-5);
+        assert_close("velocity", state.optimizer.buffers[0].values, want_velocity, n, 1e-5);
         assert_true(report.epoch == epoch && report.n_steps == 1 && fabs(report.lr - lr) < 1e-15);
         assert_true(report.loss == loss && state.loss == loss);
         assert_true(report.accuracy == (double)n_correct / N);
@@ -302,7 +326,7 @@ static void test_not_finite(void **test) {
     learner_free(learner);
 }
 
-/* Fewer items than a batch: one step with all of them; else the last incomplete batch is dropped. */
+/* Fewer items than a batch: one step with all of them; else the last incomplete batch is dropped, or kept. */
 static void test_steps(void **test) {
     (void)test;
     TrainData data = {.n = 33};
@@ -312,19 +336,42 @@ static void test_steps(void **test) {
     assert_int_equal(trainer_steps(&data, &optim), 1);
     data.n = 96;
     assert_int_equal(trainer_steps(&data, &optim), 3);
+    optim.keep_last = true;
+    assert_int_equal(trainer_steps(&data, &optim), 3);
+    data.n = 97;
+    assert_int_equal(trainer_steps(&data, &optim), 4);
+    data.n = 31;
+    assert_int_equal(trainer_steps(&data, &optim), 1);
+}
+
+static double rate(const OptimConfig *optim, int epoch) {
+    assert_true(optim_lr(optim, epoch, 1, 7) == optim_lr(optim, epoch, 7, 7));
+    return optim_lr(optim, epoch, 1, 7);
 }
 
 /* PROTOCOL: epoch 1 at 1e-5, epoch e >= 2 at 0.001 (1 + cos(pi (e - 2) / E)). */
 static void test_schedule(void **test) {
     (void)test;
     OptimConfig optim = {.lr = 0.002, .max_epoch = 50, .warmup_epoch = 1, .warmup_cons_lr = 1e-5};
-    assert_true(optim_lr(&optim, 1) == 1e-5);
+    assert_true(rate(&optim, 1) == 1e-5);
     for (int e = 2; e <= 50; e++)
-        assert_true(fabs(optim_lr(&optim, e) - 0.001 * (1 + cos(M_PI * (e - 2) / 50))) < 1e-15);
+        assert_true(fabs(rate(&optim, e) - 0.001 * (1 + cos(M_PI * (e - 2) / 50))) < 1e-15);
     optim.lr_scheduler = SCHEDULE_CONSTANT;
-    assert_true(optim_lr(&optim, 1) == 1e-5 && optim_lr(&optim, 2) == 0.002 && optim_lr(&optim, 50) == 0.002);
+    assert_true(rate(&optim, 1) == 1e-5 && rate(&optim, 2) == 0.002 && rate(&optim, 50) == 0.002);
     optim.warmup_epoch = 0;
-    assert_true(optim_lr(&optim, 1) == 0.002);
+    assert_true(rate(&optim, 1) == 0.002);
+}
+
+/* A step of its own for each of the 3 steps of an epoch, from lr down to near 0. */
+static void test_schedule_by_step(void **test) {
+    (void)test;
+    OptimConfig optim = {.lr = 0.002, .max_epoch = 5, .lr_by_step = true};
+    for (int t = 0; t < 15; t++)
+        assert_true(fabs(optim_lr(&optim, 1 + t / 3, 1 + t % 3, 3) - 0.001 * (1 + cos(M_PI * t / 15))) <
+                    1e-15);
+    optim.warmup_epoch = 1;
+    optim.warmup_cons_lr = 1e-5;
+    assert_true(optim_lr(&optim, 1, 3, 3) == 1e-5 && optim_lr(&optim, 2, 1, 3) == 0.002);
 }
 
 int main(void) {
@@ -336,6 +383,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_not_finite, bench_setup, bench_teardown),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_schedule),
+        cmocka_unit_test(test_schedule_by_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

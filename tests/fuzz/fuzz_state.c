@@ -42,9 +42,10 @@ int fuzz_state(const uint8_t *data, size_t size) {
     if (!shared_learner)
         make_learner();
     fuzz_open(&input, data, size);
-    float velocity[SIZE] = {0}, *ctx = learner_ctx(shared_learner), before[SIZE];
+    float *ctx = learner_ctx(shared_learner), before[SIZE];
     memcpy(before, ctx, sizeof before);
-    TrainState state = {.epoch = -1, .velocity = velocity};
+    TrainState state = trainer_begin(learner_trainee(shared_learner), &(OptimConfig){0}, input.arena);
+    state.epoch = -1;
     bool was_read =
         train_state_read(input.path, learner_trainee(shared_learner), &state, "digest", &input.err) == 0;
     if (was_read ? state.epoch < 0 || state.step < 0 || state.n_correct < 0

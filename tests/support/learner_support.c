@@ -68,6 +68,6 @@ PromptLearner *bench_learner(Bench *bench, bool csc, uint32_t seed) {
     return learner;
 }
 
-TrainState bench_state(Bench *bench, const PromptLearner *learner) {
-    return (TrainState){.velocity = arena_floats(bench->arena, learner_ctx_size(learner), 1)};
+TrainState bench_state(Bench *bench, PromptLearner *learner) {
+    return trainer_begin(learner_trainee(learner), &bench->optim, bench->arena);
 }

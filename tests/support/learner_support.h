@@ -26,7 +26,7 @@ int bench_teardown(void **state);
 /* A learner of three context vectors; caller frees. */
 PromptLearner *bench_learner(Bench *bench, bool csc, uint32_t seed);
 
-/* The beginning of a training of that learner; the velocity is owned by the bench. */
-TrainState bench_state(Bench *bench, const PromptLearner *learner);
+/* The beginning of a training of that learner with the optim of the bench; owned by the bench. */
+TrainState bench_state(Bench *bench, PromptLearner *learner);
 
 #endif

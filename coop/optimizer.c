@@ -1,0 +1,56 @@
+/* optimizer.c: see optimizer.h. Whoever reorders a sum or a product here changes the bits of every result. */
+#include "coop/optimizer.h"
+
+#include <math.h>
+
+Optimizer optimizer_sgd(size_t n, double momentum, double weight_decay, Arena *arena) {
+    return (Optimizer){.kind = OPTIMIZER_SGD,
+                       .weight_decay = weight_decay,
+                       .momentum = momentum,
+                       .n = n,
+                       .buffers = {{"velocity", arena_floats(arena, n, 1)}},
+                       .n_buffers = 1};
+}
+
+Optimizer optimizer_adamw(size_t n, double beta1, double beta2, double epsilon, double weight_decay,
+                          Arena *arena) {
+    return (Optimizer){
+        .kind = OPTIMIZER_ADAMW,
+        .weight_decay = weight_decay,
+        .beta1 = beta1,
+        .beta2 = beta2,
+        .epsilon = epsilon,
+        .n = n,
+        .buffers = {{"exp_avg", arena_floats(arena, n, 1)}, {"exp_avg_sq", arena_floats(arena, n, 1)}},
+        .n_buffers = 2};
+}
+
+static void sgd_step(const Optimizer *o, float *x, const float *gradient, double lr) {
+    float decay = (float)o->weight_decay, momentum = (float)o->momentum, rate = (float)lr;
+    float *velocity = o->buffers[0].values;
+    for (size_t i = 0; i < o->n; i++) {
+        velocity[i] = momentum * velocity[i] + (gradient[i] + decay * x[i]);
+        x[i] -= rate * velocity[i];
+    }
+}
+
+static void adamw_step(const Optimizer *o, float *x, const float *gradient, double lr, double t) {
+    float decay = (float)(1 - lr * o->weight_decay), rate = (float)(lr / (1 - pow(o->beta1, t)));
+    float root = (float)sqrt(1 - pow(o->beta2, t)), epsilon = (float)o->epsilon;
+    float b1 = (float)o->beta1, b2 = (float)o->beta2;
+    float rest1 = (float)(1 - o->beta1), rest2 = (float)(1 - o->beta2); /* 1 - 0.999f is not 0.001f */
+    float *mean = o->buffers[0].values, *square = o->buffers[1].values;
+    for (size_t i = 0; i < o->n; i++) {
+        float g = gradient[i];
+        mean[i] = b1 * mean[i] + rest1 * g;
+        square[i] = b2 * square[i] + rest2 * g * g;
+        x[i] = decay * x[i] - rate * mean[i] / (sqrtf(square[i]) / root + epsilon);
+    }
+}
+
+void optimizer_step(Optimizer *optimizer, float *x, const float *gradient, double lr, long t) {
+    if (optimizer->kind == OPTIMIZER_SGD)
+        sgd_step(optimizer, x, gradient, lr);
+    else
+        adamw_step(optimizer, x, gradient, lr, (double)t);
+}
