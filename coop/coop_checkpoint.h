@@ -1,17 +1,17 @@
-/* coop_checkpoint.h: learned prompts as the original CoOp code keeps them.
+/* coop_checkpoint.h: learned prompts as the original CoOp code saves them.
  *
  * Layout of `DIR/prompt_learner/model.pth.tar-EPOCH` (a torch archive; Dassl's save_checkpoint): state_dict
  * with `ctx` [M, C] or [K, M, C], `token_prefix` [K, 1, C], the embedding of SOS, and `token_suffix` [K,
- * T-1-M, C], the embeddings of "name.", EOS and padding; epoch. Neither class names nor the position are in
- * it. The position must be told; the names are read back from the rows of token_suffix, each of which is a
- * row of the token embedding.
+ * T-1-M, C], the embeddings of "name.", EOS and padding; epoch. Neither class names nor the position is in
+ * it. The caller must know the position; the names are read back from the rows of token_suffix, each of which
+ * is a row of the token embedding.
  */
 #ifndef COOP_COOP_CHECKPOINT_H
 #define COOP_COOP_CHECKPOINT_H
 
 #include "coop/prompt_file.h"
 
-/* Whether a file holds such a prompt: it has a tensor ctx and a tensor token_suffix. An error when it is no
+/* Whether a file holds such a prompt: it has a tensor ctx and a tensor token_suffix. Fails when it is no
  * file of tensors. */
 int coop_checkpoint_detect(bool *is_one, const char *path, Error *err);
 
@@ -25,8 +25,8 @@ int coop_checkpoint_read(Prompt *prompt, const char *path, ClassTokenPosition po
  * to it. */
 const char *coop_checkpoint_spelling(const char *name, const Tokenizer *tokenizer, Arena *arena);
 
-/* Writes one that the original code's load_model finds as DIR/prompt_learner/model.pth.tar-EPOCH when path is
- * that. */
+/* Writes such a file. The original code's load_model finds it when path is
+ * DIR/prompt_learner/model.pth.tar-EPOCH. */
 int coop_checkpoint_write(const char *path, const Prompt *prompt, int epoch, const Clip *clip,
                           const Tokenizer *tokenizer, Error *err);
 

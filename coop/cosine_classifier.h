@@ -1,4 +1,4 @@
-/* cosine_classifier.h: what every learned variant of CLIP's text side ends in: images against classes.
+/* cosine_classifier.h: what every learned variant of CLIP's text side ends in, images against classes.
  *
  *     unit = features / |features|;  logits = scale images unit^T;  loss = mean cross-entropy
  *

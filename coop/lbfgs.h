@@ -1,6 +1,5 @@
-/* lbfgs.h: L-BFGS, the minimum of a smooth function of many variables, along the path of L-BFGS-B without
- * bounds.
- */
+/* lbfgs.h: L-BFGS: a minimum of a smooth function of many variables, found along the path of L-BFGS-B
+ * without bounds. */
 #ifndef COOP_LBFGS_H
 #define COOP_LBFGS_H
 
@@ -18,7 +17,7 @@ typedef struct {
 
 typedef enum {
     LBFGS_GRADIENT,  /* the gradient is small enough */
-    LBFGS_REDUCTION, /* an iteration has gained too little */
+    LBFGS_REDUCTION, /* an iteration gained too little */
     LBFGS_LIMIT,     /* of iterations, or 15,000 evaluations */
     LBFGS_STUCK /* no lower point even along the steepest descent: rounding, or values that are not finite */
 } LbfgsEnd;
@@ -29,8 +28,8 @@ typedef struct {
     int iterations, evaluations;
 } LbfgsResult;
 
-/* x (n): in the start, out the best point found. Fails when memory runs out and, with its error, when the
- * function fails; x is then any point of the path. */
+/* x (n): on entry the start, on return the best point found. Fails when memory runs out and, with its error,
+ * when the function fails; x is then some point of the path. */
 int lbfgs_minimise(LbfgsResult *result, double *x, size_t n, LbfgsFunction function, void *context,
                    const LbfgsRules *rules, Arena *arena, Error *err);
 

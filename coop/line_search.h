@@ -29,8 +29,8 @@ typedef struct {
 /* value and slope at step 0, slope < 0; step: the first trial. */
 LineSearch line_search_begin(double value, double slope, double step);
 
-/* True: the search ends with the trial *at, be it good (the usual end) or only the best that the interval's
- * width allows. False: at->step becomes the next trial. The value must be finite. */
+/* True: the search ends with the trial *at, which is good (the usual end) or only the best that the
+ * interval's width allows. False: at->step becomes the next trial. The value must be finite. */
 bool line_search_accepts(LineSearch *search, LinePoint *at);
 
 #endif

@@ -23,8 +23,8 @@ typedef struct {
     float logit_scale;          /* a logarithm */
     const char *backbone, *backbone_digest, *vocab_digest, *dataset;
     const char *checkpoint;       /* where the weights were; a hint */
-    const char *checkpoint_stamp; /* of that file: as long as it is the same, so is its digest; or NULL */
-    ClipActivation activation;    /* the choice with which they were opened */
+    const char *checkpoint_stamp; /* of that file: while it is the same, so is its digest; or NULL */
+    ClipActivation activation;    /* as chosen when they were opened */
     int image_size;
     float mean[3], std[3];
 } Prompt;
@@ -37,9 +37,9 @@ void prompt_tensors(TensorOut out[PROMPT_TENSORS], const Prompt *prompt);
 int prompt_write(const char *path, const Prompt *prompt, Error *err);
 /* Everything is owned by the arena. Shapes, counts, finiteness and the length of the features are checked. */
 int prompt_read(Prompt *prompt, const char *path, Arena *arena, Error *err);
-/* The prompt belongs to this checkpoint: widths, image size and digest agree, else one line that says what
- * differs. path is the prompt's. A checkpoint with the stamp of the prompt is not digested anew. The sizes
- * alone are enough to begin; the digest may take a while. */
+/* Fails, saying what differs, unless the prompt belongs to this checkpoint: widths, image size and digest
+ * agree. path is the prompt's, for messages. A checkpoint with the stamp that the prompt holds is not
+ * digested again. prompt_check_sizes leaves out the digest, which may take a while. */
 int prompt_check_model(const Prompt *prompt, const char *path, Clip *clip, Error *err);
 int prompt_check_sizes(const Prompt *prompt, const char *path, const Clip *clip, Error *err);
 

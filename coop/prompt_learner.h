@@ -46,7 +46,7 @@ PromptLearner *learner_create(Clip *clip, const Tokenizer *tokenizer, Pool *pool
                               int n_classes, const LearnerConfig *config, size_t memory_budget, Error *err);
 void learner_free(PromptLearner *learner); /* NULL is fine */
 
-/* Builds the prompts alone: 0 when learner_create will have nothing to complain about but memory. */
+/* Builds only the prompts: 0 when learner_create can fail for lack of memory alone. */
 int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
                   const LearnerConfig *config, Error *err);
 
@@ -70,8 +70,8 @@ void learner_text_features(PromptLearner *learner, float *features);
 double learner_loss(PromptLearner *learner, const float *images, const int *labels, int B, float *logits,
                     float *d_ctx, int *n_correct);
 
-/* What the training loop sees: the contexts, called "ctx", their loss, and the generator as the start of the
- * contexts left it. Borrowed. */
+/* What the training loop sees: the contexts, called "ctx", their loss, and the generator as drawing
+ * the first contexts left it. Owned by the learner. */
 const Trainee *learner_trainee(PromptLearner *learner);
 
 #endif

@@ -4,8 +4,8 @@
  *
  * Keys are the features of the training images, of unit length; x a test image, t_k the text features.
  * Without training that is all; with it (Tip-Adapter-F) the keys are parameters, trained by AdamW (lr 1e-3,
- * eps 1e-4, batches of 256, 20 epochs, a cosine over all steps). alpha and beta are then searched on
- * validation images.
+ * eps 1e-4, weight decay 0.01, batches of 256, 20 epochs, a cosine over all steps). alpha and beta are then
+ * searched on validation images.
  *
  * Where this differs from the authors' code: scale is the checkpoint's (theirs: 100, which is that of
  * OpenAI's models); the keys after the last epoch count (theirs: those of the best epoch on the test images).
@@ -29,8 +29,8 @@ typedef struct {
     Pool *pool;
 } TipAdapter;
 
-/* logits (n, K) of images (n, E) of unit length. These fail when memory is missing, and with its error when
- * the pool is stopped. */
+/* logits (n, K) of images (n, E) of unit length. This and the search fail when there is no memory and, with
+ * its error, when the pool is stopped. */
 int tip_adapter_logits(const TipAdapter *adapter, float *logits, const float *images, int n, Error *err);
 
 /* What the training loop sees: the keys, called "keys", and their loss at the present alpha and beta, in
@@ -43,8 +43,9 @@ const Trainee *tip_adapter_trainee(const TipAdapter *adapter, uint32_t seed, Are
 OptimConfig tip_adapter_optim(double lr, int max_epoch);
 
 /* Sets alpha and beta to the best of a grid on n images: 200 values of beta from 0.1 up to below max_beta,
- * for each 20 of alpha from 0.1 up to below max_alpha; the first of equals, after the present two, which a
- * few images often cannot tell from others. */
+ * for each 20 of alpha from 0.1 up to below max_alpha; of equals the
+ * first is taken, and the present pair comes before the grid, since a few images often cannot tell pairs
+ * apart. */
 int tip_adapter_search(TipAdapter *adapter, const float *images, const int *labels, int n, double max_alpha,
                        double max_beta, Error *err);
 

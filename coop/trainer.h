@@ -85,11 +85,12 @@ typedef struct {
     double loss, accuracy; /* means over the steps and over the images of the epoch */
 } EpochReport;
 
-/* Called after every epoch; a non-zero return stops the training with that state (trainer_run returns 1). */
+/* Called after every epoch (may be NULL); a non-zero return stops the training with that state: trainer_run
+ * returns 1. */
 typedef int (*EpochFn)(void *context, const EpochReport *report, const TrainState *state);
 
-/* Called after every step, before the EpochFn of a last step (may be NULL); epoch and step count from 1. A
- * non-zero return stops likewise. */
+/* Called after every step (may be NULL), and before the EpochFn after the last step of an epoch; epoch and
+ * step count from 1. A non-zero return stops likewise. */
 typedef int (*StepFn)(void *context, int epoch, int step, double lr, double loss, const TrainState *state);
 
 int trainer_steps(const TrainData *data, const OptimConfig *optim); /* per epoch */

@@ -20,12 +20,12 @@ int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokeni
                       const char *const *templates, int n_templates, const char *const *class_names,
                       int n_classes, Error *err);
 
-/* The same prompts, only tokenized: 0 when zeroshot_features has nothing to complain about. */
+/* Only tokenizes these prompts: 0 when zeroshot_features would accept them. */
 int zeroshot_check(const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
                    int n_templates, const char *const *class_names, int n_classes, Error *err);
 
 /* features (n, E) as encode_text gives them (not of unit length) and, when tokens is not NULL, the padded ids
- * (n, T). After an error *bad (may be NULL) is the text that it is about, -1 when it is about none. */
+ * (n, T). After an error *bad (may be NULL) is the index of the text at fault, or -1 when none is. */
 int encode_texts(float *features, int *tokens, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
                  const char *const *texts, int n, int *bad, Error *err);
 

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* The image tower, as this folder sees it: pixels (n, 3, S, S) to features (n, E). */
+/* The image tower, as datasets/ sees it: pixels (n, 3, S, S) to features (n, E). */
 typedef int (*EncodeFn)(void *context, const float *pixels, int n, float *features, Error *err);
 
 typedef struct {
@@ -16,7 +16,7 @@ typedef struct {
     int image_size, embed_dim; /* S, E */
     float mean[3], std[3];
     const char *model_digest; /* names the tower in a cache on disk; borrowed */
-    int max_batch;            /* images at once: between batches progress is told; 0: as many as pay */
+    int max_batch; /* most images per call (progress is reported between calls); 0: up to the cache */
 } FeatureSource;
 
 /* Which transform of an image. */

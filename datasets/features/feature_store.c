@@ -1,20 +1,23 @@
 /* feature_store.c: features by content of image, on shelves by view.
  *
  * Layout of a folder:
- *     FOLDER/<16 digits>/centre.features, s1-v0.features, ...     digits: of the digest of tower and
- * transform Layout of a file, in the machine's byte order: header   96 bytes: "coop features 1\n", the digest
- * of tower, transform and view in 64 digits, "\n" and spaces records  digest of the image (32), feature (4
- * E), CRC-32 (4) of the header's digest and the record
+ *     FOLDER/<16 digits>/centre.features, s1-v0.features, ...
+ * The digits begin the digest of tower and transform.
+ *
+ * Layout of a file, in the machine's byte order:
+ *     header   96 bytes: "coop features 1\n", the digest of tower, transform and view in 64 digits, "\n",
+ * spaces and a last "\n" records  digest of the image (32 bytes), feature (4 E), CRC-32 of the header and of
+ * these two (4)
  *
  * Records are only ever appended, a batch at a time, in one write under an exclusive lock (flock). A process
  * that is killed leaves at worst part of a batch; the next to append cuts off a broken last record first.
- * Nothing is believed that its checksum does not confirm, each time it is read. Several records of one image
- * are alike; the last one counts, so that a new one heals a broken one. A file with another header is not
- * ours and is begun anew.
+ * A record is checked against its checksum each time it is read. Several records of one image are alike; the
+ * last one counts, so that a new one replaces a broken one. A file with another header is not ours and is
+ * begun anew.
  *
  * In memory the selected shelf of a folder is an index: digest -> number of the record. Without a folder all
- * shelves stay, and map to the features themselves. So do features that are held back: they are on a shelf
- * of the second kind until they are written.
+ * shelves stay in memory, and map digests to the features themselves. So do features that are held back,
+ * until they are written.
  */
 #include "datasets/features/feature_store.h"
 

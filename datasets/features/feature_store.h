@@ -16,12 +16,12 @@ void feature_store_close(FeatureStore *store); /* NULL is fine */
 int feature_store_select(FeatureStore *store, FeatureView view, Error *err);
 /* The feature (E; NULL to only ask) of an image on that shelf; false when it is not there, or not intact. */
 bool feature_store_find(FeatureStore *store, const Digest *image, float *feature);
-/* From now on features of a folder wait in memory, the first of them at most for so many seconds; then they
- * are written and waiting is over. */
+/* From now on, new features of a folder are held back in memory until the first of them is this old; then all
+ * are written, and no more are held back. */
 void feature_store_hold(FeatureStore *store, double seconds);
-/* Writes what waits; waiting is over. */
+/* Writes what is held back; no more is held back. */
 int feature_store_save(FeatureStore *store, Error *err);
-/* Puts n features (n, E) there. */
+/* Puts the features (n, E) of n images on that shelf. */
 int feature_store_add(FeatureStore *store, const Digest *images, const float *features, int n, Error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* features.c: from a list of images to a matrix of features, encoding only what is not kept yet.
+/* features.c: from a list of images to a matrix of features, encoding only what is not there yet.
  *
  *     1. digest every file                                    all threads, a file per tile
  *     2. look each digest up on the shelf of the view         what is found is done
@@ -9,8 +9,8 @@
  *     4. copy features to items that show the same image
  *
  * The pixels of a tile depend on the image and the view alone, so nothing about a feature depends on threads,
- * on the list, or on what was kept. Of several failing images the first in the list is reported (those that
- * cannot be read before those that cannot be decoded).
+ * on the list, or on what was kept. Of several failing images the first in the list is reported; those that
+ * cannot be read come before those that cannot be decoded.
  */
 #include "datasets/features/features.h"
 

@@ -1,6 +1,5 @@
 /* file_digests.c: digests of files by path. A remembered digest holds while size, inode and times are the
- * same; one that was taken within a second of a change is not remembered, for the clock of a file system is
- * coarse.
+ * same; one taken within a second of a change is not remembered, because clocks of file systems are coarse.
  */
 #include "datasets/features/file_digests.h"
 

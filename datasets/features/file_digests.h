@@ -10,7 +10,7 @@ typedef struct {
     Digest digest;
     int64_t size, changed_s, changed_ns; /* the later of the times of its content and of its status */
     uint64_t inode;
-    bool settled; /* not changed just now, so that a later change would show */
+    bool settled; /* last changed long enough ago that another change would show */
 } FileDigest;
 
 typedef struct FileDigests FileDigests;
@@ -18,10 +18,10 @@ typedef struct FileDigests FileDigests;
 FileDigests *file_digests_create(void); /* NULL when there is no memory */
 void file_digests_free(FileDigests *digests);
 
-/* From memory, or by reading the file (scratch memory comes from the arena and goes back). May be called from
- * tiles. */
+/* The digest, remembered or taken by reading the file (scratch memory comes from the arena and goes back).
+ * May be called from tiles. */
 int file_digests_get(FileDigest *out, const FileDigests *digests, const char *path, Arena *arena, Error *err);
-/* Remembers. Not from tiles. */
+/* Remembers a digest. Not to be called from tiles. */
 int file_digests_keep(FileDigests *digests, const char *path, const FileDigest *digest, Error *err);
 
 /* The bytes of an image file, owned by the arena. */

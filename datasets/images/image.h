@@ -1,8 +1,8 @@
 /* image.h: JPEG and PNG files to pixels, as Pillow decodes them and convert("RGB") leaves them.
  *
  * JPEG: baseline and progressive, grey, YCbCr, RGB, CMYK, YCCK, through libjpeg-turbo with Pillow's settings.
- * PNG: all kinds, through libspng. Told apart by content, never by suffix. EXIF orientation and colour
- * profiles are ignored, as in the original code.
+ * PNG: all kinds, through libspng. The two are told apart by content, never by suffix. EXIF orientation and
+ * colour profiles are ignored, as in the original code.
  */
 #ifndef DATASETS_IMAGES_IMAGE_H
 #define DATASETS_IMAGES_IMAGE_H
@@ -15,7 +15,7 @@ int image_decode(Image *image, const unsigned char *data, size_t size, const cha
                  Error *err);
 int image_load(Image *image, const char *path, Arena *arena, Error *err);
 
-/* Do the first bytes of a file promise an image of a format that is read? An error says what it is instead.
+/* 0 when the first bytes of a file are those of a format that is read; else an error that says what they are.
  */
 int image_sniff(const char *path, Error *err);
 

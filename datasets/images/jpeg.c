@@ -2,15 +2,15 @@
  *
  * - libjpeg's defaults: the accurate integer DCT, fancy upsampling, block smoothing.
  * - Grey, YCbCr and RGB files come out as RGB. CMYK and YCCK come out as CMYK, which Pillow takes to be
- * inverted (Adobe's way) and converts without a profile: with k = 255 - K, R = k - C k / 255 (Convert.c,
- * cmyk2rgb).
+ *   inverted (Adobe's way) and converts without a profile: with k = 255 - K, R = k - C k / 255 (cmyk2rgb in
+ *   Convert.c).
  * - The source suspends at the end of the data, so a file that ends before its last row is an error, where
- *   libjpeg's own memory source would invent the end. A file with all its rows but no EOI marker passes.
+ *   libjpeg's own memory source would make up the rest. A file with all its rows but no EOI marker passes.
  * - Corrupt entropy-coded data only counts as a warning. Arithmetic coding is read where libjpeg has it.
- * - A progressive file may repeat a scan without end: scans are limited, and so are scans times pixels.
- * - A header may promise more pixels than the bytes behind it can hold: refused before memory is taken for
- * them. So is a file that is cut short: where no marker ends it, its rows are first decoded into nothing, and
- * of several scans, which libjpeg keeps as a whole, none is read.
+ * - A progressive file may repeat a scan endlessly: scans are limited, and so are scans times pixels.
+ * - A header that promises more pixels than the bytes after it can hold is refused before memory is taken for
+ *   them. So is a file that is cut short: where no marker ends it, its rows are first decoded without being
+ *   kept; if it has several scans, which libjpeg would keep whole, it is refused at once.
  */
 #include "datasets/images/jpeg.h"
 
@@ -100,7 +100,7 @@ static void cmyk_to_rgb(unsigned char *rgb, const unsigned char *cmyk, size_t n)
     }
 }
 
-/* Whether the markers (behind the first) lead to the one that ends the file. Inside a scan, what
+/* Whether the markers after the first lead to the one that ends the file. Inside a scan, what
  * could be a marker is followed by 0, or is a restart. True where libjpeg will find something else to say. */
 static bool is_whole(const unsigned char *data, size_t size) {
     size_t at = 0;

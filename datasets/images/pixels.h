@@ -13,7 +13,7 @@
 typedef struct {
     int width, height;
     unsigned char *rgb; /* (height, width, 3), owned by the arena that was given */
-    long warnings;      /* faults in the data of a JPEG that the decoder went past, as Pillow does */
+    long warnings;      /* faults in the data of a JPEG that were passed over, as Pillow does */
 } Image;
 
 /* The box (left, top, left + width, top + height) of an image, in whole pixels. */

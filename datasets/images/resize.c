@@ -1,6 +1,6 @@
 /* resize.c: antialiased bicubic resize of 8-bit RGB, bit for bit that of Pillow (src/libImaging/Resample.c).
  *
- * Output pixel x looks at the inputs around its centre (x + 0.5) scale, as far as twice max(scale, 1), with
+ * Output pixel x looks at the inputs around its centre (x + 0.5) scale, up to 2 max(scale, 1) away, with
  * the weights of the cubic of Keys (1981) with a = -0.5 stretched by max(scale, 1). Weights are normalised in
  * double and rounded to 22-bit fixed point. The horizontal pass comes first and is rounded and clamped to
  * bytes; the vertical pass works on those. Sums are integers, so no order of work changes a bit.

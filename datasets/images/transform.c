@@ -5,8 +5,9 @@
  *
  * The draws of a random crop, in this order:
  *   up to 10 times: area share U(0.08, 1), log of the aspect ratio U(log 3/4, log 4/3);
- *   when that box fits: top in 0 .. H-h, left in 0 .. W-w (none for the central box when none of the ten
- * fits); flip when a last U(0, 1) is below 1/2.
+ *   when that box fits: top in 0 .. H-h, left in 0 .. W-w (when none of the ten fits, the central box is
+ *   taken without a draw);
+ *   a last U(0, 1): flip when it is below 1/2.
  */
 #include "datasets/images/transform.h"
 

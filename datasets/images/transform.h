@@ -11,8 +11,8 @@
 #include "clip/base/random.h"
 #include "datasets/images/pixels.h"
 
-/* Resize(n) of the short side and CenterCrop(n): out (n, n, 3) bytes. Images smaller than n after the resize
- * (they are not, but for odd ratios) are zero-padded as torchvision does. */
+/* Resize(n) of the short side and CenterCrop(n): out (n, n, 3) bytes. An image so elongated that
+ * its long side would overflow an int is an error. */
 int transform_center_crop(unsigned char *out, const Image *in, int n, Arena *arena, Error *err);
 
 /* RandomResizedCrop(n) and a flip with probability 1/2, drawn from rng: out (n, n, 3) bytes. */

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 /* Fields are unpacked in place: "" becomes ", separators become NUL, so the text must outlive the fields. A
- * quoted field may hold commas, quotes and line ends; others lose the blanks around them. Lines end with LF,
- * CR LF or CR; empty ones are skipped, and so is a byte order mark. */
+ * quoted field may hold commas, quotes and line ends; other fields lose the blanks around them. Lines end
+ * with LF, CR LF or CR; empty ones are skipped, and so is a byte order mark. */
 typedef struct {
     const char *path; /* for messages */
     char *at, *end;   /* what is left of the text; *end is NUL */
@@ -20,10 +20,10 @@ typedef struct {
 int csv_open(CsvText *csv, const char *path, size_t max_size, Arena *arena, Error *err);
 /* Steps to the next line that is not empty; false at the end. */
 bool csv_next_line(CsvText *csv);
-/* The next field; *last: the line ends with it. NULL after an error. */
+/* The next field, and whether it is the last of its line. NULL with an error. */
 char *csv_field(CsvText *csv, bool *last, Error *err);
 
-/* The text (NULL is empty), in quotes where they are needed. */
+/* Writes a field (NULL is empty), in quotes where they are needed. */
 void csv_put(FileWriter *writer, const char *text);
 
 #endif

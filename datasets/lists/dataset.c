@@ -1,5 +1,4 @@
-/* dataset.c: what is done with a dataset wherever it came from: checks, and the cut to base or new classes.
- */
+/* dataset.c: checks of a dataset, and the cut to base or new classes. */
 #include "datasets/lists/dataset.h"
 
 #include <errno.h>

@@ -28,8 +28,8 @@ typedef struct Dataset {
     int n_classes;            /* K */
     const char **class_names; /* (K), as written (with underscores) */
     ItemList train, val, test;
-    /* After base/new subsampling: the dataset before it, and which of its classes is class 0 here (NULL and 0
-     * otherwise). Few-shot sampling draws for all classes and keeps these, as the original code does. */
+    /* After base/new subsampling: the dataset before it, and which of its classes is class 0 here (otherwise
+     * NULL and 0). Few-shot sampling draws for all classes and keeps these, as the original code does. */
     const struct Dataset *whole;
     int first_class;
     bool drawn; /* the lists were drawn at random, not given */
@@ -37,7 +37,7 @@ typedef struct Dataset {
 
 /* What to open: the keys of `dataset:` in an experiment file. NULL strings are absent. */
 typedef struct {
-    const char *name;   /* of the catalog: "oxford_pets"; or free when format is given */
+    const char *name;   /* of the catalog: "oxford_pets"; any name when format is given */
     const char *root;   /* with name: the folder that holds all datasets */
     const char *format; /* "split", "folder", "csv"; NULL with a catalog name */
     const char *images; /* split, csv: folder of the images (csv: by default the folder of the file); folder:
@@ -49,11 +49,11 @@ typedef struct {
     const char *class_names; /* with format: a file of class_names.h */
     const char *template;    /* the dataset's prompt, with {}; NULL: the catalog's, or "a photo of a {}." */
     const char *subsample_classes; /* "all", "base" or "new"; NULL is all */
-    /* Of each class, where neither folders nor a column split say it (random_parts.h). p_trn 0 takes the
-     * shares of the original code, 0.5 and 0.2. */
+    /* The shares of each class that are drawn for training and validation, where neither folders nor a column
+     * `split` give the parts (random_parts.h). p_trn 0 means those of the original code, 0.5 and 0.2. */
     double p_trn, p_val;
     int split_seed;
-    bool draw_asked; /* one of these three was given: it is an error when parts are given too */
+    bool draw_asked; /* one of these three was given, which is an error when the parts are given too */
 } DatasetSpec;
 
 /* Every class must have an image in the list that defines the classes: the training list, or the test list of
@@ -65,8 +65,8 @@ int dataset_check_classes(const Dataset *dataset, Arena *arena, Error *err);
  * Prompt Learning, section 4.1). */
 int dataset_subsample(Dataset *dataset, bool base, Arena *arena, Error *err);
 
-/* Are all images there? Looks at every file of the three lists without opening it, and names the first that
- * is missing: "FILE: test[12]: IMAGE: No such file or directory". */
+/* Fails unless all images are there. Looks at every file of the three lists without opening it, and names the
+ * first that is missing: "FILE: test[12]: IMAGE: No such file or directory". */
 int dataset_check_images(const Dataset *dataset, Error *err);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* The few-shot training list: num_shots items per class (0 = all), and validation with min(num_shots, 4) per
- * class, bit for bit those of CoOp's published splits for the same seed (Python's random.sample per class, in
+/* The few-shot lists: num_shots training items per class (0: all) and min(num_shots, 4) validation items, bit
+ * for bit those of CoOp's published splits for the same seed (Python's random.sample per class, in
  * order of first appearance; classes with too few images are kept whole). Both lists are owned by the arena.
  */
 int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots, uint32_t seed,

@@ -1,7 +1,8 @@
 /* folder.c: folders with one subfolder per class.
  *
- * A class is a subfolder, labelled by the order of the names' bytes; its images are all files right in it. No
- * suffix is looked at: real sets hold images under any name, and what is no image is named when it is opened.
+ * A class is a subfolder, labelled by the order of the names' bytes; its images are all files directly in it,
+ * whatever their suffix: real datasets hold images under any name. One that is no image is reported when it
+ * is opened.
  */
 #define _GNU_SOURCE /* scandirat */
 #include "datasets/lists/folder.h"

@@ -24,13 +24,13 @@ int folder_push(ListBuilder *list, const char *folder, const char *prefix, int l
 int folder_push_classes(ListBuilder *list, const NameList *classes, const char *origin, const char *folder,
                         const char *prefix, TextPool *pool, Error *err);
 
-/* The lists of one folder each; val may be NULL, and with it train (a test set alone). Every class of the
- * training folder (or of the test set that is alone) has images, and all folders have the same subfolders.
+/* Lists from a folder each; val may be NULL, and so may both train and val (a test set alone). Every class
+ * must have images in the first folder that is given, and all folders must have the same subfolders.
  * Fills source, root, classes and lists, owned by the arena. */
 int folder_read(Dataset *dataset, const char *train, const char *val, const char *test, Arena *arena,
                 Error *err);
 
-/* All images of one such folder as the training list; root is the folder. Every class has images. */
+/* All images of one such folder as the training list; root is the folder. Every class must have images. */
 int folder_read_all(Dataset *dataset, const char *images, Arena *arena, Error *err);
 
 #endif

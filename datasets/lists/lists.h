@@ -7,9 +7,9 @@
 
 #include <stddef.h>
 
-/* The largest label is one less. It bounds what one bad label can make a table of classes allocate. */
+/* Labels are smaller. This bounds what one bad label can make a table of classes allocate. */
 #define MAX_CLASSES 1000000
-/* A list in a text file (CSV, class names, variants) is no larger. */
+/* The largest list in a text file (CSV, class names, variants) that is read, in bytes. */
 #define MAX_LIST_BYTES ((size_t)1 << 30)
 
 /* The lists of a dataset and their names: "train", "val", "test". */
@@ -44,10 +44,10 @@ typedef struct {
     int capacity;
 } ClassTable;
 
-/* Notes that a label has this name (copied when it is new). An error is without a place: "label 3 is 'cat'
+/* Records that a label has this name (copied when it is new). Errors name no place: "label 3 is 'cat'
  * and 'dog'", "label -1 is negative". */
 int class_put(ClassTable *classes, long long label, const char *name, TextPool *pool, Error *err);
-/* All labels 0 .. n_classes-1 were seen, and at least one; file is for the message. */
+/* Fails unless all labels 0 .. n_classes-1 were seen, and at least one; file is for the message. */
 int class_finish(const ClassTable *classes, const char *file, Error *err);
 
 /* Sorted names (by bytes) with a number each. */

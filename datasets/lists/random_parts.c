@@ -3,7 +3,7 @@
  *     random.seed(seed)
  *     for images of one class, sorted by their paths, classes by label:
  *         random.shuffle(images)
- *         train, val, test are the first, the next and the last of them
+ *         the first go to train, the next to val, the rest to test
  *
  * Source: read_and_split_data in datasets/dtd.py of github.com/KaiyangZhou/CoOp, which takes the images in
  * the order of the directory and refuses classes too small for three parts.

@@ -4,8 +4,8 @@
  *   {"train": [["circle/0001.jpg", 0, "circle"], ...], "val": [...], "test": [...]}
  *
  * The three lists are walked here and each entry goes to jansson alone. A tree of the whole file would take
- * some twenty times its size; so an array of a hundred million numbers costs no more than one entry does.
- * Nothing nests below an entry, which also caps the depth. A key other than the three parts is refused, and
+ * some twenty times its size; this way an array of a hundred million numbers costs no more than one entry.
+ * Nothing nests below an entry, which also limits the depth. A key other than the three parts is refused, and
  * so is one that comes twice.
  */
 #include "datasets/lists/split_file.h"

@@ -4,9 +4,8 @@
 
 #include "datasets/lists/dataset.h"
 
-/* Writes all classes and lists. *images is the folder that the paths
- * start from: the dataset's, or "/" when some of its paths are absolute or lead out of it, as those of a CSV
- * may. */
+/* Writes all classes and lists. *images becomes the folder that the paths start from: the dataset's, or "/"
+ * when some of its paths are absolute or lead out of it, as those of a CSV may. */
 int split_file_write(const char *path, const Dataset *dataset, const char **images, Arena *arena, Error *err);
 
 #endif

@@ -8,12 +8,12 @@
 typedef struct {
     const char *path; /* borrowed */
     char *at;         /* what is left of the text, owned by the arena */
-    int line;         /* of what lines_next returned last */
+    int line;         /* the number of the line that lines_next returned last */
 } TextLines;
 
 int lines_open(TextLines *lines, const char *path, Arena *arena, Error *err);
 
-/* The next line without the blanks around it, cut out in place; empty ones are skipped. NULL at the end. */
+/* The next line without the blanks around it, cut out in place; empty lines are skipped. NULL at the end. */
 char *lines_next(TextLines *lines);
 
 /* Cuts "key<TAB>name" at the tab, or "key name" at the first blank when there is no tab, and returns the
