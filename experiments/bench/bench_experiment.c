@@ -13,6 +13,7 @@
 #include "experiments/bench/bench.h"
 #include "experiments/bench/bench_folder.h"
 #include "experiments/bench/bench_photo.h"
+#include "experiments/config/config.h"
 #include "experiments/session/model.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"

@@ -5,7 +5,7 @@
  */
 #include "experiments/bench/bench.h"
 #include "experiments/commands/command.h"
-#include "experiments/session/model.h"
+#include "experiments/session/cli_model.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ static int run(CommandLine *line, Error *err) {
     if (status != 0)
         return status < 0 ? -1 : 0;
     bench.words = line->words;
-    if (model_precision_option(&bench.precision, precision, err) < 0)
+    if (cli_precision(&bench.precision, precision, err) < 0)
         return -1;
     if (bench.precision == PRECISION_BFLOAT16 && precision_here(bench.precision) == PRECISION_FLOAT32)
         fprintf(stderr, PRECISION_NOTE "\n");

@@ -5,7 +5,7 @@
 #include "coop/zeroshot.h"
 #include "experiments/commands/command.h"
 #include "experiments/commands/labels.h"
-#include "experiments/session/model.h"
+#include "experiments/session/cli_model.h"
 
 #include <string.h>
 
@@ -29,10 +29,10 @@ static int label(const Prompt *prompt, const Request *request, Model *model, boo
         return error_memory(err);
     /* the digest comes last: it is computed beside the images */
     if (prompt_check_sizes(prompt, request->path, model->clip, err) < 0 ||
-        model_encode_images(model, features, paths, n, true, quiet, err) < 0 ||
+        cli_model_encode(model, features, paths, n, true, quiet, err) < 0 ||
         prompt_check_model(prompt, request->path, model->clip, err) < 0)
         return -1;
-    model_print_precision(model, quiet);
+    cli_model_print_precision(model, quiet);
     cosine_logits(model->pool, logits, features, prompt->text_features, n, prompt->n_classes,
                   prompt->embed_dim, prompt->logit_scale);
     return labels_print(paths, n, logits, prompt->class_names, prompt->n_classes, request->top, request->json,
@@ -52,11 +52,16 @@ static int classify(const Request *request, const CommonOptions *common, Arena *
     Model model = {0};
     if (prompt_read(&prompt, request->path, arena, err) < 0)
         return -1;
-    const char *weights = prompt_weights(&prompt, request->path, request->weights, err);
+    const char *weights = model_prompt_weights(&prompt, request->path, request->weights, err);
+    if (!weights)
+        return -1;
+    const ModelOptions options = {.towers =
+                                      CLIP_IMAGE | digest_of(&prompt, weights) | model_few(request->images.n),
+                                  .activation = prompt.activation,
+                                  .precision = request->precision,
+                                  .n_threads = common->threads};
     int result = -1;
-    if (weights && model_open(&model, weights, NULL, prompt.activation, request->precision,
-                              CLIP_IMAGE | digest_of(&prompt, weights) | model_few(request->images.n),
-                              common->threads, err) == 0)
+    if (cli_model_open(&model, weights, options, err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);
     model_close(&model);
     return result;
@@ -74,10 +79,13 @@ static int classify_original(const Request *request, const CommonOptions *common
                            "%s is a file of the original code, which does not say where the checkpoint is: "
                            "--model is needed",
                            request->path);
+    const ModelOptions options = {.towers = CLIP_BOTH | CLIP_DIGEST | model_few(request->images.n),
+                                  .vocab = request->vocab,
+                                  .precision = request->precision,
+                                  .n_threads = common->threads};
     Model model = {0};
     int result = -1;
-    if (model_open(&model, request->weights, request->vocab, CLIP_ACTIVATION_AUTO, request->precision,
-                   CLIP_BOTH | CLIP_DIGEST | model_few(request->images.n), common->threads, err) == 0 &&
+    if (cli_model_open(&model, request->weights, options, err) == 0 &&
         coop_checkpoint_read(&prompt, request->path, position, model.clip, model.tokenizer, model.pool, arena,
                              err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);
@@ -102,7 +110,7 @@ static int run(CommandLine *line, Error *err) {
     int status = command_parse(line, &command_classify, options, 6, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    if (model_precision_option(&request.precision, precision, err) < 0)
+    if (cli_precision(&request.precision, precision, err) < 0)
         return -1;
     bool original;
     request.path = line->words.values[0];

@@ -3,7 +3,7 @@
 #include "clip/tensors/safetensors_write.h"
 #include "coop/zeroshot.h"
 #include "experiments/commands/command.h"
-#include "experiments/session/model.h"
+#include "experiments/session/cli_model.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -117,8 +117,12 @@ static int encode_text_file(const Request *request, int n_threads, Arena *arena,
         return -1;
     Model model;
     int result = -1;
-    if (model_open(&model, request->weights, request->vocab, request->activation, request->precision,
-                   CLIP_TEXT, n_threads, err) < 0)
+    const ModelOptions options = {.towers = CLIP_TEXT,
+                                  .vocab = request->vocab,
+                                  .activation = request->activation,
+                                  .precision = request->precision,
+                                  .n_threads = n_threads};
+    if (cli_model_open(&model, request->weights, options, err) < 0)
         goto out;
     const Clip *clip = model.clip;
     float *features = arena_floats(arena, (size_t)texts.n, (size_t)clip->embed_dim);
@@ -133,7 +137,7 @@ static int encode_text_file(const Request *request, int n_threads, Arena *arena,
     else if (bad >= 0)
         error_prefix(err, "%s: line %d", request->texts, numbers[bad]);
     if (result == 0)
-        model_print_note(&model, request->quiet);
+        cli_model_print_note(&model, request->quiet);
 out:
     model_close(&model);
     return result;
@@ -148,18 +152,21 @@ static int encode_image_files(const Request *request, int n_threads, Arena *aren
         return -1;
     Model model;
     int result = -1;
-    if (model_open(&model, request->weights, NULL, request->activation, request->precision, CLIP_IMAGE,
-                   n_threads, err) < 0)
+    const ModelOptions options = {.towers = CLIP_IMAGE,
+                                  .activation = request->activation,
+                                  .precision = request->precision,
+                                  .n_threads = n_threads};
+    if (cli_model_open(&model, request->weights, options, err) < 0)
         goto out;
     float *features = arena_floats(arena, (size_t)paths.n, (size_t)model.clip->embed_dim);
     if (!features) {
         error_memory(err);
         goto out;
     }
-    if (model_encode_images(&model, features, paths.values, paths.n, false, request->quiet, err) == 0)
+    if (cli_model_encode(&model, features, paths.values, paths.n, false, request->quiet, err) == 0)
         result = write_features(request->out, features, NULL, paths, model.clip, arena, err);
     if (result == 0)
-        model_print_note(&model, request->quiet);
+        cli_model_print_note(&model, request->quiet);
 out:
     model_close(&model);
     return result;
@@ -186,8 +193,8 @@ static int run(CommandLine *line, Error *err) {
     if (!request.weights || !request.out || !request.texts == !request.images)
         return error_usage(err, "--model, --out and one of --texts and --images are needed: %s",
                            command_encode.usage);
-    if (model_activation_option(&request.activation, activation, err) < 0 ||
-        model_precision_option(&request.precision, precision, err) < 0)
+    if (cli_activation(&request.activation, activation, err) < 0 ||
+        cli_precision(&request.precision, precision, err) < 0)
         return -1;
     request.quiet = line->common.quiet;
     if (request.texts)

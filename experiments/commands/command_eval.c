@@ -7,6 +7,7 @@
 #include "experiments/methods/methods.h"
 #include "experiments/results/logits.h"
 #include "experiments/results/scores.h"
+#include "experiments/session/cli_model.h"
 #include "experiments/session/prompt_classes.h"
 #include "experiments/session/session.h"
 
@@ -70,7 +71,7 @@ static int evaluate(const Prompt *prompt, const char *path, const char *logits_p
     if (session_save(session, err) < 0 ||
         (logits_path && logits_write(logits_path, logits, dataset, arena, err) < 0))
         return -1;
-    model_print_note(&session->model, session->quiet);
+    cli_model_print_note(&session->model, session->quiet);
     printf("%s: accuracy %.2f %%, macro-F1 %.2f %% on %d test images of %d classes\n", session->name,
            scores.accuracy, scores.macro_f1, dataset->test.n, dataset->n_classes);
     return 0;
@@ -104,7 +105,7 @@ static int run(CommandLine *line, Error *err) {
     Model model = {0};
     int result = -1;
     if (session_open(&session, &experiment, line->common.quiet, err) == 0 &&
-        model_open_for(&model, &experiment, line->common.threads, err) == 0 &&
+        cli_model_open_for(&model, &experiment, line->common.threads, err) == 0 &&
         session_attach(&session, &model, NULL, err) == 0 &&
         (!request.original || read_prompt(&prompt, &request, &session, arena, err) == 0))
         result = evaluate(&prompt, request.path, request.logits, &session, arena, err);

@@ -4,7 +4,7 @@
 #include "clip/tensors/safetensors_write.h"
 #include "coop/coop_checkpoint.h"
 #include "experiments/commands/command.h"
-#include "experiments/session/model.h"
+#include "experiments/session/cli_model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,12 +24,8 @@ static int export_torch(const Prompt *prompt, const Request *request, int n_thre
     const char *path = arena_printf(arena, "%s/model.pth.tar-%d", folder, request->epoch);
     if (arena_failed(arena))
         return error_memory(err);
-    const char *weights = prompt_weights(prompt, request->path, request->weights, err);
-    if (weights &&
-        model_open(&model, weights, request->vocab, prompt->activation, PRECISION_FLOAT32,
-                   CLIP_TEXT | CLIP_DIGEST, n_threads, err) == 0 &&
-        prompt_check_model(prompt, request->path, model.clip, err) == 0 &&
-        model_check_vocab(&model, request->path, prompt->vocab_digest, err) == 0 &&
+    if (cli_model_open_text(&model, prompt, request->path, request->weights, request->vocab, n_threads,
+                            err) == 0 &&
         make_folders(folder, err) == 0)
         result = coop_checkpoint_write(path, prompt, request->epoch, model.clip, model.tokenizer, err);
     model_close(&model);

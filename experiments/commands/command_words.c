@@ -1,6 +1,7 @@
 /* command_words.c: coop words */
 #include "coop/prompt_file.h"
 #include "experiments/commands/command.h"
+#include "experiments/session/cli_model.h"
 #include "experiments/session/words.h"
 #include "experiments/terminal/printable.h"
 
@@ -51,7 +52,7 @@ static int run(CommandLine *line, Error *err) {
         return -1;
     Model model = {0};
     int result = -1;
-    if (words_open(&model, &prompt, line->words.values[0], weights, vocab, line->common.threads, err) == 0)
+    if (cli_model_open_text(&model, &prompt, line->words.values[0], weights, vocab, line->common.threads, err) == 0)
         result = print_words(&prompt, &model, top, arena, err);
     model_close(&model);
     return result;

@@ -2,7 +2,7 @@
 #include "coop/zeroshot.h"
 #include "experiments/commands/command.h"
 #include "experiments/commands/labels.h"
-#include "experiments/session/model.h"
+#include "experiments/session/cli_model.h"
 
 #include <string.h>
 
@@ -51,7 +51,7 @@ static int label(const Request *request, OptionTexts images, Model *model, bool 
         return error_memory(err);
     if (zeroshot_features(text, clip, model->tokenizer, model->pool, templates, n_templates, names, K, err) <
             0 ||
-        model_encode_images(model, features, images.values, images.n, true, quiet, err) < 0)
+        cli_model_encode(model, features, images.values, images.n, true, quiet, err) < 0)
         return -1;
     cosine_logits(model->pool, logits, features, text, images.n, K, clip->embed_dim, clip->logit_scale);
     return labels_print(images.values, images.n, logits, names, K, request->top, request->json, arena, err);
@@ -79,16 +79,20 @@ static int run(CommandLine *line, Error *err) {
         return status < 0 ? -1 : 0;
     if (!request.weights || !request.classes)
         return error_usage(err, "--model and --classes are needed: %s", command_zeroshot.usage);
-    if (model_activation_option(&request.activation, activation, err) < 0 ||
-        model_precision_option(&request.precision, precision, err) < 0)
+    if (cli_activation(&request.activation, activation, err) < 0 ||
+        cli_precision(&request.precision, precision, err) < 0)
         return -1;
+    const ModelOptions model_options = {.towers = CLIP_BOTH | model_few(line->words.n),
+                                        .vocab = request.vocab,
+                                        .activation = request.activation,
+                                        .precision = request.precision,
+                                        .n_threads = line->common.threads};
     Model model;
-    int result = model_open(&model, request.weights, request.vocab, request.activation, request.precision,
-                            CLIP_BOTH | model_few(line->words.n), line->common.threads, err) < 0
-                     ? -1
-                     : label(&request, line->words, &model, line->common.quiet, arena, err);
+    int result = -1;
+    if (cli_model_open(&model, request.weights, model_options, err) == 0)
+        result = label(&request, line->words, &model, line->common.quiet, arena, err);
     if (result == 0)
-        model_print_note(&model, line->common.quiet);
+        cli_model_print_note(&model, line->common.quiet);
     model_close(&model);
     return result;
 }

@@ -3,6 +3,7 @@
 #include "experiments/config/config.h"
 #include "experiments/methods/methods.h"
 #include "experiments/report/report_sections.h"
+#include "experiments/session/cli_model.h"
 #include "experiments/session/words.h"
 
 #include <string.h>
@@ -33,7 +34,7 @@ static int open_model(Opened *opened, const Prompt *prompt, const char *path, co
         return model_check_vocab(&opened->model, path, prompt->vocab_digest, err);
     model_close(&opened->model);
     opened->digest = NULL;
-    if (words_open(&opened->model, prompt, path, NULL, configured_vocab(folder, arena), 0, err) < 0)
+    if (cli_model_open_text(&opened->model, prompt, path, NULL, configured_vocab(folder, arena), 0, err) < 0)
         return -1;
     opened->digest = prompt->backbone_digest;
     return 0;

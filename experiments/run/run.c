@@ -10,6 +10,7 @@
 #include "experiments/run/plan.h"
 #include "experiments/run/stage.h"
 #include "experiments/run/summary.h"
+#include "experiments/session/cli_model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +35,7 @@ static int use_model(Runner *runner, const Experiment *experiment, Error *err) {
         return 0;
     model_close(&runner->model);
     runner->opened = experiment;
-    return model_open_for(&runner->model, experiment, runner->options->n_threads, err);
+    return cli_model_open_for(&runner->model, experiment, runner->options->n_threads, err);
 }
 
 static int count_points(const Runner *runner, bool pending) {
@@ -111,7 +112,7 @@ static int run_stages(Runner *runner, Error *err) {
         int status = make_ready(runner, stage, &why);
         if (status == 0 && !said) {
             say_finished(runner);
-            model_print_note(&runner->model, runner->options->quiet); /* not before: a refusal is one line */
+            cli_model_print_note(&runner->model, runner->options->quiet); /* not before: a refusal is one line */
             said = true;
         }
         if (status == 0)

@@ -5,8 +5,6 @@
 #include "clip/checkpoint/locate.h"
 #include "clip/image/image_tower.h"
 #include "clip/math/ops.h"
-#include "experiments/terminal/interrupt.h"
-#include "experiments/terminal/progress.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,50 +36,23 @@ static int open_tokenizer(Model *model, const char *weights, const char *vocab, 
     return result;
 }
 
-int model_open(Model *model, const char *weights, const char *vocab, ClipActivation activation,
-               Precision precision, ClipTowers towers, int n_threads, Error *err) {
-    *model = (Model){.asked = precision};
-    model->pool = pool_create(n_threads);
+int model_open(Model *model, const char *weights, const ModelOptions *options, Error *err) {
+    *model = (Model){.asked = options->precision};
+    model->pool = pool_create(options->n_threads);
     if (!model->pool)
-        return error_run(err, "cannot start %d threads", n_threads);
-    pool_set_stop(model->pool, interrupt_check);
-    const ClipOptions options = {
-        .towers = towers, .activation = activation, .precision = precision, .pool = model->pool};
-    model->clip = clip_open_with(weights, &options, err);
+        return error_run(err, "cannot start %d threads", options->n_threads);
+    pool_set_stop(model->pool, options->stop);
+    const ClipOptions clip_options = {.towers = options->towers,
+                                      .activation = options->activation,
+                                      .precision = options->precision,
+                                      .pool = model->pool};
+    model->clip = clip_open_with(weights, &clip_options, err);
     if (!model->clip)
         return -1;
     const bool is_float = model->clip->precision == PRECISION_FLOAT32;
     snprintf(model->name, sizeof model->name, "%s%s%s", model->clip->name, is_float ? "" : " ",
              is_float ? "" : precision_name(model->clip->precision));
-    return towers & CLIP_TEXT ? open_tokenizer(model, weights, vocab, err) : 0;
-}
-
-int model_open_for(Model *model, const Experiment *experiment, int n_threads, Error *err) {
-    return model_open(model, experiment->model.weights, experiment->model.vocab, experiment->model.activation,
-                      experiment->model.precision, CLIP_BOTH | CLIP_DIGEST, n_threads, err);
-}
-
-int model_activation_option(ClipActivation *choice, const char *text, Error *err) {
-    if (text && clip_activation_from(choice, text) < 0)
-        return error_usage(err, "--activation %s: auto, quick_gelu or gelu is needed", text);
-    return 0;
-}
-
-int model_precision_option(Precision *choice, const char *text, Error *err) {
-    if (text && precision_from(choice, text) < 0)
-        return error_usage(err, "--precision %s: float32, bfloat16 or auto is needed", text);
-    return 0;
-}
-
-void model_print_precision(const Model *model, bool quiet) {
-    if (model->asked == PRECISION_BFLOAT16 && model->clip->precision == PRECISION_FLOAT32 && !quiet)
-        fprintf(stderr, PRECISION_NOTE "\n");
-}
-
-void model_print_note(const Model *model, bool quiet) {
-    if (model->clip->note && !quiet)
-        fprintf(stderr, "%s\n", model->clip->note);
-    model_print_precision(model, quiet);
+    return options->towers & CLIP_TEXT ? open_tokenizer(model, weights, options->vocab, err) : 0;
 }
 
 ClipTowers model_few(int n_images) {
@@ -95,21 +66,20 @@ void model_close(Model *model) {
     *model = (Model){0};
 }
 
-const char *prompt_weights(const Prompt *prompt, const char *prompt_path, const char *given, Error *err) {
+const char *model_prompt_weights(const Prompt *prompt, const char *path, const char *given, Error *err) {
     if (given || file_exists(prompt->checkpoint))
         return given ? given : prompt->checkpoint;
-    error_set(err, "%s: checkpoint: %s is not there; say with --model where it is", prompt_path,
-              prompt->checkpoint);
+    error_set(err, "%s: checkpoint: %s is not there; say with --model where it is", path, prompt->checkpoint);
     return NULL;
 }
 
-int model_check_vocab(const Model *model, const char *prompt_path, const char *vocab_digest, Error *err) {
+int model_check_vocab(const Model *model, const char *path, const char *vocab_digest, Error *err) {
     const char *digest = tokenizer_digest(model->tokenizer);
     if (strcmp(vocab_digest, digest) == 0)
         return 0;
     return error_set(err,
                      "%s: vocab_digest: learned with another vocabulary (%.12s..., this one is %.12s...)",
-                     prompt_path, vocab_digest, digest);
+                     path, vocab_digest, digest);
 }
 
 static int encode(void *context, const float *pixels, int n, float *features, Error *err) {
@@ -146,14 +116,8 @@ FeatureSource model_source(Model *model) {
     return source;
 }
 
-static int on_progress(void *context, long done, long total) {
-    (void)total;
-    progress_update(context, done);
-    return interrupt_signal();
-}
-
-int model_encode_images(Model *model, float *features, const char *const *paths, int n, bool unit, bool quiet,
-                        Error *err) {
+int model_encode(Model *model, float *features, const char *const *paths, int n, bool unit,
+                 ProgressFn progress, void *progress_context, Error *err) {
     int result = -1;
     FeatureSource source = model_source(model);
     FeatureCache *cache = features_open(NULL, &source, model->pool, err);
@@ -167,12 +131,7 @@ int model_encode_images(Model *model, float *features, const char *const *paths,
     }
     for (int i = 0; i < n; i++)
         list.items[i].path = paths[i];
-    Progress progress;
-    progress_start(&progress, stderr, quiet, "encoding images", n);
-    result = features_get(cache, features, NULL, &list, (FeatureView){0}, on_progress, &progress, err);
-    progress_erase(&progress);
-    if (result < 0 && interrupt_signal())
-        interrupt_check(err);
+    result = features_get(cache, features, NULL, &list, (FeatureView){0}, progress, progress_context, err);
     if (result == 0 && unit)
         unit_rows_forward(features, NULL, features, n, model->clip->embed_dim);
 out:

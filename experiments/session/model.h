@@ -1,14 +1,12 @@
-/* model.h: a checkpoint with its vocabulary and threads, as the commands need it. */
+/* model.h: a checkpoint with its vocabulary and threads: what a learned classifier needs to run. */
 #ifndef EXPERIMENTS_SESSION_MODEL_H
 #define EXPERIMENTS_SESSION_MODEL_H
 
-#include "clip/base/arena.h"
 #include "clip/base/parallel.h"
 #include "clip/checkpoint/model.h"
 #include "clip/text/tokenizer.h"
 #include "coop/prompt_file.h"
 #include "datasets/features/features.h"
-#include "experiments/config/experiment.h"
 
 typedef struct {
     Clip *clip;
@@ -19,44 +17,43 @@ typedef struct {
     char tower_digest[65]; /* model_tower_digest's */
 } Model;
 
-/* Opens the checkpoint and, with the text tower, the vocabulary: vocab is a path, or NULL to look beside the
- * weights; either may be a folder (clip/checkpoint/locate.h). Caller closes, also after a failure. */
-int model_open(Model *model, const char *weights, const char *vocab, ClipActivation activation,
-               Precision precision, ClipTowers towers, int n_threads, Error *err);
-/* The same for an experiment: both towers. */
-int model_open_for(Model *model, const Experiment *experiment, int n_threads, Error *err);
+/* Zeroed: the vocabulary beside the weights, the checkpoint's own activation, float32, a thread per core. */
+typedef struct {
+    ClipTowers towers;
+    const char
+        *vocab; /* a file or its folder; NULL: looked for beside the weights. Only for the text tower */
+    ClipActivation activation;
+    Precision precision;
+    int n_threads;
+    StopFn stop; /* asked during long work whether to go on (clip/base/parallel.h); may be NULL */
+} ModelOptions;
+
+/* Opens the checkpoint (a file or its folder, clip/checkpoint/locate.h) and, with the text tower, its
+ * vocabulary. Caller closes, also after a failure. */
+int model_open(Model *model, const char *weights, const ModelOptions *options, Error *err);
 void model_close(Model *model);
 
 /* CLIP_FEW_IMAGES, if n are so few that opening the checkpoint for more would take longer; else 0. */
 ClipTowers model_few(int n_images);
 
-/* The values of --activation and --precision; ERROR_USAGE. NULL leaves *choice as it is. */
-int model_activation_option(ClipActivation *choice, const char *text, Error *err);
-int model_precision_option(Precision *choice, const char *text, Error *err);
+/* Which checkpoint to use with a prompt: `given`, or, when that is NULL, the one it was learned with. NULL,
+ * with an error that names --model, when that file is gone. path is the prompt's. */
+const char *model_prompt_weights(const Prompt *prompt, const char *path, const char *given, Error *err);
 
-/* What the image tower computes, for the cache of its features: clip_digest, and the precision. */
-const char *model_tower_digest(Model *model);
+/* A prompt's words mean something else under another vocabulary: fails unless the model's has this digest.
+ * path is the prompt's, with which the error begins. */
+int model_check_vocab(const Model *model, const char *path, const char *vocab_digest, Error *err);
 
-/* On stderr: that the precision asked for is not to be had here; that, and what there is to know about the
- * checkpoint (Clip.note). */
-void model_print_precision(const Model *model, bool quiet);
-void model_print_note(const Model *model, bool quiet);
+/* features (n, E) of image files under the test transform, kept nowhere: of unit length, or as the tower
+ * gives them. progress (may be NULL) is called between batches and can stop the work, as in features_get. */
+int model_encode(Model *model, float *features, const char *const *paths, int n, bool unit,
+                 ProgressFn progress, void *progress_context, Error *err);
 
-/* The checkpoint to use with a prompt: the one given on the command line, or where it was when the prompt was
- * learned. NULL, with an error that tells of --model, when it is not there any more. */
-const char *prompt_weights(const Prompt *prompt, const char *prompt_path, const char *given, Error *err);
-
-/* A prompt's words mean something else under another vocabulary: an error that begins with the prompt's path.
- */
-int model_check_vocab(const Model *model, const char *prompt_path, const char *vocab_digest, Error *err);
-
-/* The image tower of the model as the feature cache sees it. Borrows the model. For a cache on disk its
- * model_digest must be filled in. */
+/* The image tower as the feature cache sees it. Borrows the model. A cache on disk needs model_digest too:
+ * model_tower_digest. */
 FeatureSource model_source(Model *model);
 
-/* features (n, E) of single files under the test transform, without a cache on disk; of unit length or as the
- * tower gives them. Draws a progress bar unless quiet; ERROR_SIGNAL when a signal came. */
-int model_encode_images(Model *model, float *features, const char *const *paths, int n, bool unit, bool quiet,
-                        Error *err);
+/* Names what the image tower computes: clip_digest, and the precision. Borrowed from the model. */
+const char *model_tower_digest(Model *model);
 
 #endif

@@ -7,18 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int words_open(Model *model, const Prompt *prompt, const char *path, const char *weights, const char *vocab,
-               int n_threads, Error *err) {
-    *model = (Model){0};
-    weights = prompt_weights(prompt, path, weights, err);
-    if (!weights ||
-        model_open(model, weights, vocab, prompt->activation, PRECISION_FLOAT32, CLIP_TEXT | CLIP_DIGEST,
-                   n_threads, err) < 0 ||
-        prompt_check_model(prompt, path, model->clip, err) < 0)
-        return -1;
-    return model_check_vocab(model, path, prompt->vocab_digest, err);
-}
-
 static int compare_words(const void *a, const void *b) {
     const Word *x = a, *y = b;
     if (x->distance != y->distance)

@@ -10,12 +10,6 @@ typedef struct {
     double distance;
 } Word;
 
-/* Opens the text tower that a prompt was learned with, and its vocabulary, and checks that they are those.
- * path is the prompt's; weights and vocab may be NULL: where they were, and beside them. Caller closes the
- * model, also after a failure. */
-int words_open(Model *model, const Prompt *prompt, const char *path, const char *weights, const char *vocab,
-               int n_threads, Error *err);
-
 /* All words (V) of the vocabulary, the nearest to the vector (C) first; of equally near ones the lower id. */
 void words_nearest(Word *words, const float *vector, const TextWeights *w);
 
