@@ -20,9 +20,12 @@ FLAGS    = -std=gnu11 -I. -g $(OPT) -fopenmp-simd -ffp-contract=off $(WARN) $(sh
            $(CFLAGS)
 LIBS     = $(shell pkg-config --libs $(PKGS)) -lunistring -lm -lpthread
 
-SOURCES := $(filter-out experiments/main.c,$(sort $(shell find clip datasets coop experiments -name '*.c')))
-OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o)
-LIBRARY := $(BUILD)/libcoop.a
+# The library labels images and learns; the rest reads experiment files and command lines.
+sources  = $(sort $(shell find $(1) -name '*.c'))
+LIBRARY := $(patsubst %.c,$(OBJ)/%.o,$(call sources,clip datasets coop))
+PROGRAM := $(patsubst %.c,$(OBJ)/%.o,$(filter-out experiments/main.c,$(call sources,experiments)))
+OBJECTS := $(LIBRARY) $(PROGRAM)
+ARCHIVES := $(BUILD)/libexperiments.a $(BUILD)/libcoop.a
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
 SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/support/test_% tests/fuzz/test_%, \
                $(wildcard tests/support/*.c tests/fuzz/*.c)))
@@ -32,11 +35,13 @@ SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/support/test_% tests/fuz
 
 all: $(BUILD)/coop
 
-$(BUILD)/coop: $(OBJ)/experiments/main.o $(LIBRARY)
+$(BUILD)/coop: $(OBJ)/experiments/main.o $(ARCHIVES)
 	@echo "  link $@"
 	@$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(LIBRARY): $(OBJECTS)
+$(BUILD)/libcoop.a: $(LIBRARY)
+$(BUILD)/libexperiments.a: $(PROGRAM)
+$(ARCHIVES):
 	@rm -f $@ && ar rcs $@ $^
 
 # Files from outside are read in these folders: the compiler watches every narrowing there.
@@ -49,9 +54,15 @@ $(OBJ)/%.o: %.c
 	@echo "  cc   $<"
 	@$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: $(OBJ)/tests/%.o $(SUPPORT) $(LIBRARY)
+$(BUILD)/tests/%: $(OBJ)/tests/%.o $(SUPPORT) $(ARCHIVES)
 	@mkdir -p $(@D)
 	@$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LIBS)
+
+# All of the library and nothing else: whatever it needed of experiments/ would be missing here.
+$(BUILD)/tests/coop/test_library: $(OBJ)/tests/coop/test_library.o $(BUILD)/libcoop.a
+	@mkdir -p $(@D)
+	@$(CC) $(OPT) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(BUILD)/libcoop.a -Wl,--no-whole-archive \
+	    $(shell pkg-config --libs cmocka) $(LIBS)
 
 # With `make deps demo` or `make deps test` nothing is compiled before the packages are there.
 ifneq ($(filter deps demo test,$(MAKECMDGOALS)),)
@@ -86,7 +97,7 @@ fuzz: tools
 	    CFLAGS="-DARENA_MALLOC -DNO_VECTOR_CLONES -DLIBFUZZER -Wno-pass-failed" fuzzers
 	@.ci/fuzz $(BUILD)/fuzz $(SECONDS) $(FUZZ)
 fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(BUILD)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(LIBRARY)
+$(BUILD)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(ARCHIVES)
 	@echo "  link $@"
 	@$(CC) $(OPT) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 

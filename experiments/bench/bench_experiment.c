@@ -8,13 +8,13 @@
 #include "clip/checkpoint/random_clip.h"
 #include "clip/image/image_tower.h"
 #include "clip/math/ops.h"
+#include "coop/loaded_model.h"
 #include "coop/train_state.h"
 #include "coop/zeroshot.h"
 #include "experiments/bench/bench.h"
 #include "experiments/bench/bench_folder.h"
 #include "experiments/bench/bench_photo.h"
 #include "experiments/config/config.h"
-#include "experiments/session/model.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 
@@ -36,7 +36,7 @@ typedef struct {
     const char *folder, *cache, *merges; /* paths */
     const char **class_names;
     ItemList train, test;
-    Model model;
+    LoadedModel model;
     float *train_features, *test_features;              /* (n, E) */
     int *labels;                                        /* of the training images */
     double towers, images, training, evaluation, files; /* seconds; images: towers and decoding */
@@ -91,7 +91,7 @@ static int stop_encoding(void *context, long done, long total) {
 }
 
 static int encode_images(Run *run, Error *err) {
-    FeatureSource source = model_source(&run->model);
+    FeatureSource source = loaded_model_source(&run->model);
     source.encode = timed_tower;
     source.context = run;
     source.model_digest = "random";
@@ -203,7 +203,7 @@ static int learn(Run *run, PromptLearner *learner, Arena *arena, Error *err) {
 
 static int run_experiment(Run *run, Sample *sample, Arena *arena, Error *err) {
     const LearnerConfig config = {.n_ctx = CONTEXTS, .ctx_init = "", .seed = 1};
-    Model *model = &run->model;
+    LoadedModel *model = &run->model;
     size_t E = (size_t)model->clip->embed_dim;
     double step_flops, start = clock_seconds();
     run->train_features = arena_floats(arena, (size_t)run->train.n, E);

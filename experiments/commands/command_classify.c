@@ -4,7 +4,7 @@
 #include "coop/prompt_file.h"
 #include "coop/zeroshot.h"
 #include "experiments/commands/command.h"
-#include "experiments/commands/labels.h"
+#include "experiments/commands/print_labels.h"
 #include "experiments/session/cli_model.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ typedef struct {
     bool json;
 } Request;
 
-static int label(const Prompt *prompt, const Request *request, Model *model, bool quiet, Arena *arena,
+static int label(const Prompt *prompt, const Request *request, LoadedModel *model, bool quiet, Arena *arena,
                  Error *err) {
     int n = request->images.n;
     const char **paths = request->images.values;
@@ -35,7 +35,7 @@ static int label(const Prompt *prompt, const Request *request, Model *model, boo
     cli_model_print_precision(model, quiet);
     cosine_logits(model->pool, logits, features, prompt->text_features, n, prompt->n_classes,
                   prompt->embed_dim, prompt->logit_scale);
-    return labels_print(paths, n, logits, prompt->class_names, prompt->n_classes, request->top, request->json,
+    return print_labels(paths, n, logits, prompt->class_names, prompt->n_classes, request->top, request->json,
                         arena, err);
 }
 
@@ -49,21 +49,21 @@ static ClipTowers digest_of(const Prompt *prompt, const char *weights) {
 /* A prompt of our own needs the image tower alone. */
 static int classify(const Request *request, const CommonOptions *common, Arena *arena, Error *err) {
     Prompt prompt;
-    Model model = {0};
+    LoadedModel model = {0};
     if (prompt_read(&prompt, request->path, arena, err) < 0)
         return -1;
-    const char *weights = model_prompt_weights(&prompt, request->path, request->weights, err);
+    const char *weights = loaded_model_prompt_weights(&prompt, request->path, request->weights, err);
     if (!weights)
         return -1;
-    const ModelOptions options = {.towers =
-                                      CLIP_IMAGE | digest_of(&prompt, weights) | model_few(request->images.n),
-                                  .activation = prompt.activation,
-                                  .precision = request->precision,
-                                  .n_threads = common->threads};
+    const LoadedModelOptions options = {.towers = CLIP_IMAGE | digest_of(&prompt, weights) |
+                                                  loaded_model_few(request->images.n),
+                                        .activation = prompt.activation,
+                                        .precision = request->precision,
+                                        .n_threads = common->threads};
     int result = -1;
     if (cli_model_open(&model, weights, options, err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);
-    model_close(&model);
+    loaded_model_close(&model);
     return result;
 }
 
@@ -79,17 +79,18 @@ static int classify_original(const Request *request, const CommonOptions *common
                            "%s is a file of the original code, which does not say where the checkpoint is: "
                            "--model is needed",
                            request->path);
-    const ModelOptions options = {.towers = CLIP_BOTH | CLIP_DIGEST | model_few(request->images.n),
-                                  .vocab = request->vocab,
-                                  .precision = request->precision,
-                                  .n_threads = common->threads};
-    Model model = {0};
+    const LoadedModelOptions options = {.towers =
+                                            CLIP_BOTH | CLIP_DIGEST | loaded_model_few(request->images.n),
+                                        .vocab = request->vocab,
+                                        .precision = request->precision,
+                                        .n_threads = common->threads};
+    LoadedModel model = {0};
     int result = -1;
     if (cli_model_open(&model, request->weights, options, err) == 0 &&
         coop_checkpoint_read(&prompt, request->path, position, model.clip, model.tokenizer, model.pool, arena,
                              err) == 0)
         result = label(&prompt, request, &model, common->quiet, arena, err);
-    model_close(&model);
+    loaded_model_close(&model);
     return result;
 }
 

@@ -115,13 +115,13 @@ static int encode_text_file(const Request *request, int n_threads, Arena *arena,
     int *numbers, bad;
     if (read_lines(&texts, &numbers, request->texts, arena, err) < 0)
         return -1;
-    Model model;
+    LoadedModel model;
     int result = -1;
-    const ModelOptions options = {.towers = CLIP_TEXT,
-                                  .vocab = request->vocab,
-                                  .activation = request->activation,
-                                  .precision = request->precision,
-                                  .n_threads = n_threads};
+    const LoadedModelOptions options = {.towers = CLIP_TEXT,
+                                        .vocab = request->vocab,
+                                        .activation = request->activation,
+                                        .precision = request->precision,
+                                        .n_threads = n_threads};
     if (cli_model_open(&model, request->weights, options, err) < 0)
         goto out;
     const Clip *clip = model.clip;
@@ -139,7 +139,7 @@ static int encode_text_file(const Request *request, int n_threads, Arena *arena,
     if (result == 0)
         cli_model_print_note(&model, request->quiet);
 out:
-    model_close(&model);
+    loaded_model_close(&model);
     return result;
 }
 
@@ -150,12 +150,12 @@ static int encode_image_files(const Request *request, int n_threads, Arena *aren
                                                : read_lines(&paths, &numbers, request->images, arena, err);
     if (found < 0)
         return -1;
-    Model model;
+    LoadedModel model;
     int result = -1;
-    const ModelOptions options = {.towers = CLIP_IMAGE,
-                                  .activation = request->activation,
-                                  .precision = request->precision,
-                                  .n_threads = n_threads};
+    const LoadedModelOptions options = {.towers = CLIP_IMAGE,
+                                        .activation = request->activation,
+                                        .precision = request->precision,
+                                        .n_threads = n_threads};
     if (cli_model_open(&model, request->weights, options, err) < 0)
         goto out;
     float *features = arena_floats(arena, (size_t)paths.n, (size_t)model.clip->embed_dim);
@@ -168,7 +168,7 @@ static int encode_image_files(const Request *request, int n_threads, Arena *aren
     if (result == 0)
         cli_model_print_note(&model, request->quiet);
 out:
-    model_close(&model);
+    loaded_model_close(&model);
     return result;
 }
 

@@ -102,7 +102,7 @@ static int run(CommandLine *line, Error *err) {
                         arena, err) < 0)
         return -1;
     Session session;
-    Model model = {0};
+    LoadedModel model = {0};
     int result = -1;
     if (session_open(&session, &experiment, line->common.quiet, err) == 0 &&
         cli_model_open_for(&model, &experiment, line->common.threads, err) == 0 &&
@@ -110,7 +110,7 @@ static int run(CommandLine *line, Error *err) {
         (!request.original || read_prompt(&prompt, &request, &session, arena, err) == 0))
         result = evaluate(&prompt, request.path, request.logits, &session, arena, err);
     session_close(&session);
-    model_close(&model);
+    loaded_model_close(&model);
     return result;
 }
 

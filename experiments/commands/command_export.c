@@ -18,7 +18,7 @@ typedef struct {
  */
 static int export_torch(const Prompt *prompt, const Request *request, int n_threads, Arena *arena,
                         Error *err) {
-    Model model = {0};
+    LoadedModel model = {0};
     int result = -1;
     const char *folder = path_join(arena, request->out, "prompt_learner");
     const char *path = arena_printf(arena, "%s/model.pth.tar-%d", folder, request->epoch);
@@ -28,7 +28,7 @@ static int export_torch(const Prompt *prompt, const Request *request, int n_thre
                             err) == 0 &&
         make_folders(folder, err) == 0)
         result = coop_checkpoint_write(path, prompt, request->epoch, model.clip, model.tokenizer, err);
-    model_close(&model);
+    loaded_model_close(&model);
     if (result == 0)
         printf("%s\n", path);
     return result;

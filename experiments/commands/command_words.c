@@ -14,7 +14,7 @@ static void print_vector(int m, const Word *words, int top, const Tokenizer *tok
     printf("\n");
 }
 
-static int print_words(const Prompt *prompt, const Model *model, int top, Arena *arena, Error *err) {
+static int print_words(const Prompt *prompt, const LoadedModel *model, int top, Arena *arena, Error *err) {
     const TextWeights *w = &model->clip->text;
     Word *words = ARENA_NEW(arena, Word, w->n_vocab);
     if (!words)
@@ -50,11 +50,12 @@ static int run(CommandLine *line, Error *err) {
     Prompt prompt;
     if (prompt_read(&prompt, line->words.values[0], arena, err) < 0)
         return -1;
-    Model model = {0};
+    LoadedModel model = {0};
     int result = -1;
-    if (cli_model_open_text(&model, &prompt, line->words.values[0], weights, vocab, line->common.threads, err) == 0)
+    if (cli_model_open_text(&model, &prompt, line->words.values[0], weights, vocab, line->common.threads,
+                            err) == 0)
         result = print_words(&prompt, &model, top, arena, err);
-    model_close(&model);
+    loaded_model_close(&model);
     return result;
 }
 

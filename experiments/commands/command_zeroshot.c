@@ -1,7 +1,7 @@
 /* command_zeroshot.c: coop zeroshot */
 #include "coop/zeroshot.h"
 #include "experiments/commands/command.h"
-#include "experiments/commands/labels.h"
+#include "experiments/commands/print_labels.h"
 #include "experiments/session/cli_model.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ static int split_names(const char ***names, int *n, const char *text, Arena *are
     return *n > 0 ? 0 : error_usage(err, "--classes '%s': no class names", text);
 }
 
-static int label(const Request *request, OptionTexts images, Model *model, bool quiet, Arena *arena,
+static int label(const Request *request, OptionTexts images, LoadedModel *model, bool quiet, Arena *arena,
                  Error *err) {
     const char **names;
     int K, n_templates = 1;
@@ -54,7 +54,7 @@ static int label(const Request *request, OptionTexts images, Model *model, bool 
         cli_model_encode(model, features, images.values, images.n, true, quiet, err) < 0)
         return -1;
     cosine_logits(model->pool, logits, features, text, images.n, K, clip->embed_dim, clip->logit_scale);
-    return labels_print(images.values, images.n, logits, names, K, request->top, request->json, arena, err);
+    return print_labels(images.values, images.n, logits, names, K, request->top, request->json, arena, err);
 }
 
 static int run(CommandLine *line, Error *err) {
@@ -82,18 +82,18 @@ static int run(CommandLine *line, Error *err) {
     if (cli_activation(&request.activation, activation, err) < 0 ||
         cli_precision(&request.precision, precision, err) < 0)
         return -1;
-    const ModelOptions model_options = {.towers = CLIP_BOTH | model_few(line->words.n),
-                                        .vocab = request.vocab,
-                                        .activation = request.activation,
-                                        .precision = request.precision,
-                                        .n_threads = line->common.threads};
-    Model model;
+    const LoadedModelOptions model_options = {.towers = CLIP_BOTH | loaded_model_few(line->words.n),
+                                              .vocab = request.vocab,
+                                              .activation = request.activation,
+                                              .precision = request.precision,
+                                              .n_threads = line->common.threads};
+    LoadedModel model;
     int result = -1;
     if (cli_model_open(&model, request.weights, model_options, err) == 0)
         result = label(&request, line->words, &model, line->common.quiet, arena, err);
     if (result == 0)
         cli_model_print_note(&model, line->common.quiet);
-    model_close(&model);
+    loaded_model_close(&model);
     return result;
 }
 

@@ -12,7 +12,7 @@ enum { MAX_PROMPTS = 4, MAX_CLASSES_SHOWN = 4, MAX_VECTORS = 32, N_WORDS = 3 };
 
 /* Prompts of one checkpoint share its model. */
 typedef struct {
-    Model model;
+    LoadedModel model;
     const char *digest; /* of the open model, or NULL */
 } Opened;
 
@@ -31,8 +31,8 @@ static const char *configured_vocab(const char *folder, Arena *arena) {
 static int open_model(Opened *opened, const Prompt *prompt, const char *path, const char *folder,
                       Arena *arena, Error *err) {
     if (opened->digest && strcmp(opened->digest, prompt->backbone_digest) == 0)
-        return model_check_vocab(&opened->model, path, prompt->vocab_digest, err);
-    model_close(&opened->model);
+        return loaded_model_check_vocab(&opened->model, path, prompt->vocab_digest, err);
+    loaded_model_close(&opened->model);
     opened->digest = NULL;
     if (cli_model_open_text(&opened->model, prompt, path, NULL, configured_vocab(folder, arena), 0, err) < 0)
         return -1;
@@ -40,7 +40,8 @@ static int open_model(Opened *opened, const Prompt *prompt, const char *path, co
     return 0;
 }
 
-static void write_vector(Html *html, const Prompt *prompt, const Model *model, int k, int m, Word *words) {
+static void write_vector(Html *html, const Prompt *prompt, const LoadedModel *model, int k, int m,
+                         Word *words) {
     size_t row = (size_t)k * (size_t)prompt->n_ctx + (size_t)m;
     words_nearest(words, prompt->ctx + row * (size_t)prompt->width, &model->clip->text);
     html_markup(html, "<td>");
@@ -55,7 +56,7 @@ static void write_vector(Html *html, const Prompt *prompt, const Model *model, i
 }
 
 /* A row per vector; a column, or one per class (the first few). */
-static void write_prompt(Html *html, const Prompt *prompt, const Model *model) {
+static void write_prompt(Html *html, const Prompt *prompt, const LoadedModel *model) {
     int n_sets = prompt->csc ? prompt->n_classes : 1;
     n_sets = n_sets < MAX_CLASSES_SHOWN ? n_sets : MAX_CLASSES_SHOWN;
     Word *words = ARENA_NEW(html->arena, Word, model->clip->text.n_vocab);
@@ -112,6 +113,6 @@ void report_words(Report *report, const Group *group) {
     }
     if (n > 0)
         html_markup(html, "</div></section>\n");
-    model_close(&opened.model);
+    loaded_model_close(&opened.model);
     html_reset(html, mark);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* The stage is prepared with sessions that only take notes. */
-static int count_images(Plan *plan, Stage *stage, const Model *model, Error *err) {
+static int count_images(Plan *plan, Stage *stage, const LoadedModel *model, Error *err) {
     const int n_targets = stage->experiment->n_targets;
     ImageNotes *notes = ARENA_NEW(stage->arena, ImageNotes, 1 + n_targets);
     if (!notes)
@@ -34,7 +34,7 @@ static int count_images(Plan *plan, Stage *stage, const Model *model, Error *err
     return status;
 }
 
-int plan_make(Plan *plan, Stage *stage, const Model *model, Error *err) {
+int plan_make(Plan *plan, Stage *stage, const LoadedModel *model, Error *err) {
     *plan = (Plan){.points = ARENA_NEW(stage->arena, double, stage->grid.n)};
     if (!plan->points)
         return error_memory(err);

@@ -17,7 +17,7 @@ typedef struct {
 } Plan;
 
 /* Owned by the stage's arena. */
-int plan_make(Plan *plan, Stage *stage, const Model *model, Error *err);
+int plan_make(Plan *plan, Stage *stage, const LoadedModel *model, Error *err);
 
 /* Operations per second to reckon with on so many threads; precision as in Clip. Measures a product, which
  * takes a moment. */

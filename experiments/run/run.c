@@ -20,7 +20,7 @@ typedef struct {
     const RunOptions *options;
     Stage *stages;            /* (study->n) */
     const Experiment *opened; /* whose model it is */
-    Model model;
+    LoadedModel model;
     Lock *lock;
     Arena *arena;
 } Runner;
@@ -33,7 +33,7 @@ static bool same_model(const Experiment *a, const Experiment *b) {
 static int use_model(Runner *runner, const Experiment *experiment, Error *err) {
     if (runner->opened && same_model(runner->opened, experiment))
         return 0;
-    model_close(&runner->model);
+    loaded_model_close(&runner->model);
     runner->opened = experiment;
     return cli_model_open_for(&runner->model, experiment, runner->options->n_threads, err);
 }
@@ -112,7 +112,8 @@ static int run_stages(Runner *runner, Error *err) {
         int status = make_ready(runner, stage, &why);
         if (status == 0 && !said) {
             say_finished(runner);
-            cli_model_print_note(&runner->model, runner->options->quiet); /* not before: a refusal is one line */
+            cli_model_print_note(&runner->model,
+                                 runner->options->quiet); /* not before: a refusal is one line */
             said = true;
         }
         if (status == 0)
@@ -195,7 +196,7 @@ static int print_points(Runner *runner, Error *err) {
     if (!plans)
         return error_memory(err);
     const int n_pending = count_points(runner, true);
-    const Model *model = &runner->model; /* all have its precision */
+    const LoadedModel *model = &runner->model; /* all have its precision */
     double flops = 0, rate = n_pending ? plan_rate(model->clip->precision, pool_threads(model->pool)) : 1;
     long n_images = 0;
     char time[32] = "";
@@ -254,7 +255,7 @@ int study_run(const Study *study, const RunOptions *options, Error *err) {
     lock_release(runner.lock);
     for (int i = 0; runner.stages && i < study->n; i++)
         stage_close(&runner.stages[i]);
-    model_close(&runner.model);
+    loaded_model_close(&runner.model);
     arena_free(arena);
     return status;
 }

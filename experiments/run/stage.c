@@ -33,7 +33,7 @@ void stage_close(Stage *stage) {
     session_close(&stage->session);
 }
 
-int stage_expand(Stage *stage, const Model *model, Error *err) {
+int stage_expand(Stage *stage, const LoadedModel *model, Error *err) {
     GridDigests digests = {.model = clip_digest(model->clip),
                            .vocab = tokenizer_digest(model->tokenizer),
                            .split = stage->session.split_digest,
@@ -117,7 +117,7 @@ static int check_output(const char *output, Arena *arena, Error *err) {
     return 0;
 }
 
-static int attach(Stage *stage, const Model *model, Error *err) {
+static int attach(Stage *stage, const LoadedModel *model, Error *err) {
     if (session_attach(&stage->session, model, NULL, err) < 0)
         return -1;
     for (int t = 0; t < stage->experiment->n_targets; t++)
@@ -126,7 +126,7 @@ static int attach(Stage *stage, const Model *model, Error *err) {
     return 0;
 }
 
-int stage_check(Stage *stage, const Model *model, Error *err) {
+int stage_check(Stage *stage, const LoadedModel *model, Error *err) {
     const char *checked = NULL; /* the label of a variant; its points are neighbours and share it */
     if (check_output(stage->experiment->output, stage->arena, err) < 0 || attach(stage, model, err) < 0)
         return -1;
@@ -158,7 +158,7 @@ static bool is_prepared(const Stage *stage, int index) {
     return false;
 }
 
-int stage_prepare(Stage *stage, const Model *model, Error *err) {
+int stage_prepare(Stage *stage, const LoadedModel *model, Error *err) {
     if (attach(stage, model, err) < 0 || session_encode_test(&stage->session, err) < 0)
         return -1;
     for (int t = 0; t < stage->experiment->n_targets; t++)

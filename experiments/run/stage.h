@@ -40,13 +40,13 @@ int stage_open(Stage *stage, const Experiment *experiment, const RunOptions *opt
                Arena *arena, Error *err);
 void stage_close(Stage *stage);
 
-int stage_expand(Stage *stage, const Model *model, Error *err);
+int stage_expand(Stage *stage, const LoadedModel *model, Error *err);
 
 /* Which points have no result yet, or lack a file that is asked for. */
 int stage_find_pending(Stage *stage, Error *err);
 
-int stage_check(Stage *stage, const Model *model, Error *err);
-int stage_prepare(Stage *stage, const Model *model, Error *err);
+int stage_check(Stage *stage, const LoadedModel *model, Error *err);
+int stage_prepare(Stage *stage, const LoadedModel *model, Error *err);
 
 /* Runs what is pending; a point's own failure is kept in failures and does not stop the others. ERROR_SIGNAL
  * when stopped. */

@@ -18,32 +18,32 @@ int cli_precision(Precision *choice, const char *text, Error *err) {
     return 0;
 }
 
-int cli_model_open(Model *model, const char *weights, ModelOptions options, Error *err) {
+int cli_model_open(LoadedModel *model, const char *weights, LoadedModelOptions options, Error *err) {
     options.stop = interrupt_check;
-    return model_open(model, weights, &options, err);
+    return loaded_model_open(model, weights, &options, err);
 }
 
-int cli_model_open_for(Model *model, const Experiment *experiment, int n_threads, Error *err) {
-    const ModelOptions options = {.towers = CLIP_BOTH | CLIP_DIGEST,
-                                  .vocab = experiment->model.vocab,
-                                  .activation = experiment->model.activation,
-                                  .precision = experiment->model.precision,
-                                  .n_threads = n_threads};
+int cli_model_open_for(LoadedModel *model, const Experiment *experiment, int n_threads, Error *err) {
+    const LoadedModelOptions options = {.towers = CLIP_BOTH | CLIP_DIGEST,
+                                        .vocab = experiment->model.vocab,
+                                        .activation = experiment->model.activation,
+                                        .precision = experiment->model.precision,
+                                        .n_threads = n_threads};
     return cli_model_open(model, experiment->model.weights, options, err);
 }
 
-int cli_model_open_text(Model *model, const Prompt *prompt, const char *path, const char *weights,
+int cli_model_open_text(LoadedModel *model, const Prompt *prompt, const char *path, const char *weights,
                         const char *vocab, int n_threads, Error *err) {
-    const ModelOptions options = {.towers = CLIP_TEXT | CLIP_DIGEST,
-                                  .vocab = vocab,
-                                  .activation = prompt->activation,
-                                  .n_threads = n_threads};
-    *model = (Model){0};
-    weights = model_prompt_weights(prompt, path, weights, err);
+    const LoadedModelOptions options = {.towers = CLIP_TEXT | CLIP_DIGEST,
+                                        .vocab = vocab,
+                                        .activation = prompt->activation,
+                                        .n_threads = n_threads};
+    *model = (LoadedModel){0};
+    weights = loaded_model_prompt_weights(prompt, path, weights, err);
     if (!weights || cli_model_open(model, weights, options, err) < 0 ||
         prompt_check_model(prompt, path, model->clip, err) < 0)
         return -1;
-    return model_check_vocab(model, path, prompt->vocab_digest, err);
+    return loaded_model_check_vocab(model, path, prompt->vocab_digest, err);
 }
 
 static int on_progress(void *context, long done, long total) {
@@ -52,23 +52,23 @@ static int on_progress(void *context, long done, long total) {
     return interrupt_signal();
 }
 
-int cli_model_encode(Model *model, float *features, const char *const *paths, int n, bool unit, bool quiet,
-                     Error *err) {
+int cli_model_encode(LoadedModel *model, float *features, const char *const *paths, int n, bool unit,
+                     bool quiet, Error *err) {
     Progress progress;
     progress_start(&progress, stderr, quiet, "encoding images", n);
-    int result = model_encode(model, features, paths, n, unit, on_progress, &progress, err);
+    int result = loaded_model_encode(model, features, paths, n, unit, on_progress, &progress, err);
     progress_erase(&progress);
     if (result < 0 && interrupt_signal())
         interrupt_check(err);
     return result;
 }
 
-void cli_model_print_precision(const Model *model, bool quiet) {
+void cli_model_print_precision(const LoadedModel *model, bool quiet) {
     if (model->asked == PRECISION_BFLOAT16 && model->clip->precision == PRECISION_FLOAT32 && !quiet)
         fprintf(stderr, PRECISION_NOTE "\n");
 }
 
-void cli_model_print_note(const Model *model, bool quiet) {
+void cli_model_print_note(const LoadedModel *model, bool quiet) {
     if (model->clip->note && !quiet)
         fprintf(stderr, "%s\n", model->clip->note);
     cli_model_print_precision(model, quiet);

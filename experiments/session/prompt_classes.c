@@ -44,7 +44,7 @@ int prompt_class_features(float *text, const Prompt *prompt, const char *path, c
         return error_set(
             err, "%s: class_names: class-specific contexts of %d classes, but none for class '%s' of %s",
             path, prompt->n_classes, dataset->class_names[unknown], session->name);
-    if (model_check_vocab(&session->model, path, prompt->vocab_digest, err) < 0)
+    if (loaded_model_check_vocab(&session->model, path, prompt->vocab_digest, err) < 0)
         return -1;
     LearnerConfig config = {
         .n_ctx = prompt->n_ctx, .class_token_position = prompt->class_token_position, .ctx_init = ""};

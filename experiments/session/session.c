@@ -66,7 +66,7 @@ static void close_cache(Session *session) {
     session->cache = NULL;
 }
 
-int session_attach(Session *session, const Model *model, const Session *from, Error *err) {
+int session_attach(Session *session, const LoadedModel *model, const Session *from, Error *err) {
     close_cache(session);
     session->model = *model;
     session->borrows_cache = from != NULL;
@@ -74,8 +74,8 @@ int session_attach(Session *session, const Model *model, const Session *from, Er
         session->cache = from->cache;
         return 0;
     }
-    FeatureSource source = model_source(&session->model);
-    source.model_digest = model_tower_digest(&session->model);
+    FeatureSource source = loaded_model_source(&session->model);
+    source.model_digest = loaded_model_tower_digest(&session->model);
     session->cache = features_open(session->experiment->cache, &source, session->model.pool, err);
     if (!session->cache)
         return -1;
@@ -228,7 +228,7 @@ int session_check_texts(const Session *session, const TextList *templates, const
 
 float *session_texts(const Session *session, const TextList *templates, Arena *arena, Error *err) {
     const Dataset *dataset = &session->dataset;
-    const Model *model = &session->model;
+    const LoadedModel *model = &session->model;
     float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)model->clip->embed_dim);
     if (!text) {
         error_memory(err);

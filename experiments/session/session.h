@@ -2,11 +2,11 @@
 #ifndef EXPERIMENTS_SESSION_SESSION_H
 #define EXPERIMENTS_SESSION_SESSION_H
 
+#include "coop/loaded_model.h"
 #include "datasets/features/features.h"
 #include "datasets/lists/dataset.h"
 #include "experiments/config/experiment.h"
 #include "experiments/session/image_notes.h"
-#include "experiments/session/model.h"
 #include "experiments/terminal/progress.h"
 
 #include <pthread.h>
@@ -14,8 +14,8 @@
 typedef struct {
     const Experiment *experiment;
     Dataset dataset;
-    const char *name; /* of the dataset in results and titles: "oxford_pets_new" */
-    Model model;      /* borrowed, from session_attach on, as is the pool of its copies */
+    const char *name;  /* of the dataset in results and titles: "oxford_pets_new" */
+    LoadedModel model; /* borrowed, from session_attach on, as is the pool of its copies */
     FeatureCache *cache;
     bool borrows_cache;
     ImageNotes *notes;           /* a dry run: images are noted here instead of being encoded ; else NULL */
@@ -40,7 +40,7 @@ int session_open(Session *session, const Experiment *experiment, bool quiet, Err
 /* Gives it a model, borrowed, and the cache of its images: that of `from`, if given, which has the same
  * model. Nothing is written, and encoded images wait for session_save (or until they have cost half a
  * minute). */
-int session_attach(Session *session, const Model *model, const Session *from, Error *err);
+int session_attach(Session *session, const LoadedModel *model, const Session *from, Error *err);
 void session_close(Session *session);
 
 /* Writes lists that were drawn at random to OUTPUT/split_zhou_NAME.json, and says how to use them again. */

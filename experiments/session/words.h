@@ -3,7 +3,7 @@
 #ifndef EXPERIMENTS_SESSION_WORDS_H
 #define EXPERIMENTS_SESSION_WORDS_H
 
-#include "experiments/session/model.h"
+#include "coop/loaded_model.h"
 
 typedef struct {
     int id;

@@ -1,39 +1,13 @@
-/* labels.c: see labels.h */
-#include "experiments/commands/labels.h"
+/* print_labels.c: see print_labels.h */
+#include "experiments/commands/print_labels.h"
 
+#include "coop/labels.h"
 #include "experiments/terminal/printable.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct {
-    int label;
-    double probability;
-} Label;
-
-/* The most likely first; of equal ones the smaller label. */
-static int compare_labels(const void *a, const void *b) {
-    const Label *x = a, *y = b;
-    if (x->probability != y->probability)
-        return x->probability < y->probability ? 1 : -1;
-    return (x->label > y->label) - (x->label < y->label);
-}
-
-static void softmax_labels(Label *labels, const float *logits, int n_classes) {
-    double max = logits[0], sum = 0;
-    for (int k = 1; k < n_classes; k++)
-        max = logits[k] > max ? logits[k] : max;
-    for (int k = 0; k < n_classes; k++) {
-        labels[k] = (Label){k, exp(logits[k] - max)};
-        sum += labels[k].probability;
-    }
-    for (int k = 0; k < n_classes; k++)
-        labels[k].probability /= sum;
-    qsort(labels, (size_t)n_classes, sizeof *labels, compare_labels);
-}
 
 static int print_json(const char *path, const Label *labels, int top, const char *const *names, Error *err) {
     json_t *list = json_array();
@@ -50,7 +24,7 @@ static int print_json(const char *path, const Label *labels, int top, const char
     return 0;
 }
 
-int labels_print(const char *const *paths, int n, const float *logits, const char *const *names,
+int print_labels(const char *const *paths, int n, const float *logits, const char *const *names,
                  int n_classes, int top, bool json, Arena *arena, Error *err) {
     Label *labels = ARENA_NEW(arena, Label, n_classes);
     if (!labels)
@@ -60,7 +34,7 @@ int labels_print(const char *const *paths, int n, const float *logits, const cha
     for (int i = 0; i < n; i++)
         width = strlen(paths[i]) > width ? strlen(paths[i]) : width;
     for (int i = 0; i < n; i++) {
-        softmax_labels(labels, logits + (size_t)i * (size_t)n_classes, n_classes);
+        labels_rank(labels, logits + (size_t)i * (size_t)n_classes, n_classes);
         if (json) {
             if (print_json(paths[i], labels, top, names, err) < 0)
                 return -1;

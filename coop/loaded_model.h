@@ -1,6 +1,6 @@
 /* model.h: a checkpoint with its vocabulary and threads: what a learned classifier needs to run. */
-#ifndef EXPERIMENTS_SESSION_MODEL_H
-#define EXPERIMENTS_SESSION_MODEL_H
+#ifndef COOP_LOADED_MODEL_H
+#define COOP_LOADED_MODEL_H
 
 #include "clip/base/parallel.h"
 #include "clip/checkpoint/model.h"
@@ -14,8 +14,8 @@ typedef struct {
     Pool *pool;
     char name[48];         /* for tables: "RN50", "RN50 bfloat16" */
     Precision asked;       /* clip->precision is what came of it */
-    char tower_digest[65]; /* model_tower_digest's */
-} Model;
+    char tower_digest[65]; /* loaded_model_tower_digest's */
+} LoadedModel;
 
 /* Zeroed: the vocabulary beside the weights, the checkpoint's own activation, float32, a thread per core. */
 typedef struct {
@@ -26,34 +26,36 @@ typedef struct {
     Precision precision;
     int n_threads;
     StopFn stop; /* asked during long work whether to go on (clip/base/parallel.h); may be NULL */
-} ModelOptions;
+} LoadedModelOptions;
 
 /* Opens the checkpoint (a file or its folder, clip/checkpoint/locate.h) and, with the text tower, its
  * vocabulary. Caller closes, also after a failure. */
-int model_open(Model *model, const char *weights, const ModelOptions *options, Error *err);
-void model_close(Model *model);
+int loaded_model_open(LoadedModel *model, const char *weights, const LoadedModelOptions *options, Error *err);
+void loaded_model_close(LoadedModel *model);
 
 /* CLIP_FEW_IMAGES, if n are so few that opening the checkpoint for more would take longer; else 0. */
-ClipTowers model_few(int n_images);
+ClipTowers loaded_model_few(int n_images);
 
 /* Which checkpoint to use with a prompt: `given`, or, when that is NULL, the one it was learned with. NULL,
  * with an error that names --model, when that file is gone. path is the prompt's. */
-const char *model_prompt_weights(const Prompt *prompt, const char *path, const char *given, Error *err);
+const char *loaded_model_prompt_weights(const Prompt *prompt, const char *path, const char *given,
+                                        Error *err);
 
 /* A prompt's words mean something else under another vocabulary: fails unless the model's has this digest.
  * path is the prompt's, with which the error begins. */
-int model_check_vocab(const Model *model, const char *path, const char *vocab_digest, Error *err);
+int loaded_model_check_vocab(const LoadedModel *model, const char *path, const char *vocab_digest,
+                             Error *err);
 
 /* features (n, E) of image files under the test transform, kept nowhere: of unit length, or as the tower
  * gives them. progress (may be NULL) is called between batches and can stop the work, as in features_get. */
-int model_encode(Model *model, float *features, const char *const *paths, int n, bool unit,
-                 ProgressFn progress, void *progress_context, Error *err);
+int loaded_model_encode(LoadedModel *model, float *features, const char *const *paths, int n, bool unit,
+                        ProgressFn progress, void *progress_context, Error *err);
 
 /* The image tower as the feature cache sees it. Borrows the model. A cache on disk needs model_digest too:
- * model_tower_digest. */
-FeatureSource model_source(Model *model);
+ * loaded_model_tower_digest. */
+FeatureSource loaded_model_source(LoadedModel *model);
 
 /* Names what the image tower computes: clip_digest, and the precision. Borrowed from the model. */
-const char *model_tower_digest(Model *model);
+const char *loaded_model_tower_digest(LoadedModel *model);
 
 #endif

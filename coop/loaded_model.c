@@ -1,5 +1,5 @@
 /* model.c: see model.h */
-#include "experiments/session/model.h"
+#include "coop/loaded_model.h"
 
 #include "clip/base/files.h"
 #include "clip/checkpoint/locate.h"
@@ -16,7 +16,7 @@
 /* 512 symbols of bytes, start and end; what is more are merges. */
 enum { LEAST_VOCABULARY = 514 };
 
-static int open_tokenizer(Model *model, const char *weights, const char *vocab, Error *err) {
+static int open_tokenizer(LoadedModel *model, const char *weights, const char *vocab, Error *err) {
     const int n_vocab = model->clip->n_vocab;
     Arena *arena = arena_create();
     if (!arena)
@@ -36,8 +36,9 @@ static int open_tokenizer(Model *model, const char *weights, const char *vocab, 
     return result;
 }
 
-int model_open(Model *model, const char *weights, const ModelOptions *options, Error *err) {
-    *model = (Model){.asked = options->precision};
+int loaded_model_open(LoadedModel *model, const char *weights, const LoadedModelOptions *options,
+                      Error *err) {
+    *model = (LoadedModel){.asked = options->precision};
     model->pool = pool_create(options->n_threads);
     if (!model->pool)
         return error_run(err, "cannot start %d threads", options->n_threads);
@@ -55,25 +56,27 @@ int model_open(Model *model, const char *weights, const ModelOptions *options, E
     return options->towers & CLIP_TEXT ? open_tokenizer(model, weights, options->vocab, err) : 0;
 }
 
-ClipTowers model_few(int n_images) {
+ClipTowers loaded_model_few(int n_images) {
     return n_images < MANY_IMAGES ? CLIP_FEW_IMAGES : 0;
 }
 
-void model_close(Model *model) {
+void loaded_model_close(LoadedModel *model) {
     tokenizer_free(model->tokenizer);
     clip_free(model->clip);
     pool_free(model->pool);
-    *model = (Model){0};
+    *model = (LoadedModel){0};
 }
 
-const char *model_prompt_weights(const Prompt *prompt, const char *path, const char *given, Error *err) {
+const char *loaded_model_prompt_weights(const Prompt *prompt, const char *path, const char *given,
+                                        Error *err) {
     if (given || file_exists(prompt->checkpoint))
         return given ? given : prompt->checkpoint;
     error_set(err, "%s: checkpoint: %s is not there; say with --model where it is", path, prompt->checkpoint);
     return NULL;
 }
 
-int model_check_vocab(const Model *model, const char *path, const char *vocab_digest, Error *err) {
+int loaded_model_check_vocab(const LoadedModel *model, const char *path, const char *vocab_digest,
+                             Error *err) {
     const char *digest = tokenizer_digest(model->tokenizer);
     if (strcmp(vocab_digest, digest) == 0)
         return 0;
@@ -83,18 +86,18 @@ int model_check_vocab(const Model *model, const char *path, const char *vocab_di
 }
 
 static int encode(void *context, const float *pixels, int n, float *features, Error *err) {
-    Model *model = context;
+    LoadedModel *model = context;
     return image_tower_forward(model->clip, model->pool, pixels, n, features, err);
 }
 
 /* So many images that a batch takes seconds: then a big tower, too, is seen to move and can be stopped. */
-static int batch_size(const Model *model) {
+static int batch_size(const LoadedModel *model) {
     int n_threads = pool_threads(model->pool);
     double n = BATCH_FLOPS * n_threads / image_tower_flops(model->clip);
     return n >= MAX_BATCH ? MAX_BATCH : n > n_threads ? (int)n : n_threads;
 }
 
-const char *model_tower_digest(Model *model) {
+const char *loaded_model_tower_digest(LoadedModel *model) {
     const char *digest = clip_digest(model->clip);
     char text[100];
     if (model->clip->precision == PRECISION_FLOAT32)
@@ -104,7 +107,7 @@ const char *model_tower_digest(Model *model) {
     return model->tower_digest;
 }
 
-FeatureSource model_source(Model *model) {
+FeatureSource loaded_model_source(LoadedModel *model) {
     FeatureSource source = {.encode = encode,
                             .context = model,
                             .image_size = model->clip->image_size,
@@ -116,10 +119,10 @@ FeatureSource model_source(Model *model) {
     return source;
 }
 
-int model_encode(Model *model, float *features, const char *const *paths, int n, bool unit,
-                 ProgressFn progress, void *progress_context, Error *err) {
+int loaded_model_encode(LoadedModel *model, float *features, const char *const *paths, int n, bool unit,
+                        ProgressFn progress, void *progress_context, Error *err) {
     int result = -1;
-    FeatureSource source = model_source(model);
+    FeatureSource source = loaded_model_source(model);
     FeatureCache *cache = features_open(NULL, &source, model->pool, err);
     Arena *arena = arena_create();
     ItemList list = {.items = ARENA_NEW(arena, Item, n), .n = n};
