@@ -1,4 +1,13 @@
-# coop: prompt learning for CLIP. `make help` lists the targets.
+#: coop: prompt learning for CLIP
+#: make            build build/coop, build/libcoop.a
+#: make deps       install the Debian packages that coop and its tests need
+#: make demo       run the whole comparison on the embedded demo
+#: make test       build and run the tests; valgrind, asan: the same under a checker
+#: make fuzz       damaged files for the readers, SECONDS=60 for each kind
+#: make check      rooms and includes, formatting, cppcheck (make tools installs these)
+#: make bench      this machine's speed on the main loops
+#: make peer       the same loops in PyTorch beside them (tests/peer/README.md)
+#: make install    to PREFIX=/usr/local
 
 BUILD   ?= build
 OBJ     := $(BUILD)/obj
@@ -24,7 +33,6 @@ LIBS     = $(shell pkg-config --libs $(PKGS)) -lunistring -lm -lpthread
 sources  = $(sort $(shell find $(1) -name '*.c'))
 LIBRARY := $(patsubst %.c,$(OBJ)/%.o,$(call sources,clip datasets coop))
 PROGRAM := $(patsubst %.c,$(OBJ)/%.o,$(filter-out experiments/main.c,$(call sources,experiments)))
-OBJECTS := $(LIBRARY) $(PROGRAM)
 ARCHIVES := $(BUILD)/libexperiments.a $(BUILD)/libcoop.a
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
 SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/support/test_% tests/fuzz/test_%, \
@@ -34,7 +42,6 @@ SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/support/test_% tests/fuz
 .SECONDARY:
 
 all: $(BUILD)/coop
-
 $(BUILD)/coop: $(OBJ)/experiments/main.o $(ARCHIVES)
 	@echo "  link $@"
 	@$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -66,21 +73,14 @@ $(BUILD)/tests/coop/test_library: $(OBJ)/tests/coop/test_library.o $(BUILD)/libc
 
 # With `make deps demo` or `make deps test` nothing is compiled before the packages are there.
 ifneq ($(filter deps demo test,$(MAKECMDGOALS)),)
-$(OBJECTS) $(OBJ)/experiments/main.o $(SUPPORT) $(TESTS:$(BUILD)/%=$(OBJ)/%.o): | deps
+$(LIBRARY) $(PROGRAM) $(OBJ)/experiments/main.o $(SUPPORT) $(TESTS:$(BUILD)/%=$(OBJ)/%.o): | deps
 endif
-
 deps: ; @.ci/install $(DEBS)
 tools: deps ; @.ci/install $(TOOLS)
 
-demo: deps $(BUILD)/coop
-	@$(BUILD)/coop run experiments/demo/demo.yaml
-	@echo; echo "Three test images, labelled with the class-specific prompt of 16 shots, seed 1:"
-	@$(BUILD)/coop classify --quiet --top 2 runs/demo/camouflage/coop/*_16shots/nctx16_cscTrue*/seed1/prompt.safetensors \
-	    $(foreach name,boat key flower,experiments/demo/camouflage/images/$(name)/test_030.jpg)
-
+demo: deps $(BUILD)/coop ; @.ci/demo $(BUILD)/coop
 test: deps $(BUILD)/coop $(TESTS)
 	@.ci/test $(TESTS)
-
 valgrind: $(BUILD)/coop $(TESTS)
 	@JOBS=$(shell nproc) RUNNER="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible" .ci/test $(TESTS)
 
@@ -98,7 +98,6 @@ fuzz: tools
 	@.ci/fuzz $(BUILD)/fuzz $(SECONDS) $(FUZZ)
 fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(BUILD)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/fuzz.o $(ARCHIVES)
-	@echo "  link $@"
 	@$(CC) $(OPT) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 check: ; @.ci/check
@@ -113,18 +112,7 @@ peer: $(BUILD)/coop
 
 install: $(BUILD)/coop
 	install -D -m 755 $(BUILD)/coop $(DESTDIR)$(PREFIX)/bin/coop
-
 clean: ; rm -rf $(BUILD)
-
-help:
-	@echo "make            build $(BUILD)/coop"
-	@echo "make deps       install the Debian packages that coop and its tests need"
-	@echo "make demo       run the whole comparison on the embedded demo"
-	@echo "make test       build and run the tests; valgrind, asan: the same under a checker"
-	@echo "make fuzz       damaged files for the readers, SECONDS=$(SECONDS) for each kind"
-	@echo "make check      include direction, formatting, cppcheck (make tools installs these)"
-	@echo "make bench      this machine's speed on the main loops"
-	@echo "make peer       the same loops in PyTorch beside them (tests/peer/README.md)"
-	@echo "make install    to PREFIX=$(PREFIX)"
+help: ; @sed -n 's/^#: //p' Makefile
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
