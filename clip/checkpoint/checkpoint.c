@@ -21,7 +21,7 @@ typedef struct {
 
 static bool is_out_of_memory(Checkpoint *cp) {
     if (!cp->failed && (arena_failed(cp->arena) || arena_failed(cp->queue.arena)))
-        cp->failed = error_memory(cp->err) != 0;
+        cp->failed = error_memory(cp->err) < 0;
     return cp->failed;
 }
 
@@ -169,7 +169,7 @@ static float *convert(Checkpoint *cp, const Found *found) {
     if (is_out_of_memory(cp))
         return NULL;
     for (int i = 0; i < found->n && !cp->failed; i++)
-        cp->failed = tensor_to_float(cp->file, found->tensors[i], raw + (size_t)i * count, cp->err) != 0;
+        cp->failed = tensor_to_float(cp->file, found->tensors[i], raw + (size_t)i * count, cp->err) < 0;
     if (found->form == PLACE_TRANSPOSED && !cp->failed)
         transpose(out, raw, (size_t)found->tensors[0]->shape[1], (size_t)found->tensors[0]->shape[0]);
     arena_reset(cp->arena, mark);
@@ -425,5 +425,5 @@ void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int
 
 void checkpoint_read(Checkpoint *cp, Pool *pool) {
     if (!is_out_of_memory(cp))
-        cp->failed = matrices_read(&cp->queue, cp->file, pool, cp->err) != 0;
+        cp->failed = matrices_read(&cp->queue, cp->file, pool, cp->err) < 0;
 }

@@ -100,8 +100,9 @@ static int read_size(const ConfigPlace *place, const json_t *object, const char 
     const json_t *value = json_object_get(object, key);
     int read[2] = {0, 0};
     const ConfigPlace inner = {place->path, key, false}, outer = {place->path, place->section, false};
-    if (!json_is_object(value) ? config_apply(&outer, object, plain, read, err)
-                               : config_apply(&inner, value, sides, read, err))
+    const int status = json_is_object(value) ? config_apply(&inner, value, sides, read, err)
+                                             : config_apply(&outer, object, plain, read, err);
+    if (status < 0)
         return -1;
     if (read[1] != 0 && read[1] != read[0])
         return config_error(place, key, err, "%d by %d: only squares are supported", read[0], read[1]);

@@ -86,7 +86,7 @@ static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, 
     PackedBlock *packed = ARENA_NEW(cp->arena, PackedBlock, n_layers);
     const bool scaled = has_layer_scale(cp, prefix, n_layers);
     if (!cp->failed && arena_failed(cp->arena))
-        cp->failed = error_memory(cp->err) != 0;
+        cp->failed = error_memory(cp->err) < 0;
     for (int i = 0; i < n_layers && !cp->failed; i++) {
         const bool last = i == n_layers - 1;
         BlockSources sources = find_block(cp, &blocks[i], prefix, i, scaled, C, F);
@@ -137,7 +137,7 @@ static void read_layer(Checkpoint *cp, ResnetWeights *resnet, int i) {
     int n_in = i == 0 ? resnet->width : 2 * inner;
     BottleneckWeights *blocks = ARENA_NEW(cp->arena, BottleneckWeights, resnet->n_blocks[i]);
     if (!blocks && !cp->failed)
-        cp->failed = error_memory(cp->err) != 0;
+        cp->failed = error_memory(cp->err) < 0;
     for (int j = 0; j < resnet->n_blocks[i] && !cp->failed; j++) {
         BottleneckWeights *block = &blocks[j];
         char prefix[64];

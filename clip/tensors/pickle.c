@@ -21,7 +21,7 @@ static int push_integer(Machine *machine, int64_t integer) {
 /* Text or bytes whose length comes first, in n bytes. */
 static int push_text(Machine *machine, PickleType type, int n) {
     uint64_t size;
-    if (machine_number(machine, n, &size) != 0)
+    if (machine_number(machine, n, &size) < 0)
         return -1;
     const unsigned char *bytes = machine_take(machine, size);
     if (!bytes)
@@ -34,14 +34,14 @@ static int push_text(Machine *machine, PickleType type, int n) {
 
 static int op_proto(Machine *machine) {
     uint64_t protocol;
-    if (machine_number(machine, 1, &protocol) != 0)
+    if (machine_number(machine, 1, &protocol) < 0)
         return -1;
     return protocol >= 2 && protocol <= 5 ? 0 : machine_fail(machine, "not of protocol 2 to 5");
 }
 
 static int op_frame(Machine *machine) {
     uint64_t size;
-    if (machine_number(machine, 8, &size) != 0)
+    if (machine_number(machine, 8, &size) < 0)
         return -1;
     return size <= (uint64_t)(machine->end - machine->at) ? 0
                                                           : machine_fail(machine, "the pickle is cut short");
@@ -70,26 +70,26 @@ static int op_false(Machine *machine) {
 
 static int op_binint1(Machine *machine) {
     uint64_t value;
-    return machine_number(machine, 1, &value) != 0 ? -1 : push_integer(machine, (int64_t)value);
+    return machine_number(machine, 1, &value) < 0 ? -1 : push_integer(machine, (int64_t)value);
 }
 
 static int op_binint2(Machine *machine) {
     uint64_t value;
-    return machine_number(machine, 2, &value) != 0 ? -1 : push_integer(machine, (int64_t)value);
+    return machine_number(machine, 2, &value) < 0 ? -1 : push_integer(machine, (int64_t)value);
 }
 
 static int op_binint(Machine *machine) {
     uint64_t value;
-    return machine_number(machine, 4, &value) != 0 ? -1 : push_integer(machine, (int32_t)(uint32_t)value);
+    return machine_number(machine, 4, &value) < 0 ? -1 : push_integer(machine, (int32_t)(uint32_t)value);
 }
 
 static int op_long1(Machine *machine) {
     uint64_t n, value;
-    if (machine_number(machine, 1, &n) != 0)
+    if (machine_number(machine, 1, &n) < 0)
         return -1;
     if (n > 8)
         return machine_fail(machine, "an integer of over 8 bytes");
-    if (machine_number(machine, (int)n, &value) != 0)
+    if (machine_number(machine, (int)n, &value) < 0)
         return -1;
     if (n > 0 && n < 8 && value >> (8 * n - 1) != 0)
         value |= UINT64_MAX << 8 * n; /* the sign */
@@ -217,7 +217,7 @@ static int take_line(Machine *machine, PickleValue *out) {
 
 static int op_global(Machine *machine) {
     PickleValue names[2];
-    if (take_line(machine, &names[0]) != 0 || take_line(machine, &names[1]) != 0)
+    if (take_line(machine, &names[0]) < 0 || take_line(machine, &names[1]) < 0)
         return -1;
     return machine_push_items(machine, PICKLE_GLOBAL, names, 2);
 }
@@ -286,12 +286,12 @@ static int get(Machine *machine, uint64_t index) {
 
 static int op_binput(Machine *machine) {
     uint64_t index;
-    return machine_number(machine, 1, &index) != 0 ? -1 : put(machine, index);
+    return machine_number(machine, 1, &index) < 0 ? -1 : put(machine, index);
 }
 
 static int op_long_binput(Machine *machine) {
     uint64_t index;
-    return machine_number(machine, 4, &index) != 0 ? -1 : put(machine, index);
+    return machine_number(machine, 4, &index) < 0 ? -1 : put(machine, index);
 }
 
 static int op_memoize(Machine *machine) {
@@ -300,12 +300,12 @@ static int op_memoize(Machine *machine) {
 
 static int op_binget(Machine *machine) {
     uint64_t index;
-    return machine_number(machine, 1, &index) != 0 ? -1 : get(machine, index);
+    return machine_number(machine, 1, &index) < 0 ? -1 : get(machine, index);
 }
 
 static int op_long_binget(Machine *machine) {
     uint64_t index;
-    return machine_number(machine, 4, &index) != 0 ? -1 : get(machine, index);
+    return machine_number(machine, 4, &index) < 0 ? -1 : get(machine, index);
 }
 
 /* --- the machine --- */
@@ -398,7 +398,7 @@ static int run(Machine *machine) {
                              (size_t)(machine->op - machine->start), opcode->name ? opcode->name : "unknown",
                              *machine->op);
         }
-        if (opcode->run(machine) != 0)
+        if (opcode->run(machine) < 0)
             return -1;
     }
     return 0;
@@ -411,7 +411,7 @@ int pickle_read(PickleValue *out, const char *place, const unsigned char *data, 
         return -1;
     if (size == 0 || *data != 0x80)
         return machine_fail(&machine, "does not begin as a pickle of protocol 2 or later");
-    if (run(&machine) != 0)
+    if (run(&machine) < 0)
         return -1;
     *out = machine.stack[0];
     return 0;

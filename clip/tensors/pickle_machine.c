@@ -108,7 +108,7 @@ PickleValue *machine_top(Machine *machine) {
 int machine_push_items(Machine *machine, PickleType type, const PickleValue *values, size_t n) {
     PickleValue value = {.type = type};
     value.items = machine_pool(machine, sizeof *value.items);
-    if (!value.items || machine_extend(machine, value.items, values, n) != 0)
+    if (!value.items || machine_extend(machine, value.items, values, n) < 0)
         return -1;
     return machine_push(machine, value);
 }

@@ -125,7 +125,7 @@ static int read_escape(Cursor *cursor, char *out) {
 
 /* A string into the table of strings. The whole header is known to be UTF-8. */
 static int read_string(Cursor *cursor, const char **out) {
-    if (expect(cursor, '"') != 0)
+    if (expect(cursor, '"') < 0)
         return -1;
     char *text = cursor->text + cursor->n_text;
     size_t room = cursor->max_text - cursor->n_text, used = 0;
@@ -159,7 +159,7 @@ static int read_string(Cursor *cursor, const char **out) {
 /* A string that may have to be shown in an error. */
 static int read_name(Cursor *cursor, const char **out) {
     size_t mark = cursor->n_text;
-    if (read_string(cursor, out) != 0)
+    if (read_string(cursor, out) < 0)
         return -1;
     if (cursor->n_text - mark > MAX_NAME + 1)
         return fail_at(cursor, "a name of over 512 bytes ends here");
@@ -188,7 +188,7 @@ static int read_integer(Cursor *cursor, int64_t *out) {
 /* "[1, 2]" of at most `max` numbers; `too_many` is the error for more. */
 static int read_integers(Cursor *cursor, int64_t *out, int max, int *n, const char *too_many) {
     *n = 0;
-    if (expect(cursor, '[') != 0)
+    if (expect(cursor, '[') < 0)
         return -1;
     if (accept(cursor, ']'))
         return 0;
@@ -196,7 +196,7 @@ static int read_integers(Cursor *cursor, int64_t *out, int max, int *n, const ch
     do {
         if (*n == max)
             return fail_at(cursor, too_many);
-        if (read_integer(cursor, &out[*n]) != 0)
+        if (read_integer(cursor, &out[*n]) < 0)
             return -1;
         (*n)++;
         again = more(cursor, ']');
@@ -208,7 +208,7 @@ static int read_integers(Cursor *cursor, int64_t *out, int max, int *n, const ch
 
 static int read_metadata(Cursor *cursor) {
     TensorFile *file = cursor->file;
-    if (expect(cursor, '{') != 0)
+    if (expect(cursor, '{') < 0)
         return -1;
     if (accept(cursor, '}'))
         return 0;
@@ -217,8 +217,8 @@ static int read_metadata(Cursor *cursor) {
         if ((size_t)file->n_metadata == cursor->max_metadata)
             return fail_at(cursor, "too much metadata");
         MetadataOut *pair = &file->metadata[file->n_metadata];
-        if (read_name(cursor, &pair->key) != 0 || expect(cursor, ':') != 0 ||
-            read_string(cursor, &pair->value) != 0)
+        if (read_name(cursor, &pair->key) < 0 || expect(cursor, ':') < 0 ||
+            read_string(cursor, &pair->value) < 0)
             return -1;
         file->n_metadata++;
         again = more(cursor, '}');
@@ -236,7 +236,7 @@ typedef struct {
 
 static int read_field(Cursor *cursor, Entry *entry) {
     const char *key;
-    if (read_name(cursor, &key) != 0 || expect(cursor, ':') != 0)
+    if (read_name(cursor, &key) < 0 || expect(cursor, ':') < 0)
         return -1;
     if (strcmp(key, "dtype") == 0 && !entry->dtype)
         return read_name(cursor, &entry->dtype);
@@ -265,7 +265,7 @@ static int add_tensor(Cursor *cursor, const Entry *entry) {
     int64_t begin = entry->offsets[0], end = entry->offsets[1];
     char shape[200];
     tensor_shape_text(&tensor, shape, sizeof shape);
-    if (shape_size(tensor.dtype, tensor.n_dims, tensor.shape, &tensor.count, &tensor.size) != 0)
+    if (shape_size(tensor.dtype, tensor.n_dims, tensor.shape, &tensor.count, &tensor.size) < 0)
         return error_set(cursor->err, "%s: tensor %s: shape %s is too large", path, name, shape);
     if (end < begin) {
         return error_set(cursor->err, "%s: tensor %s: ends at %" PRId64 ", before it begins at %" PRId64,
@@ -289,15 +289,15 @@ static int read_tensor(Cursor *cursor, const char *name) {
     size_t mark = cursor->n_text; /* the texts of the fields are not needed again */
     if ((size_t)cursor->file->n_tensors == cursor->max_tensors)
         return fail_at(cursor, "too many tensors");
-    if (expect(cursor, '{') != 0)
+    if (expect(cursor, '{') < 0)
         return -1;
     int again = accept(cursor, '}') ? 0 : 1;
     while (again == 1) {
-        if (read_field(cursor, &entry) != 0)
+        if (read_field(cursor, &entry) < 0)
             return -1;
         again = more(cursor, '}');
     }
-    if (again != 0 || add_tensor(cursor, &entry) != 0)
+    if (again != 0 || add_tensor(cursor, &entry) < 0)
         return -1;
     cursor->n_text = mark;
     return 0;
@@ -309,14 +309,14 @@ static int read_header(Cursor *cursor) {
     int again = accept(cursor, '}') ? 0 : 1;
     while (again == 1) {
         const char *name;
-        if (read_name(cursor, &name) != 0 || expect(cursor, ':') != 0)
+        if (read_name(cursor, &name) < 0 || expect(cursor, ':') < 0)
             return -1;
         if (strcmp(name, "__metadata__") != 0) {
-            if (read_tensor(cursor, name) != 0)
+            if (read_tensor(cursor, name) < 0)
                 return -1;
         } else if (seen_metadata) {
             return fail_at(cursor, "__metadata__ is there twice");
-        } else if (read_metadata(cursor) != 0) {
+        } else if (read_metadata(cursor) < 0) {
             return -1;
         } else {
             seen_metadata = true;
@@ -397,7 +397,7 @@ int safetensors_read(TensorFile *file, Error *err) {
     if (arena_failed(file->arena))
         return error_memory(err);
     file->format = "safetensors";
-    if (read_header(&cursor) != 0)
+    if (read_header(&cursor) < 0)
         return -1;
     return check_cover(file, cursor.end, err);
 }

@@ -59,7 +59,7 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
     }
     for (int i = 0; i < n_tensors; i++) {
         size_t count, size;
-        if (shape_size(order[i]->dtype, order[i]->n_dims, order[i]->shape, &count, &size) != 0) {
+        if (shape_size(order[i]->dtype, order[i]->n_dims, order[i]->shape, &count, &size) < 0) {
             error_set(err, "%s: tensor %s: the shape is too large", path, order[i]->name);
             goto out;
         }

@@ -167,7 +167,7 @@ int tensors_check_out(const char *path, const TensorOut *tensors, int n_tensors,
         if (n > 512 || u8_check((const uint8_t *)tensor->name, n)) {
             result = error_set(err, "%s: tensor %.100s: the name is not UTF-8, or over 512 bytes", path,
                                tensor->name);
-        } else if (shape_size(tensor->dtype, tensor->n_dims, tensor->shape, &count, &size) != 0) {
+        } else if (shape_size(tensor->dtype, tensor->n_dims, tensor->shape, &count, &size) < 0) {
             result = error_set(err, "%s: tensor %s: the shape is too large", path, tensor->name);
         }
     }

@@ -177,12 +177,12 @@ static int walk_dict(Reader *reader, const PickleItems *pairs, const char *strip
         if (!torch_is_tensor(value))
             continue;
         size_t n_name, n_strip = strlen(strip);
-        if (set_name(reader, 0, &pairs->at[i], &n_name) != 0)
+        if (set_name(reader, 0, &pairs->at[i], &n_name) < 0)
             return -1;
         const char *name = reader->name;
         name += strncmp(name, strip, n_strip) == 0 ? n_strip : 0;
         if (torch_tensor_arguments(&reader->storages, name, value, &arguments, reader->err) < 0 ||
-            add_tensor(reader, name, arguments) != 0)
+            add_tensor(reader, name, arguments) < 0)
             return -1;
     }
     return 0;
@@ -212,15 +212,15 @@ static int walk_module(Reader *reader, const PickleItems *pairs, size_t n_name, 
         if (!is_tensor && !inner)
             continue;
         size_t n_whole;
-        if (set_name(reader, n_name, &pairs->at[i], &n_whole) != 0)
+        if (set_name(reader, n_name, &pairs->at[i], &n_whole) < 0)
             return -1;
         if (!is_tensor) {
-            if (walk_module(reader, inner, n_whole, depth + 1) != 0)
+            if (walk_module(reader, inner, n_whole, depth + 1) < 0)
                 return -1;
         } else if (!is_left_out(reader->name) &&
                    (torch_tensor_arguments(&reader->storages, reader->name, value, &arguments, reader->err) !=
                         0 ||
-                    add_tensor(reader, reader->name, arguments) != 0)) {
+                    add_tensor(reader, reader->name, arguments) < 0)) {
             return -1;
         }
     }
@@ -306,7 +306,7 @@ static int read_archive(Reader *reader) {
         find_prefix(reader) != 0 || check_version(reader) != 0 || check_byteorder(reader) != 0 ||
         run_pickle(reader, &value) != 0 || find_root(reader, &value, &root) != 0 ||
         torch_storages_init(&reader->storages, reader->prefix, reader->arena, reader->err) < 0 ||
-        walk(reader, &root) != 0)
+        walk(reader, &root) < 0)
         return -1;
     if (reader->n_tensors == 0)
         return fail_pickle(reader, "no tensors: neither a state dict nor a checkpoint with a \"state_dict\"");
@@ -314,7 +314,7 @@ static int read_archive(Reader *reader) {
     reader->text = ARENA_NEW(file->arena, char, reader->n_text);
     if (arena_failed(reader->arena) || arena_failed(file->arena))
         return error_memory(reader->err);
-    return walk(reader, &root) != 0 ? -1 : fill_tables(reader, &root);
+    return walk(reader, &root) < 0 ? -1 : fill_tables(reader, &root);
 }
 
 int torch_read(TensorFile *file, Error *err) {

@@ -119,7 +119,7 @@ static int check_storage(TorchStorages *storages, TorchTensor *tensor, const Pic
         return fail(storages, tensor, err, "its storage is not ('storage', type, key, location, number)");
     const PickleValue *type = &id->items->at[1], *key = &id->items->at[2];
     DType dtype;
-    if (find_dtype(type, &dtype) != 0) {
+    if (find_dtype(type, &dtype) < 0) {
         const PickleValue *name = &type->items->at[1];
         return error_set(err, "%s: tensor %s: its storage type %.*s is not read here", storages->zip.path,
                          tensor->tensor.name, pickle_shown(name), name->text);
@@ -131,7 +131,7 @@ static int check_storage(TorchStorages *storages, TorchTensor *tensor, const Pic
                          tensor->tensor.name, pickle_shown(key), key->text);
     }
     size_t count, size;
-    if (shape_size(dtype, 1, n_items, &count, &size) != 0 || size != member->size) {
+    if (shape_size(dtype, 1, n_items, &count, &size) < 0 || size != member->size) {
         return error_set(err, "%s: tensor %s: %" PRId64 " items of %s in a storage of %zu bytes",
                          storages->zip.path, tensor->tensor.name, *n_items, dtype_name(dtype), member->size);
     }
@@ -199,13 +199,13 @@ int torch_tensor_check(TorchStorages *storages, TorchTensor *tensor, const Pickl
     if (sizes->items->n > TENSOR_MAX_DIMS)
         return fail(storages, tensor, err, "over 8 dimensions");
     plain->n_dims = (int)sizes->items->n;
-    if (offset->integer < 0 || read_numbers(sizes, plain->shape) != 0 ||
-        read_numbers(strides, tensor->strides) != 0)
+    if (offset->integer < 0 || read_numbers(sizes, plain->shape) < 0 ||
+        read_numbers(strides, tensor->strides) < 0)
         return fail(storages, tensor, err, "an offset, size or stride is not a whole number, 0 or more");
     int64_t n_items, last;
     if (check_storage(storages, tensor, &arguments->at[0], &n_items, err) < 0)
         return -1;
-    if (shape_size(plain->dtype, plain->n_dims, plain->shape, &plain->count, &plain->size) != 0) {
+    if (shape_size(plain->dtype, plain->n_dims, plain->shape, &plain->count, &plain->size) < 0) {
         char shape[200];
         return error_set(err, "%s: tensor %s: shape %s is too large", storages->zip.path, plain->name,
                          tensor_shape_text(plain, shape, sizeof shape));

@@ -103,7 +103,7 @@ static int read_end(Reader *reader) {
     reader->directory = little(record + 16, 4);
     if (little(record + 4, 4) != 0 || little(record + 8, 2) != reader->n_entries)
         return fail(reader, "an archive in several parts");
-    if (read_end64(reader, &end) != 0)
+    if (read_end64(reader, &end) < 0)
         return -1;
     if (reader->directory > end || reader->directory_size != end - reader->directory) {
         return error_set(reader->err,
@@ -188,7 +188,7 @@ static int read_entry(const Reader *reader, size_t *at, ZipMember *member) {
                           .crc = (uint32_t)little(entry + 16, 4)};
     uint64_t packed = little(entry + 20, 4), size = little(entry + 24, 4), start = little(entry + 42, 4);
     uint64_t *numbers[3] = {&size, &packed, &start};
-    if (read_extra64(entry + ENTRY_SIZE + n_name, n_extra, numbers) != 0)
+    if (read_extra64(entry + ENTRY_SIZE + n_name, n_extra, numbers) < 0)
         return fail_member(reader, member, "its ZIP64 field is too short");
     member->size = (size_t)size;
     *at += n_all;
@@ -214,7 +214,7 @@ int zip_open(ZipArchive *zip, const char *path, const unsigned char *data, size_
              Error *err) {
     Reader reader = {.path = path, .err = err, .data = data, .size = size};
     *zip = (ZipArchive){.path = path};
-    if (read_end(&reader) != 0)
+    if (read_end(&reader) < 0)
         return -1;
     zip->n_members = (size_t)reader.n_entries;
     zip->members = ARENA_NEW(arena, ZipMember, zip->n_members);
@@ -222,7 +222,7 @@ int zip_open(ZipArchive *zip, const char *path, const unsigned char *data, size_
         return error_memory(err);
     size_t at = (size_t)reader.directory;
     for (size_t i = 0; i < zip->n_members; i++) {
-        if (read_entry(&reader, &at, &zip->members[i]) != 0)
+        if (read_entry(&reader, &at, &zip->members[i]) < 0)
             return -1;
         zip->has_crc = zip->has_crc || zip->members[i].crc != 0;
     }

@@ -29,8 +29,10 @@ int vocabulary_read(Vocabulary *vocabulary, const char *path, int max_merges, Ar
     if (bad)
         return error_set(err, "%s: line %zu: not UTF-8", path, line_of(text, (const char *)bad));
     vocabulary->json = text[strspn(text, " \t\r\n")] == '{';
-    if ((vocabulary->json ? vocabulary_read_json(vocabulary, text, size, max_merges, arena, err)
-                          : vocabulary_read_text(vocabulary, text, size, max_merges, arena, err)) != 0)
+    const int status = vocabulary->json
+                           ? vocabulary_read_json(vocabulary, text, size, max_merges, arena, err)
+                           : vocabulary_read_text(vocabulary, text, size, max_merges, arena, err);
+    if (status < 0)
         return -1;
     if (vocabulary->n_merges < max_merges) {
         return error_set(err, "%s: %d merges where the checkpoint's %d tokens need %d", path,

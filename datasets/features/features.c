@@ -253,7 +253,7 @@ static int encode_batch(Job *job, int n, float *features, float *batch, Error *e
     FeatureCache *cache = job->cache;
     size_t E = (size_t)cache->source.embed_dim;
     if (run_tiles(cache, n, transform_tile, job, err) < 0 ||
-        cache->source.encode(cache->source.context, job->pixels, n, batch, err) != 0)
+        cache->source.encode(cache->source.context, job->pixels, n, batch, err) < 0)
         return -1;
     Digest images[BATCH];
     for (int i = 0; i < n; i++) {

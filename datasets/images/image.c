@@ -59,7 +59,7 @@ int image_decode(Image *image, const unsigned char *data, size_t size, const cha
     if (!format)
         return -1;
     size_t mark = arena_mark(arena);
-    if (format->decode(image, data, size, name, arena, err) != 0) {
+    if (format->decode(image, data, size, name, arena, err) < 0) {
         arena_reset(arena, mark);
         *image = (Image){0};
         return -1;

@@ -174,7 +174,7 @@ static int read_choice(const Value *value, int *out) {
 
 static int read_text(const Value *value, const char **out) {
     int index;
-    if (value->key->choices && read_choice(value, &index))
+    if (value->key->choices && read_choice(value, &index) < 0)
         return -1;
     const char *text = value->node->text;
     if (value->key->type == KEY_PATH && *text == '\0')
@@ -206,7 +206,7 @@ static int read_scalar(const Value *value, void *out, bool single) {
     case KEY_BYTES:
         return read_bytes(value, out);
     case KEY_BOOL:
-        if (read_bool(value, &flag))
+        if (read_bool(value, &flag) < 0)
             return -1;
         if (single)
             *(bool *)out = flag;
@@ -230,7 +230,7 @@ static int read_list(Value *value, void *base) {
         return error_memory(value->err);
     for (int i = 0; i < n; i++) {
         value->node = nodes[i];
-        if (read_scalar(value, (char *)values + (size_t)i * size, false))
+        if (read_scalar(value, (char *)values + (size_t)i * size, false) < 0)
             return -1;
     }
     key_set(value->key, base, values, n);

@@ -101,7 +101,7 @@ static int add_variant(Expansion *expansion, Point variant) {
     if ((long)shots.n * seeds.n > MAX_POINTS)
         return too_many(expansion);
     variant.logits = experiment->outputs.logits;
-    if (unique_label(expansion, &variant))
+    if (unique_label(expansion, &variant) < 0)
         return -1;
     for (int i = 0; i < shots.n; i++)
         for (int j = 0; j < seeds.n; j++) {
@@ -111,7 +111,7 @@ static int add_variant(Expansion *expansion, Point variant) {
             if (point.method->uses & USES_OPTIM && point.optim.max_epoch == 0)
                 point.optim.max_epoch = auto_epochs(experiment->dataset.name, point.num_shots);
             if (point_describe(&point, &expansion->context, expansion->arena, expansion->err) < 0 ||
-                add_point(expansion, &point))
+                add_point(expansion, &point) < 0)
                 return -1;
         }
     return 0;
@@ -196,7 +196,7 @@ static int add_method(Expansion *expansion, const MethodEntry *entry) {
         point.label = point_label(&point, entry, &expansion->context, expansion->arena);
         if (!point.label)
             return error_memory(expansion->err);
-        if (add_variant(expansion, point))
+        if (add_variant(expansion, point) < 0)
             return -1;
     }
     return 0;
