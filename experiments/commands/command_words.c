@@ -10,7 +10,7 @@
 static void print_vector(int m, const Word *words, int top, const Tokenizer *tokenizer, Arena *arena) {
     printf("%4d ", m + 1);
     for (int i = 0; i < top; i++)
-        printf("  %s %.4f", word_text(tokenizer, words[i].id, arena), words[i].distance);
+        printf("  %s %.4f", printable(word_text(tokenizer, words[i].id, arena), arena), words[i].distance);
     printf("\n");
 }
 

@@ -1,8 +1,6 @@
 /* words.c: see words.h */
 #include "experiments/session/words.h"
 
-#include "experiments/terminal/printable.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +23,12 @@ void words_nearest(Word *words, const float *vector, const TextWeights *w) {
     qsort(words, (size_t)w->n_vocab, sizeof *words, compare_words);
 }
 
-/* Some pieces are single bytes, which are no text. */
 const char *word_text(const Tokenizer *tokenizer, int id, Arena *arena) {
     const char *word = tokenizer_word(tokenizer, id);
     size_t n = strlen(word);
     bool whole = n > 4 && strcmp(word + n - 4, "</w>") == 0;
     bool special = word[0] == '<' && word[1] == '|';
-    const char *text = arena_printf(arena, "%.*s", (int)(whole ? n - 4 : n), word);
-    const char *shown =
-        arena_printf(arena, "%s%s", text ? printable(text, arena) : "", whole || special ? "" : "-");
-    return shown ? shown : "?";
+    const char *text =
+        arena_printf(arena, "%.*s%s", (int)(whole ? n - 4 : n), word, whole || special ? "" : "-");
+    return text ? text : "?";
 }

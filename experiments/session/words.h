@@ -13,7 +13,8 @@ typedef struct {
 /* All words (V) of the vocabulary, the nearest to the vector (C) first; of equally near ones the lower id. */
 void words_nearest(Word *words, const float *vector, const TextWeights *w);
 
-/* "dog</w>" as "dog"; a piece inside a word keeps a hyphen: "retr-". Owned by the arena. */
+/* "dog</w>" as "dog"; a piece that ends inside a word gets a hyphen: "retr-". Some pieces are single bytes,
+ * not UTF-8: make the text printable before it is shown. Owned by the arena; "?" when memory is out. */
 const char *word_text(const Tokenizer *tokenizer, int id, Arena *arena);
 
 #endif
