@@ -1,8 +1,8 @@
 /* command_words.c: coop words */
 #include "coop/prompt_file.h"
+#include "coop/words.h"
 #include "experiments/commands/command.h"
 #include "experiments/session/cli_model.h"
-#include "experiments/session/words.h"
 #include "experiments/terminal/printable.h"
 
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* report_words.c: the vocabulary words nearest to the vectors of learned prompts. */
 #include "clip/base/files.h"
+#include "coop/words.h"
 #include "experiments/config/config.h"
 #include "experiments/methods/methods.h"
 #include "experiments/report/report_sections.h"
 #include "experiments/session/cli_model.h"
-#include "experiments/session/words.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* words.c: see words.h */
-#include "experiments/session/words.h"
+#include "coop/words.h"
 
 #include <math.h>
 #include <stdlib.h>

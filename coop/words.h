@@ -1,9 +1,11 @@
 /* words.h: the vocabulary words nearest to a learned vector (Zhou et al. 2022, table 4: Euclidean distance).
  */
-#ifndef EXPERIMENTS_SESSION_WORDS_H
-#define EXPERIMENTS_SESSION_WORDS_H
+#ifndef COOP_WORDS_H
+#define COOP_WORDS_H
 
-#include "coop/loaded_model.h"
+#include "clip/base/arena.h"
+#include "clip/checkpoint/model.h"
+#include "clip/text/tokenizer.h"
 
 typedef struct {
     int id;
