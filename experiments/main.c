@@ -1,6 +1,6 @@
 /* main.c: the program `coop`: finds the subcommand, prints its error, ends with its status. */
 #include "clip/base/nearest.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/output.h"
 

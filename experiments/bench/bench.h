@@ -47,14 +47,4 @@ int bench_median(double *seconds, LoopFn loop, void *context, Error *err);
 /* N(0, scale^2) */
 void bench_fill(float *x, size_t n, double scale);
 
-/* One tower on n images, as one of the rows has it. */
-int bench_tower(const Bench *bench, const char *name, int n, Pool *pool, Sample *sample, Error *err);
-
-/* The groups of rows. */
-int bench_steps(Bench *bench, Error *err);
-int bench_photos(Bench *bench, Error *err);
-int bench_towers(Bench *bench, Error *err);
-int bench_classify(Bench *bench, Error *err);
-int bench_experiments(Bench *bench, Error *err); /* takes minutes: only when asked for */
-
 #endif

@@ -8,10 +8,11 @@
 #include "clip/checkpoint/random_clip.h"
 #include "clip/image/image_tower.h"
 #include "coop/prompt_file.h"
-#include "experiments/bench/bench.h"
 #include "experiments/bench/bench_checkpoint.h"
 #include "experiments/bench/bench_folder.h"
+#include "experiments/bench/bench_loops.h"
 #include "experiments/bench/bench_photo.h"
+#include "experiments/bench/bench_towers.h"
 #include "experiments/terminal/interrupt.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
 #include "datasets/images/image.h"
 #include "datasets/images/jpeg_write.h"
 #include "datasets/images/transform.h"
-#include "experiments/bench/bench.h"
+#include "experiments/bench/bench_loops.h"
 
 #include <math.h>
 #include <stdatomic.h>

@@ -5,7 +5,7 @@
 #include "clip/checkpoint/random_clip.h"
 #include "clip/text/text_encoder.h"
 #include "coop/prompt_learner.h"
-#include "experiments/bench/bench.h"
+#include "experiments/bench/bench_loops.h"
 #include "experiments/config/experiment.h"
 
 #include <stdio.h>

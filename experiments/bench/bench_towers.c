@@ -1,7 +1,9 @@
 /* bench_towers.c: the image towers with random weights. */
+#include "experiments/bench/bench_towers.h"
+
 #include "clip/checkpoint/random_clip.h"
 #include "clip/image/image_tower.h"
-#include "experiments/bench/bench.h"
+#include "experiments/bench/bench_loops.h"
 
 #include <stdio.h>
 

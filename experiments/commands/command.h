@@ -37,10 +37,6 @@ typedef struct {
     int (*run)(CommandLine *line, Error *err);
 } Command;
 
-extern const Command command_init, command_run, command_eval, command_classify, command_zeroshot,
-    command_words, command_encode, command_inspect, command_export, command_models, command_datasets,
-    command_report, command_bench;
-
 /* Fills in common and words of the line, with the options of the command (n_options) and the common ones; of
  * two with one name the command's own counts. Serves --help: returns 1 when the help was printed and there is
  * nothing left to do, 0 to go on, -1 with an error. */

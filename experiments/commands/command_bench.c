@@ -3,8 +3,8 @@
  * Random weights of the published sizes, so nothing has to be downloaded. Operations are counted on what the
  * loop needs (one row per node of the prefix tree).
  */
-#include "experiments/bench/bench.h"
-#include "experiments/commands/command.h"
+#include "experiments/bench/bench_loops.h"
+#include "experiments/commands/commands.h"
 #include "experiments/session/cli_model.h"
 
 #include <errno.h>

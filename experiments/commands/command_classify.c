@@ -3,7 +3,7 @@
 #include "coop/coop_checkpoint.h"
 #include "coop/prompt_file.h"
 #include "coop/zeroshot.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/commands/print_labels.h"
 #include "experiments/session/cli_model.h"
 

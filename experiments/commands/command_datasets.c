@@ -1,7 +1,7 @@
 /* command_datasets.c: coop datasets */
 #include "clip/base/files.h"
 #include "datasets/lists/catalog_check.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/terminal/printable.h"
 
 #include <jansson.h>

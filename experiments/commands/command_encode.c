@@ -2,7 +2,7 @@
 #include "clip/base/files.h"
 #include "clip/tensors/safetensors_write.h"
 #include "coop/zeroshot.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/session/cli_model.h"
 
 #include <dirent.h>

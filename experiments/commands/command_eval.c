@@ -2,7 +2,7 @@
 #include "coop/coop_checkpoint.h"
 #include "coop/prompt_file.h"
 #include "coop/zeroshot.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/config/config.h"
 #include "experiments/methods/methods.h"
 #include "experiments/results/logits.h"

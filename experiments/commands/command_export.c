@@ -3,7 +3,7 @@
 #include "clip/tensors/npz_write.h"
 #include "clip/tensors/safetensors_write.h"
 #include "coop/coop_checkpoint.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/session/cli_model.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "clip/checkpoint/locate.h"
 #include "datasets/images/image.h"
 #include "datasets/lists/dataset_open.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/config/yaml_tree.h"
 #include "experiments/terminal/printable.h"
 

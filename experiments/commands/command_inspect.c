@@ -7,7 +7,7 @@
 #include "clip/text/tokenizer.h"
 #include "coop/prompt_file.h"
 #include "datasets/lists/dataset_open.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/terminal/printable.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* command_models.c: coop models */
 #include "clip/base/files.h"
 #include "clip/checkpoint/architectures.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* command_report.c: coop report */
 #include "clip/base/files.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/report/report.h"
 #include "experiments/report/report_groups.h"
 #include "experiments/report/table.h"

@@ -1,5 +1,5 @@
 /* command_run.c: coop run */
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/config/config_keys.h"
 #include "experiments/methods/methods.h"
 #include "experiments/run/run.h"

@@ -1,7 +1,7 @@
 /* command_words.c: coop words */
 #include "coop/prompt_file.h"
 #include "coop/words.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/session/cli_model.h"
 #include "experiments/terminal/printable.h"
 

@@ -1,6 +1,6 @@
 /* command_zeroshot.c: coop zeroshot */
 #include "coop/zeroshot.h"
-#include "experiments/commands/command.h"
+#include "experiments/commands/commands.h"
 #include "experiments/commands/print_labels.h"
 #include "experiments/session/cli_model.h"
 

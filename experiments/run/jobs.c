@@ -1,11 +1,5 @@
-/* jobs.c: running the pending points of a stage (stage_run of stage.h), several side by side.
- *
- * Each job has threads of its own and sees the stage's sessions through a copy that uses these. What a point
- * computes depends on neither, so side by side it gives the same bits. One job alone shows how far its point
- * is; several show how many points are done. Points that test on a target what others have learned come in a
- * second round.
- */
-#include "experiments/run/stage.h"
+/* jobs.c: see jobs.h */
+#include "experiments/run/jobs.h"
 
 #include "clip/base/files.h"
 #include "experiments/methods/method.h"
@@ -222,7 +216,7 @@ static void close_jobs(Round *round) {
             pool_free(round->jobs[i].session.model.pool);
 }
 
-int stage_run(Stage *stage, Error *err) {
+int jobs_run(Stage *stage, Error *err) {
     int n_jobs = stage->options->n_jobs < stage->n_pending ? stage->options->n_jobs : stage->n_pending;
     Round round = {.stage = stage, .n_jobs = n_jobs > 1 ? n_jobs : 1};
     round.jobs = ARENA_NEW(stage->arena, Job, round.n_jobs);

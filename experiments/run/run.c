@@ -5,6 +5,7 @@
 #include "clip/base/files.h"
 #include "experiments/methods/method.h"
 #include "experiments/report/report.h"
+#include "experiments/run/jobs.h"
 #include "experiments/run/lock.h"
 #include "experiments/run/next_steps.h"
 #include "experiments/run/plan.h"
@@ -117,7 +118,7 @@ static int run_stages(Runner *runner, Error *err) {
             said = true;
         }
         if (status == 0)
-            status = stage_run(stage, &why);
+            status = jobs_run(stage, &why);
         if (status < 0 && (study->n == 1 || why.kind == ERROR_SIGNAL)) {
             *err = why;
             return -1;

@@ -5,7 +5,7 @@
  *     stage_expand    with a model: the grid, and what is pending of it
  *     stage_check     nothing is written, yet whatever can be wrong with names, prompts and paths is found
  *     stage_prepare   encodes all images that the pending points will ask for
- *     stage_run       runs them; those that test on a target last
+ *     jobs_run        (jobs.h) runs them; those that test on a target last
  */
 #ifndef EXPERIMENTS_RUN_STAGE_H
 #define EXPERIMENTS_RUN_STAGE_H
@@ -26,7 +26,7 @@ typedef struct {
     const RunOptions *options;
     bool is_alone;             /* the only experiment of its study: then its dataset need not be named */
     Session session, *targets; /* (experiment->n_targets) */
-    const char *backbone;      /* Model.name */
+    const char *backbone;      /* LoadedModel.name */
     Grid grid;
     bool *pending; /* (grid.n) */
     int n_pending;
@@ -47,10 +47,6 @@ int stage_find_pending(Stage *stage, Error *err);
 
 int stage_check(Stage *stage, const LoadedModel *model, Error *err);
 int stage_prepare(Stage *stage, const LoadedModel *model, Error *err);
-
-/* Runs what is pending; a point's own failure is kept in failures and does not stop the others. ERROR_SIGNAL
- * when stopped. */
-int stage_run(Stage *stage, Error *err);
 
 /* Keeps a failure with n_points; both texts are copied. */
 void stage_fail(Stage *stage, const char *title, const Error *why, int n_points);

@@ -1,0 +1,11 @@
+/* commands.h: the subcommands of `coop`, a file each. */
+#ifndef EXPERIMENTS_COMMANDS_COMMANDS_H
+#define EXPERIMENTS_COMMANDS_COMMANDS_H
+
+#include "experiments/commands/command.h"
+
+extern const Command command_init, command_run, command_eval, command_classify, command_zeroshot,
+    command_words, command_encode, command_inspect, command_export, command_models, command_datasets,
+    command_report, command_bench;
+
+#endif
