@@ -1,4 +1,4 @@
-/* model.c: see model.h */
+/* loaded_model.c: see loaded_model.h */
 #include "coop/loaded_model.h"
 
 #include "clip/base/files.h"

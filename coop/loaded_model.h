@@ -1,4 +1,4 @@
-/* model.h: a checkpoint with its vocabulary and threads: what a learned classifier needs to run. */
+/* loaded_model.h: a checkpoint with its vocabulary and threads: what a learned classifier needs to run. */
 #ifndef COOP_LOADED_MODEL_H
 #define COOP_LOADED_MODEL_H
 
@@ -20,8 +20,7 @@ typedef struct {
 /* Zeroed: the vocabulary beside the weights, the checkpoint's own activation, float32, a thread per core. */
 typedef struct {
     ClipTowers towers;
-    const char
-        *vocab; /* a file or its folder; NULL: looked for beside the weights. Only for the text tower */
+    const char *vocab; /* of the text tower: a file or its folder; NULL: looked for beside the weights */
     ClipActivation activation;
     Precision precision;
     int n_threads;
@@ -33,7 +32,7 @@ typedef struct {
 int loaded_model_open(LoadedModel *model, const char *weights, const LoadedModelOptions *options, Error *err);
 void loaded_model_close(LoadedModel *model);
 
-/* CLIP_FEW_IMAGES, if n are so few that opening the checkpoint for more would take longer; else 0. */
+/* CLIP_FEW_IMAGES if n images are too few to pay for packing the tower's weights; else 0. */
 ClipTowers loaded_model_few(int n_images);
 
 /* Which checkpoint to use with a prompt: `given`, or, when that is NULL, the one it was learned with. NULL,

@@ -12,7 +12,8 @@ typedef struct {
     double distance;
 } Word;
 
-/* All words (V) of the vocabulary, the nearest to the vector (C) first; of equally near ones the lower id. */
+/* words (V): the whole vocabulary, the word nearest to the vector (C) first; of equally near ones the lower
+ * id first. */
 void words_nearest(Word *words, const float *vector, const TextWeights *w);
 
 /* "dog</w>" as "dog"; a piece that ends inside a word gets a hyphen: "retr-". Some pieces are single bytes,

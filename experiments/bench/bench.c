@@ -1,6 +1,6 @@
 /* bench.c: time, operations and memory of a loop (bench.h).
  *
- * The high-water mark of the resident memory is set back before each row by the 5 of proc(5), clear_refs.
+ * Before each row the high-water mark of resident memory is reset by writing 5 to clear_refs, see proc(5).
  */
 #include "experiments/bench/bench.h"
 

@@ -13,34 +13,35 @@
 enum { BENCH_MAX_COUNTS = 16 };
 
 typedef struct {
-    OptionTexts words;             /* only loops with one of these in their names; none: all */
+    OptionTexts words;             /* only loops whose names contain one of these; none: all */
     int threads[BENCH_MAX_COUNTS]; /* (n_counts) every loop is measured with each; 0 is one per core */
     int n_counts;
     Precision precision; /* of the models */
-    bool json, linear;   /* a JSON object per row; the rows that show how cost grows, instead of the others */
+    bool json;           /* a JSON object per row */
+    bool linear;         /* the rows that show how cost grows, instead of the usual ones */
     int n_rows;          /* printed so far */
 } Bench;
 
-/* What is measured of a loop. */
+/* What was measured of a loop. */
 typedef struct {
     double seconds; /* of one pass */
-    double flops;   /* operations that a pass needs; 0: not counted */
-    double memory;  /* bytes of a process of its own; 0: the largest of this one meanwhile */
+    double flops;   /* that a pass needs; 0: not counted */
+    double memory;  /* bytes, of a process of its own; 0: use the peak of this process */
     char note[128];
 } Sample;
 
-/* Sets the loop up, measures it on the threads of the pool and frees all that it took. */
+/* Sets a loop up, measures it on the threads of the pool and frees all memory it took. */
 typedef int (*MeasureFn)(const Bench *bench, void *context, Pool *pool, Sample *sample, Error *err);
 
-/* Measures and prints the rows of one loop, if its name is wanted: each with the sgemm peak of as many
- * threads, measured right before it, and the largest memory while it ran. */
+/* Measures and prints the rows of one loop, if its name is wanted: each beside the sgemm peak of the same
+ * number of threads, measured right before it, and the peak of memory while it ran. */
 int bench_row(Bench *bench, const char *loop, MeasureFn measure, void *context, Error *err);
 bool bench_wanted(const Bench *bench, const char *loop);
-/* A word names this loop: for those that take minutes. */
+/* Whether a word names this loop: those that take minutes run only then. */
 bool bench_asked(const Bench *bench, const char *loop);
 
-/* The median of several passes after one to warm up, which meets memory for the first time; of long passes
- * one is enough. ERROR_SIGNAL when a signal came. */
+/* The median time of several passes, after one to warm up that touches memory for the first time; of a long
+ * pass one is enough. ERROR_SIGNAL when a signal came. */
 typedef int (*LoopFn)(void *context, Error *err);
 int bench_median(double *seconds, LoopFn loop, void *context, Error *err);
 

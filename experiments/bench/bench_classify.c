@@ -1,7 +1,7 @@
-/* bench_classify.c: `coop classify` from its start to its first label, as its user waits for it.
+/* bench_classify.c: how long a user of `coop classify` waits, from its start to the first label.
  *
- * The program is started anew on a checkpoint of random weights, a prompt and a photo, all written before.
- * What it cannot do without is measured beside it: the tower on one image, and reading the file.
+ * Each pass starts the program on a checkpoint of random weights, a prompt and a photo, all written
+ * beforehand. Beside it stands what it cannot avoid: running the tower on one image, and reading the file.
  */
 #include "clip/base/files.h"
 #include "clip/checkpoint/model_config.h"

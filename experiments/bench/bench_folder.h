@@ -1,4 +1,4 @@
-/* bench_folder.h: a folder for files that live as long as a measurement. */
+/* bench_folder.h: a temporary folder for the files of a measurement. */
 #ifndef EXPERIMENTS_BENCH_BENCH_FOLDER_H
 #define EXPERIMENTS_BENCH_BENCH_FOLDER_H
 
@@ -10,8 +10,8 @@ enum { BENCH_PATH = 4096 };
 
 /* A new folder under $TMPDIR or /tmp. */
 int bench_folder_make(char path[BENCH_PATH], Error *err);
-void bench_folder_remove(const char *path); /* with all in it; "" is fine */
-/* There is room for so many bytes where such folders are made. */
+void bench_folder_remove(const char *path); /* with everything in it; "" is fine */
+/* Whether there is room for so many bytes where these folders are made. */
 bool bench_folder_room(double bytes);
 
 #endif

@@ -1,4 +1,4 @@
-/* bench_photo.c: a photo to the input of a tower. */
+/* bench_photo.c: turning a photo into the input of a tower: decoding, resizing, cropping. */
 #include "experiments/bench/bench_photo.h"
 
 #include "datasets/images/image.h"

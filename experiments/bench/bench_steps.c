@@ -1,6 +1,6 @@
 /* bench_steps.c: the text side of a training step, with the text tower of ViT-B/32.
  *
- * Names are two tokens long, every eighth three: 430 nodes for 100 classes, like as many ImageNet names.
+ * Names are two tokens long, every eighth three: 430 nodes for 100 classes, as 100 ImageNet names have.
  */
 #include "clip/checkpoint/random_clip.h"
 #include "clip/text/text_encoder.h"

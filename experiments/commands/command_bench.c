@@ -1,7 +1,7 @@
 /* command_bench.c: coop bench
  *
- * Random weights of the published sizes, so nothing has to be downloaded. Operations are counted on what the
- * loop needs (one row per node of the prefix tree).
+ * Weights are random, of the published sizes, so nothing has to be downloaded. Only the operations that a
+ * loop needs are counted (one row per node of the prefix tree).
  */
 #include "experiments/bench/bench_loops.h"
 #include "experiments/commands/commands.h"

@@ -1,4 +1,4 @@
-/* print_labels.h: logits of images, printed as labels with probabilities. */
+/* print_labels.h: prints the logits of images as labels with probabilities. */
 #ifndef EXPERIMENTS_COMMANDS_PRINT_LABELS_H
 #define EXPERIMENTS_COMMANDS_PRINT_LABELS_H
 

@@ -1,4 +1,4 @@
-/* html.h: a page of HTML that is also well-formed XML: texts out of files are never markup. */
+/* html.h: writes HTML that is also well-formed XML; texts out of files never become markup. */
 #ifndef EXPERIMENTS_REPORT_HTML_H
 #define EXPERIMENTS_REPORT_HTML_H
 
@@ -10,11 +10,11 @@
 
 typedef struct {
     FILE *out;
-    Arena *arena; /* for passing needs; what is taken goes back */
-    bool failed;  /* memory was missing */
+    Arena *arena; /* for scratch; every function gives back what it takes */
+    bool failed;  /* memory ran out */
 } Html;
 
-/* arena_reset of its arena, with a failure kept in mind. */
+/* Resets the arena to the mark, and remembers whether it had failed. */
 void html_reset(Html *html, size_t mark);
 
 /* Markup as it stands; only numbers and texts of this program may be formatted into it. */
@@ -22,7 +22,7 @@ void html_markup(Html *html, const char *format, ...) __attribute__((format(prin
 /* Any text, escaped for content and for quoted attributes; control characters and bad UTF-8 show as "\x1B".
  */
 void html_text(Html *html, const char *text);
-/* A class name as prompts have it: blanks where it is written with underscores. */
+/* A class name as in prompts: with blanks for underscores. */
 void html_class(Html *html, const char *name);
 /* <TAG>text</TAG>; tag may hold attributes: "td class=\"name\"". */
 void html_element(Html *html, const char *tag, const char *text);

@@ -1,6 +1,6 @@
 /* plot.c: see plot.h
  *
- * Script and drawing go through temporary files, so that neither side ever waits for the other.
+ * The script and the drawing are temporary files, so that neither program ever waits for the other.
  */
 #define _GNU_SOURCE /* TEMP_FAILURE_RETRY */
 #include "experiments/report/plot.h"

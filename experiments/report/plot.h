@@ -1,7 +1,7 @@
 /* plot.h: curves as inline SVG, drawn by gnuplot.
  *
- * gnuplot is started without a shell and gets numbers and texts of this program alone: names out of files
- * stand in the HTML around the curves. Where it is missing the curves are tables.
+ * gnuplot is started without a shell and is given only numbers and texts of this program: names out of files
+ * stand in the HTML around the curves. Without gnuplot there are tables instead.
  */
 #ifndef EXPERIMENTS_REPORT_PLOT_H
 #define EXPERIMENTS_REPORT_PLOT_H
@@ -14,11 +14,11 @@ typedef struct {
     double x, y, error; /* error 0: no bar */
 } PlotPoint;
 
-/* How a line looks is told by its number: a colour and a mark that belong together in all of a report. */
+/* The number of a look stands for the same colour and mark throughout a report. */
 typedef struct {
     const char *name;
     int look;   /* 0, 1, ...; LOOK_PUBLISHED is grey and dashed */
-    bool level; /* one value, that of the first point, drawn across */
+    bool level; /* a horizontal line at the value of the first point */
     const PlotPoint *points;
     int n;
 } PlotSeries;
@@ -31,23 +31,23 @@ typedef struct {
 } PlotTic;
 
 typedef struct {
-    const char *title;           /* for those who cannot see it */
+    const char *title;           /* for screen readers */
     const char *x_name, *y_name; /* of this program */
-    const PlotTic *tics;         /* of the x axis (n_tics); NULL: as gnuplot finds fit */
+    const PlotTic *tics;         /* of the x axis (n_tics); NULL: gnuplot's choice */
     int n_tics;
     bool marks;               /* a mark at every point */
     const PlotSeries *series; /* (n_series) */
     int n_series;
 } Plot;
 
-/* Whether there is a gnuplot that works. */
+/* Whether gnuplot is there and works. */
 bool plot_available(void);
 
-/* <figure>, with a table where there is no gnuplot (available false). number is that of the figure on its
- * page: SVGs of one page must not share ids. */
+/* The drawing; a table when gnuplot is not available. number is the figure's on its page: SVGs on one page
+ * must not share ids. */
 void plot_write(Html *html, const Plot *plot, int number, bool available);
 const char *plot_colour(int look); /* "#0072b2" */
-/* A line of the marks and names of the series. */
+/* The marks and names of the series, in a line. */
 void plot_legend(Html *html, const Plot *plot);
 
 #endif

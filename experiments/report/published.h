@@ -2,7 +2,7 @@
 #ifndef EXPERIMENTS_REPORT_PUBLISHED_H
 #define EXPERIMENTS_REPORT_PUBLISHED_H
 
-/* The numbers of shots that there are numbers for: 0 (zero-shot), 1 and 16. */
+/* The numbers of shots that we have accuracies for: 0 (zero-shot), 1 and 16. */
 enum { N_PUBLISHED_SHOTS = 3 };
 extern const int PUBLISHED_SHOTS[N_PUBLISHED_SHOTS];
 

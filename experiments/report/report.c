@@ -1,4 +1,4 @@
-/* report.c: assembles report.html (report.h): what it is about, then a part for each dataset. */
+/* report.c: assembles report.html (report.h): its head, then a part for each dataset. */
 #include "experiments/report/report.h"
 
 #include "clip/base/files.h"

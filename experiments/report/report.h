@@ -1,4 +1,4 @@
-/* report.h: report.html: the results of output folders on one page that needs nothing else. */
+/* report.h: writes report.html, the results of output folders on one self-contained page. */
 #ifndef EXPERIMENTS_REPORT_REPORT_H
 #define EXPERIMENTS_REPORT_REPORT_H
 
@@ -7,8 +7,8 @@
 
 #define REPORT_FILE "report.html"
 
-/* Writes the report on the folders to `path`, atomically; the same bytes for the same folders. What a folder
- * lacks (files of older runs, images that were moved, gnuplot) is a line on the page, not an error. */
+/* Writes the report on the folders to `path`, atomically; the same folders give the same bytes. What is
+ * missing (files of older runs, images that were moved, gnuplot) becomes a line on the page, not an error. */
 int report_write(const char *path, const char *const *folders, int n_folders, Arena *arena, Error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* report_classes.c: what the best row says about single classes and images: accuracy per class, confusion,
- * the most confident mistakes. */
+/* report_classes.c: the best row in detail: accuracy per class, confusion, and its most confident mistakes.
+ */
 #include "clip/base/files.h"
 #include "experiments/report/report_sections.h"
 #include "experiments/report/thumbnail.h"

@@ -1,4 +1,4 @@
-/* report_configurations.c: the configuration behind every row, as the run kept it. */
+/* report_configurations.c: the configuration behind every row, as the run recorded it. */
 #include "clip/base/files.h"
 #include "experiments/report/report_sections.h"
 

@@ -1,12 +1,12 @@
 /* report_groups.h: the results of one or more output folders, as a report compares them.
  *
- * Results are grouped by the dataset they were tested on. A row is a label, with the backbone behind it where
- * the report has several, the folder where two folders have a result of that label for the same images, and
- * what it was learned on where that is another dataset. Of two results of one folder that agree in all of
- * these, in shots and in seed (an experiment file was changed), that finished later counts. Averages are
- * taken over whole datasets, over base classes and over new classes, each by themselves. Everything is told
- * by the fields of results.jsonl: a method that is not known here appears by its label, and its settings by
- * their names.
+ * Results are grouped by the dataset they were tested on. A row is named by its label, followed by the
+ * backbone if the report has several, by the folder if two folders have a result of that label for the same
+ * images, and by the dataset it was learned on if that is another. Of two results of one folder that agree in
+ * all of these, in shots and in seed (because the experiment file was changed), the one that finished later
+ * counts. Averages are taken over whole datasets, over base classes and over new classes separately. All of
+ * it comes from the fields of results.jsonl: an unknown method appears by its label, its settings by their
+ * names.
  */
 #ifndef EXPERIMENTS_REPORT_REPORT_GROUPS_H
 #define EXPERIMENTS_REPORT_REPORT_GROUPS_H
@@ -21,19 +21,19 @@ typedef struct {
 
 typedef struct {
     const char *label;  /* row */
-    const char *method; /* the row without what it was learned on */
-    const char *source; /* the group that it was learned on; NULL: its own */
+    const char *method; /* the label without what it was learned on */
+    const char *source; /* the Group.dataset that it was learned on; NULL: its own */
     int num_shots, seed;
     double accuracy;    /* percent */
-    Setting *settings;  /* (n_settings), sorted by name: of the method, and "backbone" */
-    int n_settings;     /* 0 for a result without its configuration */
+    Setting *settings;  /* (n_settings) of the method, and "backbone"; sorted by name */
+    int n_settings;     /* 0 if the result has no configuration */
     const Result *last; /* the result; in an average, that of the last dataset */
-    const char *folder; /* of the point's files; NULL in an average */
+    const char *folder; /* with the files of the point; NULL in an average */
 } Score;
 
 typedef struct {
     const char *dataset; /* "oxford_pets", "oxford_pets_base", "average of 3 datasets" */
-    const char *part;    /* of its classes: "all", "base" or "new" */
+    const char *part;    /* which of its classes: "all", "base" or "new" */
     Score *scores;       /* (n), in the order of the files */
     int n, n_datasets;
     CellTable cells;
@@ -53,9 +53,9 @@ const char *setting_value(const Score *score, const char *name); /* NULL when it
 
 const Group *find_group(const ReportGroups *data, const char *dataset); /* NULL when there is none */
 
-/* The score of this row with the least seed; NULL when there is none. */
+/* The score of this row with the lowest seed; NULL when there is none. */
 const Score *group_score(const Group *group, const char *label, int num_shots);
-/* The last column in which the row has results. */
+/* The last column in which the row has a result. */
 int row_last_column(const Group *group, int row);
 
 #endif

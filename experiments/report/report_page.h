@@ -8,14 +8,14 @@
 typedef struct {
     Html html;
     const ReportGroups *data;
-    bool plots;    /* there is a gnuplot */
+    bool plots;    /* gnuplot is available */
     int n_figures; /* so far */
 } Report;
 
-/* Name, bar, value: what a <table class="bars"> begins with. */
+/* The columns of a <table class="bars">: name, bar, value. */
 #define BAR_COLUMNS "<colgroup><col/><col/><col/></colgroup>\n"
 
-/* The look of a row's line, the same in all groups. */
+/* The look of a row's line (plot.h), the same in all groups. */
 int report_look(const Report *report, const char *label);
 /* <figure> with a caption, a legend and the plot. */
 void report_figure(Report *report, const char *caption, const Plot *plot);

@@ -1,7 +1,7 @@
-/* report_studies.c: bar charts: all rows at one number of shots, and every setting that varies.
+/* report_studies.c: bar charts of all rows at one number of shots, and of every setting that varies.
  *
- * A setting is studied where results agree in all other settings (one context) but have several values of it:
- * found by comparing the configurations, whatever the method and the setting are called.
+ * A setting is studied where results differ in it but agree in all others (one context). Such results are
+ * found by comparing configurations, whatever the method and the setting are called.
  */
 #include "experiments/report/report_sections.h"
 

@@ -1,4 +1,5 @@
-/* report_training.c: how the learned rows trained: loss, accuracy and learning rate against the epoch. */
+/* report_training.c: how training went for the learned rows: loss, accuracy and learning rate against the
+ * epoch. */
 #include "clip/base/files.h"
 #include "experiments/report/report_sections.h"
 #include "experiments/results/metrics.h"

@@ -1,5 +1,6 @@
-/* report_transfer.c: what was learned on one dataset, tested on others: a table for each source, a column per
- * dataset, and for base-to-new the harmonic mean H = 2 base new / (base + new) of the means over seeds. */
+/* report_transfer.c: tests on other datasets than the one learned on: a table for each source, with a column
+ * per dataset and, for base-to-new, the harmonic mean H = 2 base new / (base + new) of the means over seeds.
+ */
 #include "experiments/report/report_sections.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* table.c: the comparison on the console (table.h).
  *
  * Entries are gathered into cells (cells.h); then the widest layout that fits the width is chosen, and
- * the rows are written. Widths are columns of a terminal, counted by libunistring, not bytes.
+ * the rows are written. Widths are counted in columns of a terminal (by libunistring), not in bytes.
  */
 #include "experiments/report/table.h"
 

@@ -9,9 +9,9 @@
  *     linear probe                    30.1 ± 1.1   43.5 ± 0.8   58.7 ± 0.9
  *     CoOp M=16 end                   85.9 ± 0.7   82.6 ± 2.1            –
  *
- * A single seed shows no std; "–" is still missing; "*" marks a mean over fewer seeds than asked for. The
- * best of each column is bold on a terminal. When the width does not suffice: no blanks around ±, then no
- * std, then labels are cut.
+ * A single seed has no std; "–" stands for what is still missing; "*" marks a mean over fewer seeds than
+ * expected. On a terminal the best of each column is bold. When the table is too wide, first the blanks
+ * around ± go, then the std, then labels are cut.
  */
 #ifndef EXPERIMENTS_REPORT_TABLE_H
 #define EXPERIMENTS_REPORT_TABLE_H
@@ -22,13 +22,13 @@
 
 typedef struct {
     const char *title;          /* NULL for none */
-    const char *const *columns; /* names: an entry's num_shots is then 1 + an index of these; else NULL */
-    int width;                  /* columns at hand; 0 is no bound */
-    bool terminal;              /* bold and lines drawn with box characters; else plain text, yet UTF-8 */
+    const char *const *columns; /* names; num_shots is then 1 + an index into these. NULL: shots */
+    int width;                  /* available, in columns of the terminal; 0: unlimited */
+    bool terminal;              /* bold type and box-drawing characters; else plain text, still UTF-8 */
 } TableStyle;
 
-/* Width and terminal of a stream: the window's size, or 0 when it is not a terminal. NO_COLOR and TERM=dumb
- * mean plain. */
+/* The style for a stream: the width of its window, or 0 when it is not a terminal. With NO_COLOR or TERM=dumb
+ * it is plain. */
 TableStyle table_style(FILE *out, const char *title);
 
 /* The whole text, ending in a newline, owned by the arena; rows and columns in order of first appearance and

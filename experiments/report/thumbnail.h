@@ -1,4 +1,4 @@
-/* thumbnail.h: an image file as a small JPEG. */
+/* thumbnail.h: makes a small JPEG of an image file. */
 #ifndef EXPERIMENTS_REPORT_THUMBNAIL_H
 #define EXPERIMENTS_REPORT_THUMBNAIL_H
 

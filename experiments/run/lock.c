@@ -1,4 +1,4 @@
-/* lock.c: an advisory lock (flock) on FOLDER/.lock, which stays behind empty. */
+/* lock.c: an advisory lock (flock) on FOLDER/.lock, which is left behind, empty. */
 #include "experiments/run/lock.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* run.c: the experiments of a study, one after the other; finished points are skipped, interrupted ones are
- * finished. The model is opened once for neighbours that share it. */
+/* run.c: runs the experiments of a study one after the other. Finished points are skipped, interrupted ones
+ * resumed. Neighbouring experiments that share a model open it once. */
 #include "experiments/run/run.h"
 
 #include "clip/base/files.h"

@@ -1,9 +1,9 @@
-/* stage.h: the points of one experiment of a study: which are still to run, and running them, several side by
- * side if that is asked for.
+/* stage.h: one experiment of a study on its way through a run: which of its points are still to run, what can
+ * be wrong with them, and their images.
  *
- *     stage_open      lists of the dataset and its targets
- *     stage_expand    with a model: the grid, and what is pending of it
- *     stage_check     nothing is written, yet whatever can be wrong with names, prompts and paths is found
+ *     stage_open      reads the lists of the dataset and its targets
+ *     stage_expand    with a model, makes the grid and finds what is pending of it
+ *     stage_check     finds whatever is wrong with names, prompts and paths, and writes nothing
  *     stage_prepare   encodes all images that the pending points will ask for
  *     jobs_run        (jobs.h) runs them; those that test on a target last
  */
@@ -24,7 +24,7 @@ typedef struct Failure {
 typedef struct {
     const Experiment *experiment;
     const RunOptions *options;
-    bool is_alone;             /* the only experiment of its study: then its dataset need not be named */
+    bool is_alone;             /* the only experiment of its study: titles need not name the dataset */
     Session session, *targets; /* (experiment->n_targets) */
     const char *backbone;      /* LoadedModel.name */
     Grid grid;
@@ -42,13 +42,13 @@ void stage_close(Stage *stage);
 
 int stage_expand(Stage *stage, const LoadedModel *model, Error *err);
 
-/* Which points have no result yet, or lack a file that is asked for. */
+/* Fills in pending: the points that have no result yet, or lack a file that the experiment asks for. */
 int stage_find_pending(Stage *stage, Error *err);
 
 int stage_check(Stage *stage, const LoadedModel *model, Error *err);
 int stage_prepare(Stage *stage, const LoadedModel *model, Error *err);
 
-/* Keeps a failure with n_points; both texts are copied. */
+/* Keeps a failure, which n_points have; both texts are copied. */
 void stage_fail(Stage *stage, const char *title, const Error *why, int n_points);
 
 /* "CoOp M=16 end, 16 shots, seed 2"; NULL when memory is out. */

@@ -1,8 +1,8 @@
 /* summary.h: the tables that a study ends with.
  *
- * For each experiment its accuracies by number of shots; where it has targets, for each number of shots a
- * table with a column per dataset, their average, and for base-to-new the harmonic mean H; for several
- * datasets with one checkpoint the average over datasets.
+ * Each experiment gets a table of its accuracies by number of shots. One with targets also gets, for each
+ * number of shots, a table with a column per dataset, their average, and for base-to-new the harmonic mean H.
+ * Several datasets with one checkpoint get a table of the average over datasets.
  */
 #ifndef EXPERIMENTS_RUN_SUMMARY_H
 #define EXPERIMENTS_RUN_SUMMARY_H
@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-/* Stages are expanded; those of one checkpoint are neighbours. */
+/* The stages must be expanded, and those of one checkpoint be neighbours. */
 int summary_print(FILE *out, const Stage *stages, int n, const ResultList *results, Arena *arena, Error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* image_notes.h: the images that a session is asked for, noted instead of encoded: for a dry run. */
+/* image_notes.h: for a dry run: the images that a session is asked for are noted instead of encoded. */
 #ifndef EXPERIMENTS_SESSION_IMAGE_NOTES_H
 #define EXPERIMENTS_SESSION_IMAGE_NOTES_H
 
@@ -21,7 +21,8 @@ typedef struct {
 /* The items are copied, their paths borrowed. */
 int image_notes_add(ImageNotes *notes, const ItemList *items, FeatureView view, Error *err);
 
-/* How many of them the cache does not have, each view of each content once; root as for features_missing. */
+/* *n: how many of these views the cache lacks, those of images with the same content counted once. root is
+ * that of features_missing. */
 int image_notes_missing(long *n, const ImageNotes *notes, FeatureCache *cache, const char *root, Error *err);
 
 #endif

@@ -15,19 +15,19 @@ typedef struct {
     const Experiment *experiment;
     Dataset dataset;
     const char *name;  /* of the dataset in results and titles: "oxford_pets_new" */
-    LoadedModel model; /* borrowed, from session_attach on, as is the pool of its copies */
+    LoadedModel model; /* set and borrowed by session_attach; a copy of the session may use another pool */
     FeatureCache *cache;
     bool borrows_cache;
-    ImageNotes *notes;           /* a dry run: images are noted here instead of being encoded ; else NULL */
-    pthread_mutex_t *cache_lock; /* points that run side by side share a cache; NULL when there is one */
+    ImageNotes *notes;           /* in a dry run images are noted here instead of encoded; else NULL */
+    pthread_mutex_t *cache_lock; /* of a cache that points running side by side share; else NULL */
     Arena *arena;
     bool quiet;
     char split_digest[65]; /* SHA-256 of names, paths and labels */
 
-    /* of encoding, until session_save */
+    /* of the encoding since the last session_save */
     Progress progress;
-    long n_encoded; /* images so far, */
-    double seconds; /* and the time that they took */
+    long n_encoded; /* images */
+    double seconds; /* that they took */
 
     /* filled by session_encode_test */
     const float *test_raw, *test_unit; /* (n_test, E): as the tower gives them, and of unit length */
@@ -37,22 +37,24 @@ typedef struct {
 /* Reads the lists of the dataset. Caller closes, also after a failure. */
 int session_open(Session *session, const Experiment *experiment, bool quiet, Error *err);
 
-/* Gives it a model, borrowed, and the cache of its images: that of `from`, if given, which has the same
- * model. Nothing is written, and encoded images wait for session_save (or until they have cost half a
- * minute). */
+/* Gives the session a model, which it borrows, and a cache of image features: that of `from`, if given, whose
+ * model must be the same. Nothing is written yet: encoded images wait for session_save, or for features_get
+ * once the first has waited half a minute. */
 int session_attach(Session *session, const LoadedModel *model, const Session *from, Error *err);
 void session_close(Session *session);
 
-/* Writes lists that were drawn at random to OUTPUT/split_zhou_NAME.json, and says how to use them again. */
+/* Writes lists that were drawn at random to OUTPUT/split_zhou_NAME.json and says on stderr how to use them
+ * again; does nothing for other lists. */
 int session_keep_split(const Session *session, Error *err);
 
-/* Keeps encoded images on disk, and says how many there were. */
+/* Writes encoded images to the cache on disk and says on stderr how many there were. */
 int session_save(Session *session, Error *err);
 
+/* Encodes the test images and fills in the fields above. */
 int session_encode_test(Session *session, Error *err);
 
 /* features (n, E) as the tower gives them; label is for the progress bar. ERROR_SIGNAL when a signal came;
- * what was done until then is saved. */
+ * what was encoded until then is saved. */
 int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
                      const char *label, Error *err);
 
@@ -60,17 +62,18 @@ int session_features(Session *session, float *features, const ItemList *items, F
 int session_lists(Session *session, ItemList *train, ItemList *val, int num_shots, int seed, Arena *arena,
                   Error *err);
 
-/* An experiment that trains has training images. */
+/* Fails unless there are training images. */
 int session_check_training(const Session *session, Error *err);
 
-/* The prompts of these templates for all classes can be encoded; label names the point in the error. */
+/* Fails unless the prompts of these templates can be encoded for all classes; label names the point in the
+ * error. */
 int session_check_texts(const Session *session, const TextList *templates, const char *label, Error *err);
 /* Their features (K, E), unit length, owned by the arena; NULL with an error. */
 float *session_texts(const Session *session, const TextList *templates, Arena *arena, Error *err);
 /* logits (n_test, K) of the test images for the classes of these text features (K, E), unit length. */
 void session_classify(const Session *session, float *logits, const float *text);
 
-int *list_labels(const ItemList *list,
-                 Arena *arena); /* (n), owned by the arena; NULL when there is no memory */
+/* The labels (n) of a list, owned by the arena; NULL when memory is out. */
+int *list_labels(const ItemList *list, Arena *arena);
 
 #endif

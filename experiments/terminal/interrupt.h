@@ -1,6 +1,6 @@
-/* interrupt.h: Ctrl-C and kill, seen by long loops.
+/* interrupt.h: how long loops learn of Ctrl-C and kill.
  *
- * The first SIGINT or SIGTERM sets a flag; loops ask for it, save their state and return. A second one,
+ * The first SIGINT or SIGTERM sets a flag; loops look at it, save their state and return. A second one,
  * half a second later or more, ends the program at once. The flag and its time are the one mutable global of
  * the program: a signal handler can reach nothing else.
  */

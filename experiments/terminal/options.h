@@ -10,7 +10,7 @@
 
 typedef enum { OPTION_FLAG, OPTION_INT, OPTION_TEXT, OPTION_TEXTS } OptionKind;
 
-/* Repeated texts of one option, in order. */
+/* The texts of an option that may be repeated, or words, in order. */
 typedef struct {
     const char **values;
     int n;

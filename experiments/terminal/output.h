@@ -1,4 +1,4 @@
-/* output.h: the end of what goes to standard output. */
+/* output.h: whether standard output has reached its reader. */
 #ifndef EXPERIMENTS_TERMINAL_OUTPUT_H
 #define EXPERIMENTS_TERMINAL_OUTPUT_H
 

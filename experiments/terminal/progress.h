@@ -2,8 +2,8 @@
  *
  * On a terminal one line is redrawn in place, at most 10 times a second, from the end of the first second on:
  *     encoding images   ━━━━━━━━━━━━────────  61%  1200/1970  240/s  0:03 left
- * Elsewhere a plain line every 10 seconds, and one at the end if there were any. Quiet prints nothing. So
- * work that is done in a moment shows nothing at all.
+ * Elsewhere a plain line every 10 seconds, and one at the end if there were any. Quiet prints nothing.
+ * Work that takes only a moment shows nothing at all.
  *
  *     Progress progress;
  *     progress_start(&progress, stderr, quiet, "encoding images", n);
@@ -24,7 +24,7 @@ typedef struct {
     FILE *out;
     ProgressMode mode;
     char label[96], note[64];
-    long done, total, before; /* before: done by an earlier run, which no rate counts */
+    long done, total, before; /* before: done by an earlier run, left out of the rate */
     double start, next_draw;  /* seconds of the clock below */
     bool drawn;
     int width; /* columns of the terminal, asked anew at each redraw; fixed when > 0 at the start */
@@ -40,10 +40,10 @@ void progress_start(Progress *progress, FILE *out, bool quiet, const char *label
 /* The next part of the same work: another label and total on the same bar, counted from 0. */
 void progress_restart(Progress *progress, const char *label, long total);
 
-/* Says after the start how much there is to do in all, and how much of it was done before the start. */
+/* Sets, after the start, how much there is to do in all and how much of it was done before the start. */
 void progress_resume(Progress *progress, long done, long total);
 
-/* done so far, not less than before. Cheap enough for every step. */
+/* done so far, never less than before. Cheap enough for every step. */
 void progress_update(Progress *progress, long done);
 
 /* A short text behind the numbers ("loss 0.412"), shown at the next redraw. */
@@ -52,13 +52,12 @@ void progress_note(Progress *progress, const char *format, ...) __attribute__((f
 /* Prints a whole line of its own above the bar (a warning, say); in quiet mode too. */
 void progress_print(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Draws the last state, if there was one to be seen before, and ends the line. After it, and on a zeroed
- * struct, further calls do nothing. Call it on the way out of an error too: the message then starts on a line
- * of its own. */
+/* Draws the final state, if anything was drawn before, and ends the line. Afterwards, as on a zeroed struct,
+ * all calls do nothing. Call it on the way out after an error too, so that the message starts on a line of
+ * its own. */
 void progress_finish(Progress *progress);
 
-/* Ends like progress_finish, but takes the bar away instead of leaving it: for work whose result has a line
- * of its own. */
+/* Like progress_finish, but removes the bar: for work whose result is printed on a line of its own. */
 void progress_erase(Progress *progress);
 
 /* The line of a bar of at most width columns, without newline, into out (room for size bytes). Used by the
