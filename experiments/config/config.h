@@ -2,8 +2,9 @@
  *
  * The keys, their types, ranges and defaults are one table (config_keys.c), which also prints the help of
  * `coop run`. Whatever is not exactly right is refused with one line: "FILE: line 12: unknown key 'num_shot'
- * in grid (did you mean 'num_shots'?)". A scalar where a list is allowed is a list of one. "~/" in a path is
- * the home folder; other relative paths are relative to the working directory, not to the experiment file.
+ * in grid (did you mean 'num_shots'?)". A single value where a list is allowed is a list of one. "~/" in a
+ * path is the home folder; other relative paths are relative to the working directory, not to the experiment
+ * file.
  */
 #ifndef EXPERIMENTS_CONFIG_CONFIG_H
 #define EXPERIMENTS_CONFIG_CONFIG_H
@@ -18,8 +19,8 @@
 int experiment_read(Experiment *experiment, const char *path, const char *const *overrides, int n_overrides,
                     const MethodList *methods, Arena *arena, Error *err);
 
-/* Its two halves, for a file of several experiments (study.h): the tree with the overrides, NULL on failure;
- * and one experiment from it. */
+/* Its two halves, for files that hold several experiments (study.h): experiment_tree gives the tree with the
+ * overrides applied, or NULL on failure; experiment_from_tree reads one experiment from it. */
 Node *experiment_tree(const char *path, const char *const *overrides, int n_overrides, Arena *arena,
                       Error *err);
 int experiment_from_tree(Experiment *experiment, const char *path, const Node *root,

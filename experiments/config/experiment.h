@@ -18,8 +18,8 @@ enum { SHOTS_ALL = 0, SHOTS_NONE = -1 }; /* the whole training split; a method t
 /* One entry of `methods:`. */
 typedef struct {
     const MethodSpec *method;
-    MethodOptions *options; /* the method's own struct, filled from its keys; every list of it is a dimension
-                             * of the grid, save templates, which are one ensemble */
+    MethodOptions *options; /* the method's own struct, filled from its keys; each of its lists is a
+                             * dimension of the grid, except templates, which are one ensemble */
 } MethodEntry;
 
 typedef struct Experiment {
@@ -59,8 +59,8 @@ size_t experiment_memory_budget(const Experiment *experiment);
 /* What `default` stands for in templates. */
 const char *default_template(const DatasetSpec *dataset);
 
-/* E of `auto` (PROTOCOL: 50 for 1 shot, 100 for 2 and 4, 200 for more; always 50 on imagenet). For shot
- * counts between these, those of the next larger one. */
+/* The epochs of `auto`, as in CoOp's scripts: 50 for 1 shot, 100 for up to 4, 200 for more; always 50 on
+ * imagenet. */
 int auto_epochs(const char *dataset_name, int num_shots);
 
 /* The dataset: its name, or that of its split file, CSV or folder, with "_base" or "_new"; folder-safe. */

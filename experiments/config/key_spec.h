@@ -25,19 +25,19 @@ typedef enum {
     KEY_REQUIRED = 2,
     KEY_ABOVE = 4,      /* low excluded */
     KEY_BELOW = 8,      /* high excluded */
-    KEY_EACH = 16,      /* a list stands for an experiment each: study.h */
+    KEY_EACH = 16,      /* each entry of a list is an experiment of its own: study.h */
     KEY_TEMPLATES = 32, /* a list of a method that is one ensemble: default, ensemble, texts and files */
-    KEY_COLUMN = 128,   /* a column of results.csv */
-    KEY_OPTIM = 64,     /* a list of a method; its values take the place of the key of optim with that name */
+    KEY_OPTIM = 64,     /* a list of a method whose values replace the key of optim with that name */
+    KEY_COLUMN = 128    /* has a column in results.csv */
 } KeyFlags;
 
-#define KEY_NOWHERE ((size_t)-1)
+#define KEY_NOWHERE ((size_t)-1) /* an offset: the value is checked and not stored */
 
 typedef struct {
     const char *name;
     KeyType type;
     int flags;
-    size_t offset; /* of the field in Experiment, or in the options of a method; KEY_NOWHERE: only checked */
+    size_t offset;        /* of the field in Experiment, or in the options of a method */
     double low, high;     /* of numbers */
     const char *word;     /* "auto", "all": an allowed word that is stored as 0 or NULL */
     const char *choices;  /* "end|middle|front"; of KEY_TEXT and KEY_CHOICE */
@@ -45,7 +45,7 @@ typedef struct {
     const char *help;
 } KeySpec;
 
-/* Rows that stand together; several sections may have the same group. */
+/* Rows that stand together; sections may share a group. */
 typedef struct {
     const KeySpec *keys; /* (n) */
     int n;
@@ -60,24 +60,25 @@ enum { SECTION_MAX_GROUPS = 6 };
 typedef struct {
     const char *name;                           /* "" is the top level */
     const char *help;                           /* NULL: none */
-    const KeyGroup *groups[SECTION_MAX_GROUPS]; /* in the order of the help; NULL behind the last */
+    const KeyGroup *groups[SECTION_MAX_GROUPS]; /* in the order of the help; NULL after the last */
 } SectionSpec;
 
 const KeySpec *section_key_at(const SectionSpec *section, int index);     /* in order; NULL past the end */
 const KeySpec *section_key(const SectionSpec *section, const char *name); /* NULL when unknown */
 
-/* The list of a key in the struct at base: how many values it has, value i, and the list itself anew. */
+/* The list of a key in the struct at base: the number of its values, value i, and another list in its place.
+ */
 int key_count(const KeySpec *key, const void *base);
 const void *key_value(const KeySpec *key, const void *base, int i);
 void key_set(const KeySpec *key, void *base, void *values, int n);
-void key_cut(const KeySpec *key, void *base, int i); /* leaves value i alone */
+void key_cut(const KeySpec *key, void *base, int i); /* drops all but value i */
 
-size_t
-key_size(const KeySpec *key); /* bytes of one value of a list, or of the field of a key without lists */
+/* Bytes of one value of a list, or of the field of a key without one. */
+size_t key_size(const KeySpec *key);
 
 /* A value of KEY_BOOL, which is an int in a list, else a bool. */
 bool key_truth(const KeySpec *key, const void *value);
-/* Do two values of a key say the same? */
+/* Whether two values of a key are the same. */
 bool key_equal(const KeySpec *key, const void *a, const void *b);
 
 /* "int or list", "end, middle or front, or list": what a key takes, into out. */

@@ -1,5 +1,5 @@
-/* method_spec.h: what the reader of an experiment file knows of a method: its section, and the struct that
- * the keys fill.
+/* method_spec.h: what the reader of an experiment file knows about a method: its section, and the struct that
+ * its keys fill in.
  */
 #ifndef EXPERIMENTS_CONFIG_METHOD_SPEC_H
 #define EXPERIMENTS_CONFIG_METHOD_SPEC_H
@@ -7,21 +7,21 @@
 #include "experiments/config/key_spec.h"
 
 typedef enum {
-    USES_TRAINING = 1, /* images: its points have shots and seeds */
+    USES_TRAINING = 1, /* training images: its points have shots and seeds */
     USES_OPTIM = 2,    /* the section optim: Point.optim */
     USES_VIEWS = 4,    /* the section augment: Point.views */
     USES_TEXT = 8      /* the tokenizer */
 } MethodUse;
 
-/* What the options of every method begin with. A method has those keys that are in its section. */
+/* What the options of every method begin with. Only the keys in a method's section can be given. */
 typedef struct {
-    const char *name;   /* label in tables; NULL takes one that says what the method is */
+    const char *name;   /* label in tables; NULL: one that says what the method is */
     TextList templates; /* of one ensemble */
-    RealList lr;        /* n 0: optim.lr */
-    IntList max_epoch;  /* n 0: optim.max_epoch; a value of 0 is `auto` */
+    RealList lr;        /* when empty, optim.lr counts */
+    IntList max_epoch;  /* when empty, optim.max_epoch counts; 0 is `auto` */
 } MethodOptions;
 
-/* Groups of keys for these fields. lr and max_epoch take the place of those of optim. */
+/* Groups of keys for these fields. */
 extern const KeyGroup method_name_key, method_templates_key, method_optim_keys;
 
 typedef struct PointRules PointRules; /* experiments/grid/point.h */
@@ -31,11 +31,11 @@ typedef struct {
     size_t options_size;     /* of the struct that the keys fill; it begins with a MethodOptions */
     const char *title;       /* label in tables: "linear probe" */
     int uses;                /* of MethodUse */
-    const PointRules *rules; /* how its points are called, where the keys alone do not say it; or NULL */
+    const PointRules *rules; /* how its points are named where its keys alone do not say it; or NULL */
 } MethodSpec;
 
-/* All methods there are, in the order of the help: method_list() of experiments/methods/methods.h. Who reads
- * a file is given it, so that nothing here knows a method. */
+/* All methods there are, in the order of the help: method_list() of experiments/methods/methods.h. The
+ * readers take it as an argument, so that nothing in this room knows a particular method. */
 typedef struct {
     const MethodSpec *const *specs; /* (n) */
     int n;

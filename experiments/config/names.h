@@ -1,12 +1,11 @@
-/* names.h: texts and paths as names of folders. */
+/* names.h: names of folders, made of texts and paths. */
 #ifndef EXPERIMENTS_CONFIG_NAMES_H
 #define EXPERIMENTS_CONFIG_NAMES_H
 
 #include "clip/base/arena.h"
 
-/* text with every run of bytes outside [A-Za-z0-9._-] as one '_', at most 48 bytes, never empty, never
- * beginning with
- * '.'. Two texts may get one name. All of these are owned by the arena. */
+/* The text with every run of bytes outside [A-Za-z0-9._-] replaced by one '_'; at most 48 bytes, never empty,
+ * never beginning with '.'. Two texts may get the same name. Owned by the arena, as is the next. */
 char *safe_name(const char *text, Arena *arena);
 
 /* The last part of a path without its suffix: "RN50" of "~/models/RN50.pt", "model" of "model.tar.gz". */

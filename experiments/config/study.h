@@ -1,10 +1,10 @@
 /* study.h: an experiment file that names several checkpoints, datasets, or targets of transfer.
  *
- * A list under model.weights or dataset.name stands for one experiment each, all pairs of them; they share
- * the output and its cache. Each entry of `transfer` is an experiment too: the same one on another dataset.
- * It is the name of a known dataset under the same root, or a map of dataset keys; a map with neither name
- * nor format changes keys of `dataset`, so that {subsample_classes: new} are the other classes of the same
- * one.
+ * Each entry of a list under model.weights or dataset.name makes an experiment, and with both lists each pair
+ * does; they share the output and its cache. Each entry of `transfer` is an experiment too: the same one on
+ * another dataset. It is the name of a known dataset under the same root, or a map of dataset keys; a map
+ * with neither name nor format changes keys of `dataset`, so that {subsample_classes: new} means the other
+ * classes of the same dataset.
  */
 #ifndef EXPERIMENTS_CONFIG_STUDY_H
 #define EXPERIMENTS_CONFIG_STUDY_H

@@ -1,9 +1,9 @@
 /* yaml_tree.h: a YAML document as a tree of nodes that know their lines, and changes to it from the command
  * line.
  *
- * libyaml's events become nodes; what libyaml lets pass is refused here: an empty file, a second document,
- * duplicate keys, anchors and aliases (so no alias bomb), tags, keys that are no plain text, UTF-16, control
- * characters in a value, nesting deeper than 64.
+ * libyaml's events become nodes; what libyaml accepts and we do not is refused here: an empty file, a second
+ * document, duplicate keys, anchors and aliases (so no alias bomb), tags, keys that are not plain text,
+ * UTF-16, control characters in a value, nesting deeper than 64.
  */
 #ifndef EXPERIMENTS_CONFIG_YAML_TREE_H
 #define EXPERIMENTS_CONFIG_YAML_TREE_H
@@ -36,12 +36,11 @@ Node *yaml_read(const char *path, Arena *arena, Error *err);
 Node *yaml_parse(const char *text, size_t size, const char *place, bool with_lines, Arena *arena, Error *err);
 
 /* Applies "a.b.2.c=VALUE": maps along the way are created, list entries (from 0) must exist. The new nodes
- * carry
- * "--set a.b.2.c=VALUE" as their place, so later complaints about them name it. Errors are ERROR_USAGE. */
+ * have "--set a.b.2.c=VALUE" as their place, so later messages name it. Errors are ERROR_USAGE. */
 int node_set(Node *root, const char *assignment, Arena *arena, Error *err);
 
-Node *node_find(const Node *map, const char *key); /* NULL when absent, or when map is no map */
-bool node_is_empty(const Node *node);              /* nothing behind the colon, or `~` or `null` */
+Node *node_find(const Node *map, const char *key); /* NULL when absent, or when map is not a map */
+bool node_is_empty(const Node *node);              /* nothing after the colon, or `~` or `null` */
 
 /* "PLACE: line N: ...": ERROR_INPUT, or ERROR_USAGE when the node comes from --set. Returns -1. */
 int node_error(const Node *node, Error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -1,10 +1,10 @@
 /* grid.h: an experiment expanded into points, each one training (or one evaluation) with one result.
  *
- * Order: methods as in the file; within one the lists of its section, in the order of the help (the last
- * turns fastest); within a variant num_shots, then seed. A point's key is the SHA-256 of a canonical text of
- * everything that its numbers depend on, so a result stays valid when the file is reordered or gets more
- * points, and is redone when a template, a digest or a hyperparameter changes. Not in the key: labels,
- * output, cache, memory_budget, outputs.
+ * Order: methods as in the file; within a method the lists of its section, in the order of the help, the last
+ * one varying fastest; within a variant num_shots, then seed. A point's key is the SHA-256 of a canonical
+ * text of everything that its numbers depend on, so a result stays valid when the file is reordered or gets
+ * more points, and is computed again when a template, a digest or a hyperparameter changes. Not in the key:
+ * labels, output, cache, memory_budget, outputs.
  */
 #ifndef EXPERIMENTS_GRID_GRID_H
 #define EXPERIMENTS_GRID_GRID_H

@@ -1,4 +1,5 @@
-/* method.h: what a row of the comparison table is: a way from training images to logits on the test images.
+/* method.h: a method, which makes a row of the comparison table: a way from training images to logits on the
+ * test images.
  *
  * A new method is one file with one Method, and one line in methods.c. The keys of its section make its
  * reader, its help, its dimensions, and, unless its PointRules say otherwise, its labels, canonical texts and
@@ -27,7 +28,7 @@ typedef struct {
      * max_epoch alone. NULL: nothing. Throw-away memory is taken from the arena. */
     int (*prepare)(Session *session, const Point *point, Arena *arena, Error *err);
 
-    /* Floating-point operations of running the point; NULL: next to nothing. For a dry run. */
+    /* Floating-point operations of running the point, for a dry run; NULL: next to nothing. */
     int (*flops)(double *flops, Session *session, const Point *point, Error *err);
 
     /* Fills logits (n_test, K) and the fields of the result that only the method knows. folder is where a
@@ -41,7 +42,7 @@ typedef struct {
     int (*transfer)(Session *session, const Point *learned, const char *folder, const Session *target,
                     float *logits, Arena *arena, Error *err);
 
-    /* With transfer: may the target have classes that the point was not learned on? */
+    /* Goes with transfer: whether the target may have classes that the point was not learned on. */
     bool (*serves_new_classes)(const Point *learned);
 } Method;
 

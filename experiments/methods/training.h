@@ -1,9 +1,9 @@
-/* training.h: one training in a folder of its own, which an interrupted one is finished from.
+/* training.h: one training in a folder of its own; an interrupted one is finished from there.
  *
  * The folder: config.yaml (an experiment file of this point alone), log.txt, metrics.jsonl and an event file
  * of TensorBoard (an entry per epoch), state.safetensors (every few seconds, when a signal comes, and at the
- * end); the method adds what it has learned. A state that cannot be used, or is of another configuration,
- * means to begin anew; then nothing of the files of before stays.
+ * end); the method adds what it has learned. If the state cannot be used, or is of another
+ * configuration, the training starts over and the earlier files go.
  */
 #ifndef EXPERIMENTS_METHODS_TRAINING_H
 #define EXPERIMENTS_METHODS_TRAINING_H
@@ -25,7 +25,7 @@ int training_run(Session *session, const Point *point, const char *folder, const
                  const TrainData *data, const char *detail, Result *result, Progress *progress, Arena *arena,
                  Error *err);
 
-/* Random views that such a training sees: more views than epochs are never seen. */
+/* The random views that such a training sees: with more views than epochs the rest are never seen. */
 int training_views(const Point *point);
 
 #endif

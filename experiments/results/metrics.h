@@ -21,10 +21,10 @@ typedef struct {
     FILE *lines, *events;
 } MetricsWriter;
 
-/* Opens both files of a run to go on behind the first n_epochs: what came after them is cut off. */
+/* Opens both files of a run to continue after the first n_epochs; whatever follows these is cut off. */
 int metrics_open(MetricsWriter *writer, const char *folder, int n_epochs, Arena *arena, Error *err);
 void metrics_add(MetricsWriter *writer, const EpochReport *report);
-/* All that was added is on disk. */
+/* Returns when all that was added is on disk. */
 int metrics_sync(MetricsWriter *writer, Error *err);
 void metrics_close(MetricsWriter *writer); /* zeroed is fine */
 

@@ -1,4 +1,4 @@
-/* predictions.h: what a point says about every test image: predictions.csv in its folder.
+/* predictions.h: what a point predicts for every test image: predictions.csv in its folder.
  *
  * Layout: the columns path, label, class, predicted, predicted_class, confidence; a row per test image in the
  * order of the dataset. label and predicted count classes from 0, class and predicted_class are their names,

@@ -10,13 +10,13 @@
 
 #include <stdbool.h>
 
-/* A setting of a method that has a column of its own, such as n_ctx as it was trained, or what a search has
- * found: C of a linear probe, "alpha=1.17 beta=5.5". All settings stand in `config`. */
+/* A setting with a column of its own: one of the method's, such as n_ctx as it was trained, or the outcome of
+ * a search, such as C of a linear probe or "alpha=1.17 beta=5.5". (`config` has all settings.) */
 typedef struct {
     const char *name;
     enum { SETTING_INT, SETTING_BOOL, SETTING_REAL, SETTING_TEXT } kind;
     union {
-        int integer; /* or truth */
+        int integer; /* SETTING_INT, SETTING_BOOL */
         double real;
         const char *text; /* borrowed */
     };
@@ -30,18 +30,18 @@ typedef struct {
     const char *source;  /* the dataset it was learned on when that is not `dataset`, else NULL */
     const char *config;  /* Point.config: the resolved configuration as one line of JSON */
     int num_shots, seed; /* as in Point */
-    ResultSetting settings[RESULT_MAX_SETTINGS]; /* (n_settings) of the method, and what it has found */
+    ResultSetting settings[RESULT_MAX_SETTINGS]; /* (n_settings) */
     int n_settings;
     double accuracy, macro_f1; /* percent */
     const double *per_class;   /* (n_classes) accuracy in percent; NaN for a class without test images */
     int n_classes, n_train, n_test;
-    int epochs;        /* 0 for other methods */
+    int epochs;        /* 0 for methods without epochs */
     double final_loss; /* mean of the last epoch */
     double train_seconds, total_seconds;
-    const char *backbone; /* Model.name: "RN50" */
+    const char *backbone; /* LoadedModel.name: "RN50" */
     const char *model_digest, *vocab_digest, *split_digest;
     const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
-    const char *line;     /* that results_read has found it in; else NULL */
+    const char *line;     /* the line of the file that it was read from; else NULL */
 } Result;
 
 /* Sets what the point alone determines: key, method, label, folder, config, num_shots, seed, epochs, the
@@ -55,6 +55,6 @@ void result_set_int(Result *result, const char *name, int value);
 void result_set_bool(Result *result, const char *name, bool value);
 void result_set_real(Result *result, const char *name, double value);
 void result_set_text(Result *result, const char *name, const char *value);
-const ResultSetting *result_setting(const Result *result, const char *name); /* NULL: it has none */
+const ResultSetting *result_setting(const Result *result, const char *name); /* NULL when absent */
 
 #endif

@@ -7,16 +7,15 @@
 
 #include <jansson.h>
 
-/* Numbers that are missing are null, as are strings. The caller calls json_decref; NULL when memory is out.
- */
+/* Missing numbers and strings become null. The caller calls json_decref; NULL when memory is out. */
 json_t *result_json(const Result *result);
 
-/* The other way round; texts are owned by the arena. -1 when the object is no result; missing memory shows in
- * the arena. */
+/* The other way round; texts are owned by the arena. -1 when the object is not a result; missing memory shows
+ * in the arena. */
 int result_from_json(Result *result, const json_t *json, Arena *arena);
 
-/* The line of names, and that of a result: no per-class numbers, no configuration; what is missing is empty.
- */
+/* The line of column names, and the line of a result, which leaves out per-class numbers and the
+ * configuration. */
 void result_csv_names(FileWriter *writer);
 void result_csv(FileWriter *writer, const Result *result);
 

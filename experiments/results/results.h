@@ -2,10 +2,10 @@
  *
  * Layout of results.jsonl: one JSON object and a newline per finished point, appended by one write and
  * synced, so a crash can tear the last line only; a torn line is ignored by readers and cut off by the next
- * append. Of two lines with one key the later counts. Lines stand as points have finished; when a run ends,
- * its own are put into the order of its points. Accuracies are in percent, in the files and here. Numbers
- * that a method does not have are NaN here, null in the JSON and empty in the CSV. num_shots is a number or
- * "all"; 0 is a method without training.
+ * append. Of two lines with the same key the later counts. Lines are in the order in which points finished;
+ * when a run ends, its own lines are put into the order of its points. Accuracies are in percent, in the
+ * files and here. Numbers that a method does not have are NaN here, null in the JSON and empty in the CSV.
+ * num_shots is a number or "all"; 0 is a method without training.
  */
 #ifndef EXPERIMENTS_RESULTS_RESULTS_H
 #define EXPERIMENTS_RESULTS_RESULTS_H
@@ -25,15 +25,15 @@ int result_append(const char *folder, const Result *result, Error *err);
  * that is not the last is an error that names it. */
 int results_read(ResultList *list, const char *folder, Arena *arena, Error *err);
 
-const Result *results_find(const ResultList *list,
-                           const char *key); /* NULL when absent; borrowed from the list */
+/* NULL when absent; borrowed from the list. */
+const Result *results_find(const ResultList *list, const char *key);
 
 /* Puts the results of these keys (n) into their order, each into a place of one of them; others stay where
- * they are. *moved: some were elsewhere. Fails when memory is missing. */
+ * they are. *moved tells whether any was elsewhere. Fails when memory is missing. */
 int results_order(ResultList *list, const char *const *keys, int n, bool *moved, Error *err);
 
-/* Writes FOLDER/results.jsonl anew with what results_read has found, in the order of the list, atomically.
- * What others append meanwhile is lost: only under the lock of the folder (lock.h). */
+/* Rewrites FOLDER/results.jsonl atomically with what results_read found, in the order of the list. Whatever
+ * others append meanwhile is lost, so call it only under the lock of the folder (run/lock.h). */
 int results_rewrite(const char *folder, const ResultList *list, Error *err);
 
 /* Writes FOLDER/results.csv (RFC 4180, a header line, no per-class numbers), atomically. */

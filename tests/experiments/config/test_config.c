@@ -114,20 +114,6 @@ static void test_defaults(void **state) {
     assert_true(experiment_memory_budget(e) > (size_t)1 << 24);
 }
 
-static void test_auto_epochs(void **state) {
-    (void)state;
-    assert_int_equal(auto_epochs("dtd", 1), 50);
-    assert_int_equal(auto_epochs("dtd", 2), 100);
-    assert_int_equal(auto_epochs("dtd", 4), 100);
-    assert_int_equal(auto_epochs("dtd", 8), 200);
-    assert_int_equal(auto_epochs("dtd", 16), 200);
-    assert_int_equal(auto_epochs("dtd", 64), 200);
-    assert_int_equal(auto_epochs("dtd", SHOTS_ALL), 200);
-    assert_int_equal(auto_epochs(NULL, 16), 200);
-    assert_int_equal(auto_epochs("imagenet", 16), 50);
-    assert_int_equal(auto_epochs("imagenet", SHOTS_ALL), 50);
-}
-
 static void test_templates(void **state) {
     Trial *trial = *state;
     char file[256], yaml[1024];
@@ -389,7 +375,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_file, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_defaults, trial_setup, trial_teardown),
-        cmocka_unit_test(test_auto_epochs),
         cmocka_unit_test_setup_teardown(test_templates, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_own_data, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_refusals, trial_setup, trial_teardown),

@@ -1,4 +1,4 @@
-/* test_grid.c: experiments/grid/grid.c, point.c and point_yaml.c: which points, in which order, under which
+/* test_grid.c: experiments/grid/grid.c and point.c: which points, in which order, under which
  * names.
  */
 #include "clip/base/files.h"
@@ -315,90 +315,6 @@ static void test_precision(void **state) {
                         "oxford_pets/coop/RN50_bfloat16_1shots/nctx16_cscFalse_ctpend/seed1");
 }
 
-/* point_yaml read back is an experiment of exactly that point: same key, folder, label and output. */
-static void check_round_trip(Trial *trial, const char *text) {
-    Grid grid = expand(trial, text);
-    Experiment experiment = trial->experiment;
-    for (int i = 0; i < grid.n; i++) {
-        const Point *point = &grid.points[i];
-        char *yaml = point_yaml(&experiment, point, trial->arena);
-        assert_non_null(yaml);
-        Grid one = expand(trial, yaml);
-        if (one.n != 1 || strcmp(one.points[0].key, point->key) != 0)
-            fail_msg("%s\nbecame\n%s\nfrom\n%s", point->config, one.points[0].config, yaml);
-        assert_string_equal(one.points[0].config, point->config);
-        assert_string_equal(one.points[0].folder, point->folder);
-        assert_string_equal(one.points[0].label, point->label);
-        assert_int_equal(one.points[0].logits, point->logits);
-        assert_string_equal(trial->experiment.output, experiment.output);
-        assert_string_equal(trial->experiment.cache, experiment.cache);
-        assert_string_equal(trial->experiment.name, experiment.name);
-        assert_int_equal(trial->experiment.memory_budget, experiment.memory_budget);
-        assert_int_equal(trial->experiment.model.activation, experiment.model.activation);
-        assert_int_equal(trial->experiment.model.precision, experiment.model.precision);
-    }
-}
-
-static void test_round_trip(void **state) {
-    Trial *trial = *state;
-    check_round_trip(
-        trial, "name: 'it''s \"q\" \\ \xc3\xa9'\nmodel: {weights: \"m, {x}: #1.pt\", vocab: 'auto', "
-               "activation: gelu, precision: bfloat16}\n"
-               "dataset: {format: split, images: 'a b', split: \"c'd.json\", subsample_classes: new}\n"
-               "grid: {num_shots: [1, all], seed: [0, 2147483647]}\nmemory_budget: 1GB\n"
-               "methods:\n- zeroshot: {templates: [ensemble, 'a \"{}\" \\']}\n- zeroshot:\n"
-               "- linear_probe:\n- coop: {n_ctx: [1, 5], ctx_init: ['', 'true', '12'], "
-               "csc: [true, false], class_token_position: [front, middle], lr: [0.1, 1e-7]}\n"
-               "optim: {momentum: 0.3333333333333333, weight_decay: 0, warmup_epoch: 0, shuffle: false, "
-               "lr_scheduler: constant, batch_size: 1}\naugment: {views: 3}\noutputs: {logits: true}\n");
-    check_round_trip(trial,
-                     "model: {weights: m.pt}\ndataset: {name: imagenet, root: ~/d}\n"
-                     "methods: [coop: {}, zeroshot: , linear_probe: {name: LP},\n"
-                     "          text_layer: {layer: [bias, linear], lr: 1e-5, max_epoch: 3, templates: ['a "
-                     "{}', 'b {}']},\n"
-                     "          tip_adapter: {train: [true, false], alpha: 0.3, search: false, lr: 1e-4}]\n"
-                     "augment: {views: 4}\n");
-    check_round_trip(trial, "model: {weights: m.pt}\ndataset: {format: csv, csv: d.csv}\n"
-                            "methods: [coop: {max_epoch: [auto, 9]}]\n");
-    check_round_trip(trial,
-                     "model: {weights: m.pt}\ndataset: {format: folder, images: my photos, p_trn: 0.3, "
-                     "split_seed: 7,\n  class_names: n.txt, template: '{}.'}\n"
-                     "methods: [zeroshot: , coop: ]\n");
-}
-
-static void test_dataset_names(void **state) {
-    Trial *trial = *state;
-    static const struct {
-        const char *dataset, *name;
-    } cases[] = {
-        {"{name: dtd, root: d}", "dtd"},
-        {"{name: dtd, root: d, subsample_classes: new}", "dtd_new"},
-        {"{format: split, images: x, split: a/split_zhou_tiny_novel.json}", "tiny_novel"},
-        {"{format: csv, csv: my photos.csv}", "my_photos"},
-        {"{format: folder, train: a/flowers/train/, test: a/flowers/test}", "flowers"},
-        {"{format: folder, test: cats}", "cats"},
-        {"{format: folder, images: ~/my photos/}", "my_photos"},
-        {"{format: csv, csv: a/pets.csv, images: b}", "pets"},
-        {"{format: folder, test: test}", "test"},
-        {"{format: folder, test: ../test}", "unnamed"},
-        {"{format: folder, name: '../../etc', test: test}", "etc"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char yaml[512];
-        snprintf(yaml, sizeof yaml, "model: {weights: /}\nmethods: [linear_probe: {}]\ndataset: %s\n",
-                 cases[i].dataset);
-        trial_read_ok(trial, yaml, NULL);
-        assert_string_equal(experiment_dataset_name(&trial->experiment, trial->arena), cases[i].name);
-        assert_string_equal(experiment_backbone_name(&trial->experiment, trial->arena), "unnamed");
-    }
-    assert_string_equal(path_stem("~/models/ViT-B.16.safetensors", trial->arena), "ViT-B.16");
-    assert_string_equal(path_stem("model.tar.gz", trial->arena), "model");
-    assert_string_equal(path_stem("a/.hidden", trial->arena), ".hidden");
-    assert_string_equal(safe_name("..a//b  c\xc3\xa9", trial->arena), "a_b_c");
-    assert_int_equal(
-        strlen(safe_name("0123456789012345678901234567890123456789012345678901234567890", trial->arena)), 48);
-}
-
 static void test_errors(void **state) {
     Trial *trial = *state;
     Grid grid;
@@ -422,10 +338,10 @@ static void test_errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_design_example), TEST(test_order),         TEST(test_collisions),    TEST(test_duplicates),
-        TEST(test_names),          TEST(test_lasting_keys),  TEST(test_plain_methods), TEST(test_keys),
-        TEST(test_names),          TEST(test_lasting_keys),  TEST(test_plain_methods), TEST(test_precision),
-        TEST(test_round_trip),     TEST(test_dataset_names), TEST(test_errors),
+        TEST(test_design_example), TEST(test_order),        TEST(test_collisions),    TEST(test_duplicates),
+        TEST(test_names),          TEST(test_lasting_keys), TEST(test_plain_methods), TEST(test_keys),
+        TEST(test_names),          TEST(test_lasting_keys), TEST(test_plain_methods), TEST(test_precision),
+        TEST(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,59 @@
+/* test_point.c: experiments/grid/point.c: no key of optim is forgotten. Labels, keys and folders of whole
+ * grids are tested in test_grid.c.
+ */
+#include "experiments/grid/point.h"
+
+#include "experiments/config/config_keys.h"
+#include "tests/support/experiment_support.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Another value than the one that is there. */
+static void change(const KeySpec *key, OptimConfig *optim) {
+    void *field = (char *)optim + (key->offset - offsetof(Experiment, optim));
+    if (key->type == KEY_REAL)
+        *(double *)field += 0.01;
+    else if (key->type == KEY_BOOL)
+        *(bool *)field = !*(bool *)field;
+    else if (key->type == KEY_CHOICE)
+        *(int *)field = !*(int *)field;
+    else
+        ++*(int *)field;
+}
+
+static void test_optim(void **state) {
+    Trial *trial = *state;
+    const SectionSpec *section = section_find("optim");
+    PointContext context;
+    trial_read_ok(trial, LEAST "methods: [coop: {}]\n", NULL);
+    assert_int_equal(point_context(&context, &trial->experiment, NULL, trial->arena, &trial->err), 0);
+    Point point = {.optim = context.default_optim, .num_shots = 16, .views = context.default_views};
+    point.optim.max_epoch = 200;
+    assert_true(is_default_recipe(&point, &context));
+    json_t *first = optim_json(&point.optim, trial->arena);
+    const KeySpec *key;
+    int n_keys = 0;
+    for (; (key = section_key_at(section, n_keys)); n_keys++) {
+        Point other = point;
+        if (key->offset == KEY_NOWHERE)
+            continue;
+        change(key, &other.optim);
+        json_t *json = optim_json(&other.optim, trial->arena);
+        if (json_equal(json, first) || is_default_recipe(&other, &context))
+            fail_msg("optim.%s is forgotten", key->name);
+        json_decref(json);
+    }
+    assert_int_equal(json_object_size(first), n_keys);
+    json_decref(first);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_optim, trial_setup, trial_teardown)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
