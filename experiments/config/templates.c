@@ -17,16 +17,11 @@ typedef struct {
 
 static int add_template(Templates *templates, const char *text, Error *err) {
     TextList *list = templates->list;
-    if (list->n == templates->capacity) {
-        int capacity = templates->capacity ? 2 * templates->capacity : 8;
-        const char **values = ARENA_NEW(templates->arena, const char *, capacity);
-        if (!values)
-            return error_memory(err);
-        if (list->n > 0)
-            memcpy(values, list->values, (size_t)list->n * sizeof *values);
-        list->values = values;
-        templates->capacity = capacity;
-    }
+    const char **values =
+        arena_grow(templates->arena, list->values, &templates->capacity, list->n + 1, sizeof *values);
+    if (!values)
+        return error_memory(err);
+    list->values = values;
     list->values[list->n] = arena_strdup(templates->arena, text);
     return list->values[list->n++] ? 0 : error_memory(err);
 }

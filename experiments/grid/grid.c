@@ -38,16 +38,11 @@ static int add_point(Expansion *expansion, const Point *point) {
         return 0;
     if (grid->n >= MAX_POINTS)
         return too_many(expansion);
-    if (grid->n == expansion->capacity) {
-        int capacity = expansion->capacity ? 2 * expansion->capacity : 64;
-        Point *points = ARENA_NEW(expansion->arena, Point, capacity);
-        if (!points)
-            return error_memory(expansion->err);
-        if (grid->n > 0)
-            memcpy(points, grid->points, (size_t)grid->n * sizeof *points);
-        grid->points = points;
-        expansion->capacity = capacity;
-    }
+    Point *points =
+        arena_grow(expansion->arena, grid->points, &expansion->capacity, grid->n + 1, sizeof *points);
+    if (!points)
+        return error_memory(expansion->err);
+    grid->points = points;
     grid->points[grid->n] = *point;
     if (text_map_put(&expansion->keys, grid->points[grid->n].key, grid->n) < 0)
         return error_memory(expansion->err);
@@ -56,16 +51,11 @@ static int add_point(Expansion *expansion, const Point *point) {
 }
 
 static int add_label(Expansion *expansion, const char *label, const char *variant) {
-    if (expansion->n_variants == expansion->max_variants) {
-        int max = expansion->max_variants ? 2 * expansion->max_variants : 64;
-        const char **variants = ARENA_NEW(expansion->arena, const char *, max);
-        if (!variants)
-            return error_memory(expansion->err);
-        if (expansion->n_variants > 0)
-            memcpy(variants, expansion->variants, (size_t)expansion->n_variants * sizeof *variants);
-        expansion->variants = variants;
-        expansion->max_variants = max;
-    }
+    const char **variants = arena_grow(expansion->arena, expansion->variants, &expansion->max_variants,
+                                       expansion->n_variants + 1, sizeof *variants);
+    if (!variants)
+        return error_memory(expansion->err);
+    expansion->variants = variants;
     expansion->variants[expansion->n_variants] = variant;
     return text_map_put(&expansion->labels, label, expansion->n_variants++) < 0 ? error_memory(expansion->err)
                                                                                 : 0;

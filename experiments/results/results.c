@@ -115,15 +115,10 @@ static int add_result(ResultList *list, int *capacity, TextMap *places, const Re
         list->results[*place] = *result;
         return 0;
     }
-    if (list->n == *capacity) {
-        *capacity = *capacity ? 2 * *capacity : 64;
-        Result *results = ARENA_NEW(arena, Result, *capacity);
-        if (!results)
-            return error_memory(err);
-        if (list->n > 0)
-            memcpy(results, list->results, (size_t)list->n * sizeof *results);
-        list->results = results;
-    }
+    Result *results = arena_grow(arena, list->results, capacity, list->n + 1, sizeof *results);
+    if (!results)
+        return error_memory(err);
+    list->results = results;
     if (text_map_put(places, result->key, list->n) < 0)
         return error_memory(err);
     list->results[list->n++] = *result;

@@ -21,16 +21,13 @@ static ViewItems *items_of_view(ImageNotes *notes, FeatureView view) {
 
 int image_notes_add(ImageNotes *notes, const ItemList *items, FeatureView view, Error *err) {
     ViewItems *to = items_of_view(notes, view);
-    if (to && to->items.n + items->n > to->capacity) {
-        int capacity = 2 * (to->items.n + items->n);
-        Item *grown = ARENA_NEW(notes->arena, Item, capacity);
-        if (grown && to->items.n > 0)
-            memcpy(grown, to->items.items, (size_t)to->items.n * sizeof *grown);
-        to->items.items = grown;
-        to->capacity = capacity;
-    }
-    if (arena_failed(notes->arena))
+    if (!to)
         return error_memory(err);
+    Item *grown =
+        arena_grow(notes->arena, to->items.items, &to->capacity, to->items.n + items->n, sizeof *grown);
+    if (!grown && items->n > 0)
+        return error_memory(err);
+    to->items.items = grown;
     if (items->n > 0)
         memcpy(to->items.items + to->items.n, items->items, (size_t)items->n * sizeof *items->items);
     to->items.n += items->n;
