@@ -1,7 +1,7 @@
 /* method.h: a method, which makes a row of the comparison table: a way from training images to logits on the
  * test images.
  *
- * A new method is one file with one Method, and one line in methods.c. The keys of its section make its
+ * A new method is one file with one Method, and its name in methods.c. The keys of its section make its
  * reader, its help, its dimensions, and, unless its PointRules say otherwise, its labels, canonical texts and
  * folders.
  *

@@ -1,4 +1,4 @@
-/* methods.c: the methods there are, in the order of the help. A new one is two lines here. */
+/* methods.c: the methods there are, in the order of the help. A new one adds its name twice. */
 #include "experiments/methods/methods.h"
 
 #include "experiments/methods/method.h"
