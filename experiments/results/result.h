@@ -12,9 +12,11 @@
 
 /* A setting with a column of its own: one of the method's, such as n_ctx as it was trained, or the outcome of
  * a search, such as C of a linear probe or "alpha=1.17 beta=5.5". (`config` has all settings.) */
+typedef enum { SETTING_INT, SETTING_BOOL, SETTING_REAL, SETTING_TEXT } SettingKind;
+
 typedef struct {
     const char *name;
-    enum { SETTING_INT, SETTING_BOOL, SETTING_REAL, SETTING_TEXT } kind;
+    SettingKind kind; /* a column has one: result_columns.c */
     union {
         int integer; /* SETTING_INT, SETTING_BOOL */
         double real;

@@ -21,42 +21,43 @@ typedef enum {
 typedef struct {
     const char *name;
     ColumnKind kind;
-    size_t offset;      /* in Result */
-    const char *format; /* of a number in the CSV */
+    size_t offset;       /* in Result */
+    const char *format;  /* of a real number in the CSV */
+    SettingKind setting; /* of COLUMN_SETTING */
 } Column;
 
 #define AT(field) offsetof(Result, field)
 
 /* In the order of the JSON, where per_class and config follow. */
 static const Column columns[] = {
-    {"key", COLUMN_TEXT, AT(key), NULL},
-    {"dataset", COLUMN_TEXT, AT(dataset), NULL},
-    {"source", COLUMN_TEXT, AT(source), NULL},
-    {"method", COLUMN_TEXT, AT(method), NULL},
-    {"label", COLUMN_TEXT, AT(label), NULL},
-    {"num_shots", COLUMN_SHOTS, AT(num_shots), NULL},
-    {"seed", COLUMN_INT, AT(seed), NULL},
-    {"n_ctx", COLUMN_SETTING, 0, NULL},
-    {"csc", COLUMN_SETTING, 0, NULL},
-    {"class_token_position", COLUMN_SETTING, 0, NULL},
-    {"ctx_init", COLUMN_SETTING, 0, NULL},
-    {"accuracy", COLUMN_REAL, AT(accuracy), "%.4f"},
-    {"macro_f1", COLUMN_REAL, AT(macro_f1), "%.4f"},
-    {"n_classes", COLUMN_INT, AT(n_classes), NULL},
-    {"n_train", COLUMN_INT, AT(n_train), NULL},
-    {"n_test", COLUMN_INT, AT(n_test), NULL},
-    {"epochs", COLUMN_COUNT, AT(epochs), NULL},
-    {"final_loss", COLUMN_REAL, AT(final_loss), "%.6g"},
-    {"C", COLUMN_SETTING, 0, "%.6g"},
-    {"train_seconds", COLUMN_REAL, AT(train_seconds), "%.3f"},
-    {"total_seconds", COLUMN_REAL, AT(total_seconds), "%.3f"},
-    {"found", COLUMN_SETTING, 0, NULL},
-    {"folder", COLUMN_TEXT, AT(folder), NULL},
-    {"backbone", COLUMN_TEXT, AT(backbone), NULL},
-    {"model_digest", COLUMN_TEXT, AT(model_digest), NULL},
-    {"vocab_digest", COLUMN_TEXT, AT(vocab_digest), NULL},
-    {"split_digest", COLUMN_TEXT, AT(split_digest), NULL},
-    {"finished", COLUMN_TEXT, AT(finished), NULL},
+    {"key", COLUMN_TEXT, .offset = AT(key)},
+    {"dataset", COLUMN_TEXT, .offset = AT(dataset)},
+    {"source", COLUMN_TEXT, .offset = AT(source)},
+    {"method", COLUMN_TEXT, .offset = AT(method)},
+    {"label", COLUMN_TEXT, .offset = AT(label)},
+    {"num_shots", COLUMN_SHOTS, .offset = AT(num_shots)},
+    {"seed", COLUMN_INT, .offset = AT(seed)},
+    {"n_ctx", COLUMN_SETTING, .setting = SETTING_INT},
+    {"csc", COLUMN_SETTING, .setting = SETTING_BOOL},
+    {"class_token_position", COLUMN_SETTING, .setting = SETTING_TEXT},
+    {"ctx_init", COLUMN_SETTING, .setting = SETTING_TEXT},
+    {"accuracy", COLUMN_REAL, .offset = AT(accuracy), .format = "%.4f"},
+    {"macro_f1", COLUMN_REAL, .offset = AT(macro_f1), .format = "%.4f"},
+    {"n_classes", COLUMN_INT, .offset = AT(n_classes)},
+    {"n_train", COLUMN_INT, .offset = AT(n_train)},
+    {"n_test", COLUMN_INT, .offset = AT(n_test)},
+    {"epochs", COLUMN_COUNT, .offset = AT(epochs)},
+    {"final_loss", COLUMN_REAL, .offset = AT(final_loss), .format = "%.6g"},
+    {"C", COLUMN_SETTING, .setting = SETTING_REAL, .format = "%.6g"},
+    {"train_seconds", COLUMN_REAL, .offset = AT(train_seconds), .format = "%.3f"},
+    {"total_seconds", COLUMN_REAL, .offset = AT(total_seconds), .format = "%.3f"},
+    {"found", COLUMN_SETTING, .setting = SETTING_TEXT},
+    {"folder", COLUMN_TEXT, .offset = AT(folder)},
+    {"backbone", COLUMN_TEXT, .offset = AT(backbone)},
+    {"model_digest", COLUMN_TEXT, .offset = AT(model_digest)},
+    {"vocab_digest", COLUMN_TEXT, .offset = AT(vocab_digest)},
+    {"split_digest", COLUMN_TEXT, .offset = AT(split_digest)},
+    {"finished", COLUMN_TEXT, .offset = AT(finished)},
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
@@ -126,8 +127,10 @@ static json_t *per_class_json(const Result *result) {
 json_t *result_json(const Result *result) {
     json_t *json = json_object();
     int failed = !json;
-    for (int i = 0; i < result->n_settings; i++)
-        assert(column_find(result->settings[i].name));
+    for (int i = 0; i < result->n_settings; i++) {
+        const Column *column = column_find(result->settings[i].name);
+        assert(column && column->kind == COLUMN_SETTING && column->setting == result->settings[i].kind);
+    }
     for (int i = 0; i < N_COLUMNS; i++)
         failed |= json_object_set_new(json, columns[i].name, column_json(result, &columns[i]));
     failed |= json_object_set_new(json, "per_class", per_class_json(result));
@@ -167,15 +170,16 @@ static void read_per_class(Result *result, const json_t *list, Arena *arena) {
         result->per_class = values;
 }
 
+/* A value of another type than the column's is as good as none. */
 static void read_setting(Result *result, const Column *column, const json_t *json, Arena *arena) {
     const json_t *value = json_object_get(json, column->name);
-    if (json_is_integer(value))
+    if (column->setting == SETTING_INT && json_is_integer(value))
         result_set_int(result, column->name, get_int(json, column->name));
-    else if (json_is_number(value))
-        result_set_real(result, column->name, json_number_value(value));
-    else if (json_is_boolean(value))
+    else if (column->setting == SETTING_BOOL && json_is_boolean(value))
         result_set_bool(result, column->name, json_is_true(value));
-    else if (json_is_string(value))
+    else if (column->setting == SETTING_REAL && json_is_number(value))
+        result_set_real(result, column->name, json_number_value(value));
+    else if (column->setting == SETTING_TEXT && json_is_string(value))
         result_set_text(result, column->name, get_text(json, column->name, arena));
 }
 
@@ -246,7 +250,7 @@ static void csv_setting(FileWriter *writer, const Column *column, const ResultSe
     else if (setting->kind == SETTING_BOOL)
         file_printf(writer, "%s", setting->integer ? "true" : "false");
     else if (setting->kind == SETTING_REAL)
-        csv_real(writer, column->format ? column->format : "%.6g", setting->real);
+        csv_real(writer, column->format, setting->real);
     else
         csv_put(writer, setting->text);
 }

@@ -13,6 +13,9 @@ static void check_result(const ResultList *list, const Result *result) {
     if (results_find(list, result->key) != result || strlen(result->key) != 64 || !result->dataset ||
         !result->method || !result->label || result->n_classes < 0 || result->epochs < 0)
         abort();
+    const ResultSetting *start = result_setting(result, "ctx_init"), *csc = result_setting(result, "csc");
+    if ((start && (start->kind != SETTING_TEXT || !start->text)) || (csc && csc->kind != SETTING_BOOL))
+        abort();
     for (int k = 0; result->per_class && k < result->n_classes; k++)
         if (isinf(result->per_class[k]))
             abort();

@@ -178,10 +178,28 @@ static void test_settings(void **state) {
     assert_int_equal(data.groups[0].scores[1].n_settings, 0);
 }
 
+/* A file that somebody has edited: a setting of the wrong type is as good as none. */
+static void test_wrong_types(void **state) {
+    Trial *trial = *state;
+    ADD("a", .dataset = "pets", .label = "x", .num_shots = 1, .seed = 1, .accuracy = 10, .n_settings = 1,
+        .settings = {{"ctx_init", SETTING_TEXT, {.text = "a photo"}}},
+        .config = "{\"method\":{\"n_ctx\":0,\"ctx_init\":\"a photo\"}}");
+    const char *path = arena_printf(trial->arena, "%s/a/results.jsonl", (const char *)trial->scratch);
+    char *text = file_read(path, 1 << 20, trial->arena, NULL, &trial->err);
+    assert_non_null(text);
+    char *value = strstr(text, "\"ctx_init\":\"a photo\"");
+    assert_non_null(value);
+    memcpy(value + strlen("\"ctx_init\":"), "555555555", strlen("\"a photo\""));
+    assert_int_equal(file_write(path, text, strlen(text), &trial->err), 0);
+    ReportGroups data = read_folders(trial, "a", NULL);
+    assert_string_equal(setting_value(&data.groups[0].scores[0], "ctx_init"), "random");
+    assert_string_equal(setting_value(&data.groups[0].scores[0], "n_ctx"), "0");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, trial_setup, trial_teardown)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(test_later_counts), TEST(test_rows), TEST(test_average),
-                                       TEST(test_parts), TEST(test_settings)};
+    const struct CMUnitTest tests[] = {TEST(test_later_counts), TEST(test_rows),     TEST(test_average),
+                                       TEST(test_parts),        TEST(test_settings), TEST(test_wrong_types)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,13 @@ static void test_back(void **state) {
     assert_int_equal(back.n_settings, 2);
     assert_string_equal(result_setting(&back, "ctx_init")->text, "a photo");
     assert_int_equal(result_setting(&back, "C")->kind, SETTING_REAL);
+    json_object_set_new(json, "ctx_init", json_integer(5)); /* of the wrong type: as if it were not there */
+    json_object_set_new(json, "n_ctx", json_string("16"));
+    json_object_set_new(json, "C", json_integer(2));
+    assert_int_equal(result_from_json(&back, json, arena), 0);
+    assert_null(result_setting(&back, "ctx_init"));
+    assert_null(result_setting(&back, "n_ctx"));
+    assert_true(result_setting(&back, "C")->real == 2);
     json_object_set_new(json, "later", json_string("a key of another version"));
     assert_int_equal(result_from_json(&back, json, arena), 0);
     json_object_del(json, "label");
