@@ -13,6 +13,8 @@
 #include "clip/tensors/tensors.h"
 #include "coop/prompt_learner.h"
 
+#define PROMPT_FILE "prompt.safetensors"
+
 typedef struct {
     int n_classes, n_ctx, width, embed_dim; /* K, M, C, E */
     bool csc;

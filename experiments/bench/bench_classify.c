@@ -78,7 +78,7 @@ static int write_files(Classify *files, const char *folder, Arena *arena, Error 
     size_t size;
     char digest[65];
     files->checkpoint = path_join(arena, folder, "ViT-B-32.safetensors");
-    files->prompt = path_join(arena, folder, "prompt.safetensors");
+    files->prompt = path_join(arena, folder, PROMPT_FILE);
     files->photo = path_join(arena, folder, "photo.jpg");
     if (arena_failed(arena))
         return error_memory(err);

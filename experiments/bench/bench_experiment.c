@@ -167,7 +167,7 @@ static int write_results(const Run *run, PromptLearner *learner, const TrainStat
                            .mean = CLIP_MEAN,
                            .std = CLIP_STD};
     const char *state_path = path_join(arena, run->cache, "state.safetensors");
-    const char *prompt_path = path_join(arena, run->cache, "prompt.safetensors");
+    const char *prompt_path = path_join(arena, run->cache, PROMPT_FILE);
     if (arena_failed(arena))
         return error_memory(err);
     if (train_state_write(state_path, learner_trainee(learner), state, "bench", err) < 0)

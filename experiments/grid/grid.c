@@ -158,8 +158,8 @@ static void override_optim(Point *point) {
     for (int i = 0; (key = section_key_at(section, i)); i++) {
         if (!(key->flags & KEY_OPTIM) || key_count(key, point->options) == 0)
             continue;
-        size_t offset = section_key(optim, key->name)->offset - offsetof(Experiment, optim);
-        memcpy((char *)&point->optim + offset, key_value(key, point->options, 0), key_size(key));
+        memcpy(optim_field(section_key(optim, key->name), &point->optim), key_value(key, point->options, 0),
+               key_size(key));
     }
 }
 

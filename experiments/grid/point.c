@@ -75,9 +75,8 @@ static json_t *value_json(const KeySpec *key, const void *value, Arena *arena) {
     }
 }
 
-/* The field of a key of optim. */
-static const void *optim_field(const KeySpec *key, const OptimConfig *optim) {
-    return (const char *)optim + (key->offset - offsetof(Experiment, optim));
+void *optim_field(const KeySpec *key, const OptimConfig *optim) {
+    return (char *)optim + (key->offset - offsetof(Experiment, optim));
 }
 
 json_t *optim_json(const OptimConfig *optim, Arena *arena) {

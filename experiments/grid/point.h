@@ -78,6 +78,9 @@ const char *point_label(const Point *variant, const MethodEntry *entry, const Po
 const char *options_label(const char *start, const char *except, const Point *variant,
                           const MethodEntry *entry, Arena *arena);
 
+/* The field of a key of the section optim, which has one. */
+void *optim_field(const KeySpec *key, const OptimConfig *optim);
+
 /* The section optim: a field for each of its keys. */
 json_t *optim_json(const OptimConfig *optim, Arena *arena);
 

@@ -80,7 +80,7 @@ static void write_optim(FILE *out, const OptimConfig *optim, Arena *arena) {
         if (key->offset == KEY_NOWHERE)
             fputs(key->fallback, out);
         else
-            write_key(out, key, (const char *)optim + (key->offset - offsetof(Experiment, optim)), arena);
+            write_key(out, key, optim_field(key, optim), arena);
     }
     fprintf(out, "\n");
 }

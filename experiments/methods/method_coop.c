@@ -140,11 +140,6 @@ static int check(Session *session, const Point *point, Error *err) {
                 : error_prefix(err, "%s: %.80s", session->experiment->path, point->label);
 }
 
-static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {
-    TrainData data;
-    return training_load(session, point, training_views(point), &data, NULL, arena, err);
-}
-
 /* All steps of the training; the features of the images are in the cache. */
 static int flops(double *flops, Session *session, const Point *point, Error *err) {
     const Dataset *dataset = &session->dataset;
@@ -193,7 +188,7 @@ static int write_prompt(Session *session, const Point *point, PromptLearner *lea
     char *absolute = realpath(prompt.checkpoint, NULL); /* found again from any folder */
     if (absolute)
         prompt.checkpoint = absolute;
-    const char *path = path_join(arena, folder, "prompt.safetensors");
+    const char *path = path_join(arena, folder, PROMPT_FILE);
     int result = path ? prompt_write(path, &prompt, err) : error_memory(err);
     free(absolute);
     return result;
@@ -241,7 +236,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     const Clip *clip = target->model.clip;
     const Dataset *dataset = &target->dataset;
     Prompt prompt;
-    const char *path = path_join(arena, folder, "prompt.safetensors");
+    const char *path = path_join(arena, folder, PROMPT_FILE);
     float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)clip->embed_dim);
     if (arena_failed(arena))
         return error_memory(err);
@@ -268,7 +263,7 @@ const Method method_coop = {
              .uses = USES_TRAINING | USES_OPTIM | USES_VIEWS | USES_TEXT,
              .rules = &rules},
     .check = check,
-    .prepare = prepare,
+    .prepare = training_prepare,
     .flops = flops,
     .run = run,
     .transfer = transfer,

@@ -30,17 +30,6 @@ static const char *label(const Point *variant, const MethodEntry *entry, const P
     return options_label(linear ? "text linear layer" : "text bias", "layer", variant, entry, arena);
 }
 
-static int check(Session *session, const Point *point, Error *err) {
-    if (session_check_training(session, err) < 0)
-        return -1;
-    return session_check_texts(session, &point->options->templates, point->label, err);
-}
-
-static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {
-    TrainData data;
-    return training_load(session, point, training_views(point), &data, NULL, arena, err);
-}
-
 /* The layer before training, behind the texts of a session's classes. */
 static TextAdapter *begin(const Session *session, const Point *point, Arena *arena, Error *err) {
     const Clip *clip = session->model.clip;
@@ -108,8 +97,8 @@ const Method method_text_layer = {
              .title = "text layer",
              .uses = USES_TRAINING | USES_OPTIM | USES_VIEWS | USES_TEXT,
              .rules = &rules},
-    .check = check,
-    .prepare = prepare,
+    .check = training_check_texts,
+    .prepare = training_prepare,
     .run = run,
     .transfer = transfer,
     .serves_new_classes = serves_new_classes,

@@ -63,12 +63,6 @@ static const char *label(const Point *variant, const MethodEntry *entry, const P
                          variant, entry, arena);
 }
 
-static int check(Session *session, const Point *point, Error *err) {
-    if (session_check_training(session, err) < 0)
-        return -1;
-    return session_check_texts(session, &point->options->templates, point->label, err);
-}
-
 typedef struct {
     TrainData train;
     float *keys;       /* (n, E) mean over the views, as the tower gives it */
@@ -224,7 +218,7 @@ const Method method_tip_adapter = {
              .title = "Tip-Adapter",
              .uses = USES_TRAINING | USES_VIEWS | USES_TEXT,
              .rules = &rules},
-    .check = check,
+    .check = training_check_texts,
     .prepare = prepare,
     .run = run,
     .transfer = transfer,

@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "clip/math/ops.h"
+#include "coop/prompt_file.h"
 #include "coop/train_state.h"
 #include "experiments/grid/point_yaml.h"
 #include "experiments/results/metrics.h"
@@ -58,6 +59,17 @@ int training_load(Session *session, const Point *point, int n_views, TrainData *
     return 0;
 }
 
+int training_prepare(Session *session, const Point *point, Arena *arena, Error *err) {
+    TrainData data;
+    return training_load(session, point, training_views(point), &data, NULL, arena, err);
+}
+
+int training_check_texts(Session *session, const Point *point, Error *err) {
+    if (session_check_training(session, err) < 0)
+        return -1;
+    return session_check_texts(session, &point->options->templates, point->label, err);
+}
+
 /* --- the folder of a run --- */
 
 typedef struct {
@@ -111,8 +123,8 @@ static int begin_or_resume(Run *run, Arena *arena, Error *err) {
     bool usable =
         there && train_state_read(run->state_path, run->trainee, &run->state, run->point->key, &why) == 0;
     if (!usable) {
-        static const char *const names[] = {"log.txt", METRICS_FILE, "prompt.safetensors",
-                                            "test_logits.safetensors", PREDICTIONS_FILE};
+        static const char *const names[] = {"log.txt", METRICS_FILE, PROMPT_FILE, "test_logits.safetensors",
+                                            PREDICTIONS_FILE};
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             const char *path = path_join(arena, run->folder, names[i]);
             if (path)

@@ -14,6 +14,13 @@
 #include "experiments/session/session.h"
 #include "experiments/terminal/progress.h"
 
+/* For methods that train behind hand-written prompts: there are training images, and the prompts of the
+ * templates can be encoded. */
+int training_check_texts(Session *session, const Point *point, Error *err);
+
+/* The Method.prepare of methods that train on the point's random views. */
+int training_prepare(Session *session, const Point *point, Arena *arena, Error *err);
+
 /* The few-shot training images of a point in n_views random views (0: the centre crop), of unit length; mean
  * (n, E), unless NULL: the mean over the views of what the tower gave. Owned by the arena. */
 int training_load(Session *session, const Point *point, int n_views, TrainData *data, float **mean,

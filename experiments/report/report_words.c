@@ -101,8 +101,7 @@ void report_words(Report *report, const Group *group) {
     for (int i = 0; i < group->cells.n_rows && n < MAX_PROMPTS; i++) {
         const char *label = group->cells.labels[i];
         const Score *score = group_score(group, label, group->cells.shots[row_last_column(group, i)]);
-        const char *path =
-            score && score->folder ? path_join(html->arena, score->folder, "prompt.safetensors") : NULL;
+        const char *path = score && score->folder ? path_join(html->arena, score->folder, PROMPT_FILE) : NULL;
         if (!path || !file_exists(path))
             continue;
         if (n++ == 0)

@@ -4,6 +4,7 @@
 #include "experiments/run/next_steps.h"
 
 #include "clip/base/files.h"
+#include "coop/prompt_file.h"
 #include "experiments/report/cells.h"
 #include "experiments/terminal/printable.h"
 
@@ -13,7 +14,7 @@
 /* The path of what the point has learned, if that is a prompt; else NULL. */
 static const char *prompt_of(const Stage *stage, const Point *point, Arena *arena) {
     const char *folder = path_join(arena, stage->experiment->output, point->folder);
-    const char *path = folder ? path_join(arena, folder, "prompt.safetensors") : NULL;
+    const char *path = folder ? path_join(arena, folder, PROMPT_FILE) : NULL;
     return path && point->target < 0 && file_exists(path) ? path : NULL;
 }
 

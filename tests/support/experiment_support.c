@@ -55,6 +55,16 @@ void trial_read_ok(Trial *trial, const char *text, const char *override) {
         fail_msg("%s\nwas refused: %s", text, trial->err.text);
 }
 
+const GridDigests TRIAL_DIGESTS = {.model = "model-digest", .vocab = "vocab-digest", .split = "split-digest"};
+
+Grid trial_expand(Trial *trial, const char *text) {
+    Grid grid;
+    trial_read_ok(trial, text, NULL);
+    if (grid_expand(&grid, &trial->experiment, &TRIAL_DIGESTS, trial->arena, &trial->err) < 0)
+        fail_msg("%s\nwas not expanded: %s", text, trial->err.text);
+    return grid;
+}
+
 void trial_refuses(Trial *trial, const char *text, const char *override, const char *expected) {
     if (trial_read(trial, text, override) == 0)
         fail_msg("%s\n(%s) was accepted; expected: %s", text, override ? override : "", expected);

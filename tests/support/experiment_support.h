@@ -33,8 +33,11 @@ void assert_method(const MethodSpec *method, const char *name);
 int trial_read(Trial *trial, const char *text, const char *override);
 /* The same; fails the test when there is an error. */
 void trial_read_ok(Trial *trial, const char *text, const char *override);
-/* The same; fails the test unless the error is "PATH: EXPECTED" ("EXPECTED" alone for an override), of the
- * right kind. */
+/* The grid of the text, which stands for itself with these digests; fails the test when there is an error. */
+extern const GridDigests TRIAL_DIGESTS;
+Grid trial_expand(Trial *trial, const char *text);
+/* As trial_read; fails the test unless the error is "PATH: EXPECTED" ("EXPECTED" alone for an override), of
+ * the right kind. */
 void trial_refuses(Trial *trial, const char *text, const char *override, const char *expected);
 
 #endif

@@ -13,6 +13,16 @@
 #include <jpeglib.h>
 #include <zlib.h>
 
+int arena_setup(void **state) {
+    *state = arena_create();
+    return *state ? 0 : -1;
+}
+
+int arena_teardown(void **state) {
+    arena_free(*state);
+    return 0;
+}
+
 unsigned char *make_pixels(int width, int height, int channels, uint32_t seed) {
     Rng rng;
     rng_seed(&rng, &seed, 1);

@@ -1,4 +1,4 @@
-/* image_support.h: small JPEG and PNG files made in memory, for the tests of their readers. */
+/* image_support.h: an arena for a test, and small JPEG and PNG files made in memory. */
 #ifndef TESTS_SUPPORT_IMAGE_SUPPORT_H
 #define TESTS_SUPPORT_IMAGE_SUPPORT_H
 
@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* cmocka set-up and tear-down: *state is an arena. */
+int arena_setup(void **state);
+int arena_teardown(void **state);
 
 /* A file in memory; the caller frees data. */
 typedef struct {

@@ -20,16 +20,6 @@
 
 #define PILLOW "tests/fixtures/pillow/"
 
-static int arena_setup(void **state) {
-    *state = arena_create();
-    return *state ? 0 : -1;
-}
-
-static int arena_teardown(void **state) {
-    arena_free(*state);
-    return 0;
-}
-
 /* Decodes, frees the bytes, and fails the test on an error. */
 static Image decode(Bytes bytes, Arena *arena) {
     Image image;

@@ -13,16 +13,6 @@
 #include <cmocka.h>
 #include <math.h>
 
-static int arena_setup(void **state) {
-    *state = arena_create();
-    return *state ? 0 : -1;
-}
-
-static int arena_teardown(void **state) {
-    arena_free(*state);
-    return 0;
-}
-
 static double cubic(double x) {
     x = fabs(x);
     return x < 1   ? ((-0.5 + 2.0) * x - (-0.5 + 3.0)) * x * x + 1

@@ -18,16 +18,6 @@
 
 #define PILLOW "tests/fixtures/pillow/"
 
-static int arena_setup(void **state) {
-    *state = arena_create();
-    return *state ? 0 : -1;
-}
-
-static int arena_teardown(void **state) {
-    arena_free(*state);
-    return 0;
-}
-
 static void crops_are_pillows(void **state) {
     Error err = {0};
     TensorFile *file = tensors_open(PILLOW "expected.safetensors", &err);

@@ -16,17 +16,6 @@
 
 #include <cmocka.h>
 
-static const GridDigests digests = {
-    .model = "model-digest", .vocab = "vocab-digest", .split = "split-digest"};
-
-static Grid expand(Trial *trial, const char *text) {
-    Grid grid;
-    trial_read_ok(trial, text, NULL);
-    if (grid_expand(&grid, &trial->experiment, &digests, trial->arena, &trial->err) < 0)
-        fail_msg("%s\nwas not expanded: %s", text, trial->err.text);
-    return grid;
-}
-
 /* Keys, folders and (label, shots, seed) are distinct; keys are digests of the texts. */
 static void check_distinct(const Grid *grid) {
     for (int i = 0; i < grid->n; i++) {
@@ -48,14 +37,15 @@ static void check_distinct(const Grid *grid) {
 
 static void test_design_example(void **state) {
     Trial *trial = *state;
-    Grid grid = expand(trial, LEAST "grid: {num_shots: [1, 2, 4, 8, 16], seed: [1, 2, 3]}\n"
-                                    "methods:\n"
-                                    "- zeroshot: {templates: default}\n"
-                                    "- zeroshot: {templates: ensemble}\n"
-                                    "- linear_probe: {}\n"
-                                    "- coop: {n_ctx: [4, 16], class_token_position: [end, middle, front], "
-                                    "csc: [false, true], ctx_init: \"\"}\n"
-                                    "outputs: {logits: true}\n");
+    Grid grid =
+        trial_expand(trial, LEAST "grid: {num_shots: [1, 2, 4, 8, 16], seed: [1, 2, 3]}\n"
+                                  "methods:\n"
+                                  "- zeroshot: {templates: default}\n"
+                                  "- zeroshot: {templates: ensemble}\n"
+                                  "- linear_probe: {}\n"
+                                  "- coop: {n_ctx: [4, 16], class_token_position: [end, middle, front], "
+                                  "csc: [false, true], ctx_init: \"\"}\n"
+                                  "outputs: {logits: true}\n");
     assert_int_equal(grid.n, 1 + 1 + 15 + 2 * 3 * 2 * 15);
     check_distinct(&grid);
     const Point *p = &grid.points[0];
@@ -94,9 +84,9 @@ static void test_design_example(void **state) {
 /* The documented order of the dimensions: max_epoch turns fastest. */
 static void test_order(void **state) {
     Trial *trial = *state;
-    Grid grid = expand(trial, LEAST
-                       "grid: {num_shots: 1, seed: 1}\nmethods:\n"
-                       "- coop: {n_ctx: [1, 2], csc: [false, true], lr: [0.1, 0.2], max_epoch: [3, auto]}\n");
+    Grid grid = trial_expand(
+        trial, LEAST "grid: {num_shots: 1, seed: 1}\nmethods:\n"
+                     "- coop: {n_ctx: [1, 2], csc: [false, true], lr: [0.1, 0.2], max_epoch: [3, auto]}\n");
     assert_int_equal(grid.n, 16);
     check_distinct(&grid);
     for (int i = 0; i < 16; i++) {
@@ -126,7 +116,7 @@ static void test_collisions(void **state) {
                    "- zeroshot: {templates: ['a {}', 'b {}']}\n"
                    "- zeroshot: {templates: ['a {}', 'c {}']}\n",
              words);
-    Grid grid = expand(trial, yaml);
+    Grid grid = trial_expand(trial, yaml);
     assert_int_equal(grid.n, 11);
     check_distinct(&grid);
     assert_string_equal(grid.points[0].folder, "oxford_pets/coop/RN50_allshots/nctx16_cscFalse_ctpend/seed7");
@@ -141,7 +131,7 @@ static void test_collisions(void **state) {
 
     /* another content is another key in the same folder */
     scratch_file(words, "y", 1);
-    Grid again = expand(trial, yaml);
+    Grid again = trial_expand(trial, yaml);
     assert_string_equal(again.points[2].key, grid.points[2].key);
     assert_string_not_equal(again.points[3].key, grid.points[3].key);
     assert_string_equal(again.points[3].folder, grid.points[3].folder);
@@ -150,10 +140,10 @@ static void test_collisions(void **state) {
 static void test_duplicates(void **state) {
     Trial *trial = *state;
     Grid grid =
-        expand(trial, LEAST "grid: {num_shots: [1, 1, 2], seed: [3, 3]}\nmethods:\n"
-                            "- coop: {n_ctx: [4, 4]}\n- coop: {n_ctx: 4, lr: 2e-3}\n"
-                            "- zeroshot:\n- zeroshot: {templates: 'a photo of a {}, a type of pet.'}\n"
-                            "- coop: {ctx_init: a photo, n_ctx: [2, 3]}\n");
+        trial_expand(trial, LEAST "grid: {num_shots: [1, 1, 2], seed: [3, 3]}\nmethods:\n"
+                                  "- coop: {n_ctx: [4, 4]}\n- coop: {n_ctx: 4, lr: 2e-3}\n"
+                                  "- zeroshot:\n- zeroshot: {templates: 'a photo of a {}, a type of pet.'}\n"
+                                  "- coop: {ctx_init: a photo, n_ctx: [2, 3]}\n");
     assert_int_equal(grid.n, 2 + 1 + 2);
     check_distinct(&grid);
 }
@@ -161,9 +151,9 @@ static void test_duplicates(void **state) {
 static void test_names(void **state) {
     Trial *trial = *state;
     Grid grid =
-        expand(trial, LEAST "grid: {num_shots: 1, seed: 1}\nmethods:\n"
-                            "- coop: {name: Ours, csc: [false, true]}\n- coop: {name: Ours, lr: 0.1}\n"
-                            "- linear_probe: {name: LP}\n- zeroshot: {name: ZS}\n");
+        trial_expand(trial, LEAST "grid: {num_shots: 1, seed: 1}\nmethods:\n"
+                                  "- coop: {name: Ours, csc: [false, true]}\n- coop: {name: Ours, lr: 0.1}\n"
+                                  "- linear_probe: {name: LP}\n- zeroshot: {name: ZS}\n");
     assert_int_equal(grid.n, 5);
     assert_string_equal(grid.points[0].label, "Ours unified");
     assert_string_equal(grid.points[1].label, "Ours csc");
@@ -187,7 +177,7 @@ static void test_lasting_keys(void **state) {
          "coop/RN50_16shots/nctx16_cscFalse_ctpend/seed1"},
         {"01f9f7f0c77f041ee2ff0772501eee7cb5d374016f3c057071d7abd7b2030c09",
          "coop/RN50_16shots/init_a_photo_of_a_cscTrue_ctpend_e83d55e9/seed1"}};
-    Grid grid = expand(
+    Grid grid = trial_expand(
         trial, LEAST "grid: {num_shots: 16, seed: 1}\n"
                      "methods: [zeroshot: {}, zeroshot: {templates: ensemble}, linear_probe: {}, coop: {},\n"
                      "          coop: {csc: true, ctx_init: a photo of a, lr: 0.01, max_epoch: 9}]\n");
@@ -201,13 +191,13 @@ static void test_lasting_keys(void **state) {
 /* Methods whose labels, texts and folders follow from their keys alone. */
 static void test_plain_methods(void **state) {
     Trial *trial = *state;
-    Grid grid = expand(trial, LEAST "grid: {num_shots: 16, seed: 1}\nmethods:\n"
-                                    "- text_layer: {layer: [linear, bias], lr: [0.002, 0.1]}\n"
-                                    "- text_layer: {templates: ensemble}\n"
-                                    "- tip_adapter: {train: [false, true], alpha: 1}\n"
-                                    "- tip_adapter: {beta: [2, 5.5]}\n"
-                                    "- tip_adapter: {name: mine, search: [true, false], max_alpha: 9}\n"
-                                    "- tip_adapter: {alpha: 1.0}\n");
+    Grid grid = trial_expand(trial, LEAST "grid: {num_shots: 16, seed: 1}\nmethods:\n"
+                                          "- text_layer: {layer: [linear, bias], lr: [0.002, 0.1]}\n"
+                                          "- text_layer: {templates: ensemble}\n"
+                                          "- tip_adapter: {train: [false, true], alpha: 1}\n"
+                                          "- tip_adapter: {beta: [2, 5.5]}\n"
+                                          "- tip_adapter: {name: mine, search: [true, false], max_alpha: 9}\n"
+                                          "- tip_adapter: {alpha: 1.0}\n");
     static const struct {
         const char *label, *leaf;
     } expected[] = {{"text linear layer lr=0.002", "text_layer/RN50_16shots/default/seed1"},
@@ -271,16 +261,16 @@ static void test_keys(void **state) {
                                         "dataset.name=dtd"};
     trial_read_ok(trial, base, NULL);
     Grid first, grid;
-    assert_int_equal(grid_expand(&first, &trial->experiment, &digests, trial->arena, NULL), 0);
+    assert_int_equal(grid_expand(&first, &trial->experiment, &TRIAL_DIGESTS, trial->arena, NULL), 0);
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         trial_read_ok(trial, base, same[i]);
-        assert_int_equal(grid_expand(&grid, &trial->experiment, &digests, trial->arena, NULL), 0);
+        assert_int_equal(grid_expand(&grid, &trial->experiment, &TRIAL_DIGESTS, trial->arena, NULL), 0);
         if (strcmp(grid.points[0].key, first.points[0].key) != 0)
             fail_msg("%s changes the key", same[i]);
     }
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         trial_read_ok(trial, base, other[i]);
-        assert_int_equal(grid_expand(&grid, &trial->experiment, &digests, trial->arena, NULL), 0);
+        assert_int_equal(grid_expand(&grid, &trial->experiment, &TRIAL_DIGESTS, trial->arena, NULL), 0);
         if (strcmp(grid.points[0].key, first.points[0].key) == 0)
             fail_msg("%s does not change the key", other[i]);
         if (strcmp(grid.points[0].folder, first.points[0].folder) == 0)
@@ -302,7 +292,7 @@ static void test_keys(void **state) {
 /* What a choice of precision came to is in key and folder; float32 leaves both as they were without it. */
 static void test_precision(void **state) {
     Trial *trial = *state;
-    GridDigests here = digests;
+    GridDigests here = TRIAL_DIGESTS;
     trial_read_ok(trial, LEAST "methods: [coop: {}]\n", NULL);
     Grid plain, grid;
     assert_int_equal(grid_expand(&plain, &trial->experiment, &here, trial->arena, NULL), 0);
@@ -319,7 +309,7 @@ static void test_errors(void **state) {
     Trial *trial = *state;
     Grid grid;
     trial_read_ok(trial, LEAST "methods: [coop: {ctx_init: no/such.safetensors}]\n", NULL);
-    assert_int_equal(grid_expand(&grid, &trial->experiment, &digests, trial->arena, &trial->err), -1);
+    assert_int_equal(grid_expand(&grid, &trial->experiment, &TRIAL_DIGESTS, trial->arena, &trial->err), -1);
     assert_string_equal(trial->err.text, "no/such.safetensors: cannot open: No such file or directory");
 
     char yaml[16384], *at = yaml + sprintf(yaml, LEAST "grid: {seed: [0");
@@ -330,7 +320,7 @@ static void test_errors(void **state) {
         at += sprintf(at, ", %d", i);
     strcpy(at, "]}\nmethods: [coop: {}]\n");
     trial_read_ok(trial, yaml, NULL);
-    assert_int_equal(grid_expand(&grid, &trial->experiment, &digests, trial->arena, &trial->err), -1);
+    assert_int_equal(grid_expand(&grid, &trial->experiment, &TRIAL_DIGESTS, trial->arena, &trial->err), -1);
     assert_non_null(strstr(trial->err.text, ": over 100000 points in the grid"));
 }
 

@@ -15,7 +15,7 @@
 
 /* Another value than the one that is there. */
 static void change(const KeySpec *key, OptimConfig *optim) {
-    void *field = (char *)optim + (key->offset - offsetof(Experiment, optim));
+    void *field = optim_field(key, optim);
     if (key->type == KEY_REAL)
         *(double *)field += 0.01;
     else if (key->type == KEY_BOOL)

@@ -10,26 +10,15 @@
 
 #include <cmocka.h>
 
-static const GridDigests digests = {
-    .model = "model-digest", .vocab = "vocab-digest", .split = "split-digest"};
-
-static Grid expand(Trial *trial, const char *text) {
-    Grid grid;
-    trial_read_ok(trial, text, NULL);
-    if (grid_expand(&grid, &trial->experiment, &digests, trial->arena, &trial->err) < 0)
-        fail_msg("%s\nwas not expanded: %s", text, trial->err.text);
-    return grid;
-}
-
 /* point_yaml read back is an experiment of exactly that point: same key, folder, label and output. */
 static void check_round_trip(Trial *trial, const char *text) {
-    Grid grid = expand(trial, text);
+    Grid grid = trial_expand(trial, text);
     Experiment experiment = trial->experiment;
     for (int i = 0; i < grid.n; i++) {
         const Point *point = &grid.points[i];
         char *yaml = point_yaml(&experiment, point, trial->arena);
         assert_non_null(yaml);
-        Grid one = expand(trial, yaml);
+        Grid one = trial_expand(trial, yaml);
         if (one.n != 1 || strcmp(one.points[0].key, point->key) != 0)
             fail_msg("%s\nbecame\n%s\nfrom\n%s", point->config, one.points[0].config, yaml);
         assert_string_equal(one.points[0].config, point->config);
