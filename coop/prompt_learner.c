@@ -1,6 +1,7 @@
 /* prompt_learner.c: prompts as symbol lists, one prefix tree over all of them, and the loss on top. */
 #include "coop/prompt_learner.h"
 
+#include "clip/base/files.h"
 #include "clip/base/random.h"
 #include "clip/math/ops.h"
 #include "clip/tensors/tensors.h"
@@ -9,6 +10,7 @@
 #include "coop/cosine_classifier.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <string.h>
 
 #define INIT_STD 0.02
@@ -45,15 +47,26 @@ int position_parse(ClassTokenPosition *position, const char *text) {
 
 /* --- where the contexts start --- */
 
+#define WORDS "words:"
+
+/* ".safetensors", ".pth.tar-50": a dot with something before it, and behind it a letter or digit and no
+ * space. */
+static bool has_suffix(const char *text) {
+    const char *dot = strrchr(text, '.');
+    return dot && dot > text && dot[-1] != ' ' && isalnum((unsigned char)dot[1]) && !strpbrk(dot, " \t");
+}
+
 bool ctx_init_is_file(const char *ctx_init) {
-    static const char *const suffixes[] = {".safetensors", ".pt", ".pth", ".bin"};
-    size_t n = strlen(ctx_init);
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        size_t m = strlen(suffixes[i]);
-        if (n > m && strcmp(ctx_init + n - m, suffixes[i]) == 0)
-            return true;
-    }
-    return strstr(ctx_init, ".pth.tar") != NULL; /* the original code's model.pth.tar-50 */
+    if (strncmp(ctx_init, WORDS, strlen(WORDS)) == 0)
+        return false;
+    return strchr(ctx_init, '/') || *ctx_init == '~' || has_suffix(ctx_init) || file_exists(ctx_init);
+}
+
+const char *ctx_init_words(const char *ctx_init) {
+    if (strncmp(ctx_init, WORDS, strlen(WORDS)) != 0)
+        return ctx_init;
+    ctx_init += strlen(WORDS);
+    return ctx_init + strspn(ctx_init, " ");
 }
 
 static void random_ctx(PromptLearner *learner) {
@@ -131,7 +144,7 @@ static int start_ctx(PromptLearner *learner, const Clip *clip, const Tokenizer *
     if (ctx_init_is_file(init))
         return ctx_from_file(learner, init, err);
     if (*init)
-        return ctx_from_words(learner, clip, tokenizer, init, err);
+        return ctx_from_words(learner, clip, tokenizer, ctx_init_words(init), err);
     if (allocate_ctx(learner, config->n_ctx, err) < 0)
         return -1;
     random_ctx(learner);
@@ -255,8 +268,9 @@ PromptLearner *learner_create(Clip *clip, const Tokenizer *tokenizer, Pool *pool
 int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
                   const LearnerConfig *config, Error *err) {
     PromptLearner *learner = build(clip, tokenizer, NULL, class_names, n_classes, config, err);
+    int n_ctx = learner ? learner->n_ctx : -1;
     learner_free(learner);
-    return learner ? 0 : -1;
+    return n_ctx;
 }
 
 int learner_step_flops(double *flops, const Clip *clip, const Tokenizer *tokenizer, const char **class_names,

@@ -29,13 +29,16 @@ typedef struct {
     bool csc;
     ClassTokenPosition class_token_position;
     /* "" draws from N(0, 0.02^2); "a photo of a" takes the embeddings of those words, one vector per token,
-     * for every class under csc too; a file takes its tensor `ctx`, [M, C] or [K, M, C]: a prompt of ours, or
-     * model.pth.tar-N of the original code. */
+     * for every class under csc too; a file (ctx_init_is_file) takes its tensor `ctx`, [M, C] or [K, M, C]: a
+     * prompt of ours, or model.pth.tar-N of the original code. */
     const char *ctx_init;
     uint32_t seed; /* of the random start and of the order of the batches, as torch.manual_seed */
 } LearnerConfig;
 
-bool ctx_init_is_file(const char *ctx_init); /* by its ending: .safetensors, .pt, .pth, .bin, .pth.tar-N */
+/* Whatever looks like a path is a file, so that a misspelt one is never taken for words: a slash, "~" in
+ * front, a suffix at the end, the name of an existing file. "words: a/c unit" is words all the same. */
+bool ctx_init_is_file(const char *ctx_init);
+const char *ctx_init_words(const char *ctx_init); /* what follows "words:", or all of it */
 
 typedef struct PromptLearner PromptLearner;
 
@@ -46,7 +49,7 @@ PromptLearner *learner_create(Clip *clip, const Tokenizer *tokenizer, Pool *pool
                               int n_classes, const LearnerConfig *config, size_t memory_budget, Error *err);
 void learner_free(PromptLearner *learner); /* NULL is fine */
 
-/* Builds only the prompts: 0 when learner_create can fail for lack of memory alone. */
+/* Builds only the prompts: their M, after which learner_create can fail for lack of memory alone, or -1. */
 int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
                   const LearnerConfig *config, Error *err);
 

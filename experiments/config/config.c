@@ -166,6 +166,9 @@ static int read_method(MethodEntry *read, const MethodSpec *method, const Node *
     const Node *map = entry->children[0];
     if (read_section(section, map, entry, read->options, methods, arena, err) < 0)
         return -1;
+    const KeySpec *key;
+    for (int i = 0; (key = section_key_at(section, i)); i++)
+        read->options->given |= (uint64_t)(node_find(map, key->name) != NULL) << i;
     const Node *node = node_find(map, "templates");
     return templates_resolve(&read->options->templates, dataset, section->name, node ? node : entry, arena,
                              err);

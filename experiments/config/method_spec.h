@@ -6,6 +6,8 @@
 
 #include "experiments/config/key_spec.h"
 
+#include <stdint.h>
+
 typedef enum {
     USES_TRAINING = 1, /* training images: its points have shots and seeds */
     USES_OPTIM = 2,    /* the section optim: Point.optim */
@@ -19,6 +21,7 @@ typedef struct {
     TextList templates; /* of one ensemble */
     RealList lr;        /* when empty, optim.lr counts */
     IntList max_epoch;  /* when empty, optim.max_epoch counts; 0 is `auto` */
+    uint64_t given;     /* bit i: key i of the section is in the file, its value no default */
 } MethodOptions;
 
 /* Groups of keys for these fields. */

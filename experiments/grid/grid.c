@@ -34,8 +34,10 @@ static int too_many(const Expansion *expansion) {
 
 static int add_point(Expansion *expansion, const Point *point) {
     Grid *grid = expansion->grid;
-    if (text_map_find(&expansion->keys, point->key))
+    if (text_map_find(&expansion->keys, point->key)) {
+        grid->n_same++;
         return 0;
+    }
     if (grid->n >= MAX_POINTS)
         return too_many(expansion);
     Point *points =

@@ -14,6 +14,7 @@
 typedef struct {
     Point *points; /* (n), no two with the same key or folder */
     int n;
+    int n_same; /* points left out because their settings say what those of an earlier one say */
 } Grid;
 
 /* Owned by the arena. Fails when there are over 100,000 points or a context file cannot be read. */

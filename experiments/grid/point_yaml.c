@@ -60,7 +60,7 @@ static void write_method(FILE *out, const Point *point, Arena *arena) {
     write_pair(out, "\n      ", "name", point->label);
     const KeySpec *key;
     for (int i = 0; (key = section_key_at(section, i)); i++) {
-        if (!(key->flags & KEY_LIST) || key->flags & KEY_OPTIM)
+        if (!(key->flags & KEY_LIST) || key->flags & KEY_OPTIM || key_count(key, point->options) == 0)
             continue;
         fprintf(out, "\n      %s:", key->name);
         for (int v = 0; v < key_count(key, point->options); v++) {

@@ -9,10 +9,13 @@
 #include "experiments/methods/method.h"
 #include "experiments/methods/training.h"
 #include "experiments/session/prompt_classes.h"
+#include "experiments/terminal/printable.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { N_CTX = 1 }; /* the place of n_ctx among the keys of the section, behind name */
 static const KeySpec keys[] = {
     {"n_ctx", KEY_INT, KEY_LIST | KEY_COLUMN, offsetof(CoopOptions, n_ctx), .low = 1, .high = 1000,
      .fallback = "16", .help = "M, the number of context vectors"},
@@ -21,7 +24,7 @@ static const KeySpec keys[] = {
     {"csc", KEY_BOOL, KEY_LIST | KEY_COLUMN, offsetof(CoopOptions, csc), .fallback = "false",
      .help = "contexts of its own for each class"},
     {"ctx_init", KEY_TEXT, KEY_LIST | KEY_COLUMN, offsetof(CoopOptions, ctx_init), .fallback = "\"\"",
-     .help = "words, or FILE.safetensors; \"\" is random"},
+     .help = "words, or a file of contexts; \"\" is random"},
 };
 static const KeyGroup group = KEY_GROUP(keys);
 
@@ -31,7 +34,7 @@ static const CoopOptions *options_of(const Point *point) {
 
 LearnerConfig coop_learner_config(const Point *point) {
     const CoopOptions *options = options_of(point);
-    return (LearnerConfig){.n_ctx = options->n_ctx.values[0],
+    return (LearnerConfig){.n_ctx = options->n_ctx.n > 0 ? options->n_ctx.values[0] : 0,
                            .csc = options->csc.values[0],
                            .class_token_position =
                                (ClassTokenPosition)options->class_token_position.values[0],
@@ -41,25 +44,42 @@ LearnerConfig coop_learner_config(const Point *point) {
 
 /* --- in words --- */
 
-/* "~/" and the digest of a file of contexts. */
-static int resolve(MethodOptions *common, Arena *arena, Error *err) {
-    CoopOptions *options = (CoopOptions *)common;
-    const char **path = ARENA_NEW(arena, const char *, 1);
-    if (path)
-        *path = path_expand(arena, options->ctx_init.values[0]);
-    if (arena_failed(arena))
-        return error_memory(err);
-    options->ctx_init.values = path;
-    if (!ctx_init_is_file(*path))
-        return 0;
+/* Words as the learner reads them: with "words:" in front only where they would pass for a file. */
+static const char *plain_words(const char *ctx_init) {
+    const char *words = ctx_init_words(ctx_init);
+    return ctx_init_is_file(words) ? ctx_init : words;
+}
+
+static int digest_file(CoopOptions *options, const char *path, Arena *arena, Error *err) {
     FileMap map;
     char hex[65];
-    if (file_map(&map, *path, err) < 0)
+    if (file_map(&map, path, err) < 0) {
+        if (err && err->kind == ERROR_INPUT)
+            error_set(err, "%s (ctx_init; words that look like a path are written 'words: ...')",
+                      arena_strdup(arena, err->text));
         return -1;
+    }
     digest_bytes(hex, map.data, map.size);
     file_unmap(&map);
     options->ctx_digest = arena_strdup(arena, hex);
     return options->ctx_digest ? 0 : error_memory(err);
+}
+
+/* "~/", the digest of a file of contexts, and no n_ctx where words or a file decide it. */
+static int resolve(MethodOptions *common, Arena *arena, Error *err) {
+    CoopOptions *options = (CoopOptions *)common;
+    const char **init = ARENA_NEW(arena, const char *, 1), *given = options->ctx_init.values[0];
+    bool is_file = ctx_init_is_file(given);
+    if (init)
+        *init = is_file ? path_expand(arena, given) : plain_words(given);
+    if (arena_failed(arena))
+        return error_memory(err);
+    options->ctx_init.values = init;
+    if (!**init)
+        return 0;
+    options->ignored_n_ctx = common->given & 1u << N_CTX ? options->n_ctx.values[0] : 0;
+    options->n_ctx.n = 0;
+    return is_file ? digest_file(options, *init, arena, err) : 0;
 }
 
 /* "CoOp M=16 end csc". Under a name of its own, a method shows only the dimensions in which it varies. */
@@ -88,13 +108,11 @@ static const char *label(const Point *variant, const MethodEntry *entry, const P
                         epochs);
 }
 
-/* M follows from ctx_init where that is given. */
 static json_t *json(const Point *point, const PointContext *context, Arena *arena) {
     LearnerConfig learner = coop_learner_config(point);
     const char *digest = options_of(point)->ctx_digest;
-    bool random_start = learner.ctx_init[0] == '\0';
     return json_pack("{s:s, s:i, s:b, s:s, s:s, s:o, s:i, s:s}", "name", point->method->section.name, "n_ctx",
-                     random_start ? learner.n_ctx : 0, "csc", learner.csc, "class_token_position",
+                     learner.n_ctx, "csc", learner.csc, "class_token_position",
                      position_name(learner.class_token_position), "ctx_init",
                      digest && !context->names ? digest : learner.ctx_init, "optim",
                      optim_json(&point->optim, arena), "views", point->views, "vocab",
@@ -130,10 +148,16 @@ static int check(Session *session, const Point *point, Error *err) {
     LearnerConfig learner = coop_learner_config(point);
     if (session_check_training(session, err) < 0)
         return -1;
-    if (learner_check(session->model.clip, session->model.tokenizer, dataset->class_names, dataset->n_classes,
-                      &learner, err) == 0)
+    const CoopOptions *options = options_of(point);
+    int n_ctx = learner_check(session->model.clip, session->model.tokenizer, dataset->class_names,
+                              dataset->n_classes, &learner, err);
+    if (n_ctx > 0 && options->ignored_n_ctx > 0 && options->ignored_n_ctx != n_ctx && !session->quiet)
+        fprintf(stderr, "%s: ctx_init gives %d context vector%s, and n_ctx: %d does not count\n",
+                printable(point->label, session->arena), n_ctx, n_ctx == 1 ? "" : "s",
+                options->ignored_n_ctx);
+    if (n_ctx > 0)
         return 0;
-    const char *file = options_of(point)->ctx_digest ? learner.ctx_init : NULL;
+    const char *file = options->ctx_digest ? learner.ctx_init : NULL;
     if (file && strncmp(err->text, file, strlen(file)) == 0)
         return -1; /* the file of contexts itself is wrong, and named */
     return file ? error_prefix(err, "%s", file)

@@ -7,12 +7,14 @@
 
 typedef struct {
     MethodOptions common;
-    IntList n_ctx;                /* M */
+    IntList n_ctx;                /* M; empty where ctx_init decides it */
     IntList class_token_position; /* of ClassTokenPosition */
     IntList csc;                  /* 0 and 1 */
     TextList ctx_init;            /* as in LearnerConfig */
 
-    const char *ctx_digest; /* of one variant: SHA-256 of the file that ctx_init names; NULL: it names none */
+    /* of one variant: */
+    const char *ctx_digest; /* SHA-256 of the file that ctx_init names; NULL: it names none */
+    int ignored_n_ctx;      /* what the file says of n_ctx although ctx_init decides it; 0: nothing */
 } CoopOptions;
 
 /* The prompts of one point. */

@@ -4,6 +4,7 @@
 #include "clip/base/files.h"
 #include "experiments/methods/method.h"
 #include "experiments/run/transfer.h"
+#include "experiments/terminal/printable.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -126,6 +127,13 @@ static int attach(Stage *stage, const LoadedModel *model, Error *err) {
     return 0;
 }
 
+static void say_same(const Stage *stage) {
+    int n = stage->grid.n_same;
+    if (n > 0 && !stage->options->quiet)
+        fprintf(stderr, "%s: %d point%s the settings of another, which runs once\n",
+                printable(stage->experiment->path, stage->arena), n, n == 1 ? " repeats" : "s repeat");
+}
+
 int stage_check(Stage *stage, const LoadedModel *model, Error *err) {
     const char *checked = NULL; /* the label of a variant; its points are neighbours and share it */
     if (check_output(stage->experiment->output, stage->arena, err) < 0 || attach(stage, model, err) < 0)
@@ -144,6 +152,7 @@ int stage_check(Stage *stage, const LoadedModel *model, Error *err) {
             return -1;
         checked = point->label;
     }
+    say_same(stage);
     return 0;
 }
 

@@ -196,14 +196,30 @@ static void test_longest(void **state) {
         const char *names[] = {name};
         LearnerConfig config = {.n_ctx = 2, .ctx_init = ""};
         int result = learner_check(&large, g.tokenizer, names, 1, &config, &err);
-        assert_int_equal(result, i == 0 ? 0 : -1);
+        assert_int_equal(result, i == 0 ? 2 : -1);
         assert_true(i == 0 || strstr(err.text, "tokens where the model has 1024 positions"));
         config.ctx_init = name;
         names[0] = "cup";
         result = learner_check(&large, g.tokenizer, names, 1, &config, &err);
-        assert_int_equal(result, i < 2 ? 0 : -1);
+        assert_int_equal(result, i < 2 ? words[i] : -1);
     }
     close_golden(&g);
+}
+
+/* Whatever looks like a path is one, lest a misspelt file be learned from as words. */
+static void test_ctx_init_is_file(void **state) {
+    (void)state;
+    static const char *const files[] = {"./nope", "a/b",           "~/x.npz",      "c.safetensor",
+                                        "~",      "model.pth.tar", "x.pth.tar-50", "Makefile",
+                                        "a b.pt", "photo 2.5"};
+    static const char *const words[] = {"",        "a photo of a", "a photo.",   "e.g. a photo", "...",
+                                        "a_photo", "words: a/b",   "words:c.pt", "Makefile of"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        assert_true(ctx_init_is_file(files[i]));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        assert_false(ctx_init_is_file(words[i]));
+    assert_string_equal(ctx_init_words("words:  a/b"), "a/b");
+    assert_string_equal(ctx_init_words("a photo"), "a photo");
 }
 
 int main(void) {
@@ -212,6 +228,7 @@ int main(void) {
         cmocka_unit_test(test_resnet),
         cmocka_unit_test(test_zeroshot),
         cmocka_unit_test(test_longest),
+        cmocka_unit_test(test_ctx_init_is_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

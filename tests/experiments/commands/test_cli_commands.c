@@ -258,8 +258,12 @@ static void test_words(void **state) {
     cli_ok(cli, "run",
            cli_experiment(cli, "out", "vit",
                           "grid: {num_shots: 1, seed: 1}\noptim: {max_epoch: 1}\nmethods:\n"
-                          "  - coop: {name: x, ctx_init: a photo of a}\n"
-                          "  - coop: {name: y, ctx_init: photo, csc: true}\n"));
+                          "  - coop: {name: x, ctx_init: a photo of a, n_ctx: 7}\n"
+                          "  - coop: {name: y, ctx_init: photo, n_ctx: 1, csc: true}\n"
+                          "  - coop: {name: z, ctx_init: 'words: photo', csc: true}\n"));
+    assert_non_null(strstr(cli->err, "x: ctx_init gives 4 context vectors, and n_ctx: 7 does not count\n"));
+    assert_null(strstr(cli->err, "y: ctx_init"));
+    assert_non_null(strstr(cli->err, "out.yaml: 1 point repeats the settings of another, which runs once\n"));
     const char *prompt = cli_point_file(cli, "out", "x", 1, "prompt.safetensors");
     cli_ok(cli, "words", prompt, "--top", "2");
     static const char *const starts[] = {"   1   a 0.00", "   2   photo 0.00", "   3   of 0.00",

@@ -295,6 +295,11 @@ static void test_ctx_files(void **state) {
     refuse_run(cli, yaml, NULL, path, "tensor ctx: missing");
     scratch_file(path, "junk", 4);
     refuse_run(cli, yaml, NULL, path, "");
+    static const char *const misspelt[] = {"./nope", "c.safetensor", "a/photo"};
+    for (int i = 0; i < 3; i++)
+        refuse_run(cli, yaml, arena_printf(cli->arena, "methods.0.coop.ctx_init=%s", misspelt[i]),
+                   misspelt[i], "words that look like a path are written 'words: ...'");
+    refuse_run(cli, yaml, "methods.0.coop.ctx_init=~/x.npz", "/", "/x.npz: cannot open");
 }
 
 /* A prompt file with one thing changed: a tensor's extent, a number, a text of the metadata. */

@@ -145,7 +145,23 @@ static void test_duplicates(void **state) {
                                   "- zeroshot:\n- zeroshot: {templates: 'a photo of a {}, a type of pet.'}\n"
                                   "- coop: {ctx_init: a photo, n_ctx: [2, 3]}\n");
     assert_int_equal(grid.n, 2 + 1 + 2);
+    assert_int_equal(grid.n_same, (2 + 1 + 2) * 6 + 2 - grid.n);
     check_distinct(&grid);
+
+    /* "words:" stays only where the words would pass for a file; where ctx_init decides M, n_ctx is told
+     * apart */
+    grid = trial_expand(
+        trial,
+        LEAST "grid: {num_shots: 1, seed: 1}\nmethods:\n- coop: {ctx_init: 'words: a photo', n_ctx: 7}\n"
+              "- coop: {ctx_init: a photo}\n- coop: {ctx_init: 'words: and/or'}\n");
+    assert_int_equal(grid.n, 2);
+    const CoopOptions *coop = coop_of(grid.points[0].method, grid.points[0].options);
+    assert_string_equal(coop->ctx_init.values[0], "a photo");
+    assert_int_equal(coop->ignored_n_ctx, 7);
+    assert_int_equal(coop->n_ctx.n, 0);
+    coop = coop_of(grid.points[1].method, grid.points[1].options);
+    assert_string_equal(coop->ctx_init.values[0], "words: and/or");
+    assert_int_equal(coop->ignored_n_ctx, 0);
 }
 
 static void test_names(void **state) {
@@ -310,7 +326,8 @@ static void test_errors(void **state) {
     Grid grid;
     trial_read_ok(trial, LEAST "methods: [coop: {ctx_init: no/such.safetensors}]\n", NULL);
     assert_int_equal(grid_expand(&grid, &trial->experiment, &TRIAL_DIGESTS, trial->arena, &trial->err), -1);
-    assert_string_equal(trial->err.text, "no/such.safetensors: cannot open: No such file or directory");
+    assert_string_equal(trial->err.text, "no/such.safetensors: cannot open: No such file or directory "
+                                         "(ctx_init; words that look like a path are written 'words: ...')");
 
     char yaml[16384], *at = yaml + sprintf(yaml, LEAST "grid: {seed: [0");
     for (int i = 1; i < 400; i++)
