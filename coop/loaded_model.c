@@ -119,8 +119,8 @@ FeatureSource loaded_model_source(LoadedModel *model) {
     return source;
 }
 
-int loaded_model_encode(LoadedModel *model, float *features, const char *const *paths, int n, bool unit,
-                        ProgressFn progress, void *progress_context, Error *err) {
+int loaded_model_encode(LoadedModel *model, float *features, Error *bad, const char *const *paths, int n,
+                        bool unit, ProgressFn progress, void *progress_context, Error *err) {
     int result = -1;
     FeatureSource source = loaded_model_source(model);
     FeatureCache *cache = features_open(NULL, &source, model->pool, err);
@@ -134,7 +134,9 @@ int loaded_model_encode(LoadedModel *model, float *features, const char *const *
     }
     for (int i = 0; i < n; i++)
         list.items[i].path = paths[i];
-    result = features_get(cache, features, NULL, &list, (FeatureView){0}, progress, progress_context, err);
+    const FeatureView view = {0};
+    result = bad ? features_get_good(cache, features, bad, NULL, &list, view, progress, progress_context, err)
+                 : features_get(cache, features, NULL, &list, view, progress, progress_context, err);
     if (result == 0 && unit)
         unit_rows_forward(features, NULL, features, n, model->clip->embed_dim);
 out:

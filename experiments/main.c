@@ -1,8 +1,10 @@
 /* main.c: the program `coop`: finds the subcommand, prints its error, ends with its status. */
 #include "clip/base/nearest.h"
+#include "coop/version.h"
 #include "experiments/commands/commands.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/output.h"
+#include "experiments/terminal/printable.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +20,7 @@ static void print_overview(FILE *out) {
     fprintf(out, "coop: prompt learning for CLIP\n\nusage: coop COMMAND ...\n\n");
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(out, "  %-10s %s\n", COMMANDS[i]->name, COMMANDS[i]->summary);
-    fprintf(out, "\ncoop COMMAND --help explains a command and gives an example.\n");
+    fprintf(out, "\ncoop COMMAND --help explains a command and gives an example; coop --version.\n");
 }
 
 static int unknown_command(const char *word) {
@@ -26,8 +28,10 @@ static int unknown_command(const char *word) {
     for (int i = 0; i < N_COMMANDS; i++)
         names[i] = COMMANDS[i]->name;
     const char *nearest = nearest_word(word, names, N_COMMANDS);
-    fprintf(stderr, "coop: unknown command '%s'", word);
-    fprintf(stderr, nearest ? " (did you mean '%s'?)\n" : "; coop --help lists them\n", nearest);
+    if (nearest)
+        print_line(stderr, "coop: unknown command '%s' (did you mean '%s'?)", word, nearest);
+    else
+        print_line(stderr, "coop: unknown command '%s'; coop --help lists them", word);
     return ERROR_USAGE;
 }
 
@@ -57,13 +61,35 @@ static void hold_standard_streams(void) {
             return;
 }
 
-static int help(void) {
+static const Command *find_command(const char *name) {
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (strcmp(name, COMMANDS[i]->name) == 0)
+            return COMMANDS[i];
+    return NULL;
+}
+
+static int finish(void) {
     Error err = {0};
-    print_overview(stdout);
     if (output_flush(&err) == 0)
         return 0;
     fprintf(stderr, "coop: %s\n", err.text);
     return (int)err.kind;
+}
+
+/* The overview, or the help of one command: "coop help run" is "coop run --help". */
+static int help(const char *name) {
+    const Command *command = name ? find_command(name) : NULL;
+    if (command)
+        return run_command(command, 1, (char *[]){(char[]){"--help"}, NULL});
+    if (name)
+        return unknown_command(name);
+    print_overview(stdout);
+    return finish();
+}
+
+static int version(void) {
+    printf("coop " COOP_VERSION "\n");
+    return finish();
 }
 
 int main(int argc, char **argv) {
@@ -74,9 +100,9 @@ int main(int argc, char **argv) {
         return ERROR_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
-        return help();
-    for (int i = 0; i < N_COMMANDS; i++)
-        if (strcmp(argv[1], COMMANDS[i]->name) == 0)
-            return run_command(COMMANDS[i], argc - 2, argv + 2);
-    return unknown_command(argv[1]);
+        return help(argv[2]);
+    if (strcmp(argv[1], "--version") == 0)
+        return version();
+    const Command *command = find_command(argv[1]);
+    return command ? run_command(command, argc - 2, argv + 2) : unknown_command(argv[1]);
 }

@@ -1,44 +1,44 @@
 /* error.c: one line of text that is safe to print.
  *
  * File names and tensor names end up in messages, and they come from outside. So the text is cleaned after it
- * is formatted: control characters (C0, DEL, and C1 in its UTF-8 form, which some terminals obey) and bytes
- * that are not UTF-8 become '?', and a text that is too long is cut before the character that does not fit.
+ * is formatted: what is not visible (visible.h) becomes '?', and a text that is too long is cut before the
+ * character that does not fit.
  */
 #include "clip/base/error.h"
 
+#include "clip/base/visible.h"
+
 #include <assert.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistr.h>
 
-static bool is_control(ucs4_t letter) {
-    return letter < 0x20 || (letter >= 0x7f && letter < 0xa0);
+/* Room for a text before it is cleaned, after which at least a third is left (a mark of direction has three
+ * bytes): if this much is not enough and cuts a character in two, that happens past the end of the cleaned
+ * text. */
+#define RAW_SIZE (3 * sizeof((Error *)0)->text + 4)
+
+/* The bytes of the character at text, or 1 where there is none. */
+static size_t character_bytes(const char *text) {
+    const int n = u8_strmblen((const uint8_t *)text);
+    return n > 0 ? (size_t)n : 1;
 }
 
-/* Room for a text before it is cleaned, which at most halves it (C1): if this much is not enough and cuts a
- * character in two, that happens past the end of the cleaned text. */
-#define RAW_SIZE (2 * sizeof((Error *)0)->text + 4)
-
 /* Copies as many whole characters of text as fit. */
-static void clean(char *out, size_t size, const char *text) {
-    const unsigned char *in = (const unsigned char *)text;
+static void clean(char *out, size_t size, const char *in) {
     size_t n = 0;
     while (*in) {
-        ucs4_t letter = 0;
-        const int length = u8_strmbtouc(&letter, in);
-        const bool shown = length > 0 && !is_control(letter);
-        const size_t taken = length > 0 ? (size_t)length : 1, given = shown ? taken : 1;
+        const size_t shown = (size_t)visible_bytes(in), given = shown > 0 ? shown : 1;
         if (n + given >= size)
             break;
-        if (shown)
-            memcpy(out + n, in, taken);
+        if (shown > 0)
+            memcpy(out + n, in, shown);
         else
             out[n] = '?';
         n += given;
-        in += taken;
+        in += character_bytes(in);
     }
     out[n] = '\0';
 }

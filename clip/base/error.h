@@ -11,6 +11,7 @@
 /* What kind of failure: the values are the exit statuses of the program. */
 typedef enum {
     ERROR_NONE = 0,
+    ERROR_PARTLY = 1,  /* some of what was asked for could not be done, and was named; the rest is done */
     ERROR_USAGE = 2,   /* the command line is wrong */
     ERROR_INPUT = 3,   /* a file or a configuration is wrong */
     ERROR_RUN = 4,     /* the work itself failed: no memory, no disk space, a NaN in the loss */
@@ -20,7 +21,7 @@ typedef enum {
 /* A zeroed Error is "no error". */
 typedef struct {
     ErrorKind kind;
-    char text[1024]; /* one line, no newline; cut if longer. Control characters are shown as '?'. */
+    char text[1024]; /* one line, no newline; cut if longer. What visible.h hides is shown as '?'. */
 } Error;
 
 /* Each fills *err (which may be NULL) and returns -1, so that `return error_set(err, ...)` reads well. */

@@ -31,7 +31,8 @@ const char *locate_vocabulary(const char *path, Arena *arena, Error *err) {
     else
         error_set(
             err,
-            "%s: vocabulary: none of merges.txt, bpe_simple_vocab_16e6.txt (or .gz) and tokenizer.json is %s",
+            "%s: vocabulary: none of merges.txt, bpe_simple_vocab_16e6.txt (or .gz) and tokenizer.json is %s "
+            "(coop models says where CLIP's is)",
             path, folder_exists(path) ? "in it" : "beside it");
     return NULL;
 }

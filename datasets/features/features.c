@@ -54,6 +54,7 @@ typedef struct {
     int *todo;         /* (n_todo): items to encode, ascending */
     int n_todo;
     int start;     /* of the current batch in todo */
+    Error *bad;    /* (n): what is wrong with an item, which is left out; NULL: that ends the call */
     float *pixels; /* (BATCH, 3, S, S) */
 } Job;
 
@@ -133,6 +134,18 @@ static int run_tiles(FeatureCache *cache, int n, TileFn tile_fn, Job *job, Error
     return first ? -1 : 0;
 }
 
+/* What one item fails with. Only what is wrong with an image is its own affair. */
+static void item_fail(const Job *job, Worker *worker, int item, int tile, const Error *err) {
+    if (job->bad && err->kind == ERROR_INPUT)
+        job->bad[item] = *err;
+    else
+        worker_fail(worker, tile, err);
+}
+
+static bool is_bad(const Job *job, int item) {
+    return job->bad && job->bad[item].kind != ERROR_NONE;
+}
+
 /* NULL when there is no memory. */
 static char *item_path(const Job *job, int item, Arena *arena) {
     return path_join(arena, job->root ? job->root : "", job->items->items[item].path);
@@ -149,7 +162,7 @@ static void digest_tile(void *context, int tile, int index) {
     int result = !path ? error_memory(&err)
                        : file_digests_get(&job->files[tile], job->cache->digests, path, worker->arena, &err);
     if (result != 0)
-        worker_fail(worker, tile, &err);
+        item_fail(job, worker, tile, tile, &err);
     arena_reset(worker->arena, mark);
 }
 
@@ -158,6 +171,8 @@ static int digest_items(Job *job, Error *err) {
     if (run_tiles(cache, job->items->n, digest_tile, job, err) < 0)
         return -1;
     for (int i = 0; i < job->items->n; i++) {
+        if (is_bad(job, i))
+            continue;
         size_t mark = arena_mark(cache->arena);
         char *path = item_path(job, i, cache->arena);
         int result = path ? file_digests_keep(cache->digests, path, &job->files[i], err) : error_memory(err);
@@ -174,6 +189,9 @@ static int look_up(Job *job, float *features, Error *err) {
     size_t E = (size_t)cache->source.embed_dim;
     DigestMap first = {.arena = cache->arena};
     for (int i = 0; i < job->items->n; i++) {
+        job->source_of[i] = i;
+        if (is_bad(job, i))
+            continue;
         const Digest *image = &job->files[i].digest;
         const DigestValue *seen = digest_map_find(&first, image);
         job->source_of[i] = seen ? (int)seen->number : i;
@@ -243,21 +261,40 @@ static void transform_tile(void *context, int tile, int index) {
     Error err = {0};
     size_t mark = arena_mark(worker->arena), S = (size_t)job->cache->source.image_size;
     float *pixels = job->pixels + (size_t)tile * 3 * S * S;
-    if (transform_item(job, job->todo[job->start + tile], pixels, worker->arena, &err) < 0)
-        worker_fail(worker, tile, &err);
+    int item = job->todo[job->start + tile];
+    if (transform_item(job, item, pixels, worker->arena, &err) < 0)
+        item_fail(job, worker, item, tile, &err);
     arena_reset(worker->arena, mark);
+}
+
+/* Moves the pixels of the good ones of n images together; good (n) gets their items. Returns how many. */
+static int gather(const Job *job, int n, int *good) {
+    size_t S = (size_t)job->cache->source.image_size, size = 3 * S * S;
+    int n_good = 0;
+    for (int i = 0; i < n; i++) {
+        int item = job->todo[job->start + i];
+        if (is_bad(job, item))
+            continue;
+        if (n_good < i)
+            memcpy(job->pixels + (size_t)n_good * size, job->pixels + (size_t)i * size, size * sizeof(float));
+        good[n_good++] = item;
+    }
+    return n_good;
 }
 
 /* n images of the list from job->start on, into rows of features and onto the shelf. batch (BATCH, E). */
 static int encode_batch(Job *job, int n, float *features, float *batch, Error *err) {
     FeatureCache *cache = job->cache;
     size_t E = (size_t)cache->source.embed_dim;
-    if (run_tiles(cache, n, transform_tile, job, err) < 0 ||
-        cache->source.encode(cache->source.context, job->pixels, n, batch, err) < 0)
+    int good[BATCH];
+    if (run_tiles(cache, n, transform_tile, job, err) < 0)
+        return -1;
+    n = gather(job, n, good);
+    if (n > 0 && cache->source.encode(cache->source.context, job->pixels, n, batch, err) < 0)
         return -1;
     Digest images[BATCH];
     for (int i = 0; i < n; i++) {
-        int item = job->todo[job->start + i];
+        int item = good[i];
         images[i] = job->files[item].digest;
         memcpy(features + (size_t)item * E, batch + (size_t)i * E, E * sizeof *features);
     }
@@ -273,41 +310,62 @@ static int report(ProgressFn progress, void *context, int done, int total, Error
     return -1;
 }
 
-int features_get(FeatureCache *cache, float *features, const char *root, const ItemList *items,
-                 FeatureView view, ProgressFn progress, void *progress_context, Error *err) {
-    Job job = {.cache = cache, .root = root, .items = items, .view = view};
+/* Items that show the same image as an earlier one. */
+static void copy_features(const Job *job, float *features) {
+    size_t E = (size_t)job->cache->source.embed_dim;
+    for (int i = 0; i < job->items->n; i++) {
+        int from = job->source_of[i];
+        if (from != i && is_bad(job, from))
+            error_set(&job->bad[i], "%s: the same file as %s", job->items->items[i].path,
+                      job->bad[from].text);
+        else if (from != i)
+            memcpy(features + (size_t)i * E, features + (size_t)from * E, E * sizeof *features);
+    }
+}
+
+static int get(Job *job, float *features, ProgressFn progress, void *progress_context, Error *err) {
+    FeatureCache *cache = job->cache;
     size_t mark = arena_mark(cache->arena);
     size_t E = (size_t)cache->source.embed_dim, S = (size_t)cache->source.image_size;
     int result = -1;
-    if (begin(&job, features, err) < 0)
+    if (begin(job, features, err) < 0)
         goto out;
     int max_batch = cache->source.max_batch;
     max_batch = max_batch > 0 && max_batch < BATCH ? max_batch : BATCH;
-    int batch_size = job.n_todo < max_batch ? job.n_todo : max_batch;
+    int batch_size = job->n_todo < max_batch ? job->n_todo : max_batch;
     float *batch = arena_floats(cache->arena, (size_t)batch_size, E);
-    job.pixels = arena_floats(cache->arena, (size_t)batch_size, 3 * S * S);
+    job->pixels = arena_floats(cache->arena, (size_t)batch_size, 3 * S * S);
     if (arena_failed(cache->arena)) {
         error_memory(err);
         goto out;
     }
-    while (job.start < job.n_todo) {
-        int left = job.n_todo - job.start, n = left < batch_size ? left : batch_size;
-        if (report(progress, progress_context, job.start, job.n_todo, err) < 0 ||
-            encode_batch(&job, n, features, batch, err) < 0)
+    while (job->start < job->n_todo) {
+        int left = job->n_todo - job->start, n = left < batch_size ? left : batch_size;
+        if (report(progress, progress_context, job->start, job->n_todo, err) < 0 ||
+            encode_batch(job, n, features, batch, err) < 0)
             goto out;
-        job.start += n;
+        job->start += n;
     }
-    if (report(progress, progress_context, job.n_todo, job.n_todo, err) < 0)
+    if (report(progress, progress_context, job->n_todo, job->n_todo, err) < 0)
         goto out;
-    for (size_t i = 0; i < (size_t)items->n; i++) {
-        size_t from = (size_t)job.source_of[i];
-        if (from != i)
-            memcpy(features + i * E, features + from * E, E * sizeof *features);
-    }
+    copy_features(job, features);
     result = 0;
 out:
     arena_reset(cache->arena, mark);
     return result;
+}
+
+int features_get(FeatureCache *cache, float *features, const char *root, const ItemList *items,
+                 FeatureView view, ProgressFn progress, void *progress_context, Error *err) {
+    Job job = {.cache = cache, .root = root, .items = items, .view = view};
+    return get(&job, features, progress, progress_context, err);
+}
+
+int features_get_good(FeatureCache *cache, float *features, Error *bad, const char *root,
+                      const ItemList *items, FeatureView view, ProgressFn progress, void *progress_context,
+                      Error *err) {
+    Job job = {.cache = cache, .root = root, .items = items, .view = view, .bad = bad};
+    return get(&job, features, progress, progress_context, err);
 }
 
 int features_missing(FeatureCache *cache, int *missing, const char *root, const ItemList *items,

@@ -37,6 +37,12 @@ typedef int (*ProgressFn)(void *context, long done, long total);
 int features_get(FeatureCache *cache, float *features, const char *root, const ItemList *items,
                  FeatureView view, ProgressFn progress, void *progress_context, Error *err);
 
+/* The same, but goes on without the images that cannot be read: bad (n), zeroed, gets what is wrong with each
+ * of them, and their rows stay as they are. */
+int features_get_good(FeatureCache *cache, float *features, Error *bad, const char *root,
+                      const ItemList *items, FeatureView view, ProgressFn progress, void *progress_context,
+                      Error *err);
+
 /* How many of these views would have to be encoded (reads and digests the files). */
 int features_missing(FeatureCache *cache, int *missing, const char *root, const ItemList *items,
                      FeatureView view, Error *err);

@@ -25,18 +25,19 @@ static int label(const Prompt *prompt, const Request *request, LoadedModel *mode
     const char **paths = request->images.values;
     float *features = arena_floats(arena, (size_t)n, (size_t)prompt->embed_dim);
     float *logits = arena_floats(arena, (size_t)n, (size_t)prompt->n_classes);
+    Error *bad = ARENA_NEW(arena, Error, n);
     if (arena_failed(arena))
         return error_memory(err);
     /* the digest comes last: it is computed beside the images */
     if (prompt_check_sizes(prompt, request->path, model->clip, err) < 0 ||
-        cli_model_encode(model, features, paths, n, true, quiet, err) < 0 ||
+        cli_model_encode(model, features, bad, paths, n, true, quiet, err) < 0 ||
         prompt_check_model(prompt, request->path, model->clip, err) < 0)
         return -1;
     cli_model_print_precision(model, quiet);
     cosine_logits(model->pool, logits, features, prompt->text_features, n, prompt->n_classes,
                   prompt->embed_dim, prompt->logit_scale);
-    return print_labels(paths, n, logits, prompt->class_names, prompt->n_classes, request->top, request->json,
-                        arena, err);
+    const LabelledImages images = {paths, bad, n, logits, prompt->class_names, prompt->n_classes};
+    return print_labels(&images, request->top, request->json, arena, err);
 }
 
 /* The digest is begun at once unless the checkpoint is the file that the prompt was learned with. */

@@ -163,7 +163,7 @@ static int encode_image_files(const Request *request, int n_threads, Arena *aren
         error_memory(err);
         goto out;
     }
-    if (cli_model_encode(&model, features, paths.values, paths.n, false, request->quiet, err) == 0)
+    if (cli_model_encode(&model, features, NULL, paths.values, paths.n, false, request->quiet, err) == 0)
         result = write_features(request->out, features, NULL, paths, model.clip, arena, err);
     if (result == 0)
         cli_model_print_note(&model, request->quiet);

@@ -5,6 +5,7 @@
 #include "coop/coop_checkpoint.h"
 #include "experiments/commands/commands.h"
 #include "experiments/session/cli_model.h"
+#include "experiments/terminal/printable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static int export_torch(const Prompt *prompt, const Request *request, int n_thre
         result = coop_checkpoint_write(path, prompt, request->epoch, model.clip, model.tokenizer, err);
     loaded_model_close(&model);
     if (result == 0)
-        printf("%s\n", path);
+        print_line(stdout, "%s", path);
     return result;
 }
 
@@ -42,7 +43,7 @@ static int export_tensors(const Prompt *prompt, const Request *request, Error *e
                      ? npz_write(request->out, tensors, PROMPT_TENSORS, err)
                      : safetensors_write(request->out, tensors, PROMPT_TENSORS, NULL, 0, err);
     if (result == 0)
-        printf("%s\n", request->out);
+        print_line(stdout, "%s", request->out);
     return result;
 }
 

@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print_line(const char *name, const char *value) {
-    printf("%-22s %s\n", name, value);
+static void print_field(const char *name, const char *value) {
+    print_line(stdout, "%-22s %s", name, value);
 }
 
 static void print_number(const char *name, long value) {
@@ -37,15 +37,15 @@ static int inspect_prompt(TensorFile *file, Arena *arena, Error *err) {
     Prompt prompt;
     if (prompt_read(&prompt, tensors_path(file), arena, err) < 0)
         return -1;
-    print_line("kind", "prompt");
-    print_line("dataset", printable(prompt.dataset, arena));
+    print_field("kind", "prompt");
+    print_field("dataset", printable(prompt.dataset, arena));
     print_number("n_ctx", prompt.n_ctx);
-    print_line("class_token_position", position_name(prompt.class_token_position));
-    print_line("csc", prompt.csc ? "true" : "false");
-    print_line("backbone", printable(prompt.backbone, arena));
-    print_line("backbone digest", printable(prompt.backbone_digest, arena));
-    print_line("vocabulary digest", printable(prompt.vocab_digest, arena));
-    print_line("checkpoint", printable(prompt.checkpoint, arena));
+    print_field("class_token_position", position_name(prompt.class_token_position));
+    print_field("csc", prompt.csc ? "true" : "false");
+    print_field("backbone", printable(prompt.backbone, arena));
+    print_field("backbone digest", printable(prompt.backbone_digest, arena));
+    print_field("vocabulary digest", printable(prompt.vocab_digest, arena));
+    print_field("checkpoint", printable(prompt.checkpoint, arena));
     print_number("image_size", prompt.image_size);
     print_number("classes", prompt.n_classes);
     for (int k = 0; k < prompt.n_classes; k++)
@@ -56,7 +56,7 @@ static int inspect_prompt(TensorFile *file, Arena *arena, Error *err) {
 
 static void print_architecture(const Clip *clip) {
     const TextWeights *text = &clip->text;
-    print_line("backbone", clip->name);
+    print_field("backbone", clip->name);
     print_number("embedding", clip->embed_dim);
     print_number("image_size", clip->image_size);
     if (clip->image == IMAGE_TOWER_VIT)
@@ -68,12 +68,12 @@ static void print_architecture(const Clip *clip) {
                clip->resnet.n_blocks[3], clip->resnet.width, clip->resnet.n_heads);
     printf("%-22s width %d, %d heads, %d layers, %d positions, %d tokens\n", "text tower", text->width,
            text->n_heads, text->n_layers, text->n_positions, text->n_vocab);
-    print_line("text activation", activation_name(text->activation));
-    print_line("image activation",
-               clip->image == IMAGE_TOWER_VIT ? activation_name(clip->vit.activation) : "relu");
-    print_line("activation from", clip->config ? clip->config
-                                  : clip->note ? "no config: assumed"
-                                               : "the format");
+    print_field("text activation", activation_name(text->activation));
+    print_field("image activation",
+                clip->image == IMAGE_TOWER_VIT ? activation_name(clip->vit.activation) : "relu");
+    print_field("activation from", clip->config ? clip->config
+                                   : clip->note ? "no config: assumed"
+                                                : "the format");
     printf("%-22s %.4f (a logarithm)\n", "logit_scale", (double)clip->logit_scale);
 }
 
@@ -88,10 +88,10 @@ static int inspect_checkpoint(const char *path, int n_threads, Arena *arena, Err
     size_t parameters = 0;
     for (int i = 0; i < tensors_count(file); i++)
         parameters += tensors_at(file, i)->count;
-    print_line("kind", "CLIP checkpoint");
-    print_line("format", tensors_format(file));
-    print_line("names", clip->flavour);
-    print_line("digest", tensors_digest(clip->file));
+    print_field("kind", "CLIP checkpoint");
+    print_field("format", tensors_format(file));
+    print_field("names", clip->flavour);
+    print_field("digest", tensors_digest(clip->file));
     print_architecture(clip);
     printf("%-22s %zu in %d tensors\n", "parameters", parameters, tensors_count(file));
     print_tensors(file, arena);
@@ -128,8 +128,8 @@ static int inspect_tensors(const char *path, int n_threads, Arena *arena, Error 
     if (format && strcmp(format, "coop-prompt") == 0)
         result = inspect_prompt(file, arena, err);
     else {
-        print_line("kind", kind_of_tensors(file));
-        print_line("format", tensors_format(file));
+        print_field("kind", kind_of_tensors(file));
+        print_field("format", tensors_format(file));
         for (int i = 0; i < tensors_metadata_count(file); i++) {
             const char *key, *value;
             tensors_metadata_at(file, i, &key, &value);
@@ -147,12 +147,12 @@ static int inspect_vocabulary(const char *path, Error *err) {
     Tokenizer *tokenizer = tokenizer_open(path, -1, err);
     if (!tokenizer)
         return -1;
-    print_line("kind", "vocabulary");
+    print_field("kind", "vocabulary");
     print_number("tokens", tokenizer_size(tokenizer));
     print_number("merges", tokenizer_size(tokenizer) - 514);
     print_number("start of text", tokenizer_start(tokenizer));
     print_number("end of text", tokenizer_end(tokenizer));
-    print_line("digest", tokenizer_digest(tokenizer));
+    print_field("digest", tokenizer_digest(tokenizer));
     tokenizer_free(tokenizer);
     return 0;
 }
@@ -169,7 +169,7 @@ static int inspect_split(const char *path, Arena *arena, Error *err) {
     for (int part = 0; part < 3; part++)
         for (int i = 0; i < lists[part]->n; i++)
             counts[3 * lists[part]->items[i].label + part]++;
-    print_line("kind", "dataset split");
+    print_field("kind", "dataset split");
     printf("%-22s %d train, %d val, %d test\n", "images", dataset.train.n, dataset.val.n, dataset.test.n);
     print_number("classes", dataset.n_classes);
     for (int k = 0; k < dataset.n_classes; k++)

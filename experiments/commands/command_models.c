@@ -2,6 +2,7 @@
 #include "clip/base/files.h"
 #include "clip/checkpoint/architectures.h"
 #include "experiments/commands/commands.h"
+#include "experiments/terminal/printable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,14 +57,14 @@ static int verify(const char *path, Error *err) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     for (int i = 0; i < N_KNOWN; i++) {
         if (strcmp(known_files[i].digest, digest) == 0) {
-            printf("%s: %s, intact\n", path, known_files[i].name);
+            print_line(stdout, "%s: %s, intact", path, known_files[i].name);
             return 0;
         }
         if (strcmp(known_files[i].file, base) == 0)
             return error_set(err, "%s: sha256 %s: not the published %s (%s)", path, digest,
                              known_files[i].name, known_files[i].digest);
     }
-    printf("%s: sha256 %s, none of the published files\n", path, digest);
+    print_line(stdout, "%s: sha256 %s, none of the published files", path, digest);
     return 0;
 }
 

@@ -29,6 +29,10 @@ static int split_names(const char ***names, int *n, const char *text, Arena *are
         if (*name)
             (*names)[(*n)++] = name;
     }
+    for (int i = 0; i < *n; i++)
+        for (int j = 0; j < i; j++)
+            if (strcmp((*names)[i], (*names)[j]) == 0)
+                return error_usage(err, "--classes '%s': '%s' stands there twice", text, (*names)[i]);
     return *n > 0 ? 0 : error_usage(err, "--classes '%s': no class names", text);
 }
 
@@ -47,14 +51,16 @@ static int label(const Request *request, OptionTexts images, LoadedModel *model,
     size_t E = (size_t)clip->embed_dim;
     float *text = arena_floats(arena, (size_t)K, E), *features = arena_floats(arena, (size_t)images.n, E);
     float *logits = arena_floats(arena, (size_t)images.n, (size_t)K);
+    Error *bad = ARENA_NEW(arena, Error, images.n);
     if (arena_failed(arena))
         return error_memory(err);
     if (zeroshot_features(text, clip, model->tokenizer, model->pool, templates, n_templates, names, K, err) <
             0 ||
-        cli_model_encode(model, features, images.values, images.n, true, quiet, err) < 0)
+        cli_model_encode(model, features, bad, images.values, images.n, true, quiet, err) < 0)
         return -1;
     cosine_logits(model->pool, logits, features, text, images.n, K, clip->embed_dim, clip->logit_scale);
-    return print_labels(images.values, images.n, logits, names, K, request->top, request->json, arena, err);
+    const LabelledImages labelled = {images.values, bad, images.n, logits, names, K};
+    return print_labels(&labelled, request->top, request->json, arena, err);
 }
 
 static int run(CommandLine *line, Error *err) {

@@ -9,12 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int print_json(const char *path, const Label *labels, int top, const char *const *names, Error *err) {
+static json_t *json_labels(const Label *labels, int top, const char *const *names) {
     json_t *list = json_array();
     for (int i = 0; i < top; i++)
         json_array_append_new(list, json_pack("{s:s, s:f}", "name", names[labels[i].label], "probability",
                                               labels[i].probability));
-    json_t *object = json_pack("{s:s, s:o}", "image", path, "labels", list);
+    return list;
+}
+
+/* labels is taken over; NULL for an image with an error. */
+static int print_json(const char *path, json_t *labels, const Error *bad, Error *err) {
+    json_t *object = labels ? json_pack("{s:s, s:o}", "image", path, "labels", labels)
+                            : json_pack("{s:s, s:s}", "image", path, "error", bad->text);
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
     if (!text)
@@ -24,26 +30,57 @@ static int print_json(const char *path, const Label *labels, int top, const char
     return 0;
 }
 
-int print_labels(const char *const *paths, int n, const float *logits, const char *const *names,
-                 int n_classes, int top, bool json, Arena *arena, Error *err) {
-    Label *labels = ARENA_NEW(arena, Label, n_classes);
+/* The longest path of an image that has labels, in bytes as printed. */
+static int path_width(const LabelledImages *images, Arena *arena) {
+    size_t width = 0;
+    for (int i = 0; i < images->n; i++) {
+        size_t length = images->bad[i].kind == ERROR_NONE ? strlen(printable(images->paths[i], arena)) : 0;
+        width = length > width ? length : width;
+    }
+    return (int)width;
+}
+
+static void print_text(const char *path, int width, const Label *labels, int top, const char *const *names,
+                       Arena *arena) {
+    printf("%-*s", width, printable(path, arena));
+    for (int j = 0; j < top; j++)
+        printf("  %s %.1f %%", printable(names[labels[j].label], arena), 100 * labels[j].probability);
+    printf("\n");
+}
+
+static int tell_bad(const LabelledImages *images, Error *err) {
+    int n_bad = 0;
+    for (int i = 0; i < images->n; i++)
+        n_bad += images->bad[i].kind != ERROR_NONE;
+    if (n_bad == 0)
+        return 0;
+    if (images->n == 1) {
+        *err = images->bad[0];
+        return -1;
+    }
+    for (int i = 0; i < images->n; i++)
+        if (images->bad[i].kind != ERROR_NONE)
+            print_line(stderr, "%s", images->bad[i].text);
+    error_set(err, "%d of %d images could not be read", n_bad, images->n);
+    err->kind = n_bad < images->n ? ERROR_PARTLY : ERROR_INPUT;
+    return -1;
+}
+
+int print_labels(const LabelledImages *images, int top, bool json, Arena *arena, Error *err) {
+    const int K = images->n_classes, width = json ? 0 : path_width(images, arena);
+    Label *labels = ARENA_NEW(arena, Label, K);
     if (!labels)
         return error_memory(err);
-    top = top < n_classes ? top : n_classes;
-    size_t width = 0;
-    for (int i = 0; i < n; i++)
-        width = strlen(paths[i]) > width ? strlen(paths[i]) : width;
-    for (int i = 0; i < n; i++) {
-        labels_rank(labels, logits + (size_t)i * (size_t)n_classes, n_classes);
-        if (json) {
-            if (print_json(paths[i], labels, top, names, err) < 0)
-                return -1;
-            continue;
-        }
-        printf("%-*s", (int)width, paths[i]);
-        for (int j = 0; j < top; j++)
-            printf("  %s %.1f %%", printable(names[labels[j].label], arena), 100 * labels[j].probability);
-        printf("\n");
+    top = top < K ? top : K;
+    for (int i = 0; i < images->n; i++) {
+        bool good = images->bad[i].kind == ERROR_NONE;
+        if (good)
+            labels_rank(labels, images->logits + (size_t)i * (size_t)K, K);
+        if (!json && good)
+            print_text(images->paths[i], width, labels, top, images->names, arena);
+        if (json && print_json(images->paths[i], good ? json_labels(labels, top, images->names) : NULL,
+                               &images->bad[i], err) < 0)
+            return -1;
     }
-    return 0;
+    return tell_bad(images, err);
 }

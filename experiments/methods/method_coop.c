@@ -152,9 +152,8 @@ static int check(Session *session, const Point *point, Error *err) {
     int n_ctx = learner_check(session->model.clip, session->model.tokenizer, dataset->class_names,
                               dataset->n_classes, &learner, err);
     if (n_ctx > 0 && options->ignored_n_ctx > 0 && options->ignored_n_ctx != n_ctx && !session->quiet)
-        fprintf(stderr, "%s: ctx_init gives %d context vector%s, and n_ctx: %d does not count\n",
-                printable(point->label, session->arena), n_ctx, n_ctx == 1 ? "" : "s",
-                options->ignored_n_ctx);
+        print_line(stderr, "%s: ctx_init gives %d context vector%s, and n_ctx: %d does not count",
+                   point->label, n_ctx, n_ctx == 1 ? "" : "s", options->ignored_n_ctx);
     if (n_ctx > 0)
         return 0;
     const char *file = options->ctx_digest ? learner.ctx_init : NULL;

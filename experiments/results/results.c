@@ -223,7 +223,7 @@ int results_rewrite(const char *folder, const ResultList *list, Error *err) {
 
 int results_write_csv(const char *folder, const ResultList *list, Error *err) {
     Arena *arena = arena_create();
-    char *path = arena ? path_join(arena, folder, "results.csv") : NULL;
+    char *path = arena ? path_join(arena, folder, RESULTS_CSV) : NULL;
     FileWriter *writer = path ? file_create(path, err) : NULL;
     int result = path ? -1 : error_memory(err);
     if (writer) {

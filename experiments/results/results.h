@@ -36,6 +36,8 @@ int results_order(ResultList *list, const char *const *keys, int n, bool *moved,
  * others append meanwhile is lost, so call it only under the lock of the folder (run/lock.h). */
 int results_rewrite(const char *folder, const ResultList *list, Error *err);
 
+#define RESULTS_CSV "results.csv"
+
 /* Writes FOLDER/results.csv (RFC 4180, a header line, no per-class numbers), atomically. */
 int results_write_csv(const char *folder, const ResultList *list, Error *err);
 

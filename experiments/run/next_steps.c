@@ -6,6 +6,7 @@
 #include "clip/base/files.h"
 #include "coop/prompt_file.h"
 #include "experiments/report/cells.h"
+#include "experiments/results/results.h"
 #include "experiments/terminal/printable.h"
 
 #include <errno.h>
@@ -18,21 +19,35 @@ static const char *prompt_of(const Stage *stage, const Point *point, Arena *aren
     return path && point->target < 0 && file_exists(path) ? path : NULL;
 }
 
-void next_steps_print(const Stage *stages, int n_stages, const char *page, Arena *arena) {
-    const char *best = NULL;
-    int most_shots = 0;
+typedef struct {
+    const char *best; /* the first with the most shots; NULL: none */
+    int most_shots, n;
+} Prompts;
+
+static Prompts find_prompts(const Stage *stages, int n_stages, Arena *arena) {
+    Prompts prompts = {0};
     for (int i = 0; i < n_stages; i++)
         for (int p = 0; p < stages[i].grid.n; p++) {
             const Point *point = &stages[i].grid.points[p];
-            if (best && compare_shots(point->num_shots, most_shots) <= 0)
-                continue;
             const char *path = prompt_of(&stages[i], point, arena);
-            most_shots = path ? point->num_shots : most_shots;
-            best = path ? path : best;
+            prompts.n += path != NULL;
+            if (!path || (prompts.best && compare_shots(point->num_shots, prompts.most_shots) <= 0))
+                continue;
+            prompts.most_shots = point->num_shots;
+            prompts.best = path;
         }
+    return prompts;
+}
+
+void next_steps_print(const Stage *stages, int n_stages, const char *page, Arena *arena) {
+    const char *output = stages[0].experiment->output;
+    Prompts prompts = find_prompts(stages, n_stages, arena);
+    putc('\n', stderr);
+    print_line(stderr, "results: %s/" RESULTS_CSV, output);
     if (page)
-        fprintf(stderr, "\nreport: %s\n", printable(page, arena));
-    if (best)
-        fprintf(stderr, "label images: %s classify %s IMAGE...\n", program_invocation_name,
-                printable(best, arena));
+        print_line(stderr, "report: %s", page);
+    if (prompts.n > 1)
+        print_line(stderr, "prompts: %d files " PROMPT_FILE " below %s", prompts.n, output);
+    if (prompts.best)
+        print_line(stderr, "label images: %s classify %s IMAGE...", program_invocation_name, prompts.best);
 }

@@ -12,6 +12,7 @@
 #include "experiments/run/stage.h"
 #include "experiments/run/summary.h"
 #include "experiments/session/cli_model.h"
+#include "experiments/terminal/printable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -125,7 +126,7 @@ static int run_stages(Runner *runner, Error *err) {
         }
         if (status < 0) { /* it fails as a whole, and does not stop the others either */
             stage_fail(stage, stage->session.name, &why, stage->n_pending);
-            fprintf(stderr, "%s: failed: %s\n", stage->session.name, why.text);
+            print_line(stderr, "%s: failed: %s", stage->session.name, why.text);
         }
     }
     return 0;
@@ -143,7 +144,7 @@ static int tell_failures(const Runner *runner, int n_run, Error *err) {
     fprintf(stderr, "failed:\n");
     for (int i = 0; i < runner->study->n; i++)
         for (const Failure *f = runner->stages[i].failures; f; f = f->next)
-            fprintf(stderr, "  %s: %s\n", f->title, f->reason);
+            print_line(stderr, "  %s: %s", f->title, f->reason);
     return error_run(err, "%d of %d point%s failed", n_failed, n_run, n_run == 1 ? "" : "s");
 }
 
@@ -167,7 +168,21 @@ static int read_results(Runner *runner, ResultList *results, Error *err) {
     return moved && runner->lock ? results_rewrite(output, results, err) : 0;
 }
 
-static int print_results(Runner *runner, Error *err) {
+/* What follows from the results can be made again: where nothing was run, as in a folder that is read-only by
+ * now, it is only said that it could not be written. */
+static int need_written(int status, bool nothing_run, const Error *why, Error *err) {
+    if (status == 0)
+        return 0;
+    if (nothing_run && why->kind == ERROR_RUN) {
+        print_line(stderr, "not written: %s", why->text);
+        return 1;
+    }
+    *err = *why;
+    return -1;
+}
+
+/* The tables; then results.csv and the page. */
+static int print_results(Runner *runner, bool nothing_run, Error *err) {
     const char *output = runner->study->experiments[0].output;
     ResultList results;
     if (!runner->options->quiet)
@@ -176,14 +191,18 @@ static int print_results(Runner *runner, Error *err) {
         return -1;
     if (summary_print(stdout, runner->stages, runner->study->n, &results, runner->arena, err) < 0)
         return -1;
-    if (results_write_csv(output, &results, err) < 0)
+    Error why = {0};
+    if (need_written(results_write_csv(output, &results, &why), nothing_run, &why, err) < 0)
         return -1;
     const bool reports = runner->study->experiments[0].outputs.report && results.n > 0;
     const char *page = reports ? path_join(runner->arena, output, REPORT_FILE) : NULL;
     if (reports && !page)
         return error_memory(err);
-    if (page && report_write(page, &output, 1, runner->arena, err) < 0)
+    int status =
+        page ? need_written(report_write(page, &output, 1, runner->arena, &why), nothing_run, &why, err) : 0;
+    if (status < 0)
         return -1;
+    page = status == 0 ? page : NULL;
     fflush(stdout); /* the table first, also where both streams go to one file */
     if (!runner->options->quiet)
         next_steps_print(runner->stages, runner->study->n, page, runner->arena);
@@ -240,7 +259,7 @@ static int run_all(Runner *runner, Error *err) {
         return -1;
     }
     Error late = {0};
-    int status = print_results(runner, &late);
+    int status = print_results(runner, n_run == 0, &late);
     if (tell_failures(runner, n_run, err) < 0) /* worth more than a report that a full disk prevents */
         return -1;
     if (status < 0)

@@ -130,8 +130,8 @@ static int attach(Stage *stage, const LoadedModel *model, Error *err) {
 static void say_same(const Stage *stage) {
     int n = stage->grid.n_same;
     if (n > 0 && !stage->options->quiet)
-        fprintf(stderr, "%s: %d point%s the settings of another, which runs once\n",
-                printable(stage->experiment->path, stage->arena), n, n == 1 ? " repeats" : "s repeat");
+        print_line(stderr, "%s: %d point%s the settings of another, which runs once", stage->experiment->path,
+                   n, n == 1 ? " repeats" : "s repeat");
 }
 
 int stage_check(Stage *stage, const LoadedModel *model, Error *err) {

@@ -52,11 +52,11 @@ static int on_progress(void *context, long done, long total) {
     return interrupt_signal();
 }
 
-int cli_model_encode(LoadedModel *model, float *features, const char *const *paths, int n, bool unit,
-                     bool quiet, Error *err) {
+int cli_model_encode(LoadedModel *model, float *features, Error *bad, const char *const *paths, int n,
+                     bool unit, bool quiet, Error *err) {
     Progress progress;
     progress_start(&progress, stderr, quiet, "encoding images", n);
-    int result = loaded_model_encode(model, features, paths, n, unit, on_progress, &progress, err);
+    int result = loaded_model_encode(model, features, bad, paths, n, unit, on_progress, &progress, err);
     progress_erase(&progress);
     if (result < 0 && interrupt_signal())
         interrupt_check(err);

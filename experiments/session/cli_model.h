@@ -22,8 +22,8 @@ int cli_model_open_text(LoadedModel *model, const Prompt *prompt, const char *pa
                         const char *vocab, int n_threads, Error *err);
 
 /* loaded_model_encode with a progress bar unless quiet; ERROR_SIGNAL when a signal came. */
-int cli_model_encode(LoadedModel *model, float *features, const char *const *paths, int n, bool unit,
-                     bool quiet, Error *err);
+int cli_model_encode(LoadedModel *model, float *features, Error *bad, const char *const *paths, int n,
+                     bool unit, bool quiet, Error *err);
 
 /* Says on stderr if this processor lacks the precision that was asked for. */
 void cli_model_print_precision(const LoadedModel *model, bool quiet);

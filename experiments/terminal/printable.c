@@ -1,22 +1,17 @@
 /* printable.c: see printable.h */
+#define _GNU_SOURCE /* vasprintf */
+
 #include "experiments/terminal/printable.h"
 
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistr.h>
+#include "clip/base/visible.h"
 
-/* The bytes of the letter at text; 0 when it must not be printed. */
-static int printable_bytes(const char *text) {
-    ucs4_t letter;
-    int n = u8_strmbtouc(&letter, (const uint8_t *)text);
-    bool control = letter < 0x20 || (letter >= 0x7f && letter < 0xa0);
-    return n > 0 && !control ? n : 0;
-}
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 const char *printable(const char *text, Arena *arena) {
     const char *at = text;
-    for (int n; *at && (n = printable_bytes(at)) > 0;)
+    for (int n; *at && (n = visible_bytes(at)) > 0;)
         at += n;
     if (*at == '\0')
         return text;
@@ -24,7 +19,7 @@ const char *printable(const char *text, Arena *arena) {
     if (!copy)
         return "?";
     for (at = text; *at;) {
-        int n = printable_bytes(at);
+        int n = visible_bytes(at);
         if (n > 0)
             out = (char *)memcpy(out, at, (size_t)n) + n;
         else
@@ -32,4 +27,27 @@ const char *printable(const char *text, Arena *arena) {
         at += n > 0 ? n : 1;
     }
     return copy;
+}
+
+void vprint_line(FILE *out, const char *format, va_list args) {
+    char *line = NULL;
+    if (vasprintf(&line, format, args) < 0)
+        line = NULL;
+    for (const char *at = line ? line : "out of memory"; *at;) {
+        int n = visible_bytes(at);
+        if (n > 0)
+            fwrite(at, 1, (size_t)n, out);
+        else
+            fprintf(out, "\\x%02X", (unsigned char)*at);
+        at += n > 0 ? n : 1;
+    }
+    putc('\n', out);
+    free(line);
+}
+
+void print_line(FILE *out, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vprint_line(out, format, args);
+    va_end(args);
 }

@@ -4,8 +4,16 @@
 
 #include "clip/base/arena.h"
 
-/* The text with every control character and every byte that is not UTF-8 as "\x1B". Owned by the arena, or
- * the text itself when it may stay as it is; "?" when memory is out. */
+#include <stdarg.h>
+#include <stdio.h>
+
+/* The text with every byte of what is not visible (clip/base/visible.h) as "\x1B". Owned by the arena, or the
+ * text itself when it may stay as it is; "?" when memory is out. */
 const char *printable(const char *text, Arena *arena);
+
+/* One line, as printf and a newline, with the whole of it made printable: no text from outside can end it
+ * early or move the cursor. */
+void print_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void vprint_line(FILE *out, const char *format, va_list args);
 
 #endif

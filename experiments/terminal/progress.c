@@ -1,6 +1,9 @@
 /* progress.c: see progress.h. */
 #include "experiments/terminal/progress.h"
 
+#include "clip/base/visible.h"
+#include "experiments/terminal/printable.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -130,18 +133,19 @@ static void draw(Progress *progress, double now) {
     progress->next_draw = now + (progress->mode == PROGRESS_BAR ? BAR_INTERVAL : LINE_INTERVAL);
 }
 
-/* Labels and notes come from class names and files: no control characters on the terminal, no half letter at
- * the end. */
+/* Labels and notes come from class names and files: nothing but whole, visible letters, and spaces for the
+ * rest. */
 static void copy_text(char *out, size_t size, const char *text) {
-    size_t n = strnlen(text, size - 1);
-    memcpy(out, text, n);
-    out[n] = '\0';
-    for (char *at = out; *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            *at = ' ';
-    const uint8_t *bad = u8_check((const uint8_t *)out, strlen(out));
-    if (bad)
-        out[bad - (const uint8_t *)out] = '\0';
+    size_t used = 0;
+    for (const char *at = text; *at;) {
+        size_t n = (size_t)visible_bytes(at), given = n > 0 ? n : 1;
+        if (used + given >= size)
+            break;
+        memcpy(out + used, n > 0 ? at : " ", given);
+        used += given;
+        at += given;
+    }
+    out[used] = '\0';
 }
 
 void progress_start_with(Progress *progress, FILE *out, ProgressMode mode, const char *label, long total,
@@ -207,9 +211,8 @@ void progress_print(Progress *progress, const char *format, ...) {
         fprintf(progress->out, "\r\033[K");
     va_list args;
     va_start(args, format);
-    vfprintf(progress->out, format, args);
+    vprint_line(progress->out, format, args);
     va_end(args);
-    putc('\n', progress->out);
     if (bar)
         draw(progress, progress->clock(progress->clock_context));
     fflush(progress->out);

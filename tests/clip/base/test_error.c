@@ -65,6 +65,7 @@ static void text_is_cleaned(void **state) {
         const char *in, *out;
     } cases[] = {
         {"a\nb\tc\r\x1b[2Jd\x7f", "a?b?c??[2Jd?"},
+        {"a\u202egpj\u2028", "a?gpj?"},
         {"r\xC3\xA9sum\xC3\xA9 \xE7\x8C\xAB \xF0\x9F\x90\xB1",
          "r\xC3\xA9sum\xC3\xA9 \xE7\x8C\xAB \xF0\x9F\x90\xB1"},
         {"\xC2\x9B"

@@ -340,6 +340,41 @@ static void the_first_bad_image_is_named(void **state) {
     features_close(cache);
 }
 
+static void bad_images_may_be_left_out(void **state) {
+    Bench *bench = *state;
+    make_items(bench, 140);
+    float *expected = expect(bench, centre), *features = arena_floats(bench->arena, 140, E);
+    static const int bad[] = {0, 63, 64, 90, 139};
+    char path[4096];
+    for (int i = 0; i < 4; i++) /* two of them the same */
+        scratch_file(scratch_path(&bench->folder, bench->items[bad[i]].path, path, sizeof path), "text",
+                     i / 2 + 3);
+    bench->items[139].path = "no.png";
+    Error *errors = ARENA_NEW(bench->arena, Error, 140);
+    FeatureCache *cache = open_cache(bench, bench->cache_folder);
+    for (int again = 0; again < 2; again++) {
+        memset(errors, 0, 140 * sizeof *errors);
+        memset(features, 0, 140 * E * sizeof *features);
+        bench->counter = (Counter){0};
+        assert_int_equal(features_get_good(cache, features, errors, bench->folder, &bench->list, centre, NULL,
+                                           NULL, &bench->err),
+                         0);
+        assert_int_equal(bench->counter.n_images,
+                         again ? 0 : 135); /* the good ones are kept, the others are not */
+        for (int i = 0, b = 0; i < 140; i++) {
+            bool is_bad = b < 5 && bad[b] == i;
+            b += is_bad;
+            assert_int_equal(errors[i].kind, is_bad ? ERROR_INPUT : ERROR_NONE);
+            if (!is_bad)
+                assert_memory_equal(features + i * E, expected + i * E, E * sizeof *features);
+        }
+    }
+    assert_non_null(strstr(errors[0].text, "000.png: start: neither"));
+    assert_non_null(strstr(errors[63].text, "063.png: the same file as "));
+    assert_non_null(strstr(errors[139].text, "no.png: cannot open"));
+    features_close(cache);
+}
+
 static void a_file_that_changes_meanwhile(void **state) {
     Bench *bench = *state;
     make_items(bench, 70);
@@ -475,6 +510,7 @@ int main(void) {
         BENCH_TEST(absolute_paths_need_no_root),
         BENCH_TEST(an_empty_list_is_fine),
         BENCH_TEST(the_first_bad_image_is_named),
+        BENCH_TEST(bad_images_may_be_left_out),
         BENCH_TEST(a_file_that_changes_meanwhile),
         BENCH_TEST(stopped_work_is_kept),
         BENCH_TEST(any_cut_is_healed),

@@ -40,7 +40,7 @@ static void test_usage(void **state) {
     } cases[] = {
         {"coop: unknown command 'clasify'", "(did you mean 'classify'?)", {"clasify", "x"}},
         {"coop: unknown command 'xyzzy'", "coop --help", {"xyzzy"}},
-        {"coop: unknown command '--version'", "", {"--version"}},
+        {"coop: unknown command '--versions'", "", {"--versions"}},
         {"coop run: usage: coop run EXPERIMENT.yaml", "", {"run"}},
         {"coop run: usage: coop run EXPERIMENT.yaml", "", {"run", "a", "b"}},
         {"coop run: unknown option --dryrun", "(did you mean --dry-run?)", {"run", "x.yaml", "--dryrun"}},
@@ -356,7 +356,7 @@ static void test_prompts(void **state) {
         cli_refuses(cli, 3, bad, names[i], "eval", bad, "--config", cli_path(cli, "out.yaml"));
     }
     tensors_close(file);
-    cli_refuses(cli, 3, FIXTURES "README.md", "neither a JPEG nor a PNG", "classify", good, IMAGE,
+    cli_refuses(cli, 3, FIXTURES "README.md", "neither a JPEG nor a PNG", "classify", good,
                 FIXTURES "README.md");
     cli_refuses(cli, 3, VIT, "not a prompt", "classify", VIT, IMAGE);
 }
@@ -469,6 +469,16 @@ static void test_full_disk(void **state) {
     assert_non_null(strstr(cli->err, "coop run: 1 of 3 points failed\n"));
     cli_ok(cli, "run", yaml, "--set", "methods.2.coop.n_ctx=40");
     assert_int_equal(cli_results(cli, "out", NULL).n, 3);
+    /* where nothing is left to run, the table is shown even so */
+    cli_ok(cli, "run", yaml);
+    const char *table = cli->out;
+    cli->before = limit_to_1000;
+    cli_ok(cli, "run", yaml);
+    assert_string_equal(cli->out, table);
+    assert_non_null(strstr(cli->err, "not written: "));
+    assert_non_null(strstr(cli->err, "/out/results.csv: cannot write: File too large\n"));
+    assert_non_null(strstr(cli->err, "/out/report.html: cannot write: File too large\n"));
+    assert_null(strstr(cli->err, "report: "));
     cli->before = limit_to_1000;
     const char *out = cli_path(cli, "f.safetensors");
     cli_refuses(cli, 4, arena_printf(cli->arena, "coop encode: %s: cannot write", out), "File too large",

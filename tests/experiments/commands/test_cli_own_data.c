@@ -74,9 +74,10 @@ static void test_two_commands(void **state) {
     assert_holds(cli->out, "photos, ");
     assert_int_equal(cli_results(cli, "p", NULL).n, 4);
     const char *prompt = cli_point_file(cli, "p", "CoOp M=16 end", 1, "prompt.safetensors");
-    const char *last =
-        arena_printf(cli->arena, "\nreport: %s/report.html\nlabel images: %s classify %s IMAGE...\n", output,
-                     cli->program, prompt);
+    const char *last = arena_printf(
+        cli->arena,
+        "\nresults: %s/results.csv\nreport: %s/report.html\nlabel images: %s classify %s IMAGE...\n", output,
+        output, cli->program, prompt);
     assert_true(strlen(cli->err) > strlen(last));
     assert_string_equal(cli->err + strlen(cli->err) - strlen(last), last);
     cli_ok(cli, "classify", prompt, FIXTURES "images/shape00/0000.jpg", "--vocab", VOCAB);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -24,7 +25,8 @@ static void test_printable(void **state) {
          "5n"}, /* U+009B begins a sequence on some terminals */
         {"\xe9t\xc3\xa9", "\\xE9té"},
         {"cut \xe7\x94", "cut \\xE7\\x94"},
-        {"\xed\xa0\x80", "\\xED\\xA0\\x80"}, /* a surrogate */
+        {"\xed\xa0\x80", "\\xED\\xA0\\x80"},           /* a surrogate */
+        {"a\u202egpj.exe", "a\\xE2\\x80\\xAEgpj.exe"}, /* reads as exe.jpg */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(printable(cases[i][0], arena), cases[i][1]);
@@ -33,7 +35,24 @@ static void test_printable(void **state) {
     arena_free(arena);
 }
 
+/* What is printed is one line, whatever it is made of. */
+static void test_print_line(void **state) {
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = tmpfile();
+    assert_non_null(out);
+    print_line(out, "%s: %d %s", "a\nb", 7, "\x1b[2J\u00e9");
+    size = (size_t)ftell(out);
+    text = calloc(size + 1, 1);
+    rewind(out);
+    assert_int_equal(fread(text, 1, size, out), size);
+    assert_string_equal(text, "a\\x0Ab: 7 \\x1B[2J\u00e9\n");
+    free(text);
+    fclose(out);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_printable)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_printable), cmocka_unit_test(test_print_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
