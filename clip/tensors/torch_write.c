@@ -3,14 +3,13 @@
  * The pickle is of protocol 2 and has no memo: each tensor repeats all that it needs, in some 200 bytes.
  * Every tensor has a storage of its own, in the order given.
  */
-#define _GNU_SOURCE /* open_memstream */
 #include "clip/tensors/torch_write.h"
 
+#include "clip/base/buffer.h"
 #include "clip/tensors/tensor.h"
 #include "clip/tensors/zip_write.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const storage_types[] = {
@@ -21,45 +20,45 @@ static const char *const storage_types[] = {
 
 /* --- the pickle --- */
 
-static void put_number(FILE *out, int n, uint64_t value) {
+static void put_number(Buffer *out, int n, uint64_t value) {
     for (int i = 0; i < n; i++)
-        fputc((int)(value >> 8 * i & 0xff), out);
+        buffer_putc(out, (char)(value >> 8 * i & 0xff));
 }
 
-static void put_text(FILE *out, const char *text) {
+static void put_text(Buffer *out, const char *text) {
     size_t n = strlen(text);
-    fputc('X', out); /* BINUNICODE */
+    buffer_putc(out, 'X'); /* BINUNICODE */
     put_number(out, 4, n);
-    fwrite(text, 1, n, out);
+    buffer_append(out, text, n);
 }
 
-static void put_integer(FILE *out, int64_t value) {
+static void put_integer(Buffer *out, int64_t value) {
     if (value >= 0 && value <= UINT16_MAX) {
-        fputc(value <= UINT8_MAX ? 'K' : 'M', out); /* BININT1, BININT2 */
+        buffer_putc(out, value <= UINT8_MAX ? 'K' : 'M'); /* BININT1, BININT2 */
         put_number(out, value <= UINT8_MAX ? 1 : 2, (uint64_t)value);
     } else if (value >= INT32_MIN && value <= INT32_MAX) {
-        fputc('J', out); /* BININT */
+        buffer_putc(out, 'J'); /* BININT */
         put_number(out, 4, (uint64_t)value);
     } else {
-        fputs("\x8a\x08", out); /* LONG1 of 8 bytes */
+        buffer_puts(out, "\x8a\x08"); /* LONG1 of 8 bytes */
         put_number(out, 8, (uint64_t)value);
     }
 }
 
-static void put_integers(FILE *out, const int64_t *values, int n) {
-    fputc('(', out); /* MARK */
+static void put_integers(Buffer *out, const int64_t *values, int n) {
+    buffer_putc(out, '('); /* MARK */
     for (int i = 0; i < n; i++)
         put_integer(out, values[i]);
-    fputc('t', out); /* TUPLE */
+    buffer_putc(out, 't'); /* TUPLE */
 }
 
 /* OrderedDict(): GLOBAL, EMPTY_TUPLE, REDUCE */
-static void put_ordered_dict(FILE *out) {
-    fputs("ccollections\nOrderedDict\n)R", out);
+static void put_ordered_dict(Buffer *out) {
+    buffer_puts(out, "ccollections\nOrderedDict\n)R");
 }
 
 /* _rebuild_tensor_v2(('storage', type, key, 'cpu', count), 0, shape, strides, False, OrderedDict()) */
-static void put_tensor(FILE *out, const TensorOut *tensor, int key) {
+static void put_tensor(Buffer *out, const TensorOut *tensor, int key) {
     int64_t strides[TENSOR_MAX_DIMS], stride = 1;
     size_t count, size;
     char text[16];
@@ -69,56 +68,40 @@ static void put_tensor(FILE *out, const TensorOut *tensor, int key) {
         if (count > 0) /* strides of an empty tensor mean nothing, but might overflow */
             stride *= tensor->shape[i];
     }
-    fputs("ctorch._utils\n_rebuild_tensor_v2\n((", out);
+    buffer_puts(out, "ctorch._utils\n_rebuild_tensor_v2\n((");
     put_text(out, "storage");
-    fprintf(out, "ctorch\n%s\n", storage_types[tensor->dtype]);
+    buffer_printf(out, "ctorch\n%s\n", storage_types[tensor->dtype]);
     snprintf(text, sizeof text, "%d", key);
     put_text(out, text);
     put_text(out, "cpu");
     put_integer(out, (int64_t)count);
-    fputs("tQ", out); /* TUPLE, BINPERSID */
+    buffer_puts(out, "tQ"); /* TUPLE, BINPERSID */
     put_integer(out, 0);
     put_integers(out, tensor->shape, tensor->n_dims);
     put_integers(out, strides, tensor->n_dims);
-    fputc(0x89, out); /* NEWFALSE */
+    buffer_putc(out, '\x89'); /* NEWFALSE */
     put_ordered_dict(out);
-    fputs("tR", out);
+    buffer_puts(out, "tR");
 }
 
-static void put_checkpoint(FILE *out, const TensorOut *tensors, int n_tensors, int64_t epoch) {
+static void put_checkpoint(Buffer *out, const TensorOut *tensors, int n_tensors, int64_t epoch) {
     const char *none[] = {"optimizer", "scheduler", "val_result"};
-    fputs("\x80\x02}(", out); /* PROTO 2, EMPTY_DICT, MARK */
+    buffer_puts(out, "\x80\x02}("); /* PROTO 2, EMPTY_DICT, MARK */
     put_text(out, "state_dict");
     put_ordered_dict(out);
-    fputc('(', out);
+    buffer_putc(out, '(');
     for (int i = 0; i < n_tensors; i++) {
         put_text(out, tensors[i].name);
         put_tensor(out, &tensors[i], i);
     }
-    fputc('u', out); /* SETITEMS */
+    buffer_putc(out, 'u'); /* SETITEMS */
     put_text(out, "epoch");
     put_integer(out, epoch);
     for (int i = 0; i < 3; i++) {
         put_text(out, none[i]);
-        fputc('N', out);
+        buffer_putc(out, 'N');
     }
-    fputs("u.", out); /* SETITEMS, STOP */
-}
-
-/* The pickle's bytes, malloc'd; caller frees. NULL when there is no memory. */
-static char *checkpoint_pickle(const TensorOut *tensors, int n_tensors, int64_t epoch, size_t *size) {
-    char *bytes = NULL;
-    FILE *out = open_memstream(&bytes, size);
-    if (!out)
-        return NULL;
-    put_checkpoint(out, tensors, n_tensors, epoch);
-    int failed = ferror(out);
-    failed = fclose(out) != 0 || failed;
-    if (failed) {
-        free(bytes);
-        bytes = NULL;
-    }
-    return bytes;
+    buffer_puts(out, "u."); /* SETITEMS, STOP */
 }
 
 /* --- the archive --- */
@@ -131,17 +114,20 @@ static void add(ZipWriter *zip, const char *name, const void *data, size_t size)
 int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_tensors, int64_t epoch,
                            Error *err) {
     int result = -1;
-    size_t n_bytes = 0;
+    Buffer pickle = {0};
     ZipWriter *zip = NULL;
     if (tensors_check_out(path, tensors, n_tensors, err) < 0)
         return -1;
-    char *bytes = checkpoint_pickle(tensors, n_tensors, epoch, &n_bytes);
-    if (!bytes)
-        return error_memory(err);
+    put_checkpoint(&pickle, tensors, n_tensors, epoch);
+    const char *bytes = buffer_text(&pickle);
+    if (!bytes) {
+        error_memory(err);
+        goto out;
+    }
     zip = zip_create(path, err);
     if (!zip)
         goto out;
-    add(zip, "archive/data.pkl", bytes, n_bytes);
+    add(zip, "archive/data.pkl", bytes, pickle.size);
     add(zip, "archive/byteorder", "little", 6);
     for (int i = 0; i < n_tensors; i++) {
         char name[40];
@@ -153,6 +139,6 @@ int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_ten
     add(zip, "archive/version", "3\n", 2);
     result = zip_commit(zip, err);
 out:
-    free(bytes);
+    buffer_free(&pickle);
     return result;
 }

@@ -5,16 +5,15 @@
  * as PyTorch does it: in a map of the file, tensors are aligned. The ZIP64 forms are used where a number
  * does not fit into 4 bytes. All times are the first of 1980, so the same data gives the same bytes.
  */
-#define _GNU_SOURCE /* open_memstream */
 #include "clip/tensors/zip_write.h"
 
+#include "clip/base/buffer.h"
 #include "clip/base/files.h"
 
 #include <assert.h>
 #include <libdeflate.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,9 +24,7 @@
 
 struct ZipWriter {
     FileWriter *out;
-    FILE *directory;       /* a stream into the two fields below */
-    char *directory_bytes; /* (n_directory), malloc'd by the stream */
-    size_t n_directory;
+    Buffer directory;
     uint64_t at; /* bytes written so far */
     uint64_t n_members;
 };
@@ -111,21 +108,15 @@ static void write_entry(ZipWriter *zip, const char *name, uint32_t crc, uint64_t
     put(&entry, 2, 0); /* attributes */
     put(&entry, 4, 0);
     put(&entry, 4, at_most(start, UINT32_MAX));
-    fwrite(entry.bytes, 1, entry.n, zip->directory);
-    fputs(name, zip->directory);
-    fwrite(extra.bytes, 1, is_zip64 ? extra.n : 0, zip->directory);
+    buffer_append(&zip->directory, entry.bytes, entry.n);
+    buffer_puts(&zip->directory, name);
+    buffer_append(&zip->directory, extra.bytes, is_zip64 ? extra.n : 0);
 }
 
 ZipWriter *zip_create(const char *path, Error *err) {
     ZipWriter *zip = calloc(1, sizeof *zip);
     if (!zip) {
         error_memory(err);
-        return NULL;
-    }
-    zip->directory = open_memstream(&zip->directory_bytes, &zip->n_directory);
-    if (!zip->directory) {
-        error_memory(err);
-        zip_discard(zip);
         return NULL;
     }
     zip->out = file_create(path, err);
@@ -153,13 +144,13 @@ int zip_add(ZipWriter *zip, const char *name, const ZipPart *parts, int n_parts)
     }
     write_entry(zip, name, crc, size, start);
     zip->n_members++;
-    return result == 0 && !ferror(zip->directory) ? 0 : -1;
+    return result == 0 && !zip->directory.failed ? 0 : -1;
 }
 
 /* The directory has been written; this closes the archive. */
 static void write_end(ZipWriter *zip, uint64_t directory) {
     Record end = {0};
-    uint64_t size = zip->n_directory, n = zip->n_members, end64 = zip->at;
+    uint64_t size = zip->directory.size, n = zip->n_members, end64 = zip->at;
     if (n >= UINT16_MAX || size >= UINT32_MAX || directory >= UINT32_MAX) {
         put(&end, 4, 0x06064b50);
         put(&end, 8, 44); /* what follows of this record */
@@ -186,15 +177,13 @@ static void write_end(ZipWriter *zip, uint64_t directory) {
 }
 
 int zip_commit(ZipWriter *zip, Error *err) {
-    bool is_short = ferror(zip->directory) != 0;
-    is_short = fclose(zip->directory) != 0 || is_short;
-    zip->directory = NULL;
-    if (is_short) {
+    const char *entries = buffer_text(&zip->directory);
+    if (!entries) {
         zip_discard(zip);
         return error_memory(err);
     }
     uint64_t directory = zip->at;
-    append(zip, zip->directory_bytes, zip->n_directory);
+    append(zip, entries, zip->directory.size);
     write_end(zip, directory);
     int result = file_commit(zip->out, err);
     zip->out = NULL;
@@ -204,9 +193,7 @@ int zip_commit(ZipWriter *zip, Error *err) {
 
 void zip_discard(ZipWriter *zip) {
     if (zip) {
-        if (zip->directory)
-            fclose(zip->directory);
-        free(zip->directory_bytes);
+        buffer_free(&zip->directory);
         file_discard(zip->out);
         free(zip);
     }

@@ -1,4 +1,5 @@
 /* command_init.c: coop init: an experiment file for a folder of photos. */
+#include "clip/base/buffer.h"
 #include "clip/base/files.h"
 #include "clip/checkpoint/locate.h"
 #include "datasets/images/image.h"
@@ -8,7 +9,6 @@
 #include "experiments/terminal/printable.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { N_SHOWN = 6 };
@@ -99,53 +99,53 @@ static int count_classes(Draft *draft, Arena *arena, Error *err) {
     return 0;
 }
 
-static void write_key(FILE *out, const char *key, const char *text) {
-    fprintf(out, "  %s: ", key);
+static void write_key(Buffer *out, const char *key, const char *text) {
+    buffer_printf(out, "  %s: ", key);
     yaml_write_text(out, text);
-    fprintf(out, "\n");
+    buffer_printf(out, "\n");
 }
 
-static void write_dataset(FILE *out, const Draft *draft) {
+static void write_dataset(Buffer *out, const Draft *draft) {
     const DatasetSpec *spec = &draft->spec;
-    fprintf(out, "dataset:\n  format: folder\n");
+    buffer_printf(out, "dataset:\n  format: folder\n");
     if (spec->images) {
         write_key(out, "images", spec->images);
-        fprintf(out, "  p_trn: 0.5      # of each class, drawn at random: to train on,\n"
-                     "  p_val: 0.2      # for validation; the rest is for testing\n"
-                     "  split_seed: 1   # another number is another draw\n");
+        buffer_printf(out, "  p_trn: 0.5      # of each class, drawn at random: to train on,\n"
+                           "  p_val: 0.2      # for validation; the rest is for testing\n"
+                           "  split_seed: 1   # another number is another draw\n");
     } else {
         write_key(out, "train", spec->train);
         if (spec->val)
             write_key(out, "val", spec->val);
         write_key(out, "test", spec->test);
     }
-    fprintf(out,
-            "  template: \"a photo of a {}.\"  # better: \"a photo of a {}, a type of flower.\"\n"
-            "  # class_names: names.txt      # a line per folder: its name, a tab, the name for prompts\n");
+    buffer_printf(
+        out, "  template: \"a photo of a {}.\"  # better: \"a photo of a {}, a type of flower.\"\n"
+             "  # class_names: names.txt      # a line per folder: its name, a tab, the name for prompts\n");
 }
 
-static void write_draft(FILE *out, const Draft *draft, Arena *arena) {
+static void write_draft(Buffer *out, const Draft *draft, Arena *arena) {
     const Dataset *dataset = &draft->dataset;
-    fprintf(out, "# %d images in %d classes", draft->n_images, dataset->n_classes);
+    buffer_printf(out, "# %d images in %d classes", draft->n_images, dataset->n_classes);
     for (int k = 0; k < dataset->n_classes && k < N_SHOWN; k++)
-        fprintf(out, "%s%s", k ? ", " : ": ", printable(dataset->class_names[k], arena));
-    fprintf(out, "%s\n# %d to %d images each. `coop run --help` lists all keys.\n",
-            dataset->n_classes > N_SHOWN ? ", ..." : "", draft->smallest, draft->largest);
-    fprintf(out, "model:\n");
+        buffer_printf(out, "%s%s", k ? ", " : ": ", printable(dataset->class_names[k], arena));
+    buffer_printf(out, "%s\n# %d to %d images each. `coop run --help` lists all keys.\n",
+                  dataset->n_classes > N_SHOWN ? ", ..." : "", draft->smallest, draft->largest);
+    buffer_printf(out, "model:\n");
     write_key(out, "weights", draft->weights);
     if (draft->vocab)
         write_key(out, "vocab", draft->vocab);
     write_dataset(out, draft);
-    fprintf(out, "grid:\n  num_shots: [1");
+    buffer_printf(out, "grid:\n  num_shots: [1");
     for (int shots = 2; shots <= draft->max_shots; shots *= 2)
-        fprintf(out, ", %d", shots);
-    fprintf(out, "]  # training images per class; a class with fewer gives all that it has\n"
-                 "  seed: [1, 2, 3]\n"
-                 "methods:\n"
-                 "  - zeroshot: {templates: default}    # the template above\n"
-                 "  - zeroshot: {templates: ensemble}   # seven templates together\n"
-                 "  - linear_probe: {}\n"
-                 "  - coop: {n_ctx: 16}                 # 16 learned vectors in front of the name\n");
+        buffer_printf(out, ", %d", shots);
+    buffer_printf(out, "]  # training images per class; a class with fewer gives all that it has\n"
+                       "  seed: [1, 2, 3]\n"
+                       "methods:\n"
+                       "  - zeroshot: {templates: default}    # the template above\n"
+                       "  - zeroshot: {templates: ensemble}   # seven templates together\n"
+                       "  - linear_probe: {}\n"
+                       "  - coop: {n_ctx: 16}                 # 16 learned vectors in front of the name\n");
 }
 
 /* What the run would look for before anything else. */
@@ -173,20 +173,6 @@ static int check_text(const char *text, Arena *arena, Error *err) {
     return error_set(err, "%s: the name holds bytes that an experiment file cannot", printable(text, arena));
 }
 
-static int write_file(const Draft *draft, Arena *arena, Error *err) {
-    char *text = NULL;
-    size_t size = 0;
-    if (file_exists(draft->out) || folder_exists(draft->out))
-        return error_set(err, "%s: is there already, and stays as it is", draft->out);
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return error_memory(err);
-    write_draft(out, draft, arena);
-    int result = fclose(out) == 0 ? file_write(draft->out, text, size, err) : error_memory(err);
-    free(text);
-    return result;
-}
-
 static int make_draft(Draft *draft, Arena *arena, Error *err) {
     if (check_text(draft->photos, arena, err) < 0 || check_text(draft->weights, arena, err) < 0 ||
         check_text(draft->vocab, arena, err) < 0)
@@ -195,6 +181,24 @@ static int make_draft(Draft *draft, Arena *arena, Error *err) {
         count_classes(draft, arena, err) < 0)
         return -1;
     return check_model(draft, arena, err);
+}
+
+/* The draft into its file, or to standard output. */
+static int write_out(const Draft *draft, Arena *arena, Error *err) {
+    Buffer out = {0};
+    if (draft->out && (file_exists(draft->out) || folder_exists(draft->out)))
+        return error_set(err, "%s: is there already, and stays as it is", draft->out);
+    write_draft(&out, draft, arena);
+    const char *text = arena_failed(arena) ? NULL : buffer_text(&out);
+    int result = 0;
+    if (!text)
+        result = error_memory(err);
+    else if (draft->out)
+        result = file_write(draft->out, text, out.size, err);
+    else
+        fwrite(text, 1, out.size, stdout);
+    buffer_free(&out);
+    return result;
 }
 
 static int run(CommandLine *line, Error *err) {
@@ -213,10 +217,7 @@ static int run(CommandLine *line, Error *err) {
     draft.photos = line->words.values[0];
     if (make_draft(&draft, arena, err) < 0)
         return -1;
-    if (draft.out)
-        return write_file(&draft, arena, err);
-    write_draft(stdout, &draft, arena);
-    return 0;
+    return write_out(&draft, arena, err);
 }
 
 const Command command_init = {

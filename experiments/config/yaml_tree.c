@@ -386,12 +386,12 @@ int node_set(Node *root, const char *assignment, Arena *arena, Error *err) {
     return 0;
 }
 
-void yaml_write_text(FILE *out, const char *text) {
-    putc('"', out);
+void yaml_write_text(Buffer *out, const char *text) {
+    buffer_putc(out, '"');
     for (; *text; text++) {
         if (*text == '"' || *text == '\\')
-            putc('\\', out);
-        putc(*text, out);
+            buffer_putc(out, '\\');
+        buffer_putc(out, *text);
     }
-    putc('"', out);
+    buffer_putc(out, '"');
 }

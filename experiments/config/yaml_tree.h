@@ -9,10 +9,10 @@
 #define EXPERIMENTS_CONFIG_YAML_TREE_H
 
 #include "clip/base/arena.h"
+#include "clip/base/buffer.h"
 #include "clip/base/error.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 
 typedef enum { NODE_SCALAR, NODE_LIST, NODE_MAP } NodeKind;
 
@@ -45,7 +45,7 @@ bool node_is_empty(const Node *node);              /* nothing after the colon, o
 /* "PLACE: line N: ...": ERROR_INPUT, or ERROR_USAGE when the node comes from --set. Returns -1. */
 int node_error(const Node *node, Error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Writes a text without control characters as a scalar, in double quotes. */
-void yaml_write_text(FILE *out, const char *text);
+/* Appends a text without control characters as a scalar, in double quotes. */
+void yaml_write_text(Buffer *out, const char *text);
 
 #endif

@@ -15,7 +15,7 @@ void html_reset(Html *html, size_t mark) {
 void html_markup(Html *html, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vfprintf(html->out, format, args);
+    buffer_vprintf(&html->out, format, args);
     va_end(args);
 }
 
@@ -24,22 +24,22 @@ void html_text(Html *html, const char *text) {
     for (const char *at = printable(text, html->arena); *at; at++) {
         switch (*at) {
         case '&':
-            fputs("&amp;", html->out);
+            buffer_puts(&html->out, "&amp;");
             break;
         case '<':
-            fputs("&lt;", html->out);
+            buffer_puts(&html->out, "&lt;");
             break;
         case '>':
-            fputs("&gt;", html->out);
+            buffer_puts(&html->out, "&gt;");
             break;
         case '"':
-            fputs("&quot;", html->out);
+            buffer_puts(&html->out, "&quot;");
             break;
         case '\'':
-            fputs("&#39;", html->out);
+            buffer_puts(&html->out, "&#39;");
             break;
         default:
-            putc(*at, html->out);
+            buffer_putc(&html->out, *at);
         }
     }
     html_reset(html, mark);
@@ -68,6 +68,6 @@ void html_data_uri(Html *html, const char *type, const unsigned char *data, size
     for (size_t at = 0; at < size; at += CHUNK) {
         size_t n = size - at < CHUNK ? size - at : CHUNK;
         base64_encode_raw(text, n, data + at);
-        fwrite(text, 1, BASE64_ENCODE_RAW_LENGTH(n), html->out);
+        buffer_append(&html->out, text, BASE64_ENCODE_RAW_LENGTH(n));
     }
 }

@@ -2,16 +2,16 @@
 #ifndef EXPERIMENTS_REPORT_HTML_H
 #define EXPERIMENTS_REPORT_HTML_H
 
-#include "clip/base/arena.h"
+#include "clip/base/buffer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 typedef struct {
-    FILE *out;
+    Buffer out;
     Arena *arena; /* for scratch; every function gives back what it takes */
-    bool failed;  /* memory ran out */
+    bool failed;  /* the scratch ran out */
 } Html;
 
 /* Resets the arena to the mark, and remembers whether it had failed. */

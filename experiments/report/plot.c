@@ -156,7 +156,7 @@ static void inline_svg(Html *html, const char *svg, int number) {
         for (size_t i = 0; i < sizeof ids / sizeof *ids && n == 0; i++)
             n = strncmp(at, ids[i], strlen(ids[i])) == 0 ? strlen(ids[i]) : 0;
         if (n == 0) {
-            putc(*at++, html->out);
+            buffer_putc(&html->out, *at++);
             continue;
         }
         html_markup(html, "%.*sf%d-", (int)n, at, number);

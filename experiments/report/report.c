@@ -4,7 +4,6 @@
 #include "clip/base/files.h"
 #include "experiments/report/report_sections.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* --- the head of the page --- */
@@ -114,19 +113,13 @@ static void write_page(Report *report, const char *title) {
 
 int report_write(const char *path, const char *const *folders, int n_folders, Arena *arena, Error *err) {
     ReportGroups data;
-    char *text = NULL;
-    size_t size = 0;
     if (report_groups_read(&data, folders, n_folders, arena, err) < 0)
         return -1;
-    Report report = {.html = {.out = open_memstream(&text, &size), .arena = arena},
-                     .data = &data,
-                     .plots = plot_available()};
-    if (!report.html.out)
-        return error_memory(err);
+    Report report = {.html = {.arena = arena}, .data = &data, .plots = plot_available()};
     write_page(&report, page_title(folders, n_folders, arena));
-    bool failed = ferror(report.html.out) || report.html.failed || arena_failed(arena);
-    failed |= fclose(report.html.out) != 0;
-    int result = failed ? error_memory(err) : file_write(path, text, size, err);
-    free(text);
+    Buffer *out = &report.html.out;
+    const char *text = report.html.failed || arena_failed(arena) ? NULL : buffer_text(out);
+    int result = text ? file_write(path, text, out->size, err) : error_memory(err);
+    buffer_free(out);
     return result;
 }

@@ -5,6 +5,7 @@
  */
 #include "experiments/report/table.h"
 
+#include "clip/base/buffer.h"
 #include "experiments/config/experiment.h"
 
 #include <math.h>
@@ -107,16 +108,16 @@ static void choose_layout(Table *table, int width) {
 
 /* --- writing --- */
 
-static void pad(FILE *out, int n, const char *with) {
+static void pad(Buffer *out, int n, const char *with) {
     for (int i = 0; i < n; i++)
-        fputs(with, out);
+        buffer_puts(out, with);
 }
 
 /* The label, cut with "…" where it is too wide, filled up with blanks. */
-static void write_label(FILE *out, const char *label, int width) {
+static void write_label(Buffer *out, const char *label, int width) {
     int needed = text_width(label);
     if (needed <= width) {
-        fputs(label, out);
+        buffer_puts(out, label);
         pad(out, width - needed, " ");
         return;
     }
@@ -127,15 +128,15 @@ static void write_label(FILE *out, const char *label, int width) {
         int n = u8_strmbtouc(&letter, at), columns = n > 0 ? uc_width(letter, "UTF-8") : 0;
         if (n <= 0 || used + (columns > 0 ? columns : 0) > width - 1)
             break;
-        fwrite(at, 1, (size_t)n, out);
+        buffer_append(out, at, (size_t)n);
         used += columns > 0 ? columns : 0;
         at += n;
     }
-    fputs("…", out);
+    buffer_puts(out, "…");
     pad(out, width - 1 - used, " ");
 }
 
-static void write_row(FILE *out, const Table *table, int row, bool bold) {
+static void write_row(Buffer *out, const Table *table, int row, bool bold) {
     char text[64];
     write_label(out, table->cells.labels[row], table->label_width);
     int blanks = 0; /* held back, so that no line ends in blanks */
@@ -147,30 +148,30 @@ static void write_row(FILE *out, const Table *table, int row, bool bold) {
         pad(out, blanks, " ");
         blanks = 0;
         bool best = bold && cells_best(&table->cells, row, j);
-        fprintf(out, "%s%s%s", best ? "\033[1m" : "", text, best ? "\033[0m" : "");
+        buffer_printf(out, "%s%s%s", best ? "\033[1m" : "", text, best ? "\033[0m" : "");
     }
-    putc('\n', out);
+    buffer_putc(out, '\n');
 }
 
-static void write_table(FILE *out, const Table *table, const TableStyle *style) {
+static void write_table(Buffer *out, const Table *table, const TableStyle *style) {
     char text[64];
     int total = table->label_width;
     if (style->title)
-        fprintf(out, "%s\n\n", style->title);
+        buffer_printf(out, "%s\n\n", style->title);
     write_label(out, table->detail == DETAIL_FULL ? "method" : "method/shots", table->label_width);
     for (int j = 0; j < table->cells.n_columns; j++) {
         column_title(table, j, text);
         pad(out, table->widths[j] - text_width(text), " ");
-        fputs(text, out);
+        buffer_puts(out, text);
         total += table->widths[j];
     }
-    putc('\n', out);
+    buffer_putc(out, '\n');
     pad(out, total, style->terminal ? "─" : "-");
-    putc('\n', out);
+    buffer_putc(out, '\n');
     for (int i = 0; i < table->cells.n_rows; i++)
         write_row(out, table, i, style->terminal);
     if (table->cells.incomplete)
-        fprintf(out, "\n* some seeds are not finished\n");
+        buffer_printf(out, "\n* some seeds are not finished\n");
 }
 
 char *table_text(const TableEntry *entries, int n, const TableStyle *style, Arena *arena) {
@@ -181,13 +182,7 @@ char *table_text(const TableEntry *entries, int n, const TableStyle *style, Aren
     if (!table.widths)
         return NULL;
     choose_layout(&table, style->width);
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    write_table(out, &table, style);
-    char *copy = fclose(out) == 0 ? arena_strdup(arena, text) : NULL;
-    free(text);
-    return copy;
+    Buffer out = {0};
+    write_table(&out, &table, style);
+    return buffer_take(&out, arena);
 }

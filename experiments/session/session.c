@@ -1,6 +1,7 @@
 /* session.c: see session.h */
 #include "experiments/session/session.h"
 
+#include "clip/base/buffer.h"
 #include "clip/base/files.h"
 #include "clip/math/ops.h"
 #include "coop/zeroshot.h"
@@ -12,7 +13,6 @@
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define HOLD_SECONDS 30
@@ -21,24 +21,19 @@
 static int digest_lists(Session *session, Error *err) {
     const Dataset *d = &session->dataset;
     const ItemList *lists[] = {&d->train, &d->val, &d->test};
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return error_memory(err);
+    Buffer out = {0};
     for (int k = 0; k < d->n_classes; k++)
-        fprintf(out, "class %s\n", d->class_names[k]);
+        buffer_printf(&out, "class %s\n", d->class_names[k]);
     for (int part = 0; part < 3; part++) {
-        fprintf(out, "part %d\n", lists[part]->n);
+        buffer_printf(&out, "part %d\n", lists[part]->n);
         for (int i = 0; i < lists[part]->n; i++)
-            fprintf(out, "%d %s\n", lists[part]->items[i].label, lists[part]->items[i].path);
+            buffer_printf(&out, "%d %s\n", lists[part]->items[i].label, lists[part]->items[i].path);
     }
-    bool failed = ferror(out) != 0;
-    failed |= fclose(out) != 0;
-    if (!failed)
-        digest_bytes(session->split_digest, text, size);
-    free(text);
-    return failed ? error_memory(err) : 0;
+    const char *text = buffer_text(&out);
+    if (text)
+        digest_bytes(session->split_digest, text, out.size);
+    buffer_free(&out);
+    return text ? 0 : error_memory(err);
 }
 
 int session_open(Session *session, const Experiment *experiment, bool quiet, Error *err) {

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -75,4 +76,12 @@ const int *fixture_ints(const TensorFile *file, const char *name, Arena *arena, 
     if (count)
         *count = tensor->count;
     return values;
+}
+
+char *stream_text(FILE *stream, Arena *arena) {
+    assert_int_equal(fflush(stream), 0);
+    off_t size = lseek(fileno(stream), 0, SEEK_CUR);
+    char *text = ARENA_NEW(arena, char, size + 1);
+    assert_true(text && pread(fileno(stream), text, (size_t)size, 0) == size);
+    return text;
 }

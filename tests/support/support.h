@@ -8,6 +8,7 @@
 #include "clip/tensors/tensors.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 #define FIXTURES "tests/fixtures/"
 
@@ -28,5 +29,8 @@ void fill_waves(float *x, int rows, int columns, double a, double b);
 const float *fixture_floats(const TensorFile *file, const char *name, Arena *arena, size_t *count);
 const int *fixture_ints(const TensorFile *file, const char *name, Arena *arena, size_t *count); /* I32 */
 TensorFile *fixture_open(const char *path);
+
+/* All that was written to a stream of tmpfile(), owned by the arena. */
+char *stream_text(FILE *stream, Arena *arena);
 
 #endif

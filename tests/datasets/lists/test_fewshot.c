@@ -5,6 +5,7 @@
  * is SHA-256 of the lines "path label\n", each list ended by "-\n", of all shots (and seeds) behind each
  * other.
  */
+#include "clip/base/buffer.h"
 #include "clip/base/files.h"
 #include "datasets/lists/dataset_open.h"
 #include "datasets/lists/fewshot.h"
@@ -19,14 +20,14 @@
 
 #include <cmocka.h>
 
-static void print_list(FILE *out, const ItemList *list) {
+static void print_list(Buffer *out, const ItemList *list) {
     for (int i = 0; i < list->n; i++)
-        fprintf(out, "%s %d\n", list->items[i].path, list->items[i].label);
-    fputs("-\n", out);
+        buffer_printf(out, "%s %d\n", list->items[i].path, list->items[i].label);
+    buffer_puts(out, "-\n");
 }
 
 /* Draws and prints; the memory is given back. */
-static void draw(Lists *lists, FILE *out, const Dataset *dataset, int shots, uint32_t seed) {
+static void draw(Lists *lists, Buffer *out, const Dataset *dataset, int shots, uint32_t seed) {
     ItemList train, val;
     size_t mark = arena_mark(lists->arena);
     lists_assert_ok(lists, dataset_few_shot(&train, &val, dataset, shots, seed, lists->arena, &lists->err));
@@ -35,11 +36,10 @@ static void draw(Lists *lists, FILE *out, const Dataset *dataset, int shots, uin
     arena_reset(lists->arena, mark);
 }
 
-static void assert_digest(FILE *out, char **text, size_t *size, const char *expected) {
+static void assert_digest(Buffer *out, const char *expected) {
     char digest[65];
-    assert_int_equal(fclose(out), 0);
-    digest_bytes(digest, *text, *size);
-    free(*text);
+    digest_bytes(digest, buffer_text(out), out->size);
+    buffer_free(out);
     assert_string_equal(digest, expected);
 }
 
@@ -90,12 +90,10 @@ static void test_generated(void **state) {
     Lists *lists = *state;
     Dataset dataset = generate_dataset(lists);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *text;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
+        Buffer out = {0};
         for (int shots = 1; shots <= 16; shots++)
-            draw(lists, out, &dataset, shots, cases[i].seed);
-        assert_digest(out, &text, &size, cases[i].digest);
+            draw(lists, &out, &dataset, shots, cases[i].seed);
+        assert_digest(&out, cases[i].digest);
     }
 }
 
@@ -138,12 +136,10 @@ static void test_every_size(void **state) {
                        .train = interleave(lists, every_size, 't'),
                        .val = interleave(lists, every_val_size, 'v')};
     for (uint32_t seed = 1; seed <= 3; seed++) {
-        char *text;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
+        Buffer out = {0};
         for (int shots = 1; shots <= 16; shots++)
-            draw(lists, out, &dataset, shots, seed);
-        assert_digest(out, &text, &size, digests[seed - 1]);
+            draw(lists, &out, &dataset, shots, seed);
+        assert_digest(&out, digests[seed - 1]);
     }
 }
 
@@ -167,13 +163,11 @@ static void check_split(Lists *lists, const SplitCase *split) {
     static const int shots[] = {1, 2, 4, 8, 16};
     for (int c = 0; c < 3; c++) {
         Dataset dataset = open_split(lists, split->path, classes[c]);
-        char *text;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
+        Buffer out = {0};
         for (int s = 0; s < 5; s++)
             for (int n = 0; n < 5; n++)
-                draw(lists, out, &dataset, shots[n], seeds[s]);
-        assert_digest(out, &text, &size, split->digests[c]);
+                draw(lists, &out, &dataset, shots[n], seeds[s]);
+        assert_digest(&out, split->digests[c]);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "experiments/config/config_values.h"
 #include "tests/support/experiment_support.h"
 #include "tests/support/scratch.h"
+#include "tests/support/support.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -340,11 +341,10 @@ static void test_overrides(void **state) {
 /* Every default of the table is one that the table itself accepts, and the help names every key. */
 static void test_table(void **state) {
     Trial *trial = *state;
-    char *help = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&help, &size);
+    FILE *out = tmpfile();
     assert_non_null(out);
     experiment_help(out, method_list());
+    const char *help = stream_text(out, trial->arena);
     fclose(out);
     const SectionSpec *section;
     for (int i = 0; (section = section_at(method_list(), i)); i++) {
@@ -366,9 +366,8 @@ static void test_table(void **state) {
     }
     for (int i = 0; i < method_list()->n; i++)
         assert_in_range(method_list()->specs[i]->options_size, sizeof(MethodOptions), 1024);
-    for (char *line = help; *line; line += strcspn(line, "\n") + 1)
+    for (const char *line = help; *line; line += strcspn(line, "\n") + 1)
         assert_in_range(strcspn(line, "\n"), 0, 110);
-    free(help);
 }
 
 int main(void) {

@@ -1,6 +1,7 @@
 /* test_readme.c: the tables of keys in experiments/README.md are those of the program. WRITE=1 in the
  * environment writes them anew.
  */
+#include "clip/base/buffer.h"
 #include "clip/base/files.h"
 #include "experiments/config/config_keys.h"
 #include "experiments/methods/methods.h"
@@ -20,60 +21,55 @@
 #define END "<!-- end of keys -->\n"
 
 /* One cell: a bar would end it, a line break the row. */
-static void write_cell(FILE *out, const char *text) {
+static void write_cell(Buffer *out, const char *text) {
     for (const char *at = text; *at; at++)
         if (*at == '|')
-            fputs("\\|", out);
+            buffer_puts(out, "\\|");
         else
-            fputc(*at == '\n' ? ' ' : *at, out);
+            buffer_putc(out, *at == '\n' ? ' ' : *at);
 }
 
-static void write_key(FILE *out, const KeySpec *key) {
+static void write_key(Buffer *out, const KeySpec *key) {
     char type[64];
     key_type_text(key, type, sizeof type);
-    fprintf(out, "| `%s` | ", key->name);
+    buffer_printf(out, "| `%s` | ", key->name);
     write_cell(out, type);
     if (key->flags & KEY_REQUIRED)
-        fprintf(out, " | required | ");
+        buffer_printf(out, " | required | ");
     else if (key->fallback)
-        fprintf(out, " | `%s` | ", key->fallback);
+        buffer_printf(out, " | `%s` | ", key->fallback);
     else
-        fprintf(out, " | | ");
+        buffer_printf(out, " | | ");
     write_cell(out, key->help);
-    fprintf(out, " |\n");
+    buffer_printf(out, " |\n");
 }
 
-static void write_section(FILE *out, const SectionSpec *section) {
+static void write_section(Buffer *out, const SectionSpec *section) {
     const KeySpec *key;
     if (*section->name)
-        fprintf(out, "\n### `%s`%s%s\n", section->name, section->help ? ": " : "",
-                section->help ? section->help : "");
+        buffer_printf(out, "\n### `%s`%s%s\n", section->name, section->help ? ": " : "",
+                      section->help ? section->help : "");
     else
-        fprintf(out, "\n### Top level\n");
-    fprintf(out, "\n| key | takes | default | meaning |\n|---|---|---|---|\n");
+        buffer_printf(out, "\n### Top level\n");
+    buffer_printf(out, "\n| key | takes | default | meaning |\n|---|---|---|---|\n");
     for (int i = 0; (key = section_key_at(section, i)); i++)
         write_key(out, key);
 }
 
-/* Owned by the caller. */
-static char *tables(void) {
+static char *tables(Arena *arena) {
     const SectionSpec *section;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    assert_non_null(out);
+    Buffer out = {0};
     for (int i = 0; (section = section_at(method_list(), i)); i++)
-        write_section(out, section);
-    fprintf(out, "\n");
-    assert_int_equal(fclose(out), 0);
-    return text;
+        write_section(&out, section);
+    buffer_puts(&out, "\n");
+    return buffer_take(&out, arena);
 }
 
 static void keys_are_those_of_the_program(void **state) {
     (void)state;
     Error err = {0};
     Arena *arena = arena_create();
-    char *expected = tables(), *readme = file_read(README, 1 << 20, arena, NULL, &err);
+    char *expected = tables(arena), *readme = file_read(README, 1 << 20, arena, NULL, &err);
     assert_non_null(readme);
     char *begin = strstr(readme, BEGIN), *end = strstr(readme, END);
     assert_true(begin && end && begin < end);
@@ -85,7 +81,6 @@ static void keys_are_those_of_the_program(void **state) {
     } else if (strcmp(found, expected) != 0) {
         fail_msg("%s: its tables of keys are not those of the program: run this test with WRITE=1", README);
     }
-    free(expected);
     arena_free(arena);
 }
 

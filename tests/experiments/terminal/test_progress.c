@@ -1,6 +1,7 @@
 /* test_progress.c: experiments/terminal/progress.c with a clock of its own: what is drawn, when, and how
  * wide. */
 #include "experiments/terminal/progress.h"
+#include "tests/support/support.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,12 +13,11 @@
 
 #include <cmocka.h>
 
-/* A stream in memory and a clock that the test sets. */
+/* A stream and a clock that the test sets. */
 typedef struct {
     Progress progress;
     FILE *out;
-    char *text;
-    size_t size;
+    Arena *arena;
     double now;
 } Stage;
 
@@ -32,23 +32,23 @@ static Stage *stage_start(void **state, ProgressMode mode, const char *label, lo
 }
 
 static const char *stage_text(Stage *stage) {
-    fflush(stage->out);
-    return stage->text;
+    return stream_text(stage->out, stage->arena);
 }
 
 static int setup(void **state) {
     Stage *stage = calloc(1, sizeof *stage);
     if (!stage)
         return -1;
-    stage->out = open_memstream(&stage->text, &stage->size);
+    stage->out = tmpfile();
+    stage->arena = arena_create();
     *state = stage;
-    return stage->out ? 0 : -1;
+    return stage->out && stage->arena ? 0 : -1;
 }
 
 static int teardown(void **state) {
     Stage *stage = *state;
     fclose(stage->out);
-    free(stage->text);
+    arena_free(stage->arena);
     free(stage);
     return 0;
 }
@@ -79,12 +79,11 @@ static void test_bar(void **state) {
     const char *last = strrchr(stage_text(stage), '\r');
     assert_string_equal(
         last, "\rencoding  ━━━━━━━━━━━━────────────   50%  100/200  50/s  0:02 left  loss 0.50\033[K\n");
-    size_t n = stage->size;
+    size_t n = strlen(stage_text(stage));
     progress_update(&stage->progress, 7);
     progress_finish(&stage->progress);
     progress_print(&stage->progress, "late");
-    fflush(stage->out);
-    assert_int_equal(stage->size, n);
+    assert_int_equal(strlen(stage_text(stage)), n);
 }
 
 static void test_end(void **state) {
@@ -217,7 +216,8 @@ static void test_narrow(void **state) {
         assert_null(strstr(line, "100%"));
     }
     progress_finish(&stage->progress);
-    assert_int_equal(stage_text(stage)[stage->size - 1], '\n');
+    const char *text = stage_text(stage);
+    assert_int_equal(text[strlen(text) - 1], '\n');
 }
 
 static void test_zeroed(void **state) {
