@@ -303,5 +303,5 @@ void pool_set_stop(Pool *pool, StopFn stop) {
 }
 
 int pool_stopped(const Pool *pool, Error *err) {
-    return pool->ask_stop ? pool->ask_stop(err) : 0;
+    return pool && pool->ask_stop ? pool->ask_stop(err) : 0;
 }

@@ -205,6 +205,9 @@ static void no_pool_is_the_caller(void **state) {
     assert_int_equal(pool_threads(NULL), 1);
     check_run(NULL, 0);
     check_run(NULL, 100);
+    Error err = {0};
+    assert_int_equal(pool_stopped(NULL, &err), 0);
+    assert_int_equal(err.kind, ERROR_NONE);
 }
 
 static void count_to_a_million(void *context) {
