@@ -70,10 +70,18 @@ char *csv_field(CsvText *csv, bool *last, Error *err) {
     return NULL;
 }
 
+/* Would a spreadsheet compute it? Apostrophes in front are passed over, so that what begins with one and goes
+ * on like a formula gets another, and taking one off gives the text again. */
+static bool is_formula(const char *text) {
+    const char *first = text + strspn(text, "'");
+    return *first && strchr("=+-@\t\r", *first);
+}
+
 /* Blanks at an end would be lost without quotes. */
 static bool needs_quotes(const char *text) {
     size_t n = strlen(text);
-    return strpbrk(text, ",\"\r\n") || (n > 0 && (is_blank(text[0]) || is_blank(text[n - 1])));
+    return is_formula(text) || strpbrk(text, ",\"\r\n") ||
+           (n > 0 && (is_blank(text[0]) || is_blank(text[n - 1])));
 }
 
 void csv_put(FileWriter *writer, const char *text) {
@@ -82,8 +90,12 @@ void csv_put(FileWriter *writer, const char *text) {
         file_append(writer, text, strlen(text));
         return;
     }
-    file_append(writer, "\"", 1);
+    file_append(writer, "\"'", is_formula(text) ? 2 : 1);
     for (; *text; text++)
         file_append(writer, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
     file_append(writer, "\"", 1);
+}
+
+char *csv_plain(char *field) {
+    return *field == '\'' && is_formula(field) ? field + 1 : field;
 }

@@ -23,7 +23,10 @@ bool csv_next_line(CsvText *csv);
 /* The next field, and whether it is the last of its line. NULL with an error. */
 char *csv_field(CsvText *csv, bool *last, Error *err);
 
-/* Writes a field (NULL is empty), in quotes where they are needed. */
+/* Writes a text (NULL is empty), in quotes where they are needed. One that a spreadsheet would take for a
+ * formula (it begins with = + - @, a tab or CR) gets an apostrophe in front. */
 void csv_put(FileWriter *writer, const char *text);
+/* The text of a field that csv_put wrote: without the apostrophe. Lists of others are taken as they are. */
+char *csv_plain(char *field);
 
 #endif

@@ -100,12 +100,12 @@ static int read_row(Predictions *predictions, CsvText *csv, Error *err) {
     int line = csv->line;
     if (read_fields(csv, fields, err) < 0)
         return -1;
-    item->path = fields[PATH];
+    item->path = csv_plain(fields[PATH]);
     item->confidence = strtod(fields[CONFIDENCE], &end);
     if (end == fields[CONFIDENCE] || *end || !(item->confidence >= 0 && item->confidence <= 1))
         return error_set(err, "%s: line %d: confidence '%s'", csv->path, line, fields[CONFIDENCE]);
-    if (read_class(predictions, fields[LABEL], fields[CLASS], &item->label) < 0 ||
-        read_class(predictions, fields[PREDICTED], fields[PREDICTED_CLASS], &item->predicted) < 0)
+    if (read_class(predictions, fields[LABEL], csv_plain(fields[CLASS]), &item->label) < 0 ||
+        read_class(predictions, fields[PREDICTED], csv_plain(fields[PREDICTED_CLASS]), &item->predicted) < 0)
         return error_set(err, "%s: line %d: a label that is not one of %d classes", csv->path, line,
                          predictions->n_classes);
     predictions->n++;

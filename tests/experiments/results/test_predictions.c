@@ -50,6 +50,33 @@ static void test_round_trip(void **state) {
     assert_string_equal(read.class_names[3], "class 3");
 }
 
+/* What a spreadsheet would compute is written as a text, and read as it was; numbers stay numbers. */
+static void test_formulas(void **state) {
+    Trial *trial = *state;
+    Item items[] = {{"=a.jpg", 0}, {"b.jpg", 1}, {"c.jpg", 2}, {"d.jpg", 3}, {"e.jpg", 4}};
+    const char *names[] = {"=HYPERLINK(\"x\")", "'=1", "'tis", "-5", "@a", "+1", "\tx", "\rx"};
+    Dataset dataset = {.root = "", .n_classes = 8, .class_names = names, .test = {items, 5}};
+    const float logits[5 * 8] = {0};
+    const int predicted[] = {4, 5, 6, 7, 0};
+    const char *path = trial_file(trial, "p.csv");
+    assert_int_equal(predictions_write(path, logits, predicted, &dataset, trial->arena, &trial->err), 0);
+    const char *text = file_read(path, 1 << 20, trial->arena, NULL, NULL);
+    static const char *const lines[] = {",0,\"'=HYPERLINK(\"\"x\"\")\",4,\"'@a\",0.125000\n",
+                                        ",1,\"''=1\",5,\"'+1\",0.125000\n", ",2,'tis,6,\"'\tx\",0.125000\n",
+                                        ",3,\"'-5\",7,\"'\rx\",0.125000\n"};
+    for (int i = 0; i < 4; i++)
+        if (!strstr(text, lines[i]))
+            fail_msg("%s lacks %s", text, lines[i]);
+    Predictions read;
+    assert_int_equal(predictions_read(&read, path, 8, trial->arena, &trial->err), 0);
+    for (int k = 0; k < 8; k++)
+        assert_string_equal(read.class_names[k], names[k]);
+    /* A path is "=..." where the images lie in the working directory. */
+    scratch_file(path, HEADER "'=a.jpg,0,x,0,x,1\n", strlen(HEADER) + 18);
+    assert_int_equal(predictions_read(&read, path, 1, trial->arena, &trial->err), 0);
+    assert_string_equal(read.items[0].path, "=a.jpg");
+}
+
 static void test_damage(void **state) {
     Trial *trial = *state;
     static const struct {
@@ -85,6 +112,7 @@ static void test_damage(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, trial_setup, trial_teardown),
+        cmocka_unit_test_setup_teardown(test_formulas, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_damage, trial_setup, trial_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -321,7 +321,8 @@ static void test_csv(void **state) {
     Trial *trial = *state;
     Result rows[] = {example(KEY_A), example(KEY_B)};
     rows[1].method = "linear_probe";
-    rows[1].label = "linear probe";
+    rows[1].label = "=linear probe"; /* no formula: a text; numbers stay numbers */
+    rows[0].final_loss = -0.125;
     rows[1].num_shots = SHOTS_ALL;
     rows[1].epochs = rows[1].n_settings = 0;
     rows[1].final_loss = NAN;
@@ -338,10 +339,10 @@ static void test_csv(void **state) {
         "digest,"
         "split_digest,finished,key\n"
         "pets,,coop,\"CoOp \"\"x\"\", "
-        "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,0.125,,,1.500,2.500,"
+        "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,-0.125,,,1.500,2.500,"
         "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A "\n"
-        "pets,,linear_probe,linear "
-        "probe,all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,alpha=2,1.500,2.500,pets/coop/x,RN50,m,,s,"
+        "pets,,linear_probe,\"'=linear "
+        "probe\",all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,alpha=2,1.500,2.500,pets/coop/x,RN50,m,,s,"
         "2024-05-01T12:00:00Z," KEY_B "\n";
     assert_string_equal(file_text(trial, "results.csv", NULL), expected);
     assert_int_equal(results_write_csv("/dev/null/x", &list, &trial->err), -1);
