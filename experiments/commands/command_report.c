@@ -4,6 +4,7 @@
 #include "experiments/report/report.h"
 #include "experiments/report/report_groups.h"
 #include "experiments/report/table.h"
+#include "experiments/terminal/printable.h"
 
 #include <stdio.h>
 
@@ -26,39 +27,72 @@ static int print_group(const ReportGroups *data, const Group *group, Arena *aren
     return 0;
 }
 
+static int print_groups(const ReportGroups *data, Arena *arena, Error *err) {
+    for (int g = 0; g < data->n; g++) {
+        if (g > 0)
+            putchar('\n');
+        if (print_group(data, &data->groups[g], arena, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The folder may be read-only: the tables are worth having all the same. */
+static void say_unwritten(const Error *why, const char *what) {
+    fprintf(stderr, "note: %s; %s\n", why->text, what);
+}
+
+/* A page that was asked for by name must come about; the one beside the results need not. */
+static int write_page(const CommandLine *line, const char *out, Error *err) {
+    Arena *arena = line->arena;
+    const char *path = out ? out : REPORT_FILE;
+    if (!out && line->words.n == 1)
+        path = path_join(arena, line->words.values[0], REPORT_FILE);
+    if (!path)
+        return error_memory(err);
+    Buffer page = {0};
+    Error why = {0};
+    int status = report_make(&page, line->words.values, line->words.n, arena, err);
+    bool written = status == 0 && file_write(path, buffer_text(&page), page.size, &why) == 0;
+    buffer_free(&page);
+    if (written && !line->common.quiet)
+        fprintf(stderr, "wrote %s\n", printable(path, arena));
+    if (status < 0 || written)
+        return status;
+    if (!out)
+        say_unwritten(&why, "the page is not written (--out FILE puts it elsewhere)");
+    else
+        *err = why;
+    return out ? -1 : 0;
+}
+
 static int rebuild_csv(const char *folder, Arena *arena, Error *err) {
     ResultList results;
-    return results_read(&results, folder, arena, err) < 0 ? -1 : results_write_csv(folder, &results, err);
+    Error why = {0};
+    if (results_read(&results, folder, arena, err) < 0)
+        return -1;
+    if (results_write_csv(folder, &results, &why) < 0)
+        say_unwritten(&why, "the file is not rebuilt");
+    return 0;
 }
 
 static int run(CommandLine *line, Error *err) {
     Arena *arena = line->arena;
-    const char *path = NULL;
-    const Option options[] = {{"out", OPTION_TEXT, &path, 0, 0, "FILE",
+    const char *out = NULL;
+    const Option options[] = {{"out", OPTION_TEXT, &out, 0, 0, "FILE",
                                "the page (default: DIR/report.html; of several folders: report.html here)"}};
     int status = command_parse(line, &command_report, options, 1, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    if (!path)
-        path = line->words.n == 1 ? path_join(arena, line->words.values[0], REPORT_FILE) : REPORT_FILE;
     ReportGroups data;
-    if (!path)
-        return error_memory(err);
     if (report_groups_read(&data, line->words.values, line->words.n, arena, err) < 0 ||
-        report_write(path, line->words.values, line->words.n, arena, err) < 0)
+        print_groups(&data, arena, err) < 0)
         return -1;
+    fflush(stdout); /* the tables first, also where both streams go to one file */
     for (int i = 0; i < line->words.n; i++)
         if (rebuild_csv(line->words.values[i], arena, err) < 0)
             return -1;
-    for (int g = 0; g < data.n; g++) {
-        if (g > 0)
-            putchar('\n');
-        if (print_group(&data, &data.groups[g], arena, err) < 0)
-            return -1;
-    }
-    if (!line->common.quiet)
-        fprintf(stderr, "wrote %s\n", path);
-    return 0;
+    return write_page(line, out, err);
 }
 
 const Command command_report = {
@@ -68,7 +102,10 @@ const Command command_report = {
     .help = "DIR is the output of an experiment. Prints its tables, and rebuilds DIR/results.csv and\n"
             "report.html from DIR/results.jsonl and the folders of the runs; nothing is trained or encoded.\n"
             "Several folders are compared on one page, with the average over their datasets. Curves are\n"
-            "drawn by gnuplot where it is installed, else they are tables.\n",
+            "drawn by gnuplot where it is installed, else they are tables.\n"
+            "Where DIR must not be written to, the tables are printed all the same, a note on stderr says\n"
+            "which file is not written and why, and the exit status is 0. It is 4 when the FILE of --out\n"
+            "cannot be written.\n",
     .example = "coop report runs/demo",
     .min_words = 1,
     .max_words = ANY_NUMBER,

@@ -111,15 +111,21 @@ static void write_page(Report *report, const char *title) {
                 "</main>\n<footer>Made by <code>coop report</code>.</footer>\n</body>\n</html>\n");
 }
 
-int report_write(const char *path, const char *const *folders, int n_folders, Arena *arena, Error *err) {
+int report_make(Buffer *page, const char *const *folders, int n_folders, Arena *arena, Error *err) {
     ReportGroups data;
     if (report_groups_read(&data, folders, n_folders, arena, err) < 0)
         return -1;
     Report report = {.html = {.arena = arena}, .data = &data, .plots = plot_available()};
     write_page(&report, page_title(folders, n_folders, arena));
-    Buffer *out = &report.html.out;
-    const char *text = report.html.failed || arena_failed(arena) ? NULL : buffer_text(out);
-    int result = text ? file_write(path, text, out->size, err) : error_memory(err);
-    buffer_free(out);
+    *page = report.html.out;
+    return report.html.failed || arena_failed(arena) || !buffer_text(page) ? error_memory(err) : 0;
+}
+
+int report_write(const char *path, const char *const *folders, int n_folders, Arena *arena, Error *err) {
+    Buffer page = {0};
+    int result = report_make(&page, folders, n_folders, arena, err);
+    if (result == 0)
+        result = file_write(path, buffer_text(&page), page.size, err);
+    buffer_free(&page);
     return result;
 }

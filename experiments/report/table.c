@@ -7,9 +7,11 @@
 
 #include "clip/base/buffer.h"
 #include "experiments/config/experiment.h"
+#include "experiments/terminal/printable.h"
 
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -59,9 +61,11 @@ static void text_of(const Table *table, int row, int column, char out[64]) {
 
 static void column_title(const Table *table, int column, char out[64]) {
     int shots = table->cells.shots[column];
-    if (table->names)
+    if (table->names) {
         snprintf(out, 64, "%s", table->names[shots - 1]);
-    else if (table->detail == DETAIL_FULL || shots == SHOTS_ALL)
+        const uint8_t *half = u8_check((const uint8_t *)out, strlen(out)); /* a letter cut in two */
+        out[half ? (const char *)half - out : (ptrdiff_t)strlen(out)] = '\0';
+    } else if (table->detail == DETAIL_FULL || shots == SHOTS_ALL)
         shots_text(shots, out);
     else
         snprintf(out, 64, "%d", shots == SHOTS_NONE ? 0 : shots);
@@ -174,15 +178,31 @@ static void write_table(Buffer *out, const Table *table, const TableStyle *style
         buffer_printf(out, "\n* some seeds are not finished\n");
 }
 
+/* Labels and names come out of files: what a terminal would obey is spelled out. */
+static bool make_printable(Table *table, TableStyle *style, Arena *arena) {
+    for (int i = 0; i < table->cells.n_rows; i++)
+        table->cells.labels[i] = printable(table->cells.labels[i], arena);
+    if (style->title)
+        style->title = printable(style->title, arena);
+    const CellTable *cells = &table->cells;
+    int n_names = style->columns && cells->n_columns > 0 ? cells->shots[cells->n_columns - 1] : 0;
+    const char **names = ARENA_NEW(arena, const char *, n_names);
+    for (int j = 0; names && j < cells->n_columns && n_names > 0; j++)
+        names[cells->shots[j] - 1] = printable(style->columns[cells->shots[j] - 1], arena);
+    table->names = style->columns ? names : NULL;
+    return !arena_failed(arena);
+}
+
 char *table_text(const TableEntry *entries, int n, const TableStyle *style, Arena *arena) {
-    Table table = {.names = style->columns};
-    if (!cells_gather(&table.cells, entries, n, arena))
+    Table table = {0};
+    TableStyle safe = *style;
+    if (!cells_gather(&table.cells, entries, n, arena) || !make_printable(&table, &safe, arena))
         return NULL;
     table.widths = ARENA_NEW(arena, int, table.cells.n_columns);
     if (!table.widths)
         return NULL;
     choose_layout(&table, style->width);
     Buffer out = {0};
-    write_table(&out, &table, style);
+    write_table(&out, &table, &safe);
     return buffer_take(&out, arena);
 }

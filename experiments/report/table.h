@@ -31,8 +31,8 @@ typedef struct {
  * it is plain. */
 TableStyle table_style(FILE *out, const char *title);
 
-/* The whole text, ending in a newline, owned by the arena; rows and columns in order of first appearance and
- * of shots (zero-shot, 1, 2, ..., all). NULL when memory is out. */
+/* The whole text, ending in a newline, owned by the arena; labels and names as printable() has them; rows and
+ * columns in order of first appearance and of shots (zero-shot, 1, 2, ..., all). NULL when memory is out. */
 char *table_text(const TableEntry *entries, int n, const TableStyle *style, Arena *arena);
 
 #endif

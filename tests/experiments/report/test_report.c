@@ -241,6 +241,29 @@ static void test_transfer(void **state) {
     assert_has(cli->out, "x, learned on pets_base");
 }
 
+/* Folders in the place of the files: not even root writes them. */
+static void test_read_only(void **state) {
+    Cli *cli = *state;
+    GIVE("out", "dtd", NULL, "x", 16, 1, 46, 50, NULL);
+    Error err = {0};
+    const char *page = cli_path(cli, "out/" REPORT_FILE), *csv = cli_path(cli, "out/results.csv");
+    assert_int_equal(make_folders(page, &err) | make_folders(csv, &err), 0);
+    cli_ok(cli, "report", cli_path(cli, "out"), "--quiet");
+    assert_non_null(strstr(cli->out, "dtd, RN50: accuracy in %"));
+    assert_string_equal(cli->err,
+                        arena_printf(cli->arena,
+                                     "note: %s: cannot write: Is a directory; the file is not rebuilt\n"
+                                     "note: %s: cannot write: Is a directory; the page is not written (--out "
+                                     "FILE puts it elsewhere)\n",
+                                     csv, page));
+    cli_ok(cli, "report", cli_path(cli, "out"), "--out", cli_path(cli, "page.html"));
+    assert_has(read_page(cli, cli_path(cli, "page.html")), "<h2>");
+    /* What was asked for by name is missed. */
+    assert_int_equal(cli_run(cli, "report", cli_path(cli, "out"), "--out", page), 4);
+    assert_non_null(strstr(cli->out, "dtd, RN50: accuracy in %"));
+    assert_non_null(strstr(cli->err, "coop report: "));
+}
+
 static void test_refusals(void **state) {
     Cli *cli = *state;
     const char *folder = cli_path(cli, "out"), *lines = cli_path(cli, "out/results.jsonl");
@@ -262,6 +285,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CLI_TEST(test_run),         CLI_TEST(test_without_gnuplot), CLI_TEST(test_hostile),
         CLI_TEST(test_old_results), CLI_TEST(test_several_folders), CLI_TEST(test_transfer),
-        CLI_TEST(test_refusals)};
+        CLI_TEST(test_read_only),   CLI_TEST(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * terminal. */
 #include "experiments/config/experiment.h"
 #include "experiments/report/table.h"
+#include "experiments/terminal/printable.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -156,6 +157,22 @@ static void test_not_a_terminal(void **state) {
     fclose(file);
 }
 
+/* Names out of files do not command the terminal. */
+static void test_hostile(void **state) {
+    static const char evil[] = "\x1b]0;x\a\xc2\x9b\xe2\x80\xae\r\n\xff";
+    const TableEntry hostile[] = {{evil, 1, 1, 50}, {"x", 2, 1, 60}};
+    const char *const columns[] = {evil, "b"};
+    const TableStyle style = {.title = evil, .columns = columns};
+    const char *text = table_text(hostile, 2, &style, *state), *safe = printable(evil, *state);
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, safe)); at++)
+        n++;
+    assert_int_equal(n, 3);
+    assert_null(strpbrk(text, "\x1b\a\r\xff"));
+    assert_null(strstr(text, "\xc2\x9b"));
+    assert_non_null(strstr(safe, "\\x1B]0;x\\x07"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_plain, setup, teardown),
@@ -163,6 +180,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_widths, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_named_columns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
         cmocka_unit_test(test_not_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
