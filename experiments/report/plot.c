@@ -15,39 +15,53 @@
 
 extern char **environ;
 
-enum { WIDTH = 480, HEIGHT = 300, MAX_SVG = 1 << 24, N_COLOURS = 7, N_MARKS = 5, MAX_TABLE_ROWS = 12 };
+enum { WIDTH = 480, HEIGHT = 300, MAX_SVG = 1 << 24, N_COLOURS = 20, N_MARKS = 10, MAX_TABLE_ROWS = 12 };
+enum { N_DASHES = 4, MARKS_ON_A_LINE = 6 };
 
-/* Okabe and Ito's colours, which the colour-blind tell apart too; five marks as well, so that 35 lines
- * differ.
- */
-static const char *const COLOURS[N_COLOURS] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                               "#e69f00", "#56b4e9", "#7f7f7f"};
-static const int MARKS[N_MARKS] = {7, 5, 9, 13, 11}; /* of gnuplot */
-static const char *const MARK_SIGNS[N_MARKS] = {"●", "■", "▲", "◆", "▼"};
+/* Okabe and Ito's first, then those farthest from all before them, also to eyes that lack red or green. Every
+ * one has a contrast of three to white paper and to the dark page. No two looks below 40 share both mark and
+ * dashes, so that colours are never needed to tell lines apart. */
+static const char *const COLOURS[N_COLOURS] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#0090fc",
+                                               "#c00c84", "#9c00fc", "#9c5400", "#f048fc", "#fc306c",
+                                               "#9090cc", "#a860d8", "#6054d8", "#b4903c", "#546c3c",
+                                               "#e418b4", "#309000", "#845490", "#b44860", "#847884"};
+static const int MARKS[N_MARKS] = {7, 5, 9, 13, 11, 4, 8, 12, 10, 2}; /* of gnuplot */
+static const char *const MARK_SIGNS[N_MARKS] = {"●", "■", "▲", "◆", "▼", "□", "△", "◇", "▽", "×"};
+static const char *const DASHES[N_DASHES] = {"", "10,4", "4,3", "12,3,3,3"};
 #define PUBLISHED_COLOUR "#8a8a8a"
+#define PUBLISHED_DASHES "8,5"
+#define LEVEL_DASHES "2,5"
 
 const char *plot_colour(int look) {
     return look == LOOK_PUBLISHED ? PUBLISHED_COLOUR : COLOURS[look % N_COLOURS];
 }
 
+static const char *dashes(const PlotSeries *series) {
+    if (series->level)
+        return LEVEL_DASHES;
+    return series->look == LOOK_PUBLISHED ? PUBLISHED_DASHES : DASHES[series->look / N_MARKS % N_DASHES];
+}
+
 /* --- the script --- */
 
+/* A level line is marked where it begins, one of many points now and then, any other at every point. */
 static void write_style(FILE *out, const Plot *plot, const PlotSeries *series, int index) {
-    const char *colour = plot_colour(series->look);
+    const char *colour = plot_colour(series->look), *pattern = dashes(series);
     int mark = series->look == LOOK_PUBLISHED ? 6 : MARKS[series->look % N_MARKS];
+    char dash[40] = "1";
+    if (*pattern)
+        snprintf(dash, sizeof dash, "(%s)", pattern);
     if (series->level)
         fprintf(out,
-                "$s%d using 1:2 with lines lc rgb '%s' lw 1.2 dt (2,5), "
+                "$s%d using 1:2 with lines lc rgb '%s' lw 1.2 dt %s, "
                 "$s%d every ::0::0 using 1:2 with points lc rgb '%s' pt %d ps 0.65",
-                index, colour, index, colour, mark);
-    else if (series->look == LOOK_PUBLISHED)
-        fprintf(out, "$s%d using 1:2 with linespoints lc rgb '%s' lw 1.5 dt (8,5) pt %d ps 0.6", index,
-                colour, mark);
-    else if (plot->marks)
-        fprintf(out, "$s%d using 1:2:3 with yerrorlines lc rgb '%s' lw 1.8 pt %d ps 0.65", index, colour,
-                mark);
+                index, colour, dash, index, colour, mark);
+    else if (plot->marks && series->look != LOOK_PUBLISHED)
+        fprintf(out, "$s%d using 1:2:3 with yerrorlines lc rgb '%s' lw 1.8 dt %s pt %d ps 0.65", index,
+                colour, dash, mark);
     else
-        fprintf(out, "$s%d using 1:2 with lines lc rgb '%s' lw 1.6", index, colour);
+        fprintf(out, "$s%d using 1:2 with linespoints lc rgb '%s' lw 1.6 dt %s pt %d ps 0.6 pi %d", index,
+                colour, dash, mark, plot->marks ? 1 : series->n / MARKS_ON_A_LINE + 1);
 }
 
 static void write_script(FILE *out, const Plot *plot) {
@@ -218,12 +232,22 @@ void plot_write(Html *html, const Plot *plot, int number, bool available) {
     html_reset(html, mark);
 }
 
+/* A piece of the line with its mark. */
+static void write_key(Html *html, const PlotSeries *series) {
+    const char *colour = plot_colour(series->look);
+    const char *sign = series->look == LOOK_PUBLISHED ? "○" : MARK_SIGNS[series->look % N_MARKS];
+    html_markup(html,
+                "<svg width=\"36\" height=\"12\" aria-hidden=\"true\"><path d=\"M1 6H35\" stroke=\"%s\" "
+                "stroke-width=\"1.8\" stroke-dasharray=\"%s\"/><text x=\"%d\" y=\"10.5\" "
+                "text-anchor=\"middle\" fill=\"%s\">%s</text></svg> ",
+                colour, *dashes(series) ? dashes(series) : "none", series->level ? 6 : 18, colour, sign);
+}
+
 void plot_legend(Html *html, const Plot *plot) {
     html_markup(html, "<ul class=\"legend\">");
     for (int s = 0; s < plot->n_series; s++) {
-        int look = plot->series[s].look;
-        const char *sign = look == LOOK_PUBLISHED ? "┄" : plot->marks ? MARK_SIGNS[look % N_MARKS] : "━";
-        html_markup(html, "<li><span style=\"color:%s\">%s</span> ", plot_colour(look), sign);
+        html_markup(html, "<li>");
+        write_key(html, &plot->series[s]);
         html_text(html, plot->series[s].name);
         html_markup(html, "</li>");
     }

@@ -14,7 +14,7 @@ typedef struct {
     double x, y, error; /* error 0: no bar */
 } PlotPoint;
 
-/* The number of a look stands for the same colour and mark throughout a report. */
+/* The number of a look stands for the same colour, mark and dashes throughout a report. */
 typedef struct {
     const char *name;
     int look;   /* 0, 1, ...; LOOK_PUBLISHED is grey and dashed */
@@ -35,7 +35,7 @@ typedef struct {
     const char *x_name, *y_name; /* of this program */
     const PlotTic *tics;         /* of the x axis (n_tics); NULL: gnuplot's choice */
     int n_tics;
-    bool marks;               /* a mark at every point */
+    bool marks;               /* a mark at every point, with bars of error; else at a few */
     const PlotSeries *series; /* (n_series) */
     int n_series;
 } Plot;

@@ -39,7 +39,7 @@ const char REPORT_STYLE[] =
     ".plot [color=black]{color:var(--soft)}\n"
     ".plot .gridline{stroke:var(--line)}\n"
     ".legend{display:flex;flex-wrap:wrap;gap:.15rem 1.3rem;margin:.2rem 0 .6rem;padding:0;list-style:none;"
-    "font-size:.9rem}\n"
+    "font-size:.9rem}.legend svg{vertical-align:-.1em;font-size:12px}\n"
     ".scroll{overflow-x:auto}\n"
     "table{border-collapse:collapse;font-size:.92rem}\n"
     "th{font-weight:400;text-align:left}\nthead "
