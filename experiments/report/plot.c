@@ -18,13 +18,13 @@ extern char **environ;
 enum { WIDTH = 480, HEIGHT = 300, MAX_SVG = 1 << 24, N_COLOURS = 20, N_MARKS = 10, MAX_TABLE_ROWS = 12 };
 enum { N_DASHES = 4, MARKS_ON_A_LINE = 6 };
 
-/* Okabe and Ito's first, then those farthest from all before them, also to eyes that lack red or green. Every
- * one has a contrast of three to white paper and to the dark page. No two looks below 40 share both mark and
- * dashes, so that colours are never needed to tell lines apart. */
-static const char *const COLOURS[N_COLOURS] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#0090fc",
-                                               "#c00c84", "#9c00fc", "#9c5400", "#f048fc", "#fc306c",
-                                               "#9090cc", "#a860d8", "#6054d8", "#b4903c", "#546c3c",
-                                               "#e418b4", "#309000", "#845490", "#b44860", "#847884"};
+/* Four of Okabe and Ito's, then colours as far apart as they can be, also to eyes that lack red or green.
+ * Every one has a contrast of three to white paper and to the dark page. No two looks below 40 share both
+ * mark and dashes, so that colours are never needed to tell lines apart. */
+static const char *const COLOURS[N_COLOURS] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#9c5400",
+                                               "#6054d8", "#b4903c", "#c00c84", "#309000", "#0090fc",
+                                               "#9c00fc", "#fc306c", "#9090cc", "#f048fc", "#546c3c",
+                                               "#a860d8", "#b44860", "#845490", "#e418b4", "#847884"};
 static const int MARKS[N_MARKS] = {7, 5, 9, 13, 11, 4, 8, 12, 10, 2}; /* of gnuplot */
 static const char *const MARK_SIGNS[N_MARKS] = {"●", "■", "▲", "◆", "▼", "□", "△", "◇", "▽", "×"};
 static const char *const DASHES[N_DASHES] = {"", "10,4", "4,3", "12,3,3,3"};

@@ -18,7 +18,8 @@ void report_results(Report *report, const Group *group);
 void report_studies(Report *report, const Group *group);
 /* Loss, accuracy and learning rate of each learned row, epoch by epoch. */
 void report_training(Report *report, const Group *group);
-/* Accuracy and confusion per class, and the most confident mistakes with their images. */
+/* Of one row at a time, which the reader chooses: accuracy and confusion per class, and the most confident
+ * mistakes with their images. */
 void report_classes(Report *report, const Group *group);
 /* The vocabulary words nearest to learned vectors. */
 void report_words(Report *report, const Group *group);
