@@ -43,13 +43,9 @@ static char *key_of(int look, Arena *arena) {
     static const PlotPoint points[] = {{0, 0, 0}, {1, 1, 0}};
     const PlotSeries series = {.name = "", .look = look, .points = points, .n = 2};
     const Plot plot = {.series = &series, .n_series = 1};
-    char *text = NULL;
-    size_t size;
-    Html html = {.out = open_memstream(&text, &size), .arena = arena};
+    Html html = {.arena = arena};
     plot_legend(&html, &plot);
-    fclose(html.out);
-    char *copy = arena_strdup(arena, text);
-    free(text);
+    char *copy = buffer_take(&html.out, arena);
     for (char *at = copy; (at = strchr(at, '#')); at++)
         memset(at, ' ', strlen("#000000"));
     return copy;
