@@ -107,10 +107,21 @@ const char *loaded_model_tower_digest(LoadedModel *model) {
     return model->tower_digest;
 }
 
+static Transform transform_of(const Clip *clip) {
+    const ImagePreparation *images = &clip->images;
+    return (Transform){.size = clip->image_size,
+                       .resize = images->resize,
+                       .fit = images->squash ? FIT_SQUASH
+                              : images->pad  ? FIT_PAD
+                                             : FIT_CROP,
+                       .filter = images->bilinear ? FILTER_BILINEAR : FILTER_BICUBIC,
+                       .fill = (unsigned char)images->fill};
+}
+
 FeatureSource loaded_model_source(LoadedModel *model) {
     FeatureSource source = {.encode = encode,
                             .context = model,
-                            .image_size = model->clip->image_size,
+                            .transform = transform_of(model->clip),
                             .embed_dim = model->clip->embed_dim,
                             .model_digest = "",
                             .max_batch = batch_size(model)};

@@ -38,8 +38,6 @@ static const KeyRule model_rules[] = {
 };
 
 static const KeyRule image_rules[] = {
-    {"resample", RULE_NUMBER, .number = 3,
-     .reason = "CLIP's images are resized by bicubic interpolation, number 3"},
     {"rescale_factor", RULE_NUMBER, .number = 1 / 255.0, .reason = "CLIP's pixels go from 0 to 1"},
     {.name = NULL},
 };
@@ -84,8 +82,9 @@ static int read_model(ModelConfig *config, const json_t *root, Error *err) {
 
 /* --- the preparation of images --- */
 
-/* A size: 224, [224, 224], or an object of one of two forms. */
-static int read_size(const ConfigPlace *place, const json_t *object, const char *key, bool squash, int *out,
+/* A size: 224, [224, 224], or an object of one of two forms; *square if it is the one with a height and a
+ * width. */
+static int read_size(const ConfigPlace *place, const json_t *object, const char *key, bool *square, int *out,
                      Error *err) {
     static const KeyRule sides[] = {
         {.name = "shortest_edge", .kind = RULE_SIZE},
@@ -99,33 +98,71 @@ static int read_size(const ConfigPlace *place, const json_t *object, const char 
     };
     const json_t *value = json_object_get(object, key);
     int read[2] = {0, 0};
-    const ConfigPlace inner = {place->path, key, false}, outer = {place->path, place->section, false};
+    const ConfigPlace inner = {place->path, key, true}, outer = {place->path, place->section, false};
     const int status = json_is_object(value) ? config_apply(&inner, value, sides, read, err)
                                              : config_apply(&outer, object, plain, read, err);
     if (status < 0)
         return -1;
     if (read[1] != 0 && read[1] != read[0])
         return config_error(place, key, err, "%d by %d: only squares are supported", read[0], read[1]);
-    if (read[1] != 0 && !squash)
-        return config_error(place, key, err, "a height and a width: CLIP's images are cropped, not squashed");
-    if (read[0] != 0 && *out != 0 && *out != read[0])
-        return config_error(place, key, err, "%d where %d is needed: CLIP crops at the size it resizes to",
-                            read[0], *out);
-    *out = read[0] ? read[0] : *out;
+    *square = read[1] != 0;
+    *out = read[0];
+    return 0;
+}
+
+/* Which images come out: resized, then cropped. */
+static int read_sizes(ModelConfig *config, const ConfigPlace *place, const json_t *object, Error *err) {
+    const bool crops = !json_is_false(json_object_get(object, "do_center_crop"));
+    int resize = 0, crop = 0;
+    bool square;
+    if (crops && read_size(place, object, "crop_size", &square, &crop, err) < 0)
+        return -1;
+    if (read_size(place, object, "size", &config->images.squash, &resize, err) < 0)
+        return -1;
+    if (!crops && !config->images.squash)
+        return config_error(place, "do_center_crop", err,
+                            "false: images that are not square: neither cropped nor squashed");
+    if (crop > resize && resize > 0)
+        return config_error(place, "crop_size", err, "%d of images that are resized to %d", crop, resize);
+    config->input_size = crop ? crop : resize;
+    config->images.resize = resize > crop && crop > 0 ? resize : 0;
+    return 0;
+}
+
+/* Pillow's number of the interpolation. */
+static int read_resample(ImagePreparation *images, const ConfigPlace *place, const json_t *object,
+                         Error *err) {
+    const json_t *value = json_object_get(object, "resample");
+    const double number = json_number_value(value);
+    if (value && !json_is_null(value) && number != 2 && number != 3)
+        return config_error(place, "resample", err, "%g where 2 (bilinear) or 3 (bicubic) is needed", number);
+    images->bilinear = number == 2;
+    return 0;
+}
+
+/* The defaults of keys that are absent are those of this one. */
+static int check_processor(const ConfigPlace *place, const json_t *object, Error *err) {
+    static const char *const keys[] = {"image_processor_type", "feature_extractor_type"};
+    for (int i = 0; i < 2; i++) {
+        const char *type = json_string_value(json_object_get(object, keys[i]));
+        if (type && strncmp(type, "CLIP", 4) != 0)
+            return config_error(place, keys[i], err, "'%.40s' is not supported: only that of CLIP is", type);
+    }
     return 0;
 }
 
 static int read_pixels(ModelConfig *config, const json_t *object, const char *section, Error *err) {
-    static const char *const steps[] = {"do_resize", "do_center_crop", "do_rescale", "do_normalize",
-                                        "do_convert_rgb"};
+    static const char *const steps[] = {"do_resize", "do_rescale", "do_normalize", "do_convert_rgb"};
     const ConfigPlace place = {config->pixels_path, section, false};
+    if (check_processor(&place, object, err) < 0)
+        return -1;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (json_is_false(json_object_get(object, steps[i])))
             return config_error(&place, steps[i], err,
                                 "false: a step of CLIP's preparation of images is left out");
     if (config_apply(&place, object, image_rules, NULL, err) < 0 ||
-        read_size(&place, object, "size", false, &config->input_size, err) < 0 ||
-        read_size(&place, object, "crop_size", true, &config->input_size, err) < 0 ||
+        read_sizes(config, &place, object, err) < 0 ||
+        read_resample(&config->images, &place, object, err) < 0 ||
         config_triple(&place, object, "image_mean", false, config->mean, err) < 0 ||
         config_triple(&place, object, "image_std", true, config->std, err) < 0)
         return -1;
@@ -141,13 +178,15 @@ static int read_processor(ModelConfig *config, const char *weights, Arena *arena
         if (!root && (config->pixels_path || arena_failed(arena)))
             return -1;
         const json_t *object = i == 0 ? root : json_object_get(root, "image_processor");
-        int result =
-            json_is_object(object) ? read_pixels(config, object, i == 0 ? "" : "image_processor", err) : 0;
+        Error fault = {0};
+        if (json_is_object(object) &&
+            read_pixels(config, object, i == 0 ? "" : "image_processor", &fault) < 0)
+            config->images_fault = arena_strdup(arena, fault.text);
         json_decref(root);
-        if (result < 0 || config->has_pixels)
-            return result;
+        if (config->images_fault || config->has_pixels)
+            break;
     }
-    return 0;
+    return arena_failed(arena) ? error_memory(err) : 0;
 }
 
 int config_read_hugging_face(ModelConfig *config, const char *weights, Arena *arena, Error *err) {

@@ -112,7 +112,7 @@ static const KeyRule preprocess_rules[] = {
     {"size", RULE_SIZE, .offset = offsetof(ModelConfig, input_size)},
     {"mode", RULE_WORD, .word = "RGB", .reason = "the colours of CLIP's images"},
     {.name = "interpolation"},
-    {"resize_mode", RULE_WORD, .word = "shortest", .reason = "CLIP's images are cropped, not squashed"},
+    {.name = "resize_mode"},
     {.name = "fill_color"},
     {.name = NULL},
 };
@@ -197,19 +197,46 @@ static int read_model(ModelConfig *config, const json_t *model, Error *err) {
     return 0;
 }
 
+/* The text of a key, one of `words` (the first if the key is absent or null); -1 with an error. */
+static int read_word(const ConfigPlace *place, const json_t *object, const char *key,
+                     const char *const words[3], Error *err) {
+    const json_t *value = json_object_get(object, key);
+    const char *text = json_string_value(value);
+    int i = 0;
+    while (value && !json_is_null(value) && i < 3 && (!text || strcmp(text, words[i]) != 0))
+        i++;
+    return i < 3 ? i
+                 : config_error(place, key, err, "'%.40s' where '%s', '%s' or '%s' is needed",
+                                text ? text : "...", words[0], words[1], words[2]);
+}
+
+static int read_preparation(ImagePreparation *images, const ConfigPlace *place, const json_t *preprocess,
+                            Error *err) {
+    static const char *const modes[] = {"shortest", "squash", "longest"};
+    static const char *const filters[] = {"bicubic", "bilinear",
+                                          "random"}; /* the last is for training only */
+    const json_t *fill = json_object_get(preprocess, "fill_color");
+    const int mode = read_word(place, preprocess, "resize_mode", modes, err);
+    const int filter = mode < 0 ? -1 : read_word(place, preprocess, "interpolation", filters, err);
+    if (filter < 0)
+        return -1;
+    *images = (ImagePreparation){.squash = mode == 1, .pad = mode == 2, .bilinear = filter == 1};
+    if (!images->pad || !fill || json_is_null(fill))
+        return 0;
+    if (!json_is_integer(fill) || json_integer_value(fill) < 0 || json_integer_value(fill) > 255)
+        return config_error(place, "fill_color", err, "not a whole number from 0 to 255");
+    images->fill = (int)json_integer_value(fill);
+    return 0;
+}
+
 static int read_preprocess(ModelConfig *config, const json_t *preprocess, Error *err) {
     const ConfigPlace place = {config->path, "preprocess_cfg", true};
-    const char *interpolation = json_string_value(json_object_get(preprocess, "interpolation"));
     if (config_apply(&place, preprocess, preprocess_rules, config, err) < 0 ||
         config_triple(&place, preprocess, "mean", false, config->mean, err) < 0 ||
         config_triple(&place, preprocess, "std", true, config->std, err) < 0)
         return -1;
-    if (interpolation && strcmp(interpolation, "bicubic") != 0 && strcmp(interpolation, "random") != 0)
-        return config_error(&place, "interpolation", err,
-                            "'%.40s' where 'bicubic' is needed: how CLIP's images are resized",
-                            interpolation); /* `random` matters for training only */
     config->has_pixels = true;
-    return 0;
+    return read_preparation(&config->images, &place, preprocess, err);
 }
 
 int config_read_openclip(ModelConfig *config, const char *weights, Arena *arena, Error *err) {
@@ -228,10 +255,13 @@ int config_read_openclip(ModelConfig *config, const char *weights, Arena *arena,
     if (!model && json_object_get(root, "embed_dim")) /* as in OpenCLIP's own folder of configs */
         model = root;
     int result = -1;
+    Error fault = {0};
     if (!json_is_object(model))
         error_set(err, "%s: model_cfg: missing", path);
-    else if (read_model(config, model, err) == 0)
-        result = read_preprocess(config, json_object_get(root, "preprocess_cfg"), err);
+    else
+        result = read_model(config, model, err);
+    if (result == 0 && read_preprocess(config, json_object_get(root, "preprocess_cfg"), &fault) < 0)
+        config->images_fault = arena_strdup(arena, fault.text);
     json_decref(root);
-    return result;
+    return arena_failed(arena) ? error_memory(err) : result;
 }

@@ -12,6 +12,16 @@
 #define CLIP_STD                                                                                             \
     { 0.26862954f, 0.26130258f, 0.27577711f }
 
+/* How an image of any shape becomes the square of pixels that a tower takes. Zeroed, as OpenAI's models have
+ * it: the short side is resized to the tower's size by bicubic interpolation, and the middle cut out. */
+typedef struct {
+    bool squash;   /* both sides are resized */
+    bool pad;      /* the long side is resized, and the rest filled */
+    bool bilinear; /* interpolation */
+    int resize;    /* not pad: to this size before the middle is cut out; 0: the tower's */
+    int fill;      /* pad: the value of the rest, 0 .. 255 */
+} ImagePreparation;
+
 /* Sizes are 0 where the config does not say. */
 typedef struct {
     int width, n_layers, n_heads, n_positions, n_vocab; /* the last two: text */
@@ -27,6 +37,8 @@ typedef struct {
     float mean[3], std[3];
     const char *pixels_path; /* the file that says so */
     int input_size;          /* side of the prepared images; 0 where the config does not say */
+    ImagePreparation images;
+    const char *images_fault; /* why it cannot be followed, which matters to images alone; NULL: it can */
 } ModelConfig;
 
 #endif

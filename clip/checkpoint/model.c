@@ -99,6 +99,7 @@ static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config) {
         memcpy(clip->mean, config->mean, sizeof clip->mean);
         memcpy(clip->std, config->std, sizeof clip->std);
     }
+    clip->images = config->images;
     return 0;
 }
 
@@ -111,8 +112,7 @@ static ModelConfig found_sizes(const Clip *clip) {
                          .text = {.width = text->width,
                                   .n_layers = text->n_layers,
                                   .n_positions = text->n_positions,
-                                  .n_vocab = text->n_vocab},
-                         .input_size = clip->image_size};
+                                  .n_vocab = text->n_vocab}};
     if (clip->image == IMAGE_TOWER_VIT) {
         found.image =
             (TowerConfig){.width = vit->width, .n_layers = vit->n_layers, .patch_size = vit->patch_size};
@@ -124,7 +124,8 @@ static ModelConfig found_sizes(const Clip *clip) {
     return found;
 }
 
-static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config) {
+static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config, ClipTowers towers) {
+    const char *path = tensors_path(cp->file);
     text_shapes(cp, &clip->text, &config->text);
     clip->n_vocab = clip->text.n_vocab;
     clip->embed_dim = clip->text.embed_dim;
@@ -139,7 +140,9 @@ static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config) {
     clip->image_size = is_resnet ? clip->resnet.image_size : clip->vit.image_size;
     set_name(clip);
     const ModelConfig found = found_sizes(clip);
-    if (!cp->failed && model_config_check(config, &found, tensors_path(cp->file), cp->err) < 0)
+    if (!cp->failed &&
+        (model_config_check(config, &found, path, cp->err) < 0 ||
+         ((towers & CLIP_IMAGE) && model_config_check_images(config, clip->image_size, path, cp->err) < 0)))
         cp->failed = true;
 }
 
@@ -170,11 +173,16 @@ static void set_variant(const Checkpoint *cp, Clip *clip) {
     const int heads = is_vit ? clip->vit.n_heads : clip->resnet.n_heads;
     const int plain = (is_vit ? clip->vit.width : clip->resnet.attn_width) / HEAD_SIZE;
     const char *activation = is_vit ? activation_name(clip->vit.activation) : "relu";
+    char images[80];
+    model_config_images_text(images, &clip->images, clip->image_size);
     if (!cp->failed &&
         (text->activation != ACTIVATION_QUICK_GELU || text->n_heads != text->width / HEAD_SIZE ||
          (is_vit && clip->vit.activation != ACTIVATION_QUICK_GELU) || heads != plain))
         snprintf(clip->variant, sizeof clip->variant, "text %s %d heads, image %s %d heads",
                  activation_name(text->activation), text->n_heads, activation, heads);
+    const size_t used = strlen(clip->variant);
+    if (*images)
+        snprintf(clip->variant + used, sizeof clip->variant - used, "%simages %s", used ? ", " : "", images);
 }
 
 /* A scalar, or a vector of one. */
@@ -191,7 +199,7 @@ static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
     memcpy(clip->mean, (float[])CLIP_MEAN, sizeof clip->mean);
     memcpy(clip->std, (float[])CLIP_STD, sizeof clip->std);
     cp->failed = read_flavour(cp, clip) < 0 || read_config(cp, clip, &config) < 0;
-    read_shapes(cp, clip, &config);
+    read_shapes(cp, clip, &config, towers);
     read_logit_scale(cp, clip);
     set_activation(cp, clip, &config, towers, options->activation);
     set_variant(cp, clip);

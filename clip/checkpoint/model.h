@@ -6,6 +6,7 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
+#include "clip/checkpoint/config_types.h"
 #include "clip/checkpoint/tower_weights.h"
 #include "clip/math/precision.h"
 #include "clip/tensors/tensors.h"
@@ -24,11 +25,12 @@ typedef struct {
     Precision precision;   /* of the blocks' matrices and of convolutions: FLOAT32 or BFLOAT16 */
     float logit_scale;     /* as stored: a logarithm */
     float mean[3], std[3]; /* pixel normalisation */
+    ImagePreparation images;
     char name[32]; /* "ViT-B/32"; "ViT w128 l4 p8" or "RN w16 (1,2,1,1)" if no known model has its sizes */
     const char *flavour; /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
     const char *config;  /* path of the config beside the weights; NULL if there is none */
     const char *note;    /* one line that the user should know (an assumption), or NULL */
-    char variant[80];    /* how it differs from OpenAI's model with the same weights, or "" */
+    char variant[160];   /* how it differs from OpenAI's model with the same weights, or "" */
     char digest[65];     /* of a variant: what clip_digest returns */
     Arena *arena;        /* converted weights and the texts above; owned */
     TensorFile *file;    /* mapped weights; owned */

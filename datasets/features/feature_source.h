@@ -4,6 +4,7 @@
 #define DATASETS_FEATURES_FEATURE_SOURCE_H
 
 #include "clip/base/error.h"
+#include "datasets/images/transform.h"
 
 #include <stdint.h>
 
@@ -13,15 +14,16 @@ typedef int (*EncodeFn)(void *context, const float *pixels, int n, float *featur
 typedef struct {
     EncodeFn encode;
     void *context;
-    int image_size, embed_dim; /* S, E */
+    Transform transform; /* its size is S */
+    int embed_dim;       /* E */
     float mean[3], std[3];
     const char *model_digest; /* names the tower in a cache on disk; borrowed */
     int max_batch; /* most images per call (progress is reported between calls); 0: up to the cache */
 } FeatureSource;
 
-/* Which transform of an image. */
+/* Which view of an image. */
 typedef struct {
-    int random;    /* 0: the centre crop (seed and view are ignored); 1: a random resized crop and flip */
+    int random;    /* 0: the test transform (seed and view are ignored); 1: a random resized crop and flip */
     uint32_t seed; /* the stream of a random view is keyed by (seed, image content, view) */
     uint32_t view;
 } FeatureView;

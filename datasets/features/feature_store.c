@@ -66,15 +66,28 @@ struct FeatureStore {
 
 /* --- names --- */
 
+/* What differs from OpenAI's transform; "" if nothing does, so that what was kept before any other was known
+ * is found. */
+static const char *transform_text(Arena *arena, const Transform *transform) {
+    if (transform->fit == FIT_CROP && transform->filter == FILTER_BICUBIC && transform->resize == 0)
+        return "";
+    return arena_printf(arena, "fit %d resize %d filter %d fill %d\n", transform->fit, transform->resize,
+                        transform->filter, transform->fill);
+}
+
 /* What a feature depends on, beside the image and the view; floats by their bits. */
 static char *tower_text(Arena *arena, const FeatureSource *source) {
     uint32_t bits[6];
     memcpy(bits, source->mean, sizeof source->mean);
     memcpy(bits + 3, source->std, sizeof source->std);
-    return arena_printf(
-        arena, "model %s\ntransform %d\nsize %d\nfeatures %d\nmean %08x %08x %08x\nstd %08x %08x %08x\n",
-        source->model_digest, TRANSFORM_VERSION, source->image_size, source->embed_dim, bits[0], bits[1],
-        bits[2], bits[3], bits[4], bits[5]);
+    const char *transform = transform_text(arena, &source->transform);
+    return !transform ? NULL
+                      : arena_printf(arena,
+                                     "model %s\ntransform %d\nsize %d\nfeatures %d\nmean %08x %08x %08x\n"
+                                     "std %08x %08x %08x\n%s",
+                                     source->model_digest, TRANSFORM_VERSION, source->transform.size,
+                                     source->embed_dim, bits[0], bits[1], bits[2], bits[3], bits[4], bits[5],
+                                     transform);
 }
 
 static char *view_text(Arena *arena, FeatureView view) {

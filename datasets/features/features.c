@@ -61,7 +61,7 @@ typedef struct {
 /* --- opening --- */
 
 FeatureCache *features_open(const char *folder, const FeatureSource *source, Pool *pool, Error *err) {
-    assert(source->image_size >= 1 && source->embed_dim >= 1 && source->model_digest != NULL);
+    assert(source->transform.size >= 1 && source->embed_dim >= 1 && source->model_digest != NULL);
     FeatureCache *cache = calloc(1, sizeof *cache);
     if (!cache) {
         error_memory(err);
@@ -223,7 +223,7 @@ static int begin(Job *job, float *features, Error *err) {
 
 static int transform_item(const Job *job, int item, float *pixels, Arena *arena, Error *err) {
     const FeatureSource *source = &job->cache->source;
-    int S = source->image_size;
+    int S = source->transform.size;
     char *path = item_path(job, item, arena);
     unsigned char *rgb = arena_alloc(arena, (size_t)S * S, 3); // (S, S, 3)
     if (arena_failed(arena))
@@ -245,9 +245,9 @@ static int transform_item(const Job *job, int item, float *pixels, Arena *arena,
         uint32_t key = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
         Rng rng;
         rng_stream(&rng, job->view.seed, STREAM_AUGMENT, key, job->view.view);
-        result = transform_random_crop(rgb, &image, S, &rng, arena, err);
+        result = transform_random_crop(rgb, &image, &source->transform, &rng, arena, err);
     } else {
-        result = transform_center_crop(rgb, &image, S, arena, err);
+        result = transform_fit(rgb, &image, &source->transform, arena, err);
     }
     if (result != 0)
         return error_prefix(err, "%s", path);
@@ -259,7 +259,7 @@ static void transform_tile(void *context, int tile, int index) {
     Job *job = context;
     Worker *worker = &job->cache->workers[index];
     Error err = {0};
-    size_t mark = arena_mark(worker->arena), S = (size_t)job->cache->source.image_size;
+    size_t mark = arena_mark(worker->arena), S = (size_t)job->cache->source.transform.size;
     float *pixels = job->pixels + (size_t)tile * 3 * S * S;
     int item = job->todo[job->start + tile];
     if (transform_item(job, item, pixels, worker->arena, &err) < 0)
@@ -326,7 +326,7 @@ static void copy_features(const Job *job, float *features) {
 static int get(Job *job, float *features, ProgressFn progress, void *progress_context, Error *err) {
     FeatureCache *cache = job->cache;
     size_t mark = arena_mark(cache->arena);
-    size_t E = (size_t)cache->source.embed_dim, S = (size_t)cache->source.image_size;
+    size_t E = (size_t)cache->source.embed_dim, S = (size_t)cache->source.transform.size;
     int result = -1;
     if (begin(job, features, err) < 0)
         goto out;

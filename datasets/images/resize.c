@@ -1,9 +1,10 @@
-/* resize.c: antialiased bicubic resize of 8-bit RGB, bit for bit that of Pillow (src/libImaging/Resample.c).
+/* resize.c: antialiased resize of 8-bit RGB, bit for bit that of Pillow (src/libImaging/Resample.c).
  *
- * Output pixel x looks at the inputs around its centre (x + 0.5) scale, up to 2 max(scale, 1) away, with
- * the weights of the cubic of Keys (1981) with a = -0.5 stretched by max(scale, 1). Weights are normalised in
- * double and rounded to 22-bit fixed point. The horizontal pass comes first and is rounded and clamped to
- * bytes; the vertical pass works on those. Sums are integers, so no order of work changes a bit.
+ * Output pixel x looks at the inputs around its centre (x + 0.5) scale, up to S max(scale, 1) away, with the
+ * weights of a filter stretched by max(scale, 1): the cubic of Keys (1981) with a = -0.5, S = 2, or the
+ * triangle of linear interpolation, S = 1. Weights are normalised in double and rounded to 22-bit fixed
+ * point. The horizontal pass comes first and is rounded and clamped to bytes; the vertical pass works on
+ * those. Sums are integers, so no order of work changes a bit.
  *
  * Both passes are one loop, a weighted sum of rows of bytes, which vectorises. For the horizontal pass LANES
  * image rows at a time are turned into columns, so that the neighbours of a pixel become rows:
@@ -43,18 +44,30 @@ static double cubic(double x) {
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
 }
 
+static double triangle(double x) {
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
+typedef struct {
+    double (*weight)(double x);
+    double support; /* how far from 0 it is not 0 */
+} Filter;
+
+static const Filter filters[] = {[FILTER_BICUBIC] = {cubic, 2}, [FILTER_BILINEAR] = {triangle, 1}};
+
 /* The taps of output pixel i, with room for the weights in double. */
-static void fill_taps(Taps *taps, int i, double *exact, int in_size, ResizeSpan span) {
+static void fill_taps(Taps *taps, int i, double *exact, int in_size, ResizeSpan span, const Filter *filter) {
     double scale = (double)in_size / span.size;
     double stretch = scale < 1 ? 1 : scale;
     double centre = (span.first + i + 0.5) * scale;
-    double low = centre - 2 * stretch + 0.5, high = centre + 2 * stretch + 0.5;
+    double reach = filter->support * stretch, low = centre - reach + 0.5, high = centre + reach + 0.5;
     int start = low < 0 ? 0 : (int)low;
     int n_taps = (high > in_size ? in_size : (int)high) - start;
     assert(n_taps >= 1 && n_taps <= taps->max_taps);
     double sum = 0;
     for (int k = 0; k < n_taps; k++) {
-        exact[k] = cubic((k + start - centre + 0.5) * (1 / stretch));
+        exact[k] = filter->weight((k + start - centre + 0.5) * (1 / stretch));
         sum += exact[k];
     }
     int32_t *weights = taps->weights + (size_t)i * taps->max_taps;
@@ -68,11 +81,11 @@ static void fill_taps(Taps *taps, int i, double *exact, int in_size, ResizeSpan 
     taps->high = start + n_taps > taps->high ? start + n_taps : taps->high;
 }
 
-/* An axis that keeps its size copies: one tap of weight 1, which is also what the cubic gives. */
-static void make_taps(Taps *taps, int in_size, ResizeSpan span, Arena *arena) {
+/* An axis that keeps its size copies: one tap of weight 1, which is also what the filters give. */
+static void make_taps(Taps *taps, int in_size, ResizeSpan span, const Filter *filter, Arena *arena) {
     double scale = (double)in_size / span.size;
     *taps = (Taps){.count = span.count};
-    taps->max_taps = in_size == span.size ? 1 : (int)ceil(2 * (scale < 1 ? 1 : scale)) * 2 + 1;
+    taps->max_taps = in_size == span.size ? 1 : (int)ceil(filter->support * (scale < 1 ? 1 : scale)) * 2 + 1;
     taps->start = ARENA_NEW(arena, int, span.count);
     taps->n_taps = ARENA_NEW(arena, int, span.count);
     taps->weights = arena_alloc(arena, span.count, (size_t)taps->max_taps * sizeof(int32_t));
@@ -90,7 +103,7 @@ static void make_taps(Taps *taps, int in_size, ResizeSpan span, Arena *arena) {
         taps->high = span.first + span.count;
     } else {
         for (int i = 0; i < span.count; i++)
-            fill_taps(taps, i, exact, in_size, span);
+            fill_taps(taps, i, exact, in_size, span, filter);
     }
     arena_reset(arena, mark);
 }
@@ -199,13 +212,13 @@ static size_t lanes_up(size_t size) {
 }
 
 int resize_part(unsigned char *out, const Image *in, CropBox box, ResizeSpan across, ResizeSpan down,
-                Arena *arena, Error *err) {
+                ResizeFilter filter, Arena *arena, Error *err) {
     assert(box.left >= 0 && box.top >= 0 && box.width >= 1 && box.height >= 1);
     assert(box.left + box.width <= in->width && box.top + box.height <= in->height);
     size_t mark = arena_mark(arena);
     Taps x, y;
-    make_taps(&x, box.width, across, arena);
-    make_taps(&y, box.height, down, arena);
+    make_taps(&x, box.width, across, &filters[filter], arena);
+    make_taps(&y, box.height, down, &filters[filter], arena);
     size_t in_row = (size_t)(x.high - x.low) * 3, out_row = (size_t)x.count * 3, pitch = lanes_up(out_row);
     int n_rows = y.high - y.low;
     unsigned char *columns = arena_alloc(arena, lanes_up(in_row), LANES);
@@ -230,7 +243,8 @@ out:
     return result;
 }
 
-int image_resize(Image *out, const Image *in, CropBox box, int out_w, int out_h, Arena *arena, Error *err) {
+int image_resize(Image *out, const Image *in, CropBox box, int out_w, int out_h, ResizeFilter filter,
+                 Arena *arena, Error *err) {
     assert(out_w >= 1 && out_h >= 1);
     size_t mark = arena_mark(arena);
     *out = (Image){.width = out_w, .height = out_h};
@@ -238,7 +252,7 @@ int image_resize(Image *out, const Image *in, CropBox box, int out_w, int out_h,
     if (arena_failed(arena))
         return error_memory(err);
     ResizeSpan across = {out_w, 0, out_w}, down = {out_h, 0, out_h};
-    if (resize_part(out->rgb, in, box, across, down, arena, err) < 0) {
+    if (resize_part(out->rgb, in, box, across, down, filter, arena, err) < 0) {
         arena_reset(arena, mark);
         *out = (Image){0};
         return -1;

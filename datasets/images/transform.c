@@ -1,7 +1,7 @@
 /* transform.c: the test and training transforms of CLIP and CoOp on top of the resize.
  *
  * Sources: torchvision 0.14 transforms.Resize, CenterCrop, RandomResizedCrop (Szegedy et al. 2015), ToTensor
- * and Normalize.
+ * and Normalize; ResizeKeepRatio and CenterCropOrPad of OpenCLIP's transform.py for FIT_PAD.
  *
  * The draws of a random crop, in this order:
  *   up to 10 times: area share U(0.08, 1), log of the aspect ratio U(log 3/4, log 4/3);
@@ -10,8 +10,6 @@
  *   a last U(0, 1): flip when it is below 1/2.
  */
 #include "datasets/images/transform.h"
-
-#include "datasets/images/resize.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -26,24 +24,55 @@ static int half_even(int difference) {
     return difference % 2 != 0 && half % 2 != 0 ? half + 1 : half;
 }
 
-/* The part of a resized axis that CenterCrop(n) keeps. */
-static int centre_span(ResizeSpan *span, int side, int shorter, int n, Error *err) {
-    int64_t size = side == shorter ? n : (int64_t)n * side / shorter;
+static CropBox whole(const Image *in) {
+    return (CropBox){0, 0, in->width, in->height};
+}
+
+/* The part of an axis that CenterCrop(n) keeps after `shorter` has become `resize` pixels. */
+static int centre_span(ResizeSpan *span, int side, int shorter, int resize, int n, Error *err) {
+    int64_t size = side == shorter ? resize : (int64_t)resize * side / shorter;
     if (size > INT_MAX)
         return error_set(err, "resize: a side of %d pixels is too long for one of %d", side, shorter);
     *span = (ResizeSpan){(int)size, half_even((int)size - n), n};
     return 0;
 }
 
-int transform_center_crop(unsigned char *out, const Image *in, int n, Arena *arena, Error *err) {
-    assert(n >= 1);
+/* Squashed, each side is its own measure. */
+static int crop(unsigned char *out, const Image *in, const Transform *transform, Arena *arena, Error *err) {
+    const int n = transform->size, resize = transform->resize ? transform->resize : n;
+    const bool squash = transform->fit == FIT_SQUASH;
+    assert(resize >= n);
     int shorter = in->width < in->height ? in->width : in->height;
     ResizeSpan across, down;
-    if (centre_span(&across, in->width, shorter, n, err) < 0 ||
-        centre_span(&down, in->height, shorter, n, err) < 0)
+    if (centre_span(&across, in->width, squash ? in->width : shorter, resize, n, err) < 0 ||
+        centre_span(&down, in->height, squash ? in->height : shorter, resize, n, err) < 0)
         return -1;
-    CropBox whole = {0, 0, in->width, in->height};
-    return resize_part(out, in, whole, across, down, arena, err);
+    return resize_part(out, in, whole(in), across, down, transform->filter, arena, err);
+}
+
+static int pad(unsigned char *out, const Image *in, const Transform *transform, Arena *arena, Error *err) {
+    const int n = transform->size;
+    double tall = (double)in->height / n, wide = (double)in->width / n, ratio = tall > wide ? tall : wide;
+    int height = (int)rint(in->height / ratio), width = (int)rint(in->width / ratio);
+    size_t mark = arena_mark(arena);
+    Image small;
+    if (height < 1 || width < 1)
+        return error_set(err, "resize: nothing is left of %d x %d pixels in a square of %d", in->width,
+                         in->height, n);
+    if (image_resize(&small, in, whole(in), width, height, transform->filter, arena, err) < 0)
+        return -1;
+    memset(out, transform->fill, (size_t)n * n * 3);
+    out += ((size_t)((n - height) / 2) * n + (n - width) / 2) * 3;
+    for (size_t y = 0; y < (size_t)height; y++)
+        memcpy(out + y * n * 3, small.rgb + y * width * 3, (size_t)width * 3);
+    arena_reset(arena, mark);
+    return 0;
+}
+
+int transform_fit(unsigned char *out, const Image *in, const Transform *transform, Arena *arena, Error *err) {
+    assert(transform->size >= 1);
+    return transform->fit == FIT_PAD ? pad(out, in, transform, arena, err)
+                                     : crop(out, in, transform, arena, err);
 }
 
 /* The largest central box with an aspect ratio between 3/4 and 4/3. */
@@ -87,12 +116,14 @@ static void flip(unsigned char *rgb, int n) {
     }
 }
 
-int transform_random_crop(unsigned char *out, const Image *in, int n, Rng *rng, Arena *arena, Error *err) {
+int transform_random_crop(unsigned char *out, const Image *in, const Transform *transform, Rng *rng,
+                          Arena *arena, Error *err) {
+    const int n = transform->size;
     assert(n >= 1);
     CropBox box = random_box(in->width, in->height, rng);
     bool flipped = rng_double(rng) < 0.5;
     ResizeSpan all = {n, 0, n};
-    if (resize_part(out, in, box, all, all, arena, err) < 0)
+    if (resize_part(out, in, box, all, all, transform->filter, arena, err) < 0)
         return -1;
     if (flipped)
         flip(out, n);

@@ -58,7 +58,7 @@ static int prepare(const Photos *photos, Arena *arena, Error *err) {
     if (arena_failed(arena))
         return error_memory(err);
     if (image_decode(&image, photos->jpeg, photos->size, "photo", arena, err) < 0 ||
-        transform_center_crop(crop, &image, OUT, arena, err) < 0)
+        transform_fit(crop, &image, &(Transform){.size = OUT}, arena, err) < 0)
         return -1;
     transform_normalize(pixels, crop, OUT, mean, std);
     return 0;

@@ -3,6 +3,7 @@
 #include "clip/base/files.h"
 #include "clip/checkpoint/locate.h"
 #include "clip/checkpoint/model.h"
+#include "clip/checkpoint/model_config.h"
 #include "clip/tensors/tensors_open.h"
 #include "clip/text/tokenizer.h"
 #include "coop/prompt_file.h"
@@ -74,6 +75,10 @@ static void print_architecture(const Clip *clip) {
     print_field("activation from", clip->config ? clip->config
                                    : clip->note ? "no config: assumed"
                                                 : "the format");
+    char images[80];
+    model_config_images_text(images, &clip->images, clip->image_size);
+    if (*images)
+        print_field("images are", images);
     printf("%-22s %.4f (a logarithm)\n", "logit_scale", (double)clip->logit_scale);
 }
 

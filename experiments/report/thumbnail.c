@@ -17,7 +17,8 @@ int thumbnail_make(Thumbnail *thumbnail, const char *path, int side, Arena *aren
     thumbnail->width = image.width * scale < 1 ? 1 : (int)(image.width * scale + 0.5);
     thumbnail->height = image.height * scale < 1 ? 1 : (int)(image.height * scale + 0.5);
     CropBox whole = {0, 0, image.width, image.height};
-    if (image_resize(&small, &image, whole, thumbnail->width, thumbnail->height, arena, err) < 0)
+    if (image_resize(&small, &image, whole, thumbnail->width, thumbnail->height, FILTER_BICUBIC, arena, err) <
+        0)
         return -1;
     return jpeg_write(&small, QUALITY, &thumbnail->jpeg, &thumbnail->size, arena, err);
 }

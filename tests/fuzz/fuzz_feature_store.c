@@ -54,7 +54,8 @@ static void find_name(const char *folder, char *out, size_t size) {
 }
 
 int fuzz_feature_store(const uint8_t *data, size_t size) {
-    const FeatureSource source = {.image_size = 4, .embed_dim = E, .std = {1, 1, 1}, .model_digest = "abc"};
+    const FeatureSource source = {
+        .transform.size = 4, .embed_dim = E, .std = {1, 1, 1}, .model_digest = "abc"};
     FuzzFile input;
     char name[64];
     fuzz_open(&input, data, 0);

@@ -20,8 +20,9 @@ int fuzz_image(const uint8_t *data, size_t size) {
         Error err = {0};
         Rng rng;
         rng_seed(&rng, (uint32_t[]){(uint32_t)size}, 1);
-        transform_center_crop(out, &image, SIDE, input.arena, &err);
-        transform_random_crop(out, &image, SIDE, &rng, input.arena, &err);
+        for (TransformFit fit = FIT_CROP; fit <= FIT_PAD; fit++)
+            transform_fit(out, &image, &(Transform){.size = SIDE, .fit = fit}, input.arena, &err);
+        transform_random_crop(out, &image, &(Transform){.size = SIDE}, &rng, input.arena, &err);
     }
     return fuzz_close(&input, was_read, NULL);
 }

@@ -33,7 +33,7 @@ static const float *load_pixels(const ItemList *list, const Clip *clip, Arena *a
         Image image;
         const char *path = arena_printf(arena, FIXTURES "images/%s", list->items[i].path);
         if (image_load(&image, path, arena, &err) < 0 ||
-            transform_center_crop(rgb, &image, S, arena, &err) < 0)
+            transform_fit(rgb, &image, &(Transform){.size = S}, arena, &err) < 0)
             fail_msg("%s", err.text);
         transform_normalize(pixels + (size_t)i * size, rgb, S, clip->mean, clip->std);
     }

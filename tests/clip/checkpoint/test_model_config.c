@@ -130,18 +130,74 @@ static void test_openclip_refused(void **state) {
         {"{\"model_cfg\": {\"embed_dim\": 99999999999999999999, " VISION ", " TEXT "}}", "line 1: "},
         {"{\"model_cfg\": {\"embed_dim\": 99999999999, " VISION ", " TEXT "}}",
          "model_cfg.embed_dim: not a whole"},
-        {"{\"model_cfg\": {" MODEL "}, \"preprocess_cfg\": {\"interpolation\": \"bilinear\"}}",
-         "preprocess_cfg.interpolation: 'bilinear' where 'bicubic' is needed"},
-        {"{\"model_cfg\": {" MODEL "}, \"preprocess_cfg\": {\"resize_mode\": \"squash\"}}",
-         "preprocess_cfg.resize_mode: 'squash' where 'shortest' is needed"},
-        {"{\"model_cfg\": {" MODEL "}, \"preprocess_cfg\": {\"mean\": [1, 2]}}",
-         "preprocess_cfg.mean: not a list of three numbers"},
-        {"{\"model_cfg\": {" MODEL "}, \"preprocess_cfg\": {\"std\": [1, 0, 1]}}",
-         "preprocess_cfg.std: not a list of three numbers above 0"},
-        {"{\"model_cfg\": {" MODEL "}, \"preprocess_cfg\": [1]}", "preprocess_cfg: not a JSON object"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_refused(state, NAMES_OPENAI, OPENCLIP, cases[i].text, cases[i].message);
+}
+
+/* The config is read, but nothing may be done with images; the message begins with the file. */
+static void assert_images_refused(void **state, NameFlavour flavour, const char *name, const char *text,
+                                  const char *message) {
+    char want[1024], path[512];
+    Reading reading = read_as(state, flavour, name, text);
+    Error err = {0};
+    assert_int_equal(reading.result, 0);
+    assert_int_equal(model_config_check_images(&reading.config, 224, "W", &err), -1);
+    snprintf(want, sizeof want, "%s: %s", scratch_path(state, name, path, sizeof path), message);
+    if (strncmp(err.text, want, strlen(want)) != 0)
+        fail_msg("%s\n got %s\nwant %s", text, err.text, want);
+    arena_free(reading.arena);
+}
+
+/* How images of 224 are prepared, where that is not as OpenAI does it. */
+static void assert_images(void **state, NameFlavour flavour, const char *name, const char *text,
+                          const char *expected) {
+    char images[80];
+    Error err = {0};
+    Reading reading = read_as(state, flavour, name, text);
+    if (reading.result < 0 || model_config_check_images(&reading.config, 224, "W", &err) < 0)
+        fail_msg("%s\n got %s%s", text, reading.err.text, err.text);
+    model_config_images_text(images, &reading.config.images, 224);
+    assert_string_equal(images, expected);
+    arena_free(reading.arena);
+}
+
+static void test_openclip_images(void **state) {
+    static const struct {
+        const char *preprocess, *images, *fault; /* one of the two */
+    } cases[] = {
+        {"{}", "", NULL},
+        {"{\"interpolation\": \"random\", \"resize_mode\": \"shortest\", \"fill_color\": 9}", "", NULL},
+        {"{\"interpolation\": \"bilinear\", \"size\": 224}", "resized to 224, bilinear", NULL},
+        {"{\"resize_mode\": \"squash\", \"size\": [224, 224]}", "squashed to 224 x 224, bicubic", NULL},
+        {"{\"resize_mode\": \"longest\", \"fill_color\": 127, \"interpolation\": \"bilinear\"}",
+         "padded with 127 to 224 x 224, bilinear", NULL},
+        {"{\"interpolation\": \"lanczos\"}", NULL,
+         "interpolation: 'lanczos' where 'bicubic', 'bilinear' or 'random' is needed"},
+        {"{\"resize_mode\": 1}", NULL,
+         "resize_mode: '...' where 'shortest', 'squash' or 'longest' is needed"},
+        {"{\"resize_mode\": \"longest\", \"fill_color\": 256}", NULL,
+         "fill_color: not a whole number from 0 to 255"},
+        {"{\"resize_mode\": \"longest\", \"fill_color\": [0, 0, 0]}", NULL, "fill_color: not a whole"},
+        {"{\"mean\": [1, 2]}", NULL, "mean: not a list of three numbers"},
+        {"{\"std\": [1, 0, 1]}", NULL, "std: not a list of three numbers above 0"},
+        {"{\"mode\": \"L\"}", NULL, "mode: 'L' where 'RGB' is needed"},
+        {"{\"sharpen\": 2}", NULL, "sharpen: not a key that is known here"},
+        {"{\"size\": [224, 256]}", NULL, "size: two different sizes"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024], message[512];
+        snprintf(text, sizeof text, "{\"model_cfg\": {" MODEL "}, \"preprocess_cfg\": %s}",
+                 cases[i].preprocess);
+        snprintf(message, sizeof message, "preprocess_cfg.%s", cases[i].fault ? cases[i].fault : "");
+        if (cases[i].images)
+            assert_images(state, NAMES_OPENAI, OPENCLIP, text, cases[i].images);
+        else
+            assert_images_refused(state, NAMES_OPENAI, OPENCLIP, text, message);
+    }
+    assert_images_refused(state, NAMES_OPENAI, OPENCLIP,
+                          "{\"model_cfg\": {" MODEL "}, \"preprocess_cfg\": [1]}",
+                          "preprocess_cfg: not a JSON object");
 }
 
 /* One key more in one of the towers. */
@@ -273,20 +329,47 @@ static void test_preprocessor(void **state) {
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"{\"resample\": 2}", "resample: 2 where 3 is needed"},
-        {"{\"do_center_crop\": false}", "do_center_crop: false: a step"},
+        {"{\"resample\": 1}", "resample: 1 where 2 (bilinear) or 3 (bicubic) is needed"},
+        {"{\"resample\": \"bicubic\"}", "resample: 0 where 2 "},
+        {"{\"do_center_crop\": false}", "do_center_crop: false: images that are not square"},
+        {"{\"do_center_crop\": false, \"size\": {\"height\": 256, \"width\": 256}}",
+         "size of prepared images 256 where the weights in W have 224"},
+        {"{\"do_resize\": false}", "do_resize: false: a step"},
+        {"{\"image_processor_type\": \"ViTImageProcessor\"}",
+         "image_processor_type: 'ViTImageProcessor' is not supported"},
+        {"{\"size\": {\"longest_edge\": 224}}", "size.longest_edge: not a key that is known here"},
+        {"{\"size\": {\"height\": 224, \"width\": 200}}", "size: 224 by 200: only squares"},
         {"{\"do_normalize\": false}", "do_normalize: false: a step"},
         {"{\"rescale_factor\": 1}", "rescale_factor: 1 where 0.00392157 is needed"},
-        {"{\"size\": {\"height\": 224, \"width\": 224}}", "size: a height and a width: "},
-        {"{\"size\": 256, \"crop_size\": 224}", "crop_size: 224 where 256 is needed"},
+        {"{\"size\": 200, \"crop_size\": 224}", "crop_size: 224 of images that are resized to 200"},
+        {"{\"size\": 256}", "size of prepared images 256 where the weights in W have 224"},
         {"{\"crop_size\": {\"height\": 224, \"width\": 225}}", "crop_size: 224 by 225: only squares"},
         {"{\"image_mean\": 0.5}", "image_mean: not a list of three numbers"},
         {"{\"image_std\": [0.5, 0.5, -0.5]}", "image_std: not a list of three numbers above 0"},
-        {"{", "line 1: "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_refused(state, NAMES_HUGGING_FACE, "preprocessor_config.json", cases[i].text,
-                       cases[i].message);
+        assert_images_refused(state, NAMES_HUGGING_FACE, "preprocessor_config.json", cases[i].text,
+                              cases[i].message);
+    assert_refused(state, NAMES_HUGGING_FACE, "preprocessor_config.json", "{", "line 1: ");
+}
+
+static void test_preprocessor_images(void **state) {
+    static const struct {
+        const char *text, *images;
+    } cases[] = {
+        {"{\"size\": {\"shortest_edge\": 224}, \"crop_size\": 224, \"resample\": 3}", ""},
+        {"{\"image_processor_type\": \"CLIPImageProcessorFast\"}", ""},
+        {"{\"resample\": 2}", "resized to 224, bilinear"},
+        {"{\"size\": 256, \"crop_size\": 224}", "resized to 256, bicubic"},
+        {"{\"size\": {\"height\": 224, \"width\": 224}}", "squashed to 224 x 224, bicubic"},
+        {"{\"size\": {\"height\": 248, \"width\": 248}, \"crop_size\": {\"height\": 224, \"width\": 224}, "
+         "\"resample\": 2}",
+         "squashed to 248 x 248, bilinear"},
+        {"{\"do_center_crop\": false, \"size\": {\"height\": 224, \"width\": 224}}",
+         "squashed to 224 x 224, bicubic"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_images(state, NAMES_HUGGING_FACE, "preprocessor_config.json", cases[i].text, cases[i].images);
 }
 
 static void test_hostile(void **state) {
@@ -308,8 +391,7 @@ static void test_check(void **state) {
     Error err = {0};
     const ModelConfig found = {.embed_dim = 64,
                                .text = {.width = 512, .n_layers = 12, .n_positions = 77, .n_vocab = 49408},
-                               .image = {.width = 768, .n_layers = 12, .image_size = 224, .patch_size = 32},
-                               .input_size = 224};
+                               .image = {.width = 768, .n_layers = 12, .image_size = 224, .patch_size = 32}};
     const ModelConfig good = {.path = "C",
                               .embed_dim = 64,
                               .text = {512, 12, 8, 77, 49408, 0, 0, {0}, 0},
@@ -329,7 +411,8 @@ static void test_check(void **state) {
     assert_int_equal(model_config_check(&bad, &found, "W", &err), -1);
     assert_non_null(strstr(err.text, "C: blocks of layer2 3 where "));
     bad = (ModelConfig){.pixels_path = "P", .input_size = 336};
-    assert_int_equal(model_config_check(&bad, &found, "W", &err), -1);
+    assert_int_equal(model_config_check(&bad, &found, "W", &err), 0); /* nothing to texts */
+    assert_int_equal(model_config_check_images(&bad, 224, "W", &err), -1);
     assert_non_null(strstr(err.text, "P: size of prepared images 336 where "));
 }
 
@@ -340,10 +423,12 @@ int main(void) {
         SCRATCH_TEST(test_none),
         SCRATCH_TEST(test_openclip),
         SCRATCH_TEST(test_openclip_refused),
+        SCRATCH_TEST(test_openclip_images),
         SCRATCH_TEST(test_openclip_towers),
         SCRATCH_TEST(test_hugging_face),
         SCRATCH_TEST(test_hugging_face_refused),
         SCRATCH_TEST(test_preprocessor),
+        SCRATCH_TEST(test_preprocessor_images),
         SCRATCH_TEST(test_hostile),
         cmocka_unit_test(test_check),
     };

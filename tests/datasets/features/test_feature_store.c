@@ -17,7 +17,7 @@
 enum { E = 3, N = 200 };
 
 static const FeatureSource source = {
-    .image_size = 4, .embed_dim = E, .std = {1, 1, 1}, .model_digest = "abc"};
+    .transform.size = 4, .embed_dim = E, .std = {1, 1, 1}, .model_digest = "abc"};
 static const FeatureView centre = {0}, view_1 = {1, 7, 1};
 
 static Digest image(int i) {
@@ -77,6 +77,33 @@ static void test_at_once(void **state) {
     assert_holds(other, view_1, 0, 0);
     feature_store_close(other);
     feature_store_close(store);
+}
+
+/* What one preparation of images has put there, no other one finds; OpenAI's is where it always was. */
+static void test_transforms_apart(void **state) {
+    static const Transform transforms[] = {{.size = 4},
+                                           {.size = 4, .filter = FILTER_BILINEAR},
+                                           {.size = 4, .fit = FIT_SQUASH},
+                                           {.size = 4, .fit = FIT_SQUASH, .resize = 6},
+                                           {.size = 4, .fit = FIT_PAD},
+                                           {.size = 4, .fit = FIT_PAD, .fill = 9}};
+    enum { N_TRANSFORMS = sizeof transforms / sizeof *transforms };
+    char folder[512];
+    Error err = {0};
+    scratch_path(state, "a/cache", folder, sizeof folder);
+    for (int i = 0; i < N_TRANSFORMS; i++) {
+        FeatureSource other = source;
+        other.transform = transforms[i];
+        FeatureStore *store = feature_store_open(folder, &other, &err);
+        assert_non_null(store);
+        assert_holds(store, centre, 0, 0);
+        add(store, centre, 0, 5);
+        feature_store_close(store);
+    }
+    FeatureStore *store = open_store(state);
+    assert_holds(store, centre, 0, 5);
+    feature_store_close(store);
+    assert_true(folder_exists(scratch_path(state, "a/cache/1274171285eaf110", folder, sizeof folder)));
 }
 
 static void test_held(void **state) {
@@ -181,9 +208,9 @@ static void test_cannot_write(void **state) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(test_at_once),       TEST(test_held),
-                                       TEST(test_saved),         TEST(test_nothing_to_save),
-                                       TEST(test_held_too_long), TEST(test_two_processes),
-                                       TEST(test_cannot_write)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_at_once),          TEST(test_held),          TEST(test_saved),
+        TEST(test_nothing_to_save),  TEST(test_held_too_long), TEST(test_two_processes),
+        TEST(test_transforms_apart), TEST(test_cannot_write)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

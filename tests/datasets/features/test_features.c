@@ -93,7 +93,7 @@ static int bench_setup(void **state) {
     bench->pool = pool_create(2);
     bench->source = (FeatureSource){.encode = encode,
                                     .context = &bench->counter,
-                                    .image_size = S,
+                                    .transform.size = S,
                                     .embed_dim = E,
                                     .mean = {0.5f, 0.4f, 0.3f},
                                     .std = {0.25f, 0.3f, 0.2f},
@@ -156,9 +156,10 @@ static float *expect(Bench *bench, FeatureView view) {
             memcpy(first, hex, 8);
             Rng rng;
             rng_stream(&rng, view.seed, STREAM_AUGMENT, (uint32_t)strtoul(first, NULL, 16), view.view);
-            assert_int_equal(transform_random_crop(rgb, &image, S, &rng, bench->arena, NULL), 0);
+            assert_int_equal(
+                transform_random_crop(rgb, &image, &bench->source.transform, &rng, bench->arena, NULL), 0);
         } else {
-            assert_int_equal(transform_center_crop(rgb, &image, S, bench->arena, NULL), 0);
+            assert_int_equal(transform_fit(rgb, &image, &bench->source.transform, bench->arena, NULL), 0);
         }
         transform_normalize(pixels, rgb, S, bench->source.mean, bench->source.std);
         Counter counter = {0};

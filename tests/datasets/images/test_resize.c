@@ -20,34 +20,46 @@ static double cubic(double x) {
                    : 0;
 }
 
+static double triangle(double x) {
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
+static double weigh(ResizeFilter filter, double x) {
+    return filter == FILTER_BILINEAR ? triangle(x) : cubic(x);
+}
+
 /* One output byte from n input bytes that are `step` apart. */
-static unsigned char slow_sum(const unsigned char *in, size_t step, int n, int size, int at) {
+static unsigned char slow_sum(const unsigned char *in, size_t step, int n, int size, int at,
+                              ResizeFilter filter) {
     double scale = (double)n / size, stretch = scale < 1 ? 1 : scale, centre = (at + 0.5) * scale, total = 0;
-    int low = (int)(centre - 2 * stretch + 0.5), high = (int)(centre + 2 * stretch + 0.5);
+    double reach = (filter == FILTER_BILINEAR ? 1 : 2) * stretch;
+    int low = (int)(centre - reach + 0.5), high = (int)(centre + reach + 0.5);
     low = low < 0 ? 0 : low;
     high = high > n ? n : high;
     for (int i = low; i < high; i++)
-        total += cubic((i - centre + 0.5) * (1 / stretch));
+        total += weigh(filter, (i - centre + 0.5) * (1 / stretch));
     int sum = 1 << 21;
     for (int i = low; i < high; i++) {
-        double weight = cubic((i - centre + 0.5) * (1 / stretch)) / total * (1 << 22);
+        double weight = weigh(filter, (i - centre + 0.5) * (1 / stretch)) / total * (1 << 22);
         sum += in[i * step] * (int)(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
     sum >>= 22;
     return (unsigned char)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
-static unsigned char *slow_resize(const Image *in, CropBox box, int out_w, int out_h) {
+static unsigned char *slow_resize(const Image *in, CropBox box, int out_w, int out_h, ResizeFilter filter) {
     unsigned char *rows = malloc((size_t)box.height * out_w * 3), *out = malloc((size_t)out_h * out_w * 3);
     assert_true(rows && out);
     for (int y = 0; y < box.height; y++) {
         const unsigned char *row = in->rgb + ((size_t)(box.top + y) * in->width + box.left) * 3;
         for (int i = 0; i < out_w * 3; i++)
-            rows[(size_t)y * out_w * 3 + i] = slow_sum(row + i % 3, 3, box.width, out_w, i / 3);
+            rows[(size_t)y * out_w * 3 + i] = slow_sum(row + i % 3, 3, box.width, out_w, i / 3, filter);
     }
     for (int y = 0; y < out_h; y++)
         for (int i = 0; i < out_w * 3; i++)
-            out[(size_t)y * out_w * 3 + i] = slow_sum(rows + i, (size_t)out_w * 3, box.height, out_h, y);
+            out[(size_t)y * out_w * 3 + i] =
+                slow_sum(rows + i, (size_t)out_w * 3, box.height, out_h, y, filter);
     free(rows);
     return out;
 }
@@ -68,11 +80,12 @@ static void resizes_follow_the_formula(void **state) {
         }
         int out_w = i % 5 ? 1 + (int)rng_below(&rng, 90) : box.width;
         int out_h = i % 7 ? 1 + (int)rng_below(&rng, 90) : box.height;
+        ResizeFilter filter = i % 3 ? FILTER_BICUBIC : FILTER_BILINEAR;
         Image out;
-        assert_int_equal(image_resize(&out, &in, box, out_w, out_h, *state, NULL), 0);
+        assert_int_equal(image_resize(&out, &in, box, out_w, out_h, filter, *state, NULL), 0);
         assert_int_equal(out.width, out_w);
         assert_int_equal(out.height, out_h);
-        unsigned char *expected = slow_resize(&in, box, out_w, out_h);
+        unsigned char *expected = slow_resize(&in, box, out_w, out_h, filter);
         if (memcmp(out.rgb, expected, (size_t)out_w * out_h * 3) != 0) {
             fail_msg("%d x %d of %d x %d to %d x %d differs", box.width, box.height, in.width, in.height,
                      out_w, out_h);

@@ -34,13 +34,49 @@ static void crops_are_pillows(void **state) {
         Image image;
         assert_int_equal(image_load(&image, path, *state, &err), 0);
         unsigned char *crop = arena_alloc(*state, (size_t)n * n, 3);
-        assert_int_equal(transform_center_crop(crop, &image, n, *state, &err), 0);
+        assert_int_equal(transform_fit(crop, &image, &(Transform){.size = n}, *state, &err), 0);
         assert_int_equal(tensor->size, (size_t)n * n * 3);
         if (memcmp(crop, tensor->data, tensor->size) != 0)
             fail_msg("%s differs", tensor->name);
         n_checked++;
     }
     assert_int_equal(n_checked, 26);
+    tensors_close(file);
+}
+
+/* "FILE FIT FILTER SIZE RESIZE FILL" */
+static Transform read_transform(const char *name, char path[256]) {
+    char file[128], fit[16], filter[16];
+    int size, resize, fill;
+    assert_int_equal(sscanf(name, "%127s %15s %15s %d %d %d", file, fit, filter, &size, &resize, &fill), 6);
+    snprintf(path, 256, PILLOW "%s", file);
+    return (Transform){.size = size,
+                       .resize = resize,
+                       .fit = strcmp(fit, "pad") == 0      ? FIT_PAD
+                              : strcmp(fit, "squash") == 0 ? FIT_SQUASH
+                                                           : FIT_CROP,
+                       .filter = strcmp(filter, "bilinear") == 0 ? FILTER_BILINEAR : FILTER_BICUBIC,
+                       .fill = (unsigned char)fill};
+}
+
+static void other_fits_are_pillows(void **state) {
+    Error err = {0};
+    TensorFile *file = tensors_open(PILLOW "transforms.safetensors", &err);
+    assert_non_null(file);
+    for (int i = 0; i < tensors_count(file); i++) {
+        const Tensor *tensor = tensors_at(file, i);
+        char path[256];
+        Transform transform = read_transform(tensor->name, path);
+        size_t size = (size_t)transform.size * transform.size * 3;
+        Image image;
+        assert_int_equal(image_load(&image, path, *state, &err), 0);
+        unsigned char *out = arena_alloc(*state, size, 1);
+        assert_int_equal(transform_fit(out, &image, &transform, *state, &err), 0);
+        assert_int_equal(tensor->size, size);
+        if (memcmp(out, tensor->data, size) != 0)
+            fail_msg("%s differs", tensor->name);
+    }
+    assert_int_equal(tensors_count(file), 54);
     tensors_close(file);
 }
 
@@ -54,9 +90,11 @@ static void centre_crops_are_parts_of_the_resize(void **state) {
         int wide = in.width > in.height;
         CropBox whole = {0, 0, in.width, in.height};
         Image all;
-        assert_int_equal(image_resize(&all, &in, whole, wide ? size : n, wide ? n : size, *state, NULL), 0);
+        assert_int_equal(
+            image_resize(&all, &in, whole, wide ? size : n, wide ? n : size, FILTER_BICUBIC, *state, NULL),
+            0);
         unsigned char crop[20 * 20 * 3];
-        assert_int_equal(transform_center_crop(crop, &in, n, *state, NULL), 0);
+        assert_int_equal(transform_fit(crop, &in, &(Transform){.size = n}, *state, NULL), 0);
         int offset = (int)rint((size - n) / 2.0);
         for (int y = 0; y < n; y++) {
             size_t at = wide ? (size_t)y * size + offset : (size_t)(y + offset) * n;
@@ -69,8 +107,11 @@ static void elongated_images_are_refused(void **state) {
     Image in = {.width = 1, .height = 100000000};
     Error err = {0};
     unsigned char crop[3];
-    assert_int_equal(transform_center_crop(crop, &in, 224, *state, &err), -1);
+    assert_int_equal(transform_fit(crop, &in, &(Transform){.size = 224}, *state, &err), -1);
     assert_non_null(strstr(err.text, "too long"));
+    const Transform padded = {.size = 224, .fit = FIT_PAD};
+    assert_int_equal(transform_fit(crop, &in, &padded, *state, &err), -1);
+    assert_string_equal(err.text, "resize: nothing is left of 1 x 100000000 pixels in a square of 224");
 }
 
 /* The documented draws, done again. */
@@ -97,11 +138,14 @@ static void random_crops_follow_the_draws(void **state) {
     int n_flipped = 0, n_central = 0;
     for (uint32_t view = 0; view < 60; view++) {
         Image in = view % 3 ? random_image(50, 37, view, *state) : random_image(7, 90, view, *state);
+        ResizeFilter filter = view % 2 ? FILTER_BILINEAR : FILTER_BICUBIC;
         Rng rng, again;
         rng_stream(&rng, 1, STREAM_AUGMENT, 99, view);
         again = rng;
         unsigned char crop[N * N * 3];
-        assert_int_equal(transform_random_crop(crop, &in, N, &rng, *state, NULL), 0);
+        assert_int_equal(
+            transform_random_crop(crop, &in, &(Transform){.size = N, .filter = filter}, &rng, *state, NULL),
+            0);
         bool flipped, central;
         CropBox box = replay(&in, &again, &flipped, &central);
         if (central)
@@ -110,7 +154,7 @@ static void random_crops_follow_the_draws(void **state) {
         n_flipped += flipped;
         n_central += central;
         Image expected;
-        assert_int_equal(image_resize(&expected, &in, box, N, N, *state, NULL), 0);
+        assert_int_equal(image_resize(&expected, &in, box, N, N, filter, *state, NULL), 0);
         for (int i = 0; i < N * N; i++) {
             int x = flipped ? N - 1 - i % N : i % N;
             assert_memory_equal(crop + 3 * i, expected.rgb + 3 * (i / N * N + x), 3);
@@ -126,7 +170,7 @@ static void random_crops_take_whole_images(void **state) {
     rng_seed(&rng, (uint32_t[]){4}, 1);
     for (int i = 0; i < 20; i++) {
         unsigned char crop[4 * 4 * 3];
-        assert_int_equal(transform_random_crop(crop, &in, 4, &rng, *state, NULL), 0);
+        assert_int_equal(transform_random_crop(crop, &in, &(Transform){.size = 4}, &rng, *state, NULL), 0);
         for (int k = 0; k < 16; k++)
             assert_memory_equal(crop + 3 * k, in.rgb, 3);
     }
@@ -157,6 +201,7 @@ static void normalize_is_planar(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ARENA_TEST(crops_are_pillows),
+        ARENA_TEST(other_fits_are_pillows),
         ARENA_TEST(centre_crops_are_parts_of_the_resize),
         ARENA_TEST(elongated_images_are_refused),
         ARENA_TEST(random_crops_follow_the_draws),

@@ -91,6 +91,31 @@ static void test_inspect(void **state) {
     assert_non_null(strstr(cli->out, "no config: assumed\n"));
 }
 
+/* --- how images are prepared --- */
+
+static void test_preparation(void **state) {
+    Cli *cli = *state;
+    const char *folder = hugging_face_folder(cli, "quick_gelu"), *texts = write_text(cli, "texts", "a cup\n");
+    const char *plain = cli_path(cli, "plain"), *out = cli_path(cli, "out");
+    const char *config = write_text(cli, "hf/preprocessor_config.json", "{\"size\": 32, \"crop_size\": 32}");
+    cli_ok(cli, "encode", "--model", folder, "--images", FIXTURES "images/shape00", "--out", plain);
+    cli_ok(cli, "inspect", folder);
+    assert_null(strstr(cli->out, "images are"));
+    write_text(cli, "hf/preprocessor_config.json", "{\"size\": 48, \"crop_size\": 32, \"resample\": 2}");
+    cli_ok(cli, "encode", "--model", folder, "--images", FIXTURES "images/shape00", "--out", out);
+    size_t size[2];
+    const char *kept = file_read(plain, 1 << 20, cli->arena, &size[0], NULL);
+    const char *other = file_read(out, 1 << 20, cli->arena, &size[1], NULL);
+    assert_int_equal(size[0], size[1]);
+    assert_memory_not_equal(kept, other, size[0]);
+    cli_ok(cli, "inspect", folder);
+    assert_non_null(strstr(cli->out, "\nimages are             resized to 48, bilinear\n"));
+    write_text(cli, "hf/preprocessor_config.json", "{\"size\": 32, \"crop_size\": 32, \"resample\": 0}");
+    cli_ok(cli, "encode", "--model", folder, "--texts", texts, "--out", out);
+    cli_refuses(cli, 3, config, ": resample: 0 where 2 (bilinear)", "encode", "--model", folder, "--images",
+                FIXTURES "images/shape00", "--out", out);
+}
+
 /* --- the note --- */
 
 static void test_note(void **state) {
@@ -180,8 +205,9 @@ static void test_folders(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CLI_TEST(test_folder), CLI_TEST(test_folder_gelu),  CLI_TEST(test_inspect), CLI_TEST(test_note),
-        CLI_TEST(test_prompt), CLI_TEST(test_vocabularies), CLI_TEST(test_folders),
+        CLI_TEST(test_folder),       CLI_TEST(test_folder_gelu), CLI_TEST(test_inspect),
+        CLI_TEST(test_preparation),  CLI_TEST(test_note),        CLI_TEST(test_prompt),
+        CLI_TEST(test_vocabularies), CLI_TEST(test_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
