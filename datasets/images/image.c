@@ -29,7 +29,17 @@ static const Format formats[] = {
     {"BMP", 0, 2, "BM", NULL},
     {"TIFF", 0, 4, "II*\0", NULL},
     {"TIFF", 0, 4, "MM\0*", NULL},
+    {"TIFF", 0, 4, "II+\0", NULL},
+    {"TIFF", 0, 4, "MM\0+", NULL},
+    {"HEIC", 4, 7, "ftyphei", NULL}, /* heic, heix, heim, heis */
+    {"HEIC", 4, 7, "ftyphev", NULL}, /* hevc, hevx, hevm, hevs */
+    {"AVIF", 4, 7, "ftypavi", NULL}, /* avif, avis */
+    {"HEIF", 4, 8, "ftypmif1", NULL},
+    {"HEIF", 4, 8, "ftypmsf1", NULL},
     {"JPEG 2000", 4, 4, "jP  ", NULL},
+    {"JPEG 2000", 0, 4, "\xff\x4f\xff\x51", NULL},
+    {"JPEG XL", 0, 2, "\xff\x0a", NULL},
+    {"JPEG XL", 4, 4, "JXL ", NULL},
 };
 
 /* NULL with an error for anything that no decoder takes. */
@@ -45,7 +55,8 @@ static const Format *find_format(const unsigned char *data, size_t size, const c
             continue;
         if (format->decode)
             return format;
-        error_set(err, "%s: start: this is a %s file; only JPEG and PNG are read", name, format->format);
+        error_set(err, "%s: start: this is a%s %s image; coop reads JPEG and PNG", name,
+                  *format->format == 'A' ? "n" : "", format->format);
         return NULL;
     }
     error_set(err, "%s: start: neither a JPEG nor a PNG file", name);
