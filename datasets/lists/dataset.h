@@ -21,6 +21,12 @@ typedef struct {
     int n;
 } ItemList;
 
+/* What should be known of it (remarks.h). */
+typedef struct {
+    const char **lines; /* (n), owned by the dataset's arena */
+    int n, capacity;
+} Remarks;
+
 typedef struct Dataset {
     const char *name;         /* "camouflage", from the catalog or the file */
     const char *source;       /* the file or folder that the lists come from, for messages */
@@ -33,6 +39,7 @@ typedef struct Dataset {
     const struct Dataset *whole;
     int first_class;
     bool drawn; /* the lists were drawn at random, not given */
+    Remarks remarks;
 } Dataset;
 
 /* What to open: the keys of `dataset:` in an experiment file. NULL strings are absent. */

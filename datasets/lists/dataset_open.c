@@ -8,6 +8,7 @@
 #include "datasets/lists/folder.h"
 #include "datasets/lists/lists.h"
 #include "datasets/lists/random_parts.h"
+#include "datasets/lists/remarks.h"
 #include "datasets/lists/split_file.h"
 
 #include <stdbool.h>
@@ -110,6 +111,8 @@ static int read_any(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Err
         dataset->name = arena_strdup(arena, spec->name);
     if (result == 0 && spec->class_names)
         result = class_names_apply(dataset, spec->class_names, arena, err);
+    if (result == 0 && strcmp(spec->format, "folder") != 0) /* there, an image lies in one class */
+        result = remark_labels(dataset, arena, err);
     return result;
 }
 
@@ -141,5 +144,7 @@ int dataset_open(Dataset *dataset, const DatasetSpec *spec, Arena *arena, Error 
         return error_memory(err);
     if (dataset_check_classes(dataset, arena, err) < 0)
         return -1;
-    return base || other ? dataset_subsample(dataset, base, arena, err) : 0;
+    if ((base || other) && dataset_subsample(dataset, base, arena, err) < 0)
+        return -1;
+    return remark_untested(dataset, arena, err);
 }

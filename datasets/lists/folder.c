@@ -1,11 +1,15 @@
 /* folder.c: folders with one subfolder per class.
  *
- * A class is a subfolder, labelled by the order of the names' bytes; its images are all files directly in it,
- * whatever their suffix: real datasets hold images under any name. One that is no image is reported when it
- * is opened.
+ * A class is a subfolder, labelled by the order of the names' bytes; its images are all files in it, also in
+ * folders within, whatever their suffix: real datasets hold images under any name. One that is no image is
+ * reported when it is opened. Their order is that of torchvision's ImageFolder: by the path of the folder,
+ * then by the name.
  */
 #define _GNU_SOURCE /* scandirat */
 #include "datasets/lists/folder.h"
+
+#include "datasets/images/image.h"
+#include "datasets/lists/remarks.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +19,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { MAX_DEPTH = 32 };
 
 static int is_wanted_name(const struct dirent *entry) {
     return entry->d_name[0] != '.' && strcasecmp(entry->d_name, "Thumbs.db") != 0 &&
@@ -33,10 +39,11 @@ static bool is_subfolder(int fd, const struct dirent *entry) {
     return fstatat(fd, entry->d_name, &info, 0) == 0 && S_ISDIR(info.st_mode);
 }
 
-int folder_list(NameList *out, const char *folder, bool subfolders, TextPool *pool, Error *err) {
+/* Both lists, (n) long at most; either may be NULL. */
+static int scan(NameList *files, NameList *subfolders, const char *folder, TextPool *pool, Error *err) {
     int result = -1, n = -1;
     struct dirent **entries = NULL;
-    *out = (NameList){0};
+    NameList *lists[] = {files, subfolders};
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0)
         n = scandirat(fd, ".", &entries, is_wanted_name, compare_bytes);
@@ -44,10 +51,14 @@ int folder_list(NameList *out, const char *folder, bool subfolders, TextPool *po
         error_set(err, "%s: cannot open the folder: %s", folder, strerror(errno));
         goto out;
     }
-    out->names = ARENA_NEW(pool->arena, const char *, n);
-    for (int i = 0; i < n && out->names; i++)
-        if (is_subfolder(fd, entries[i]) == subfolders)
-            out->names[out->n++] = text_join(pool, NULL, entries[i]->d_name);
+    for (int i = 0; i < 2; i++)
+        if (lists[i])
+            *lists[i] = (NameList){.names = ARENA_NEW(pool->arena, const char *, n)};
+    for (int i = 0; i < n && !arena_failed(pool->arena); i++) {
+        NameList *list = lists[is_subfolder(fd, entries[i])];
+        if (list)
+            list->names[list->n++] = text_join(pool, NULL, entries[i]->d_name);
+    }
     result = arena_failed(pool->arena) ? error_memory(err) : 0;
 out:
     for (int i = 0; i < n; i++)
@@ -58,17 +69,65 @@ out:
     return result;
 }
 
+int folder_list(NameList *out, const char *folder, bool subfolders, TextPool *pool, Error *err) {
+    return scan(subfolders ? NULL : out, subfolders ? out : NULL, folder, pool, err);
+}
+
+/* A class folder, or a folder within. */
+typedef struct {
+    const char *prefix; /* of the paths of its files */
+    NameList files;
+} Level;
+
+typedef struct {
+    Level *levels; /* (n) */
+    int n, capacity;
+    TextPool *pool;
+} Walk;
+
+static int walk_folder(Walk *walk, const char *folder, const char *prefix, int depth, Error *err) {
+    NameList deeper;
+    TextPool *pool = walk->pool;
+    if (depth > MAX_DEPTH)
+        return error_set(err, "%s: %d folders within each other: does a link lead back?", folder, depth);
+    Level *levels = arena_grow(pool->arena, walk->levels, &walk->capacity, walk->n + 1, sizeof *levels);
+    if (!levels)
+        return error_memory(err);
+    walk->levels = levels;
+    Level *level = &levels[walk->n++];
+    level->prefix = prefix;
+    if (scan(&level->files, &deeper, folder, pool, err) < 0)
+        return -1;
+    for (int i = 0; i < deeper.n; i++) {
+        const char *path = text_join(pool, folder, deeper.names[i]);
+        const char *inner = text_join(pool, prefix, deeper.names[i]);
+        if (!path || !inner)
+            return error_memory(err);
+        if (walk_folder(walk, path, inner, depth + 1, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int compare_levels(const void *a, const void *b) {
+    return strcmp(((const Level *)a)->prefix, ((const Level *)b)->prefix);
+}
+
 int folder_push(ListBuilder *list, const char *folder, const char *prefix, int label, TextPool *pool,
                 Error *err) {
-    NameList files = {0};
-    if (folder_list(&files, folder, false, pool, err) < 0)
+    Walk walk = {.pool = pool};
+    if (walk_folder(&walk, folder, prefix, 0, err) < 0)
         return -1;
-    for (int i = 0; i < files.n; i++) {
-        const char *path = text_join(pool, prefix, files.names[i]);
-        if (!path)
-            return error_memory(err);
-        if (list_push(list, path, label, pool->arena, err) < 0)
-            return -1;
+    qsort(walk.levels, (size_t)walk.n, sizeof *walk.levels, compare_levels);
+    for (int l = 0; l < walk.n; l++) {
+        const NameList *files = &walk.levels[l].files;
+        for (int i = 0; i < files->n; i++) {
+            const char *path = text_join(pool, walk.levels[l].prefix, files->names[i]);
+            if (!path)
+                return error_memory(err);
+            if (list_push(list, path, label, pool->arena, err) < 0)
+                return -1;
+        }
     }
     return 0;
 }
@@ -121,28 +180,65 @@ static int define_classes(Dataset *dataset, NameList *classes, const char *folde
     return arena_failed(pool->arena) ? error_memory(err) : 0;
 }
 
-/* A class of that folder without images; where they lie deeper, it says so. */
-static int empty_class(const char *folder, const char *name, TextPool *pool, Error *err) {
-    NameList deeper = {0};
-    const char *path = text_join(pool, folder, name);
-    if (!path)
-        return error_memory(err);
-    if (folder_list(&deeper, path, true, pool, err) < 0)
-        return -1;
-    return error_set(err, "%s: class without images%s%s%s", path,
-                     deeper.n > 0 ? " (those in its subfolder '" : "", deeper.n > 0 ? deeper.names[0] : "",
-                     deeper.n > 0 ? "' do not count)" : "");
+/* Whether an item lies deeper than prefix/CLASS/; prefix may be NULL. */
+static bool is_deeper(const Item *item, const char *prefix) {
+    const char *inner = item->path + (prefix ? strlen(prefix) : 0);
+    inner += *inner == '/';
+    const char *slash = strchr(inner, '/');
+    return slash && strchr(slash + 1, '/');
 }
 
-static int check_filled(const ListBuilder *list, const NameList *classes, const char *folder, TextPool *pool,
-                        Error *err) {
+/* The first item of a class is one right in its folder, if there is any. */
+static int check_filled(const ListBuilder *list, const NameList *classes, const char *folder,
+                        const char *prefix, Error *err) {
     int at = 0;
     for (int label = 0; label < classes->n; label++) {
+        const char *name = classes->names[label];
         if (at == list->list.n || list->list.items[at].label != label)
-            return empty_class(folder, classes->names[label], pool, err);
+            return error_set(err, "%s/%s: class without images", folder, name);
+        if (part_find(name, strlen(name)) != N_PARTS && is_deeper(&list->list.items[at], prefix))
+            return error_set(err,
+                             "%s/%s: a class with this name and folders alone: give train and test as such",
+                             folder, name);
         while (at < list->list.n && list->list.items[at].label == label)
             at++;
     }
+    return 0;
+}
+
+static void remark_deeper(Dataset *dataset, const ItemList *list, const char *folder, const char *prefix,
+                          Arena *arena) {
+    const Item *first = NULL;
+    int n = 0;
+    for (int i = 0; i < list->n; i++)
+        if (is_deeper(&list->items[i], prefix)) {
+            first = first ? first : &list->items[i];
+            n++;
+        }
+    if (n > 0)
+        remark(&dataset->remarks, arena, "%s: %d image%s in folders within class folders (%s)", folder, n,
+               n == 1 ? " is" : "s are", first->path);
+}
+
+/* Images beside the class folders, which belong to none. */
+static int remark_strays(Dataset *dataset, const char *folder, TextPool *pool, Error *err) {
+    NameList files;
+    const char *first = NULL;
+    int n = 0;
+    if (folder_list(&files, folder, false, pool, err) < 0)
+        return -1;
+    for (int i = 0; i < files.n; i++) {
+        const char *path = text_join(pool, folder, files.names[i]);
+        if (!path)
+            return error_memory(err);
+        if (image_sniff(path, NULL) < 0)
+            continue;
+        first = first ? first : files.names[i];
+        n++;
+    }
+    if (n > 0)
+        remark(&dataset->remarks, pool->arena, "%s: %d image%s beside the class folders %s left out (%s)",
+               folder, n, n == 1 ? "" : "s", n == 1 ? "is" : "are", first);
     return 0;
 }
 
@@ -160,8 +256,14 @@ int folder_read(Dataset *dataset, const char *train, const char *val, const char
         if (folders[i] &&
             folder_push_classes(&lists[i], &classes, origin, folders[i], folders[i], &pool, err) < 0)
             return -1;
-    if (check_filled(&lists[first], &classes, origin, &pool, err) < 0)
+    if (check_filled(&lists[first], &classes, origin, origin, err) < 0)
         return -1;
+    for (int i = 0; i < 3; i++) {
+        if (folders[i] && remark_strays(dataset, folders[i], &pool, err) < 0)
+            return -1;
+        if (folders[i])
+            remark_deeper(dataset, &lists[i].list, folders[i], folders[i], arena);
+    }
     dataset->root = ".";
     dataset->train = lists[0].list;
     dataset->val = lists[1].list;
@@ -175,8 +277,9 @@ int folder_read_all(Dataset *dataset, const char *images, Arena *arena, Error *e
     NameList classes = {0};
     if (define_classes(dataset, &classes, images, &pool, err) < 0 ||
         folder_push_classes(&all, &classes, images, images, NULL, &pool, err) < 0 ||
-        check_filled(&all, &classes, images, &pool, err) < 0)
+        check_filled(&all, &classes, images, NULL, err) < 0 || remark_strays(dataset, images, &pool, err) < 0)
         return -1;
+    remark_deeper(dataset, &all.list, images, NULL, arena);
     dataset->root = dataset->source;
     dataset->train = all.list;
     return 0;

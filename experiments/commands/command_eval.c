@@ -71,7 +71,10 @@ static int evaluate(const Prompt *prompt, const char *path, const char *logits_p
     if (session_save(session, err) < 0 ||
         (logits_path && logits_write(logits_path, logits, dataset, arena, err) < 0))
         return -1;
+    TextMap said = {.arena = arena};
     cli_model_print_note(&session->model, session->quiet);
+    if (session_print_remarks(session, &said, err) < 0)
+        return -1;
     printf("%s: accuracy %.2f %%, macro-F1 %.2f %% on %d test images of %d classes\n", session->name,
            scores.accuracy, scores.macro_f1, dataset->test.n, dataset->n_classes);
     return 0;

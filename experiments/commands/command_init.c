@@ -217,6 +217,9 @@ static int run(CommandLine *line, Error *err) {
     draft.photos = line->words.values[0];
     if (make_draft(&draft, arena, err) < 0)
         return -1;
+    const Remarks *remarks = &draft.dataset.remarks;
+    for (int i = 0; i < remarks->n && !line->common.quiet; i++)
+        print_line(stderr, "%s", remarks->lines[i]);
     return write_out(&draft, arena, err);
 }
 

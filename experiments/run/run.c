@@ -24,6 +24,7 @@ typedef struct {
     const Experiment *opened; /* whose model it is */
     LoadedModel model;
     Lock *lock;
+    TextMap remarks; /* said so far */
     Arena *arena;
 } Runner;
 
@@ -118,6 +119,8 @@ static int run_stages(Runner *runner, Error *err) {
                                  runner->options->quiet); /* not before: a refusal is one line */
             said = true;
         }
+        if (status == 0)
+            status = stage_print_remarks(stage, &runner->remarks, &why);
         if (status == 0)
             status = jobs_run(stage, &why);
         if (status < 0 && (study->n == 1 || why.kind == ERROR_SIGNAL)) {
@@ -224,6 +227,8 @@ static int print_points(Runner *runner, Error *err) {
         if (use_model(runner, runner->stages[i].experiment, err) < 0 ||
             plan_make(&plans[i], &runner->stages[i], &runner->model, err) < 0)
             return -1;
+        if (stage_print_remarks(&runner->stages[i], &runner->remarks, err) < 0)
+            return -1;
         flops += plans[i].flops;
         n_images += plans[i].n_images;
     }
@@ -269,7 +274,7 @@ static int run_all(Runner *runner, Error *err) {
 
 int study_run(const Study *study, const RunOptions *options, Error *err) {
     Arena *arena = arena_create();
-    Runner runner = {.study = study, .options = options, .arena = arena};
+    Runner runner = {.study = study, .options = options, .remarks.arena = arena, .arena = arena};
     runner.stages = arena ? ARENA_NEW(arena, Stage, study->n) : NULL;
     int status = runner.stages ? run_all(&runner, err) : error_memory(err);
     lock_release(runner.lock);

@@ -2,6 +2,7 @@
 #include "experiments/run/stage.h"
 
 #include "clip/base/files.h"
+#include "datasets/lists/remarks.h"
 #include "experiments/methods/method.h"
 #include "experiments/run/transfer.h"
 #include "experiments/terminal/printable.h"
@@ -14,6 +15,18 @@
 
 /* --- what there is to do --- */
 
+/* Classes with too few images for the shots, where a method trains. */
+static int remark_few(Stage *stage, Error *err) {
+    const Experiment *experiment = stage->experiment;
+    const IntList *shots = &experiment->grid.num_shots;
+    bool trains = false;
+    for (int i = 0; i < experiment->n_methods; i++)
+        trains |= (experiment->methods[i].method->uses & USES_TRAINING) != 0;
+    if (!trains || stage->session.dataset.train.n == 0)
+        return 0;
+    return remark_shots(&stage->session.dataset, shots->values, shots->n, stage->session.arena, err);
+}
+
 int stage_open(Stage *stage, const Experiment *experiment, const RunOptions *options, bool is_alone,
                Arena *arena, Error *err) {
     *stage = (Stage){.experiment = experiment, .options = options, .is_alone = is_alone, .arena = arena};
@@ -24,6 +37,15 @@ int stage_open(Stage *stage, const Experiment *experiment, const RunOptions *opt
         return -1;
     for (int t = 0; t < experiment->n_targets; t++)
         if (session_open(&stage->targets[t], &experiment->targets[t], options->quiet, err) < 0)
+            return -1;
+    return remark_few(stage, err);
+}
+
+int stage_print_remarks(const Stage *stage, TextMap *said, Error *err) {
+    if (session_print_remarks(&stage->session, said, err) < 0)
+        return -1;
+    for (int t = 0; t < stage->experiment->n_targets; t++)
+        if (session_print_remarks(&stage->targets[t], said, err) < 0)
             return -1;
     return 0;
 }

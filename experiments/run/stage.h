@@ -40,6 +40,9 @@ int stage_open(Stage *stage, const Experiment *experiment, const RunOptions *opt
                Arena *arena, Error *err);
 void stage_close(Stage *stage);
 
+/* Says what should be known of the lists (session_print_remarks). */
+int stage_print_remarks(const Stage *stage, TextMap *said, Error *err);
+
 int stage_expand(Stage *stage, const LoadedModel *model, Error *err);
 
 /* Fills in pending: the points that have no result yet, or lack a file that the experiment asks for. */

@@ -132,6 +132,18 @@ int session_features(Session *session, float *features, const ItemList *items, F
     return session_save(session, err) < 0 ? -1 : interrupt_check(err);
 }
 
+int session_print_remarks(const Session *session, TextMap *said, Error *err) {
+    const Remarks *remarks = &session->dataset.remarks;
+    for (int i = 0; i < remarks->n && !session->quiet; i++) {
+        if (text_map_find(said, remarks->lines[i]))
+            continue;
+        fprintf(stderr, "%s\n", printable(remarks->lines[i], session->arena));
+        if (text_map_put(said, remarks->lines[i], 1) < 0)
+            return error_memory(err);
+    }
+    return 0;
+}
+
 /* The name leads back to the dataset's, so that its results are found from the split file too. */
 int session_keep_split(const Session *session, Error *err) {
     const Dataset *drawn = session->dataset.whole ? session->dataset.whole : &session->dataset;

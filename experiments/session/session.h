@@ -2,6 +2,7 @@
 #ifndef EXPERIMENTS_SESSION_SESSION_H
 #define EXPERIMENTS_SESSION_SESSION_H
 
+#include "clip/base/text_map.h"
 #include "coop/loaded_model.h"
 #include "datasets/features/features.h"
 #include "datasets/lists/dataset.h"
@@ -42,6 +43,10 @@ int session_open(Session *session, const Experiment *experiment, bool quiet, Err
  * once the first has waited half a minute. */
 int session_attach(Session *session, const LoadedModel *model, const Session *from, Error *err);
 void session_close(Session *session);
+
+/* Prints the remarks on the dataset (datasets/lists/remarks.h) that are not in `said`, and puts them there.
+ * The map's arena must live as long as the session. */
+int session_print_remarks(const Session *session, TextMap *said, Error *err);
 
 /* Writes lists that were drawn at random to OUTPUT/split_zhou_NAME.json and says on stderr how to use them
  * again; does nothing for other lists. */

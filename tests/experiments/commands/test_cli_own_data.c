@@ -156,7 +156,7 @@ static void test_refusals(void **state) {
     assert_int_equal(mkdir(empty, 0777), 0);
     refuse_photos(cli, "photos/empty: class without images", "\n");
     assert_int_equal(mkdir(deep, 0777), 0);
-    refuse_photos(cli, "photos/empty: class without images", "(those in its subfolder '2024' do not count)");
+    refuse_photos(cli, "photos/empty: class without images", "\n");
     write_text(cli_path(cli, "photos/empty/notes.txt"), "not an image");
     refuse_photos(cli, "photos/empty/notes.txt: start: ", "neither a JPEG nor a PNG file");
     write_text(cli_path(cli, "photos/empty/notes.txt"), "");
@@ -178,6 +178,33 @@ static void test_refusals(void **state) {
     refuse_photos(cli, "photos: ", "'red fox' is the only class: nothing to tell it from");
     assert_int_equal(unlink(cli_path(cli, "photos/red fox")), 0);
     refuse_photos(cli, "photos: ", "no subfolder (one per class)");
+}
+
+/* What is taken otherwise than it may be meant is said, once, after whatever could be refused. */
+static void test_remarks(void **state) {
+    Cli *cli = *state;
+    const char *photos = make_photos(cli);
+    assert_int_equal(make_folders(cli_path(cli, "photos/cup/2024"), NULL), 0);
+    cli_copy(FIXTURES "images/shape03/0000.jpg", cli_path(cli, "photos/cup/2024/a.jpg"));
+    cli_copy(FIXTURES "images/shape03/0001.jpg", cli_path(cli, "photos/stray.jpg"));
+    const char *dataset = arena_printf(cli->arena, "format: folder, images: %s", photos);
+    const char *yaml = make_experiment(cli, "w", dataset);
+    const char *nested = ": 1 image is in folders within class folders (cup/2024/a.jpg)\n";
+    const char *stray = ": 1 image beside the class folders is left out (stray.jpg)\n";
+    const char *lines[] = {
+        nested, stray, ": 1 of 4 classes has no test images ('cup')\n",
+        ": num_shots 2: 1 of 4 classes has fewer training images, and gives all ('cup': 1)\n"};
+    cli_ok(cli, "run", yaml);
+    for (int i = 0; i < 4; i++) {
+        const char *line = arena_printf(cli->arena, "%s%s", photos, lines[i]), *at = strstr(cli->err, line);
+        assert_holds(cli->err, line);
+        assert_null(strstr(at + 1, line));
+    }
+    cli_ok(cli, "run", yaml, "--quiet", "--set", "outputs.report=false", "--set", "grid.seed=2");
+    assert_string_equal(cli->err, "");
+    cli_ok(cli, "init", photos, "--model", MODEL, "--vocab", VOCAB);
+    assert_holds(cli->err, nested);
+    assert_holds(cli->err, stray);
 }
 
 static void test_class_names(void **state) {
@@ -252,7 +279,7 @@ static void test_given_parts(void **state) {
         unlink(yaml);
         int status = cli_run(cli, "init", cli_path(cli, "given \"x\" \\y"), "--model", MODEL, "--vocab",
                              VOCAB, "--out", yaml);
-        assert_int_equal(status, i == 0 ? 3 : 0); /* train alone is a class without images */
+        assert_int_equal(status, i == 0 ? 3 : 0); /* train alone is taken for a class */
     }
     assert_holds(cli_read(cli, yaml, NULL), "  val: ");
     assert_holds(cli_read(cli, yaml, NULL), "  num_shots: [1, 2, 4]  #");
@@ -261,9 +288,9 @@ static void test_given_parts(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_two_commands), CLI_TEST(test_draws),
-                                       CLI_TEST(test_csv),          CLI_TEST(test_refusals),
-                                       CLI_TEST(test_class_names),  CLI_TEST(test_small_classes),
-                                       CLI_TEST(test_init),         CLI_TEST(test_given_parts)};
+    const struct CMUnitTest tests[] = {
+        CLI_TEST(test_two_commands),  CLI_TEST(test_draws),   CLI_TEST(test_csv),
+        CLI_TEST(test_refusals),      CLI_TEST(test_remarks), CLI_TEST(test_class_names),
+        CLI_TEST(test_small_classes), CLI_TEST(test_init),    CLI_TEST(test_given_parts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
