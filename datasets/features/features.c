@@ -269,7 +269,7 @@ static void transform_tile(void *context, int tile, int index) {
 
 /* Moves the pixels of the good ones of n images together; good (n) gets their items. Returns how many. */
 static int gather(const Job *job, int n, int *good) {
-    size_t S = (size_t)job->cache->source.image_size, size = 3 * S * S;
+    size_t S = (size_t)job->cache->source.transform.size, size = 3 * S * S;
     int n_good = 0;
     for (int i = 0; i < n; i++) {
         int item = job->todo[job->start + i];
