@@ -49,7 +49,8 @@ static void set_name(Clip *clip) {
         if (memcmp(vision, known->vision, sizeof vision) == 0 &&
             known->resnet_width == (is_vit ? 0 : rn->width) && known->image_size == clip->image_size &&
             known->embed_dim == clip->embed_dim && known->text_width == clip->text.width &&
-            clip->text.n_layers == ARCHITECTURE_TEXT_LAYERS) {
+            clip->text.n_layers == ARCHITECTURE_TEXT_LAYERS &&
+            clip->text.n_positions == ARCHITECTURE_POSITIONS) {
             snprintf(clip->name, sizeof clip->name, "%s", known->name);
             return;
         }
@@ -75,7 +76,7 @@ static int read_flavour(Checkpoint *cp, Clip *clip) {
     clip->flavour = names_title(cp->names.flavour);
     if (tensors_count(cp->file) == 0)
         return error_set(cp->err, "%s: not a CLIP checkpoint: no tensors", path);
-    if (names_check(&cp->names, cp->file, cp->err) < 0)
+    if (names_refuse(cp->file, cp->err) < 0)
         return -1;
     if (!known)
         return error_set(
@@ -129,9 +130,7 @@ static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config, C
     text_shapes(cp, &clip->text, &config->text);
     clip->n_vocab = clip->text.n_vocab;
     clip->embed_dim = clip->text.embed_dim;
-    const bool is_resnet =
-        !checkpoint_has(cp, "visual.proj") && (checkpoint_has(cp, "visual.layer1.0.conv1.weight") ||
-                                               checkpoint_has(cp, "visual.attnpool.positional_embedding"));
+    const bool is_resnet = names_is_resnet(&cp->names, cp->file);
     clip->image = is_resnet ? IMAGE_TOWER_RESNET : IMAGE_TOWER_VIT;
     if (is_resnet)
         resnet_shapes(cp, &clip->resnet, clip->embed_dim, &config->image);
@@ -211,6 +210,8 @@ static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
         vit_read(cp, &clip->vit);
     if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_RESNET)
         resnet_read(cp, &clip->resnet);
+    if (!cp->failed) /* last: what is missing says more than what is there instead */
+        cp->failed = names_check(&cp->names, cp->file, cp->err) < 0;
     checkpoint_read(cp, options->pool);
 }
 

@@ -19,6 +19,7 @@ static const Rule no_rules[] = {{NULL, NULL, PLACE_AS_IS}};
 static const Rule custom_text_rules[] = {
     {"token_embedding.", "text.token_embedding.", PLACE_AS_IS},
     {"positional_embedding", "text.positional_embedding", PLACE_AS_IS},
+    {"positional_embedding_res", "text.positional_embedding_res", PLACE_AS_IS},
     {"transformer.resblocks.", "text.transformer.resblocks.", PLACE_AS_IS},
     {"ln_final.", "text.ln_final.", PLACE_AS_IS},
     {"text_projection", "text.text_projection", PLACE_AS_IS},
@@ -167,43 +168,75 @@ static const Refusal refusals[] = {
     {"text_projection.bias", NULL, "a text projection with a bias, which CLIP has not"},
     {"text.text_projection.", NULL,
      "a text projection that is a linear layer, with a bias, which CLIP has not"},
+    {"text_model.embeddings.word_embeddings.", NULL,
+     "a BERT text tower (Chinese-CLIP): only CLIP's own is read"},
     {"image_encoder.model.", NULL, "a MobileCLIP model: not a CLIP"},
+    {"owlvit.", NULL, "an OWL-ViT model, which finds objects: not a CLIP"},
+    {"owlv2.", NULL, "an OWLv2 model, which finds objects: not a CLIP"},
+    {"class_head.", NULL, "an OWL-ViT model, which finds objects: not a CLIP"},
+    {"prompts_generator.", NULL, "an X-CLIP model, which takes videos: not a CLIP"},
+    {"prompts_visual_", NULL, "an X-CLIP model, which takes videos: not a CLIP"},
+    {"mit.", NULL, "an X-CLIP model, which takes videos: not a CLIP"},
+    {"decoder.", NULL, "a CLIPSeg model, which segments images: not a CLIP"},
+    {"classifier.", NULL, "an image classifier (CLIPForImageClassification): not a CLIP"},
 };
 
-/* How all names begin, in OpenAI's terms; a tower has no weight whose name begins otherwise. */
-static const char *const known[] = {"token_embedding.weight",
-                                    "positional_embedding",
-                                    "transformer.resblocks.",
-                                    "ln_final.weight",
-                                    "ln_final.bias",
-                                    "text_projection",
-                                    "visual.conv1.weight",
-                                    "visual.class_embedding",
-                                    "visual.positional_embedding",
-                                    "visual.ln_pre.weight",
-                                    "visual.ln_pre.bias",
-                                    "visual.transformer.resblocks.",
-                                    "visual.ln_post.weight",
-                                    "visual.ln_post.bias",
-                                    "visual.proj",
-                                    "visual.conv2.weight",
-                                    "visual.conv3.weight",
-                                    "visual.bn1.",
-                                    "visual.bn2.",
-                                    "visual.bn3.",
-                                    "visual.layer1.",
-                                    "visual.layer2.",
-                                    "visual.layer3.",
-                                    "visual.layer4.",
-                                    "visual.attnpool.positional_embedding",
-                                    "visual.attnpool.q_proj.",
-                                    "visual.attnpool.k_proj.",
-                                    "visual.attnpool.v_proj.",
-                                    "visual.attnpool.c_proj."};
+typedef enum { OF_BOTH, OF_VIT, OF_RESNET } KnownTower;
+
+/* All that is read, in OpenAI's terms: whole names, and beginnings that end in '.', behind which
+ * checkpoint_layers looks. */
+static const struct {
+    const char *name;
+    KnownTower tower;
+} known[] = {
+    {"token_embedding.weight", OF_BOTH},
+    {"positional_embedding", OF_BOTH},
+    {"positional_embedding_res", OF_BOTH}, /* Long-CLIP */
+    {"transformer.resblocks.", OF_BOTH},
+    {"ln_final.weight", OF_BOTH},
+    {"ln_final.bias", OF_BOTH},
+    {"text_projection", OF_BOTH},
+    {"logit_scale", OF_BOTH},
+    {"visual.conv1.weight", OF_BOTH},
+    {"visual.class_embedding", OF_VIT},
+    {"visual.positional_embedding", OF_VIT},
+    {"visual.ln_pre.weight", OF_VIT},
+    {"visual.ln_pre.bias", OF_VIT},
+    {"visual.transformer.resblocks.", OF_VIT},
+    {"visual.ln_post.weight", OF_VIT},
+    {"visual.ln_post.bias", OF_VIT},
+    {"visual.proj", OF_VIT},
+    {"visual.conv2.weight", OF_RESNET},
+    {"visual.conv3.weight", OF_RESNET},
+    {"visual.layer1.", OF_RESNET},
+    {"visual.layer2.", OF_RESNET},
+    {"visual.layer3.", OF_RESNET},
+    {"visual.layer4.", OF_RESNET},
+    {"visual.attnpool.positional_embedding", OF_RESNET},
+    {"visual.attnpool.q_proj.weight", OF_RESNET},
+    {"visual.attnpool.q_proj.bias", OF_RESNET},
+    {"visual.attnpool.k_proj.weight", OF_RESNET},
+    {"visual.attnpool.k_proj.bias", OF_RESNET},
+    {"visual.attnpool.v_proj.weight", OF_RESNET},
+    {"visual.attnpool.v_proj.bias", OF_RESNET},
+    {"visual.attnpool.c_proj.weight", OF_RESNET},
+    {"visual.attnpool.c_proj.bias", OF_RESNET},
+};
 enum { N_KNOWN = sizeof known / sizeof *known };
 
-static const char *const towers[] = {"visual.",       "transformer.",      "text.",          "text_model.",
-                                     "vision_model.", "visual_projection", "text_projection"};
+/* Of the three norms of a ResNet's stem. */
+static const char *const norm_parts[] = {"weight", "bias", "running_mean", "running_var"};
+
+/* What no feature depends on, by the end of the name: numbers that follow from the shapes, and counters. */
+static const char *const harmless_ends[] = {"position_ids", "attn_mask", "num_batches_tracked"};
+
+/* The same by the whole name, behind a wrapper's prefix. A bias of the logits is the same for all classes. */
+static const char *const harmless_names[] = {
+    "logit_bias", "input_resolution", "context_length", "vocab_size", "epoch", "step", "global_step"};
+
+/* The state of a training. */
+static const char *const harmless_beginnings[] = {"optimizer.", "optimizer_state.", "scheduler.",
+                                                  "lr_scheduler.", "scaler."};
 
 /* The name after the longest known prefix. */
 static const char *bare(const char *name) {
@@ -223,29 +256,52 @@ static bool ends(const char *text, const char *end) {
     return n >= n_end && strcmp(text + n - n_end, end) == 0;
 }
 
-/* Numbers that follow from the shapes and are kept beside the weights. */
-static bool is_buffer(const Tensor *tensor) {
-    return ends(tensor->name, "position_ids") || ends(tensor->name, "attn_mask");
-}
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static bool is_in_tower(const char *name) {
-    for (size_t i = 0; i < sizeof towers / sizeof *towers; i++)
-        if (begins(name, towers[i]))
+static bool is_harmless(const char *name) {
+    const char *own = bare(name);
+    for (size_t i = 0; i < COUNT(harmless_ends); i++)
+        if (ends(name, harmless_ends[i]))
+            return true;
+    for (size_t i = 0; i < COUNT(harmless_names); i++)
+        if (strcmp(own, harmless_names[i]) == 0)
+            return true;
+    for (size_t i = 0; i < COUNT(harmless_beginnings); i++)
+        if (begins(own, harmless_beginnings[i]))
             return true;
     return false;
 }
 
-static bool is_known(const char *name, const Place *places) {
+/* "visual.bn1.weight" and the like */
+static bool is_stem_norm(const NameScheme *scheme, const char *name) {
+    char want[NAME_SIZE];
+    for (int i = 0; i < 3; i++)
+        for (size_t k = 0; k < COUNT(norm_parts); k++) {
+            snprintf(want, sizeof want, "%svisual.bn%d.%s", scheme->prefix, i + 1, norm_parts[k]);
+            if (strcmp(name, want) == 0)
+                return true;
+        }
+    return false;
+}
+
+static bool is_known(const char *name, const Place *places, KnownTower tower) {
     for (int i = 0; i < N_KNOWN; i++) {
         const char *place = places[i].names[0];
-        if (place[strlen(place) - 1] == '.' ? begins(name, place) : strcmp(name, place) == 0)
+        if ((known[i].tower == OF_BOTH || known[i].tower == tower) &&
+            (place[strlen(place) - 1] == '.' ? begins(name, place) : strcmp(name, place) == 0))
             return true;
     }
     return false;
 }
 
-int names_check(const NameScheme *scheme, const TensorFile *file, Error *err) {
-    for (size_t r = 0; r < sizeof refusals / sizeof *refusals; r++) {
+bool names_is_resnet(const NameScheme *scheme, const TensorFile *file) {
+    return !tensors_find(file, names_place(scheme, "visual.proj").names[0]) &&
+           (tensors_find(file, names_place(scheme, "visual.layer1.0.conv1.weight").names[0]) ||
+            tensors_find(file, names_place(scheme, "visual.attnpool.positional_embedding").names[0]));
+}
+
+int names_refuse(const TensorFile *file, Error *err) {
+    for (size_t r = 0; r < COUNT(refusals); r++) {
         const Refusal *refusal = &refusals[r];
         for (int i = 0; i < tensors_count(file); i++) {
             const char *name = bare(tensors_at(file, i)->name);
@@ -253,15 +309,19 @@ int names_check(const NameScheme *scheme, const TensorFile *file, Error *err) {
                 return refuse(file, tensors_at(file, i), refusal->reason, err);
         }
     }
+    return 0;
+}
+
+int names_check(const NameScheme *scheme, const TensorFile *file, Error *err) {
+    const KnownTower tower = names_is_resnet(scheme, file) ? OF_RESNET : OF_VIT;
     Place places[N_KNOWN];
     for (int i = 0; i < N_KNOWN; i++)
-        places[i] = names_place(scheme, known[i]);
-    size_t n_prefix = strlen(scheme->prefix);
+        places[i] = names_place(scheme, known[i].name);
     for (int i = 0; i < tensors_count(file); i++) {
         const Tensor *tensor = tensors_at(file, i);
-        if (begins(tensor->name, scheme->prefix) && is_in_tower(tensor->name + n_prefix) &&
-            !is_buffer(tensor) && !is_known(tensor->name, places))
-            return refuse(file, tensor, "CLIP's towers have no such weight", err);
+        if (!is_known(tensor->name, places, tower) && !is_harmless(tensor->name) &&
+            !(tower == OF_RESNET && is_stem_norm(scheme, tensor->name)))
+            return refuse(file, tensor, "CLIP has no such weight", err);
     }
     return 0;
 }

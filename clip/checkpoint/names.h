@@ -44,8 +44,14 @@ bool names_detect(NameScheme *scheme, const TensorFile *file);
 /* The place of a tensor, or of all whose names begin like this ("transformer.resblocks.", "ln_final."). */
 Place names_place(const NameScheme *scheme, const char *openai_name);
 
-/* Refuses models that are not CLIP (SigLIP, CoCa, towers of other libraries, ...), each with its reason, and
- * towers with a weight that CLIP does not have: "FILE: tensor NAME: reason". */
+/* Whether the image tower is a ResNet. */
+bool names_is_resnet(const NameScheme *scheme, const TensorFile *file);
+
+/* Refuses models that are not CLIP (SigLIP, CoCa, towers of other libraries, ...), each with its reason. */
+int names_refuse(const TensorFile *file, Error *err);
+
+/* Refuses a file with a tensor that is neither read nor known to matter to no feature: such a model computes
+ * something else. "FILE: tensor NAME: reason". What is within layers is left to checkpoint_layers. */
 int names_check(const NameScheme *scheme, const TensorFile *file, Error *err);
 
 #endif

@@ -74,12 +74,23 @@ static int mlp_width_of(Checkpoint *cp, const char *prefix, int width) {
     return checkpoint_extent(cp, name, 0, 2, (int64_t[]){-1, width});
 }
 
+/* A second table of positions is Long-CLIP's, whose sizes are fixed. */
+static void check_long_positions(Checkpoint *cp, const TextWeights *text) {
+    const char *name = "positional_embedding_res";
+    if (cp->failed || !checkpoint_has(cp, name))
+        return;
+    const int n = checkpoint_extent(cp, name, 0, 2, (int64_t[]){text->n_positions, text->width});
+    if (!cp->failed && n != LONG_CLIP_POSITIONS)
+        checkpoint_fail(cp, name, "%d positions where Long-CLIP has %d", n, LONG_CLIP_POSITIONS);
+}
+
 void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config) {
     const char *blocks = "transformer.resblocks.", *tokens = "token_embedding.weight";
     text->n_vocab = checkpoint_extent(cp, tokens, 0, 2, (int64_t[]){-1, -1});
     text->width = checkpoint_extent(cp, tokens, 1, 2, (int64_t[]){-1, -1});
     text->n_heads = heads_of(cp, tokens, text->width, config->n_heads);
     text->n_positions = checkpoint_extent(cp, "positional_embedding", 0, 2, (int64_t[]){-1, text->width});
+    check_long_positions(cp, text);
     text->embed_dim = checkpoint_extent(cp, "text_projection", 1, 2, (int64_t[]){text->width, -1});
     text->n_layers = checkpoint_layers(cp, blocks, block_parts);
     text->mlp_width = mlp_width_of(cp, blocks, text->width);
@@ -93,6 +104,10 @@ void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim, const TowerConfi
     vit->patch_size = checkpoint_extent(cp, conv1, 3, 4, (int64_t[]){-1, 3, -1, vit->patch_size});
     vit->n_heads = heads_of(cp, conv1, vit->width, config->n_heads);
     vit->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, vit->width});
+    /* also when only texts are wanted: a ViT without them (CLIPA's, say) comes with another text tower */
+    checkpoint_extent(cp, "visual.class_embedding", 0, 1, (int64_t[]){vit->width});
+    checkpoint_extent(cp, "visual.ln_pre.weight", 0, 1, (int64_t[]){vit->width});
+    checkpoint_extent(cp, "visual.ln_post.weight", 0, 1, (int64_t[]){vit->width});
     int grid = grid_of(cp, positions, vit->n_tokens);
     vit->image_size = checked_image_size(cp, positions, grid, vit->patch_size);
     vit->embed_dim = checkpoint_extent(cp, "visual.proj", 1, 2, (int64_t[]){vit->width, embed_dim});

@@ -10,6 +10,9 @@
 
 enum { HEAD_SIZE = 64 }; /* of OpenAI's models, and of any whose config does not say otherwise */
 
+/* Long-CLIP stretches the positions of a text, all but the first, by learning a second table for these. */
+enum { LONG_CLIP_POSITIONS = 248, LONG_CLIP_KEPT = 20 };
+
 /* Each fills in the sizes of one tower. The config gives the number of heads, which no shape shows. Sizes
  * that no such tower can have are a failure of the checkpoint. embed_dim is the text tower's. */
 void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config);

@@ -2,8 +2,10 @@
 #include "clip/checkpoint/weights.h"
 
 #include "clip/checkpoint/packed_blocks.h"
+#include "clip/checkpoint/shapes.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Whether any block has LayerScale, x += gamma attn(...); then all must have it. */
 static bool has_layer_scale(const Checkpoint *cp, const char *prefix, int n_layers) {
@@ -104,12 +106,29 @@ static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, 
     return packed;
 }
 
+/* Long-CLIP's second table replaces all but the first rows. */
+static const float *read_positions(Checkpoint *cp, int n, int C) {
+    const float *first = checkpoint_matrix(cp, n, C, "positional_embedding");
+    if (!checkpoint_has(cp, "positional_embedding_res"))
+        return first;
+    const float *second = checkpoint_matrix(cp, n, C, "positional_embedding_res");
+    float *out = arena_floats(cp->arena, (size_t)n, (size_t)C);
+    if (!cp->failed && !out)
+        cp->failed = error_memory(cp->err) < 0;
+    if (cp->failed)
+        return NULL;
+    const size_t kept = (size_t)LONG_CLIP_KEPT * (size_t)C, all = (size_t)n * (size_t)C;
+    memcpy(out, first, kept * sizeof *out);
+    memcpy(out + kept, second + kept, (all - kept) * sizeof *out);
+    return out;
+}
+
 void text_read(Checkpoint *cp, TextWeights *text) {
     const int C = text->width;
     MatrixSource tokens;
     if (checkpoint_source(cp, &tokens, NULL, text->n_vocab, C, "token_embedding.weight"))
         text->token_embedding = checkpoint_floats(cp, &tokens);
-    text->positional_embedding = checkpoint_matrix(cp, text->n_positions, C, "positional_embedding");
+    text->positional_embedding = read_positions(cp, text->n_positions, C);
     text->forward =
         read_blocks(cp, &text->blocks, "transformer.resblocks.", text->n_layers, C, text->mlp_width, false);
     text->ln_final_w = checkpoint_vector(cp, C, "ln_final.weight");
@@ -147,6 +166,10 @@ static void read_layer(Checkpoint *cp, ResnetWeights *resnet, int i) {
         checkpoint_conv(cp, &block->conv3, outer, inner, 1, prefix, "conv3", "bn3");
         block->stride = i > 0 && j == 0 ? 2 : 1;
         block->has_downsample = block->stride > 1 || n_in != outer;
+        char name[NAME_SIZE];
+        snprintf(name, sizeof name, "%sdownsample.0.weight", prefix);
+        if (!block->has_downsample && checkpoint_has(cp, name))
+            checkpoint_fail(cp, name, "CLIP has no such weight in this block");
         if (block->has_downsample)
             checkpoint_conv(cp, &block->downsample, outer, n_in, 1, prefix, "downsample.0", "downsample.1");
         n_in = outer;

@@ -323,9 +323,21 @@ static void test_refused(void **state) {
         {"text_projection.bias", "a text projection with a bias"},
         {"vision_model.head.probe", "a SigLIP model"},
         {"text_model.head.weight", "a SigLIP model"},
-        {"text.mask_token", "CLIP's towers have no such weight"},
-        {"visual.head.weight", "CLIP's towers have no such weight"},
-        {"visual.conv1.bias", "CLIP's towers have no such weight"},
+        {"text.mask_token", "CLIP has no such weight"},
+        {"visual.head.weight", "CLIP has no such weight"},
+        {"visual.conv1.bias", "CLIP has no such weight"},
+        {"visual.conv2.weight", "CLIP has no such weight"}, /* a ResNet's */
+        {"visual.bn1.weight", "CLIP has no such weight"},
+        {"adapter.down.weight", "CLIP has no such weight"}, /* beside both towers */
+        {"positional_embedding_2", "CLIP has no such weight"},
+        {"owlvit.text_model.final_layer_norm.weight", "an OWL-ViT model"},
+        {"class_head.dense0.weight", "an OWL-ViT model"},
+        {"prompts_generator.layernorm.weight", "an X-CLIP model"},
+        {"mit.position_embedding", "an X-CLIP model"},
+        {"decoder.film_mul.weight", "a CLIPSeg model"},
+        {"classifier.weight", "an image classifier (CLIPForImageClassification)"},
+        {"text_model.roberta.pooler.dense.bias", "a RoBERTa text tower (AltCLIP)"},
+        {"text_model.embeddings.word_embeddings.weight", "a BERT text tower (Chinese-CLIP)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Error err = {0};
@@ -342,6 +354,36 @@ static void test_refused(void **state) {
         assert_int_equal(err.kind, ERROR_INPUT);
         trial_close(&trial);
     }
+}
+
+/* What no feature depends on may be there. */
+static void test_harmless(void **state) {
+    static const char *const names[] = {"logit_bias",
+                                        "input_resolution",
+                                        "context_length",
+                                        "vocab_size",
+                                        "attn_mask",
+                                        "text_model.embeddings.position_ids",
+                                        "global_step",
+                                        "optimizer.state.0.exp_avg",
+                                        "visual.bn1.num_batches_tracked"};
+    Trial trial = trial_open(state, VIT);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        copy_add(trial.copy, trial.arena, names[i], DTYPE_F32, 1, (int[]){4});
+    clip_free(assert_equal_model(&trial, "OpenAI"));
+    trial_close(&trial);
+}
+
+/* A ViT without ln_pre reads its texts in another way, too: CLIPA's. */
+static void test_missing_for_texts(void **state) {
+    Error err = {0};
+    Trial trial = trial_open(state, VIT);
+    copy_remove(trial.copy, "visual.ln_pre.weight");
+    copy_remove(trial.copy, "visual.ln_pre.bias");
+    copy_write(trial.copy, trial.path);
+    assert_null(clip_open(trial.path, CLIP_TEXT, &err));
+    assert_non_null(strstr(err.text, "tensor visual.ln_pre.weight: missing"));
+    trial_close(&trial);
 }
 
 /* Without ln_pre; a projection the wrong way round, with the file's own names. */
@@ -377,12 +419,19 @@ static void test_missing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_hugging_face), SCRATCH_TEST(test_hugging_face_float),
-        SCRATCH_TEST(test_prefixes),     SCRATCH_TEST(test_custom_text),
-        SCRATCH_TEST(test_layer_scale),  SCRATCH_TEST(test_activation),
-        SCRATCH_TEST(test_resnet_note),  SCRATCH_TEST(test_heads),
-        SCRATCH_TEST(test_folder),       SCRATCH_TEST(test_refused),
+        SCRATCH_TEST(test_hugging_face),
+        SCRATCH_TEST(test_hugging_face_float),
+        SCRATCH_TEST(test_prefixes),
+        SCRATCH_TEST(test_custom_text),
+        SCRATCH_TEST(test_layer_scale),
+        SCRATCH_TEST(test_activation),
+        SCRATCH_TEST(test_resnet_note),
+        SCRATCH_TEST(test_heads),
+        SCRATCH_TEST(test_folder),
+        SCRATCH_TEST(test_refused),
         SCRATCH_TEST(test_missing),
+        SCRATCH_TEST(test_harmless),
+        SCRATCH_TEST(test_missing_for_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

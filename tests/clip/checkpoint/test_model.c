@@ -195,7 +195,7 @@ static void write_shapes(const Published *p, const char *path, Arena *arena) {
     assert_non_null(copy);
     const int w = p->text_width, v = p->vision[0], rn = p->resnet_width;
     add(copy, arena, "token_embedding.weight", 2, 2, w, 0, 0);
-    add(copy, arena, "positional_embedding", 2, 2, w, 0, 0);
+    add(copy, arena, "positional_embedding", 2, 77, w, 0, 0);
     add(copy, arena, "text_projection", 2, w, p->embed_dim, 0, 0);
     add(copy, arena, "transformer.resblocks.0.mlp.c_fc.weight", 2, 4, w, 0, 0);
     const char *last = arena_printf(arena, "transformer.resblocks.%d.ln_1.bias", p->text_layers - 1);
@@ -206,6 +206,9 @@ static void write_shapes(const Published *p, const char *path, Arena *arena) {
         add(copy, arena, "visual.positional_embedding", 2, p->grid * p->grid + 1, v, 0, 0);
         add(copy, arena, "visual.proj", 2, v, p->embed_dim, 0, 0);
         add(copy, arena, "visual.transformer.resblocks.0.mlp.c_fc.weight", 2, 4, v, 0, 0);
+        add(copy, arena, "visual.class_embedding", 1, v, 0, 0, 0);
+        add(copy, arena, "visual.ln_pre.weight", 1, v, 0, 0, 0);
+        add(copy, arena, "visual.ln_post.weight", 1, v, 0, 0, 0);
         last = arena_printf(arena, "visual.transformer.resblocks.%d.ln_1.bias", p->vision[1] - 1);
         add(copy, arena, last, 1, 1, 0, 0, 0);
     } else {
@@ -402,7 +405,7 @@ static const Change changes[] = {
      DTYPE_F16,
      1,
      {128},
-     "tensor visual.head.weight: not supported: CLIP's towers have no such weight"},
+     "tensor visual.head.weight: not supported: CLIP has no such weight"},
     {RN,
      "visual.layer1.0.conv1.weight",
      DTYPE_F16,

@@ -1,0 +1,120 @@
+/* What the shapes of a checkpoint tell, and what they cannot. */
+#include "clip/checkpoint/shapes.h"
+
+#include "clip/checkpoint/model.h"
+#include "coop/zeroshot.h"
+#include "tests/support/checkpoint_copy.h"
+#include "tests/support/scratch.h"
+#include "tests/support/support.h"
+#include "tests/support/tower_support.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define VIT FIXTURES "clip_vit.safetensors"
+
+enum { WIDTH = 128, POSITIONS = 77, EMBED = 64 };
+
+typedef struct {
+    Arena *arena;
+    TensorFile *file;
+    Copy *copy;
+    char path[512];
+} Trial;
+
+static Trial trial_open(void **state) {
+    Trial trial = {.arena = arena_create(), .file = fixture_open(VIT)};
+    trial.copy = copy_of(trial.file, trial.arena);
+    copy_to_float(trial.copy, trial.arena);
+    scratch_path(state, "model.safetensors", trial.path, sizeof trial.path);
+    return trial;
+}
+
+static void trial_close(Trial *trial) {
+    tensors_close(trial->file);
+    arena_free(trial->arena);
+}
+
+/* Fails with the given part of a message. */
+static void assert_refused(const Trial *trial, const char *part) {
+    Error err = {0};
+    copy_write(trial->copy, trial->path);
+    Clip *clip = clip_open(trial->path, CLIP_BOTH, &err);
+    if (clip)
+        fail_msg("not refused: %s", part);
+    if (!strstr(err.text, part))
+        fail_msg("got %s\nwant %s", err.text, part);
+}
+
+/* --- Long-CLIP --- */
+
+/* Rows first .. end - 1 are those of `from` as far as it goes, the others are far from them. */
+static TensorOut *add_positions(Trial *trial, const char *name, const float *from, int n, int first,
+                                int end) {
+    TensorOut *table = copy_add(trial->copy, trial->arena, name, DTYPE_F32, 2, (int[]){n, WIDTH});
+    float *out = (float *)table->data;
+    for (int t = 0; t < n; t++)
+        for (int c = 0; c < WIDTH; c++)
+            out[t * WIDTH + c] = t >= first && t < end ? from[t * WIDTH + c] : (float)(t + c % 7);
+    return table;
+}
+
+static void encode_one(float out[EMBED], const Clip *clip, const char *text) {
+    Error err = {0};
+    Pool *pool = pool_create(1);
+    Tokenizer *tokenizer = tokenizer_open(FIXTURES "merges.txt.gz", clip->n_vocab - 514, &err);
+    if (encode_texts(out, NULL, clip, tokenizer, pool, &text, 1, NULL, &err) < 0)
+        fail_msg("%s", err.text);
+    tokenizer_free(tokenizer);
+    pool_free(pool);
+}
+
+/* The first 20 positions come from one table, the others from the other; texts may be 248 tokens long. */
+static void test_long_clip(void **state) {
+    Trial trial = trial_open(state);
+    const float *from = copy_find(trial.copy, "positional_embedding")->data;
+    copy_remove(trial.copy, "positional_embedding");
+    add_positions(&trial, "positional_embedding", from, 248, 0, 20);
+    add_positions(&trial, "positional_embedding_res", from, 248, 20, POSITIONS);
+    copy_write(trial.copy, trial.path);
+    Clip *plain = tower_open(VIT, CLIP_TEXT), *clip = tower_open(trial.path, CLIP_TEXT);
+    assert_int_equal(clip->text.n_positions, 248);
+    float want[EMBED], got[EMBED];
+    const char *text = "a photo of a cup and a star and a red cup and a blue cup";
+    encode_one(want, plain, text);
+    encode_one(got, clip, text);
+    assert_memory_equal(got, want, sizeof want);
+    char long_text[400] = "";
+    for (int i = 0; i < 200; i++)
+        strcat(long_text, "7 ");
+    encode_one(got, clip, long_text);
+    assert_true(relative_error(got, want, EMBED) > 1e-2);
+    clip_free(plain);
+    clip_free(clip);
+    trial_close(&trial);
+}
+
+static void test_other_positions(void **state) {
+    Trial trial = trial_open(state);
+    const float *from = copy_find(trial.copy, "positional_embedding")->data;
+    add_positions(&trial, "positional_embedding_res", from, POSITIONS, 20, POSITIONS);
+    assert_refused(&trial, "tensor positional_embedding_res: 77 positions where Long-CLIP has 248");
+    copy_find(trial.copy, "positional_embedding_res")->shape[0] = 76;
+    assert_refused(&trial, "tensor positional_embedding_res: shape [76, 128] where [77, 128] is needed");
+    trial_close(&trial);
+}
+
+#define SCRATCH_TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SCRATCH_TEST(test_long_clip),
+        SCRATCH_TEST(test_other_positions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
