@@ -45,6 +45,7 @@ int loaded_model_open(LoadedModel *model, const char *weights, const LoadedModel
     pool_set_stop(model->pool, options->stop);
     const ClipOptions clip_options = {.towers = options->towers,
                                       .activation = options->activation,
+                                      .heads = options->heads,
                                       .precision = options->precision,
                                       .pool = model->pool};
     model->clip = clip_open_with(weights, &clip_options, err);

@@ -22,6 +22,7 @@ typedef struct {
     ClipTowers towers;
     const char *vocab; /* of the text tower: a file or its folder; NULL: looked for beside the weights */
     ClipActivation activation;
+    int heads; /* of the image tower; 0: as the checkpoint says */
     Precision precision;
     int n_threads;
     StopFn stop; /* asked during long work whether to go on (clip/base/parallel.h); may be NULL */

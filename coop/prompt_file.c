@@ -12,7 +12,7 @@
 
 #define FORMAT "coop-prompt"
 #define VERSION "1"
-#define MAX_METADATA 16
+#define MAX_METADATA 17
 #define MAX_CLASSES 1000000
 #define MAX_WIDTH (1 << 24)
 #define UNIT_TOLERANCE 1e-2 /* features may have been through half precision */
@@ -52,7 +52,7 @@ void prompt_tensors(TensorOut out[PROMPT_TENSORS], const Prompt *prompt) {
 }
 
 int prompt_write(const char *path, const Prompt *prompt, Error *err) {
-    char n_ctx[16], image_size[16], mean[64], std[64];
+    char n_ctx[16], image_size[16], heads[16], mean[64], std[64];
     snprintf(n_ctx, sizeof n_ctx, "%d", prompt->n_ctx);
     snprintf(image_size, sizeof image_size, "%d", prompt->image_size);
     triple_json(mean, sizeof mean, prompt->mean);
@@ -80,6 +80,9 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err) {
     int n_metadata = 14;
     if (prompt->activation != CLIP_ACTIVATION_AUTO)
         metadata[n_metadata++] = (MetadataOut){"activation", clip_activation_name(prompt->activation)};
+    snprintf(heads, sizeof heads, "%d", prompt->heads);
+    if (prompt->heads)
+        metadata[n_metadata++] = (MetadataOut){"heads", heads};
     if (prompt->checkpoint_stamp)
         metadata[n_metadata++] = (MetadataOut){"checkpoint_stamp", prompt->checkpoint_stamp};
     int result = safetensors_write(path, tensors, PROMPT_TENSORS, metadata, n_metadata, err);
@@ -174,6 +177,8 @@ static int read_metadata(const TensorFile *file, Prompt *prompt, Arena *arena, E
     const char *activation = tensors_metadata(file, "activation");
     if (activation && clip_activation_from(&prompt->activation, activation) < 0)
         return error_set(err, "%s: metadata: activation '%.40s'", tensors_path(file), activation);
+    if (tensors_metadata(file, "heads") && need_int(file, "heads", &prompt->heads, err) < 0)
+        return -1;
     if (need_names(file, prompt, arena, err) < 0 || need_int(file, "n_ctx", &prompt->n_ctx, err) < 0 ||
         need_int(file, "image_size", &prompt->image_size, err) < 0 ||
         need_triple(file, "mean", prompt->mean, err) < 0 || need_triple(file, "std", prompt->std, err) < 0)

@@ -88,14 +88,21 @@ static int read_flavour(Checkpoint *cp, Clip *clip) {
 }
 
 /* What the config says overrides what OpenAI's models have in common. */
-static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config) {
-    if (is_openai_archive(cp->file))
+static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config, int heads) {
+    if (is_openai_archive(cp->file)) {
+        config->image.n_heads = heads;
         return 0;
+    }
     if (model_config_read(config, tensors_path(cp->file), cp->names.flavour, cp->arena, cp->err) < 0)
         return -1;
     clip->config = config->path;
     if (config->path && cp->names.flavour == NAMES_OPENAI)
         clip->flavour = names_title(NAMES_OPENCLIP);
+    if (heads && config->image.n_heads && config->image.n_heads != heads)
+        return error_set(cp->err, "%s: %d heads of the image tower, where model.heads is %d", config->path,
+                         config->image.n_heads, heads);
+    if (heads)
+        config->image.n_heads = heads;
     if (config->has_pixels) {
         memcpy(clip->mean, config->mean, sizeof clip->mean);
         memcpy(clip->std, config->std, sizeof clip->std);
@@ -197,7 +204,7 @@ static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
     ModelConfig config = {0};
     memcpy(clip->mean, (float[])CLIP_MEAN, sizeof clip->mean);
     memcpy(clip->std, (float[])CLIP_STD, sizeof clip->std);
-    cp->failed = read_flavour(cp, clip) < 0 || read_config(cp, clip, &config) < 0;
+    cp->failed = read_flavour(cp, clip) < 0 || read_config(cp, clip, &config, options->heads) < 0;
     read_shapes(cp, clip, &config, towers);
     read_logit_scale(cp, clip);
     set_activation(cp, clip, &config, towers, options->activation);

@@ -66,6 +66,7 @@ Clip *clip_open(const char *path, ClipTowers towers, Error *err);
 typedef struct {
     ClipTowers towers;
     ClipActivation activation;
+    int heads; /* of the image tower, where neither config nor width tells; 0: one of them does */
     Precision precision;
     Pool *pool; /* reads the weights; NULL: the calling thread alone. The bits are the same. Borrowed */
 } ClipOptions;

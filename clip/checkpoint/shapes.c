@@ -41,16 +41,36 @@ static const char *const bottleneck_parts[] = {"conv1.weight",
                                                "downsample.1.num_batches_tracked",
                                                NULL};
 
-/* Heads of a transformer of the given width, which the tensor `name` has shown; `says` is the config's
- * number or 0. */
-static int heads_of(Checkpoint *cp, const char *name, int width, int says) {
+/* Widths above 1024 of OpenCLIP's published towers, and the sizes of their heads. Every published tower up to
+ * there has heads of 64. */
+enum { MAX_USUAL_WIDTH = 1024 };
+typedef struct {
+    int width, head_size;
+} Published;
+static const Published published_text[] = {{1280, 64}, {0, 0}};
+static const Published published_vit[] = {
+    {1280, 80}, {1408, 88}, {1664, 104}, {1792, 112}, {0, 0}}; /* H, g, bigG, e */
+
+/* Heads of a transformer of the given width, which the tensor `name` has shown. No shape shows their number:
+ * `says` is the config's or the user's, or 0; then only a width of published models tells it. */
+static int heads_of(Checkpoint *cp, const char *name, int width, int says, const Published *published,
+                    const char *advice) {
+    if (cp->failed)
+        return 0;
     if (says > 0) {
         if (width % says != 0)
-            checkpoint_fail(cp, name, "width %d is no multiple of the %d heads of the config", width, says);
+            checkpoint_fail(cp, name, "width %d is no multiple of %d heads", width, says);
         return says;
     }
-    if (width % HEAD_SIZE != 0)
-        checkpoint_fail(cp, name, "width %d is no multiple of %d, the size of a head", width, HEAD_SIZE);
+    while (published->width && published->width != width)
+        published++;
+    if (published->width)
+        return width / published->head_size;
+    if (width > MAX_USUAL_WIDTH || width % HEAD_SIZE != 0) {
+        checkpoint_fail(cp, name, "width %d is no published one, so its number of heads is not known: %s",
+                        width, advice);
+        return 0;
+    }
     return width / HEAD_SIZE;
 }
 
@@ -88,7 +108,8 @@ void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config) {
     const char *blocks = "transformer.resblocks.", *tokens = "token_embedding.weight";
     text->n_vocab = checkpoint_extent(cp, tokens, 0, 2, (int64_t[]){-1, -1});
     text->width = checkpoint_extent(cp, tokens, 1, 2, (int64_t[]){-1, -1});
-    text->n_heads = heads_of(cp, tokens, text->width, config->n_heads);
+    text->n_heads =
+        heads_of(cp, tokens, text->width, config->n_heads, published_text, "a config beside it must say");
     text->n_positions = checkpoint_extent(cp, "positional_embedding", 0, 2, (int64_t[]){-1, text->width});
     check_long_positions(cp, text);
     text->embed_dim = checkpoint_extent(cp, "text_projection", 1, 2, (int64_t[]){text->width, -1});
@@ -102,7 +123,8 @@ void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim, const TowerConfi
     vit->width = checkpoint_extent(cp, conv1, 0, 4, (int64_t[]){-1, 3, -1, -1});
     vit->patch_size = checkpoint_extent(cp, conv1, 2, 4, (int64_t[]){-1, 3, -1, -1});
     vit->patch_size = checkpoint_extent(cp, conv1, 3, 4, (int64_t[]){-1, 3, -1, vit->patch_size});
-    vit->n_heads = heads_of(cp, conv1, vit->width, config->n_heads);
+    vit->n_heads = heads_of(cp, conv1, vit->width, config->n_heads, published_vit,
+                            "say it (model.heads, or a config beside it)");
     vit->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, vit->width});
     /* also when only texts are wanted: a ViT without them (CLIPA's, say) comes with another text tower */
     checkpoint_extent(cp, "visual.class_embedding", 0, 1, (int64_t[]){vit->width});
@@ -121,7 +143,10 @@ void resnet_shapes(Checkpoint *cp, ResnetWeights *resnet, int embed_dim, const T
     if (!cp->failed && (resnet->width % 2 != 0 || resnet->width > CHECKPOINT_MAX_DIM / 32))
         checkpoint_fail(cp, conv1, "width %d is odd or too large", resnet->width);
     resnet->attn_width = cp->failed ? 0 : 32 * resnet->width;
-    resnet->n_heads = heads_of(cp, conv1, resnet->attn_width, config->n_heads);
+    resnet->n_heads = config->n_heads > 0 ? config->n_heads : resnet->attn_width / HEAD_SIZE;
+    if (!cp->failed && resnet->attn_width % resnet->n_heads != 0)
+        checkpoint_fail(cp, conv1, "width %d is no multiple of %d heads", resnet->attn_width,
+                        resnet->n_heads);
     resnet->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, resnet->attn_width});
     int grid = grid_of(cp, positions, resnet->n_tokens);
     resnet->image_size = checked_image_size(cp, positions, grid, 32);

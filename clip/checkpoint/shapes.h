@@ -8,12 +8,13 @@
 #include "clip/checkpoint/model_config.h"
 #include "clip/checkpoint/tower_weights.h"
 
-enum { HEAD_SIZE = 64 }; /* of OpenAI's models, and of any whose config does not say otherwise */
+enum { HEAD_SIZE = 64 }; /* of OpenAI's models */
 
 /* Long-CLIP stretches the positions of a text, all but the first, by learning a second table for these. */
 enum { LONG_CLIP_POSITIONS = 248, LONG_CLIP_KEPT = 20 };
 
-/* Each fills in the sizes of one tower. The config gives the number of heads, which no shape shows. Sizes
+/* Each fills in the sizes of one tower. The config gives the number of heads, which no shape shows;
+ * without it (0) the width of a published model does. Sizes
  * that no such tower can have are a failure of the checkpoint. embed_dim is the text tower's. */
 void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config);
 void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim, const TowerConfig *config);

@@ -59,6 +59,7 @@ static int classify(const Request *request, const CommonOptions *common, Arena *
     const LoadedModelOptions options = {.towers = CLIP_IMAGE | digest_of(&prompt, weights) |
                                                   loaded_model_few(request->images.n),
                                         .activation = prompt.activation,
+                                        .heads = prompt.heads,
                                         .precision = request->precision,
                                         .n_threads = common->threads};
     int result = -1;

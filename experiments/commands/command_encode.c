@@ -15,6 +15,7 @@
 typedef struct {
     const char *weights, *vocab, *texts, *images, *out;
     ClipActivation activation;
+    int heads;
     Precision precision;
     bool quiet;
 } Request;
@@ -120,6 +121,7 @@ static int encode_text_file(const Request *request, int n_threads, Arena *arena,
     const LoadedModelOptions options = {.towers = CLIP_TEXT,
                                         .vocab = request->vocab,
                                         .activation = request->activation,
+                                        .heads = request->heads,
                                         .precision = request->precision,
                                         .n_threads = n_threads};
     if (cli_model_open(&model, request->weights, options, err) < 0)
@@ -154,6 +156,7 @@ static int encode_image_files(const Request *request, int n_threads, Arena *aren
     int result = -1;
     const LoadedModelOptions options = {.towers = CLIP_IMAGE,
                                         .activation = request->activation,
+                                        .heads = request->heads,
                                         .precision = request->precision,
                                         .n_threads = n_threads};
     if (cli_model_open(&model, request->weights, options, err) < 0)
@@ -182,12 +185,14 @@ static int run(CommandLine *line, Error *err) {
          "its vocabulary (default: found beside the checkpoint)"},
         {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
          "auto (default: as its config says), quick_gelu or gelu"},
+        {"heads", OPTION_INT, &request.heads, 1, 1024, "N",
+         "of the image tower, where the checkpoint does not tell"},
         {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
         {"texts", OPTION_TEXT, &request.texts, 0, 0, "FILE", "a text per line"},
         {"images", OPTION_TEXT, &request.images, 0, 0, "LIST_OR_DIR",
          "a path per line, or a folder of images"},
         {"out", OPTION_TEXT, &request.out, 0, 0, "FILE", "the safetensors file to write"}};
-    int status = command_parse(line, &command_encode, options, 7, err);
+    int status = command_parse(line, &command_encode, options, 8, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.weights || !request.out || !request.texts == !request.images)
@@ -205,7 +210,7 @@ static int run(CommandLine *line, Error *err) {
 const Command command_encode = {.name = "encode",
                                 .usage = "coop encode --model FILE (--texts FILE | --images LIST_OR_DIR) "
                                          "--out FILE.safetensors [--vocab FILE]\n"
-                                         "            [--activation NAME] [--precision NAME]",
+                                         "            [--activation NAME] [--heads N] [--precision NAME]",
                                 .summary = "write the features of texts or images",
                                 .help = "features [N, E] F32 as the towers give them (not of unit length); "
                                         "for texts also tokens [N, T] I32. The\n"

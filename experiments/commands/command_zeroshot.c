@@ -9,6 +9,7 @@
 typedef struct {
     const char *weights, *vocab, *classes, *template;
     ClipActivation activation;
+    int heads;
     Precision precision;
     bool ensemble, json;
     int top;
@@ -71,6 +72,8 @@ static int run(CommandLine *line, Error *err) {
         {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE", "the checkpoint"},
         {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
          "auto (default: as its config says), quick_gelu or gelu"},
+        {"heads", OPTION_INT, &request.heads, 1, 1024, "N",
+         "of the image tower, where the checkpoint does not tell"},
         {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
         {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
          "its vocabulary (default: found beside the checkpoint)"},
@@ -80,7 +83,7 @@ static int run(CommandLine *line, Error *err) {
         {"ensemble", OPTION_FLAG, &request.ensemble, 0, 0, NULL, "seven templates instead"},
         {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
         {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
-    int status = command_parse(line, &command_zeroshot, options, 9, err);
+    int status = command_parse(line, &command_zeroshot, options, 10, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.weights || !request.classes)
@@ -91,6 +94,7 @@ static int run(CommandLine *line, Error *err) {
     const LoadedModelOptions model_options = {.towers = CLIP_BOTH | loaded_model_few(line->words.n),
                                               .vocab = request.vocab,
                                               .activation = request.activation,
+                                              .heads = request.heads,
                                               .precision = request.precision,
                                               .n_threads = line->common.threads};
     LoadedModel model;

@@ -39,6 +39,9 @@ static const KeySpec model_keys[] = {
     {"activation", KEY_CHOICE, 0, AT(model.activation), .choices = "auto|quick_gelu|gelu", .fallback = "auto",
      .help = "auto: as the config beside the weights says,\n"
              "else quick_gelu, as OpenAI's models have it"},
+    {"heads", KEY_INT, 0, AT(model.heads), .low = 1, .high = 1024, .word = "auto", .fallback = "auto",
+     .help =
+         "of the image tower; auto: as its config says,\nelse as published models of its width have them"},
     {"precision", KEY_CHOICE, 0, AT(model.precision), .choices = "float32|bfloat16|auto",
      .fallback = "float32",
      .help = "of products with weights. bfloat16 is faster\n"

@@ -30,6 +30,7 @@ typedef struct Experiment {
         const char *weights;
         const char *vocab; /* a path, or NULL: `auto` */
         ClipActivation activation;
+        int heads; /* of the image tower; 0 is `auto` */
         Precision precision;
     } model;
     DatasetSpec dataset;

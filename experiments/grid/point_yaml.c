@@ -94,6 +94,8 @@ static void write_point(Buffer *out, const Experiment *experiment, const Point *
     write_pair(out, ", ", "vocab", experiment->model.vocab);
     if (experiment->model.activation != CLIP_ACTIVATION_AUTO)
         buffer_printf(out, ", activation: %s", clip_activation_name(experiment->model.activation));
+    if (experiment->model.heads)
+        buffer_printf(out, ", heads: %d", experiment->model.heads);
     if (experiment->model.precision != PRECISION_FLOAT32)
         buffer_printf(out, ", precision: %s", precision_name(experiment->model.precision));
     buffer_printf(out, "}\n");

@@ -30,7 +30,7 @@ typedef struct {
 
 static bool same_model(const Experiment *a, const Experiment *b) {
     return strcmp(a->model.weights, b->model.weights) == 0 && a->model.activation == b->model.activation &&
-           a->model.precision == b->model.precision;
+           a->model.heads == b->model.heads && a->model.precision == b->model.precision;
 }
 
 static int use_model(Runner *runner, const Experiment *experiment, Error *err) {

@@ -27,6 +27,7 @@ int cli_model_open_for(LoadedModel *model, const Experiment *experiment, int n_t
     const LoadedModelOptions options = {.towers = CLIP_BOTH | CLIP_DIGEST,
                                         .vocab = experiment->model.vocab,
                                         .activation = experiment->model.activation,
+                                        .heads = experiment->model.heads,
                                         .precision = experiment->model.precision,
                                         .n_threads = n_threads};
     return cli_model_open(model, experiment->model.weights, options, err);
@@ -37,6 +38,7 @@ int cli_model_open_text(LoadedModel *model, const Prompt *prompt, const char *pa
     const LoadedModelOptions options = {.towers = CLIP_TEXT | CLIP_DIGEST,
                                         .vocab = vocab,
                                         .activation = prompt->activation,
+                                        .heads = prompt->heads,
                                         .n_threads = n_threads};
     *model = (LoadedModel){0};
     weights = loaded_model_prompt_weights(prompt, path, weights, err);

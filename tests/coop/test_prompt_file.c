@@ -80,12 +80,14 @@ static void test_round_trip(void **state) {
         Arena *arena = arena_create();
         Prompt wrote = a_prompt(csc), p;
         wrote.activation = csc ? CLIP_ACTIVATION_GELU : CLIP_ACTIVATION_AUTO;
+        wrote.heads = csc ? 20 : 0;
         write_prompt(path, &wrote);
         if (prompt_read(&p, path, arena, &err) < 0)
             fail_msg("%s", err.text);
         assert_true(p.n_classes == K && p.n_ctx == M && p.width == C && p.embed_dim == E);
         assert_int_equal(p.csc, csc);
         assert_int_equal(p.activation, wrote.activation);
+        assert_int_equal(p.heads, wrote.heads);
         assert_int_equal(p.class_token_position, wrote.class_token_position);
         for (int k = 0; k < K; k++)
             assert_string_equal(p.class_names[k], NAMES[k]);

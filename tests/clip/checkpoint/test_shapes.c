@@ -109,12 +109,104 @@ static void test_other_positions(void **state) {
     trial_close(&trial);
 }
 
+/* --- heads --- */
+
+/* A file of which only the shapes are looked at, with an image tower of this width, and a text tower. */
+static void write_widths(Trial *trial, int image, int text) {
+    static const struct {
+        const char *name;
+        int n_dims, axes[2]; /* those that are the tower's width */
+    } shaped[] = {{"visual.conv1.weight", 4, {0, -1}},
+                  {"visual.class_embedding", 1, {0, -1}},
+                  {"visual.positional_embedding", 2, {1, -1}},
+                  {"visual.ln_pre.weight", 1, {0, -1}},
+                  {"visual.ln_post.weight", 1, {0, -1}},
+                  {"visual.proj", 2, {0, -1}},
+                  {"visual.transformer.resblocks.0.mlp.c_fc.weight", 2, {1, -1}},
+                  {"token_embedding.weight", 2, {1, -1}},
+                  {"positional_embedding", 2, {1, -1}},
+                  {"text_projection", 2, {0, -1}},
+                  {"transformer.resblocks.0.mlp.c_fc.weight", 2, {1, -1}}};
+    for (size_t i = 0; i < sizeof shaped / sizeof *shaped; i++) {
+        TensorOut *t = copy_find(trial->copy, shaped[i].name);
+        int shape[4];
+        for (int d = 0; d < t->n_dims; d++)
+            shape[d] =
+                d == shaped[i].axes[0] ? (strstr(t->name, "visual.") ? image : text) : (int)t->shape[d];
+        copy_remove(trial->copy, shaped[i].name);
+        copy_add(trial->copy, trial->arena, shaped[i].name, DTYPE_F32, shaped[i].n_dims, shape);
+    }
+    copy_write(trial->copy, trial->path);
+}
+
+/* Widths of published models tell the heads; others are asked for. */
+static void test_heads(void **state) {
+    static const struct {
+        int image, text, image_heads, text_heads;
+    } widths[] = {{1280, 1024, 16, 16}, {1408, 1024, 16, 16}, {1664, 1280, 16, 20}, {1792, 1280, 16, 20},
+                  {1024, 768, 16, 12},  {896, 640, 14, 10},   {384, 256, 6, 4}};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        Trial trial = trial_open(state);
+        write_widths(&trial, widths[i].image, widths[i].text);
+        Clip *clip = tower_open(trial.path, (ClipTowers)0);
+        assert_int_equal(clip->vit.n_heads, widths[i].image_heads);
+        assert_int_equal(clip->resnet.n_heads, 0);
+        assert_int_equal(clip->image_size, 32);
+        clip_free(clip);
+        Error err = {0};
+        clip = clip_open_with(trial.path, &(ClipOptions){.heads = 7}, &err);
+        assert_int_equal(clip != NULL, widths[i].image % 7 == 0); /* 896 and 1792 */
+        clip_free(clip);
+        trial_close(&trial);
+    }
+}
+
+static void test_unknown_heads(void **state) {
+    static const int widths[] = {1152, 1536, 2048, 1088, 100, 32};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        Error err = {0};
+        Trial trial = trial_open(state);
+        write_widths(&trial, widths[i], 128);
+        assert_null(clip_open(trial.path, (ClipTowers)0, &err));
+        assert_non_null(strstr(err.text, " is no published one, so its number of heads is not known: say it "
+                                         "(model.heads, or a config beside it)"));
+        Clip *clip = clip_open_with(trial.path, &(ClipOptions){.heads = 4}, &err);
+        assert_int_equal(clip->vit.n_heads, 4);
+        clip_free(clip);
+        write_widths(&trial, 128, widths[i]);
+        assert_null(clip_open(trial.path, (ClipTowers)0, &err));
+        assert_non_null(strstr(err.text, "tensor token_embedding.weight: width "));
+        assert_non_null(strstr(err.text, "not known: a config beside it must say"));
+        trial_close(&trial);
+    }
+}
+
+/* What the config says and what the user says must agree. */
+static void test_two_heads(void **state) {
+    Error err = {0};
+    char path[512];
+    Trial trial = trial_open(state);
+    const char *config = "{\"model_cfg\": {\"embed_dim\": 64, \"quick_gelu\": true,"
+                         "\"vision_cfg\": {\"width\": 128, \"layers\": 4, \"patch_size\": 8, "
+                         "\"image_size\": 32, \"head_width\": 32},"
+                         "\"text_cfg\": {\"width\": 128, \"layers\": 3, \"heads\": 2, \"vocab_size\": 718}}}";
+    copy_write(trial.copy, trial.path);
+    scratch_file(scratch_path(state, "open_clip_config.json", path, sizeof path), config, strlen(config));
+    Clip *clip = clip_open_with(trial.path, &(ClipOptions){.heads = 4}, &err);
+    assert_int_equal(clip->vit.n_heads, 4);
+    clip_free(clip);
+    assert_null(clip_open_with(trial.path, &(ClipOptions){.heads = 2}, &err));
+    assert_non_null(
+        strstr(err.text, "open_clip_config.json: 4 heads of the image tower, where model.heads is 2"));
+    trial_close(&trial);
+}
+
 #define SCRATCH_TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_long_clip),
-        SCRATCH_TEST(test_other_positions),
+        SCRATCH_TEST(test_long_clip),     SCRATCH_TEST(test_other_positions), SCRATCH_TEST(test_heads),
+        SCRATCH_TEST(test_unknown_heads), SCRATCH_TEST(test_two_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

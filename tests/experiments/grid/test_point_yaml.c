@@ -30,6 +30,7 @@ static void check_round_trip(Trial *trial, const char *text) {
         assert_string_equal(trial->experiment.name, experiment.name);
         assert_int_equal(trial->experiment.memory_budget, experiment.memory_budget);
         assert_int_equal(trial->experiment.model.activation, experiment.model.activation);
+        assert_int_equal(trial->experiment.model.heads, experiment.model.heads);
         assert_int_equal(trial->experiment.model.precision, experiment.model.precision);
     }
 }
@@ -38,7 +39,7 @@ static void test_round_trip(void **state) {
     Trial *trial = *state;
     check_round_trip(
         trial, "name: 'it''s \"q\" \\ \xc3\xa9'\nmodel: {weights: \"m, {x}: #1.pt\", vocab: 'auto', "
-               "activation: gelu, precision: bfloat16}\n"
+               "activation: gelu, heads: 20, precision: bfloat16}\n"
                "dataset: {format: split, images: 'a b', split: \"c'd.json\", subsample_classes: new}\n"
                "grid: {num_shots: [1, all], seed: [0, 2147483647]}\nmemory_budget: 1GB\n"
                "methods:\n- zeroshot: {templates: [ensemble, 'a \"{}\" \\']}\n- zeroshot:\n"
