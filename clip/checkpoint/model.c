@@ -21,20 +21,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *clip_activation_name(ClipActivation choice) {
-    static const char *const names[] = {"auto", "quick_gelu", "gelu"};
-    return names[choice];
-}
-
-int clip_activation_from(ClipActivation *choice, const char *name) {
-    for (int i = CLIP_ACTIVATION_AUTO; i <= CLIP_ACTIVATION_GELU; i++)
-        if (strcmp(clip_activation_name((ClipActivation)i), name) == 0) {
-            *choice = (ClipActivation)i;
-            return 0;
-        }
-    return -1;
-}
-
 /* --- names --- */
 
 static void set_name(Clip *clip) {
@@ -64,11 +50,6 @@ static void set_name(Clip *clip) {
 
 /* --- opening --- */
 
-/* TorchScript is how OpenAI published its models, and always with QuickGELU. */
-static bool is_openai_archive(const TensorFile *file) {
-    return strcmp(tensors_format(file), "torch script") == 0;
-}
-
 /* Finds the flavour, and refuses what is not a CLIP. */
 static int read_flavour(Checkpoint *cp, Clip *clip) {
     const char *path = tensors_path(cp->file);
@@ -89,10 +70,6 @@ static int read_flavour(Checkpoint *cp, Clip *clip) {
 
 /* What the config says overrides what OpenAI's models have in common. */
 static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config, int heads) {
-    if (is_openai_archive(cp->file)) {
-        config->image.n_heads = heads;
-        return 0;
-    }
     if (model_config_read(config, tensors_path(cp->file), cp->names.flavour, cp->arena, cp->err) < 0)
         return -1;
     clip->config = config->path;
@@ -152,24 +129,19 @@ static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config, C
         cp->failed = true;
 }
 
-/* The activations of the towers, and the note about them if there is one. */
-static void set_activation(Checkpoint *cp, Clip *clip, const ModelConfig *config, ClipTowers towers,
-                           ClipActivation choice) {
-    const char *path = tensors_path(cp->file);
-    const Activation text = config->text.activation, image = config->image.activation;
-    const Activation chosen = choice == CLIP_ACTIVATION_GELU ? ACTIVATION_GELU : ACTIVATION_QUICK_GELU;
-    const bool is_vit = clip->image == IMAGE_TOWER_VIT; /* a ResNet has none of these */
-    const bool follows = choice == CLIP_ACTIVATION_AUTO, matters = is_vit || (towers & CLIP_TEXT);
-    clip->text.activation = follows ? text : chosen;
-    clip->vit.activation = follows ? image : chosen;
-    if (follows && matters && !config->path && !is_openai_archive(cp->file))
-        clip->note = arena_printf(
-            cp->arena,
-            "%s: no config beside it says which activation; QuickGELU is assumed (model.activation)", path);
-    else if (!follows && config->path && (text != chosen || (is_vit && image != chosen)))
-        clip->note = arena_printf(cp->arena, "%s: model.activation %s goes before the %s of %s", path,
-                                  activation_name(chosen), activation_name(text != chosen ? text : image),
-                                  config->path);
+static void set_activations(Checkpoint *cp, Clip *clip, const ModelConfig *config,
+                            const ClipOptions *options) {
+    const bool is_vit = clip->image == IMAGE_TOWER_VIT;
+    Activations found = {0};
+    if (!cp->failed)
+        cp->failed =
+            activations_find(&found, cp->file, config, is_vit, is_vit || (options->towers & CLIP_TEXT),
+                             options->activation, cp->arena, cp->err) < 0;
+    clip->text.activation = found.text;
+    clip->vit.activation = found.image;
+    clip->activation_source = found.source;
+    clip->note = found.note;
+    clip->assumed = found.assumed;
 }
 
 /* Two models with the same weights are different models if these differ. */
@@ -207,7 +179,7 @@ static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
     cp->failed = read_flavour(cp, clip) < 0 || read_config(cp, clip, &config, options->heads) < 0;
     read_shapes(cp, clip, &config, towers);
     read_logit_scale(cp, clip);
-    set_activation(cp, clip, &config, towers, options->activation);
+    set_activations(cp, clip, &config, options);
     set_variant(cp, clip);
     if (towers & CLIP_TEXT)
         text_read(cp, &clip->text);

@@ -6,6 +6,7 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
+#include "clip/checkpoint/activations.h"
 #include "clip/checkpoint/config_types.h"
 #include "clip/checkpoint/tower_weights.h"
 #include "clip/math/precision.h"
@@ -27,13 +28,15 @@ typedef struct {
     float mean[3], std[3]; /* pixel normalisation */
     ImagePreparation images;
     char name[32]; /* "ViT-B/32"; "ViT w128 l4 p8" or "RN w16 (1,2,1,1)" if no known model has its sizes */
-    const char *flavour; /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
-    const char *config;  /* path of the config beside the weights; NULL if there is none */
-    const char *note;    /* one line that the user should know (an assumption), or NULL */
-    char variant[160];   /* how it differs from OpenAI's model with the same weights, or "" */
-    char digest[65];     /* of a variant: what clip_digest returns */
-    Arena *arena;        /* converted weights and the texts above; owned */
-    TensorFile *file;    /* mapped weights; owned */
+    const char *flavour;           /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
+    const char *config;            /* path of the config beside the weights; NULL if there is none */
+    const char *activation_source; /* what tells the activations, for people; NULL: nothing does */
+    const char *note;              /* one line that the user should know, or NULL */
+    bool assumed;                  /* it says that something is assumed on which all numbers depend */
+    char variant[160];             /* how it differs from OpenAI's model with the same weights, or "" */
+    char digest[65];               /* of a variant: what clip_digest returns */
+    Arena *arena;                  /* converted weights and the texts above; owned */
+    TensorFile *file;              /* mapped weights; owned */
 } Clip;
 
 /* What a checkpoint is opened for. DIGEST: clip_digest will be asked for, so it is computed on a thread of
@@ -46,13 +49,6 @@ typedef enum {
     CLIP_DIGEST = 4,
     CLIP_FEW_IMAGES = 8
 } ClipTowers;
-
-/* The weights do not show which activation the transformers have. AUTO takes it from the config beside them
- * (open_clip_config.json, config.json) or, without one, assumes OpenAI's QuickGELU, with a note unless the
- * file is OpenAI's own kind of archive. A choice overrides the config, with a note if they differ. */
-typedef enum { CLIP_ACTIVATION_AUTO, CLIP_ACTIVATION_QUICK_GELU, CLIP_ACTIVATION_GELU } ClipActivation;
-const char *clip_activation_name(ClipActivation choice);            /* "auto", "quick_gelu", "gelu" */
-int clip_activation_from(ClipActivation *choice, const char *name); /* -1: none of these */
 
 /* Reads a checkpoint: a file of weights, or a folder that holds one (locate.h), with the names of OpenAI,
  * OpenCLIP or Hugging Face (names.h). Finds the architecture in the shapes and the config, checks every

@@ -6,7 +6,7 @@
  *     data/KEY    the bytes of a storage, which several tensors may share
  *     version     the version of the format as text, 1 to 10 (newer archives: .data/version)
  *     byteorder   "little" (newer archives only)
- * and, in a TorchScript archive, code and constants, which are ignored.
+ * and, in a TorchScript archive, code (torch_code.h) and constants, which are ignored.
  */
 #ifndef CLIP_TENSORS_TORCH_FILE_H
 #define CLIP_TENSORS_TORCH_FILE_H

@@ -24,6 +24,9 @@
 /* Our own limits: with them the table of members stays small, and a name fits into an error. */
 #define MAX_MEMBERS ((size_t)65536)
 #define MAX_NAME ((size_t)512)
+#define MAX_UNPACKED ((size_t)16 << 20)
+
+#define DEFLATED 8 /* a method */
 
 #define END_SIZE ((size_t)22)
 #define END64_SIZE ((size_t)56)
@@ -250,6 +253,17 @@ ZipMember *zip_find(const ZipArchive *zip, const char *name) {
     return bsearch(&wanted, zip->members, zip->n_members, sizeof *zip->members, compare_names);
 }
 
+static bool check_crc(const ZipArchive *zip, ZipMember *member, const unsigned char *bytes, Error *err) {
+    if (!zip->has_crc || member->checked)
+        return true;
+    uint32_t crc = libdeflate_crc32(0, bytes, member->size);
+    if (crc != member->crc)
+        error_set(err, "%s: member %.*s: its CRC-32 is %08x, not %08x: the file is damaged", zip->path,
+                  NAME(member), crc, member->crc);
+    member->checked = crc == member->crc;
+    return member->checked;
+}
+
 const unsigned char *zip_bytes(const ZipArchive *zip, ZipMember *member, Error *err) {
     if (member->encrypted || member->method != 0) {
         error_set(err, "%s: member %.*s: is %s, where it must be stored", zip->path, NAME(member),
@@ -261,14 +275,30 @@ const unsigned char *zip_bytes(const ZipArchive *zip, ZipMember *member, Error *
                   member->size, member->packed);
         return NULL;
     }
-    if (zip->has_crc && !member->checked) {
-        uint32_t crc = libdeflate_crc32(0, member->data, member->size);
-        if (crc != member->crc) {
-            error_set(err, "%s: member %.*s: its CRC-32 is %08x, not %08x: the file is damaged", zip->path,
-                      NAME(member), crc, member->crc);
-            return NULL;
-        }
-        member->checked = true;
+    return check_crc(zip, member, member->data, err) ? member->data : NULL;
+}
+
+const unsigned char *zip_unpack(const ZipArchive *zip, ZipMember *member, Arena *arena, Error *err) {
+    if (member->encrypted || member->method != DEFLATED)
+        return zip_bytes(zip, member, err);
+    if (member->size > MAX_UNPACKED) {
+        error_set(err, "%s: member %.*s: over 16 MiB unpacked", zip->path, NAME(member));
+        return NULL;
     }
-    return member->data;
+    unsigned char *out = arena_alloc(arena, member->size + 1, 1);
+    struct libdeflate_decompressor *inflate = libdeflate_alloc_decompressor();
+    enum libdeflate_result result = LIBDEFLATE_BAD_DATA;
+    if (out && inflate)
+        result =
+            libdeflate_deflate_decompress(inflate, member->data, member->packed, out, member->size, NULL);
+    libdeflate_free_decompressor(inflate);
+    if (!out || !inflate) {
+        error_memory(err);
+        return NULL;
+    }
+    if (result != LIBDEFLATE_SUCCESS) {
+        error_set(err, "%s: member %.*s: cannot be unpacked: the file is damaged", zip->path, NAME(member));
+        return NULL;
+    }
+    return check_crc(zip, member, out, err) ? out : NULL;
 }

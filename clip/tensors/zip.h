@@ -1,5 +1,5 @@
-/* zip.h: the members of a zip archive in memory. Nothing is unpacked: members that are stored uncompressed,
- * as the tensors of a torch file are, can be used where they are; the others can only be listed.
+/* zip.h: the members of a zip archive in memory. Members that are stored uncompressed, as the tensors of
+ * a torch file are, can be used where they are; deflated ones, as its code is, can be unpacked.
  *
  *     ZipArchive zip;
  *     if (zip_open(&zip, path, map.data, map.size, arena, err) < 0) { ... }
@@ -44,5 +44,8 @@ ZipMember *zip_find(const ZipArchive *zip, const char *name); /* NULL when absen
 /* The (size) bytes of a stored member, borrowed from the archive; NULL only on failure. The first time, they
  * are checked against the CRC. A member that is compressed or encrypted is an error. */
 const unsigned char *zip_bytes(const ZipArchive *zip, ZipMember *member, Error *err);
+
+/* The same, also of a deflated member of at most 16 MiB, which is then owned by the arena. */
+const unsigned char *zip_unpack(const ZipArchive *zip, ZipMember *member, Arena *arena, Error *err);
 
 #endif

@@ -72,9 +72,7 @@ static void print_architecture(const Clip *clip) {
     print_field("text activation", activation_name(text->activation));
     print_field("image activation",
                 clip->image == IMAGE_TOWER_VIT ? activation_name(clip->vit.activation) : "relu");
-    print_field("activation from", clip->config ? clip->config
-                                   : clip->note ? "no config: assumed"
-                                                : "the format");
+    print_field("activation from", clip->activation_source ? clip->activation_source : "no config: assumed");
     char images[80];
     model_config_images_text(images, &clip->images, clip->image_size);
     if (*images)

@@ -303,6 +303,41 @@ static void test_unusable(void **state) {
                    "F: member b/data/0: its CRC-32 is a684c7c6, not 00000001: the file is damaged");
 }
 
+/* "aaaaaaaaaa" as a stored block of DEFLATE, and as one that is damaged or of another size. */
+static void test_unpack(void **state) {
+    (void)state;
+    static const unsigned char packed[] = {1,   10,  0,   0xf5, 0xff, 'a', 'a', 'a',
+                                           'a', 'a', 'a', 'a',  'a',  'a', 'a'};
+    const ZipPiece pieces[] = {{"b/x", packed, sizeof packed}, {"b/y", "stored", 6}};
+    static const struct {
+        size_t at;
+        uint64_t value;
+        const char *reason;
+    } changes[] = {{24, 10, NULL},
+                   {24, 11, "F: member b/x: cannot be unpacked: the file is damaged"},
+                   {24, 9, "F: member b/x: cannot be unpacked: the file is damaged"},
+                   {24, 17 << 20, "F: member b/x: over 16 MiB unpacked"},
+                   {16, 1, "F: member b/x: its CRC-32 is 4c11cdf0, not 00000001: the file is damaged"}};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        Error err = {0};
+        Arena *arena = arena_create();
+        ZipBuilt zip = zip_build(pieces, 2);
+        bytes_set(&zip.bytes, zip.entries[0] + 10, 2, 8);
+        bytes_set(&zip.bytes, zip.entries[0] + 16, 4, 0x4c11cdf0);
+        bytes_set(&zip.bytes, zip.entries[0] + 24, 4, 10);
+        bytes_set(&zip.bytes, zip.entries[0] + changes[i].at, 4, changes[i].value);
+        ZipArchive archive = open_zip(&zip.bytes, arena);
+        const unsigned char *data = zip_unpack(&archive, zip_find(&archive, "b/x"), arena, &err);
+        if (!changes[i].reason)
+            assert_memory_equal(data, "aaaaaaaaaa", 10);
+        else if (data || strcmp(err.text, changes[i].reason) != 0)
+            fail_msg("the error is\n%s\nand not\n%s", err.text, changes[i].reason);
+        assert_memory_equal(zip_unpack(&archive, zip_find(&archive, "b/y"), arena, &err), "stored", 6);
+        arena_free(arena);
+        bytes_free(&zip.bytes);
+    }
+}
+
 /* --- every byte, and many members --- */
 
 static void test_flipped(void **state) {
@@ -355,8 +390,8 @@ int main(void) {
         cmocka_unit_test(test_zip64),      cmocka_unit_test(test_no_end),
         cmocka_unit_test(test_end_record), cmocka_unit_test(test_zip64_records),
         cmocka_unit_test(test_members),    cmocka_unit_test(test_overlap),
-        cmocka_unit_test(test_unusable),   cmocka_unit_test(test_flipped),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_unpack),     cmocka_unit_test(test_unusable),
+        cmocka_unit_test(test_flipped),    cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
