@@ -13,6 +13,7 @@
 #define FORMAT "coop-prompt"
 #define VERSION "1"
 #define MAX_METADATA 17
+#define QUICK_ASSUMED "quick_gelu" ASSUMED
 #define MAX_CLASSES 1000000
 #define MAX_WIDTH (1 << 24)
 #define UNIT_TOLERANCE 1e-2 /* features may have been through half precision */
@@ -80,6 +81,8 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err) {
     int n_metadata = 14;
     if (prompt->activation != CLIP_ACTIVATION_AUTO)
         metadata[n_metadata++] = (MetadataOut){"activation", clip_activation_name(prompt->activation)};
+    else if (prompt->assumed)
+        metadata[n_metadata++] = (MetadataOut){"activation", QUICK_ASSUMED};
     snprintf(heads, sizeof heads, "%d", prompt->heads);
     if (prompt->heads)
         metadata[n_metadata++] = (MetadataOut){"heads", heads};
@@ -175,7 +178,8 @@ static int read_metadata(const TensorFile *file, Prompt *prompt, Arena *arena, E
         return error_set(err, "%s: metadata: csc '%.40s'", tensors_path(file), csc);
     prompt->csc = strcmp(csc, "true") == 0;
     const char *activation = tensors_metadata(file, "activation");
-    if (activation && clip_activation_from(&prompt->activation, activation) < 0)
+    prompt->assumed = activation && strcmp(activation, QUICK_ASSUMED) == 0;
+    if (activation && !prompt->assumed && clip_activation_from(&prompt->activation, activation) < 0)
         return error_set(err, "%s: metadata: activation '%.40s'", tensors_path(file), activation);
     if (tensors_metadata(file, "heads") && need_int(file, "heads", &prompt->heads, err) < 0)
         return -1;

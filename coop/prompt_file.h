@@ -4,7 +4,8 @@
  * length, `logit_scale` F32 [] (a logarithm, as in the checkpoint); metadata, all text: format "coop-prompt",
  * version "1", class_names (a JSON list), class_token_position, csc ("true" or "false"), n_ctx, backbone,
  * backbone_digest, vocab_digest, dataset, checkpoint, image_size, mean and std (JSON lists of three numbers);
- * activation ("quick_gelu" or "gelu") and heads (of the image tower) where the experiment chose them;
+ * activation ("quick_gelu" or "gelu") and heads (of the image tower) where the experiment chose them, or
+ * activation "quick_gelu (assumed)";
  * checkpoint_stamp (files.h) where the checkpoint is a single file.
  */
 #ifndef COOP_PROMPT_FILE_H
@@ -28,6 +29,7 @@ typedef struct {
     const char *checkpoint_stamp; /* of that file: while it is the same, so is its digest; or NULL */
     ClipActivation activation;    /* as chosen when they were opened, and */
     int heads;                    /* the same; 0: not chosen */
+    bool assumed;                 /* nothing told the activation, and QuickGELU was assumed */
     int image_size;
     float mean[3], std[3];
 } Prompt;

@@ -18,6 +18,8 @@ typedef enum { CLIP_ACTIVATION_AUTO, CLIP_ACTIVATION_QUICK_GELU, CLIP_ACTIVATION
 const char *clip_activation_name(ClipActivation choice);            /* "auto", "quick_gelu", "gelu" */
 int clip_activation_from(ClipActivation *choice, const char *name); /* -1: none of these */
 
+#define ASSUMED " (assumed)" /* behind the name of an activation that nothing tells */
+
 typedef struct {
     Activation text, image;
     const char *source; /* what tells them, for people; NULL: nothing does */

@@ -140,6 +140,12 @@ static void set_activations(Checkpoint *cp, Clip *clip, const ModelConfig *confi
     clip->text.activation = found.text;
     clip->vit.activation = found.image;
     clip->activation_source = found.source;
+    if (is_vit && found.text != found.image)
+        snprintf(clip->activation, sizeof clip->activation, "text %s, image %s", activation_name(found.text),
+                 activation_name(found.image));
+    else
+        snprintf(clip->activation, sizeof clip->activation, "%s%s", activation_name(found.text),
+                 found.assumed ? ASSUMED : "");
     clip->note = found.note;
     clip->assumed = found.assumed;
 }

@@ -28,8 +28,9 @@ typedef struct {
     float mean[3], std[3]; /* pixel normalisation */
     ImagePreparation images;
     char name[32]; /* "ViT-B/32"; "ViT w128 l4 p8" or "RN w16 (1,2,1,1)" if no known model has its sizes */
-    const char *flavour;           /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
-    const char *config;            /* path of the config beside the weights; NULL if there is none */
+    const char *flavour; /* whose names the tensors have: "OpenAI", "OpenCLIP", "Hugging Face" */
+    const char *config;  /* path of the config beside the weights; NULL if there is none */
+    char activation[48]; /* "gelu", "quick_gelu (assumed)", "text gelu, image quick_gelu"; for people */
     const char *activation_source; /* what tells the activations, for people; NULL: nothing does */
     const char *note;              /* one line that the user should know, or NULL */
     bool assumed;                  /* it says that something is assumed on which all numbers depend */

@@ -33,7 +33,7 @@ static int label(const Prompt *prompt, const Request *request, LoadedModel *mode
         cli_model_encode(model, features, bad, paths, n, true, quiet, err) < 0 ||
         prompt_check_model(prompt, request->path, model->clip, err) < 0)
         return -1;
-    cli_model_print_precision(model, quiet);
+    cli_model_print_note(model, quiet);
     cosine_logits(model->pool, logits, features, prompt->text_features, n, prompt->n_classes,
                   prompt->embed_dim, prompt->logit_scale);
     const LabelledImages images = {paths, bad, n, logits, prompt->class_names, prompt->n_classes};

@@ -205,6 +205,7 @@ static int write_prompt(Session *session, const Point *point, PromptLearner *lea
                      .checkpoint = session->experiment->model.weights,
                      .checkpoint_stamp = clip_stamp(clip),
                      .activation = session->experiment->model.activation,
+                     .assumed = clip->assumed,
                      .heads = session->experiment->model.heads,
                      .image_size = clip->image_size};
     memcpy(prompt.mean, clip->mean, sizeof prompt.mean);

@@ -40,7 +40,8 @@ typedef struct {
     int epochs;        /* 0 for methods without epochs */
     double final_loss; /* mean of the last epoch */
     double train_seconds, total_seconds;
-    const char *backbone; /* LoadedModel.name: "RN50" */
+    const char *backbone;   /* LoadedModel.name: "RN50" */
+    const char *activation; /* Clip.activation: "gelu", "quick_gelu (assumed)" */
     const char *model_digest, *vocab_digest, *split_digest;
     const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
     const char *line;     /* the line of the file that it was read from; else NULL */

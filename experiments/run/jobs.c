@@ -58,6 +58,7 @@ static int keep_result(const Stage *stage, const Session *tested, const Point *p
     result->n_test = dataset->test.n;
     result->total_seconds = clock_seconds() - start;
     result->backbone = tested->model.name;
+    result->activation = tested->model.clip->activation;
     result->model_digest = clip_digest(tested->model.clip);
     result->vocab_digest = tokenizer_digest(tested->model.tokenizer);
     result->split_digest = tested->split_digest;

@@ -71,7 +71,7 @@ void cli_model_print_precision(const LoadedModel *model, bool quiet) {
 }
 
 void cli_model_print_note(const LoadedModel *model, bool quiet) {
-    if (model->clip->note && !quiet)
+    if (model->clip->note && (model->clip->assumed || !quiet))
         fprintf(stderr, "%s\n", model->clip->note);
     cli_model_print_precision(model, quiet);
 }

@@ -27,7 +27,8 @@ int cli_model_encode(LoadedModel *model, float *features, Error *bad, const char
 
 /* Says on stderr if this processor lacks the precision that was asked for. */
 void cli_model_print_precision(const LoadedModel *model, bool quiet);
-/* Prints the note on the checkpoint (Clip.note), if there is one, and then the same. */
+/* Prints the note on the checkpoint (Clip.note), if there is one, and then the same. An assumption is said
+ * even if `quiet`. */
 void cli_model_print_note(const LoadedModel *model, bool quiet);
 
 #endif

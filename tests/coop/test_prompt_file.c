@@ -298,7 +298,7 @@ static void test_bad_metadata(void **state) {
     }
 }
 
-/* Only a chosen activation is written; a word that is none is refused. */
+/* Only a chosen or assumed activation is written; a word that is none is refused. */
 static void test_activation(void **state) {
     char path[512];
     Error err = {0};
@@ -310,8 +310,15 @@ static void test_activation(void **state) {
     TensorFile *file = tensors_open(path, &err);
     assert_null(tensors_metadata(file, "activation"));
     tensors_close(file);
+    prompt.assumed = true;
+    write_prompt(path, &prompt);
+    Prompt read;
+    assert_int_equal(prompt_read(&read, path, arena, &err), 0);
+    assert_true(read.assumed && read.activation == CLIP_ACTIVATION_AUTO);
     prompt.activation = CLIP_ACTIVATION_QUICK_GELU;
     write_prompt(path, &prompt);
+    assert_int_equal(prompt_read(&read, path, arena, &err), 0);
+    assert_true(!read.assumed && read.activation == CLIP_ACTIVATION_QUICK_GELU);
     char *bytes = file_read(path, 1 << 20, arena, &size, &err),
          *at = memmem(bytes, size, "\"quick_gelu\"", 12);
     assert_non_null(at);

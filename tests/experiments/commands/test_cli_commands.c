@@ -403,7 +403,8 @@ static void test_terminal(void **state) {
     assert_null(strpbrk(cli->err, "\033\r"));
     assert_null(strpbrk(cli->out, "\033\r"));
     assert_non_null(strstr(cli->out, "zero-shot      "));
-    cli_ok(cli, "run", cli_experiment(cli, "quiet", "vit", grid), "--quiet");
+    cli_ok(cli, "run", cli_experiment(cli, "quiet", "vit", grid), "--quiet", "--set",
+           "model.activation=quick_gelu");
     assert_string_equal(cli->err, "");
 }
 

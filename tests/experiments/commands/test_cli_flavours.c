@@ -127,7 +127,7 @@ static void test_note(void **state) {
     cli_ok(cli, "encode", "--model", VIT, "--images", FIXTURES "images/shape00", "--out", out);
     assert_string_equal(cli->err, NOTE);
     cli_ok(cli, "encode", "--model", VIT, "--vocab", MERGES, "--texts", texts, "--out", out, "--quiet");
-    assert_string_equal(cli->err, "");
+    assert_string_equal(cli->err, NOTE); /* numbers depend on it */
     cli_ok(cli, "zeroshot", "--model", VIT, "--vocab", MERGES, "--classes", "cup,star", image);
     assert_string_equal(cli->err, NOTE);
     cli_ok(cli, "zeroshot", "--model", VIT, "--vocab", MERGES, "--classes", "cup,star", "--activation",
@@ -137,6 +137,16 @@ static void test_note(void **state) {
     const char *at = strstr(cli->err, NOTE);
     assert_non_null(at);
     assert_null(strstr(at + 1, NOTE));
+    cli_ok(cli, "run", yaml, "--quiet"); /* finished: nothing is opened */
+    assert_string_equal(cli->err, "");
+    const char *prompt = cli_point_file(cli, "out", "CoOp M=2 end", 1, "prompt.safetensors");
+    TensorFile *file = fixture_open(prompt);
+    assert_string_equal(tensors_metadata(file, "activation"), "quick_gelu (assumed)");
+    tensors_close(file);
+    cli_ok(cli, "classify", prompt, image, "--quiet");
+    assert_non_null(strstr(cli->err, NOTE));
+    assert_non_null(strstr(cli_read(cli, cli_path(cli, "out/results.jsonl"), NULL),
+                           "\"activation\":\"quick_gelu (assumed)\""));
     cli_ok(cli, "run", yaml, "--set", "model.activation=quick_gelu", "--set",
            arena_printf(cli->arena, "output=%s", cli_path(cli, "again")));
     assert_null(strstr(cli->err, "activation"));

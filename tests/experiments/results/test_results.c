@@ -62,6 +62,7 @@ static Result example(const char *key) {
                      .train_seconds = 1.5,
                      .total_seconds = 2.5,
                      .backbone = "RN50",
+                     .activation = "quick_gelu (assumed)",
                      .model_digest = "m",
                      .split_digest = "s",
                      .finished = "2024-05-01T12:00:00Z"};
@@ -83,6 +84,7 @@ static void assert_same(const Result *a, const Result *b) {
     assert_text(a->label, b->label);
     assert_text(a->folder, b->folder);
     assert_text(a->backbone, b->backbone);
+    assert_text(a->activation, b->activation);
     assert_text(a->model_digest, b->model_digest);
     assert_text(a->vocab_digest, b->vocab_digest);
     assert_text(a->split_digest, b->split_digest);
@@ -334,15 +336,17 @@ static void test_csv(void **state) {
         "dataset,source,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,macro_"
         "f1,n_"
         "classes,"
-        "n_train,n_test,epochs,final_loss,C,found,train_seconds,total_seconds,folder,backbone,model_digest,"
+        "n_train,n_test,epochs,final_loss,C,found,train_seconds,total_seconds,folder,backbone,activation,"
+        "model_digest,"
         "vocab_"
         "digest,"
         "split_digest,finished,key\n"
         "pets,,coop,\"CoOp \"\"x\"\", "
         "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,-0.125,,,1.500,2.500,"
-        "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A "\n"
+        "pets/coop/x,RN50,quick_gelu (assumed),m,,s,2024-05-01T12:00:00Z," KEY_A "\n"
         "pets,,linear_probe,\"'=linear "
-        "probe\",all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,alpha=2,1.500,2.500,pets/coop/x,RN50,m,,s,"
+        "probe\",all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,alpha=2,1.500,2.500,pets/coop/"
+        "x,RN50,quick_gelu (assumed),m,,s,"
         "2024-05-01T12:00:00Z," KEY_B "\n";
     assert_string_equal(file_text(trial, "results.csv", NULL), expected);
     assert_int_equal(results_write_csv("/dev/null/x", &list, &trial->err), -1);
