@@ -61,16 +61,19 @@ int activations_find(Activations *out, const TensorFile *file, const ModelConfig
         const Activations said = *out;
         *out = (Activations){.source = "a choice", .text = is, .image = is};
         if (said.source && differ(&said, out, is_vit))
-            out->note = arena_printf(arena, "%s: model.activation %s goes before the %s of %s", path,
+            out->note = arena_printf(arena, "%s: %s, which was asked for, goes before the %s of %s", path,
                                      activation_name(is), other_name(&said, is), said.source);
     } else if (by_config.source && by_code.source && differ(&by_config, &by_code, is_vit)) {
-        return error_set(err, "%s: its code computes %s, but %s says %s (model.activation decides)", path,
-                         activation_name(by_code.text), config->path, other_name(&by_config, by_code.text));
+        return error_set(
+            err, "%s: its code computes %s, but %s says %s (--activation or model.activation decides)", path,
+            activation_name(by_code.text), config->path, other_name(&by_config, by_code.text));
     } else if (!out->source && matters) {
         out->assumed = true;
-        out->note = arena_printf(
-            arena, "%s: no config beside it says which activation; QuickGELU is assumed (model.activation)",
-            path);
+        out->note = arena_printf(arena,
+                                 "%s: no config beside it says which activation; QuickGELU is assumed "
+                                 "(--activation, or model.activation of an "
+                                 "experiment, says otherwise)",
+                                 path);
     }
     return 0;
 }

@@ -76,8 +76,8 @@ static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config, int head
     if (config->path && cp->names.flavour == NAMES_OPENAI)
         clip->flavour = names_title(NAMES_OPENCLIP);
     if (heads && config->image.n_heads && config->image.n_heads != heads)
-        return error_set(cp->err, "%s: %d heads of the image tower, where model.heads is %d", config->path,
-                         config->image.n_heads, heads);
+        return error_set(cp->err, "%s: %d heads of the image tower, where --heads or model.heads is %d",
+                         config->path, config->image.n_heads, heads);
     if (heads)
         config->image.n_heads = heads;
     if (config->has_pixels) {

@@ -124,7 +124,7 @@ void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim, const TowerConfi
     vit->patch_size = checkpoint_extent(cp, conv1, 2, 4, (int64_t[]){-1, 3, -1, -1});
     vit->patch_size = checkpoint_extent(cp, conv1, 3, 4, (int64_t[]){-1, 3, -1, vit->patch_size});
     vit->n_heads = heads_of(cp, conv1, vit->width, config->n_heads, published_vit,
-                            "say it (model.heads, or a config beside it)");
+                            "say it (--heads, model.heads of an experiment, or a config beside it)");
     vit->n_tokens = checkpoint_extent(cp, positions, 0, 2, (int64_t[]){-1, vit->width});
     /* also when only texts are wanted: a ViT without them (CLIPA's, say) comes with another text tower */
     checkpoint_extent(cp, "visual.class_embedding", 0, 1, (int64_t[]){vit->width});

@@ -33,11 +33,13 @@ static int label(const Prompt *prompt, const Request *request, LoadedModel *mode
         cli_model_encode(model, features, bad, paths, n, true, quiet, err) < 0 ||
         prompt_check_model(prompt, request->path, model->clip, err) < 0)
         return -1;
-    cli_model_print_note(model, quiet);
     cosine_logits(model->pool, logits, features, prompt->text_features, n, prompt->n_classes,
                   prompt->embed_dim, prompt->logit_scale);
     const LabelledImages images = {paths, bad, n, logits, prompt->class_names, prompt->n_classes};
-    return print_labels(&images, request->top, request->json, arena, err);
+    int result = print_labels(&images, request->top, request->json, arena, err);
+    if (result == 0 || err->kind == ERROR_PARTLY) /* a refusal is one line */
+        cli_model_print_note(model, quiet);
+    return result;
 }
 
 /* The digest is begun at once unless the checkpoint is the file that the prompt was learned with. */

@@ -101,7 +101,7 @@ static int run(CommandLine *line, Error *err) {
     int result = -1;
     if (cli_model_open(&model, request.weights, model_options, err) == 0)
         result = label(&request, line->words, &model, line->common.quiet, arena, err);
-    if (result == 0)
+    if (result == 0 || err->kind == ERROR_PARTLY)
         cli_model_print_note(&model, line->common.quiet);
     loaded_model_close(&model);
     return result;

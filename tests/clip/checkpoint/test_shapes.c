@@ -169,7 +169,7 @@ static void test_unknown_heads(void **state) {
         write_widths(&trial, widths[i], 128);
         assert_null(clip_open(trial.path, (ClipTowers)0, &err));
         assert_non_null(strstr(err.text, " is no published one, so its number of heads is not known: say it "
-                                         "(model.heads, or a config beside it)"));
+                                         "(--heads, model.heads of an experiment, or a config beside it)"));
         Clip *clip = clip_open_with(trial.path, &(ClipOptions){.heads = 4}, &err);
         assert_int_equal(clip->vit.n_heads, 4);
         clip_free(clip);
@@ -196,8 +196,8 @@ static void test_two_heads(void **state) {
     assert_int_equal(clip->vit.n_heads, 4);
     clip_free(clip);
     assert_null(clip_open_with(trial.path, &(ClipOptions){.heads = 2}, &err));
-    assert_non_null(
-        strstr(err.text, "open_clip_config.json: 4 heads of the image tower, where model.heads is 2"));
+    assert_non_null(strstr(
+        err.text, "open_clip_config.json: 4 heads of the image tower, where --heads or model.heads is 2"));
     trial_close(&trial);
 }
 

@@ -17,7 +17,9 @@
 
 #define VIT FIXTURES "clip_vit.safetensors"
 #define MERGES FIXTURES "merges.txt.gz"
-#define NOTE VIT ": no config beside it says which activation; QuickGELU is assumed (model.activation)\n"
+#define NOTE                                                                                                 \
+    VIT ": no config beside it says which activation; QuickGELU is assumed (--activation, or "               \
+        "model.activation of an experiment, says otherwise)\n"
 
 #define SMALL                                                                                                \
     "grid: {num_shots: [2], seed: [1]}\noptim: {max_epoch: 2, batch_size: 8}\n"                              \

@@ -200,7 +200,8 @@ static void test_remarks(void **state) {
         assert_holds(cli->err, line);
         assert_null(strstr(at + 1, line));
     }
-    cli_ok(cli, "run", yaml, "--quiet", "--set", "outputs.report=false", "--set", "grid.seed=2");
+    cli_ok(cli, "run", yaml, "--quiet", "--set", "outputs.report=false", "--set", "grid.seed=2", "--set",
+           "model.activation=quick_gelu");
     assert_string_equal(cli->err, "");
     cli_ok(cli, "init", photos, "--model", MODEL, "--vocab", VOCAB);
     assert_holds(cli->err, nested);

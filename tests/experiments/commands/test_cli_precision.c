@@ -105,7 +105,7 @@ static void prompts_go_with_both(void **state) {
     cli_ok(cli, "run", yaml, "--set", "model.precision=bfloat16");
     const char *prompt = cli_point_file(cli, "out", "CoOp M=2 end", 1, "prompt.safetensors");
     cli_ok(cli, "classify", prompt, image);
-    assert_string_equal(cli->err, "");
+    assert_null(strstr(cli->err, "bfloat16"));
     cli_ok(cli, "classify", prompt, image, "--precision", "bfloat16");
     check_note(cli);
     cli_ok(cli, "eval", prompt, "--config", yaml);
