@@ -1,4 +1,5 @@
-/* Cleaning of a text, against what Python's html.unescape, str.strip, re.sub and str.lower make of it. */
+/* Cleaning of a text, against what ftfy 6.3 and Python's html.unescape, str.strip, re.sub and str.lower
+ * make of it. */
 #include "clip/text/text_clean.h"
 
 #include <setjmp.h>
@@ -23,51 +24,30 @@ static void check(const char *text, const char *expected) {
     arena_free(arena);
 }
 
-static void test_named_references(void **state) {
-    (void)state;
-    check("&lt;&GT;&amp;", "<>&");
-    check("&eacute;&eacute&Eacute", "\u00E9\u00E9\u00E9");
-    check("&notit; &notin; &notinx", "\u00ACit; \u2209 \u00ACinx");
-    check("&NotEqualTilde;", "\u2242\u0338");
-    check("&CounterClockwiseContourIntegral;&CounterClockwiseContourIntegral",
-          "\u2233&counterclockwisecontourintegral");
-    check("& && &; &unknown; &Q; &a", "& && &; &unknown; &q; &a");
-    check("&amp\u00E9;", "&\u00E9;");
-    check("&", "&");
-}
-
-static void test_numeric_references(void **state) {
-    (void)state;
-    check("&#97;&#x62;&#X63&#100 e", "abcd e");
-    check("&#128;&#x9f;", "\u20AC\u00FF");
-    check("a&#0;&#xD800;&#xDFFF;&#1114112;&#99999999999999999999;", "a\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD");
-    check("a&#1;b&#xB;c&#xFDD0;d&#x1FFFE;e&#127;f", "abcdef");
-    check("a&#13;b&#12;c&#x110;", "a b c\u0111");
-    check("&# &#; &#x; &#xg; &#a", "&# &#; &#x; &#xg; &#a");
-}
-
 static void test_references_go_twice(void **state) {
     (void)state;
-    check("&amp;lt;", "<");
-    check("&amp;amp;lt;", "&lt;");
-    check("&#38;#38;#65;", "&#65;");
+    check("&amp;&lt", "&<");
+    check("<&amp;lt;", "<<"); /* ftfy leaves references beside a '<' alone */
+    check("<&amp;amp;lt;", "<&lt;");
+    check("<&#38;#38;#65;", "<&#65;");
+    check("a&#28 b&#x85", "a b\u2026");
 }
 
 static void test_white_space(void **state) {
     (void)state;
     check("", "");
     check(" \t\n ", "");
-    check("  a \t\r\n b\u00A0\u3000\u2028c\x0B\x0C\xC2\x85 ", "a b c");
-    check("\x1C a\x1C b\x1F ", "a\x1C b"); /* stripped, but no white space to \s */
+    check("  a \t\r\n b\u00A0\u3000\u2028c\x0B\x0C ", "a b c");
+    check("\x1C a\x1C b\x1F ", "a b");
     check("a\u200B b\u180E", "a\u200B b\u180E");
 }
 
 static void test_lower_case(void **state) {
     (void)state;
-    check("\u00C0\u0130I\u1E9E\u01C4\u1F88", "\u00E0i\u0307i\u00DF\u01C6\u1F80");
+    check("\u00C0\u0130I\u1E9E\u1F88", "\u00E0i\u0307i\u00DF\u1F80");
     check("\u039F\u03A3 \u03A3 \u03B1\u03A3\u03B1", "\u03BF\u03C2 \u03C3 \u03B1\u03C3\u03B1");
     check("\u0391\u0301\u03A3. \u0391\u03A3'\u03B1 \u0391\u03A3'",
-          "\u03B1\u0301\u03C2. \u03B1\u03C3'\u03B1 \u03B1\u03C2'");
+          "\u03AC\u03C2. \u03B1\u03C3'\u03B1 \u03B1\u03C2'");
     check("\u0301\u03A3", "\u0301\u03C3");
     check("\U00010400\U0001E900", "\U00010428\U0001E922");
 }
@@ -93,9 +73,10 @@ static void test_not_utf8(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_named_references),    cmocka_unit_test(test_numeric_references),
-        cmocka_unit_test(test_references_go_twice), cmocka_unit_test(test_white_space),
-        cmocka_unit_test(test_lower_case),          cmocka_unit_test(test_not_utf8),
+        cmocka_unit_test(test_references_go_twice),
+        cmocka_unit_test(test_white_space),
+        cmocka_unit_test(test_lower_case),
+        cmocka_unit_test(test_not_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
