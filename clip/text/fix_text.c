@@ -3,18 +3,19 @@
  * A text is divided into segments, its lines. A segment goes through these steps until none changes it:
  *
  *   1. character references, unless a '<' says that the text is HTML (from the first segment with one on);
- *   2. character by character: C1 controls as Windows-1252, ligatures of Latin letters apart, full and half
+ *   2. mojibake (mojibake.h);
+ *   3. character by character: C1 controls as Windows-1252, ligatures of Latin letters apart, full and half
  *      width to the usual one, curly quotes straight, line breaks to '\n';
- *   3. terminal escapes ("\33[1;31m") and control characters away;
- *   4. Unicode's normalization form C.
+ *   4. terminal escapes ("\33[1;31m") and control characters away;
+ *   5. Unicode's normalization form C.
  *
- * ftfy's repair of mojibake is left out. Its step for surrogates has nothing to do: UTF-8 holds none, and
+ * ftfy's step for surrogates has nothing to do: UTF-8 holds none, and
  * none of the other steps makes one. Source: ftfy 6.3 (Robyn Speer), ftfy/__init__.py and ftfy/fixes.py.
  */
 #include "clip/text/fix_text.h"
 
 #include "clip/text/html_unescape.h"
-#include "clip/text/mojibake_tables.h"
+#include "clip/text/mojibake.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -75,11 +76,9 @@ static int fix_characters(Segment *segment, Error *err) {
     uint32_t *out = segment->spare;
     size_t used = 0;
     for (size_t at = 0; at < segment->count; at++) {
-        uint32_t c = segment->text[at];
+        uint32_t c = mojibake_c1(segment->text[at]);
         if (c == '\r' && at + 1 < segment->count && segment->text[at + 1] == '\n')
             continue;
-        if (c >= 0x80 && c <= 0x9F)
-            c = WINDOWS_1252[c - 0x80];
         size_t n = 1;
         if (is_ligature(c) || is_odd_width(c))
             n = take_apart(c, out + used);
@@ -140,14 +139,15 @@ static int compose(Segment *segment, Error *err) {
 
 /* --- all of it --- */
 
-static int fix_segment(Segment *segment, bool references, Error *err) {
+static int fix_segment(Segment *segment, bool references, Arena *arena, Error *err) {
     size_t count_before;
     do {
         count_before = segment->count;
         memcpy(segment->before, segment->text, segment->count * sizeof *segment->text);
         if (references)
             segment->count = html_unescape_closed(segment->text, segment->count);
-        if (fix_characters(segment, err) < 0)
+        if (mojibake_repair(segment->text, &segment->count, arena, err) < 0 ||
+            fix_characters(segment, err) < 0)
             return -1;
         remove_invisible(segment);
         if (compose(segment, err) < 0)
@@ -195,7 +195,7 @@ int fix_text(uint32_t **text, size_t *count, Arena *arena, Error *err) {
             return error_memory(err);
         memcpy(segment.text, *text + at, n * sizeof **text);
         references = references && !holds(segment.text, n, '<');
-        if (fix_segment(&segment, references, err) < 0)
+        if (fix_segment(&segment, references, arena, err) < 0)
             return -1;
         memcpy(out + used, segment.text, segment.count * sizeof *out);
         used += segment.count;

@@ -1,4 +1,4 @@
-/* fix_text.h: what ftfy 6's fix_text does with its defaults, to the letter: CLIP's tokenizer applies it
+/* fix_text.h: what ftfy 6.3's fix_text does with its defaults, to the letter: CLIP's tokenizer applies it
  * first. */
 #ifndef CLIP_TEXT_FIX_TEXT_H
 #define CLIP_TEXT_FIX_TEXT_H

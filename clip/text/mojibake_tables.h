@@ -39,6 +39,7 @@ uint32_t mojibake_classes(uint32_t c);
  * pages bytes without a character stand for the code point of the same number. */
 typedef struct {
     bool sloppy;
+    bool spaces;        /* a space may have been byte 0xA0 (in MacRoman too many are just spaces) */
     uint16_t high[128]; /* the characters of bytes 128 to 255 */
 } CodePage;
 

@@ -4,8 +4,8 @@
  * of any size, told apart by content. Ids: 256 byte symbols, the same 256 with "</w>", the merges in order,
  * <|startoftext|>, <|endoftext|> (the highest id).
  *
- * Text is cleaned as CLIP does it (HTML entities unescaped twice, white space collapsed, lower case), except
- * for ftfy's repair of mojibake, which is out of scope.
+ * Text is cleaned as CLIP does it: ftfy's fix_text, HTML entities unescaped twice, white space collapsed,
+ * lower case.
  */
 #ifndef CLIP_TEXT_TOKENIZER_H
 #define CLIP_TEXT_TOKENIZER_H

@@ -2,11 +2,13 @@
  * make of it. */
 #include "clip/text/text_clean.h"
 
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistr.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -52,6 +54,24 @@ static void test_lower_case(void **state) {
     check("\U00010400\U0001E900", "\U00010428\U0001E922");
 }
 
+/* Two thousand texts of all kinds: mojibake of every code page, references, escapes, scripts. */
+static void test_fixture(void **state) {
+    (void)state;
+    static char json[1 << 20];
+    gzFile file = gzopen("tests/fixtures/clean_texts.json.gz", "rb");
+    assert_non_null(file);
+    int size = gzread(file, json, sizeof json);
+    assert_int_equal(gzclose(file), Z_OK);
+    assert_in_range(size, 1, sizeof json - 1);
+    json_t *cases = json_loadb(json, (size_t)size, 0, NULL), *pair;
+    assert_int_equal(json_array_size(cases), 2000);
+    size_t i;
+    json_array_foreach(cases, i, pair) {
+        check(json_string_value(json_array_get(pair, 0)), json_string_value(json_array_get(pair, 1)));
+    }
+    json_decref(cases);
+}
+
 static void check_rejected(const char *text, const char *message) {
     Arena *arena = arena_create();
     uint32_t *points;
@@ -77,6 +97,7 @@ int main(void) {
         cmocka_unit_test(test_white_space),
         cmocka_unit_test(test_lower_case),
         cmocka_unit_test(test_not_utf8),
+        cmocka_unit_test(test_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
