@@ -19,14 +19,17 @@ const char *const *zeroshot_ensemble(int *n) {
     return templates;
 }
 
-/* The ids of one text between SOS and EOS, owned by the arena. */
+/* The ids of one text between SOS and EOS, owned by the arena. cut NULL: one that is too long is an error. */
 static int text_ids(const char *text, const Clip *clip, const Tokenizer *tokenizer, const int **ids,
-                    int *length, Arena *arena, Error *err) {
+                    int *length, bool *cut, Arena *arena, Error *err) {
     int max = text_max_symbols(&clip->text), buffer[TREE_MAX_DEPTH];
     int n = tokenizer_encode(tokenizer, text, buffer + 1, TREE_MAX_DEPTH - 2, err);
     if (n < 0)
         return error_prefix(err, "text '%.60s%s'", text, strlen(text) > 60 ? "..." : "");
-    if (n + 2 > max)
+    bool long_text = n + 2 > max;
+    if (long_text && cut && max == clip->text.n_positions)
+        n = max - 2;
+    else if (long_text)
         return error_set(err, "text '%.60s%s': %d tokens where the model has %d positions", text,
                          strlen(text) > 60 ? "..." : "", n + 2, max);
     buffer[0] = tokenizer_start(tokenizer);
@@ -37,22 +40,32 @@ static int text_ids(const char *text, const Clip *clip, const Tokenizer *tokeniz
     memcpy(copy, buffer, (size_t)(n + 2) * sizeof *copy);
     *ids = copy;
     *length = n + 2;
+    if (cut)
+        *cut = long_text;
     return 0;
 }
 
 /* The ids of all texts: prompts (n), lengths (n). */
-static int texts_ids(const int **prompts, int *lengths, const Clip *clip, const Tokenizer *tokenizer,
-                     const char *const *texts, int n, int *bad, Arena *arena, Error *err) {
-    for (int i = 0; i < n; i++)
-        if (text_ids(texts[i], clip, tokenizer, &prompts[i], &lengths[i], arena, err) < 0) {
+static int texts_ids(const int **prompts, int *lengths, TextCuts *cuts, const Clip *clip,
+                     const Tokenizer *tokenizer, const char *const *texts, int n, int *bad, Arena *arena,
+                     Error *err) {
+    if (cuts)
+        *cuts = (TextCuts){0};
+    for (int i = 0; i < n; i++) {
+        bool cut = false;
+        if (text_ids(texts[i], clip, tokenizer, &prompts[i], &lengths[i], cuts ? &cut : NULL, arena, err) <
+            0) {
             *bad = i;
             return -1;
         }
+        if (cut && cuts->n++ == 0)
+            cuts->first = i;
+    }
     return 0;
 }
 
-int encode_texts(float *features, int *tokens, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
-                 const char *const *texts, int n, int *bad, Error *err) {
+int encode_texts(float *features, int *tokens, TextCuts *cuts, const Clip *clip, const Tokenizer *tokenizer,
+                 Pool *pool, const char *const *texts, int n, int *bad, Error *err) {
     int result = -1, none = -1, T = clip->text.n_positions;
     Arena *arena = arena_create();
     TextEncoder *encoder = NULL;
@@ -64,7 +77,7 @@ int encode_texts(float *features, int *tokens, const Clip *clip, const Tokenizer
         error_memory(err);
         goto out;
     }
-    if (texts_ids(prompts, lengths, clip, tokenizer, texts, n, bad, arena, err) < 0)
+    if (texts_ids(prompts, lengths, cuts, clip, tokenizer, texts, n, bad, arena, err) < 0)
         goto out;
     for (int i = 0; tokens && i < n; i++) {
         memset(tokens + (size_t)i * T, 0, (size_t)T * sizeof *tokens);
@@ -132,7 +145,7 @@ int zeroshot_check(const Clip *clip, const Tokenizer *tokenizer, const char *con
         const int *ids;
         int length;
         size_t mark = arena_mark(arena);
-        result = text_ids(texts[i], clip, tokenizer, &ids, &length, arena, err);
+        result = text_ids(texts[i], clip, tokenizer, &ids, &length, NULL, arena, err);
         arena_reset(arena, mark);
     }
     arena_free(arena);
@@ -153,7 +166,7 @@ int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokeni
         error_memory(err);
         goto out;
     }
-    if (encode_texts(each, NULL, clip, tokenizer, pool, texts, (int)P, NULL, err) < 0)
+    if (encode_texts(each, NULL, NULL, clip, tokenizer, pool, texts, (int)P, NULL, err) < 0)
         goto out;
     unit_rows_forward(each, NULL, each, (int)P, (int)E);
     memset(features, 0, K * E * sizeof *features);

@@ -24,10 +24,17 @@ int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokeni
 int zeroshot_check(const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
                    int n_templates, const char *const *class_names, int n_classes, Error *err);
 
+/* Texts that did not fit and were cut. */
+typedef struct {
+    int n, first; /* how many, and the index of the first */
+} TextCuts;
+
 /* features (n, E) as encode_text gives them (not of unit length) and, when tokens is not NULL, the padded ids
- * (n, T). After an error *bad (may be NULL) is the index of the text at fault, or -1 when none is. */
-int encode_texts(float *features, int *tokens, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
-                 const char *const *texts, int n, int *bad, Error *err);
+ * (n, T). A text that is too long is an error when cuts is NULL; else it keeps its first T - 2 ids, as
+ * OpenCLIP's tokenizer does it, and is counted. After an error *bad (may be NULL) is the index of the text at
+ * fault, or -1 when none is. */
+int encode_texts(float *features, int *tokens, TextCuts *cuts, const Clip *clip, const Tokenizer *tokenizer,
+                 Pool *pool, const char *const *texts, int n, int *bad, Error *err);
 
 /* logits (n, K) = exp(logit_scale) * images (n, E) . classes (K, E), both of unit length. */
 void cosine_logits(Pool *pool, float *logits, const float *images, const float *classes, int n, int n_classes,

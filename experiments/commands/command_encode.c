@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +21,8 @@ typedef struct {
     bool quiet;
 } Request;
 
-/* The lines of a text file without those that are empty, and their numbers; owned by the arena. */
-static int read_lines(OptionTexts *lines, int **numbers, const char *path, Arena *arena, Error *err) {
+/* The lines of a text file, owned by the arena; without blank, those that are not empty. */
+static int read_lines(OptionTexts *lines, bool blank, const char *path, Arena *arena, Error *err) {
     size_t size, n = 1;
     char *text = file_read(path, MAX_LIST_FILE, arena, &size, err);
     if (!text)
@@ -29,7 +30,6 @@ static int read_lines(OptionTexts *lines, int **numbers, const char *path, Arena
     for (size_t i = 0; i < size; i++)
         n += text[i] == '\n';
     *lines = (OptionTexts){.values = ARENA_NEW(arena, const char *, n)};
-    *numbers = ARENA_NEW(arena, int, n);
     if (arena_failed(arena))
         return error_memory(err);
     int number = 0;
@@ -43,10 +43,8 @@ static int read_lines(OptionTexts *lines, int **numbers, const char *path, Arena
         *end = '\0';
         if (end > line && end[-1] == '\r')
             end[-1] = '\0';
-        if (*line) {
-            (*numbers)[lines->n] = number;
+        if (*line || blank)
             lines->values[lines->n++] = line;
-        }
     }
     return lines->n > 0 ? 0 : error_set(err, "%s: no lines", path);
 }
@@ -111,10 +109,18 @@ static int write_features(const char *path, const float *features, const int *to
     return safetensors_write(path, tensors, tokens ? 2 : 1, metadata, 2, err);
 }
 
+static void print_cuts(TextCuts cuts, const char *path, int n_positions) {
+    if (cuts.n > 0)
+        fprintf(stderr, "%s: %d text%s more than %d tokens and %s cut, the first on line %d\n", path, cuts.n,
+                cuts.n == 1 ? " has" : "s have", n_positions, cuts.n == 1 ? "was" : "were", cuts.first + 1);
+}
+
+/* A row for each line, so that row and line keep together. */
 static int encode_text_file(const Request *request, int n_threads, Arena *arena, Error *err) {
     OptionTexts texts;
-    int *numbers, bad;
-    if (read_lines(&texts, &numbers, request->texts, arena, err) < 0)
+    TextCuts cuts;
+    int bad;
+    if (read_lines(&texts, true, request->texts, arena, err) < 0)
         return -1;
     LoadedModel model;
     int result = -1;
@@ -133,13 +139,15 @@ static int encode_text_file(const Request *request, int n_threads, Arena *arena,
         error_memory(err);
         goto out;
     }
-    if (encode_texts(features, tokens, clip, model.tokenizer, model.pool, texts.values, texts.n, &bad, err) ==
-        0)
+    if (encode_texts(features, tokens, &cuts, clip, model.tokenizer, model.pool, texts.values, texts.n, &bad,
+                     err) == 0)
         result = write_features(request->out, features, tokens, texts, clip, arena, err);
     else if (bad >= 0)
-        error_prefix(err, "%s: line %d", request->texts, numbers[bad]);
+        error_prefix(err, "%s: line %d", request->texts, bad + 1);
     if (result == 0)
         cli_model_print_note(&model, request->quiet);
+    if (result == 0 && !request->quiet)
+        print_cuts(cuts, request->texts, clip->text.n_positions);
 out:
     loaded_model_close(&model);
     return result;
@@ -147,9 +155,8 @@ out:
 
 static int encode_image_files(const Request *request, int n_threads, Arena *arena, Error *err) {
     OptionTexts paths;
-    int *numbers;
     int found = folder_exists(request->images) ? list_folder(&paths, request->images, arena, err)
-                                               : read_lines(&paths, &numbers, request->images, arena, err);
+                                               : read_lines(&paths, false, request->images, arena, err);
     if (found < 0)
         return -1;
     LoadedModel model;
@@ -214,7 +221,9 @@ const Command command_encode = {.name = "encode",
                                 .summary = "write the features of texts or images",
                                 .help = "features [N, E] F32 as the towers give them (not of unit length); "
                                         "for texts also tokens [N, T] I32. The\n"
-                                        "metadata `items` holds the lines or paths, one per line.\n",
+                                        "metadata `items` holds the lines or paths, one per line. Each line "
+                                        "of texts is a row, also an empty one;\n"
+                                        "a text that is too long is cut, as OpenCLIP does.\n",
                                 .example = "coop encode --model experiments/demo/clip_demo.safetensors "
                                            "--texts prompts.txt --out features.safetensors",
                                 .min_words = 0,

@@ -55,7 +55,7 @@ static const float *encode(Bench *b, const char *const *texts, int n, int *token
     Error err = {0};
     int bad = 7;
     float *features = arena_floats(b->arena, (size_t)n, (size_t)b->E);
-    if (encode_texts(features, tokens, b->clip, b->tokenizer, b->pool, texts, n, &bad, &err) < 0)
+    if (encode_texts(features, tokens, NULL, b->clip, b->tokenizer, b->pool, texts, n, &bad, &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(bad, -1);
     return features;
@@ -232,15 +232,18 @@ static void test_too_long(void **state) {
     const char *texts[] = {"a cup", words(b, 75), words(b, 76)};
     float *features = arena_floats(b->arena, 3, (size_t)b->E);
     int bad = -1;
-    assert_int_equal(encode_texts(features, NULL, b->clip, b->tokenizer, b->pool, texts, 2, &bad, &err), 0);
-    assert_int_equal(encode_texts(features, NULL, b->clip, b->tokenizer, b->pool, texts, 3, &bad, &err), -1);
+    assert_int_equal(encode_texts(features, NULL, NULL, b->clip, b->tokenizer, b->pool, texts, 2, &bad, &err),
+                     0);
+    assert_int_equal(encode_texts(features, NULL, NULL, b->clip, b->tokenizer, b->pool, texts, 3, &bad, &err),
+                     -1);
     assert_int_equal(bad, 2);
     assert_int_equal(err.kind, ERROR_INPUT);
     assert_non_null(strstr(err.text, "text 'a a a a"));
     assert_non_null(strstr(err.text, "78 tokens where the model has 77 positions"));
     /* however long it is, the reason is there */
     texts[0] = words(b, 5000);
-    assert_int_equal(encode_texts(features, NULL, b->clip, b->tokenizer, b->pool, texts, 1, NULL, &err), -1);
+    assert_int_equal(encode_texts(features, NULL, NULL, b->clip, b->tokenizer, b->pool, texts, 1, NULL, &err),
+                     -1);
     assert_non_null(strstr(err.text, "5002 tokens where the model has 77 positions"));
     const char *const template = "a photo of a {}.", *name = texts[2];
     assert_int_equal(
@@ -251,7 +254,28 @@ static void test_too_long(void **state) {
     assert_string_equal(err.text, same.text);
 }
 
-/* A model may have more positions than a tree has levels; no text may. */
+/* With cuts, a long text keeps what fits, and the end-of-text token behind it. */
+static void test_cut(void **state) {
+    Bench *b = *state;
+    Error err = {0};
+    const char *texts[] = {words(b, 75), words(b, 76), "", words(b, 5000)};
+    float *features = arena_floats(b->arena, 4, (size_t)b->E);
+    int *tokens = ARENA_NEW(b->arena, int, 4 * T);
+    TextCuts cuts = {-1, -1};
+    assert_int_equal(
+        encode_texts(features, tokens, &cuts, b->clip, b->tokenizer, b->pool, texts, 4, NULL, &err), 0);
+    assert_int_equal(cuts.n, 2);
+    assert_int_equal(cuts.first, 1);
+    assert_memory_equal(tokens + T, tokens, T * sizeof *tokens);
+    assert_memory_equal(tokens + 3 * T, tokens, T * sizeof *tokens);
+    assert_int_equal(tokens[T - 1], tokenizer_end(b->tokenizer));
+    assert_memory_equal(features + 3 * b->E, features, (size_t)b->E * sizeof *features);
+    assert_int_equal(tokens[2 * T], tokenizer_start(b->tokenizer));
+    assert_int_equal(tokens[2 * T + 1], tokenizer_end(b->tokenizer));
+    assert_int_equal(tokens[2 * T + 2], 0);
+}
+
+/* A model may have more positions than a tree has levels; no text may, and none is cut for it. */
 static void test_many_positions(void **state) {
     Bench *b = *state;
     Error err = {0};
@@ -263,13 +287,17 @@ static void test_many_positions(void **state) {
     const char *texts[] = {words(b, TREE_MAX_DEPTH - 2), words(b, TREE_MAX_DEPTH - 1), words(b, 2900)};
     float *features = arena_floats(b->arena, 1, (size_t)b->E);
     int *tokens = ARENA_NEW(b->arena, int, 3000);
-    assert_int_equal(encode_texts(features, tokens, &large, b->tokenizer, b->pool, texts, 1, NULL, &err), 0);
+    assert_int_equal(
+        encode_texts(features, tokens, NULL, &large, b->tokenizer, b->pool, texts, 1, NULL, &err), 0);
     assert_true(relative_error(features, features, (size_t)b->E) == 0);
     assert_int_equal(tokens[TREE_MAX_DEPTH - 1], tokenizer_end(b->tokenizer));
     for (int i = 1; i < 3; i++) {
         assert_int_equal(
-            encode_texts(features, NULL, &large, b->tokenizer, b->pool, texts + i, 1, NULL, &err), -1);
+            encode_texts(features, NULL, NULL, &large, b->tokenizer, b->pool, texts + i, 1, NULL, &err), -1);
         assert_non_null(strstr(err.text, "tokens where the model has 1024 positions"));
+        TextCuts cuts;
+        assert_int_equal(
+            encode_texts(features, NULL, &cuts, &large, b->tokenizer, b->pool, texts + i, 1, NULL, &err), -1);
     }
 }
 
@@ -341,11 +369,12 @@ static void test_cosine_logits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),         cmocka_unit_test(test_ensemble_templates),
-        cmocka_unit_test(test_templates),      cmocka_unit_test(test_ensemble),
-        cmocka_unit_test(test_tokens),         cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_many_positions), cmocka_unit_test(test_bad_templates),
-        cmocka_unit_test(test_stop),           cmocka_unit_test(test_cosine_logits),
+        cmocka_unit_test(test_golden),        cmocka_unit_test(test_ensemble_templates),
+        cmocka_unit_test(test_templates),     cmocka_unit_test(test_ensemble),
+        cmocka_unit_test(test_tokens),        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_cut),           cmocka_unit_test(test_many_positions),
+        cmocka_unit_test(test_bad_templates), cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_cosine_logits),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

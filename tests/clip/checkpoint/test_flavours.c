@@ -51,7 +51,7 @@ static Features features_of(const Clip *clip, Arena *arena) {
     for (size_t i = 0; i < N * 3 * S * S; i++)
         pixels[i] += 0.5f * (float)(i / (S * S) % 5);
     assert_int_equal(image_tower_forward(clip, pool, pixels, N, images, &err), 0);
-    assert_int_equal(encode_texts(words, NULL, clip, tokenizer, pool, texts, N, NULL, &err), 0);
+    assert_int_equal(encode_texts(words, NULL, NULL, clip, tokenizer, pool, texts, N, NULL, &err), 0);
     assert_true(relative_error(images, images + E, E) > 1e-3 && relative_error(words, words + E, E) > 1e-3);
     tokenizer_free(tokenizer);
     pool_free(pool);

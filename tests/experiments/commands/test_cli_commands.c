@@ -69,9 +69,8 @@ static void test_encode_texts(void **state) {
                 for (char *c = name; *c; c++)
                     *c = *c == '_' ? ' ' : *c;
                 char *gap = strstr(templates[t], "%s");
-                prompts[i] =
-                    arena_printf(cli->arena, "%.*s%s%s%s", (int)(gap - templates[t]), templates[t], name,
-                                 gap + 2, i == 3 ? "\r\n" : ""); /* Windows, and a blank line */
+                prompts[i] = arena_printf(cli->arena, "%.*s%s%s%s", (int)(gap - templates[t]), templates[t],
+                                          name, gap + 2, i == 3 ? "\r" : ""); /* Windows */
             }
             cli_ok(cli, "encode", "--model", weights_of(cli, KINDS[k]), "--vocab", FIXTURES "merges.txt.gz",
                    "--texts", write_lines(cli, "prompts.txt", prompts, K), "--out", out);
@@ -90,6 +89,37 @@ static void test_encode_texts(void **state) {
             tensors_close(ours);
             tensors_close(golden);
         }
+}
+
+/* Each line is a row: an empty one is the empty text, a long one is cut. */
+static void test_encode_every_line(void **state) {
+    Cli *cli = *state;
+    char *ninety = arena_strdup(cli->arena, "ring");
+    for (int i = 1; i < 90; i++)
+        ninety = arena_printf(cli->arena, "%s ring", ninety);
+    const char *list = cli_path(cli, "list.txt"), *out = cli_path(cli, "features.safetensors");
+    const char *text = arena_printf(cli->arena, "\r\nring\n\n%s\n \n%s x\n", ninety, ninety);
+    scratch_file(list, text, strlen(text));
+    cli_ok(cli, "encode", "--model", weights_of(cli, "vit"), "--vocab", FIXTURES "merges.txt.gz", "--texts",
+           list, "--out", out);
+    assert_non_null(strstr(cli->err, arena_printf(cli->arena,
+                                                  "\n%s: 2 texts have more than 77 tokens and were cut, the "
+                                                  "first on line 4\n",
+                                                  list)));
+    TensorFile *file = fixture_open(out);
+    size_t n;
+    const int *tokens = fixture_ints(file, "tokens", cli->arena, &n);
+    assert_int_equal(n, 6 * 77);
+    const int start = tokens[0], end = tokens[1], row_0[4] = {start, end};
+    for (int row = 0; row < 5; row += 2) /* lines 1, 3 and 5 */
+        assert_memory_equal(tokens + row * 77, row_0, sizeof row_0);
+    assert_memory_equal(tokens + 3 * 77, tokens + 5 * 77, 77 * sizeof *tokens);
+    assert_int_equal(tokens[3 * 77 + 76], end);
+    assert_int_not_equal(tokens[3 * 77 + 75], end);
+    tensors_close(file);
+    cli_ok(cli, "encode", "--model", weights_of(cli, "vit"), "--vocab", FIXTURES "merges.txt.gz", "--texts",
+           list, "--out", out, "--quiet");
+    assert_string_equal(cli->err, "");
 }
 
 static void test_encode_images(void **state) {
@@ -409,10 +439,11 @@ static void test_terminal(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_encode_texts), CLI_TEST(test_encode_images),
-                                       CLI_TEST(test_classify),     CLI_TEST(test_moved),
-                                       CLI_TEST(test_eval),         CLI_TEST(test_words),
-                                       CLI_TEST(test_zeroshot),     CLI_TEST(test_inspect),
-                                       CLI_TEST(test_help),         CLI_TEST(test_terminal)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_encode_texts),  CLI_TEST(test_encode_every_line),
+                                       CLI_TEST(test_encode_images), CLI_TEST(test_classify),
+                                       CLI_TEST(test_moved),         CLI_TEST(test_eval),
+                                       CLI_TEST(test_words),         CLI_TEST(test_zeroshot),
+                                       CLI_TEST(test_inspect),       CLI_TEST(test_help),
+                                       CLI_TEST(test_terminal)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -366,17 +366,13 @@ static void test_prompts(void **state) {
 static void test_encode(void **state) {
     Cli *cli = *state;
     const char *list = cli_path(cli, "list.txt"), *out = cli_path(cli, "out");
-    char *ninety = arena_strdup(cli->arena, "first\n\n\nring");
-    for (int i = 1; i < 90; i++)
-        ninety = arena_printf(cli->arena, "%s ring", ninety);
     const struct {
         const char *text, *part;
         size_t size;
     } texts[] = {{"", "no lines", 0},
-                 {"\n\r\n", "no lines", 3},
                  {"good\nb\xff d\n", "line 2: ", 10},
                  {"good\nb\0d\n", "line 2: a zero byte", 9},
-                 {ninety, "line 4: text 'ring ring ", strlen(ninety)}};
+                 {"\n\nb\xff\n", "line 3: ", 5}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         scratch_file(list, texts[i].text, texts[i].size);
         cli_refuses(cli, 3, list, texts[i].part, "encode", "--model", VIT, "--texts", list, "--out", out);
