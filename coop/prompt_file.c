@@ -12,7 +12,7 @@
 
 #define FORMAT "coop-prompt"
 #define VERSION "1"
-#define MAX_METADATA 17
+#define MAX_METADATA 18
 #define QUICK_ASSUMED "quick_gelu" ASSUMED
 #define MAX_CLASSES 1000000
 #define MAX_WIDTH (1 << 24)
@@ -77,8 +77,9 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err) {
         {"checkpoint", prompt->checkpoint},
         {"image_size", image_size},
         {"mean", mean},
-        {"std", std}};
-    int n_metadata = 14;
+        {"std", std},
+        SAFETENSORS_CHECKED};
+    int n_metadata = 15;
     if (prompt->activation != CLIP_ACTIVATION_AUTO)
         metadata[n_metadata++] = (MetadataOut){"activation", clip_activation_name(prompt->activation)};
     else if (prompt->assumed)

@@ -5,8 +5,8 @@
  * version "1", class_names (a JSON list), class_token_position, csc ("true" or "false"), n_ctx, backbone,
  * backbone_digest, vocab_digest, dataset, checkpoint, image_size, mean and std (JSON lists of three numbers);
  * activation ("quick_gelu" or "gelu") and heads (of the image tower) where the experiment chose them, or
- * activation "quick_gelu (assumed)";
- * checkpoint_stamp (files.h) where the checkpoint is a single file.
+ * activation "quick_gelu (assumed)"; checkpoint_stamp (files.h) where the checkpoint is a single file; a
+ * checksum (safetensors_write.h), which prompts from elsewhere need not have.
  */
 #ifndef COOP_PROMPT_FILE_H
 #define COOP_PROMPT_FILE_H

@@ -13,8 +13,8 @@ int tip_adapter_write(const char *path, const TipAdapter *adapter, const char *c
                                  {"labels", DTYPE_I32, 1, {adapter->n_keys}, adapter->labels},
                                  {"alpha", DTYPE_F32, 1, {1}, &alpha},
                                  {"beta", DTYPE_F32, 1, {1}, &beta}};
-    const MetadataOut metadata[] = {{"format", "coop-cache"}, {"config", config_digest}};
-    return safetensors_write(path, tensors, 4, metadata, 2, err);
+    const MetadataOut metadata[] = {{"format", "coop-cache"}, {"config", config_digest}, SAFETENSORS_CHECKED};
+    return safetensors_write(path, tensors, 4, metadata, 3, err);
 }
 
 static int read_tensor(const TensorFile *file, const char *name, int n_dims, const int64_t *shape,
@@ -35,6 +35,8 @@ int tip_adapter_read(const char *path, TipAdapter *adapter, const char *config_d
         error_set(err, "%s: metadata: not the cache of a Tip-Adapter", path);
     else if (strcmp(config, config_digest) != 0)
         error_set(err, "%s: metadata: a cache of another configuration", path);
+    else if (!tensors_checked(file))
+        error_set(err, "%s: metadata: no checksum, as an earlier version wrote it", path);
     else if (read_tensor(file, "keys", 2, keys, adapter->keys, err) == 0 &&
              read_tensor(file, "alpha", 1, one, &alpha, err) == 0 &&
              read_tensor(file, "beta", 1, one, &beta, err) == 0) {

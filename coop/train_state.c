@@ -32,7 +32,7 @@ int train_state_write(const char *path, const Trainee *trainee, const TrainState
                                      .data = optimizer->buffers[i].values};
     const MetadataOut metadata[] = {{"format", "coop-state"}, {"config", config_digest}, {"epoch", epoch},
                                     {"step", step},           {"n_correct", n_correct},  {"loss", loss},
-                                    {"loss_sum", loss_sum},   {"seconds", seconds}};
+                                    {"loss_sum", loss_sum},   {"seconds", seconds},      SAFETENSORS_CHECKED};
     return safetensors_write(path, tensors, 1 + optimizer->n_buffers, metadata,
                              sizeof metadata / sizeof *metadata, err);
 }
@@ -64,6 +64,9 @@ static int read_metadata(TrainState *state, const TensorFile *file, const char *
         return error_set(err, "%s: metadata: not a training state", tensors_path(file));
     if (strcmp(config, config_digest) != 0)
         return error_set(err, "%s: metadata: a training state of another configuration", tensors_path(file));
+    if (!tensors_checked(file))
+        return error_set(err, "%s: metadata: no checksum, as an earlier version wrote it",
+                         tensors_path(file));
     double epoch, step, n_correct;
     if (read_whole_number(file, "epoch", 1e6, &epoch, err) < 0 ||
         read_whole_number(file, "step", 1e9, &step, err) < 0 ||

@@ -5,6 +5,8 @@
  *   2. N bytes of UTF-8 JSON that begin with '{' and may end in white space:
  *          {"__metadata__": {"key": "text"},
  *           "name": {"dtype": "F32", "shape": [4, 128], "data_offsets": [0, 2048]}}
+ *      A file that `coop` will read again has the key "coop_crc32" in its metadata: eight hexadecimal digits,
+ *      the CRC-32 of the whole file with zeros in their place.
  *   3. the data; offsets count from its first byte. The tensors cover it without overlap, hole or rest.
  *
  * The header is read by a cursor that knows this one grammar, in one pass and without recursion: a general
@@ -13,6 +15,7 @@
  */
 #include "clip/tensors/safetensors.h"
 
+#include "clip/base/checksum.h"
 #include "clip/base/minimum.h"
 
 #include <inttypes.h>
@@ -39,6 +42,7 @@ typedef struct {
     char *text;                            /* (max_text) strings, unescaped and NUL-terminated */
     size_t n_text, max_text;
     size_t max_tensors, max_metadata;
+    const unsigned char *checksum; /* its digits; NULL: the file has none */
 } Cursor;
 
 static int fail_at(Cursor *cursor, const char *reason) {
@@ -206,6 +210,15 @@ static int read_integers(Cursor *cursor, int64_t *out, int max, int *n, const ch
 
 /* --- the header --- */
 
+/* A damaged key of the checksum is still known for it: one byte may differ. */
+static bool is_checksum(const MetadataOut *pair) {
+    const size_t n = sizeof SAFETENSORS_CHECKSUM - 1;
+    int n_other = 0;
+    for (size_t i = 0; i < n && strlen(pair->key) == n; i++)
+        n_other += pair->key[i] != SAFETENSORS_CHECKSUM[i];
+    return strlen(pair->key) == n && n_other <= 1 && strlen(pair->value) == CHECKSUM_TEXT - 1;
+}
+
 static int read_metadata(Cursor *cursor) {
     TensorFile *file = cursor->file;
     if (expect(cursor, '{') < 0)
@@ -220,6 +233,8 @@ static int read_metadata(Cursor *cursor) {
         if (read_name(cursor, &pair->key) < 0 || expect(cursor, ':') < 0 ||
             read_string(cursor, &pair->value) < 0)
             return -1;
+        if (is_checksum(pair))
+            cursor->checksum = cursor->at - CHECKSUM_TEXT; /* behind the closing quote */
         file->n_metadata++;
         again = more(cursor, '}');
     } while (again == 1);
@@ -361,6 +376,23 @@ static int check_cover(TensorFile *file, const unsigned char *data, Error *err) 
     return 0;
 }
 
+static int check_checksum(const Cursor *cursor) {
+    TensorFile *file = cursor->file;
+    const unsigned char *digits = cursor->checksum, *end = file->map.data + file->map.size;
+    char found[CHECKSUM_TEXT];
+    if (!digits)
+        return 0;
+    uint32_t sum = checksum(0, file->map.data, (size_t)(digits - file->map.data));
+    sum = checksum(sum, SAFETENSORS_NO_CHECKSUM, CHECKSUM_TEXT - 1);
+    digits += CHECKSUM_TEXT - 1;
+    checksum_text(found, checksum(sum, digits, (size_t)(end - digits)));
+    if (memcmp(found, cursor->checksum, CHECKSUM_TEXT - 1) != 0)
+        return error_set(cursor->err, "%s: damaged: its checksum is %s where its metadata says %.*s",
+                         file->path, found, CHECKSUM_TEXT - 1, (const char *)cursor->checksum);
+    file->checked = true;
+    return 0;
+}
+
 int safetensors_read(TensorFile *file, Error *err) {
     const FileMap *map = &file->map;
     if (map->size < 8) {
@@ -399,5 +431,5 @@ int safetensors_read(TensorFile *file, Error *err) {
     file->format = "safetensors";
     if (read_header(&cursor) < 0)
         return -1;
-    return check_cover(file, cursor.end, err);
+    return check_cover(file, cursor.end, err) < 0 ? -1 : check_checksum(&cursor);
 }

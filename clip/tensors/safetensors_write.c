@@ -4,7 +4,8 @@
  * reader that maps the file finds every tensor aligned to its items.
  */
 #include "clip/tensors/safetensors_write.h"
-#include "clip/tensors/safetensors.h"
+
+#include "clip/base/checksum.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static void sort_by_item(const TensorOut **order, const TensorOut *tensors, int 
     }
 }
 
-/* The header's text, malloc'd; caller frees. */
+/* The header's text with its padding, malloc'd; caller frees. */
 static char *header_text(const char *path, const TensorOut **order, int n_tensors,
                          const MetadataOut *metadata, int n_metadata, Error *err) {
     char *text = NULL;
@@ -82,12 +83,35 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
         }
         begin += size;
     }
-    text = json_dumps(header, JSON_COMPACT);
-    if (!text)
+    char *json = json_dumps(header, JSON_COMPACT);
+    size_t n_json = json ? strlen(json) : 0, padded = (n_json + 7) / 8 * 8;
+    text = json ? calloc(padded + 1, 1) : NULL;
+    if (text)
+        memset((char *)memcpy(text, json, n_json) + n_json, ' ', padded - n_json);
+    else
         error_memory(err);
+    free(json);
 out:
     json_decref(header);
     return text;
+}
+
+/* Puts the checksum into the header, of `padded` bytes, if its place is there. In a name or a value the
+ * quotes would be escaped. */
+static void fill_checksum(char *header, size_t padded, const TensorOut **order, int n_tensors) {
+    char *place = strstr(header, "\"" SAFETENSORS_CHECKSUM "\":\"" SAFETENSORS_NO_CHECKSUM "\"");
+    if (!place)
+        return;
+    const uint64_t length = padded;
+    char digits[CHECKSUM_TEXT];
+    uint32_t sum = checksum(checksum(0, &length, sizeof length), header, padded);
+    for (int i = 0; i < n_tensors; i++) {
+        size_t count, size;
+        shape_size(order[i]->dtype, order[i]->n_dims, order[i]->shape, &count, &size);
+        sum = checksum(sum, order[i]->data, size);
+    }
+    checksum_text(digits, sum);
+    memcpy(place + strlen("\"" SAFETENSORS_CHECKSUM "\":\""), digits, sizeof digits - 1);
 }
 
 int safetensors_write(const char *path, const TensorOut *tensors, int n_tensors, const MetadataOut *metadata,
@@ -102,18 +126,18 @@ int safetensors_write(const char *path, const TensorOut *tensors, int n_tensors,
     text = header_text(path, order, n_tensors, metadata, n_metadata, err);
     if (!text)
         goto out;
-    size_t n_text = strlen(text), padded = (n_text + 7) / 8 * 8;
+    size_t padded = strlen(text);
     if (padded > SAFETENSORS_MAX_HEADER) {
         error_set(err, "%s: header: over %zu bytes", path, SAFETENSORS_MAX_HEADER);
         goto out;
     }
+    fill_checksum(text, padded, order, n_tensors);
     writer = file_create(path, err);
     if (!writer)
         goto out;
     uint64_t length = padded;
     file_append(writer, &length, sizeof length);
-    file_append(writer, text, n_text);
-    file_append(writer, "       ", padded - n_text);
+    file_append(writer, text, padded);
     for (int i = 0; i < n_tensors; i++) {
         size_t count, size;
         shape_size(order[i]->dtype, order[i]->n_dims, order[i]->shape, &count, &size);

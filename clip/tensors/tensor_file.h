@@ -25,6 +25,7 @@ struct TensorFile {
     int n_tensors;
     MetadataOut *metadata; /* (n_metadata) sorted by key once the file is open */
     int n_metadata;
+    bool checked; /* it has a checksum of all its bytes, which is right */
 
     TensorFile **shards; /* (n_shards) owned, by path; tensors and names are theirs. NULL without shards */
     int n_shards;

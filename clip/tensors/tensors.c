@@ -52,6 +52,10 @@ const char *tensors_digest(TensorFile *file) {
     return file->digest;
 }
 
+bool tensors_checked(const TensorFile *file) {
+    return file->checked;
+}
+
 int tensors_count(const TensorFile *file) {
     return file->n_tensors;
 }

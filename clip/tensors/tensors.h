@@ -19,6 +19,8 @@ const char *tensors_format(const TensorFile *file);
  * the order of the shards' names. */
 const char *tensors_digest(TensorFile *file);
 const char *tensors_stamp(const TensorFile *file); /* FileMap.stamp; NULL for a sharded checkpoint */
+/* Whether the file has a checksum of all its bytes (safetensors_write.h); a wrong one is refused. */
+bool tensors_checked(const TensorFile *file);
 int tensors_count(const TensorFile *file);
 const Tensor *tensors_at(const TensorFile *file, int index);           /* in order of offset */
 const Tensor *tensors_find(const TensorFile *file, const char *name);  /* NULL when absent; O(log n) */

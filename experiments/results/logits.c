@@ -31,7 +31,8 @@ int logits_write(const char *path, const float *logits, const Dataset *dataset, 
         failed |= append(names, json_string(dataset->class_names[k]));
     const MetadataOut metadata[] = {{"paths", list_text(paths, arena)},
                                     {"labels", list_text(labels, arena)},
-                                    {"class_names", list_text(names, arena)}};
+                                    {"class_names", list_text(names, arena)},
+                                    SAFETENSORS_CHECKED};
     if (failed || !metadata[0].value || !metadata[1].value || !metadata[2].value)
         return error_set(err, "%s: metadata: a path or a class name is not UTF-8", path);
     const TensorOut tensor = {.name = "logits",
@@ -39,5 +40,5 @@ int logits_write(const char *path, const float *logits, const Dataset *dataset, 
                               .n_dims = 2,
                               .shape = {test->n, dataset->n_classes},
                               .data = logits};
-    return safetensors_write(path, &tensor, 1, metadata, 3, err);
+    return safetensors_write(path, &tensor, 1, metadata, 4, err);
 }

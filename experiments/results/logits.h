@@ -1,7 +1,7 @@
 /* logits.h: test logits on disk.
  *
  * Layout: tensor `logits` F32 [N, K]; metadata paths and class_names (JSON lists, in the order of rows and
- * columns) and labels (a JSON list of N numbers).
+ * columns) and labels (a JSON list of N numbers), and a checksum.
  */
 #ifndef EXPERIMENTS_RESULTS_LOGITS_H
 #define EXPERIMENTS_RESULTS_LOGITS_H

@@ -90,9 +90,12 @@ static void test_another(void **state) {
     write_adapter(scratch_path(state, "cache.safetensors", path, sizeof path));
     assert_refused(path, N, "0123456789abcdee", "a cache of another configuration");
     assert_refused(path, N - 1, DIGEST, "tensor keys: shape [5, 4] where [4, 4] is needed");
-    const MetadataOut metadata[] = {{"format", "coop-state"}, {"config", DIGEST}};
+    MetadataOut metadata[] = {{"format", "coop-state"}, {"config", DIGEST}};
     assert_int_equal(safetensors_write(path, NULL, 0, metadata, 2, NULL), 0);
     assert_refused(path, N, DIGEST, "not the cache of a Tip-Adapter");
+    metadata[0].value = "coop-cache";
+    assert_int_equal(safetensors_write(path, NULL, 0, metadata, 2, NULL), 0);
+    assert_refused(path, N, DIGEST, "no checksum");
 }
 
 static void test_damage(void **state) {
@@ -111,6 +114,12 @@ static void test_damage(void **state) {
     long size = ftell(file);
     fclose(file);
     assert_in_range(size, 100, 2000);
+    for (long at = 0; at < size; at++)
+        for (int bit = 0; bit < 8; bit++) {
+            scratch_flip(path, (size_t)at, (unsigned char)(1 << bit));
+            assert_refused(path, N, DIGEST, ": ");
+            scratch_flip(path, (size_t)at, (unsigned char)(1 << bit));
+        }
     while (size-- > 0) {
         assert_int_equal(truncate(path, size), 0);
         assert_refused(path, N, DIGEST, ": ");

@@ -165,33 +165,19 @@ static void test_cut_at_every_byte(void **test) {
     learner_free(s.learner);
 }
 
-/* Any flipped byte of the header: an error that changes nothing, or a state with other numbers in it. */
-static void test_flipped_header(void **test) {
+/* Any flipped bit: an error that changes nothing. */
+static void test_flipped_bits(void **test) {
     Subject s = open_subject(*test, false);
-    size_t size, header = 8;
-    int refused = 0, read = 0;
+    size_t size;
     write_state(&s);
-    const char *bytes = read_back(s.bench, &size);
-    header += (unsigned char)bytes[0] + 256 * (size_t)(unsigned char)bytes[1];
-    assert_true(header < size);
+    read_back(s.bench, &size);
     const unsigned char masks[] = {0x01, 0x20, 0xFF};
-    for (size_t at = 0; at < header; at++)
+    for (size_t at = 0; at < size; at++)
         for (int m = 0; m < 3; m++) {
-            Error err = {0};
             scratch_flip(s.bench->path, at, masks[m]);
-            int result = train_state_read(s.bench->path, learner_trainee(s.learner), &s.state, DIGEST, &err);
+            assert_refused(&s, ": ");
             scratch_flip(s.bench->path, at, masks[m]);
-            if (result == 0) {
-                read++;
-                s.state = s.before;
-                continue;
-            }
-            refused++;
-            assert_int_equal(strncmp(err.text, s.bench->path, strlen(s.bench->path)), 0);
-            assert_null(strchr(err.text, '\n'));
-            assert_untouched(&s);
         }
-    assert_true(refused > 10 * read && read > 0); /* a digit of a number may become another digit */
     learner_free(s.learner);
 }
 
@@ -209,8 +195,8 @@ static const MetadataOut GOOD[N_KEYS] = {
 
 static void write_spoilt(Subject *s, const char *key, const char *value, const TensorOut tensors[2]) {
     Error err = {0};
-    MetadataOut metadata[N_KEYS];
-    int n = 0;
+    MetadataOut metadata[N_KEYS + 1] = {SAFETENSORS_CHECKED};
+    int n = 1;
     for (int i = 0; i < N_KEYS; i++) {
         bool here = key && strcmp(GOOD[i].key, key) == 0;
         if (!here || value)
@@ -332,7 +318,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_buffers, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_beginning, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_cut_at_every_byte, bench_setup, bench_teardown),
-        cmocka_unit_test_setup_teardown(test_flipped_header, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(test_flipped_bits, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_metadata, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_tensors, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_other_files, bench_setup, bench_teardown),

@@ -486,6 +486,36 @@ static void test_write(void **state) {
     tensors_close(file);
 }
 
+/* With a checksum every changed byte is found, also in the key of the checksum itself. */
+static void test_checksum(void **state) {
+    Path path = in_scratch(state, "a.safetensors");
+    const float data[3] = {1, 2, 3};
+    const TensorOut tensors[] = {{"a", DTYPE_F32, 1, {3}, data}, {"b", DTYPE_U8, 1, {1}, "x"}};
+    const MetadataOut metadata[] = {{"quoted", "\"coop_crc32\":\"00000000\""}, SAFETENSORS_CHECKED};
+    Error err = {0};
+    for (int n = 1; n <= 2; n++) {
+        assert_int_equal(safetensors_write(path.text, tensors, 2, metadata, n, &err), 0);
+        TensorFile *file = tensors_open(path.text, &err);
+        assert_non_null(file);
+        assert_int_equal(tensors_checked(file), n == 2);
+        assert_string_equal(tensors_metadata(file, "quoted"), metadata[0].value);
+        tensors_close(file);
+    }
+    FileMap map;
+    assert_int_equal(file_map(&map, path.text, NULL), 0);
+    size_t size = map.size;
+    file_unmap(&map);
+    for (size_t at = 0; at < size; at++)
+        for (int bit = 0; bit < 8; bit++) {
+            scratch_flip(path.text, at, (unsigned char)(1 << bit));
+            assert_null(tensors_open(path.text, &err));
+            scratch_flip(path.text, at, (unsigned char)(1 << bit));
+        }
+    scratch_flip(path.text, size - 1, 1);
+    assert_null(tensors_open(path.text, &err));
+    assert_non_null(strstr(err.text, ": damaged: its checksum is "));
+}
+
 static void check_not_written(void **state, const TensorOut *tensors, int n_tensors,
                               const MetadataOut *metadata, int n_metadata, const char *reason) {
     Path path = in_scratch(state, "a.safetensors");
@@ -515,7 +545,7 @@ int main(void) {
         IN_SCRATCH(test_refused),      IN_SCRATCH(test_lengths),       IN_SCRATCH(test_cut_and_flipped),
         IN_SCRATCH(test_many_tensors), IN_SCRATCH(test_deep),          IN_SCRATCH(test_long_texts),
         IN_SCRATCH(test_read),         IN_SCRATCH(test_escapes),       IN_SCRATCH(test_missing_and_wrong),
-        IN_SCRATCH(test_write),        IN_SCRATCH(test_write_refused),
+        IN_SCRATCH(test_write),        IN_SCRATCH(test_write_refused), IN_SCRATCH(test_checksum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

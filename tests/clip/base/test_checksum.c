@@ -1,0 +1,42 @@
+/* test_checksum.c: known values, parts, files. */
+#include "clip/base/checksum.h"
+
+#include "tests/support/scratch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_values(void **state) {
+    (void)state;
+    char text[CHECKSUM_TEXT];
+    assert_int_equal(checksum(0, "123456789", 9), 0xcbf43926); /* the check value of CRC-32 */
+    assert_int_equal(checksum(checksum(0, "1234", 4), "56789", 5), 0xcbf43926);
+    assert_int_equal(checksum(0xcbf43926, NULL, 0), 0xcbf43926);
+    checksum_text(text, 0xf43926);
+    assert_string_equal(text, "00f43926");
+}
+
+static void test_file(void **state) {
+    char path[4096], text[CHECKSUM_TEXT];
+    Error err = {0};
+    scratch_file(scratch_path(state, "a", path, sizeof path), "123456789", 9);
+    assert_int_equal(checksum_file(text, path, &err), 0);
+    assert_string_equal(text, "cbf43926");
+    scratch_file(path, "", 0);
+    assert_int_equal(checksum_file(text, path, &err), 0);
+    assert_string_equal(text, "00000000");
+    assert_int_equal(checksum_file(text, scratch_path(state, "b", path, sizeof path), &err), -1);
+    assert_non_null(strstr(err.text, "cannot open"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test_setup_teardown(test_file, scratch_setup, scratch_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
