@@ -9,6 +9,8 @@
 
 #include "coop/tip_adapter.h"
 
+#define TIP_ADAPTER_FILE "cache.safetensors"
+
 /* Written atomically. */
 int tip_adapter_write(const char *path, const TipAdapter *adapter, const char *config_digest, Error *err);
 

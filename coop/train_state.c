@@ -64,9 +64,6 @@ static int read_metadata(TrainState *state, const TensorFile *file, const char *
         return error_set(err, "%s: metadata: not a training state", tensors_path(file));
     if (strcmp(config, config_digest) != 0)
         return error_set(err, "%s: metadata: a training state of another configuration", tensors_path(file));
-    if (!tensors_checked(file))
-        return error_set(err, "%s: metadata: no checksum, as an earlier version wrote it",
-                         tensors_path(file));
     double epoch, step, n_correct;
     if (read_whole_number(file, "epoch", 1e6, &epoch, err) < 0 ||
         read_whole_number(file, "step", 1e9, &step, err) < 0 ||
@@ -119,6 +116,10 @@ int train_state_read(const char *path, const Trainee *trainee, TrainState *state
     }
     if (read_tensors(file, trainee, optimizer, values, err) < 0)
         goto out;
+    if (!tensors_checked(file)) {
+        error_set(err, "%s: metadata: no checksum, as an earlier version wrote it", path);
+        goto out;
+    }
     memcpy(trainee->parameters, values, n * sizeof(float));
     for (int i = 0; i < optimizer->n_buffers; i++)
         memcpy(optimizer->buffers[i].values, values + (size_t)(i + 1) * n, n * sizeof(float));

@@ -11,6 +11,8 @@
 
 #include "coop/trainer.h"
 
+#define STATE_FILE "state.safetensors"
+
 /* Written atomically. */
 int train_state_write(const char *path, const Trainee *trainee, const TrainState *state,
                       const char *config_digest, Error *err);

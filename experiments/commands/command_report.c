@@ -4,6 +4,7 @@
 #include "experiments/report/report.h"
 #include "experiments/report/report_groups.h"
 #include "experiments/report/table.h"
+#include "experiments/results/result_files.h"
 #include "experiments/terminal/printable.h"
 
 #include <stdio.h>
@@ -66,6 +67,21 @@ static int write_page(const CommandLine *line, const char *out, Error *err) {
     return out ? -1 : 0;
 }
 
+/* Says what a page should not be trusted in; `coop run` mends it. */
+static int tell_faults(const char *folder, Arena *arena, Error *err) {
+    ResultList results;
+    if (results_read(&results, folder, arena, err) < 0)
+        return -1;
+    for (int i = 0; i < results.n_faults && results.n > 0; i++) /* without results the first is an error */
+        print_line(stderr, "note: %s; it is left out", results.faults[i]);
+    for (int i = 0; i < results.n; i++) {
+        const char *fault = result_files_fault(&results.results[i], folder, arena);
+        if (fault)
+            print_line(stderr, "note: %s", fault);
+    }
+    return arena_failed(arena) ? error_memory(err) : 0;
+}
+
 static int rebuild_csv(const char *folder, Arena *arena, Error *err) {
     ResultList results;
     Error why = {0};
@@ -85,6 +101,9 @@ static int run(CommandLine *line, Error *err) {
     if (status != 0)
         return status < 0 ? -1 : 0;
     ReportGroups data;
+    for (int i = 0; i < line->words.n; i++)
+        if (tell_faults(line->words.values[i], arena, err) < 0)
+            return -1;
     if (report_groups_read(&data, line->words.values, line->words.n, arena, err) < 0 ||
         print_groups(&data, arena, err) < 0)
         return -1;

@@ -4,6 +4,8 @@
 
 #include "experiments/grid/point.h"
 
+#define POINT_YAML_FILE "config.yaml"
+
 /* An experiment file of this point alone, everything resolved: what config.yaml of a run folder holds. `coop
  * run` on it finds the same point (the same key, the same output). Owned by the arena; NULL when memory is
  * out. */

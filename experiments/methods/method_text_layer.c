@@ -73,7 +73,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     if (!adapter)
         return -1;
     const Trainee *trainee = text_adapter_trainee(adapter);
-    const char *path = path_join(arena, folder, "state.safetensors");
+    const char *path = path_join(arena, folder, STATE_FILE);
     TrainState state = trainer_begin(trainee, &learned->optim, arena);
     if (arena_failed(arena))
         return error_memory(err);

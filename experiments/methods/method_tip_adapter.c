@@ -18,8 +18,6 @@
 
 #include <math.h>
 
-#define CACHE_FILE "cache.safetensors"
-
 typedef struct {
     MethodOptions common;
     IntList train; /* 0 and 1 */
@@ -167,7 +165,7 @@ static int run(Session *session, const Point *point, const char *folder, float *
                Progress *progress, Arena *arena, Error *err) {
     Data data;
     TipAdapter adapter;
-    const char *path = path_join(arena, folder, CACHE_FILE);
+    const char *path = path_join(arena, folder, TIP_ADAPTER_FILE);
     if (!path)
         return error_memory(err);
     if (load(session, point, &data, arena, err) < 0 ||
@@ -192,7 +190,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     float *cached = arena_floats(arena, (size_t)train.n, (size_t)session->model.clip->embed_dim);
     float *scores = arena_floats(arena, (size_t)to->test.n, (size_t)from->n_classes);
     const int *labels = list_labels(&train, arena);
-    const char *path = path_join(arena, folder, CACHE_FILE);
+    const char *path = path_join(arena, folder, TIP_ADAPTER_FILE);
     if (arena_failed(arena))
         return error_memory(err);
     if (begin(&adapter, session, learned, cached, labels, train.n, arena, err) < 0 ||

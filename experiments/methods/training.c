@@ -6,6 +6,7 @@
 #include "coop/prompt_file.h"
 #include "coop/train_state.h"
 #include "experiments/grid/point_yaml.h"
+#include "experiments/results/logits.h"
 #include "experiments/results/metrics.h"
 #include "experiments/results/predictions.h"
 #include "experiments/terminal/clock.h"
@@ -116,14 +117,35 @@ static int on_step(void *context, int epoch, int step, double lr, double loss, c
     return save(run) < 0 || stop;
 }
 
-/* Goes on from the state file if there is a usable one of this very configuration. */
+/* Goes on from the state file, if it is of this very configuration, and from the epochs that it counts.
+ * Whatever fails, the training is at its beginning again. */
+static int resume(Run *run, Arena *arena, Error *err) {
+    const Trainee *trainee = run->trainee;
+    const size_t n = trainee->n_parameters;
+    float *first = arena_floats(arena, 1, n);
+    if (!first)
+        return error_memory(err);
+    memcpy(first, trainee->parameters, n * sizeof *first);
+    if (train_state_read(run->state_path, trainee, &run->state, run->point->key, err) < 0)
+        return -1;
+    if (metrics_open(&run->metrics, run->folder, run->state.epoch, arena, err) == 0)
+        return 0;
+    metrics_close(&run->metrics);
+    memcpy(trainee->parameters, first, n * sizeof *first);
+    run->state = trainer_begin(trainee, &run->point->optim, arena);
+    return -1;
+}
+
 static int begin_or_resume(Run *run, Arena *arena, Error *err) {
     Error why = {0};
     bool there = file_exists(run->state_path);
-    bool usable =
-        there && train_state_read(run->state_path, run->trainee, &run->state, run->point->key, &why) == 0;
+    bool usable = there && resume(run, arena, &why) == 0;
+    if (why.kind == ERROR_RUN) {
+        *err = why;
+        return -1;
+    }
     if (!usable) {
-        static const char *const names[] = {"log.txt", METRICS_FILE, PROMPT_FILE, "test_logits.safetensors",
+        static const char *const names[] = {"log.txt", METRICS_FILE, PROMPT_FILE, LOGITS_FILE,
                                             PREDICTIONS_FILE};
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             const char *path = path_join(arena, run->folder, names[i]);
@@ -143,12 +165,12 @@ static int begin_or_resume(Run *run, Arena *arena, Error *err) {
         fprintf(run->log, "begun anew: %s\n", why.text);
         progress_print(run->progress, "note: %s; this run begins anew", why.text);
     }
-    return metrics_open(&run->metrics, run->folder, run->state.epoch, arena, err);
+    return usable ? 0 : metrics_open(&run->metrics, run->folder, 0, arena, err);
 }
 
 static int write_config(const Session *session, const Run *run, Arena *arena, Error *err) {
     char *yaml = point_yaml(session->experiment, run->point, arena);
-    const char *path = path_join(arena, run->folder, "config.yaml");
+    const char *path = path_join(arena, run->folder, POINT_YAML_FILE);
     return yaml && path ? file_write(path, yaml, strlen(yaml), err) : error_memory(err);
 }
 
@@ -176,7 +198,7 @@ int training_run(Session *session, const Point *point, const char *folder, const
                .trainee = trainee,
                .progress = progress,
                .n_steps = trainer_steps(data, &point->optim),
-               .state_path = path_join(arena, folder, "state.safetensors"),
+               .state_path = path_join(arena, folder, STATE_FILE),
                .err = err};
     run.state = trainer_begin(trainee, &point->optim, arena);
     if (arena_failed(arena))

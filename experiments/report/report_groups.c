@@ -49,6 +49,8 @@ static int read_folder(Builder *builder, int folder, Error *err) {
         return error_set(err, "%s: no such folder", path);
     if (results_read(&list, path, arena, err) < 0)
         return -1;
+    if (list.n == 0 && list.n_faults > 0)
+        return error_set(err, "%s", list.faults[0]);
     if (list.n == 0)
         return error_set(err, "%s/results.jsonl: no results", path);
     Entry *entries = ARENA_NEW(arena, Entry, builder->n + list.n);

@@ -10,6 +10,8 @@
 #include "clip/base/error.h"
 #include "datasets/lists/dataset.h"
 
+#define LOGITS_FILE "test_logits.safetensors"
+
 /* logits (n_test, K) of the test list; written atomically. */
 int logits_write(const char *path, const float *logits, const Dataset *dataset, Arena *arena, Error *err);
 

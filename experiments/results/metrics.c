@@ -2,6 +2,7 @@
 #include "experiments/results/metrics.h"
 
 #include "clip/base/files.h"
+#include "experiments/results/checked_line.h"
 #include "experiments/results/tensorboard.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@
 /* --- reading --- */
 
 static int read_line(EpochMetrics *epoch, const char *line, size_t size) {
+    if (line_state(line, size) == LINE_DAMAGED)
+        return -1;
     json_t *json = json_loadb(line, size, 0, NULL);
     int failed = json_unpack(json, "{s:i, s:F, s:F, s:F}", "epoch", &epoch->epoch, "lr", &epoch->lr, "loss",
                              &epoch->loss, "accuracy", &epoch->accuracy);
@@ -22,7 +25,9 @@ static int read_line(EpochMetrics *epoch, const char *line, size_t size) {
     return failed || epoch->epoch < 1 ? -1 : 0;
 }
 
-int metrics_read(MetricsList *list, const char *path, Arena *arena, Error *err) {
+/* At most n_most epochs; *end is where they do. */
+static int read_epochs(MetricsList *list, const char *path, int n_most, size_t *end, Arena *arena,
+                       Error *err) {
     size_t size, n_lines = 0;
     char *text = file_read(path, MAX_METRICS_FILE, arena, &size, err);
     if (!text)
@@ -34,12 +39,19 @@ int metrics_read(MetricsList *list, const char *path, Arena *arena, Error *err) 
     *list = (MetricsList){.epochs = ARENA_NEW(arena, EpochMetrics, n_lines)};
     if (!list->epochs)
         return error_memory(err);
-    for (char *at = text, *end; (end = memchr(at, '\n', size - (size_t)(at - text))); at = end + 1) {
-        if (read_line(&list->epochs[list->n], at, (size_t)(end - at)) < 0)
-            return error_set(err, "%s: line %d: not the numbers of an epoch", path, list->n + 1);
+    char *at = text, *newline;
+    for (; list->n < n_most && (newline = memchr(at, '\n', size - (size_t)(at - text))); at = newline + 1) {
+        if (read_line(&list->epochs[list->n], at, (size_t)(newline - at)) < 0)
+            return error_set(err, "%s: line %d: damaged, or not the numbers of an epoch", path, list->n + 1);
         list->n++;
     }
+    *end = (size_t)(at - text);
     return 0;
+}
+
+int metrics_read(MetricsList *list, const char *path, Arena *arena, Error *err) {
+    size_t end;
+    return read_epochs(list, path, INT_MAX, &end, arena, err);
 }
 
 /* --- writing --- */
@@ -51,16 +63,16 @@ static FILE *open_file(const char *path, const char *mode, Error *err) {
     return file;
 }
 
-/* Cuts metrics.jsonl behind the epochs that the state knows: what came after them is done again. */
-static int cut_lines(const char *path, int n_epochs, Arena *arena, Error *err) {
-    size_t size, end = 0;
-    char *text = file_read(path, MAX_METRICS_FILE, arena, &size, err);
-    if (!text)
+/* The first n_epochs, all of which must be there. What came after them is cut off: it is done again. */
+static int take_epochs(MetricsList *before, const char *path, int n_epochs, Arena *arena, Error *err) {
+    size_t end;
+    if (n_epochs == 0 && !file_exists(path))
+        return 0;
+    if (read_epochs(before, path, n_epochs, &end, arena, err) < 0)
         return -1;
-    for (int line = 0; line < n_epochs && end < size; line++) {
-        const char *newline = memchr(text + end, '\n', size - end);
-        end = newline ? (size_t)(newline - text) + 1 : size;
-    }
+    for (int i = 0; i < n_epochs; i++)
+        if (i >= before->n || before->epochs[i].epoch != i + 1)
+            return error_set(err, "%s: line %d: not epoch %d", path, i + 1, i + 1);
     return truncate(path, (off_t)end) == 0 ? 0 : error_run(err, "%s: cannot cut: %s", path, strerror(errno));
 }
 
@@ -76,8 +88,7 @@ int metrics_open(MetricsWriter *writer, const char *folder, int n_epochs, Arena 
     writer->events_path = path_join(arena, folder, TENSORBOARD_FILE);
     if (!writer->path || !writer->events_path)
         return error_memory(err);
-    if (file_exists(writer->path) && (cut_lines(writer->path, n_epochs, arena, err) < 0 ||
-                                      metrics_read(&before, writer->path, arena, err) < 0))
+    if (take_epochs(&before, writer->path, n_epochs, arena, err) < 0)
         return -1;
     writer->lines = open_file(writer->path, "a", err);
     writer->events = writer->lines ? open_file(writer->events_path, "w", err) : NULL;
@@ -90,12 +101,13 @@ int metrics_open(MetricsWriter *writer, const char *folder, int n_epochs, Arena 
 }
 
 void metrics_add(MetricsWriter *writer, const EpochReport *report) {
-    char line[160];
+    char object[160], tail[LINE_TAIL];
     EpochMetrics epoch;
-    int n = snprintf(line, sizeof line, "{\"epoch\": %d, \"lr\": %.9g, \"loss\": %.9g, \"accuracy\": %.9g}\n",
-                     report->epoch, report->lr, report->loss, 100 * report->accuracy);
-    fputs(line, writer->lines);
-    if (read_line(&epoch, line, (size_t)n) == 0) /* as a resumed training will find them */
+    int n =
+        snprintf(object, sizeof object, "{\"epoch\": %d, \"lr\": %.9g, \"loss\": %.9g, \"accuracy\": %.9g}",
+                 report->epoch, report->lr, report->loss, 100 * report->accuracy);
+    fprintf(writer->lines, "%.*s%s\n", n - 1, object, line_tail(tail, object));
+    if (read_line(&epoch, object, (size_t)n) == 0) /* as a resumed training will find them */
         write_events(writer->events, &epoch);
 }
 

@@ -1,8 +1,9 @@
 /* metrics.h: the epochs of a training on disk: metrics.jsonl, and the same for TensorBoard.
  *
- * Layout of metrics.jsonl: a line per epoch, {"epoch": 1, "lr": 1e-05, "loss": 0.756, "accuracy": 81.77}: the
- * rate of the epoch, and the means over its batches of loss and of training accuracy in percent. Beside it
- * lies an event file (tensorboard.h) with the same numbers, made from the lines.
+ * Layout of metrics.jsonl: a line per epoch, {"epoch": 1, "lr": 1e-05, "loss": 0.756, "accuracy": 81.77,
+ * "check": "1f2e3d4c"} (checked_line.h): the rate of the epoch, and the means over its batches of loss and of
+ * training accuracy in percent. Beside it lies an event file (tensorboard.h) with the same numbers, made from
+ * the lines.
  */
 #ifndef EXPERIMENTS_RESULTS_METRICS_H
 #define EXPERIMENTS_RESULTS_METRICS_H
@@ -21,7 +22,8 @@ typedef struct {
     FILE *lines, *events;
 } MetricsWriter;
 
-/* Opens both files of a run to continue after the first n_epochs; whatever follows these is cut off. */
+/* Opens both files of a run to continue after the first n_epochs; whatever follows these is cut off.
+ * If they are not all there and intact, nothing is changed. */
 int metrics_open(MetricsWriter *writer, const char *folder, int n_epochs, Arena *arena, Error *err);
 void metrics_add(MetricsWriter *writer, const EpochReport *report);
 /* Returns when all that was added is on disk. */

@@ -6,6 +6,7 @@
 #define EXPERIMENTS_RESULTS_RESULT_H
 
 #include "clip/base/arena.h"
+#include "clip/base/checksum.h"
 #include "experiments/grid/point.h"
 
 #include <stdbool.h>
@@ -26,6 +27,12 @@ typedef struct {
 
 enum { RESULT_MAX_SETTINGS = 12 };
 
+/* A file in the folder of the point (result_files.h). */
+typedef struct {
+    const char *name;
+    char checksum[CHECKSUM_TEXT];
+} ResultFile;
+
 /* Strings may be NULL (null in the JSON) except key, dataset, method and label. */
 typedef struct {
     const char *key, *dataset, *method, *label, *folder;
@@ -43,6 +50,8 @@ typedef struct {
     const char *backbone;   /* LoadedModel.name: "RN50" */
     const char *activation; /* Clip.activation: "gelu", "quick_gelu (assumed)" */
     const char *model_digest, *vocab_digest, *split_digest;
+    const ResultFile *files; /* (n_files) */
+    int n_files;
     const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
     const char *line;     /* the line of the file that it was read from; else NULL */
 } Result;

@@ -28,7 +28,7 @@ typedef struct {
 
 #define AT(field) offsetof(Result, field)
 
-/* In the order of the JSON, where per_class and config follow. */
+/* In the order of the JSON, where per_class, config and files follow. */
 static const Column columns[] = {
     {"key", COLUMN_TEXT, .offset = AT(key)},
     {"dataset", COLUMN_TEXT, .offset = AT(dataset)},
@@ -125,6 +125,13 @@ static json_t *per_class_json(const Result *result) {
     return list;
 }
 
+static json_t *files_json(const Result *result) {
+    json_t *files = json_object();
+    for (int i = 0; i < result->n_files; i++)
+        json_object_set_new(files, result->files[i].name, json_string(result->files[i].checksum));
+    return files;
+}
+
 json_t *result_json(const Result *result) {
     json_t *json = json_object();
     int failed = !json;
@@ -137,6 +144,7 @@ json_t *result_json(const Result *result) {
     failed |= json_object_set_new(json, "per_class", per_class_json(result));
     failed |= json_object_set_new(json, "config",
                                   result->config ? json_loads(result->config, 0, NULL) : json_null());
+    failed |= json_object_set_new(json, "files", files_json(result));
     if (!failed)
         return json;
     json_decref(json);
@@ -169,6 +177,21 @@ static void read_per_class(Result *result, const json_t *list, Arena *arena) {
     }
     if (n > 0 && (int)n == result->n_classes)
         result->per_class = values;
+}
+
+static void read_files(Result *result, json_t *json, Arena *arena) {
+    ResultFile *files = ARENA_NEW(arena, ResultFile, json_object_size(json));
+    const char *name;
+    json_t *value;
+    result->files = files;
+    json_object_foreach(json, name, value) {
+        const char *digits = json_string_value(value);
+        if (!files || !digits)
+            continue;
+        ResultFile *file = &files[result->n_files++];
+        file->name = arena_strdup(arena, name);
+        snprintf(file->checksum, sizeof file->checksum, "%s", digits);
+    }
 }
 
 /* A value of another type than the column's is as good as none. */
@@ -213,6 +236,7 @@ int result_from_json(Result *result, const json_t *json, Arena *arena) {
     for (int i = 0; i < N_COLUMNS; i++)
         read_column(result, &columns[i], json, arena);
     read_per_class(result, json_object_get(json, "per_class"), arena);
+    read_files(result, json_object_get(json, "files"), arena);
     char *config = json_dumps(json_object_get(json, "config"), JSON_COMPACT | JSON_SORT_KEYS);
     result->config = config ? arena_strdup(arena, config) : NULL;
     free(config);

@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "clip/base/text_map.h"
+#include "experiments/results/checked_line.h"
 #include "experiments/results/result_columns.h"
 
 #include <errno.h>
@@ -74,14 +75,15 @@ int result_append(const char *folder, const Result *result, Error *err) {
     char now[32];
     time_text(now);
     int status = -1, file = -1;
-    char *text = NULL, *line = NULL, *path = NULL;
+    char *text = NULL, *line = NULL, *path = NULL, tail[LINE_TAIL];
     Arena *arena = arena_create();
     Result finished = *result;
     if (!finished.finished)
         finished.finished = now;
     json_t *json = result_json(&finished);
     if (!arena || !json || !(text = json_dumps(json, JSON_COMPACT)) ||
-        !(line = arena_printf(arena, "%s\n", text)) || !(path = path_join(arena, folder, "results.jsonl"))) {
+        !(line = arena_printf(arena, "%.*s%s\n", (int)strlen(text) - 1, text, line_tail(tail, text))) ||
+        !(path = path_join(arena, folder, "results.jsonl"))) {
         error_memory(err);
         goto out;
     }
@@ -107,75 +109,85 @@ out:
 
 /* --- reading --- */
 
-/* Adds a result, or replaces the earlier one of its key. places maps a key to its index. */
-static int add_result(ResultList *list, int *capacity, TextMap *places, const Result *result, Arena *arena,
-                      Error *err) {
-    const int *place = text_map_find(places, result->key);
+/* Room for more as both grow. */
+typedef struct {
+    ResultList *list;
+    int capacity, faults_capacity;
+    const char *path;
+    Arena *arena;
+} Reader;
+
+/* Adds a result, or replaces the earlier one of its key. */
+static int add_result(Reader *reader, const Result *result) {
+    ResultList *list = reader->list;
+    const int *place = text_map_find(&list->places, result->key);
     if (place) {
         list->results[*place] = *result;
         return 0;
     }
-    Result *results = arena_grow(arena, list->results, capacity, list->n + 1, sizeof *results);
-    if (!results)
-        return error_memory(err);
+    Result *results =
+        arena_grow(reader->arena, list->results, &reader->capacity, list->n + 1, sizeof *results);
+    if (!results || text_map_put(&list->places, result->key, list->n) < 0)
+        return -1;
     list->results = results;
-    if (text_map_put(places, result->key, list->n) < 0)
-        return error_memory(err);
     list->results[list->n++] = *result;
     return 0;
 }
 
-static int read_lines(ResultList *list, char *text, const char *path, Arena *arena, Error *err) {
-    TextMap places = {.arena = arena};
-    int capacity = 0, line = 0;
-    for (char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
-        line++;
-        *end = '\0';
-        if (end == at)
-            continue;
-        json_error_t why;
-        json_t *json = json_loadb(at, (size_t)(end - at), JSON_REJECT_DUPLICATES, &why);
-        if (!json)
-            return error_set(err, "%s: line %d: not JSON: %s", path, line, why.text);
-        Result result;
-        int failed = result_from_json(&result, json, arena);
-        json_decref(json);
-        result.line = at;
-        if (arena_failed(arena))
-            return error_memory(err);
-        if (failed)
-            return error_set(
-                err, "%s: line %d: not a result (key, dataset, method, label or num_shots is missing)", path,
-                line);
-        if (add_result(list, &capacity, &places, &result, arena, err) < 0)
-            return -1;
-    }
-    return 0;
+static int add_fault(Reader *reader, int line, const char *reason) {
+    ResultList *list = reader->list;
+    const char **faults =
+        arena_grow(reader->arena, list->faults, &reader->faults_capacity, list->n_faults + 1, sizeof *faults);
+    if (!faults)
+        return -1;
+    list->faults = faults;
+    faults[list->n_faults] = arena_printf(reader->arena, "%s: line %d: %s", reader->path, line, reason);
+    return faults[list->n_faults++] ? 0 : -1;
+}
+
+/* The line (size) ends in a NUL. */
+static int read_line(Reader *reader, int number, const char *line, size_t size) {
+    json_error_t why;
+    Result result;
+    if (line_state(line, size) == LINE_DAMAGED)
+        return add_fault(reader, number, "damaged: it does not match its check");
+    json_t *json = json_loadb(line, size, JSON_REJECT_DUPLICATES, &why);
+    if (!json)
+        return add_fault(reader, number, arena_printf(reader->arena, "not JSON: %s", why.text));
+    int failed = result_from_json(&result, json, reader->arena);
+    json_decref(json);
+    result.line = line;
+    if (failed && !arena_failed(reader->arena))
+        return add_fault(reader, number,
+                         "not a result (key, dataset, method, label or num_shots is missing)");
+    return failed ? -1 : add_result(reader, &result);
 }
 
 int results_read(ResultList *list, const char *folder, Arena *arena, Error *err) {
-    *list = (ResultList){0};
-    char *path = path_join(arena, folder, "results.jsonl");
-    if (!path)
-        return error_memory(err);
-    if (!file_exists(path))
-        return 0;
+    *list = (ResultList){.places = {.arena = arena}};
+    Reader reader = {.list = list, .path = path_join(arena, folder, "results.jsonl"), .arena = arena};
     size_t size;
-    char *text = file_read(path, MAX_RESULTS_FILE, arena, &size, err);
+    if (!reader.path)
+        return error_memory(err);
+    if (!file_exists(reader.path))
+        return 0;
+    char *text = file_read(reader.path, MAX_RESULTS_FILE, arena, &size, err);
     if (!text)
         return -1;
-    for (size_t i = 0; i < size;
-         i++) /* a crashed file system may leave zeros, which would hide what follows */
-        if (text[i] == '\0')
-            return error_set(err, "%s: byte %zu: a zero byte", path, i);
-    return read_lines(list, text, path, arena, err);
+    int number = 1, failed = 0;
+    char *at = text, *end;
+    for (; !failed && (end = memchr(at, '\n', size - (size_t)(at - text))); at = end + 1, number++) {
+        *end = '\0';
+        failed = end > at && read_line(&reader, number, at, (size_t)(end - at)) < 0;
+    }
+    if (!failed && at < text + size)
+        failed = add_fault(&reader, number, "cut short");
+    return failed || arena_failed(arena) ? error_memory(err) : 0;
 }
 
 const Result *results_find(const ResultList *list, const char *key) {
-    for (int i = 0; i < list->n; i++)
-        if (strcmp(list->results[i].key, key) == 0)
-            return &list->results[i];
-    return NULL;
+    const int *place = text_map_find(&list->places, key);
+    return place ? &list->results[*place] : NULL;
 }
 
 /* --- order --- */
@@ -201,6 +213,8 @@ int results_order(ResultList *list, const char *const *keys, int n, bool *moved,
             *moved |= place->key != ranked[i].key;
             *place = ranked[i];
         }
+    for (int i = 0; i < list->n && !failed; i++)
+        failed = text_map_put(&list->places, list->results[i].key, i) < 0;
     arena_free(arena);
     return failed ? error_memory(err) : 0;
 }

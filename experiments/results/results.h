@@ -1,28 +1,33 @@
 /* results.h: what came out of each point: results.jsonl, and results.csv made from it.
  *
  * Layout of results.jsonl: one JSON object and a newline per finished point, appended by one write and
- * synced, so a crash can tear the last line only; a torn line is ignored by readers and cut off by the next
- * append. Of two lines with the same key the later counts. Lines are in the order in which points finished;
- * when a run ends, its own lines are put into the order of its points. Accuracies are in percent, in the
- * files and here. Numbers that a method does not have are NaN here, null in the JSON and empty in the CSV.
- * num_shots is a number or "all"; 0 is a method without training.
+ * synced, so a crash can tear the last line only, which the next append cuts off. A line ends in a check of
+ * itself (checked_line.h); `files` has the checksums of what the point has left (result_files.h). Of two
+ * lines with the same key the later counts. Lines are in the order in which points finished; when a run ends,
+ * its own lines are put into the order of its points. Accuracies are in percent, in the files and here.
+ * Numbers that a method does not have are NaN here, null in the JSON and empty in the CSV. num_shots is a
+ * number or "all"; 0 is a method without training.
  */
 #ifndef EXPERIMENTS_RESULTS_RESULTS_H
 #define EXPERIMENTS_RESULTS_RESULTS_H
 
 #include "clip/base/error.h"
+#include "clip/base/text_map.h"
 #include "experiments/results/result.h"
 
 typedef struct {
     Result *results; /* (n), in the order of the file, one per key */
     int n;
+    TextMap places;      /* of the keys */
+    const char **faults; /* (n_faults) "PATH: line 3: damaged: ...": lines that are no results */
+    int n_faults;
 } ResultList;
 
 /* Appends one line to FOLDER/results.jsonl. Safe against other processes and threads that append. */
 int result_append(const char *folder, const Result *result, Error *err);
 
-/* All results of FOLDER/results.jsonl, owned by the arena; none when the file is not there. A damaged line
- * that is not the last is an error that names it. */
+/* All results of FOLDER/results.jsonl, owned by the arena; none when the file is not there. Lines that
+ * are damaged or cut short are among the faults: their points count as not finished. */
 int results_read(ResultList *list, const char *folder, Arena *arena, Error *err);
 
 /* NULL when absent; borrowed from the list. */

@@ -5,6 +5,7 @@
 #include "experiments/methods/method.h"
 #include "experiments/results/logits.h"
 #include "experiments/results/predictions.h"
+#include "experiments/results/result_files.h"
 #include "experiments/results/scores.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
@@ -41,7 +42,7 @@ static int keep_result(const Stage *stage, const Session *tested, const Point *p
     if (scores_compute(&scores, logits, tested->test_labels, dataset->test.n, dataset->n_classes, arena,
                        err) < 0)
         return -1;
-    const char *logits_path = path_join(arena, folder, "test_logits.safetensors");
+    const char *logits_path = path_join(arena, folder, LOGITS_FILE);
     const char *predictions_path = path_join(arena, folder, PREDICTIONS_FILE);
     if (!logits_path || !predictions_path)
         return error_memory(err);
@@ -49,7 +50,8 @@ static int keep_result(const Stage *stage, const Session *tested, const Point *p
         unlink(logits_path);
     else if (logits_write(logits_path, logits, dataset, arena, err) < 0)
         return -1;
-    if (predictions_write(predictions_path, logits, scores.predicted, dataset, arena, err) < 0)
+    if (predictions_write(predictions_path, logits, scores.predicted, dataset, arena, err) < 0 ||
+        result_files_note(result, folder, arena, err) < 0)
         return -1;
     result->accuracy = scores.accuracy;
     result->macro_f1 = scores.macro_f1;

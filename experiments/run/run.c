@@ -64,8 +64,21 @@ static int check_folders(const Runner *runner, int index, Error *err) {
     return 0;
 }
 
+/* Lines of results.jsonl that are no results, as they will be gone when the run ends. */
+static int tell_faults(const Runner *runner, Error *err) {
+    ResultList results;
+    if (results_read(&results, runner->study->experiments[0].output, runner->arena, err) < 0)
+        return -1;
+    for (int i = 0; i < results.n_faults; i++)
+        fprintf(stderr, "note: %s; its point counts as not finished\n",
+                printable(results.faults[i], runner->arena));
+    return 0;
+}
+
 /* Grids, and whatever can be wrong with what is still to run. */
 static int open_stages(Runner *runner, Error *err) {
+    if (tell_faults(runner, err) < 0)
+        return -1;
     for (int i = 0; i < runner->study->n; i++) {
         const Experiment *experiment = &runner->study->experiments[i];
         Stage *stage = &runner->stages[i];
@@ -98,8 +111,8 @@ static int make_ready(Runner *runner, Stage *stage, Error *err) {
         return -1;
     if (session_keep_split(&stage->session, err) < 0 || session_save(&stage->session, err) < 0)
         return -1;
-    return stage_find_pending(stage,
-                              err); /* another run may have finished some until it gave the lock back */
+    /* Another run may have finished some until it gave the lock back. */
+    return stage_find_pending(stage, false, err);
 }
 
 static int run_stages(Runner *runner, Error *err) {
@@ -168,7 +181,7 @@ static int read_results(Runner *runner, ResultList *results, Error *err) {
     if (results_read(results, output, runner->arena, err) < 0 ||
         results_order(results, keys, n_keys, &moved, err) < 0)
         return -1;
-    return moved && runner->lock ? results_rewrite(output, results, err) : 0;
+    return (moved || results->n_faults > 0) && runner->lock ? results_rewrite(output, results, err) : 0;
 }
 
 /* What follows from the results can be made again: where nothing was run, as in a folder that is read-only by

@@ -4,6 +4,8 @@
 #include "clip/base/files.h"
 #include "datasets/lists/remarks.h"
 #include "experiments/methods/method.h"
+#include "experiments/results/logits.h"
+#include "experiments/results/result_files.h"
 #include "experiments/run/transfer.h"
 #include "experiments/terminal/printable.h"
 
@@ -68,29 +70,43 @@ int stage_expand(Stage *stage, const LoadedModel *model, Error *err) {
     stage->pending = ARENA_NEW(stage->arena, bool, stage->grid.n);
     if (arena_failed(stage->arena))
         return error_memory(err);
-    return stage_find_pending(stage, err);
+    return stage_find_pending(stage, true, err);
 }
 
-int stage_find_pending(Stage *stage, Error *err) {
-    const char *output = stage->experiment->output;
-    Arena *arena = stage->arena;
+/* A file that was not asked for when the point was finished. */
+static bool lacks_logits(const Stage *stage, const Point *point, Arena *arena) {
+    if (!point->logits)
+        return false;
+    const char *path = arena_printf(arena, "%s/%s/" LOGITS_FILE, stage->experiment->output, point->folder);
+    return path && !file_exists(path);
+}
+
+static bool is_pending(const Stage *stage, const Point *point, const Result *result, bool tell,
+                       Arena *arena) {
+    if (!result)
+        return true;
+    const char *fault = result_files_fault(result, stage->experiment->output, arena);
+    if (fault && tell)
+        fprintf(stderr, "note: %s; its point is run again\n", printable(fault, arena));
+    return fault || lacks_logits(stage, point, arena);
+}
+
+int stage_find_pending(Stage *stage, bool tell, Error *err) {
+    Arena *arena = arena_create();
     ResultList results;
-    if (results_read(&results, output, arena, err) < 0)
-        return -1;
+    int status = arena ? results_read(&results, stage->experiment->output, arena, err) : error_memory(err);
     stage->n_pending = 0;
-    for (int i = 0; i < stage->grid.n; i++) {
+    for (int i = 0; status == 0 && i < stage->grid.n; i++) {
         const Point *point = &stage->grid.points[i];
-        bool pending = !results_find(&results, point->key);
-        if (!pending && point->logits) {
-            size_t mark = arena_mark(arena);
-            const char *path = arena_printf(arena, "%s/%s/test_logits.safetensors", output, point->folder);
-            pending = path && !file_exists(path);
-            arena_reset(arena, mark);
-        }
-        stage->pending[i] = pending;
-        stage->n_pending += pending;
+        size_t mark = arena_mark(arena);
+        stage->pending[i] = is_pending(stage, point, results_find(&results, point->key), tell, arena);
+        stage->n_pending += stage->pending[i];
+        if (arena_failed(arena))
+            status = error_memory(err);
+        arena_reset(arena, mark);
     }
-    return 0;
+    arena_free(arena);
+    return status;
 }
 
 /* "16 shots, seed 2", "" for a method without either. */

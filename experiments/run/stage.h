@@ -45,8 +45,9 @@ int stage_print_remarks(const Stage *stage, TextMap *said, Error *err);
 
 int stage_expand(Stage *stage, const LoadedModel *model, Error *err);
 
-/* Fills in pending: the points that have no result yet, or lack a file that the experiment asks for. */
-int stage_find_pending(Stage *stage, Error *err);
+/* Fills in pending: the points that have no result yet, lack a file that the experiment asks for, or have
+ * left one that is missing or damaged now; the last are named on stderr where `tell` says so. */
+int stage_find_pending(Stage *stage, bool tell, Error *err);
 
 int stage_check(Stage *stage, const LoadedModel *model, Error *err);
 int stage_prepare(Stage *stage, const LoadedModel *model, Error *err);

@@ -314,6 +314,9 @@ static void test_prompts(void **state) {
     char *stamp = memmem(bytes, header + 8, "checkpoint_stamp", 16);
     assert_non_null(stamp);
     stamp[0] = 'C'; /* without it the digest is looked at */
+    char *sum = memmem(bytes, header + 8, "coop_crc32", 10);
+    assert_non_null(sum);
+    memcpy(sum, "made_b_y", 8); /* without it what is wrong is looked at */
     static const struct {
         const char *from, *to, *part;
     } changes[] = {

@@ -121,7 +121,7 @@ static void test_hostile(void **state) {
                                         "no image",
                                         "&lt;i&gt;, 1 shot.",
                                         "&lt;u&gt;",
-                                        "line 2: not the numbers",
+                                        "line 2: damaged, or not the numbers",
                                         "prompt.safetensors"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         page_has(page, parts[i]);

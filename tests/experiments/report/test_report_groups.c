@@ -190,6 +190,7 @@ static void test_wrong_types(void **state) {
     char *value = strstr(text, "\"ctx_init\":\"a photo\"");
     assert_non_null(value);
     memcpy(value + strlen("\"ctx_init\":"), "555555555", strlen("\"a photo\""));
+    memcpy(strstr(text, "\"check\""), "\"other\"", strlen("\"other\"")); /* nobody has checked it */
     assert_int_equal(file_write(path, text, strlen(text), &trial->err), 0);
     ReportGroups data = read_folders(trial, "a", NULL);
     assert_string_equal(setting_value(&data.groups[0].scores[0], "ctx_init"), "random");

@@ -87,13 +87,44 @@ static void test_damage(void **state) {
         const char *text = arena_printf(trial->arena, "%s%s", good, bad[i]);
         scratch_file(path, text, strlen(text));
         assert_int_equal(metrics_read(&list, path, trial->arena, &trial->err), -1);
-        assert_string_equal(trial->err.text,
-                            arena_printf(trial->arena, "%s: line 2: not the numbers of an epoch", path));
+        assert_string_equal(
+            trial->err.text,
+            arena_printf(trial->arena, "%s: line 2: damaged, or not the numbers of an epoch", path));
     }
     const char *torn = arena_printf(trial->arena, "%s{\"epoch\": 2", good);
     scratch_file(path, torn, strlen(torn));
     assert_int_equal(metrics_read(&list, path, trial->arena, &trial->err), 0);
     assert_int_equal(list.n, 1);
+}
+
+/* What a state counts must be there, bit for bit; what comes behind it need not. */
+static void test_flipped_bits(void **state) {
+    Trial *trial = *state;
+    const char *folder = file_in(trial, "x", ""), *path = file_in(trial, "x", METRICS_FILE);
+    size_t size, n_two;
+    train(trial, "x", 0, 2);
+    file_read(path, 1 << 20, trial->arena, &n_two, NULL);
+    train(trial, "x", 2, 3);
+    char *text = file_read(path, 1 << 20, trial->arena, &size, NULL);
+    for (size_t at = 0; at < size; at += at == n_two - 2 ? 1 : 3) {
+        MetricsWriter writer = {0};
+        text[at] ^= 1;
+        scratch_file(path, text, size);
+        Error err = {0};
+        int result = metrics_open(&writer, folder, 2, trial->arena, &err);
+        metrics_close(&writer);
+        assert_int_equal(result, at < n_two ? -1 : 0);
+        if (result < 0) {
+            size_t left;
+            assert_int_equal(err.kind, ERROR_INPUT);
+            assert_memory_equal(file_read(path, 1 << 20, trial->arena, &left, NULL), text, size);
+        }
+        text[at] ^= 1;
+    }
+    MetricsWriter writer = {0};
+    scratch_file(path, text, n_two);
+    assert_int_equal(metrics_open(&writer, folder, 3, trial->arena, &trial->err), -1);
+    assert_non_null(strstr(trial->err.text, ": line 3: not epoch 3"));
 }
 
 /* The records as TensorBoard's own protobuf classes write them. */
@@ -122,6 +153,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_resume, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_damage, trial_setup, trial_teardown),
+        cmocka_unit_test_setup_teardown(test_flipped_bits, trial_setup, trial_teardown),
         cmocka_unit_test_setup_teardown(test_records, trial_setup, trial_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

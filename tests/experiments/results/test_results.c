@@ -228,22 +228,45 @@ static void test_damage(void **state) {
         {"[1]\n", "line 1: not a result (key, dataset, method, label or num_shots is missing)"},
         {"{\"key\":\"short\",\"dataset\":\"d\",\"method\":\"m\",\"label\":\"l\",\"num_shots\":1}\n",
          "line 1: not a result (key, dataset, method, label or num_shots is missing)"},
+        {"{\"a\":1", "line 1: cut short"},
+        {"{\"a\":1, \"check\": \"00000000\"}\n", "line 1: damaged: it does not match its check"},
     };
     scratch_path(&trial->scratch, "results.jsonl", path, sizeof path);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ResultList list;
         scratch_file(path, cases[i].text, strlen(cases[i].text));
         snprintf(expected, sizeof expected, "%s: %s", path, cases[i].message);
-        assert_int_equal(results_read(&list, folder_of(trial), trial->arena, &trial->err), -1);
-        assert_string_equal(trial->err.text, expected);
+        ResultList list = read_all(trial);
+        assert_true(list.n == 0 && list.n_faults == 1);
+        assert_string_equal(list.faults[0], expected);
     }
-    ResultList list;
-    scratch_file(path, "\0\0\0\n", 4);
-    assert_int_equal(results_read(&list, folder_of(trial), trial->arena, &trial->err), -1);
-    assert_non_null(strstr(trial->err.text, "byte 0: a zero byte"));
+    scratch_file(path, "\0\0\0\n", 4); /* as a crashed file system may leave them */
+    ResultList list = read_all(trial);
+    assert_true(list.n == 0 && list.n_faults == 1 && strstr(list.faults[0], "line 1: not JSON"));
     Result a = example(KEY_A);
     assert_int_equal(result_append("/dev/null/x", &a, &trial->err), -1);
     assert_non_null(strstr(trial->err.text, "/dev/null"));
+}
+
+/* Any flipped bit costs its own line, or the two that it joins, and is named; the others stay. */
+static void test_flipped_bits(void **state) {
+    Trial *trial = *state;
+    char path[300];
+    size_t size;
+    const char *keys[] = {KEY_A, KEY_B};
+    for (int i = 0; i < 2; i++)
+        append(trial, (Result[]){example(keys[i])});
+    file_text(trial, "results.jsonl", &size);
+    scratch_path(&trial->scratch, "results.jsonl", path, sizeof path);
+    for (size_t at = 0; at < size; at++)
+        for (int bit = 0; bit < 8; bit++) {
+            size_t mark = arena_mark(trial->arena);
+            scratch_flip(path, at, (unsigned char)(1 << bit));
+            ResultList list = read_all(trial);
+            assert_true(list.n <= 1 && list.n_faults >= 1);
+            scratch_flip(path, at, (unsigned char)(1 << bit));
+            arena_reset(trial->arena, mark);
+        }
+    assert_int_equal(read_all(trial).n, 2);
 }
 
 enum { N_THREADS = 4, N_APPENDS = 10 };
@@ -330,7 +353,7 @@ static void test_csv(void **state) {
     rows[1].final_loss = NAN;
     result_set_text(&rows[1], "found", "alpha=2");
     result_set_real(&rows[1], "C", 0.31622776);
-    const ResultList list = {rows, 2};
+    const ResultList list = {.results = rows, .n = 2};
     assert_int_equal(results_write_csv(folder_of(trial), &list, &trial->err), 0);
     const char *expected =
         "dataset,source,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,macro_"
@@ -355,8 +378,8 @@ static void test_csv(void **state) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, trial_setup, trial_teardown)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(test_round_trip), TEST(test_of_point), TEST(test_order),
-                                       TEST(test_torn_line),  TEST(test_damage),   TEST(test_side_by_side),
-                                       TEST(test_csv)};
+    const struct CMUnitTest tests[] = {TEST(test_round_trip),   TEST(test_of_point), TEST(test_order),
+                                       TEST(test_torn_line),    TEST(test_damage),   TEST(test_flipped_bits),
+                                       TEST(test_side_by_side), TEST(test_csv)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ static void fake_session(Session *session, const Experiment *experiment, const c
 /* names[0] are the classes of each experiment's own dataset, names[1 + t] of target t. */
 static void fake_study(Fake *fake, Trial *trial, const char *text, const char *const *const *names,
                        const int *n) {
-    *fake = (Fake){.trial = trial, .list = {.results = fake->results}};
+    *fake = (Fake){.trial = trial, .list = {.results = fake->results, .places = {.arena = trial->arena}}};
     scratch_file(trial->path, text, strlen(text));
     if (study_read(&fake->study, trial->path, NULL, 0, method_list(), trial->arena, &trial->err) < 0)
         fail_msg("%s", trial->err.text);
@@ -68,7 +68,8 @@ static void fake_result(Fake *fake, int stage, const char *label, int seed, int 
     for (int i = 0; i < grid->n; i++) {
         const Point *point = &grid->points[i];
         if (strcmp(point->label, label) == 0 && point->seed == seed && point->target == target) {
-            Result *result = &fake->results[fake->list.n++];
+            Result *result = &fake->results[fake->list.n];
+            assert_int_equal(text_map_put(&fake->list.places, point->key, fake->list.n++), 0);
             result_start(result, point, "d", fake->trial->arena);
             result->accuracy = accuracy;
             return;

@@ -1,0 +1,57 @@
+/* result_files.c: see result_files.h */
+#include "experiments/results/result_files.h"
+
+#include "clip/base/files.h"
+#include "coop/prompt_file.h"
+#include "coop/tip_adapter_file.h"
+#include "coop/train_state.h"
+#include "experiments/grid/point_yaml.h"
+#include "experiments/results/logits.h"
+#include "experiments/results/metrics.h"
+#include "experiments/results/predictions.h"
+#include "experiments/results/tensorboard.h"
+
+#include <string.h>
+
+/* log.txt is for people, and grows. */
+static const char *const names[] = {PREDICTIONS_FILE, PROMPT_FILE,  TIP_ADAPTER_FILE, STATE_FILE,
+                                    POINT_YAML_FILE,  METRICS_FILE, TENSORBOARD_FILE, LOGITS_FILE};
+enum { N_NAMES = sizeof names / sizeof *names };
+
+int result_files_note(Result *result, const char *folder, Arena *arena, Error *err) {
+    ResultFile *files = ARENA_NEW(arena, ResultFile, N_NAMES);
+    int n = 0;
+    for (int i = 0; files && i < N_NAMES; i++) {
+        const char *path = path_join(arena, folder, names[i]);
+        if (!path || !file_exists(path))
+            continue;
+        if (checksum_file(files[n].checksum, path, err) < 0)
+            return -1;
+        files[n++].name = names[i];
+    }
+    result->files = files;
+    result->n_files = n;
+    return arena_failed(arena) ? error_memory(err) : 0;
+}
+
+static const char *fault_of(const ResultFile *file, const char *path, Arena *arena) {
+    char found[CHECKSUM_TEXT];
+    Error why = {0};
+    if (!file_exists(path))
+        return arena_printf(arena, "%s: missing", path);
+    if (checksum_file(found, path, &why) < 0)
+        return arena_strdup(arena, why.text);
+    if (strcmp(found, file->checksum) != 0)
+        return arena_printf(arena, "%s: damaged or changed: its checksum is %s where its result says %s",
+                            path, found, file->checksum);
+    return NULL;
+}
+
+const char *result_files_fault(const Result *result, const char *output, Arena *arena) {
+    const char *fault = NULL;
+    for (int i = 0; i < result->n_files && !fault && result->folder; i++) {
+        const char *path = arena_printf(arena, "%s/%s/%s", output, result->folder, result->files[i].name);
+        fault = path ? fault_of(&result->files[i], path, arena) : NULL;
+    }
+    return fault;
+}

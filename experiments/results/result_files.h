@@ -1,0 +1,16 @@
+/* result_files.h: the files that a finished point has left in its folder, with their checksums: whatever is
+ * missing or damaged later, its point is not finished. */
+#ifndef EXPERIMENTS_RESULTS_RESULT_FILES_H
+#define EXPERIMENTS_RESULTS_RESULT_FILES_H
+
+#include "experiments/results/result.h"
+
+/* Notes the files of a point that are in its folder. */
+int result_files_note(Result *result, const char *folder, Arena *arena, Error *err);
+
+/* What is wrong with the first noted file that is not as it was, "PATH: missing" or "PATH: damaged: ...";
+ * NULL when all are, or none are noted (an earlier version noted none). Owned by the arena, which tells when
+ * memory is out. output is the folder of results.jsonl. */
+const char *result_files_fault(const Result *result, const char *output, Arena *arena);
+
+#endif
