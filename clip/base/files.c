@@ -7,6 +7,8 @@
 #define _GNU_SOURCE /* asprintf */
 #include "clip/base/files.h"
 
+#include "clip/base/file_lock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <nettle/sha2.h>
@@ -228,6 +230,13 @@ static void writer_free(FileWriter *writer) {
     free(writer);
 }
 
+/* Keeps the file from those who remove what dead writers have left (stale_files.h), until it is closed; false
+ * when one of them was faster. */
+static bool hold(int fd) {
+    struct stat info;
+    return file_try_lock(fd) != FILE_BUSY && fstat(fd, &info) == 0 && info.st_nlink > 0;
+}
+
 /* Opens a new file, ".NAME.<16 hexadecimal digits>.tmp". Its mode is 0644 less the umask, which mkstemp
  * cannot give. Returns an errno. */
 static int open_temporary(FileWriter *writer) {
@@ -247,12 +256,16 @@ static int open_temporary(FileWriter *writer) {
             return ENOMEM;
         }
         writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-        if (writer->fd >= 0)
+        int reason = writer->fd < 0 ? errno : EEXIST;
+        if (writer->fd >= 0 && hold(writer->fd))
             return 0;
+        if (writer->fd >= 0)
+            close(writer->fd);
+        writer->fd = -1;
         free(writer->temporary);
         writer->temporary = NULL;
-        if (errno != EEXIST)
-            return errno;
+        if (reason != EEXIST)
+            return reason;
     }
     return EEXIST;
 }
@@ -350,9 +363,7 @@ int file_commit(FileWriter *writer, Error *err) {
     flush(writer);
     if (writer->reason == 0 && fsync(writer->fd) != 0 && errno != EINVAL)
         writer->reason = errno;
-    if (close(writer->fd) != 0 && writer->reason == 0)
-        writer->reason = errno;
-    writer->fd = -1;
+    /* Still open: its lock is held until it has its name. */
     if (writer->reason == 0 && rename(writer->temporary, writer->target) != 0)
         writer->reason = errno;
     if (writer->reason != 0) {

@@ -21,6 +21,7 @@
  */
 #include "datasets/features/feature_store.h"
 
+#include "clip/base/file_lock.h"
 #include "clip/base/files.h"
 
 #include <errno.h>
@@ -30,7 +31,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -308,11 +308,8 @@ static int put_in_memory(FeatureStore *store, DigestMap *map, const Digest *imag
 /* Locks the file and makes it end with a whole record, or a fresh header. Gives its size, or -1 with errno.
  */
 static off_t prepare_append(const FeatureStore *store, const Shelf *shelf, int fd) {
-    while (flock(fd, LOCK_EX) != 0)
-        if (errno != EINTR)
-            return -1;
     struct stat info;
-    if (fstat(fd, &info) != 0)
+    if (file_lock(fd) == FILE_LOCK_FAILED || fstat(fd, &info) != 0)
         return -1;
     bool ours = header_is_ours(shelf, fd);
     off_t whole = ours ? (off_t)(HEADER_SIZE + count_records(store, fd) * store->record_size) : 0;

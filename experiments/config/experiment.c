@@ -24,12 +24,15 @@ int auto_epochs(const char *dataset_name, int num_shots) {
     return num_shots == 1 ? 50 : 100;
 }
 
-size_t experiment_memory_budget(const Experiment *experiment) {
-    if (experiment->memory_budget > 0)
-        return experiment->memory_budget;
+static size_t auto_budget(void) {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
     size_t quarter = pages > 0 && size > 0 ? (size_t)pages / 4 * (size_t)size : (size_t)1 << 30;
     return quarter < MAX_AUTO_BUDGET ? quarter : MAX_AUTO_BUDGET;
+}
+
+size_t experiment_memory_budget(const Experiment *experiment) {
+    size_t all = experiment->memory_budget > 0 ? experiment->memory_budget : auto_budget();
+    return experiment->n_sharing > 1 ? all / (size_t)experiment->n_sharing : all;
 }
 
 /* --- names --- */

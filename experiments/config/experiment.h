@@ -49,12 +49,13 @@ typedef struct Experiment {
         bool report; /* write report.html */
     } outputs;
     size_t memory_budget;       /* bytes; 0 is `auto`: ask experiment_memory_budget */
+    int n_sharing;              /* jobs that share it, when there are several; else 0 */
     const char *cache;          /* folder of the feature cache; default OUTPUT/cache */
     struct Experiment *targets; /* (n_targets) of `transfer`: this experiment on other datasets (study.h) */
     int n_targets;
 } Experiment;
 
-/* memory_budget in bytes; `auto` is a quarter of this machine's memory, at most 3 GiB. */
+/* A job's share of memory_budget in bytes; `auto` is a quarter of this machine's memory, at most 3 GiB. */
 size_t experiment_memory_budget(const Experiment *experiment);
 
 /* What `default` stands for in templates. */

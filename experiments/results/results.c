@@ -1,6 +1,7 @@
 /* results.c: results.jsonl and results.csv (results.h). */
 #include "experiments/results/results.h"
 
+#include "clip/base/file_lock.h"
 #include "clip/base/files.h"
 #include "clip/base/text_map.h"
 #include "experiments/results/checked_line.h"
@@ -11,7 +12,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,7 +38,7 @@ static off_t whole_lines(int file) {
 
 static int append_line(int file, const char *path, const char *line, Error *err) {
     size_t size = strlen(line);
-    if (flock(file, LOCK_EX))
+    if (file_lock(file) == FILE_LOCK_FAILED)
         return error_run(err, "%s: cannot lock: %s", path, strerror(errno));
     off_t end = whole_lines(file);
     if (end < 0 || ftruncate(file, end))

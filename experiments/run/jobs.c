@@ -18,7 +18,7 @@
 /* What one job works with. */
 typedef struct {
     Session session, *targets;
-    Experiment experiment; /* with its share of the memory */
+    Experiment experiment; /* which knows that it shares the memory */
 } Job;
 
 typedef struct {
@@ -202,7 +202,7 @@ static int open_job(Job *job, const Stage *stage, Round *round, Error *err) {
     if (!pool)
         return error_run(err, "cannot start the threads of %d jobs", round->n_jobs);
     pool_set_stop(pool, interrupt_check);
-    job->experiment.memory_budget = experiment_memory_budget(stage->experiment) / (size_t)round->n_jobs;
+    job->experiment.n_sharing = round->n_jobs;
     for (int t = -1; t < n_targets; t++) {
         Session *session = t < 0 ? &job->session : &job->targets[t];
         session->model.pool = pool;

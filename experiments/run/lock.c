@@ -1,12 +1,13 @@
 /* lock.c: an advisory lock (flock) on FOLDER/.lock, which is left behind, empty. */
 #include "experiments/run/lock.h"
 
+#include "clip/base/file_lock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 struct Lock {
@@ -25,15 +26,20 @@ int lock_take(Lock **lock, const char *folder, bool create, Error *err) {
     if (file < 0)
         return error_run(err, "%s: cannot lock: %s", folder, strerror(errno));
     *lock = malloc(sizeof **lock);
-    int reason = !*lock ? ENOMEM : flock(file, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
-    if (reason == 0) {
+    errno = ENOMEM;
+    const FileLock got = *lock ? file_try_lock(file) : FILE_LOCK_FAILED;
+    const int reason = errno;
+    if (got == FILE_NO_LOCK)
+        fprintf(stderr, "note: %s: cannot lock: %s; nothing keeps a second run out of this folder\n", folder,
+                strerror(reason));
+    if (got == FILE_LOCKED || got == FILE_NO_LOCK) {
         (*lock)->file = file;
         return 0;
     }
     close(file);
     free(*lock);
     *lock = NULL;
-    if (reason == EWOULDBLOCK)
+    if (got == FILE_BUSY)
         return error_run(err, "%s: another run is at work in this folder", folder);
     return error_run(err, "%s: cannot lock: %s", folder, strerror(reason));
 }

@@ -3,6 +3,7 @@
 #include "experiments/run/run.h"
 
 #include "clip/base/files.h"
+#include "clip/base/stale_files.h"
 #include "experiments/methods/method.h"
 #include "experiments/report/report.h"
 #include "experiments/run/jobs.h"
@@ -164,6 +165,20 @@ static int tell_failures(const Runner *runner, int n_run, Error *err) {
     return error_run(err, "%d of %d point%s failed", n_failed, n_run, n_run == 1 ? "" : "s");
 }
 
+/* What runs that were killed have left half written, in the folders of this one. */
+static void clean_up(const Runner *runner) {
+    const char *output = runner->study->experiments[0].output;
+    remove_stale_files(output);
+    for (int i = 0; i < runner->study->n; i++)
+        for (int p = 0; p < runner->stages[i].grid.n; p++) {
+            size_t mark = arena_mark(runner->arena);
+            const char *folder = path_join(runner->arena, output, runner->stages[i].grid.points[p].folder);
+            if (folder)
+                remove_stale_files(folder);
+            arena_reset(runner->arena, mark);
+        }
+}
+
 /* The results in the order of the points, whatever order they have been finished in; on disk too, unless
  * another run is at work there. */
 static int read_results(Runner *runner, ResultList *results, Error *err) {
@@ -178,6 +193,8 @@ static int read_results(Runner *runner, ResultList *results, Error *err) {
             keys[n_keys++] = runner->stages[i].grid.points[p].key;
     if (!runner->lock)
         lock_take(&runner->lock, output, true, NULL);
+    if (runner->lock)
+        clean_up(runner);
     if (results_read(results, output, runner->arena, err) < 0 ||
         results_order(results, keys, n_keys, &moved, err) < 0)
         return -1;

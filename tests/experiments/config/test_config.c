@@ -83,6 +83,10 @@ static void test_whole_file(void **state) {
     assert_true(e->outputs.logits);
     assert_int_equal(e->memory_budget, (size_t)3 << 29);
     assert_int_equal(experiment_memory_budget(e), (size_t)3 << 29);
+    Experiment shared = *e;
+    shared.n_sharing = 3; /* a job's copy still says what the file said */
+    assert_int_equal(experiment_memory_budget(&shared), (size_t)1 << 29);
+    assert_int_equal(shared.memory_budget, (size_t)3 << 29);
     assert_string_equal(e->cache, "/tmp/features");
 }
 
