@@ -6,11 +6,17 @@
 #include "experiments/results/predictions.h"
 #include "tests/support/scratch.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -97,8 +103,41 @@ static void test_metrics(void **state) {
     cli_assert_same_files(cli, metrics, copy);
 }
 
+/* --- file systems without locks --- */
+
+/* From now on flock fails as on such a file system. */
+static void refuse_locks(void) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_flock, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOLCK),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+}
+
+static void test_no_locks(void **state) {
+    Cli *cli = *state;
+    const char *yaml = cli_experiment(cli, "out", "vit", SMALL);
+    cli->before = refuse_locks;
+    cli_ok(cli, "run", yaml);
+    if (!strstr(cli->err, "No locks available")) /* no filters here */
+        skip();
+    const char *note = arena_printf(cli->arena,
+                                    "note: %s: cannot lock: No locks available; nothing keeps a second run "
+                                    "out of this folder\n",
+                                    cli_path(cli, "out"));
+    const char *said = strstr(cli->err, note);
+    if (!said || strstr(said + strlen(note), "cannot lock"))
+        fail_msg("%s", cli->err);
+    assert_int_equal(cli_results(cli, "out", NULL).n, 3);
+    run_again(cli, yaml, 3, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_finished), CLI_TEST(test_results),
-                                       CLI_TEST(test_metrics)};
+                                       CLI_TEST(test_metrics), CLI_TEST(test_no_locks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
