@@ -3,6 +3,7 @@
 #: make deps       install the Debian packages that coop and its tests need
 #: make demo       run the whole comparison on the embedded demo
 #: make test       build and run the tests; valgrind, asan: the same under a checker
+#: make tsan       those with several threads under ThreadSanitizer, which finds data races
 #: make fuzz       damaged files for the readers, SECONDS=60 for each kind
 #: make check      rooms and includes, formatting, cppcheck (make tools installs these)
 #: make bench      this machine's speed on the main loops
@@ -38,7 +39,7 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')
 SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/support/test_% tests/fuzz/test_%, \
                $(wildcard tests/support/*.c tests/fuzz/*.c)))
 
-.PHONY: all deps tools demo test valgrind asan fuzz fuzzers check bench peer install clean help
+.PHONY: all deps tools demo test valgrind asan tsan races fuzz fuzzers check bench peer install clean help
 .SECONDARY:
 
 all: $(BUILD)/coop
@@ -89,6 +90,21 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 asan:
 	@$(MAKE) BUILD=$(BUILD)/asan OPT="-O1 -fno-omit-frame-pointer $(SANITIZE)" \
 	    CFLAGS="-DARENA_MALLOC -DNO_VECTOR_CLONES" JOBS=$(shell nproc) test
+
+# What several threads do: pools, digests beside them, encoding, learning, `run --jobs`, `classify`. The reports
+# go to files, so that one of a program whose status nobody asked for counts too. (OpenBLAS is not instrumented,
+# which is no harm as long as it starts no threads.)
+RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/test_flavours clip/math/test_gemm \
+             clip/math/test_packed clip/tensors/test_tensors_open clip/text/test_text_encoder clip/image/test_vit \
+             coop/test_trainer datasets/features/test_features experiments/commands/test_cli_commands \
+             experiments/commands/test_cli_study)
+tsan:
+	@$(MAKE) BUILD=$(BUILD)/tsan OPT="-O1 -fno-omit-frame-pointer -fsanitize=thread" \
+	    CFLAGS="-DNO_VECTOR_CLONES" JOBS=$(shell nproc) races
+races: $(BUILD)/coop $(RACES)
+	@rm -f $(BUILD)/report.*
+	@TSAN_OPTIONS="log_path=$(CURDIR)/$(BUILD)/report" .ci/test $(RACES); status=$$?; \
+	    cat $(BUILD)/report.* 2>/dev/null && exit 1; exit $$status
 
 # Each reader on damaged files, for SECONDS each (FUZZ=yaml: that one alone).
 SECONDS ?= 60

@@ -103,8 +103,10 @@ const char *loaded_model_tower_digest(LoadedModel *model) {
     char text[100];
     if (model->clip->precision == PRECISION_FLOAT32)
         return digest;
-    int n = snprintf(text, sizeof text, "%s %s", digest, precision_name(model->clip->precision));
-    digest_bytes(model->tower_digest, text, (size_t)n);
+    if (*model->tower_digest == '\0') {
+        int n = snprintf(text, sizeof text, "%s %s", digest, precision_name(model->clip->precision));
+        digest_bytes(model->tower_digest, text, (size_t)n);
+    }
     return model->tower_digest;
 }
 

@@ -255,8 +255,10 @@ const char *clip_digest(Clip *clip) {
     char text[sizeof clip->variant + 80];
     if (*clip->variant == '\0')
         return file;
-    int n = snprintf(text, sizeof text, "%s %s", file, clip->variant);
-    digest_bytes(clip->digest, text, (size_t)n);
+    if (*clip->digest == '\0') {
+        int n = snprintf(text, sizeof text, "%s %s", file, clip->variant);
+        digest_bytes(clip->digest, text, (size_t)n);
+    }
     return clip->digest;
 }
 

@@ -43,8 +43,10 @@ static void digest_shards(TensorFile *file) {
 }
 
 const char *tensors_digest(TensorFile *file) {
-    task_wait(file->digesting);
-    file->digesting = NULL;
+    if (file->digesting) {
+        task_wait(file->digesting);
+        file->digesting = NULL;
+    }
     if (file->digest[0] == '\0' && file->n_shards > 0)
         digest_shards(file);
     else if (file->digest[0] == '\0')

@@ -15,8 +15,8 @@ void tensors_close(TensorFile *file); /* NULL is fine */
 const char *tensors_path(const TensorFile *file);
 /* "safetensors", "torch state dict", "torch script", "torch checkpoint"; or "sharded " and one of these */
 const char *tensors_format(const TensorFile *file);
-/* SHA-256 of the whole file, computed once; for a sharded checkpoint that of the shards' digests, as text, in
- * the order of the shards' names. */
+/* SHA-256 of the whole file; for a sharded checkpoint that of the shards' digests, as text, in the order of
+ * the shards' names. Computed by the first call; once that has returned, any thread may ask. */
 const char *tensors_digest(TensorFile *file);
 const char *tensors_stamp(const TensorFile *file); /* FileMap.stamp; NULL for a sharded checkpoint */
 /* Whether the file has a checksum of all its bytes (safetensors_write.h); a wrong one is refused. */

@@ -101,6 +101,14 @@ static const char *numbered(const Round *round, int number, const char *title, A
                  : NULL;
 }
 
+/* Which point is the next to be finished. */
+static int next_number(Round *round) {
+    pthread_mutex_lock(&round->lock);
+    int number = round->n_done + 1;
+    pthread_mutex_unlock(&round->lock);
+    return number;
+}
+
 /* Under the lock. */
 static void tell(Round *round, const Point *point, const Result *result, const Error *why, Arena *arena) {
     Stage *stage = round->stage;
@@ -134,7 +142,8 @@ static void run_tile(void *context, int tile, int worker) {
     int status = -1;
     if (arena) {
         /* Without a terminal the line of the finished point is enough. */
-        const char *title = numbered(round, round->n_done + 1, stage_point_title(stage, point, arena), arena);
+        const char *title =
+            numbered(round, next_number(round), stage_point_title(stage, point, arena), arena);
         progress_start(&progress, stderr,
                        stage->options->quiet || round->n_jobs > 1 || !isatty(STDERR_FILENO),
                        title ? title : point->label, 0);
@@ -231,7 +240,8 @@ int jobs_run(Stage *stage, Error *err) {
     for (int i = 0; i < round.n_jobs && status == 0; i++)
         status = open_job(&round.jobs[i], stage, &round, err);
     if (status == 0 && round.n_jobs > 1) {
-        /* What the first training would add to the shared model is added before there are several. */
+        /* What the first training would add to the shared model is added before there are several. (Its
+         * digest is there already: the keys of the points have it.) */
         status = clip_prepare_training(stage->session.model.clip, err);
     }
     if (status == 0 && round.n_jobs > 1) {

@@ -110,17 +110,12 @@ static int on_progress(void *context, long done, long total) {
     return interrupt_signal();
 }
 
-int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
-                     const char *label, Error *err) {
+/* Under the lock of the cache, if there is one. */
+static int get_features(Session *session, float *features, const ItemList *items, FeatureView view,
+                        const char *label, Error *err) {
     Encoding encoding = {.label = label, .session = session};
-    if (session->notes)
-        return image_notes_add(session->notes, items, view, err);
-    if (session->cache_lock)
-        pthread_mutex_lock(session->cache_lock);
     int result = features_get(session->cache, features, session->dataset.root, items, view, on_progress,
                               &encoding, err);
-    if (session->cache_lock)
-        pthread_mutex_unlock(session->cache_lock);
     if (encoding.started)
         session->seconds += clock_seconds() - encoding.start;
     session->n_encoded += encoding.done;
@@ -137,11 +132,23 @@ int session_print_remarks(const Session *session, TextMap *said, Error *err) {
     for (int i = 0; i < remarks->n && !session->quiet; i++) {
         if (text_map_find(said, remarks->lines[i]))
             continue;
-        fprintf(stderr, "%s\n", printable(remarks->lines[i], session->arena));
+        print_line(stderr, "%s", remarks->lines[i]);
         if (text_map_put(said, remarks->lines[i], 1) < 0)
             return error_memory(err);
     }
     return 0;
+}
+
+int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
+                     const char *label, Error *err) {
+    if (session->notes)
+        return image_notes_add(session->notes, items, view, err);
+    if (session->cache_lock)
+        pthread_mutex_lock(session->cache_lock);
+    int result = get_features(session, features, items, view, label, err);
+    if (session->cache_lock)
+        pthread_mutex_unlock(session->cache_lock);
+    return result;
 }
 
 /* The name leads back to the dataset's, so that its results are found from the split file too. */

@@ -3,24 +3,26 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
 
-static volatile sig_atomic_t caught, caught_at; /* the first signal, and when: in tenths of a second */
+/* The first signal, and when: in tenths of a second. Atomic, as threads ask for it. */
+static atomic_int caught, caught_at;
 
 #define TWIN_TENTHS 5
 
-static sig_atomic_t now_tenths(void) {
+static int now_tenths(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (sig_atomic_t)(now.tv_sec % 100000000 * 10 + now.tv_nsec / 100000000);
+    return (int)(now.tv_sec % 100000000 * 10 + now.tv_nsec / 100000000);
 }
 
 /* Only what is safe in a handler. timeout(1) and the like signal the process and then its group: a twin of
  * the first signal is no second one. */
 static void on_signal(int number) {
     int before = errno;
-    sig_atomic_t now = now_tenths();
+    int now = now_tenths();
     if (!caught) {
         caught_at = now;
         caught = number;

@@ -70,7 +70,7 @@ int scratch_count(void **state) {
 }
 
 bool scratch_instrumented(void) {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     return true;
 #else
     const char *preload = getenv("LD_PRELOAD"); /* where valgrind puts itself */
