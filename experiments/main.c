@@ -5,6 +5,7 @@
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/output.h"
 #include "experiments/terminal/printable.h"
+#include "experiments/terminal/processors.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -93,6 +94,7 @@ static int version(void) {
 }
 
 int main(int argc, char **argv) {
+    processors_show_all();
     hold_standard_streams();
     interrupt_install();
     if (argc < 2) {

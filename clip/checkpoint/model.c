@@ -15,6 +15,7 @@
 #include "clip/checkpoint/model_config.h"
 #include "clip/checkpoint/shapes.h"
 #include "clip/checkpoint/weights.h"
+#include "clip/math/blas_room.h"
 #include "clip/tensors/tensors_open.h"
 
 #include <math.h>
@@ -197,6 +198,8 @@ static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
         resnet_read(cp, &clip->resnet);
     if (!cp->failed) /* last: what is missing says more than what is there instead */
         cp->failed = names_check(&cp->names, cp->file, cp->err) < 0;
+    if ((towers & CLIP_BOTH) && !cp->failed) /* where no number is computed yet, it can still be said */
+        cp->failed = blas_room_prepare(cp->err) < 0;
     checkpoint_read(cp, options->pool);
 }
 

@@ -74,8 +74,8 @@ int clip_prepare_training(Clip *clip, Error *err);
 void clip_free(Clip *clip); /* NULL is fine */
 
 /* Identifies what the model computes, in 64 hexadecimal digits: the SHA-256 of the weights' file, computed at
- * the first call (or earlier, see CLIP_DIGEST); for a variant, the SHA-256 of that and of the differences. Once
- * that call has returned, any thread may ask. */
+ * the first call (or earlier, see CLIP_DIGEST); for a variant, the SHA-256 of that and of the differences.
+ * Once that call has returned, any thread may ask. */
 const char *clip_digest(Clip *clip);
 /* The stamp of the weights' file (files.h), for callers that remember a digest by it; NULL for sharded
  * weights and for a variant, whose digest depends on more than the file. */

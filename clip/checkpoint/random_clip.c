@@ -3,6 +3,7 @@
 
 #include "clip/base/random.h"
 #include "clip/checkpoint/packed_blocks.h"
+#include "clip/math/blas_room.h"
 #include "clip/math/packed_conv.h"
 
 #include <math.h>
@@ -214,7 +215,7 @@ Clip *clip_random(const Architecture *architecture, ClipTowers towers, Precision
         else if (towers & CLIP_IMAGE)
             clip->vit = draw_vit(&source, a);
     }
-    if (arena_failed(arena)) {
+    if (arena_failed(arena) || blas_room_prepare(NULL) < 0) {
         arena_free(arena);
         error_memory(err);
         return NULL;

@@ -19,6 +19,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/minimum.h"
+#include "clip/math/blas_room.h"
 
 #include <cblas.h>
 #include <pthread.h>
@@ -44,15 +45,19 @@ static void set_single_threaded(void) {
 void gemm(bool trans_a, bool trans_b, int m, int n, int k, float alpha, const float *a, int lda,
           const float *b, int ldb, float beta, float *c, int ldc) {
     pthread_once(&single_threaded, set_single_threaded);
+    const bool entered = blas_room_enter();
     cblas_sgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, m, n,
                 k, alpha, a, lda, b, ldb, beta, c, ldc);
+    blas_room_leave(entered);
 }
 
 void gemm_double(bool trans_a, bool trans_b, int m, int n, int k, double alpha, const double *a, int lda,
                  const double *b, int ldb, double beta, double *c, int ldc) {
     pthread_once(&single_threaded, set_single_threaded);
+    const bool entered = blas_room_enter();
     cblas_dgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, m, n,
                 k, alpha, a, lda, b, ldb, beta, c, ldc);
+    blas_room_leave(entered);
 }
 
 /* c (rows, n) = a (rows, k) op(w) + bias, in tiles of c. */

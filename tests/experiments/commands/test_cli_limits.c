@@ -1,0 +1,90 @@
+/* test_cli_limits.c: `coop` where the system gives little: no memory, no reader, a file that is cut. */
+#include "clip/base/files.h"
+#include "tests/support/cli_support.h"
+#include "tests/support/scratch.h"
+#include "tests/support/support.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MODEL "--model", FIXTURES "clip_vit.safetensors", "--vocab", FIXTURES "merges.txt.gz"
+
+/* The limit of the next child, in KiB, as `ulimit -v` takes it. */
+static rlim_t space_limit;
+
+static void limit_space(void) {
+    const struct rlimit limit = {space_limit << 10, space_limit << 10};
+    if (setrlimit(RLIMIT_AS, &limit) != 0)
+        _exit(98);
+    alarm(30); /* a program that spins is killed by it */
+}
+
+/* With any limit a command works as without, or says at once that memory is out. */
+static void test_address_space(void **state) {
+    Cli *cli = *state;
+    if (scratch_instrumented())
+        skip();
+    const char *image = FIXTURES "images/shape05/0004.jpg";
+    cli_ok(cli, "zeroshot", MODEL, "--classes", "cat,dog", "--threads", "3", image);
+    const char *want = cli->out;
+    int n_worked = 0, n_refused = 0;
+    for (space_limit = 100000; space_limit <= 1000000; space_limit += space_limit < 400000 ? 25000 : 200000) {
+        cli->before = limit_space;
+        int status = cli_run(cli, "zeroshot", MODEL, "--classes", "cat,dog", "--threads", "3", image);
+        if (status == 0) {
+            assert_string_equal(cli->out, want);
+            n_worked++;
+            continue;
+        }
+        assert_int_equal(status, 4);
+        assert_string_equal(cli->out, "");
+        assert_ptr_equal(strstr(cli->err, "coop zeroshot: "), cli->err);
+        assert_ptr_equal(strchr(cli->err, '\n') + 1, strchr(cli->err, '\0'));
+        n_refused++;
+    }
+    assert_true(n_worked > 0 && n_refused > 0);
+}
+
+/* A number of /proc/PID/status. */
+static long status_number(pid_t process, const char *name) {
+    char path[64], line[256];
+    long number = -1;
+    snprintf(path, sizeof path, "/proc/%ld/status", (long)process);
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, name, strlen(name)) == 0)
+            number = atol(line + strlen(name));
+    if (file)
+        fclose(file);
+    return number;
+}
+
+/* Its threads are those that were asked for: OpenBLAS, which would start one per core, has none. */
+static void test_no_other_threads(void **state) {
+    Cli *cli = *state;
+    if (scratch_instrumented())
+        skip();
+    const char *pipe = cli_path(cli, "pipe");
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    cli_start(cli, (const char *const[]){"encode", MODEL, "--texts", pipe, "--threads", "1", "--out",
+                                         cli_path(cli, "o"), NULL}); /* waits for a writer of the pipe */
+    usleep(300000);
+    assert_int_equal(status_number(cli->child, "Threads:"), 1);
+    kill(cli->child, SIGKILL);
+    cli_wait(cli);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {CLI_TEST(test_address_space), CLI_TEST(test_no_other_threads)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
