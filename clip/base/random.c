@@ -19,6 +19,7 @@ static void seed_word(Rng *rng, uint32_t seed) {
         rng->state[i] = 1812433253u * (previous ^ (previous >> 30)) + (uint32_t)i;
     }
     rng->index = STATE_WORDS;
+    rng->has_sine = false;
 }
 
 /* The word before state[*i], folded; moves *i on. The state is a ring whose word 0 mirrors its last. */
@@ -179,9 +180,34 @@ static void torch_fill_sixteen(float x[16], double std) {
     }
 }
 
-/* All uniform numbers are drawn first; a last incomplete block is the last sixteen numbers, drawn anew. */
+/* 53 bits of two words, the higher one first. */
+static double torch_uniform_double(Rng *rng) {
+    uint64_t high = next_word(rng), low = next_word(rng);
+    return (double)((high << 32 | low) & ((UINT64_C(1) << 53) - 1)) * 0x1p-53;
+}
+
+/* Box and Muller on two uniform numbers, the angle before the radius: the cosine, and at the next call the
+ * sine, even if that fills another tensor. */
+static double torch_normal_double(Rng *rng) {
+    if (rng->has_sine) {
+        rng->has_sine = false;
+        return rng->sine;
+    }
+    double angle = 2.0 * M_PI * torch_uniform_double(rng);
+    double radius = sqrt(-2.0 * log1p(-torch_uniform_double(rng)));
+    rng->has_sine = true;
+    rng->sine = radius * sin(angle);
+    return radius * cos(angle);
+}
+
+/* Fewer than sixteen numbers are drawn one by one, in double. Of more, all uniform numbers are drawn first; a
+ * last incomplete block is the last sixteen numbers, drawn anew. */
 void rng_torch_normal(Rng *rng, float *out, size_t n, double std) {
-    assert(n >= 16);
+    if (n < 16) {
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)(std * torch_normal_double(rng));
+        return;
+    }
     for (size_t i = 0; i < n; i++)
         out[i] = torch_uniform(rng);
     for (size_t i = 0; i + 16 <= n; i += 16)

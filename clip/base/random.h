@@ -8,12 +8,15 @@
 #ifndef CLIP_BASE_RANDOM_H
 #define CLIP_BASE_RANDOM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct {
     uint32_t state[624];
     int index;
+    bool has_sine; /* PyTorch's generator alone: the other half of a normal draw waits for the next */
+    double sine;
 } Rng;
 
 /* init_by_array of the reference implementation (Matsumoto and Nishimura, mt19937ar.c, 2002). rng_seed(&rng,
@@ -36,7 +39,7 @@ void rng_sample(Rng *rng, int n, int k,
 /* --- PyTorch's CPU generator (ATen/core/MT19937RNGEngine.h) --- */
 
 void rng_torch_seed(Rng *rng, uint32_t seed); /* torch.manual_seed(seed) */
-/* torch.empty(n).normal_(std=std), to a few units in the last place; n >= 16. */
+/* torch.empty(n).normal_(std=std), to a few units in the last place. */
 void rng_torch_normal(Rng *rng, float *out, size_t n, double std);
 void rng_torch_permutation(Rng *rng, int *out, int n); /* torch.randperm(n) */
 

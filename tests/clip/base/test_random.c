@@ -250,6 +250,49 @@ static void torch_draws_are_those_of_pytorch(void **state) {
     }
 }
 
+/* The same with fewer than sixteen numbers, and with two more of a second tensor, by PyTorch 2.15: exact. A
+ * tensor of sixteen in between leaves the half that waits alone. */
+static void small_torch_draws_are_those_of_pytorch(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t seed;
+        size_t n;
+        float x[17];
+        int order[10];
+    } drawn[] = {
+        {1, 1, {0.0132270437f, 0.00533848209f, 0.00123354513f}, {9, 1, 2, 0, 8, 4, 7, 6, 5, 3}},
+        {1,
+         2,
+         {0.0132270437f, 0.00533848209f, 0.00123354513f, 0.0124263465f},
+         {9, 1, 2, 0, 8, 4, 7, 6, 5, 3}},
+        {7,
+         3,
+         {-0.00293590198f, 0.0157228261f, 0.0189364329f, -0.0222868808f, 0.0338158011f},
+         {8, 7, 0, 4, 3, 1, 9, 5, 2, 6}},
+        {1,
+         15,
+         {0.0132270437f, 0.00533848209f, 0.00123354513f, 0.0124263465f, -0.00903811958f, -0.00332260458f,
+          -0.0304553695f, 0.00763367815f, -0.0205521714f, -0.0112610562f, -0.0178458095f, -0.00116500363f,
+          -0.00391019136f, -0.0193127189f, 0.00844830647f, 0.00534634013f, -0.00842390303f},
+         {3, 7, 2, 1, 0, 9, 4, 5, 6, 8}}};
+    for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++) {
+        const size_t n = drawn[i].n;
+        float x[17], sixteen[16];
+        int order[10];
+        Rng rng, other;
+        rng_torch_seed(&rng, drawn[i].seed);
+        rng_torch_normal(&rng, x, n, 0.02);
+        other = rng;
+        rng_torch_normal(&rng, x + n, 2, 0.02);
+        rng_torch_permutation(&rng, order, 10);
+        assert_memory_equal(x, drawn[i].x, (n + 2) * sizeof *x);
+        assert_memory_equal(order, drawn[i].order, sizeof order);
+        rng_torch_normal(&other, sixteen, 16, 0.02);
+        rng_torch_normal(&other, x, 1, 0.02);
+        assert_int_equal(x[0] == drawn[i].x[n], n % 2);
+    }
+}
+
 /* Means within about five standard errors: 1/sqrt(n), sqrt(2/n) and sqrt(15/n) are 0.0022, 0.0032 and 0.0087.
  */
 static void normal_has_its_moments(void **state) {
@@ -291,6 +334,7 @@ int main(void) {
         cmocka_unit_test(long_runs_are_pythons),
         cmocka_unit_test(streams_differ_in_every_part_of_the_key),
         cmocka_unit_test(torch_draws_are_those_of_pytorch),
+        cmocka_unit_test(small_torch_draws_are_those_of_pytorch),
         cmocka_unit_test(normal_has_its_moments),
         cmocka_unit_test(uniform_stays_inside),
     };
