@@ -16,8 +16,9 @@
  * tickets, then looks at n_sleeping. Both orders are sequentially consistent, so at least one of the two sees
  * the other.
  */
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "clip/base/parallel.h"
+
+#include "clip/base/machine.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -195,19 +196,6 @@ void pool_run(Pool *pool, int n_tiles, TileFn tile_fn, void *context) {
         pool->running = false;
 }
 
-/* The cores that this process may run on. */
-static int available_cores(void) {
-    for (int n_cpus = 1024; n_cpus <= 1 << 20; n_cpus *= 2) {
-        cpu_set_t *set = CPU_ALLOC(n_cpus);
-        size_t size = CPU_ALLOC_SIZE(n_cpus);
-        int found = set && sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 0;
-        CPU_FREE(set);
-        if (found > 0)
-            return found;
-    }
-    return 1;
-}
-
 /* Threads block all signals, so that the handlers of the program run in its main thread. An errno, or 0. */
 static int start_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
     sigset_t all, before;
@@ -234,7 +222,7 @@ Pool *pool_create(int n_threads) {
     Pool *pool = aligned_alloc(CACHE_LINE, sizeof *pool);
     if (!pool)
         return NULL;
-    int n_cores = available_cores();
+    int n_cores = machine_threads("");
     *pool = (Pool){.n_threads = n_threads > 0 ? n_threads : n_cores};
     pool->crowded = pool->n_threads > n_cores;
     pthread_mutex_init(&pool->mutex, NULL);

@@ -13,8 +13,8 @@
 
 typedef struct Pool Pool;
 
-/* n_threads workers, the calling thread included; 0 means one per available core. NULL when threads cannot be
- * started. Caller frees with pool_free. */
+/* n_threads workers, the calling thread included; 0 means machine_threads (machine.h). NULL when threads
+ * cannot be started. Caller frees with pool_free. */
 Pool *pool_create(int n_threads);
 void pool_free(Pool *pool);         /* NULL is fine */
 int pool_threads(const Pool *pool); /* 1 for NULL: a pool of the calling thread alone */

@@ -31,7 +31,7 @@ int command_parse(CommandLine *line, const Command *command, const Option *optio
     CommonOptions *common = &line->common;
     const Option shared[] = {
         {"threads", OPTION_INT, &common->threads, 1, MAX_THREADS, "N",
-         "threads (default: one per core); results do not depend on it"},
+         "threads (default: one per core, or a container's share); results do not depend on it"},
         {"quiet", OPTION_FLAG, &common->quiet, 0, 0, NULL, "no progress and no talk on stderr"},
         {"help", OPTION_FLAG, &common->help, 0, 0, NULL, "this text"}};
     Option all[MAX_OPTIONS];

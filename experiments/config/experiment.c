@@ -2,11 +2,11 @@
 #include "experiments/config/experiment.h"
 
 #include "clip/base/files.h"
+#include "clip/base/machine.h"
 #include "datasets/lists/catalog.h"
 #include "experiments/config/names.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* What lies beyond is recomputed: 1,000 classes with contexts of their own stay below 4 GiB in all, at 1.1
  * times the time (coop bench). */
@@ -25,8 +25,7 @@ int auto_epochs(const char *dataset_name, int num_shots) {
 }
 
 static size_t auto_budget(void) {
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
-    size_t quarter = pages > 0 && size > 0 ? (size_t)pages / 4 * (size_t)size : (size_t)1 << 30;
+    const size_t memory = machine_memory(""), quarter = memory > 0 ? memory / 4 : (size_t)1 << 30;
     return quarter < MAX_AUTO_BUDGET ? quarter : MAX_AUTO_BUDGET;
 }
 
