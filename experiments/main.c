@@ -1,4 +1,5 @@
 /* main.c: the program `coop`: finds the subcommand, prints its error, ends with its status. */
+#include "clip/base/mapped_files.h"
 #include "clip/base/nearest.h"
 #include "coop/version.h"
 #include "experiments/commands/commands.h"
@@ -97,6 +98,7 @@ int main(int argc, char **argv) {
     processors_show_all();
     hold_standard_streams();
     interrupt_install();
+    mapped_files_watch();
     if (argc < 2) {
         print_overview(stderr);
         return ERROR_USAGE;

@@ -8,6 +8,7 @@
 #include "clip/base/files.h"
 
 #include "clip/base/file_lock.h"
+#include "clip/base/mapped_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,6 +68,8 @@ int file_map(FileMap *map, const char *path, Error *err) {
         void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED) {
             error_set(err, "%s: cannot map: %s", path, strerror(errno));
+        } else if (mapped_files_add(data, size, path, err) < 0) {
+            munmap(data, size);
         } else {
             *map = (FileMap){.data = data, .size = size};
             write_stamp(map->stamp, &info);
@@ -78,8 +81,10 @@ int file_map(FileMap *map, const char *path, Error *err) {
 }
 
 void file_unmap(FileMap *map) {
-    if (map->data)
+    if (map->data) {
+        mapped_files_remove(map->data);
         munmap((void *)(uintptr_t)map->data, map->size);
+    }
     *map = (FileMap){0};
 }
 

@@ -14,7 +14,7 @@
 enum { FILE_STAMP = 80 };
 void file_stamp(char stamp[FILE_STAMP], const char *path);
 
-/* A file mapped read-only. */
+/* A file mapped read-only. If another process cuts it meanwhile: mapped_files.h. */
 typedef struct {
     const unsigned char *data; /* (size); NULL when size is 0 */
     size_t size;

@@ -196,10 +196,12 @@ void pool_run(Pool *pool, int n_tiles, TileFn tile_fn, void *context) {
         pool->running = false;
 }
 
-/* Threads block all signals, so that the handlers of the program run in its main thread. An errno, or 0. */
+/* Threads block all signals, so that the handlers of the program run in its main thread; except for SIGBUS,
+ * which comes of what a thread itself does (mapped_files.h). An errno, or 0. */
 static int start_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
     sigset_t all, before;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -1,5 +1,5 @@
 /* test_cli_limits.c: `coop` where the system gives little: no memory, no reader, a file that is cut. */
-#include "clip/base/files.h"
+#include "tests/support/checkpoint_copy.h"
 #include "tests/support/cli_support.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
@@ -84,7 +84,37 @@ static void test_no_other_threads(void **state) {
     cli_wait(cli);
 }
 
+/* The checkpoint in floats, which stay where they are mapped. */
+static void write_floats(Cli *cli, const char *path) {
+    TensorFile *file = fixture_open(FIXTURES "clip_vit.safetensors");
+    Copy *copy = copy_of(file, cli->arena);
+    copy_to_float(copy, cli->arena);
+    copy_write(copy, path);
+    tensors_close(file);
+}
+
+/* The checkpoint is cut while prompts are learned on it: the run ends with its name. */
+static void test_cut_checkpoint(void **state) {
+    Cli *cli = *state;
+    for (int jobs = 1; jobs <= 2; jobs++) {
+        const char *name = jobs == 1 ? "one" : "two", *model = cli_path(cli, "%s.safetensors", name);
+        const char *yaml = cli_experiment(cli, name, "vit",
+                                          "grid: {num_shots: 1, seed: [1, 2, 3]}\noptim: {max_epoch: 30}\n"
+                                          "methods:\n  - coop: {n_ctx: [1, 2, 3, 4, 5, 6, 7, 8]}\n");
+        write_floats(cli, model);
+        cli_start(cli, (const char *const[]){"run", yaml, "--jobs", jobs == 1 ? "1" : "2", "--set",
+                                             arena_printf(cli->arena, "model.weights=%s", model), NULL});
+        for (int i = 0; i < 4000 && !cli_exists(cli_path(cli, "%s/results.jsonl", name)); i++)
+            usleep(5000);
+        assert_int_equal(truncate(model, 0), 0);
+        assert_int_equal(cli_wait(cli), 4);
+        assert_non_null(strstr(cli->err, arena_printf(cli->arena, "%s: was cut while being read\n", model)));
+        assert_null(strstr(cli->out, "report"));
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_address_space), CLI_TEST(test_no_other_threads)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_address_space), CLI_TEST(test_no_other_threads),
+                                       CLI_TEST(test_cut_checkpoint)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
