@@ -9,6 +9,7 @@
 #include "experiments/terminal/processors.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,18 @@ static int unknown_command(const char *word) {
     return ERROR_USAGE;
 }
 
+/* Says why, and returns the status. Nothing is said when the reader of a pipe has gone: it has what it
+ * wanted. A message about a file begins with the file, as a compiler's does. */
+static int fail(const char *name, const Error *err) {
+    if (err->kind == ERROR_SIGNAL && !interrupt_signal())
+        return ERROR_SIGNAL + SIGPIPE;
+    if (err->kind == ERROR_INPUT)
+        fprintf(stderr, "%s\n", err->text);
+    else
+        fprintf(stderr, "coop%s%s: %s\n", *name ? " " : "", name, err->text);
+    return err->kind == ERROR_SIGNAL ? ERROR_SIGNAL + interrupt_signal() : (int)err->kind;
+}
+
 static int run_command(const Command *command, int argc, char **argv) {
     Error err = {0};
     Arena *arena = arena_create();
@@ -45,14 +58,7 @@ static int run_command(const Command *command, int argc, char **argv) {
     if (result == 0)
         result = output_flush(&err);
     arena_free(arena);
-    if (result == 0)
-        return 0;
-    /* A message about a file begins with the file, as a compiler's does. */
-    if (err.kind == ERROR_INPUT)
-        fprintf(stderr, "%s\n", err.text);
-    else
-        fprintf(stderr, "coop %s: %s\n", command->name, err.text);
-    return err.kind == ERROR_SIGNAL ? ERROR_SIGNAL + interrupt_signal() : (int)err.kind;
+    return result == 0 ? 0 : fail(command->name, &err);
 }
 
 /* A closed standard stream would lend its number to the next file, and the results would be printed into
@@ -72,10 +78,7 @@ static const Command *find_command(const char *name) {
 
 static int finish(void) {
     Error err = {0};
-    if (output_flush(&err) == 0)
-        return 0;
-    fprintf(stderr, "coop: %s\n", err.text);
-    return (int)err.kind;
+    return output_flush(&err) == 0 ? 0 : fail("", &err);
 }
 
 /* The overview, or the help of one command: "coop help run" is "coop run --help". */

@@ -4,7 +4,8 @@
 
 #include "clip/base/error.h"
 
-/* Flushes stdout and says whether all output arrived: a full disk or a closed pipe is ERROR_RUN. */
+/* Flushes stdout and says whether all output arrived: a full disk is ERROR_RUN. A pipe whose reader has gone,
+ * as `head` goes when it has enough, is ERROR_SIGNAL: other tools are stopped there by SIGPIPE. */
 int output_flush(Error *err);
 
 #endif

@@ -407,15 +407,6 @@ static void full_stdout(void) {
     dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
 }
 
-static void broken_stdout(void) {
-    int ends[2];
-    if (pipe(ends) == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-    }
-}
-
 static void close_all(void) {
     for (int i = 0; i < 3; i++)
         close(i);
@@ -424,9 +415,9 @@ static void close_all(void) {
 /* Results that nobody gets are an error; and they do not go into some file instead. */
 static void test_lost_output(void **state) {
     Cli *cli = *state;
-    void (*const ways[])(void) = {close_stdout, full_stdout, broken_stdout};
-    static const char *const reasons[] = {"Bad file descriptor", "No space left on device", "Broken pipe"};
-    for (int i = 0; i < 3; i++) {
+    void (*const ways[])(void) = {close_stdout, full_stdout};
+    static const char *const reasons[] = {"Bad file descriptor", "No space left on device"};
+    for (int i = 0; i < 2; i++) {
         cli->before = ways[i];
         cli_refuses(cli, 4, "coop inspect: standard output: cannot write: ", reasons[i], "inspect", SPLIT);
         cli->before = ways[i];

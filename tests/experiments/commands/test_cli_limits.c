@@ -113,8 +113,48 @@ static void test_cut_checkpoint(void **state) {
     }
 }
 
+/* As in `coop ... | head` once head has gone. */
+static void gone_reader(void) {
+    int ends[2];
+    if (pipe(ends) == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
+static void assert_ends_quietly(Cli *cli, const char *const *words) {
+    cli->before = gone_reader;
+    cli_expect(cli, 128 + SIGPIPE, words);
+    assert_string_equal(cli->err, "");
+}
+
+/* Nothing is said of a reader that has gone; a run does all its work first. */
+static void test_gone_reader(void **state) {
+    Cli *cli = *state;
+    const char *const lines[][10] = {
+        {"datasets"},
+        {"datasets", "--json"},
+        {"inspect", FIXTURES "clip_vit.safetensors"},
+        {"--help"},
+        {"classify", "--help"},
+        {"zeroshot", MODEL, "--quiet", "--classes=a,b", FIXTURES "images/shape05/0004.jpg", NULL}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_ends_quietly(cli, lines[i]);
+    const char *yaml = cli_experiment(cli, "out", "vit",
+                                      "grid: {num_shots: 1, seed: 1}\noptim: {max_epoch: 2}\n"
+                                      "methods: [zeroshot: {}, coop: {n_ctx: 2}]\n");
+    assert_ends_quietly(cli, (const char *const[]){"run", yaml, "--quiet", NULL});
+    assert_int_equal(cli_results(cli, "out", NULL).n, 2);
+    assert_true(cli_exists(cli_path(cli, "out/report.html")));
+    assert_true(cli_exists(cli_path(cli, "out/results.csv")));
+    assert_ends_quietly(cli, (const char *const[]){"run", yaml, "--quiet", NULL}); /* the table alone */
+    cli_ok(cli, "run", yaml);
+    assert_ptr_equal(strstr(cli->err, "2 of 2 points are already finished\n\n"), cli->err);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_address_space), CLI_TEST(test_no_other_threads),
-                                       CLI_TEST(test_cut_checkpoint)};
+                                       CLI_TEST(test_cut_checkpoint), CLI_TEST(test_gone_reader)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
