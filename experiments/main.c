@@ -51,12 +51,14 @@ static int fail(const char *name, const Error *err) {
 }
 
 static int run_command(const Command *command, int argc, char **argv) {
-    Error err = {0};
+    Error err = {0}, lost = {0};
     Arena *arena = arena_create();
     CommandLine line = {.argc = argc, .argv = argv, .arena = arena};
     int result = arena ? command->run(&line, &err) : error_memory(&err);
-    if (result == 0)
-        result = output_flush(&err);
+    if ((result == 0 || err.kind == ERROR_PARTLY) && output_flush(&lost) < 0) {
+        result = -1;
+        err = lost;
+    }
     arena_free(arena);
     return result == 0 ? 0 : fail(command->name, &err);
 }
