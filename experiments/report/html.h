@@ -22,7 +22,7 @@ void html_markup(Html *html, const char *format, ...) __attribute__((format(prin
 /* Any text, escaped for content and for quoted attributes; control characters and bad UTF-8 show as "\x1B".
  */
 void html_text(Html *html, const char *text);
-/* A class name as in prompts: with blanks for underscores. */
+/* The name of a class, as in prompts, or of a dataset: with blanks for underscores. */
 void html_class(Html *html, const char *name);
 /* <TAG>text</TAG>; tag may hold attributes: "td class=\"name\"". */
 void html_element(Html *html, const char *tag, const char *text);

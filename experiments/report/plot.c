@@ -73,6 +73,8 @@ static void write_script(FILE *out, const Plot *plot) {
             "set bars 0.6\n");
     fprintf(out, plot->marks ? "set offsets graph 0.03, graph 0.03, graph 0.06, graph 0.06\n"
                              : "set autoscale xfix\nset offsets 0, 0, graph 0.06, 0\n");
+    if (plot->percent)
+        fprintf(out, "set yrange [0<*:*<100]\n");
     fprintf(out, "set xlabel '%s'\nset ylabel '%s'\n", plot->x_name, plot->y_name);
     for (int i = 0; i < plot->n_tics; i++)
         fprintf(out, "%s'%s' %.9g%s", i == 0 ? "set xtics (" : ", ", plot->tics[i].text, plot->tics[i].x,

@@ -36,6 +36,7 @@ typedef struct {
     const PlotTic *tics;         /* of the x axis (n_tics); NULL: gnuplot's choice */
     int n_tics;
     bool marks;               /* a mark at every point, with bars of error; else at a few */
+    bool percent;             /* y is between 0 and 100, whatever bars of error say */
     const PlotSeries *series; /* (n_series) */
     int n_series;
 } Plot;

@@ -69,7 +69,7 @@ static void write_head(Report *report, const char *title) {
         html_markup(html, "<nav>");
         for (int g = 0; g < data->n; g++) {
             html_markup(html, "<a href=\"#g%d\">", g);
-            html_text(html, data->groups[g].dataset);
+            html_class(html, data->groups[g].dataset);
             html_markup(html, "</a> ");
         }
         html_markup(html, "</nav>\n");
@@ -84,7 +84,9 @@ static void write_group(Report *report, const Group *group, int number) {
     Html *html = &report->html;
     const Result *result = group->scores[0].last;
     html_markup(html, "<section id=\"g%d\">\n", number);
-    html_element(html, "h2", group->dataset);
+    html_markup(html, "<h2>");
+    html_class(html, group->dataset);
+    html_markup(html, "</h2>");
     if (group->n_datasets == 1)
         html_markup(html, "\n<p>%d classes, %d test images.</p>\n", result->n_classes, result->n_test);
     else

@@ -79,7 +79,7 @@ static void write_class_bars(Detail *detail) {
                 n > MAX_BARS ? " (the lowest alone)" : "");
     if (before)
         html_markup(html, "; the line is zero-shot");
-    html_markup(html, ".</figcaption><table class=\"bars classes\">" BAR_COLUMNS);
+    html_markup(html, ".</figcaption><div class=\"classes\">" BARS_BEGIN);
     for (int i = 0; i < n && i < MAX_BARS; i++) {
         int k = classes[i].label;
         html_markup(html, "<tr>");
@@ -92,7 +92,7 @@ static void write_class_bars(Detail *detail) {
             html_markup(html, "<i class=\"mark\" style=\"left:%.2f%%\"></i>", before[k]);
         html_markup(html, "</td><td>%.1f</td></tr>\n", classes[i].accuracy);
     }
-    html_markup(html, "</table></figure>\n");
+    html_markup(html, BARS_END "</div></figure>\n");
 }
 
 /* --- panels --- */

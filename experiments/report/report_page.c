@@ -20,13 +20,13 @@ int report_look(const Report *report, const char *label) {
     return look;
 }
 
-void report_figure(Report *report, const char *caption, const Plot *plot) {
+void report_figure(Report *report, const char *caption, const Plot *plot, bool legend) {
     Html *html = &report->html;
     html_markup(html, "<figure>");
     html_element(html, "figcaption", caption);
     html_markup(html, "<div class=\"curves%s\">", plot->marks ? " large" : "");
     plot_write(html, plot, ++report->n_figures, report->plots);
-    if (report->plots)
+    if (report->plots && legend)
         plot_legend(html, plot);
     html_markup(html, "</div></figure>\n");
 }

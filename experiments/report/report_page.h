@@ -12,12 +12,16 @@ typedef struct {
     int n_figures; /* so far */
 } Report;
 
-/* The columns of a <table class="bars">: name, bar, value. */
-#define BAR_COLUMNS "<colgroup><col/><col/><col/></colgroup>\n"
+/* A table of bars: name, bar, value; at its foot the scale of the bars in percent. */
+#define BARS_BEGIN "<table class=\"bars\"><colgroup><col/><col/><col/></colgroup>\n<tbody>"
+#define BARS_END                                                                                             \
+    "</tbody>\n<tfoot aria-hidden=\"true\"><tr><td></td><td class=\"scale\"><i>0</i><i>50</i><i>100 "        \
+    "%%</i></td>"                                                                                            \
+    "<td></td></tr></tfoot></table>"
 
 /* The look of a row's line (plot.h), the same in all groups. */
 int report_look(const Report *report, const char *label);
-/* <figure> with a caption, a legend and the plot. */
-void report_figure(Report *report, const char *caption, const Plot *plot);
+/* <figure> with a caption and the plot, and beside it the legend unless that is written elsewhere. */
+void report_figure(Report *report, const char *caption, const Plot *plot, bool legend);
 
 #endif

@@ -92,6 +92,7 @@ static void write_curves(Report *report, const Group *group, const Published *pu
                  .tics = column_tics(cells, arena),
                  .n_tics = cells->n_columns,
                  .marks = true,
+                 .percent = true,
                  .series = series};
     if (arena_failed(arena))
         return;
@@ -101,7 +102,7 @@ static void write_curves(Report *report, const Group *group, const Published *pu
         series[plot.n_series++] = published_series(cells, published, arena);
     if (!arena_failed(arena))
         report_figure(report, "Accuracy against the number of training images, mean and std over seeds.",
-                      &plot);
+                      &plot, true);
 }
 
 /* --- table --- */

@@ -4,6 +4,7 @@
  * found by comparing configurations, whatever the method and the setting are called.
  */
 #include "experiments/report/report_sections.h"
+#include "experiments/report/report_titles.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,11 +70,11 @@ static void write_methods(Report *report, const Group *group, int column) {
         return;
     qsort(bars, (size_t)n, sizeof *bars, compare_bars);
     shots_text(cells->shots[column], title);
-    html_markup(html, "<figure><figcaption>All methods, %s.</figcaption><table class=\"bars\">" BAR_COLUMNS,
+    html_markup(html, "<figure><figcaption>All methods, %s: test accuracy in %%.</figcaption>" BARS_BEGIN,
                 title);
     for (int i = 0; i < n; i++)
         write_bar(html, &bars[i]);
-    html_markup(html, "</table></figure>\n");
+    html_markup(html, BARS_END "</figure>\n");
 }
 
 /* --- one setting --- */
@@ -92,27 +93,6 @@ typedef struct {
     int n;
     Arena *arena;
 } Study;
-
-static const char *study_title(const char *setting) {
-    static const char *const titles[][2] = {{"n_ctx", "Context length M"},
-                                            {"class_token_position", "Position of the class name"},
-                                            {"csc", "Unified or class-specific contexts"},
-                                            {"ctx_init", "Initialisation of the contexts"},
-                                            {"optim.lr", "Learning rate"},
-                                            {"optim.max_epoch", "Epochs"},
-                                            {"views", "Augmented views"},
-                                            {"backbone", "Backbone"}};
-    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
-        if (strcmp(titles[i][0], setting) == 0)
-            return titles[i][1];
-    return setting;
-}
-
-static const char *value_title(const char *setting, const char *value) {
-    if (strcmp(setting, "csc") == 0)
-        return strcmp(value, "true") == 0 ? "class-specific" : "unified";
-    return value;
-}
 
 static bool takes_part(const Study *study, const Score *score) {
     bool right_shots = score->num_shots == study->num_shots ||
@@ -143,7 +123,7 @@ static void add_context(Study *study, const char *key, const char *const *keys) 
         if (!keys[i] || strcmp(keys[i], key) != 0)
             continue;
         context.first = context.first ? context.first : score;
-        entries[n++] = (TableEntry){value_title(study->setting, setting_value(score, study->setting)),
+        entries[n++] = (TableEntry){setting_words(study->setting, setting_value(score, study->setting)),
                                     study->num_shots, score->seed, score->accuracy};
     }
     if (entries && cells_gather(&context.values, entries, n, study->arena) && context.values.n_rows > 1)
@@ -179,7 +159,7 @@ static bool varies(const Study *study, const char *name) {
     return false;
 }
 
-/* What tells a context from the others: "n_ctx 16, csc false". */
+/* What tells a context from the others: "Learning rate: 0.002; Epochs: 50". */
 static void write_context(Html *html, const Study *study, const Context *context) {
     html_markup(html, "<tr><th colspan=\"3\" class=\"context\">");
     if (strcmp(study->setting, "backbone") == 0)
@@ -191,10 +171,10 @@ static void write_context(Html *html, const Study *study, const Context *context
             !varies(study, setting->name))
             continue;
         html_text(html, before);
-        html_text(html, setting->name);
-        html_text(html, " ");
-        html_text(html, setting->value);
-        before = ", ";
+        html_text(html, setting_title(setting->name, html->arena));
+        html_text(html, ": ");
+        html_text(html, setting_words(setting->name, setting->value));
+        before = "; ";
     }
     html_markup(html, "</th></tr>\n");
 }
@@ -204,8 +184,8 @@ static void write_study(Report *report, const Study *study) {
     char shots[64];
     shots_text(study->num_shots, shots);
     html_markup(html, "<figure><figcaption>");
-    html_text(html, study_title(study->setting));
-    html_markup(html, ", %s.</figcaption><table class=\"bars\">" BAR_COLUMNS, shots);
+    html_text(html, setting_title(study->setting, html->arena));
+    html_markup(html, ", %s: test accuracy in %%.</figcaption>" BARS_BEGIN, shots);
     for (int c = 0; c < study->n; c++) {
         const CellTable *values = &study->contexts[c].values;
         if (study->n > 1)
@@ -213,7 +193,7 @@ static void write_study(Report *report, const Study *study) {
         for (int i = 0; i < values->n_rows; i++)
             write_bar(html, &(Bar){values->labels[i], plot_colour(0), cells_at(values, i, 0)});
     }
-    html_markup(html, "</table></figure>\n");
+    html_markup(html, BARS_END "</figure>\n");
 }
 
 /* Each setting of any score, once. */

@@ -4,7 +4,7 @@
 #include "experiments/report/report_sections.h"
 #include "experiments/results/metrics.h"
 
-enum { MAX_LINES = 10 };
+enum { MAX_LINES = 40 }; /* as many looks differ */
 
 static double loss_of(const EpochMetrics *epoch) {
     return epoch->loss;
@@ -24,10 +24,12 @@ typedef struct {
     double (*value)(const EpochMetrics *epoch);
 } Quantity;
 
+/* The caption, the name with its unit. */
 static const Quantity quantities[] = {
-    {"Loss of each epoch.", "training loss", loss_of},
+    {"Loss of each epoch.", "cross-entropy (nats)", loss_of},
     {"Accuracy on the training images.", "training accuracy in %", accuracy_of},
     {"Learning rate.", "learning rate", lr_of}};
+enum { N_QUANTITIES = sizeof quantities / sizeof *quantities };
 
 typedef struct {
     const char *label;
@@ -38,13 +40,17 @@ typedef struct {
 static int read_trainings(Report *report, const Group *group, Training *trainings) {
     Html *html = &report->html;
     int n = 0;
-    for (int i = 0; i < group->cells.n_rows && n < MAX_LINES; i++) {
+    for (int i = 0; i < group->cells.n_rows; i++) {
         const char *label = group->cells.labels[i];
         const Score *score = group_score(group, label, group->cells.shots[row_last_column(group, i)]);
         Error err = {0};
         char *path = score && score->folder ? path_join(html->arena, score->folder, METRICS_FILE) : NULL;
         if (!path || !file_exists(path))
             continue;
+        if (n == MAX_LINES) {
+            html_markup(html, "<p class=\"note\">Curves of the first %d trained methods alone.</p>\n", n);
+            break;
+        }
         trainings[n].label = label;
         if (metrics_read(&trainings[n].metrics, path, html->arena, &err) < 0)
             html_element(html, "p class=\"note\"", err.text);
@@ -72,10 +78,17 @@ static void write_quantity(Report *report, const Training *trainings, int n, con
     Plot plot = {.title = quantity->caption,
                  .x_name = "epoch",
                  .y_name = quantity->name,
+                 .percent = quantity->value == accuracy_of,
                  .series = series,
                  .n_series = n};
-    if (!arena_failed(arena))
-        report_figure(report, quantity->caption, &plot);
+    if (arena_failed(arena))
+        return;
+    report_figure(report, quantity->caption, &plot, false);
+    if (quantity == &quantities[N_QUANTITIES - 1] && report->plots) { /* of all three */
+        html_markup(&report->html, "<div class=\"wide\">");
+        plot_legend(&report->html, &plot);
+        html_markup(&report->html, "</div>\n");
+    }
 }
 
 void report_training(Report *report, const Group *group) {
@@ -86,7 +99,7 @@ void report_training(Report *report, const Group *group) {
     if (n > 0) {
         html_markup(html, "<section><h3>Training</h3>\n<p>Each method at its largest number of shots, "
                           "first seed.</p>\n<div class=\"triple\">\n");
-        for (size_t q = 0; q < sizeof quantities / sizeof *quantities; q++)
+        for (int q = 0; q < N_QUANTITIES; q++)
             write_quantity(report, trainings, n, &quantities[q]);
         html_markup(html, "</div></section>\n");
     }

@@ -100,15 +100,16 @@ static void write_transfer(Html *html, const Transfer *transfer) {
     char shots[64];
     shots_text(transfer->num_shots, shots);
     html_markup(html, "<p class=\"caption\">Learned on ");
-    html_text(html, transfer->source->dataset);
+    html_class(html, transfer->source->dataset);
     html_markup(html,
                 ", %s: test accuracy in %%, mean ± std over seeds.</p>\n<div class=\"scroll\">"
                 "<table class=\"results\"><thead><tr><th>method</th>",
                 shots);
     for (int j = 0; j < transfer->cells.n_columns; j++) {
         int column = transfer->cells.shots[j];
-        html_element(html, "th",
-                     column == 1 ? transfer->source->dataset : transfer->targets[column - 2]->dataset);
+        html_markup(html, "<th>");
+        html_class(html, column == 1 ? transfer->source->dataset : transfer->targets[column - 2]->dataset);
+        html_markup(html, "</th>");
     }
     html_markup(html, "%s</tr></thead>\n<tbody>\n", new_column(transfer) ? "<th>H</th>" : "");
     for (int i = 0; i < transfer->cells.n_rows; i++)

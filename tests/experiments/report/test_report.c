@@ -42,10 +42,11 @@ static void test_run(void **state) {
     const char *page = page_read(cli, page_path);
     static const char *const parts[] = {"<h2>Golden</h2>",
                                         "CoOp M=3 end csc",
-                                        "Context length M, 2 shots.",
-                                        "Unified or class-specific contexts, 2 shots.",
-                                        "n_ctx 2</th>",
-                                        "All methods, 2 shots.",
+                                        "Context length M (vectors), 2 shots: test accuracy in %.",
+                                        "Unified or class-specific contexts, 2 shots: test accuracy in %.",
+                                        "Context length M (vectors): 2</th>",
+                                        "All methods, 2 shots: test accuracy in %.",
+                                        "<i>100 %</i>",
                                         "Loss of each epoch.",
                                         "Learning rate.",
                                         "Accuracy of each class in %",
@@ -53,6 +54,9 @@ static void test_run(void **state) {
                                         "class=\"matrix\"",
                                         "Nearest words",
                                         "max_epoch: 2",
+                                        ".results th:first-child,.numbers th:first-child,.words "
+                                        "th:first-child{position:sticky;left:0;",
+                                        ".scroll{overflow-x:auto}",
                                         "@media print",
                                         "name=\"viewport\""};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -62,6 +66,12 @@ static void test_run(void **state) {
                     page_count(page, "<use href=\"#g0i"));
     if (has_gnuplot()) {
         assert_int_equal(page_count(page, "class=\"plot\""), 4);
+        assert_int_equal(page_count(page, "class=\"legend\""), 2); /* one for all three of training */
+        static const char *const axes[] = {
+            ">training images per class<", ">test accuracy in %<",     ">epoch<",
+            ">cross-entropy (nats)<",      ">training accuracy in %<", ">learning rate<"};
+        for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
+            page_has(page, axes[i]);
         assert_int_equal(page_count(page, "id='f1-gpDot'") + page_count(page, "id=\"f1-gpDot\""), 1);
         assert_int_equal(page_count(page, "id='gp"), 0);
     } else
@@ -119,7 +129,7 @@ static void test_hostile(void **state) {
                                         "&lt;b&gt;&#39;&lt;/b&gt;",
                                         "title=\"&lt;img src=&quot;x&quot;&gt;.jpg\"",
                                         "no image",
-                                        "&lt;i&gt;, 1 shot.",
+                                        "&lt;i&gt;, 1 shot: test accuracy in %.",
                                         "&lt;u&gt;",
                                         "line 2: damaged, or not the numbers",
                                         "prompt.safetensors"};

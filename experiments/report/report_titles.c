@@ -1,0 +1,53 @@
+/* report_titles.c: see report_titles.h */
+#include "experiments/report/report_titles.h"
+
+#include <string.h>
+
+static const char *const titles[][2] = {{"n_ctx", "Context length M (vectors)"},
+                                        {"class_token_position", "Position of the class name"},
+                                        {"csc", "Unified or class-specific contexts"},
+                                        {"ctx_init", "Initialisation of the contexts"},
+                                        {"optim.lr", "Learning rate"},
+                                        {"optim.momentum", "Momentum"},
+                                        {"optim.weight_decay", "Weight decay"},
+                                        {"optim.max_epoch", "Epochs"},
+                                        {"optim.batch_size", "Batch size (images)"},
+                                        {"optim.lr_scheduler", "Course of the learning rate"},
+                                        {"optim.warmup_epoch", "Warm-up (epochs)"},
+                                        {"optim.warmup_cons_lr", "Learning rate of the warm-up"},
+                                        {"optim.shuffle", "A fresh order of images every epoch"},
+                                        {"views", "Augmented views per image"},
+                                        {"layer", "What is learned on the text features"},
+                                        {"train", "Keys of the cache"},
+                                        {"alpha", "Weight of the cache, alpha"},
+                                        {"beta", "Sharpness of the cache, beta"},
+                                        {"search", "Alpha and beta"},
+                                        {"max_alpha", "Largest alpha searched"},
+                                        {"max_beta", "Largest beta searched"},
+                                        {"lr", "Learning rate"},
+                                        {"max_epoch", "Epochs"},
+                                        {"backbone", "Backbone"}};
+
+/* Of yes or no: setting, no, yes. */
+static const char *const answers[][3] = {{"csc", "unified", "class-specific"},
+                                         {"train", "as they are", "trained"},
+                                         {"search", "as given", "searched"},
+                                         {"optim.shuffle", "no", "yes"}};
+
+const char *setting_title(const char *setting, Arena *arena) {
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
+        if (strcmp(titles[i][0], setting) == 0)
+            return titles[i][1];
+    char *words = arena_strdup(arena, setting);
+    for (char *at = words; at && *at; at++)
+        if (*at == '_' || *at == '.')
+            *at = ' ';
+    return words ? words : setting;
+}
+
+const char *setting_words(const char *setting, const char *value) {
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        if (strcmp(answers[i][0], setting) == 0)
+            return answers[i][strcmp(value, "true") == 0 ? 2 : 1];
+    return value;
+}
