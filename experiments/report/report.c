@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "experiments/report/report_sections.h"
+#include "experiments/terminal/version.h"
 
 #include <string.h>
 
@@ -77,6 +78,7 @@ static void write_head(Report *report, const char *title) {
     if (!report->plots)
         html_markup(html, "<p class=\"note\">gnuplot is not here (or does not work): tables stand in place "
                           "of curves.</p>\n");
+    report_run(report);
     html_markup(html, "</header>\n");
 }
 
@@ -109,8 +111,8 @@ static void write_page(Report *report, const char *title) {
     report_transfer(report);
     for (int g = 0; g < report->data->n; g++)
         write_group(report, &report->data->groups[g], g);
-    html_markup(&report->html,
-                "</main>\n<footer>Made by <code>coop report</code>.</footer>\n</body>\n</html>\n");
+    html_markup(&report->html, "</main>\n<footer>Made by <code>coop report</code> of " COOP_VERSION
+                               ".</footer>\n</body>\n</html>\n");
 }
 
 int report_make(Buffer *page, const char *const *folders, int n_folders, Arena *arena, Error *err) {

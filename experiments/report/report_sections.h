@@ -10,6 +10,8 @@
 
 extern const char REPORT_STYLE[]; /* CSS */
 
+/* What was run, when, with which program, and on how many images. */
+void report_run(Report *report);
 /* Tables of what was learned on one dataset and tested on others. */
 void report_transfer(Report *report);
 /* Curves of accuracy against shots, with the paper's if it has the dataset, and the table. */

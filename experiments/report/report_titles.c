@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-static const char *const titles[][2] = {{"n_ctx", "Context length M (vectors)"},
+static const char *const titles[][2] = {{"n_ctx", "Context length M"},
                                         {"class_token_position", "Position of the class name"},
-                                        {"csc", "Unified or class-specific contexts"},
+                                        {"csc", "Contexts"},
                                         {"ctx_init", "Initialisation of the contexts"},
                                         {"optim.lr", "Learning rate"},
                                         {"optim.momentum", "Momentum"},

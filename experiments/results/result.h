@@ -44,14 +44,16 @@ typedef struct {
     double accuracy, macro_f1; /* percent */
     const double *per_class;   /* (n_classes) accuracy in percent; NaN for a class without test images */
     int n_classes, n_train, n_test;
-    int epochs;        /* 0 for methods without epochs */
-    double final_loss; /* mean of the last epoch */
+    int split_train, split_val; /* images of the whole lists that few are drawn from; 0: none, or not known */
+    int epochs;                 /* 0 for methods without epochs */
+    double final_loss;          /* mean of the last epoch */
     double train_seconds, total_seconds;
     const char *backbone;   /* LoadedModel.name: "RN50" */
     const char *activation; /* Clip.activation: "gelu", "quick_gelu (assumed)" */
     const char *model_digest, *vocab_digest, *split_digest;
     const ResultFile *files; /* (n_files) */
     int n_files;
+    const char *program;  /* COOP_VERSION of the run */
     const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
     const char *line;     /* the line of the file that it was read from; else NULL */
 } Result;

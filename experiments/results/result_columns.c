@@ -46,6 +46,8 @@ static const Column columns[] = {
     {"n_classes", COLUMN_INT, .offset = AT(n_classes)},
     {"n_train", COLUMN_INT, .offset = AT(n_train)},
     {"n_test", COLUMN_INT, .offset = AT(n_test)},
+    {"split_train", COLUMN_COUNT, .offset = AT(split_train)},
+    {"split_val", COLUMN_COUNT, .offset = AT(split_val)},
     {"epochs", COLUMN_COUNT, .offset = AT(epochs)},
     {"final_loss", COLUMN_REAL, .offset = AT(final_loss), .format = "%.6g"},
     {"C", COLUMN_SETTING, .setting = SETTING_REAL, .format = "%.6g"},
@@ -58,6 +60,7 @@ static const Column columns[] = {
     {"model_digest", COLUMN_TEXT, .offset = AT(model_digest)},
     {"vocab_digest", COLUMN_TEXT, .offset = AT(vocab_digest)},
     {"split_digest", COLUMN_TEXT, .offset = AT(split_digest)},
+    {"program", COLUMN_TEXT, .offset = AT(program)},
     {"finished", COLUMN_TEXT, .offset = AT(finished)},
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
@@ -247,36 +250,18 @@ int result_from_json(Result *result, const json_t *json, Arena *arena) {
 
 /* --- CSV --- */
 
-/* The columns by name; the JSON has its own order. */
-static const char *const csv_columns[] = {"dataset",
-                                          "source",
-                                          "method",
-                                          "label",
-                                          "num_shots",
-                                          "seed",
-                                          "n_ctx",
-                                          "csc",
-                                          "class_token_position",
-                                          "ctx_init",
-                                          "accuracy",
-                                          "macro_f1",
-                                          "n_classes",
-                                          "n_train",
-                                          "n_test",
-                                          "epochs",
-                                          "final_loss",
-                                          "C",
-                                          "found",
-                                          "train_seconds",
-                                          "total_seconds",
-                                          "folder",
-                                          "backbone",
-                                          "activation",
-                                          "model_digest",
-                                          "vocab_digest",
-                                          "split_digest",
-                                          "finished",
-                                          "key"};
+/* The columns by name; the JSON has its own order. New ones come last: tables made elsewhere count them. */
+static const char *const csv_columns[] = {"dataset",      "source",        "method",
+                                          "label",        "num_shots",     "seed",
+                                          "n_ctx",        "csc",           "class_token_position",
+                                          "ctx_init",     "accuracy",      "macro_f1",
+                                          "n_classes",    "n_train",       "n_test",
+                                          "epochs",       "final_loss",    "C",
+                                          "found",        "train_seconds", "total_seconds",
+                                          "folder",       "backbone",      "model_digest",
+                                          "vocab_digest", "split_digest",  "finished",
+                                          "key",          "activation",    "split_train",
+                                          "split_val",    "program"};
 enum { N_CSV_COLUMNS = sizeof csv_columns / sizeof *csv_columns };
 
 static void csv_real(FileWriter *writer, const char *format, double number) {

@@ -9,6 +9,7 @@
 #include "experiments/results/scores.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
+#include "experiments/terminal/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,9 @@ static int keep_result(const Stage *stage, const Session *tested, const Point *p
     result->per_class = scores.per_class;
     result->n_classes = dataset->n_classes;
     result->n_test = dataset->test.n;
+    result->split_train = dataset->train.n;
+    result->split_val = dataset->val.n;
+    result->program = COOP_VERSION;
     result->total_seconds = clock_seconds() - start;
     result->backbone = tested->model.name;
     result->activation = tested->model.clip->activation;

@@ -8,7 +8,6 @@
 #include "experiments/terminal/clock.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* The stage is prepared with sessions that only take notes. */
@@ -84,18 +83,4 @@ static double bf16_gflops(void) {
 double plan_rate(Precision precision, int n_threads) {
     bool bf16 = precision_here(precision) == PRECISION_BFLOAT16;
     return 1e9 * n_threads * (bf16 ? 0.4 * bf16_gflops() : 0.6 * gemm_peak_gflops());
-}
-
-void plan_time(double seconds, char out[32]) {
-    long s = lround(fmin(seconds, 1e9)), minutes = (s + 30) / 60;
-    if (s < 1)
-        snprintf(out, 32, "under 1 s");
-    else if (s < 100)
-        snprintf(out, 32, "%ld s", s);
-    else if (minutes < 100)
-        snprintf(out, 32, "%ld min", minutes);
-    else if (minutes < 48 * 60)
-        snprintf(out, 32, "%ld h %ld min", minutes / 60, minutes % 60);
-    else
-        snprintf(out, 32, "%ld days", (minutes + 12 * 60) / (24 * 60));
 }

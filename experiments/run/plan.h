@@ -23,7 +23,4 @@ int plan_make(Plan *plan, Stage *stage, const LoadedModel *model, Error *err);
  * matrix product. */
 double plan_rate(Precision precision, int n_threads);
 
-/* "40 s", "3 min", "2 h 10 min", "5 days": seconds as people say them. */
-void plan_time(double seconds, char out[32]);
-
 #endif

@@ -13,6 +13,7 @@
 #include "experiments/run/stage.h"
 #include "experiments/run/summary.h"
 #include "experiments/session/cli_model.h"
+#include "experiments/terminal/duration.h"
 #include "experiments/terminal/printable.h"
 
 #include <stdio.h>
@@ -264,7 +265,7 @@ static int print_points(Runner *runner, Error *err) {
     }
     printf("%d points, %d to run", count_points(runner, false), n_pending);
     if (n_pending > 0) {
-        plan_time(flops / rate, time);
+        duration_text(flops / rate, time);
         printf(": about %s, %ld image%s to encode", time, n_images, n_images == 1 ? "" : "s");
     }
     putchar('\n');
@@ -272,7 +273,7 @@ static int print_points(Runner *runner, Error *err) {
         for (int p = 0; p < runner->stages[i].grid.n; p++) {
             const Point *point = &runner->stages[i].grid.points[p];
             const char *title = stage_point_title(&runner->stages[i], point, runner->arena);
-            plan_time(plans[i].points[p] / rate, time);
+            duration_text(plans[i].points[p] / rate, time);
             printf("  %-5s %9s  %-52s  %s\n", runner->stages[i].pending[p] ? "run" : "done",
                    plans[i].points[p] > 0 ? time : "", title ? title : point->label, point->folder);
         }

@@ -178,8 +178,8 @@ static const char *csv_without_times(Cli *cli, const char *output) {
             *to++ = *at;
         column = *at == '\n' ? 0 : column + (*at == ',');
     }
-    assert_non_null(
-        strstr(kept, "found,folder,backbone,activation,model_digest,vocab_digest,split_digest,key\n"));
+    assert_non_null(strstr(kept, "found,folder,backbone,model_digest,vocab_digest,split_digest,key,"
+                                 "activation,split_train,split_val,program\n"));
     return kept;
 }
 

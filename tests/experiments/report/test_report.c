@@ -42,9 +42,9 @@ static void test_run(void **state) {
     const char *page = page_read(cli, page_path);
     static const char *const parts[] = {"<h2>Golden</h2>",
                                         "CoOp M=3 end csc",
-                                        "Context length M (vectors), 2 shots: test accuracy in %.",
-                                        "Unified or class-specific contexts, 2 shots: test accuracy in %.",
-                                        "Context length M (vectors): 2</th>",
+                                        "Context length M, 2 shots: test accuracy in %.",
+                                        "Contexts, 2 shots: test accuracy in %.",
+                                        "Context length M: 2</th>",
                                         "All methods, 2 shots: test accuracy in %.",
                                         "<i>100 %</i>",
                                         "Loss of each epoch.",

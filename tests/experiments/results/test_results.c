@@ -57,6 +57,8 @@ static Result example(const char *key) {
                      .n_classes = 3,
                      .n_train = 48,
                      .n_test = 99,
+                     .split_train = 500,
+                     .program = "coop 1",
                      .epochs = 200,
                      .final_loss = 0.125,
                      .train_seconds = 1.5,
@@ -101,6 +103,8 @@ static void assert_same(const Result *a, const Result *b) {
             assert_true(x->kind == SETTING_REAL ? x->real == y->real : x->integer == y->integer);
     }
     assert_true(a->n_classes == b->n_classes && a->n_train == b->n_train && a->n_test == b->n_test);
+    assert_true(a->split_train == b->split_train && a->split_val == b->split_val);
+    assert_text(a->program, b->program);
     assert_true(a->epochs == b->epochs);
     const double x[] = {a->accuracy, a->macro_f1, a->final_loss, a->train_seconds, a->total_seconds};
     const double y[] = {b->accuracy, b->macro_f1, b->final_loss, b->train_seconds, b->total_seconds};
@@ -359,18 +363,18 @@ static void test_csv(void **state) {
         "dataset,source,method,label,num_shots,seed,n_ctx,csc,class_token_position,ctx_init,accuracy,macro_"
         "f1,n_"
         "classes,"
-        "n_train,n_test,epochs,final_loss,C,found,train_seconds,total_seconds,folder,backbone,activation,"
-        "model_digest,"
+        "n_train,n_test,epochs,final_loss,C,found,train_seconds,total_seconds,folder,"
+        "backbone,model_digest,"
         "vocab_"
         "digest,"
-        "split_digest,finished,key\n"
+        "split_digest,finished,key,activation,split_train,split_val,program\n"
         "pets,,coop,\"CoOp \"\"x\"\", "
         "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,-0.125,,,1.500,2.500,"
-        "pets/coop/x,RN50,quick_gelu (assumed),m,,s,2024-05-01T12:00:00Z," KEY_A "\n"
+        "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A ",quick_gelu (assumed),500,,coop 1\n"
         "pets,,linear_probe,\"'=linear "
         "probe\",all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,alpha=2,1.500,2.500,pets/coop/"
-        "x,RN50,quick_gelu (assumed),m,,s,"
-        "2024-05-01T12:00:00Z," KEY_B "\n";
+        "x,RN50,m,,s,"
+        "2024-05-01T12:00:00Z," KEY_B ",quick_gelu (assumed),500,,coop 1\n";
     assert_string_equal(file_text(trial, "results.csv", NULL), expected);
     assert_int_equal(results_write_csv("/dev/null/x", &list, &trial->err), -1);
 }
