@@ -1,57 +1,136 @@
-/* report_configurations.c: the configuration behind every row, as the run recorded it. */
+/* report_configurations.c: the configuration behind every row, as YAML: that of its largest number of shots
+ * as the run recorded it, of the others the lines that differ. */
 #include "clip/base/files.h"
 #include "experiments/report/report_sections.h"
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_CONFIG_FILE ((size_t)1 << 20)
+
+/* --- JSON as YAML --- */
+
+/* Scalars of JSON are scalars of YAML; empty lists and maps as well. */
+static void write_scalar(FILE *out, const json_t *value) {
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    fprintf(out, " %s\n", text ? text : "null");
+    free(text);
+}
+
+static void write_key(FILE *out, const char *key) {
+    json_t *text = json_string(key);
+    char *quoted = text ? json_dumps(text, JSON_ENCODE_ANY) : NULL;
+    bool plain = *key && strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") == strlen(key);
+    fprintf(out, "%s:", plain || !quoted ? key : quoted);
+    free(quoted);
+    json_decref(text);
+}
+
+static void write_yaml(FILE *out, json_t *value, int indent) {
+    const char *key;
+    json_t *child;
+    size_t i;
+    bool empty = json_array_size(value) + json_object_size(value) == 0; /* a scalar too */
+    if (empty) {
+        write_scalar(out, value);
+        return;
+    }
+    fputs(indent > 0 ? "\n" : "", out);
+    if (json_is_object(value))
+        json_object_foreach(value, key, child) {
+            fprintf(out, "%*s", indent, "");
+            write_key(out, key);
+            write_yaml(out, child, indent + 2);
+        }
+    else
+        json_array_foreach(value, i, child) {
+            fprintf(out, "%*s-", indent, "");
+            write_yaml(out, child, indent + 2);
+        }
+}
+
+static const char *yaml_of(const char *config, Arena *arena) {
+    json_t *json = config ? json_loads(config, JSON_DECODE_ANY, NULL) : NULL;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = json ? open_memstream(&text, &size) : NULL;
+    if (out) {
+        write_yaml(out, json, 0);
+        fclose(out);
+    }
+    const char *copy = text ? arena_strdup(arena, text) : NULL;
+    free(text);
+    json_decref(json);
+    return copy;
+}
 
 /* The run's config.yaml, or what the result says. */
 static const char *configuration(const Score *score, Arena *arena) {
     Error err = {0};
     const char *path = path_join(arena, score->folder, "config.yaml");
     const char *yaml = path && file_exists(path) ? file_read(path, MAX_CONFIG_FILE, arena, NULL, &err) : NULL;
-    if (yaml)
-        return yaml;
-    json_t *json = score->last->config ? json_loads(score->last->config, JSON_DECODE_ANY, NULL) : NULL;
-    char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY) : NULL;
-    const char *copy = text ? arena_strdup(arena, text) : NULL;
-    free(text);
-    json_decref(json);
-    return copy ? copy : "not kept";
+    yaml = yaml ? yaml : yaml_of(score->last->config, arena);
+    return yaml ? yaml : "# not kept";
 }
 
-/* Every line by itself: a line end is a control character to html_text. */
-static void write_lines(Html *html, const char *text) {
-    char *copy = arena_strdup(html->arena, text);
-    for (char *line = copy, *end; line && *line; line = end) {
-        end = line;
-        while (*end && *end != '\n')
-            end++;
-        bool more = *end == '\n';
-        *end = '\0';
-        html_text(html, line);
-        html_markup(html, "\n");
-        end += more;
+/* --- into the page --- */
+
+static bool has_line(const char *text, const char *line, size_t size) {
+    for (const char *at = text; at; at = strchr(at, '\n'), at = at ? at + 1 : NULL)
+        if (strncmp(at, line, size) == 0 && (at[size] == '\n' || at[size] == '\0'))
+            return true;
+    return false;
+}
+
+/* The lines that `without` (or nothing) lacks. Every line by itself: a line end is a control character to
+ * html_text. */
+static void write_lines(Html *html, const char *text, const char *without) {
+    size_t mark = arena_mark(html->arena);
+    for (const char *line = text; *line;) {
+        size_t size = strcspn(line, "\n");
+        char *copy = arena_printf(html->arena, "%.*s", (int)size, line);
+        if (copy && !(without && has_line(without, line, size))) {
+            html_text(html, copy);
+            html_markup(html, "\n");
+        }
+        line += size + (line[size] == '\n');
     }
+    html_reset(html, mark);
+}
+
+static void write_row(Html *html, const Group *group, int row) {
+    const CellTable *cells = &group->cells;
+    int last = row_last_column(group, row);
+    const Score *score = group_score(group, cells->labels[row], cells->shots[last]);
+    char shots[64];
+    if (!score || !score->folder)
+        return;
+    const char *whole = configuration(score, html->arena);
+    html_markup(html, "<details><summary>");
+    html_text(html, score->label);
+    shots_text(cells->shots[last], shots);
+    html_markup(html, "</summary><p>%s</p><pre>", shots);
+    write_lines(html, whole, NULL);
+    html_markup(html, "</pre>");
+    for (int j = 0; j < last; j++) {
+        const Score *other = group_score(group, cells->labels[row], cells->shots[j]);
+        if (!other || !other->folder)
+            continue;
+        shots_text(cells->shots[j], shots);
+        html_markup(html, "<p>%s: all the same but for</p><pre>", shots);
+        write_lines(html, configuration(other, html->arena), whole);
+        html_markup(html, "</pre>");
+    }
+    html_markup(html, "</details>\n");
 }
 
 void report_configurations(Report *report, const Group *group) {
     Html *html = &report->html;
-    html_markup(html, "<section><h3>Configuration</h3>\n<p>Each method at its largest number of shots, first "
-                      "seed.</p>\n");
+    html_markup(html, "<section><h3>Configuration</h3>\n<p>Of each method, the first seed.</p>\n");
     for (int i = 0; i < group->cells.n_rows; i++) {
         size_t mark = arena_mark(html->arena);
-        const char *label = group->cells.labels[i];
-        const Score *score = group_score(group, label, group->cells.shots[row_last_column(group, i)]);
-        if (!score || !score->folder)
-            continue;
-        html_markup(html, "<details><summary>");
-        html_text(html, label);
-        html_markup(html, "</summary><pre>");
-        write_lines(html, configuration(score, html->arena));
-        html_markup(html, "</pre></details>\n");
+        write_row(html, group, i);
         html_reset(html, mark);
     }
     html_markup(html, "</section>\n");
