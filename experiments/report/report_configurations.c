@@ -30,7 +30,7 @@ static void write_key(FILE *out, const char *key) {
 static void write_yaml(FILE *out, json_t *value, int indent) {
     const char *key;
     json_t *child;
-    size_t i;
+    size_t i = 0;
     bool empty = json_array_size(value) + json_object_size(value) == 0; /* a scalar too */
     if (empty) {
         write_scalar(out, value);
