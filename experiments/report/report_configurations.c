@@ -127,7 +127,8 @@ static void write_row(Html *html, const Group *group, int row) {
 
 void report_configurations(Report *report, const Group *group) {
     Html *html = &report->html;
-    html_markup(html, "<section><h3>Configuration</h3>\n<p>Of each method, the first seed.</p>\n");
+    html_markup(html,
+                "<section class=\"folded\"><h3>Configuration</h3>\n<p>Of each method, the first seed.</p>\n");
     for (int i = 0; i < group->cells.n_rows; i++) {
         size_t mark = arena_mark(html->arena);
         write_row(html, group, i);

@@ -132,10 +132,10 @@ void report_words(Report *report, const Group *group) {
         if (!path || !file_exists(path))
             continue;
         if (n++ == 0)
-            html_markup(html,
-                        "<section><h3>Nearest words</h3>\n<p>What each learned vector is closest to in the "
-                        "vocabulary, and the distance of the first (Euclidean, in the space of token "
-                        "embeddings). A hyphen ends a piece of a longer word.</p>\n");
+            html_markup(html, "<section class=\"folded\"><h3>Nearest words</h3>\n<p>What each learned vector "
+                              "is closest to in the "
+                              "vocabulary, and the distance of the first (Euclidean, in the space of token "
+                              "embeddings). A hyphen ends a piece of a longer word.</p>\n");
         write_row(html, score, path, &opened);
     }
     if (n > 0)

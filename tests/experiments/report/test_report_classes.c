@@ -51,6 +51,8 @@ static void test_choice(void **state) {
     page_has(page, ".choice .panel{display:none");
     page_has(page, ".choice input:checked+label+.panel{display:block}");
     page_has(strstr(page, "@media print"), ".choice input,.choice label{display:none}");
+    page_has(strstr(page, "@media print"),
+             "details:not([open]),.folded:not(:has(details[open])){display:none}");
 }
 
 int main(void) {
