@@ -2,8 +2,8 @@
 #include "experiments/report/report.h"
 
 #include "clip/base/files.h"
+#include "coop/version.h"
 #include "experiments/report/report_sections.h"
-#include "experiments/terminal/version.h"
 
 #include <string.h>
 
@@ -111,7 +111,7 @@ static void write_page(Report *report, const char *title) {
     report_transfer(report);
     for (int g = 0; g < report->data->n; g++)
         write_group(report, &report->data->groups[g], g);
-    html_markup(&report->html, "</main>\n<footer>Made by <code>coop report</code> of " COOP_VERSION
+    html_markup(&report->html, "</main>\n<footer>Made by <code>coop report</code> of coop " COOP_VERSION
                                ".</footer>\n</body>\n</html>\n");
 }
 

@@ -1,7 +1,7 @@
 /* report_run.c: what was run: model, dates, times and program, and how much of each dataset there is. */
 #include "experiments/report/report_sections.h"
+#include "coop/version.h"
 #include "experiments/terminal/duration.h"
-#include "experiments/terminal/version.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -92,7 +92,7 @@ static void write_summary(Html *html, const Summary *summary) {
         html_markup(html, "not recorded");
     html_markup(html, "</dd>\n");
     write_texts(html, "Run by", summary->programs, summary->n_programs);
-    html_markup(html, "<dt>Page by</dt><dd>" COOP_VERSION "</dd>\n</dl>\n");
+    html_markup(html, "<dt>Page by</dt><dd>coop " COOP_VERSION "</dd>\n</dl>\n");
 }
 
 /* --- every dataset --- */

@@ -53,7 +53,7 @@ typedef struct {
     const char *model_digest, *vocab_digest, *split_digest;
     const ResultFile *files; /* (n_files) */
     int n_files;
-    const char *program;  /* COOP_VERSION of the run */
+    const char *program;  /* "coop " COOP_VERSION of the run */
     const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
     const char *line;     /* the line of the file that it was read from; else NULL */
 } Result;

@@ -2,6 +2,7 @@
 #include "experiments/run/jobs.h"
 
 #include "clip/base/files.h"
+#include "coop/version.h"
 #include "experiments/methods/method.h"
 #include "experiments/results/logits.h"
 #include "experiments/results/predictions.h"
@@ -9,7 +10,6 @@
 #include "experiments/results/scores.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
-#include "experiments/terminal/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ static int keep_result(const Stage *stage, const Session *tested, const Point *p
     result->n_test = dataset->test.n;
     result->split_train = dataset->train.n;
     result->split_val = dataset->val.n;
-    result->program = COOP_VERSION;
+    result->program = "coop " COOP_VERSION;
     result->total_seconds = clock_seconds() - start;
     result->backbone = tested->model.name;
     result->activation = tested->model.clip->activation;

@@ -1,7 +1,7 @@
 /* test_report_run.c: experiments/report/report_run.c: the head of the page says what was run, and what it
  * does not know. */
 #include "experiments/report/report.h"
-#include "experiments/terminal/version.h"
+#include "coop/version.h"
 #include "tests/support/report_support.h"
 #include "tests/support/scratch.h"
 
@@ -52,7 +52,7 @@ static void test_head(void **state) {
         "<dt>Finished</dt><dd>2024-05-01 11:00:00 UTC to 2024-05-02 12:00:00 UTC</dd>",
         "<dd>2 min, of that training 60 s</dd>",
         "<dt>Run by</dt><dd>coop 0.9 &lt;x&gt;</dd>",
-        "<dt>Page by</dt><dd>" COOP_VERSION "</dd>",
+        "<dt>Page by</dt><dd>coop " COOP_VERSION "</dd>",
         "<tr><th>oxford pets</th><td>37</td><td>2944</td><td>736</td><td>3669</td><td>1, 4</td><td>1, 2</td>"
         "<td>1</td><td>3</td></tr>"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -77,7 +77,7 @@ static void test_real_run(void **state) {
            cli_experiment(cli, "out", "vit",
                           "grid: {num_shots: [1], seed: [1]}\nmethods:\n  - linear_probe: {}\n"));
     const Result *result = &cli_results(cli, "out", NULL).results[0];
-    assert_string_equal(result->program, COOP_VERSION);
+    assert_string_equal(result->program, "coop " COOP_VERSION);
     assert_in_range(result->split_train, result->n_train, 100000);
 }
 
