@@ -134,7 +134,8 @@ FeatureSource loaded_model_source(LoadedModel *model) {
 }
 
 int loaded_model_encode(LoadedModel *model, float *features, Error *bad, const char *const *paths, int n,
-                        bool unit, ProgressFn progress, void *progress_context, Error *err) {
+                        bool unit, ProgressFn progress, void *progress_context, ImageFaults *faults,
+                        Error *err) {
     int result = -1;
     FeatureSource source = loaded_model_source(model);
     FeatureCache *cache = features_open(NULL, &source, model->pool, err);
@@ -151,6 +152,8 @@ int loaded_model_encode(LoadedModel *model, float *features, Error *bad, const c
     const FeatureView view = {0};
     result = bad ? features_get_good(cache, features, bad, NULL, &list, view, progress, progress_context, err)
                  : features_get(cache, features, NULL, &list, view, progress, progress_context, err);
+    if (faults)
+        *faults = *features_faults(cache);
     if (result == 0 && unit)
         unit_rows_forward(features, NULL, features, n, model->clip->embed_dim);
 out:

@@ -47,11 +47,12 @@ int loaded_model_check_vocab(const LoadedModel *model, const char *path, const c
                              Error *err);
 
 /* features (n, E) of image files under the test transform, kept nowhere: of unit length, or as the tower
- * gives them. bad (n), zeroed, gets what is wrong with an image whose row is left out; with NULL the first
- * one is the error. progress (may be NULL) is called between batches and can stop the work, as in
- * features_get. */
+ * gives them. bad (n), zeroed, gets what is wrong with an image whose row is left out; with NULL such images
+ * are the error, and go to *faults (which may be NULL). progress (may be NULL) is called between batches and
+ * can stop the work, as in features_get. */
 int loaded_model_encode(LoadedModel *model, float *features, Error *bad, const char *const *paths, int n,
-                        bool unit, ProgressFn progress, void *progress_context, Error *err);
+                        bool unit, ProgressFn progress, void *progress_context, ImageFaults *faults,
+                        Error *err);
 
 /* The image tower as the feature cache sees it. Borrows the model. A cache on disk needs model_digest too:
  * loaded_model_tower_digest. */

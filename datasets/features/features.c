@@ -1,6 +1,6 @@
 /* features.c: from a list of images to a matrix of features, encoding only what is not there yet.
  *
- *     1. digest every file                                    all threads, a file per tile
+ *     1. digest every file, look at its header and end        all threads, a file per tile
  *     2. look each digest up on the shelf of the view         what is found is done
  *     3. in batches of at most BATCH images that are not there, each content once:
  *            read, digest again, decode, transform            all threads, an image per tile
@@ -9,8 +9,7 @@
  *     4. copy features to items that show the same image
  *
  * The pixels of a tile depend on the image and the view alone, so nothing about a feature depends on threads,
- * on the list, or on what was kept. Of several failing images the first in the list is reported; those that
- * cannot be read come before those that cannot be decoded.
+ * on the list, or on what was kept.
  */
 #include "datasets/features/features.h"
 
@@ -29,8 +28,7 @@
 /* What one thread works with. */
 typedef struct {
     Arena *arena;
-    int failed; /* the first tile that failed here; -1 none */
-    Error err;
+    ImageFaults faults; /* by tile */
 } Worker;
 
 struct FeatureCache {
@@ -41,6 +39,7 @@ struct FeatureCache {
     FileDigests *digests;
     Worker *workers; /* (n_workers) */
     int n_workers;
+    ImageFaults faults; /* of the last tiles */
 };
 
 /* One call. */
@@ -111,27 +110,15 @@ int features_save(FeatureCache *cache, Error *err) {
 
 /* --- tiles that can fail --- */
 
-static void worker_fail(Worker *worker, int tile, const Error *err) {
-    if (worker->failed < 0 || tile < worker->failed) {
-        worker->failed = tile;
-        worker->err = *err;
-    }
-}
-
 /* Runs all tiles whatever fails, so that the error is that of the first failing one. */
 static int run_tiles(FeatureCache *cache, int n, TileFn tile_fn, Job *job, Error *err) {
     for (int i = 0; i < cache->n_workers; i++)
-        cache->workers[i].failed = -1;
+        cache->workers[i].faults.n = 0;
     pool_run(cache->pool, n, tile_fn, job);
-    const Worker *first = NULL;
-    for (int i = 0; i < cache->n_workers; i++) {
-        const Worker *worker = &cache->workers[i];
-        if (worker->failed >= 0 && (!first || worker->failed < first->failed))
-            first = worker;
-    }
-    if (first && err)
-        *err = first->err;
-    return first ? -1 : 0;
+    cache->faults.n = 0;
+    for (int i = 0; i < cache->n_workers; i++)
+        image_faults_merge(&cache->faults, &cache->workers[i].faults);
+    return image_faults_first(&cache->faults, err);
 }
 
 /* What one item fails with. Only what is wrong with an image is its own affair. */
@@ -139,7 +126,7 @@ static void item_fail(const Job *job, Worker *worker, int item, int tile, const 
     if (job->bad && err->kind == ERROR_INPUT)
         job->bad[item] = *err;
     else
-        worker_fail(worker, tile, err);
+        image_faults_add(&worker->faults, tile, err);
 }
 
 static bool is_bad(const Job *job, int item) {
@@ -376,4 +363,17 @@ int features_missing(FeatureCache *cache, int *missing, const char *root, const 
     *missing = job.n_todo;
     arena_reset(cache->arena, mark);
     return result;
+}
+
+int features_check(FeatureCache *cache, const char *root, const ItemList *items, Error *err) {
+    size_t mark = arena_mark(cache->arena);
+    Job job = {
+        .cache = cache, .root = root, .items = items, .files = ARENA_NEW(cache->arena, FileDigest, items->n)};
+    int result = job.files ? digest_items(&job, err) : error_memory(err);
+    arena_reset(cache->arena, mark);
+    return result;
+}
+
+const ImageFaults *features_faults(const FeatureCache *cache) {
+    return &cache->faults;
 }

@@ -10,6 +10,7 @@
 
 #include "clip/base/parallel.h"
 #include "datasets/features/feature_source.h"
+#include "datasets/images/image_faults.h"
 #include "datasets/lists/dataset.h"
 
 typedef struct FeatureCache FeatureCache;
@@ -31,9 +32,9 @@ typedef int (*ProgressFn)(void *context, long done, long total);
 
 /* features (n, E), as the tower gives them (not of unit length), in the order of the items. Decoding and
  * preprocessing run on all threads, then the tower does. An image that cannot be read is an error that names
- * it; of several, the first in the list that cannot be opened, else the first that cannot be decoded. A
- * folder that cannot be written to is an error (ERROR_RUN); anything else wrong with its files only costs
- * time. root NULL is "". */
+ * it; of several, the first in the list whose file, header or end is amiss (none is encoded then), else the
+ * first of those in its batch that cannot be decoded: features_faults has the others. A folder that cannot be
+ * written to is an error (ERROR_RUN); anything else wrong with its files only costs time. root NULL is "". */
 int features_get(FeatureCache *cache, float *features, const char *root, const ItemList *items,
                  FeatureView view, ProgressFn progress, void *progress_context, Error *err);
 
@@ -46,5 +47,11 @@ int features_get_good(FeatureCache *cache, float *features, Error *bad, const ch
 /* How many of these views would have to be encoded (reads and digests the files). */
 int features_missing(FeatureCache *cache, int *missing, const char *root, const ItemList *items,
                      FeatureView view, Error *err);
+
+/* Fails as features_get does before it encodes anything: if a file cannot be opened, or is no whole image. */
+int features_check(FeatureCache *cache, const char *root, const ItemList *items, Error *err);
+
+/* The images because of which the last call failed; borrowed until the next. */
+const ImageFaults *features_faults(const FeatureCache *cache);
 
 #endif

@@ -4,6 +4,7 @@
 #include "datasets/features/file_digests.h"
 
 #include "clip/base/files.h"
+#include "datasets/images/image.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -74,10 +75,11 @@ int file_digests_get(FileDigest *out, const FileDigests *digests, const char *pa
     }
     size_t mark = arena_mark(arena), size;
     const unsigned char *data = image_file_read(path, &size, arena, err);
-    if (data)
+    int result = data ? image_check(data, size, path, arena, err) : -1;
+    if (result == 0)
         out->digest = digest_of(data, size);
     arena_reset(arena, mark);
-    return data ? 0 : -1;
+    return result;
 }
 
 int file_digests_keep(FileDigests *digests, const char *path, const FileDigest *digest, Error *err) {

@@ -18,8 +18,8 @@ typedef struct FileDigests FileDigests;
 FileDigests *file_digests_create(void); /* NULL when there is no memory */
 void file_digests_free(FileDigests *digests);
 
-/* The digest, remembered or taken by reading the file (scratch memory comes from the arena and goes back).
- * May be called from tiles. */
+/* The digest, remembered or taken by reading the file (scratch memory comes from the arena and goes back). An
+ * image that is refused by image_check has none. May be called from tiles. */
 int file_digests_get(FileDigest *out, const FileDigests *digests, const char *path, Arena *arena, Error *err);
 /* Remembers a digest. Not to be called from tiles. */
 int file_digests_keep(FileDigests *digests, const char *path, const FileDigest *digest, Error *err);

@@ -13,33 +13,36 @@
 typedef int (*DecodeFn)(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
                         Error *err);
 
+typedef int (*CheckFn)(const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err);
+
 /* Formats are listed without a decoder to name what a wrongly suffixed file really is. */
 typedef struct {
     const char *format;
     size_t offset, length;
     const char *magic;
     DecodeFn decode;
+    CheckFn check;
 } Format;
 
 static const Format formats[] = {
-    {"JPEG", 0, 3, "\xff\xd8\xff", jpeg_image_decode},
-    {"PNG", 0, 8, "\x89PNG\r\n\x1a\n", png_image_decode},
-    {"GIF", 0, 4, "GIF8", NULL},
-    {"WebP", 8, 4, "WEBP", NULL},
-    {"BMP", 0, 2, "BM", NULL},
-    {"TIFF", 0, 4, "II*\0", NULL},
-    {"TIFF", 0, 4, "MM\0*", NULL},
-    {"TIFF", 0, 4, "II+\0", NULL},
-    {"TIFF", 0, 4, "MM\0+", NULL},
-    {"HEIC", 4, 7, "ftyphei", NULL}, /* heic, heix, heim, heis */
-    {"HEIC", 4, 7, "ftyphev", NULL}, /* hevc, hevx, hevm, hevs */
-    {"AVIF", 4, 7, "ftypavi", NULL}, /* avif, avis */
-    {"HEIF", 4, 8, "ftypmif1", NULL},
-    {"HEIF", 4, 8, "ftypmsf1", NULL},
-    {"JPEG 2000", 4, 4, "jP  ", NULL},
-    {"JPEG 2000", 0, 4, "\xff\x4f\xff\x51", NULL},
-    {"JPEG XL", 0, 2, "\xff\x0a", NULL},
-    {"JPEG XL", 4, 4, "JXL ", NULL},
+    {"JPEG", 0, 3, "\xff\xd8\xff", jpeg_image_decode, jpeg_image_check},
+    {"PNG", 0, 8, "\x89PNG\r\n\x1a\n", png_image_decode, png_image_check},
+    {"GIF", 0, 4, "GIF8", NULL, NULL},
+    {"WebP", 8, 4, "WEBP", NULL, NULL},
+    {"BMP", 0, 2, "BM", NULL, NULL},
+    {"TIFF", 0, 4, "II*\0", NULL, NULL},
+    {"TIFF", 0, 4, "MM\0*", NULL, NULL},
+    {"TIFF", 0, 4, "II+\0", NULL, NULL},
+    {"TIFF", 0, 4, "MM\0+", NULL, NULL},
+    {"HEIC", 4, 7, "ftyphei", NULL, NULL}, /* heic, heix, heim, heis */
+    {"HEIC", 4, 7, "ftyphev", NULL, NULL}, /* hevc, hevx, hevm, hevs */
+    {"AVIF", 4, 7, "ftypavi", NULL, NULL}, /* avif, avis */
+    {"HEIF", 4, 8, "ftypmif1", NULL, NULL},
+    {"HEIF", 4, 8, "ftypmsf1", NULL, NULL},
+    {"JPEG 2000", 4, 4, "jP  ", NULL, NULL},
+    {"JPEG 2000", 0, 4, "\xff\x4f\xff\x51", NULL, NULL},
+    {"JPEG XL", 0, 2, "\xff\x0a", NULL, NULL},
+    {"JPEG XL", 4, 4, "JXL ", NULL, NULL},
 };
 
 /* NULL with an error for anything that no decoder takes. */
@@ -76,6 +79,14 @@ int image_decode(Image *image, const unsigned char *data, size_t size, const cha
         return -1;
     }
     return 0;
+}
+
+int image_check(const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err) {
+    const Format *format = find_format(data, size, name, err);
+    size_t mark = arena_mark(arena);
+    int result = format ? format->check(data, size, name, arena, err) : -1;
+    arena_reset(arena, mark);
+    return result;
 }
 
 int image_sniff(const char *path, Error *err) {

@@ -15,6 +15,10 @@ int image_decode(Image *image, const unsigned char *data, size_t size, const cha
                  Error *err);
 int image_load(Image *image, const char *path, Arena *arena, Error *err);
 
+/* Fails for an image that image_decode would refuse for its header, or because it is cut short; that is far
+ * cheaper than to decode it. Faults within its data are not found. Nothing stays in the arena. */
+int image_check(const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err);
+
 /* 0 when the first bytes of a file are those of a format that is read; else an error that says what they are.
  */
 int image_sniff(const char *path, Error *err);

@@ -36,7 +36,8 @@ typedef struct {
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     jmp_buf escape;
-    bool is_trial; /* of a file without an end: rows are decoded, but not kept */
+    bool is_trial;     /* of a file without an end: rows are decoded, but not kept */
+    bool header_alone; /* no rows are decoded */
     char reason[JMSG_LENGTH_MAX];
 } Decoder;
 
@@ -164,6 +165,8 @@ static int decode_guarded(Decoder *decoder, Image *image, const char *name, Aren
         return error_set(err, "%s: JPEG data: %zu bytes cannot hold %u x %u pixels", name, left,
                          jpeg->image_width, jpeg->image_height);
     }
+    if (decoder->header_alone)
+        return image_check_size(jpeg->image_width, jpeg->image_height, name, err);
     if (decoder->is_trial && jpeg_has_multiple_scans(jpeg))
         return error_set(err, "%s: JPEG data: %s", name, cut_short);
     if (image_allocate(image, jpeg->image_width, jpeg->image_height, name, arena, err) < 0)
@@ -211,4 +214,11 @@ int jpeg_image_decode(Image *image, const unsigned char *data, size_t size, cons
         arena_reset(arena, mark);
     }
     return decode(&decoder, image, data, size, name, arena, err);
+}
+
+int jpeg_image_check(const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err) {
+    Decoder decoder = {.header_alone = true};
+    Image image = {0};
+    return is_whole(data + 2, size - 2) ? decode(&decoder, &image, data, size, name, arena, err)
+                                        : jpeg_image_decode(&image, data, size, name, arena, err);
 }

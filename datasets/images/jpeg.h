@@ -9,4 +9,7 @@
 int jpeg_image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
                       Error *err);
 
+/* As image_check (image.h). */
+int jpeg_image_check(const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err);
+
 #endif

@@ -21,8 +21,9 @@ typedef struct {
     int left, top, width, height;
 } CropBox;
 
-/* Checks the size that a header claims against the limit, then takes image->rgb from the arena. The name is
- * only used in messages. */
+/* Checks the size that a header claims against the limit. The name is only used in messages. */
+int image_check_size(uint32_t width, uint32_t height, const char *name, Error *err);
+/* The same, and then takes image->rgb from the arena. */
 int image_allocate(Image *image, uint32_t width, uint32_t height, const char *name, Arena *arena, Error *err);
 
 #endif

@@ -103,8 +103,9 @@ static int decode_pixels(spng_ctx *context, const RowReader *reader, Image *imag
     return 0;
 }
 
-static int decode_opened(spng_ctx *context, Image *image, size_t size, const char *name, Arena *arena,
-                         Error *err) {
+/* With header_alone, no pixels are decoded. */
+static int decode_opened(spng_ctx *context, Image *image, size_t size, bool header_alone, const char *name,
+                         Arena *arena, Error *err) {
     RowReader reader = {0};
     int status = spng_get_ihdr(context, &reader.header);
     if (status != 0)
@@ -123,13 +124,15 @@ static int decode_opened(spng_ctx *context, Image *image, size_t size, const cha
         return error_set(err, "%s: PNG data: %zu bytes cannot hold %u x %u pixels", name, size,
                          reader.header.width, reader.header.height);
     }
+    if (header_alone)
+        return image_check_size(reader.header.width, reader.header.height, name, err);
     if (image_allocate(image, reader.header.width, reader.header.height, name, arena, err) < 0)
         return -1;
     return decode_pixels(context, &reader, image, raw_size, name, arena, err);
 }
 
-int png_image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
-                     Error *err) {
+static int decode(Image *image, const unsigned char *data, size_t size, bool header_alone, const char *name,
+                  Arena *arena, Error *err) {
     spng_ctx *context = spng_ctx_new(0);
     if (!context)
         return error_memory(err);
@@ -138,7 +141,31 @@ int png_image_decode(Image *image, const unsigned char *data, size_t size, const
         spng_set_png_buffer(context, data, size) != 0)
         result = error_run(err, "%s: libspng cannot be set up", name);
     else
-        result = decode_opened(context, image, size, name, arena, err);
+        result = decode_opened(context, image, size, header_alone, name, arena, err);
     spng_ctx_free(context);
     return result;
+}
+
+int png_image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
+                     Error *err) {
+    return decode(image, data, size, false, name, arena, err);
+}
+
+/* Whether the lengths of the chunks lead to the one that ends the file. */
+static bool is_whole(const unsigned char *data, size_t size) {
+    for (size_t at = 8; size - at >= 12;) {
+        const unsigned char *chunk = data + at;
+        size_t length = (size_t)chunk[0] << 24 | (size_t)chunk[1] << 16 | (size_t)chunk[2] << 8 | chunk[3];
+        if (memcmp(chunk + 4, "IEND", 4) == 0)
+            return true;
+        if (length > size - at - 12)
+            return false;
+        at += length + 12;
+    }
+    return false;
+}
+
+int png_image_check(const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err) {
+    Image image = {0};
+    return decode(&image, data, size, is_whole(data, size), name, arena, err);
 }

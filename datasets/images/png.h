@@ -8,4 +8,7 @@
 int png_image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
                      Error *err);
 
+/* As image_check (image.h). */
+int png_image_check(const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err);
+
 #endif

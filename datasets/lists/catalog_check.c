@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "datasets/lists/dataset_open.h"
+#include "datasets/lists/list_check.h"
 
 #include <string.h>
 
@@ -76,7 +77,7 @@ static void read_lists(CatalogCheck *check, const CatalogEntry *entry, const cha
     bool as_published = check->n_classes == entry->n_classes && check->n_train == entry->n_train &&
                         check->n_val == entry->n_val && check->n_test == entry->n_test;
     check->status = as_published ? CATALOG_READY : CATALOG_DIFFERENT;
-    if (!read || (listed_in_files && dataset_check_images(&dataset, &fault) < 0)) {
+    if (!read || (listed_in_files && dataset_check_images(&dataset, NULL, &fault) < 0)) {
         check->status = CATALOG_FAULTY;
         check->fault = arena_strdup(arena, fault.text);
     }

@@ -1,11 +1,7 @@
-/* dataset.c: checks of a dataset, and the cut to base or new classes. */
+/* dataset.c: a check of the classes, and the cut to base or new classes. */
 #include "datasets/lists/dataset.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 int dataset_check_classes(const Dataset *dataset, Arena *arena, Error *err) {
     const ItemList *list = dataset->train.n > 0 ? &dataset->train : &dataset->test;
@@ -60,38 +56,4 @@ int dataset_subsample(Dataset *dataset, bool base, Arena *arena, Error *err) {
         keep_classes(&dataset->test, first, n, arena, err) < 0)
         return -1;
     return 0;
-}
-
-/* The place of an image is its index in the list of the file, so after subsampling the others are counted
- * too. */
-static int check_list(const Dataset *dataset, const ItemList *list, const char *part, int folder,
-                      Error *err) {
-    int first = dataset->whole ? dataset->first_class : 0;
-    for (int i = 0; i < list->n; i++) {
-        int label = list->items[i].label - first;
-        const char *path = list->items[i].path;
-        struct stat info;
-        if (label < 0 || label >= dataset->n_classes)
-            continue;
-        bool there = fstatat(folder, path, &info, 0) == 0;
-        if (!there || !S_ISREG(info.st_mode))
-            return error_set(err, "%s: %s[%d]: %s%s%s: %s", dataset->source, part, i,
-                             *path == '/' ? "" : dataset->root, *path == '/' ? "" : "/", path,
-                             there ? "not a file" : strerror(errno));
-    }
-    return 0;
-}
-
-int dataset_check_images(const Dataset *dataset, Error *err) {
-    const Dataset *whole = dataset->whole ? dataset->whole : dataset;
-    int folder = open(dataset->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0)
-        return error_set(err, "%s: images: %s: %s", dataset->source, dataset->root, strerror(errno));
-    int result = check_list(dataset, &whole->train, "train", folder, err);
-    if (result == 0)
-        result = check_list(dataset, &whole->val, "val", folder, err);
-    if (result == 0)
-        result = check_list(dataset, &whole->test, "test", folder, err);
-    close(folder);
-    return result;
 }

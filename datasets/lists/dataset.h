@@ -72,8 +72,4 @@ int dataset_check_classes(const Dataset *dataset, Arena *arena, Error *err);
  * Prompt Learning, section 4.1). */
 int dataset_subsample(Dataset *dataset, bool base, Arena *arena, Error *err);
 
-/* Fails unless all images are there. Looks at every file of the three lists without opening it, and names the
- * first that is missing: "FILE: test[12]: IMAGE: No such file or directory". */
-int dataset_check_images(const Dataset *dataset, Error *err);
-
 #endif

@@ -61,7 +61,7 @@ static int evaluate(const Prompt *prompt, const char *path, const char *logits_p
         return error_memory(err);
     if (prompt_check_model(prompt, path, session->model.clip, err) < 0 ||
         prompt_class_features(text, prompt, path, session, err) < 0 ||
-        dataset_check_images(dataset, err) < 0 || session_encode_test(session, err) < 0)
+        session_check_images(session, err) < 0 || session_encode_test(session, err) < 0)
         return -1;
     cosine_logits(session->model.pool, logits, session->test_unit, text, dataset->test.n, dataset->n_classes,
                   clip->embed_dim, prompt->logit_scale);

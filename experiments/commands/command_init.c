@@ -2,10 +2,11 @@
 #include "clip/base/buffer.h"
 #include "clip/base/files.h"
 #include "clip/checkpoint/locate.h"
-#include "datasets/images/image.h"
 #include "datasets/lists/dataset_open.h"
+#include "datasets/lists/list_check.h"
 #include "experiments/commands/commands.h"
 #include "experiments/config/yaml_tree.h"
+#include "experiments/session/print_faults.h"
 #include "experiments/terminal/printable.h"
 
 #include <stdio.h>
@@ -48,26 +49,15 @@ static int read_photos(Draft *draft, Arena *arena, Error *err) {
     return 0;
 }
 
-/* A run would find a file that is no image only when its turn comes. */
-static int check_images(const Dataset *dataset, Arena *arena, Error *err) {
-    const ItemList *lists[] = {&dataset->train, &dataset->val, &dataset->test};
-    int n_bad = 0;
-    for (int part = 0; part < 3; part++)
-        for (int i = 0; i < lists[part]->n; i++) {
-            size_t mark = arena_mark(arena);
-            const char *item = lists[part]->items[i].path;
-            const char *path = strcmp(dataset->root, ".") == 0 ? item : path_join(arena, dataset->root, item);
-            if (!path)
-                return error_memory(err);
-            n_bad += image_sniff(path, n_bad == 0 ? err : NULL) < 0;
-            arena_reset(arena, mark);
-        }
-    if (n_bad > 1) {
-        size_t used = strlen(err->text);
-        snprintf(err->text + used, sizeof err->text - used, " (and %d more such file%s)", n_bad - 1,
-                 n_bad == 2 ? "" : "s");
-    }
-    return n_bad > 0 ? -1 : 0;
+/* A run would find an image that it cannot read only when its turn comes. */
+static int check_images(const Dataset *dataset, int n_threads, Error *err) {
+    ImageFaults faults;
+    Pool *pool = pool_create(n_threads);
+    if (!pool)
+        return error_run(err, "cannot start %d threads", n_threads);
+    int result = dataset_check_content(dataset, pool, &faults, err);
+    pool_free(pool);
+    return result < 0 ? print_faults(&faults, err) : 0;
 }
 
 static int count_classes(Draft *draft, Arena *arena, Error *err) {
@@ -173,11 +163,11 @@ static int check_text(const char *text, Arena *arena, Error *err) {
     return error_set(err, "%s: the name holds bytes that an experiment file cannot", printable(text, arena));
 }
 
-static int make_draft(Draft *draft, Arena *arena, Error *err) {
+static int make_draft(Draft *draft, int n_threads, Arena *arena, Error *err) {
     if (check_text(draft->photos, arena, err) < 0 || check_text(draft->weights, arena, err) < 0 ||
         check_text(draft->vocab, arena, err) < 0)
         return -1;
-    if (read_photos(draft, arena, err) < 0 || check_images(&draft->dataset, arena, err) < 0 ||
+    if (read_photos(draft, arena, err) < 0 || check_images(&draft->dataset, n_threads, err) < 0 ||
         count_classes(draft, arena, err) < 0)
         return -1;
     return check_model(draft, arena, err);
@@ -215,7 +205,7 @@ static int run(CommandLine *line, Error *err) {
     if (!draft.weights)
         return error_usage(err, "--model is needed: %s", command_init.usage);
     draft.photos = line->words.values[0];
-    if (make_draft(&draft, arena, err) < 0)
+    if (make_draft(&draft, line->common.threads, arena, err) < 0)
         return -1;
     const Remarks *remarks = &draft.dataset.remarks;
     for (int i = 0; i < remarks->n && !line->common.quiet; i++)

@@ -10,36 +10,13 @@
 #include <math.h>
 #include <string.h>
 
-/* The stage is prepared with sessions that only take notes. */
-static int count_images(Plan *plan, Stage *stage, const LoadedModel *model, Error *err) {
-    const int n_targets = stage->experiment->n_targets;
-    ImageNotes *notes = ARENA_NEW(stage->arena, ImageNotes, 1 + n_targets);
-    if (!notes)
-        return error_memory(err);
-    for (int t = -1; t < n_targets; t++) {
-        notes[1 + t] = (ImageNotes){.arena = stage->arena};
-        (t < 0 ? &stage->session : &stage->targets[t])->notes = &notes[1 + t];
-    }
-    int status = stage_prepare(stage, model, err);
-    for (int t = -1; t < n_targets; t++) {
-        Session *session = t < 0 ? &stage->session : &stage->targets[t];
-        long n_missing = 0;
-        session->notes = NULL;
-        if (status == 0)
-            status =
-                image_notes_missing(&n_missing, &notes[1 + t], session->cache, session->dataset.root, err);
-        plan->n_images += n_missing;
-    }
-    return status;
-}
-
 int plan_make(Plan *plan, Stage *stage, const LoadedModel *model, Error *err) {
     *plan = (Plan){.points = ARENA_NEW(stage->arena, double, stage->grid.n)};
     if (!plan->points)
         return error_memory(err);
     if (stage->n_pending == 0)
         return 0;
-    if (count_images(plan, stage, model, err) < 0)
+    if (stage_count_images(stage, model, &plan->n_images, err) < 0)
         return -1;
     plan->flops = (double)plan->n_images * image_tower_flops(model->clip);
     for (int i = 0; i < stage->grid.n; i++) {

@@ -7,6 +7,7 @@
 #include "experiments/results/logits.h"
 #include "experiments/results/result_files.h"
 #include "experiments/run/transfer.h"
+#include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"
 
 #include <errno.h>
@@ -176,10 +177,10 @@ int stage_check(Stage *stage, const LoadedModel *model, Error *err) {
     const char *checked = NULL; /* the label of a variant; its points are neighbours and share it */
     if (check_output(stage->experiment->output, stage->arena, err) < 0 || attach(stage, model, err) < 0)
         return -1;
-    if (dataset_check_images(&stage->session.dataset, err) < 0)
+    if (session_check_images(&stage->session, err) < 0)
         return -1;
     for (int t = 0; t < stage->experiment->n_targets; t++)
-        if (dataset_check_images(&stage->targets[t].dataset, err) < 0)
+        if (session_check_images(&stage->targets[t], err) < 0)
             return -1;
     for (int i = 0; i < stage->grid.n; i++) {
         const Point *point = &stage->grid.points[i];
@@ -205,8 +206,9 @@ static bool is_prepared(const Stage *stage, int index) {
     return false;
 }
 
-int stage_prepare(Stage *stage, const LoadedModel *model, Error *err) {
-    if (attach(stage, model, err) < 0 || session_encode_test(&stage->session, err) < 0)
+/* All images that the pending points will ask for. */
+static int ask_images(Stage *stage, Error *err) {
+    if (session_encode_test(&stage->session, err) < 0)
         return -1;
     for (int t = 0; t < stage->experiment->n_targets; t++)
         if (session_encode_test(&stage->targets[t], err) < 0)
@@ -223,4 +225,54 @@ int stage_prepare(Stage *stage, const LoadedModel *model, Error *err) {
             return -1;
     }
     return 0;
+}
+
+typedef int (*NotesFn)(void *context, const ImageNotes *notes, const Session *session, Error *err);
+
+static int note_images(Stage *stage, NotesFn notes_fn, void *context, Error *err) {
+    const int n_targets = stage->experiment->n_targets;
+    Arena *arena = arena_create();
+    ImageNotes *notes = ARENA_NEW(arena, ImageNotes, 1 + n_targets);
+    if (!notes) {
+        arena_free(arena);
+        return error_memory(err);
+    }
+    for (int t = -1; t < n_targets; t++) {
+        notes[1 + t].arena = arena;
+        (t < 0 ? &stage->session : &stage->targets[t])->notes = &notes[1 + t];
+    }
+    int status = ask_images(stage, err);
+    for (int t = -1; t < n_targets; t++) {
+        Session *session = t < 0 ? &stage->session : &stage->targets[t];
+        session->notes = NULL;
+        if (status == 0)
+            status = notes_fn(context, &notes[1 + t], session, err);
+    }
+    arena_free(arena);
+    return status;
+}
+
+static int count_notes(void *context, const ImageNotes *notes, const Session *session, Error *err) {
+    long n_missing = 0, *n_images = context;
+    int status = image_notes_missing(&n_missing, notes, session->cache, session->dataset.root, err);
+    *n_images += n_missing;
+    return status;
+}
+
+int stage_count_images(Stage *stage, const LoadedModel *model, long *n_images, Error *err) {
+    *n_images = 0;
+    return attach(stage, model, err) < 0 ? -1 : note_images(stage, count_notes, n_images, err);
+}
+
+static int check_notes(void *context, const ImageNotes *notes, const Session *session, Error *err) {
+    (void)context;
+    int status = image_notes_check(notes, session->cache, session->dataset.root, err);
+    return interrupt_signal() ? interrupt_check(err) : status;
+}
+
+int stage_prepare(Stage *stage, const LoadedModel *model, Error *err) {
+    return attach(stage, model, err) < 0 || note_images(stage, check_notes, NULL, err) < 0 ||
+                   ask_images(stage, err) < 0
+               ? -1
+               : 0;
 }

@@ -4,7 +4,7 @@
  *     stage_open      reads the lists of the dataset and its targets
  *     stage_expand    with a model, makes the grid and finds what is pending of it
  *     stage_check     finds whatever is wrong with names, prompts and paths, and writes nothing
- *     stage_prepare   encodes all images that the pending points will ask for
+ *     stage_prepare   looks at all images that the pending points will ask for, then encodes them
  *     jobs_run        (jobs.h) runs them; those that test on a target last
  */
 #ifndef EXPERIMENTS_RUN_STAGE_H
@@ -51,6 +51,8 @@ int stage_find_pending(Stage *stage, bool tell, Error *err);
 
 int stage_check(Stage *stage, const LoadedModel *model, Error *err);
 int stage_prepare(Stage *stage, const LoadedModel *model, Error *err);
+/* How many of these images the cache lacks; encodes none. */
+int stage_count_images(Stage *stage, const LoadedModel *model, long *n_images, Error *err);
 
 /* Keeps a failure, which n_points have; both texts are copied. */
 void stage_fail(Stage *stage, const char *title, const Error *why, int n_points);

@@ -1,6 +1,7 @@
 /* cli_model.c: see cli_model.h */
 #include "experiments/session/cli_model.h"
 
+#include "experiments/session/print_faults.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/progress.h"
 
@@ -57,12 +58,14 @@ static int on_progress(void *context, long done, long total) {
 int cli_model_encode(LoadedModel *model, float *features, Error *bad, const char *const *paths, int n,
                      bool unit, bool quiet, Error *err) {
     Progress progress;
+    ImageFaults faults = {0};
     progress_start(&progress, stderr, quiet, "encoding images", n);
-    int result = loaded_model_encode(model, features, bad, paths, n, unit, on_progress, &progress, err);
+    int result =
+        loaded_model_encode(model, features, bad, paths, n, unit, on_progress, &progress, &faults, err);
     progress_erase(&progress);
     if (result < 0 && interrupt_signal())
-        interrupt_check(err);
-    return result;
+        return interrupt_check(err);
+    return result < 0 ? print_faults(&faults, err) : 0;
 }
 
 void cli_model_print_precision(const LoadedModel *model, bool quiet) {

@@ -21,7 +21,8 @@ int cli_model_open_for(LoadedModel *model, const Experiment *experiment, int n_t
 int cli_model_open_text(LoadedModel *model, const Prompt *prompt, const char *path, const char *weights,
                         const char *vocab, int n_threads, Error *err);
 
-/* loaded_model_encode with a progress bar unless quiet; ERROR_SIGNAL when a signal came. */
+/* loaded_model_encode with a progress bar unless quiet; ERROR_SIGNAL when a signal came. Several images that
+ * cannot be read are listed on stderr, unless they go to bad. */
 int cli_model_encode(LoadedModel *model, float *features, Error *bad, const char *const *paths, int n,
                      bool unit, bool quiet, Error *err);
 

@@ -1,6 +1,9 @@
 /* image_notes.c: see image_notes.h */
 #include "experiments/session/image_notes.h"
 
+#include "clip/base/text_map.h"
+#include "experiments/session/print_faults.h"
+
 #include <string.h>
 
 static bool same_view(FeatureView a, FeatureView b) {
@@ -34,12 +37,40 @@ int image_notes_add(ImageNotes *notes, const ItemList *items, FeatureView view, 
     return 0;
 }
 
+/* Of the views, each image once. */
+static int distinct_items(ItemList *out, const ImageNotes *notes, Arena *arena, Error *err) {
+    TextMap seen = {.arena = arena};
+    int capacity = 0;
+    *out = (ItemList){0};
+    for (const ViewItems *at = notes->views; at; at = at->next)
+        for (int i = 0; i < at->items.n; i++) {
+            if (text_map_find(&seen, at->items.items[i].path))
+                continue;
+            Item *items = arena_grow(arena, out->items, &capacity, out->n + 1, sizeof *items);
+            if (!items || text_map_put(&seen, at->items.items[i].path, 1) < 0)
+                return error_memory(err);
+            out->items = items;
+            out->items[out->n++] = at->items.items[i];
+        }
+    return 0;
+}
+
+int image_notes_check(const ImageNotes *notes, FeatureCache *cache, const char *root, Error *err) {
+    Arena *scratch = arena_create();
+    ItemList items;
+    int result = scratch ? distinct_items(&items, notes, scratch, err) : error_memory(err);
+    if (result == 0 && features_check(cache, root, &items, err) < 0)
+        result = print_faults(features_faults(cache), err);
+    arena_free(scratch);
+    return result;
+}
+
 int image_notes_missing(long *n, const ImageNotes *notes, FeatureCache *cache, const char *root, Error *err) {
     *n = 0;
     for (const ViewItems *at = notes->views; at; at = at->next) {
         int missing;
         if (features_missing(cache, &missing, root, &at->items, at->view, err) < 0)
-            return -1;
+            return print_faults(features_faults(cache), err);
         *n += missing;
     }
     return 0;

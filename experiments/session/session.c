@@ -7,8 +7,10 @@
 #include "coop/zeroshot.h"
 #include "datasets/lists/dataset_open.h"
 #include "datasets/lists/fewshot.h"
+#include "datasets/lists/list_check.h"
 #include "datasets/lists/split_file_write.h"
 #include "experiments/config/names.h"
+#include "experiments/session/print_faults.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"
@@ -123,7 +125,7 @@ static int get_features(Session *session, float *features, const ItemList *items
         return 0;
     progress_erase(&session->progress);
     if (!interrupt_signal())
-        return -1;
+        return print_faults(features_faults(session->cache), err);
     return session_save(session, err) < 0 ? -1 : interrupt_check(err);
 }
 
@@ -203,9 +205,16 @@ int *list_labels(const ItemList *list, Arena *arena) {
     return labels;
 }
 
+int session_check_images(const Session *session, Error *err) {
+    ImageFaults faults = {0};
+    return dataset_check_images(&session->dataset, &faults, err) < 0 ? print_faults(&faults, err) : 0;
+}
+
 int session_encode_test(Session *session, Error *err) {
     const ItemList *test = &session->dataset.test;
     size_t n = (size_t)test->n, E = (size_t)session->model.clip->embed_dim;
+    if (session->notes)
+        return image_notes_add(session->notes, test, (FeatureView){0}, err);
     float *raw = arena_floats(session->arena, n, E), *unit = arena_floats(session->arena, n, E);
     session->test_labels = list_labels(test, session->arena);
     if (arena_failed(session->arena))

@@ -19,7 +19,7 @@ typedef struct {
     LoadedModel model; /* set and borrowed by session_attach; a copy of the session may use another pool */
     FeatureCache *cache;
     bool borrows_cache;
-    ImageNotes *notes;           /* in a dry run images are noted here instead of encoded; else NULL */
+    ImageNotes *notes;           /* while set, images are noted here instead of encoded */
     pthread_mutex_t *cache_lock; /* of a cache that points running side by side share; else NULL */
     Arena *arena;
     bool quiet;
@@ -54,6 +54,9 @@ int session_keep_split(const Session *session, Error *err);
 
 /* Writes encoded images to the cache on disk and says on stderr how many there were. */
 int session_save(Session *session, Error *err);
+
+/* Fails if an image of the dataset is not there; several are listed on stderr. */
+int session_check_images(const Session *session, Error *err);
 
 /* Encodes the test images and fills in the fields above. */
 int session_encode_test(Session *session, Error *err);

@@ -89,7 +89,7 @@ static void a_prompt_labels_images(void **state) {
     assert_int_equal(prompt_check_model(&prompt, path, model.clip, &err), 0);
     const int E = prompt.embed_dim;
     float *features = arena_floats(arena, N, (size_t)E), *logits = arena_floats(arena, N, K);
-    assert_int_equal(loaded_model_encode(&model, features, NULL, IMAGES, N, true, NULL, NULL, &err), 0);
+    assert_int_equal(loaded_model_encode(&model, features, NULL, IMAGES, N, true, NULL, NULL, NULL, &err), 0);
     cosine_logits(model.pool, logits, features, prompt.text_features, N, K, E, prompt.logit_scale);
     for (int i = 0; i < N; i++) {
         Label labels[K];
@@ -98,7 +98,7 @@ static void a_prompt_labels_images(void **state) {
         assert_true(fabs(labels[0].probability + labels[1].probability + labels[2].probability - 1) < 1e-12);
     }
     assert_int_equal(loaded_model_encode(&model, features, NULL, (const char *[]){"tests/none.jpg"}, 1, true,
-                                         NULL, NULL, &err),
+                                         NULL, NULL, NULL, &err),
                      -1);
     assert_non_null(strstr(err.text, "tests/none.jpg"));
     loaded_model_close(&model);

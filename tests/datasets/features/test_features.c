@@ -329,15 +329,42 @@ static void the_first_bad_image_is_named(void **state) {
         bench->pool = pool_create(n_threads);
         FeatureCache *cache = open_cache(bench, NULL);
         refuse(bench, cache, "@/090.png: start: neither a JPEG nor a PNG file");
-        assert_int_equal(bench->counter.n_images, 64); /* the first batch was done, and is kept */
-        refuse(bench, cache, "@/090.png: start: neither a JPEG nor a PNG file");
-        assert_int_equal(bench->counter.n_images, 0);
+        assert_int_equal(bench->counter.n_images, 0); /* all are looked at before one is encoded */
+        const ImageFaults *faults = features_faults(cache);
+        assert_int_equal(faults->n, 3);
+        assert_non_null(strstr(faults->first[2].err.text, "/135.png: start: "));
+        assert_int_equal(features_check(cache, bench->folder, &bench->list, &bench->err), -1);
+        assert_int_equal(faults->n, 3);
+        bench->list.n = 90;
+        assert_int_equal(features_check(cache, bench->folder, &bench->list, NULL), 0);
+        assert_int_equal(faults->n, 0);
+        bench->list.n = 140;
         features_close(cache);
     }
-    bench->items[100].path = "no.png";
+    bench->items[80].path = "no.png";
     bench->items[120].path = "not.png";
     FeatureCache *cache = open_cache(bench, NULL);
     refuse(bench, cache, "@/no.png: cannot open: No such file or directory");
+    assert_int_equal(features_faults(cache)->n, 5);
+    features_close(cache);
+}
+
+/* What only decoding finds is found when its batch is; the batches before it are kept. */
+static void bad_data_is_named(void **state) {
+    Bench *bench = *state;
+    char path[4096];
+    size_t size;
+    make_items(bench, 140);
+    for (int i = 90; i < 93; i += 2) {
+        scratch_path(&bench->folder, bench->items[i].path, path, sizeof path);
+        char *data = file_read(path, 1 << 20, bench->arena, &size, NULL);
+        data[size - 20] ^= 1; /* within the only IDAT */
+        scratch_file(path, data, size);
+    }
+    FeatureCache *cache = open_cache(bench, NULL);
+    refuse(bench, cache, "@/090.png: PNG data: IDAT stream error");
+    assert_int_equal(bench->counter.n_images, 64);
+    assert_int_equal(features_faults(cache)->n, 2);
     features_close(cache);
 }
 
@@ -512,6 +539,7 @@ int main(void) {
         BENCH_TEST(an_empty_list_is_fine),
         BENCH_TEST(the_first_bad_image_is_named),
         BENCH_TEST(bad_images_may_be_left_out),
+        BENCH_TEST(bad_data_is_named),
         BENCH_TEST(a_file_that_changes_meanwhile),
         BENCH_TEST(stopped_work_is_kept),
         BENCH_TEST(any_cut_is_healed),

@@ -24,6 +24,10 @@
 static Image decode(Bytes bytes, Arena *arena) {
     Image image;
     Error err = {0};
+    size_t used = arena_used(arena);
+    if (image_check(bytes.data, bytes.size, "x.jpg", arena, &err) < 0) /* refuses nothing that can be read */
+        fail_msg("%s", err.text);
+    assert_int_equal(arena_used(arena), used);
     if (image_decode(&image, bytes.data, bytes.size, "x.jpg", arena, &err) < 0)
         fail_msg("%s", err.text);
     free(bytes.data);
@@ -378,6 +382,31 @@ static void content_decides(void **state) {
     assert_int_equal(decode(small_png(), *state).width, 2);
 }
 
+/* A header that is refused, and a file that is cut short, are found without all of it being decoded. */
+static void checks_find_headers_and_cuts(void **state) {
+    const JpegKind kinds[] = {{.width = 64, .height = 64, .channels = 3},
+                              {.width = 64, .height = 64, .channels = 3, .progressive = true},
+                              {.width = 64, .height = 64, .channels = 1, .restart = 2}};
+    Bytes files[4] = {make_any_jpeg(&kinds[0]), make_any_jpeg(&kinds[1]), make_any_jpeg(&kinds[2]),
+                      small_png()};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(image_check(files[i].data, files[i].size, "x", *state, NULL), 0);
+        for (size_t size = 0; size < files[i].size; size++) {
+            Error checked = {0}, decoded = {0};
+            Image image;
+            int check = image_check(files[i].data, size, "x", *state, &checked);
+            assert_int_equal(check, image_decode(&image, files[i].data, size, "x", *state, &decoded));
+            assert_string_equal(checked.text, decoded.text);
+        }
+        free(files[i].data);
+    }
+    Bytes two = make_any_jpeg(&(JpegKind){.width = 8, .height = 8, .channels = 2});
+    Error err = {0};
+    assert_int_equal(image_check(two.data, two.size, "x", *state, &err), -1);
+    assert_string_equal(err.text, "x: header: 2 components where 1, 3 or 4 are read");
+    free(two.data);
+}
+
 static void missing_files_are_named(void **state) {
     Image image;
     Error err = {0};
@@ -405,6 +434,7 @@ int main(void) {
         IMAGE_TEST(hostile_pngs_are_refused),
         IMAGE_TEST(text_bombs_are_refused),
         IMAGE_TEST(content_decides),
+        IMAGE_TEST(checks_find_headers_and_cuts),
         IMAGE_TEST(missing_files_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "clip/base/files.h"
 #include "datasets/lists/catalog.h"
 #include "datasets/lists/dataset_open.h"
+#include "datasets/lists/list_check.h"
 #include "tests/support/catalog_support.h"
 #include "tests/support/list_support.h"
 
@@ -48,7 +49,7 @@ static void test_split_layouts(void **state) {
                    "{\"train\":[[\"x/1.jpg\",0,\"some_class\"]],\"val\":[],\"test\":[[\"x/"
                    "1.jpg\",0,\"some_class\"]]}");
         lists_assert_ok(lists, open_named(lists, splits[i].name));
-        lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+        lists_assert_ok(lists, dataset_check_images(&lists->dataset, NULL, &lists->err));
         lists_assert_items(lists, &lists->dataset.train, "x/1.jpg 0");
         lists_assert_classes(lists, "some_class");
         assert_string_equal(lists->dataset.name, splits[i].name);
@@ -64,7 +65,7 @@ static void test_all(void **state) {
     for (int i = 0; i < N_MINI; i++) {
         const MiniDataset *mini = &mini_datasets[i];
         lists_assert_ok(lists, open_named(lists, mini->name));
-        lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+        lists_assert_ok(lists, dataset_check_images(&lists->dataset, NULL, &lists->err));
         lists_assert_classes(lists, mini->class_names);
         lists_assert_items(lists, &lists->dataset.train, mini->train);
         lists_assert_items(lists, &lists->dataset.val, mini->val);
@@ -193,7 +194,7 @@ static void test_imagenet(void **state) {
     lists_assert_items(lists, &lists->dataset.test,
                        "val/n01/v1.JPEG 0, val/n02/v2.JPEG 1, val/n03/v3.JPEG 2");
     lists_assert_items(lists, &lists->dataset.val, "val/n01/v1.JPEG 0, val/n02/v2.JPEG 1, val/n03/v3.JPEG 2");
-    lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+    lists_assert_ok(lists, dataset_check_images(&lists->dataset, NULL, &lists->err));
 }
 
 static void test_imagenet_errors(void **state) {
@@ -244,7 +245,7 @@ static void test_variants(void **state) {
         lists_assert_items(lists, &lists->dataset.test, "n01/1.png 0, n03/2.png 1");
         assert_int_equal(lists->dataset.train.n, 0);
         assert_int_equal(lists->dataset.val.n, 0);
-        lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+        lists_assert_ok(lists, dataset_check_images(&lists->dataset, NULL, &lists->err));
         lists_file(lists, arena_printf(lists->arena, "%s/../classnames.txt", images), "n03 own\nn01 name\n");
         lists_assert_ok(lists, open_named(lists, variants[i].name));
         lists_assert_classes(lists, "name, own");

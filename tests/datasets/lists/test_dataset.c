@@ -1,13 +1,11 @@
 /* test_dataset.c: datasets/lists/dataset.c, on datasets that dataset_open.c has read. */
 #include "datasets/lists/dataset.h"
 
-#include "clip/base/files.h"
 #include "tests/support/list_support.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -49,31 +47,8 @@ static void test_missing_classes(void **state) {
                        "@/s.json: subsample_classes new: the only class is a base class");
 }
 
-static void test_check_images(void **state) {
-    static const char *const images[] = {"e1", "a1", "d1", "b1", "c1", "a2",
-                                         "d2", "c2", "a3", "b3", "d3", "e3"};
-    Lists *lists = *state;
-    lists_assert_ok(lists, lists_open(lists, lists_letters(lists, NULL)));
-    lists_assert_error(
-        lists, dataset_check_images(&lists->dataset, &lists->err),
-        "@/letters/split_zhou_letters.json: images: @/letters/images: No such file or directory");
-    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
-        lists_file(lists, arena_printf(lists->arena, "@/letters/images/%s", images[i]), "x");
-    lists_assert_error(
-        lists, dataset_check_images(&lists->dataset, &lists->err),
-        "@/letters/split_zhou_letters.json: test[2]: @/letters/images/c3: No such file or directory");
-    /* c is a base class; the place is still that in the file. */
-    lists_assert_ok(lists, lists_open(lists, lists_letters(lists, "new")));
-    lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
-    assert_int_equal(unlink(lists_path(lists, "@/letters/images/e3")), 0);
-    assert_int_equal(make_folders(lists_path(lists, "@/letters/images/e3"), NULL), 0);
-    lists_assert_error(lists, dataset_check_images(&lists->dataset, &lists->err),
-                       "@/letters/split_zhou_letters.json: test[4]: @/letters/images/e3: not a file");
-}
-
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lists_setup, lists_teardown)
-    const struct CMUnitTest tests[] = {TEST(test_base_and_new), TEST(test_missing_classes),
-                                       TEST(test_check_images)};
+    const struct CMUnitTest tests[] = {TEST(test_base_and_new), TEST(test_missing_classes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* test_dataset_open.c: datasets/lists/dataset_open.c */
 #include "datasets/lists/dataset_open.h"
+#include "datasets/lists/list_check.h"
 
 #include "clip/base/files.h"
 #include "tests/support/list_support.h"
@@ -99,7 +100,7 @@ static void test_shared_photos(void **state) {
     assert_int_equal(lists->dataset.val.n, 160);
     assert_int_equal(lists->dataset.test.n, 1000);
     assert_string_equal(lists->dataset.class_names[0], "Egyptian_cat");
-    lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+    lists_assert_ok(lists, dataset_check_images(&lists->dataset, NULL, &lists->err));
 }
 
 int main(void) {

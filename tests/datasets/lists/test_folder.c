@@ -1,6 +1,7 @@
 /* test_folder.c: datasets/lists/folder.c */
 #include "clip/base/files.h"
 #include "datasets/lists/folder.h"
+#include "datasets/lists/list_check.h"
 #include "tests/support/list_support.h"
 
 #include <setjmp.h>
@@ -52,7 +53,7 @@ static void test_three_folders(void **state) {
                        "@/test/Zebra/6.jpg 0, @/test/big_cat/5.jpg 1, @/test/dog/4.jpg 2");
     assert_string_equal(lists->dataset.root, ".");
     assert_string_equal(lists->dataset.source, lists_path(lists, "@/train"));
-    lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+    lists_assert_ok(lists, dataset_check_images(&lists->dataset, NULL, &lists->err));
 }
 
 static void test_test_alone(void **state) {
@@ -76,7 +77,7 @@ static void test_links(void **state) {
     lists_assert_items(
         lists, &lists->dataset.test,
         "@/t/a/1.jpg 0, @/t/a/2.jpg 0, @/t/a/3.jpg 0, @/t/linked/10.jpg 1, @/t/linked/2.jpg 1");
-    lists_assert_error(lists, dataset_check_images(&lists->dataset, &lists->err),
+    lists_assert_error(lists, dataset_check_images(&lists->dataset, NULL, &lists->err),
                        "@/t: test[2]: @/t/a/3.jpg: No such file or directory");
 }
 
@@ -94,7 +95,7 @@ static void test_one_folder(void **state) {
         lists, &lists->dataset.train,
         "Zebra/z.png 0, big_cat/no suffix 1, big_cat/deeper/a.jpg 1, dog/10.jpg 2, dog/2.jpg 2");
     assert_string_equal(lists->dataset.root, lists_path(lists, "@/train"));
-    lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+    lists_assert_ok(lists, dataset_check_images(&lists->dataset, NULL, &lists->err));
     lists_assert_error(lists, read_all(lists, "@/val"), "@/val/Zebra: class without images");
     lists_assert_error(lists, read_all(lists, "@/train/dog"), "@/train/dog: no subfolder (one per class)");
 }

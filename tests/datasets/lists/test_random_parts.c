@@ -7,6 +7,7 @@
 #include "clip/base/buffer.h"
 #include "clip/base/files.h"
 #include "datasets/lists/dataset_open.h"
+#include "datasets/lists/list_check.h"
 #include "datasets/lists/random_parts.h"
 #include "tests/support/list_support.h"
 
@@ -118,7 +119,7 @@ static void test_folder_and_csv(void **state) {
     lists_assert_ok(lists, dataset_open(&lists->dataset, &folder, lists->arena, &lists->err));
     lists_assert_classes(lists, "big cat, dog");
     assert_string_equal(lists->dataset.name, "pets");
-    lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+    lists_assert_ok(lists, dataset_check_images(&lists->dataset, NULL, &lists->err));
     Dataset other;
     lists_assert_ok(lists, dataset_open(&other, &csv, lists->arena, &lists->err));
     const ItemList *ours[] = {&lists->dataset.train, &lists->dataset.val, &lists->dataset.test};

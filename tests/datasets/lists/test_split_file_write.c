@@ -1,5 +1,6 @@
 /* test_split_file_write.c: datasets/lists/split_file_write.c */
 #include "clip/base/files.h"
+#include "datasets/lists/list_check.h"
 #include "datasets/lists/split_file.h"
 #include "datasets/lists/split_file_write.h"
 #include "tests/support/list_support.h"
@@ -46,7 +47,7 @@ static void test_odd_paths(void **state) {
                        .train = {train, 2},
                        .test = {test, 1}};
     write_and_read(lists, &dataset, "/");
-    lists_assert_ok(lists, dataset_check_images(&lists->dataset, &lists->err));
+    lists_assert_ok(lists, dataset_check_images(&lists->dataset, NULL, &lists->err));
     assert_string_equal(lists->dataset.train.items[1].path, lists->dataset.test.items[0].path);
     train[0].path = "../in/none.jpg";
     const char *images;

@@ -384,8 +384,17 @@ static void test_encode(void **state) {
     cli_refuses(cli, 3, "no.jpg: cannot open", "", "encode", "--model", VIT, "--images", list, "--out", out);
     cli_refuses(cli, 3, IMAGE, "where lines of text are needed", "encode", "--model", VIT, "--images", IMAGE,
                 "--out", out);
-    cli_refuses(cli, 3, FIXTURES "README.md", "neither a JPEG", "encode", "--model", VIT, "--images",
-                "tests/fixtures", "--out", out);
+    const char *odd = cli_path(cli, "odd");
+    assert_int_equal(make_folders(odd, NULL), 0);
+    scratch_file(cli_path(cli, "odd/a"), "text", 4);
+    cli_refuses(cli, 3, cli_path(cli, "odd/a: "), "neither a JPEG", "encode", "--model", VIT, "--images", odd,
+                "--out", out);
+    scratch_file(cli_path(cli, "odd/b"), "", 0); /* several are listed */
+    assert_int_equal(cli_run(cli, "encode", "--model", VIT, "--images", odd, "--out", out), 3);
+    assert_string_equal(cli->err, arena_printf(cli->arena,
+                                               "%s/a: start: neither a JPEG nor a PNG file\n"
+                                               "%s/b: start: the file is empty\n2 images cannot be read\n",
+                                               odd, odd));
     cli_refuses(cli, 3, cli_path(cli, "no"), "No such file", "encode", "--model", VIT, "--images",
                 cli_path(cli, "no"), "--out", out);
     assert_false(cli_exists(out));

@@ -181,8 +181,8 @@ static void test_splits(void **state) {
         REFUSES(cli, path, "", "inspect", path);
         REFUSES(cli, path, "", "run", yaml, "--set", set);
     }
-    const char *missing =
-        "{\"train\":[[\"a\",0,\"b\"],[\"c\",1,\"d\"]],\"val\":[],\"test\":[[\"a\",0,\"b\"]]}";
+    const char *missing = "{\"train\":[[\"a\",0,\"b\"],[\"shape00/0000.jpg\",1,\"d\"]],\"val\":[],"
+                          "\"test\":[[\"shape00/0001.jpg\",0,\"b\"]]}";
     scratch_file(path, missing, strlen(missing));
     REFUSES(cli, path, "train[0]: " FIXTURES "images/a: No such file", "run", yaml, "--set", set);
     size_t size = scratch_instrumented() ? 1 << 20 : 32 << 20;
@@ -231,7 +231,7 @@ static void test_images(void **state) {
     static const unsigned char pixels[] = "\0\1\2\3\4\5\6\0\6\5\4\3\2\1";
     show_image(cli, make_png(pixels, 14, &(PngKind)PNG(2, 2, 8, 2)), NULL); /* named .jpg */
     show_image(cli, copy_bytes("", 0), "empty");
-    show_image(cli, copy_bytes("GIF89a\1\0\1\0", 10), "a GIF image");
+    show_image(cli, copy_bytes("GIF89a\1\0\1\0", 10), "a GIF image; coop reads JPEG and PNG");
     show_image(cli, copy_bytes("text", 4), "neither a JPEG nor a PNG");
     Bytes cut = make_any_jpeg(&(JpegKind){.width = 90, .height = 90, .channels = 3});
     cut.size /= 2;

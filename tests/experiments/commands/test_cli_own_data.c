@@ -33,6 +33,13 @@ static void assert_holds(const char *text, const char *part) {
         fail_msg("no '%s' in\n%s", part, text);
 }
 
+static int count_lines(const char *text) {
+    int n = 0;
+    for (; (text = strchr(text, '\n')); text++)
+        n++;
+    return n;
+}
+
 /* SCRATCH/photos: three linked folders of seven images, hidden files, and a list beside them. */
 static const char *make_photos(Cli *cli) {
     static const char *const names[] = {"red fox", "Ring", "key"};
@@ -161,6 +168,21 @@ static void test_refusals(void **state) {
     refuse_photos(cli, "photos/empty/notes.txt: start: ", "neither a JPEG nor a PNG file");
     write_text(cli_path(cli, "photos/empty/notes.txt"), "");
     refuse_photos(cli, "photos/empty/notes.txt: start: ", "the file is empty");
+    assert_int_equal(unlink(cli_path(cli, "photos/empty/notes.txt")), 0);
+    /* Several broken images are named together, before any is encoded. */
+    write_text(cli_path(cli, "photos/empty/notes.txt"), "GIF89a");
+    for (int i = 0; i < 12; i++)
+        write_text(cli_path(cli, "photos/empty/%02d.jpg", i), "");
+    assert_int_equal(cli_run(cli, "init", cli_path(cli, "photos"), "--model", MODEL, "--vocab", VOCAB), 3);
+    assert_holds(cli->err, "jpg: start: the file is empty\n");
+    assert_holds(cli->err, "\n13 images cannot be read; the first 10 are listed\n");
+    assert_int_equal(count_lines(cli->err), 11);
+    assert_int_equal(cli_run(cli, "run", cli_path(cli, "r.yaml")), 3); /* 4 to test on, 2 to train on */
+    assert_holds(cli->err, "\n6 images cannot be read\n");
+    assert_int_equal(count_lines(cli->err), 7);
+    assert_false(cli_exists(cli_path(cli, "r")));
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(unlink(cli_path(cli, "photos/empty/%02d.jpg", i)), 0);
     assert_int_equal(unlink(cli_path(cli, "photos/empty/notes.txt")), 0);
     assert_int_equal(symlink("nowhere", cli_path(cli, "photos/empty/a.jpg")), 0);
     refuse_photos(cli, "photos", "No such file or directory");
