@@ -39,8 +39,8 @@ const char *nearest_word(const char *word, const char *const *candidates, int n)
     int best = 0;
     for (int i = 0; i < n; i++) {
         int distance = edit_distance(word, candidates[i]);
-        size_t n_word = strlen(word), n_candidate = strlen(candidates[i]);
-        int longest = n_word > n_candidate ? (int)n_word : (int)n_candidate;
+        int n_word = (int)strnlen(word, MAX), n_candidate = (int)strnlen(candidates[i], MAX);
+        int longest = n_word > n_candidate ? n_word : n_candidate;
         if (distance <= 1 + longest / 4 && distance < longest && (!nearest || distance < best)) {
             nearest = candidates[i];
             best = distance;

@@ -89,11 +89,10 @@ const char *dataset_template(const char *name) {
 }
 
 const char *catalog_nearest(const char *name) {
-    int best = 0;
-    for (int i = 1; i < N_CATALOG; i++)
-        if (edit_distance(catalog[i].name, name) < edit_distance(catalog[best].name, name))
-            best = i;
-    return catalog[best].name;
+    const char *names[N_CATALOG];
+    for (int i = 0; i < N_CATALOG; i++)
+        names[i] = catalog[i].name;
+    return nearest_word(name, names, N_CATALOG);
 }
 
 /* --- FGVC-Aircraft --- */

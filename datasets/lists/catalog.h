@@ -31,7 +31,7 @@ typedef struct {
 
 const CatalogEntry *catalog_at(int index);          /* NULL past the end */
 const CatalogEntry *catalog_find(const char *name); /* NULL when unknown */
-const char *catalog_nearest(const char *name);      /* the known name that is fewest edits away */
+const char *catalog_nearest(const char *name);      /* the known name that is likely meant, or NULL */
 
 /* Fills name, source, root, classes and lists, owned by the arena; root is the folder that holds all
  * datasets. */

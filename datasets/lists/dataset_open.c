@@ -35,9 +35,10 @@ static int read_catalog(Dataset *dataset, const DatasetSpec *spec, Arena *arena,
     if (!spec->name)
         return error_set(err, "dataset: give a name with root, or a format (split, folder or csv)");
     const CatalogEntry *entry = catalog_find(spec->name);
+    const char *nearest = entry ? NULL : catalog_nearest(spec->name);
     if (!entry)
-        return error_set(err, "dataset: unknown name '%s' (the nearest known one is '%s')", spec->name,
-                         catalog_nearest(spec->name));
+        return error_set(err, "dataset: unknown name '%s'%s%s%s", spec->name,
+                         nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "");
     if (!spec->root)
         return error_set(err, "dataset: '%s' needs root, the folder that holds the datasets", spec->name);
     return catalog_read(dataset, entry, spec->root, arena, err);

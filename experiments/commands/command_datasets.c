@@ -89,11 +89,16 @@ static int print_dataset(const CatalogEntry *entry, const char *root, bool json,
     return 0;
 }
 
+static int unknown_dataset(const char *name, Error *err) {
+    const char *nearest = catalog_nearest(name);
+    return nearest ? error_usage(err, "'%s' is not known (did you mean '%s'?)", name, nearest)
+                   : error_usage(err, "'%s' is not known; coop datasets lists what is", name);
+}
+
 static int print_datasets(const OptionTexts *names, const char *root, bool json, Arena *arena, Error *err) {
     for (int i = 0; i < names->n; i++)
         if (!catalog_find(names->values[i]))
-            return error_usage(err, "'%s' is not known (the nearest is '%s')", names->values[i],
-                               catalog_nearest(names->values[i]));
+            return unknown_dataset(names->values[i], err);
     if (root && !(root = path_expand(arena, root)))
         return error_memory(err);
     if (root && !folder_exists(root))

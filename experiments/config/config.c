@@ -127,8 +127,8 @@ static int check_dataset(DatasetSpec *spec, const Node *map, Error *err) {
     if (!spec->format && !catalog_find(spec->name)) {
         const char *nearest = catalog_nearest(spec->name);
         return node_error(node_find(map, "name"), err,
-                          "dataset.name: '%.60s' is not known (the nearest is '%s'); own data needs a format",
-                          spec->name, nearest ? nearest : "imagenet");
+                          "dataset.name: '%.60s' is not known%s%s%s; own data needs a format", spec->name,
+                          nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "");
     }
     return 0;
 }

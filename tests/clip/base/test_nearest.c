@@ -40,6 +40,10 @@ static void test_word(void **state) {
     assert_null(nearest_word("", words, 3));
     assert_null(nearest_word("temperature", words, 3));
     assert_null(nearest_word("seed", words, 0));
+    char huge[1000]; /* of which 48 bytes count, here too */
+    memset(huge, 'x', sizeof huge - 1);
+    huge[sizeof huge - 1] = '\0';
+    assert_null(nearest_word(huge, words, 3));
 }
 
 int main(void) {

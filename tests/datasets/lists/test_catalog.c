@@ -289,13 +289,17 @@ static void test_nearest(void **state) {
     assert_string_equal(catalog_nearest("OxfordPets"), "oxford_pets");
     assert_string_equal(catalog_nearest("FGVCAircraft"), "fgvc_aircraft");
     assert_string_equal(catalog_nearest("DTD"), "dtd");
-    assert_non_null(catalog_nearest(""));
+    assert_string_equal(catalog_nearest("oxford_pest"), "oxford_pets");
+    static const char *const far[] = {"", "foo", "pets", "mnist", "cifar10"};
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++)
+        assert_null(catalog_nearest(far[i]));
     char huge[5000];
     memset(huge, 'x', sizeof huge - 1);
     huge[sizeof huge - 1] = '\0';
-    assert_non_null(catalog_nearest(huge));
+    assert_null(catalog_nearest(huge));
+    lists_assert_error(lists, open_named(lists, "foo"), "dataset: unknown name 'foo'");
     lists_assert_error(lists, open_named(lists, "oxford_pet"),
-                       "dataset: unknown name 'oxford_pet' (the nearest known one is 'oxford_pets')");
+                       "dataset: unknown name 'oxford_pet' (did you mean 'oxford_pets'?)");
 }
 
 int main(void) {

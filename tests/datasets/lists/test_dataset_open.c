@@ -44,7 +44,7 @@ static void test_spec_errors(void **state) {
         {{0}, "dataset: give a name with root, or a format (split, folder or csv)"},
         {{.root = "@"}, "dataset: give a name with root, or a format (split, folder or csv)"},
         {{.name = "dtd"}, "dataset: 'dtd' needs root, the folder that holds the datasets"},
-        {{.name = "dtdd", .root = "@"}, "dataset: unknown name 'dtdd' (the nearest known one is 'dtd')"},
+        {{.name = "dtdd", .root = "@"}, "dataset: unknown name 'dtdd' (did you mean 'dtd'?)"},
         {{.name = "dtd", .root = "@"}, "@/dtd: no such folder (dataset dtd)"},
         {{.format = "zip"}, "dataset: unknown format 'zip' (split, folder or csv)"},
         {{.format = "split", .images = "@"}, "dataset: format split needs split, the JSON file"},

@@ -59,7 +59,9 @@ static void test_table(void **state) {
     json_decref(first);
     cli_ok(cli, "datasets", "dtd", "eurosat");
     assert_int_equal(count_lines(cli->out), 3);
-    cli_refuses(cli, 2, "coop datasets: ", "'oxford_pet' is not known (the nearest is 'oxford_pets')",
+    cli_refuses(cli, 2, "coop datasets: ", "'foo' is not known; coop datasets lists what is\n", "datasets",
+                "foo");
+    cli_refuses(cli, 2, "coop datasets: ", "'oxford_pet' is not known (did you mean 'oxford_pets'?)",
                 "datasets", "oxford_pet");
     cli_refuses(cli, 3, cli_path(cli, "none: "), "no such folder", "datasets", "--root",
                 cli_path(cli, "none"));

@@ -177,8 +177,10 @@ static void test_own_data(void **state) {
         {"dataset:\n", "line 4: dataset: give a name with root, or a format (folder, split or csv)"},
         {"dataset: {name: dtd}\n",
          "line 4: missing key 'root' in dataset (a dataset known by name needs it)"},
-        {"dataset: {name: oxford_pet, root: d}\n", "line 4: dataset.name: 'oxford_pet' is not known (the "
-                                                   "nearest is 'oxford_pets'); own data needs a format"},
+        {"dataset: {name: oxford_pet, root: d}\n", "line 4: dataset.name: 'oxford_pet' is not known (did "
+                                                   "you mean 'oxford_pets'?); own data needs a format"},
+        {"dataset: {name: foo, root: d}\n",
+         "line 4: dataset.name: 'foo' is not known; own data needs a format"},
         {"dataset: {format: folder, train: a}\n",
          "line 4: missing key 'test' in dataset (format folder with test needs it)"},
         {"dataset: {format: folder}\n",
