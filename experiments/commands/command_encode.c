@@ -2,13 +2,11 @@
 #include "clip/base/files.h"
 #include "clip/tensors/safetensors_write.h"
 #include "coop/zeroshot.h"
+#include "datasets/lists/folder.h"
 #include "experiments/commands/commands.h"
 #include "experiments/session/cli_model.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_LIST_FILE ((size_t)1 << 30)
@@ -49,31 +47,39 @@ static int read_lines(OptionTexts *lines, bool blank, const char *path, Arena *a
     return lines->n > 0 ? 0 : error_set(err, "%s: no lines", path);
 }
 
-static int compare_texts(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+/* The files of a folder, then those of the folders in it, class by class: the order of ImageFolder. */
+static int walk_folder(ListBuilder *list, const char *folder, Arena *arena, Error *err) {
+    TextPool pool = {.arena = arena};
+    NameList files, classes;
+    if (folder_list(&files, folder, false, &pool, err) < 0 ||
+        folder_list(&classes, folder, true, &pool, err) < 0)
+        return -1;
+    for (int i = 0; i < files.n; i++)
+        if (list_push(list, files.names[i], 0, arena, err) < 0)
+            return -1;
+    for (int i = 0; i < classes.n; i++) {
+        const char *path = text_join(&pool, folder, classes.names[i]);
+        if (!path)
+            return error_memory(err);
+        if (folder_push(list, path, classes.names[i], 0, &pool, err) < 0)
+            return -1;
+    }
+    return list->list.n > 0 ? 0 : error_set(err, "%s: no files", folder);
 }
 
-/* The files of a folder, hidden ones apart, in order of their names. */
-static int list_folder(OptionTexts *paths, const char *folder, Arena *arena, Error *err) {
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return error_set(err, "%s: cannot open: %s", folder, strerror(errno));
-    int n = 0, status = 0;
-    while (readdir(dir))
-        n++;
-    rewinddir(dir);
-    paths->values = ARENA_NEW(arena, const char *, n);
-    paths->n = 0;
-    for (struct dirent *entry; status == 0 && paths->values && paths->n < n && (entry = readdir(dir));) {
-        const char *path = entry->d_name[0] == '.' ? NULL : path_join(arena, folder, entry->d_name);
-        if (path && file_exists(path))
-            paths->values[paths->n++] = path;
+/* *names are relative to the folder; *paths begin with it. */
+static int list_folder(OptionTexts *names, OptionTexts *paths, const char *folder, Arena *arena, Error *err) {
+    ListBuilder list = {0};
+    if (walk_folder(&list, folder, arena, err) < 0)
+        return -1;
+    const int n = list.list.n;
+    *names = (OptionTexts){.values = ARENA_NEW(arena, const char *, n), .n = n};
+    *paths = (OptionTexts){.values = ARENA_NEW(arena, const char *, n), .n = n};
+    for (int i = 0; i < n && !arena_failed(arena); i++) {
+        names->values[i] = list.list.items[i].path;
+        paths->values[i] = path_join(arena, folder, list.list.items[i].path);
     }
-    closedir(dir);
-    if (arena_failed(arena))
-        return error_memory(err);
-    qsort(paths->values, (size_t)paths->n, sizeof *paths->values, compare_texts);
-    return paths->n > 0 ? 0 : error_set(err, "%s: no files", folder);
+    return arena_failed(arena) ? error_memory(err) : 0;
 }
 
 /* The texts as one JSON list would be long; a line each is what they came as. */
@@ -154,11 +160,15 @@ out:
 }
 
 static int encode_image_files(const Request *request, int n_threads, Arena *arena, Error *err) {
-    OptionTexts paths;
-    int found = folder_exists(request->images) ? list_folder(&paths, request->images, arena, err)
-                                               : read_lines(&paths, false, request->images, arena, err);
-    if (found < 0)
-        return -1;
+    OptionTexts names, paths;
+    if (folder_exists(request->images)) {
+        if (list_folder(&names, &paths, request->images, arena, err) < 0)
+            return -1;
+    } else {
+        if (read_lines(&paths, false, request->images, arena, err) < 0)
+            return -1;
+        names = paths;
+    }
     LoadedModel model;
     int result = -1;
     const LoadedModelOptions options = {.towers = CLIP_IMAGE,
@@ -174,7 +184,7 @@ static int encode_image_files(const Request *request, int n_threads, Arena *aren
         goto out;
     }
     if (cli_model_encode(&model, features, NULL, paths.values, paths.n, false, request->quiet, err) == 0)
-        result = write_features(request->out, features, NULL, paths, model.clip, arena, err);
+        result = write_features(request->out, features, NULL, names, model.clip, arena, err);
     if (result == 0)
         cli_model_print_note(&model, request->quiet);
 out:
@@ -197,7 +207,7 @@ static int run(CommandLine *line, Error *err) {
         {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
         {"texts", OPTION_TEXT, &request.texts, 0, 0, "FILE", "a text per line"},
         {"images", OPTION_TEXT, &request.images, 0, 0, "LIST_OR_DIR",
-         "a path per line, or a folder of images"},
+         "a path per line, or a folder of images or of class folders"},
         {"out", OPTION_TEXT, &request.out, 0, 0, "FILE", "the safetensors file to write"}};
     int status = command_parse(line, &command_encode, options, 8, err);
     if (status != 0)
@@ -221,9 +231,10 @@ const Command command_encode = {.name = "encode",
                                 .summary = "write the features of texts or images",
                                 .help = "features [N, E] F32 as the towers give them (not of unit length); "
                                         "for texts also tokens [N, T] I32. The\n"
-                                        "metadata `items` holds the lines or paths, one per line. Each line "
-                                        "of texts is a row, also an empty one;\n"
-                                        "a text that is too long is cut, as OpenCLIP does.\n",
+                                        "metadata `items` holds the lines, or the paths within the folder, "
+                                        "one per line. Each line of\n"
+                                        "texts is a row, also an empty one; a text that is too long is cut, "
+                                        "as OpenCLIP does.\n",
                                 .example = "coop encode --model experiments/demo/clip_demo.safetensors "
                                            "--texts prompts.txt --out features.safetensors",
                                 .min_words = 0,

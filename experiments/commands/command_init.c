@@ -1,4 +1,5 @@
 /* command_init.c: coop init: an experiment file for a folder of photos. */
+#define _GNU_SOURCE /* program_invocation_name: the line can be pasted as it is */
 #include "clip/base/buffer.h"
 #include "clip/base/files.h"
 #include "clip/checkpoint/locate.h"
@@ -9,6 +10,7 @@
 #include "experiments/session/print_faults.h"
 #include "experiments/terminal/printable.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -119,8 +121,11 @@ static void write_draft(Buffer *out, const Draft *draft, Arena *arena) {
     buffer_printf(out, "# %d images in %d classes", draft->n_images, dataset->n_classes);
     for (int k = 0; k < dataset->n_classes && k < N_SHOWN; k++)
         buffer_printf(out, "%s%s", k ? ", " : ": ", printable(dataset->class_names[k], arena));
-    buffer_printf(out, "%s\n# %d to %d images each. `coop run --help` lists all keys.\n",
-                  dataset->n_classes > N_SHOWN ? ", ..." : "", draft->smallest, draft->largest);
+    buffer_printf(out, "%s\n# %d", dataset->n_classes > N_SHOWN ? ", ..." : "", draft->smallest);
+    if (draft->largest != draft->smallest)
+        buffer_printf(out, " to %d", draft->largest);
+    buffer_printf(out, " image%s each. `coop run FILE` runs it; `coop run --help` lists all keys.\n",
+                  draft->largest == 1 ? "" : "s");
     buffer_printf(out, "model:\n");
     write_key(out, "weights", draft->weights);
     if (draft->vocab)
@@ -129,13 +134,15 @@ static void write_draft(Buffer *out, const Draft *draft, Arena *arena) {
     buffer_printf(out, "grid:\n  num_shots: [1");
     for (int shots = 2; shots <= draft->max_shots; shots *= 2)
         buffer_printf(out, ", %d", shots);
-    buffer_printf(out, "]  # training images per class; a class with fewer gives all that it has\n"
-                       "  seed: [1, 2, 3]\n"
-                       "methods:\n"
-                       "  - zeroshot: {templates: default}    # the template above\n"
-                       "  - zeroshot: {templates: ensemble}   # seven templates together\n"
-                       "  - linear_probe: {}\n"
-                       "  - coop: {n_ctx: 16}                 # 16 learned vectors in front of the name\n");
+    buffer_printf(
+        out, "]  # training images per class; a class with fewer gives all that it has\n"
+             "  seed: [1, 2, 3]\n"
+             "methods:\n"
+             "  - zeroshot: {templates: default}    # the template above\n"
+             "  - zeroshot: {templates: ensemble}   # seven templates together\n"
+             "  - linear_probe: {}\n"
+             "  - coop: {n_ctx: 16}                 # 16 learned vectors in front of the name\n"
+             "  # - coop: {n_ctx: 4, csc: true}     # 4 for each class, of its own: with 4 or more shots\n");
 }
 
 /* What the run would look for before anything else. */
@@ -210,7 +217,11 @@ static int run(CommandLine *line, Error *err) {
     const Remarks *remarks = &draft.dataset.remarks;
     for (int i = 0; i < remarks->n && !line->common.quiet; i++)
         print_line(stderr, "%s", remarks->lines[i]);
-    return write_out(&draft, arena, err);
+    if (write_out(&draft, arena, err) < 0)
+        return -1;
+    if (draft.out && !line->common.quiet)
+        print_line(stderr, "run it: %s run %s", program_invocation_name, draft.out);
+    return 0;
 }
 
 const Command command_init = {

@@ -72,8 +72,10 @@ static void test_two_commands(void **state) {
     const char *photos = make_photos(cli), *yaml = cli_path(cli, "p.yaml"), *output = cli_path(cli, "p");
     cli_ok(cli, "init", photos, "--model", MODEL, "--vocab", VOCAB, "--out", yaml);
     assert_string_equal(cli->out, "");
-    const char *text = cli_read(cli, yaml, NULL);
-    assert_holds(text, "# 21 images in 3 classes: Ring, key, red fox\n# 7 to 7 images each.");
+    char *text = arena_strdup(cli->arena, cli_read(cli, yaml, NULL));
+    assert_string_equal(cli->err, arena_printf(cli->arena, "run it: %s run %s\n", cli->program, yaml));
+    assert_holds(text, "# 21 images in 3 classes: Ring, key, red fox\n# 7 images each.");
+    assert_holds(text, "  # - coop: {n_ctx: 4, csc: true} ");
     assert_holds(text, "  num_shots: [1, 2, 4]  #"); /* 4 of 7 are to train on */
     cli_ok(cli, "run", yaml, "--set", arena_printf(cli->arena, "output=%s", output), "--set",
            "grid.num_shots=[2]", "--set", "grid.seed=1", "--set", "optim.max_epoch=2");
@@ -95,6 +97,13 @@ static void test_two_commands(void **state) {
            "grid.num_shots=[2]", "--set", "grid.seed=1", "--set", "optim.max_epoch=2", "--set", set,
            "--dry-run");
     assert_holds(cli->out, "4 points, 0 to run");
+    /* The line that is offered is one that runs. */
+    char *offer = strstr(text, "# - coop");
+    memcpy(offer, "- coop", 6);
+    memmove(offer + 6, offer + 8, strlen(offer + 8) + 1);
+    write_text(yaml, text);
+    cli_ok(cli, "run", yaml, "--dry-run", "--set", arena_printf(cli->arena, "output=%s", output));
+    assert_holds(cli->out, "CoOp M=4 end csc");
 }
 
 /* The same draw again, another one for another seed; shares as given. */
@@ -263,6 +272,7 @@ static void test_small_classes(void **state) {
     assert_holds(cli->err, "drawn: 4 images for training, 0 for validation, 2 for testing");
     cli_ok(cli, "init", cli_path(cli, "few"), "--model", MODEL, "--vocab", VOCAB);
     assert_holds(cli->out, "num_shots: [1]");
+    assert_holds(cli->out, "\n# 1 to 3 images each.");
     for (int i = 1; i < 3; i++)
         for (int k = 1; k <= i; k++)
             assert_int_equal(unlink(cli_path(cli, "few/%c/%d", 'a' + i, k)), 0);
