@@ -3,7 +3,7 @@
  * Layout: {"model_type": "clip", "projection_dim", "text_config": {...}, "vision_config": {...}}; in old
  * files text_config_dict and vision_config_dict, which then replace these two. Source: transformers
  * configuration_clip.py and image_processing_clip.py, whose defaults hold for keys that are absent. The token
- * at which texts are read (eos_token_id) is wrong in many files and ignored: it is always the highest id.
+ * at which texts are read (eos_token_id) is 2 in many files, which transformers takes for the highest id.
  */
 #include "clip/checkpoint/config_hugging_face.h"
 
@@ -42,6 +42,17 @@ static const KeyRule image_rules[] = {
     {.name = NULL},
 };
 
+/* transformers reads texts at eos_token_id, and at the highest id if that is 2. */
+static int check_eos(const char *path, const char *section, const json_t *object, int n_vocab, Error *err) {
+    const ConfigPlace place = {path, section, false};
+    const json_t *id = json_object_get(object, "eos_token_id");
+    if (!id || json_is_null(id) ||
+        (json_is_integer(id) && (json_integer_value(id) == 2 || json_integer_value(id) == n_vocab - 1)))
+        return 0;
+    return config_error(&place, "eos_token_id", err,
+                        "not %d, CLIP's end-of-text token, at which texts are read", n_vocab - 1);
+}
+
 /* "text_config", or "text_config_dict" where an old file has both. */
 static int read_tower(const char *path, const char *section, const char *old_section, const json_t *root,
                       const KeyRule *rules, TowerConfig *tower, Error *err) {
@@ -50,6 +61,8 @@ static int read_tower(const char *path, const char *section, const char *old_sec
     const json_t *object = json_object_get(root, section);
     const ConfigPlace place = {path, section, false};
     if (config_apply(&place, object, rules, tower, err) < 0)
+        return -1;
+    if (tower->n_vocab && check_eos(path, section, object, tower->n_vocab, err) < 0)
         return -1;
     const json_t *value = json_object_get(object, "hidden_act");
     const char *act = value && !json_is_null(value) ? json_string_value(value) : "quick_gelu";

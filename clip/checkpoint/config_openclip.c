@@ -69,9 +69,9 @@ static const KeyRule text_rules[] = {
     {"embed_cls", RULE_OFF,
      .reason = "a class token at the end of the text, as in CoCa; CLIP reads the end-of-text token"},
     {.name = "pad_id"},
-    {.name = "eos_id"},
+    {.name = "eos_id"}, /* read_pooling */
     {"no_causal_mask", RULE_OFF, .reason = "CLIP's text tower is causal"},
-    {"pool_type", RULE_WORD, .word = "argmax", .reason = "CLIP reads the end-of-text token"},
+    {.name = "pool_type"}, /* read_pooling */
     {"proj_bias", RULE_OFF, .reason = "CLIP's text projection has no bias"},
     {"proj_type", RULE_WORD, .word = "linear", .reason = "CLIP has a text projection"},
     {.name = "hf_model_pretrained"},
@@ -181,12 +181,29 @@ static int read_tower(const char *path, const char *section, const json_t *model
                : 0;
 }
 
+/* Where texts are read: at the highest id (`argmax`) or at eos_id (`eos`), which is the same for CLIP's
+ * tokens if that is the highest one. */
+static int read_pooling(const char *path, const json_t *text, int n_vocab, Error *err) {
+    const ConfigPlace place = {path, "text_cfg", true};
+    const json_t *type = json_object_get(text, "pool_type"), *id = json_object_get(text, "eos_id");
+    const char *word = !type || json_is_null(type) ? "argmax" : json_string_value(type);
+    if (!word || (strcmp(word, "argmax") != 0 && strcmp(word, "eos") != 0))
+        return config_error(&place, "pool_type", err,
+                            "'%.40s' where 'argmax' or 'eos' is needed: CLIP reads the end-of-text token",
+                            word ? word : "...");
+    if (strcmp(word, "eos") == 0 && (!json_is_integer(id) || json_integer_value(id) != n_vocab - 1))
+        return config_error(&place, "eos_id", err,
+                            "not %d, CLIP's end-of-text token, at which 'eos' must read", n_vocab - 1);
+    return 0;
+}
+
 static int read_model(ModelConfig *config, const json_t *model, Error *err) {
     const ConfigPlace place = {config->path, "model_cfg", true}, vision = {config->path, "vision_cfg", true};
     const json_t *cfg = json_object_get(model, "vision_cfg"), *quick = json_object_get(model, "quick_gelu");
     if (config_apply(&place, model, model_rules, config, err) < 0 ||
         read_tower(config->path, "vision_cfg", model, vision_rules, &config->image, err) < 0 ||
         read_tower(config->path, "text_cfg", model, text_rules, &config->text, err) < 0 ||
+        read_pooling(config->path, json_object_get(model, "text_cfg"), config->text.n_vocab, err) < 0 ||
         read_layers(&vision, cfg, &config->image, err) < 0 ||
         read_heads(&vision, cfg, &config->image, err) < 0)
         return -1;

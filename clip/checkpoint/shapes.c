@@ -1,6 +1,8 @@
 /* shapes.c: see shapes.h */
 #include "clip/checkpoint/shapes.h"
 
+#include "clip/checkpoint/architectures.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -94,11 +96,19 @@ static int mlp_width_of(Checkpoint *cp, const char *prefix, int width) {
     return checkpoint_extent(cp, name, 0, 2, (int64_t[]){-1, width});
 }
 
-/* A second table of positions is Long-CLIP's, whose sizes are fixed. */
-static void check_long_positions(Checkpoint *cp, const TextWeights *text) {
+/* A second table of positions is Long-CLIP's, whose sizes are fixed. Without it and without a config, another
+ * number of positions than CLIP's is a sign of another model: CLIPA's texts, say, are read in another way. */
+static void check_positions(Checkpoint *cp, const TextWeights *text, const TowerConfig *config) {
     const char *name = "positional_embedding_res";
-    if (cp->failed || !checkpoint_has(cp, name))
+    if (cp->failed)
         return;
+    if (!checkpoint_has(cp, name)) {
+        if (config->n_positions == 0 && text->n_positions != ARCHITECTURE_POSITIONS)
+            checkpoint_fail(cp, "positional_embedding",
+                            "%d positions where CLIP has %d: a config beside it must say how texts are read",
+                            text->n_positions, ARCHITECTURE_POSITIONS);
+        return;
+    }
     const int n = checkpoint_extent(cp, name, 0, 2, (int64_t[]){text->n_positions, text->width});
     if (!cp->failed && n != LONG_CLIP_POSITIONS)
         checkpoint_fail(cp, name, "%d positions where Long-CLIP has %d", n, LONG_CLIP_POSITIONS);
@@ -111,7 +121,7 @@ void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config) {
     text->n_heads =
         heads_of(cp, tokens, text->width, config->n_heads, published_text, "a config beside it must say");
     text->n_positions = checkpoint_extent(cp, "positional_embedding", 0, 2, (int64_t[]){-1, text->width});
-    check_long_positions(cp, text);
+    check_positions(cp, text, config);
     text->embed_dim = checkpoint_extent(cp, "text_projection", 1, 2, (int64_t[]){text->width, -1});
     text->n_layers = checkpoint_layers(cp, blocks, block_parts);
     text->mlp_width = mlp_width_of(cp, blocks, text->width);

@@ -21,7 +21,7 @@ Tokenizer *tokenizer_open(const char *path, int max_merges, Error *err);
 void tokenizer_free(Tokenizer *tokenizer); /* NULL is fine */
 
 int tokenizer_size(const Tokenizer *tokenizer);    /* number of ids */
-int tokenizer_surplus(const Tokenizer *tokenizer); /* merges of the file beyond max_merges; 0 for OpenAI's */
+int tokenizer_surplus(const Tokenizer *tokenizer); /* merges of the vocabulary beyond max_merges */
 int tokenizer_start(const Tokenizer *tokenizer);   /* <|startoftext|> */
 int tokenizer_end(const Tokenizer *tokenizer);     /* <|endoftext|> */
 /* SHA-256 of the merges in use, 64 hexadecimal digits. */

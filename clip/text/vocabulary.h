@@ -25,12 +25,12 @@ typedef struct {
 
 typedef struct {
     const char *path;
-    bool json;           /* from a tokenizer.json: messages count merges, not lines */
-    bool cut;            /* the file holds more merges than are in use */
-    int n_merges;        /* in use */
-    int n_surplus;       /* not in use; 0 for OpenAI's own file, any beginning of which is a vocabulary */
-    Merge *merges;       /* (n_merges) */
-    int n_listed;        /* 0 except for a tokenizer.json */
+    bool json;     /* from a tokenizer.json: messages count merges, not lines */
+    bool cut;      /* the file holds more merges than are in use */
+    int n_merges;  /* in use */
+    int n_surplus; /* not in use, though they are of the vocabulary: of OpenAI's own file, its beginning is */
+    Merge *merges; /* (n_merges) */
+    int n_listed;  /* 0 except for a tokenizer.json */
     ListedToken *listed; /* (n_listed) */
 } Vocabulary;
 

@@ -64,10 +64,10 @@ int vocabulary_read_text(Vocabulary *vocabulary, char *text, size_t size, int ma
     if (!strstr(text, "#version"))
         return error_set(err, "%s: line 1: no header (\"#version: 0.2\") of a vocabulary", vocabulary->path);
     size_t n_lines = newline ? 1 + count_lines(newline + 1, end) : 0;
-    size_t n_used = n_lines;
-    bool openai = strstr(text, OPENAI_HEADER) != NULL;
-    if (openai && n_used > OPENAI_MERGES)
-        n_used = OPENAI_MERGES;
+    size_t n_whole = n_lines; /* merges of CLIP's vocabulary */
+    if (strstr(text, OPENAI_HEADER) && n_whole > OPENAI_MERGES)
+        n_whole = OPENAI_MERGES;
+    size_t n_used = n_whole;
     if (max_merges >= 0 && n_used > (size_t)max_merges)
         n_used = (size_t)max_merges;
     if (n_used > MAX_MERGES) {
@@ -75,7 +75,7 @@ int vocabulary_read_text(Vocabulary *vocabulary, char *text, size_t size, int ma
                          MAX_MERGES);
     }
     vocabulary->cut = n_used < n_lines;
-    vocabulary->n_surplus = openai ? 0 : (int)(n_lines - n_used);
+    vocabulary->n_surplus = (int)(n_whole - n_used);
     vocabulary->n_merges = (int)n_used;
     vocabulary->merges = ARENA_NEW(arena, Merge, n_used);
     if (arena_failed(arena))

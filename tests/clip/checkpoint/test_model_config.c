@@ -109,6 +109,16 @@ static void test_openclip(void **state) {
     arena_free(r.arena);
 }
 
+/* Pooling at the end-of-text token, by its id. */
+static void test_openclip_eos(void **state) {
+    Reading r =
+        read_as(state, NAMES_OPENCLIP, OPENCLIP,
+                "{\"embed_dim\": 1024, " VISION ", \"text_cfg\": {\"vocab_size\": 49408, \"width\": 1024, "
+                "\"heads\": 16, \"layers\": 24, \"pool_type\": \"eos\", \"eos_id\": 49407}}");
+    assert_int_equal(r.result, 0);
+    arena_free(r.arena);
+}
+
 static void test_openclip_refused(void **state) {
     static const struct {
         const char *text, *message;
@@ -229,7 +239,9 @@ static void test_openclip_towers(void **state) {
         {"text", "\"tokenizer_kwargs\": {\"clean\": \"canonicalize\"}",
          "tokenizer_kwargs.clean: 'canonicalize' where 'lower' is needed"},
         {"text", "\"pool_type\": \"last\"",
-         "pool_type: 'last' where 'argmax' is needed: CLIP reads the end-of-text"},
+         "pool_type: 'last' where 'argmax' or 'eos' is needed: CLIP reads the end-of-text"},
+        {"text", "\"pool_type\": \"eos\"", "eos_id: not 49407, CLIP's end-of-text token"},
+        {"text", "\"pool_type\": \"eos\", \"eos_id\": 2", "eos_id: not 49407, CLIP's end-of-text token"},
         {"text", "\"no_causal_mask\": true",
          "no_causal_mask: true is not supported: CLIP's text tower is causal"},
         {"text", "\"embed_cls\": true", "embed_cls: true is not supported: a class token"},
@@ -298,6 +310,8 @@ static void test_hugging_face_refused(void **state) {
          "model_type: 'clip_vision_model' is not supported: only 'clip'"},
         {"{\"model_type\": \"clip\", \"text_config\": {\"hidden_act\": \"gelu_new\"}}",
          "text_config.hidden_act: 'gelu_new' where "},
+        {"{\"model_type\": \"clip\", \"text_config\": {\"eos_token_id\": 49408}}",
+         "text_config.eos_token_id: not 49407, CLIP's end-of-text token"},
         {"{\"model_type\": \"clip\", \"vision_config\": {\"hidden_act\": 1}}",
          "vision_config.hidden_act: '...' where "},
         {"{\"model_type\": \"clip\", \"vision_config\": {\"layer_norm_eps\": 1e-6}}",
@@ -422,6 +436,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_none),
         SCRATCH_TEST(test_openclip),
+        SCRATCH_TEST(test_openclip_eos),
         SCRATCH_TEST(test_openclip_refused),
         SCRATCH_TEST(test_openclip_images),
         SCRATCH_TEST(test_openclip_towers),

@@ -51,6 +51,18 @@ static void assert_refused(const Trial *trial, const char *part) {
         fail_msg("got %s\nwant %s", err.text, part);
 }
 
+/* open_clip_config.json, with a key of text_cfg. */
+static void write_config(void **state, const char *key) {
+    char path[512], config[512];
+    snprintf(config, sizeof config,
+             "{\"model_cfg\": {\"embed_dim\": 64, \"quick_gelu\": true,"
+             "\"vision_cfg\": {\"width\": 128, \"layers\": 4, \"patch_size\": 8, \"image_size\": 32, "
+             "\"head_width\": 32},"
+             "\"text_cfg\": {%s\"width\": 128, \"layers\": 3, \"heads\": 2, \"vocab_size\": 718}}}",
+             key);
+    scratch_file(scratch_path(state, "open_clip_config.json", path, sizeof path), config, strlen(config));
+}
+
 /* --- Long-CLIP --- */
 
 /* Rows first .. end - 1 are those of `from` as far as it goes, the others are far from them. */
@@ -95,6 +107,21 @@ static void test_long_clip(void **state) {
     encode_one(got, clip, long_text);
     assert_true(relative_error(got, want, EMBED) > 1e-2);
     clip_free(plain);
+    clip_free(clip);
+    trial_close(&trial);
+}
+
+/* Other numbers of positions than 77 are another model's, unless a config says how it reads texts. */
+static void test_positions_without_config(void **state) {
+    Trial trial = trial_open(state);
+    const float *from = copy_find(trial.copy, "positional_embedding")->data;
+    copy_remove(trial.copy, "positional_embedding");
+    add_positions(&trial, "positional_embedding", from, 32, 0, 32);
+    assert_refused(&trial,
+                   "tensor positional_embedding: 32 positions where CLIP has 77: a config beside it must");
+    write_config(state, "\"context_length\": 32, ");
+    Clip *clip = tower_open(trial.path, CLIP_BOTH);
+    assert_int_equal(clip->text.n_positions, 32);
     clip_free(clip);
     trial_close(&trial);
 }
@@ -184,14 +211,9 @@ static void test_unknown_heads(void **state) {
 /* What the config says and what the user says must agree. */
 static void test_two_heads(void **state) {
     Error err = {0};
-    char path[512];
     Trial trial = trial_open(state);
-    const char *config = "{\"model_cfg\": {\"embed_dim\": 64, \"quick_gelu\": true,"
-                         "\"vision_cfg\": {\"width\": 128, \"layers\": 4, \"patch_size\": 8, "
-                         "\"image_size\": 32, \"head_width\": 32},"
-                         "\"text_cfg\": {\"width\": 128, \"layers\": 3, \"heads\": 2, \"vocab_size\": 718}}}";
     copy_write(trial.copy, trial.path);
-    scratch_file(scratch_path(state, "open_clip_config.json", path, sizeof path), config, strlen(config));
+    write_config(state, "");
     Clip *clip = clip_open_with(trial.path, &(ClipOptions){.heads = 4}, &err);
     assert_int_equal(clip->vit.n_heads, 4);
     clip_free(clip);
@@ -205,8 +227,12 @@ static void test_two_heads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_long_clip),     SCRATCH_TEST(test_other_positions), SCRATCH_TEST(test_heads),
-        SCRATCH_TEST(test_unknown_heads), SCRATCH_TEST(test_two_heads),
+        SCRATCH_TEST(test_positions_without_config),
+        SCRATCH_TEST(test_long_clip),
+        SCRATCH_TEST(test_other_positions),
+        SCRATCH_TEST(test_heads),
+        SCRATCH_TEST(test_unknown_heads),
+        SCRATCH_TEST(test_two_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
