@@ -53,12 +53,8 @@ static int check_eos(const char *path, const char *section, const json_t *object
                         "not %d, CLIP's end-of-text token, at which texts are read", n_vocab - 1);
 }
 
-/* "text_config", or "text_config_dict" where an old file has both. */
-static int read_tower(const char *path, const char *section, const char *old_section, const json_t *root,
-                      const KeyRule *rules, TowerConfig *tower, Error *err) {
-    if (json_is_object(json_object_get(root, old_section)))
-        section = old_section;
-    const json_t *object = json_object_get(root, section);
+static int apply_tower(const char *path, const char *section, const json_t *object, const KeyRule *rules,
+                       TowerConfig *tower, Error *err) {
     const ConfigPlace place = {path, section, false};
     if (config_apply(&place, object, rules, tower, err) < 0)
         return -1;
@@ -73,18 +69,50 @@ static int read_tower(const char *path, const char *section, const char *old_sec
     return 0;
 }
 
+/* "text_config", or "text_config_dict" where an old file has both. */
+static int read_tower(const char *path, const char *section, const char *old_section, const json_t *root,
+                      const KeyRule *rules, TowerConfig *tower, Error *err) {
+    if (json_is_object(json_object_get(root, old_section)))
+        section = old_section;
+    return apply_tower(path, section, json_object_get(root, section), rules, tower, err);
+}
+
+/* A model whose type is 'clip' may be more than a CLIP. */
+static int check_architecture(const ConfigPlace *place, const json_t *root, Error *err) {
+    static const char *const known[] = {"CLIPModel", "CLIPTextModel", "CLIPTextModelWithProjection",
+                                        "CLIPVisionModel", "CLIPVisionModelWithProjection"};
+    const json_t *list = json_object_get(root, "architectures");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        bool found = false;
+        for (size_t k = 0; name && k < sizeof known / sizeof *known; k++)
+            found = found || strcmp(name, known[k]) == 0;
+        if (!found)
+            return config_error(place, "architectures", err, "'%.60s' is not supported: not a CLIP",
+                                name ? name : "...");
+    }
+    return 0;
+}
+
 static int read_model(ModelConfig *config, const json_t *root, Error *err) {
     const ConfigPlace place = {config->path, "", false};
     const json_t *value = json_object_get(root, "model_type");
     const char *type = json_string_value(value);
     if (!type)
         return config_error(&place, "model_type", err, "missing: not the config of a CLIP model");
-    if (strcmp(type, "clip") != 0)
+    const bool text = strcmp(type, "clip_text_model") == 0, vision = strcmp(type, "clip_vision_model") == 0;
+    if (strcmp(type, "clip") != 0 && !text && !vision)
         return config_error(&place, "model_type", err, "'%.40s' is not supported: %s", type,
                             strncmp(type, "siglip", 6) == 0 ? "SigLIP pools by attention and is no CLIP"
-                                                            : "only 'clip' is, with both its towers");
+                                                            : "only 'clip' and its towers are");
+    if (check_architecture(&place, root, err) < 0)
+        return -1;
     if (config_apply(&place, root, model_rules, config, err) < 0)
         return -1;
+    if (text) /* one tower alone: its keys are those of the whole */
+        return apply_tower(config->path, "", root, text_rules, &config->text, err);
+    if (vision)
+        return apply_tower(config->path, "", root, vision_rules, &config->image, err);
     return read_tower(config->path, "text_config", "text_config_dict", root, text_rules, &config->text, err) <
                        0 ||
                    read_tower(config->path, "vision_config", "vision_config_dict", root, vision_rules,

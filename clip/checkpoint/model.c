@@ -42,7 +42,9 @@ static void set_name(Clip *clip) {
             return;
         }
     }
-    if (is_vit)
+    if (!clip->has_image)
+        snprintf(clip->name, sizeof clip->name, "text w%d l%d", clip->text.width, clip->text.n_layers);
+    else if (is_vit)
         snprintf(clip->name, sizeof clip->name, "ViT w%d l%d p%d", vision[0], vision[1], vision[2]);
     else
         snprintf(clip->name, sizeof clip->name, "RN w%d (%d,%d,%d,%d)", rn->width, vision[0], vision[1],
@@ -110,29 +112,58 @@ static ModelConfig found_sizes(const Clip *clip) {
     return found;
 }
 
-static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config, ClipTowers towers) {
+/* What is asked of a file with one tower. */
+static int check_towers(Checkpoint *cp, const Clip *clip, ClipTowers towers) {
     const char *path = tensors_path(cp->file);
-    text_shapes(cp, &clip->text, &config->text);
-    clip->n_vocab = clip->text.n_vocab;
-    clip->embed_dim = clip->text.embed_dim;
+    if (names_check_projections(&cp->names, cp->file, cp->err) < 0)
+        return -1;
+    if ((towers & CLIP_TEXT) && !(towers & CLIP_PRESENT) && !clip->has_text)
+        return error_set(cp->err, "%s: only an image tower, and the text tower is needed", path);
+    if ((towers & CLIP_IMAGE) && !(towers & CLIP_PRESENT) && !clip->has_image)
+        return error_set(cp->err, "%s: only a text tower, and the image tower is needed", path);
+    return 0;
+}
+
+/* The config against the tensors, as far as these go. */
+static int check_config(Checkpoint *cp, const Clip *clip, const ModelConfig *config, ClipTowers towers) {
+    const char *path = tensors_path(cp->file);
+    const ModelConfig found = found_sizes(clip);
+    ModelConfig says = *config;
+    if (!clip->has_text)
+        says.text = (TowerConfig){0};
+    if (!clip->has_image) {
+        says.image = (TowerConfig){0};
+        says.input_size = 0;
+    }
+    if (model_config_check(&says, &found, path, cp->err) < 0)
+        return -1;
+    return towers & CLIP_IMAGE ? model_config_check_images(config, clip->image_size, path, cp->err) : 0;
+}
+
+static void read_shapes(Checkpoint *cp, Clip *clip, const ModelConfig *config, ClipTowers towers) {
+    clip->embed_dim = -1; /* any */
+    if (clip->has_text) {
+        text_shapes(cp, &clip->text, &config->text);
+        clip->n_vocab = clip->text.n_vocab;
+        clip->embed_dim = clip->text.embed_dim;
+    }
     const bool is_resnet = names_is_resnet(&cp->names, cp->file);
     clip->image = is_resnet ? IMAGE_TOWER_RESNET : IMAGE_TOWER_VIT;
     if (is_resnet)
         resnet_shapes(cp, &clip->resnet, clip->embed_dim, &config->image);
-    else
+    else if (clip->has_image)
         vit_shapes(cp, &clip->vit, clip->embed_dim, &config->image);
     clip->image_size = is_resnet ? clip->resnet.image_size : clip->vit.image_size;
+    if (!clip->has_text)
+        clip->embed_dim = clip->vit.embed_dim;
     set_name(clip);
-    const ModelConfig found = found_sizes(clip);
-    if (!cp->failed &&
-        (model_config_check(config, &found, path, cp->err) < 0 ||
-         ((towers & CLIP_IMAGE) && model_config_check_images(config, clip->image_size, path, cp->err) < 0)))
+    if (!cp->failed && check_config(cp, clip, config, towers) < 0)
         cp->failed = true;
 }
 
 static void set_activations(Checkpoint *cp, Clip *clip, const ModelConfig *config,
                             const ClipOptions *options) {
-    const bool is_vit = clip->image == IMAGE_TOWER_VIT;
+    const bool is_vit = clip->has_image && clip->image == IMAGE_TOWER_VIT;
     Activations found = {0};
     if (!cp->failed)
         cp->failed =
@@ -141,12 +172,12 @@ static void set_activations(Checkpoint *cp, Clip *clip, const ModelConfig *confi
     clip->text.activation = found.text;
     clip->vit.activation = found.image;
     clip->activation_source = found.source;
-    if (is_vit && found.text != found.image)
+    if (is_vit && clip->has_text && found.text != found.image)
         snprintf(clip->activation, sizeof clip->activation, "text %s, image %s", activation_name(found.text),
                  activation_name(found.image));
     else
-        snprintf(clip->activation, sizeof clip->activation, "%s%s", activation_name(found.text),
-                 found.assumed ? ASSUMED : "");
+        snprintf(clip->activation, sizeof clip->activation, "%s%s",
+                 activation_name(clip->has_text ? found.text : found.image), found.assumed ? ASSUMED : "");
     clip->note = found.note;
     clip->assumed = found.assumed;
 }
@@ -170,9 +201,11 @@ static void set_variant(const Checkpoint *cp, Clip *clip) {
         snprintf(clip->variant + used, sizeof clip->variant - used, "%simages %s", used ? ", " : "", images);
 }
 
-/* A scalar, or a vector of one. */
+/* A scalar, or a vector of one; one tower alone may have none, and needs none. */
 static void read_logit_scale(Checkpoint *cp, Clip *clip) {
     const Tensor *tensor = tensors_find(cp->file, names_place(&cp->names, "logit_scale").names[0]);
+    if (!tensor && !(clip->has_text && clip->has_image))
+        return;
     const float *value = checkpoint_tensor(cp, "logit_scale", tensor && tensor->n_dims == 1, (int64_t[]){1});
     clip->logit_scale = value ? *value : 0;
 }
@@ -184,15 +217,19 @@ static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
     memcpy(clip->mean, (float[])CLIP_MEAN, sizeof clip->mean);
     memcpy(clip->std, (float[])CLIP_STD, sizeof clip->std);
     cp->failed = read_flavour(cp, clip) < 0 || read_config(cp, clip, &config, options->heads) < 0;
+    clip->has_text = names_has_tower(&cp->names, cp->file, false);
+    clip->has_image = names_has_tower(&cp->names, cp->file, true);
+    if (!cp->failed)
+        cp->failed = check_towers(cp, clip, towers) < 0;
     read_shapes(cp, clip, &config, towers);
     read_logit_scale(cp, clip);
     set_activations(cp, clip, &config, options);
     set_variant(cp, clip);
-    if (towers & CLIP_TEXT)
+    if ((towers & CLIP_TEXT) && clip->has_text)
         text_read(cp, &clip->text);
     else
         clip->text = (TextWeights){0};
-    if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_VIT)
+    if ((towers & CLIP_IMAGE) && clip->has_image && clip->image == IMAGE_TOWER_VIT)
         vit_read(cp, &clip->vit);
     if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_RESNET)
         resnet_read(cp, &clip->resnet);

@@ -17,14 +17,15 @@
 typedef enum { IMAGE_TOWER_VIT, IMAGE_TOWER_RESNET } ImageTowerKind;
 
 typedef struct {
-    TextWeights text;     /* zero when the text tower was not asked for */
-    ImageTowerKind image; /* which of the two is filled */
+    bool has_text, has_image; /* false: the file holds only the other tower (Hugging Face's) */
+    TextWeights text;         /* zero when the text tower was not asked for */
+    ImageTowerKind image;     /* which of the two is filled */
     VitWeights vit;
     ResnetWeights resnet;
     int image_size, embed_dim;
     int n_vocab;           /* rows of token_embedding; known even without the text tower */
     Precision precision;   /* of the blocks' matrices and of convolutions: FLOAT32 or BFLOAT16 */
-    float logit_scale;     /* as stored: a logarithm */
+    float logit_scale;     /* as stored: a logarithm; 0 if a single tower has none */
     float mean[3], std[3]; /* pixel normalisation */
     ImagePreparation images;
     char name[32]; /* "ViT-B/32"; "ViT w128 l4 p8" or "RN w16 (1,2,1,1)" if no known model has its sizes */
@@ -42,13 +43,15 @@ typedef struct {
 
 /* What a checkpoint is opened for. DIGEST: clip_digest will be asked for, so it is computed on a thread of
  * its own while the towers are read and used. FEW_IMAGES: only a few images will be encoded, so the image
- * tower is not prepared for many; the bits are the same. */
+ * tower is not prepared for many; the bits are the same. PRESENT: a tower that is not in the file is not
+ * needed. */
 typedef enum {
     CLIP_TEXT = 1,
     CLIP_IMAGE = 2,
     CLIP_BOTH = 3,
     CLIP_DIGEST = 4,
-    CLIP_FEW_IMAGES = 8
+    CLIP_FEW_IMAGES = 8,
+    CLIP_PRESENT = 16
 } ClipTowers;
 
 /* Reads a checkpoint: a file of weights, or a folder that holds one (locate.h), with the names of OpenAI,

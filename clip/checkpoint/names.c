@@ -150,6 +150,11 @@ typedef struct {
     const char *beginning, *except, *reason;
 } Refusal;
 
+#define NO_PROJECTION                                                                                        \
+    "a tower without its projection (CLIPTextModel, CLIPVisionModel), which features in the space of "       \
+    "images "                                                                                                \
+    "and texts need"
+
 static const Refusal refusals[] = {
     {"text_decoder.", NULL, "a CoCa model: its decoder and pooling are not CLIP's"},
     {"visual.trunk.attn_pool.", NULL, "a SigLIP model, or another that pools by attention: not a CLIP"},
@@ -171,6 +176,7 @@ static const Refusal refusals[] = {
     {"text_model.embeddings.word_embeddings.", NULL,
      "a BERT text tower (Chinese-CLIP): only CLIP's own is read"},
     {"image_encoder.model.", NULL, "a MobileCLIP model: not a CLIP"},
+    {"embeddings.", NULL, NO_PROJECTION},
     {"owlvit.", NULL, "an OWL-ViT model, which finds objects: not a CLIP"},
     {"owlv2.", NULL, "an OWLv2 model, which finds objects: not a CLIP"},
     {"class_head.", NULL, "an OWL-ViT model, which finds objects: not a CLIP"},
@@ -294,6 +300,11 @@ static bool is_known(const char *name, const Place *places, KnownTower tower) {
     return false;
 }
 
+bool names_has_tower(const NameScheme *scheme, const TensorFile *file, bool image) {
+    const char *name = image ? "visual.conv1.weight" : "token_embedding.weight";
+    return scheme->flavour != NAMES_HUGGING_FACE || tensors_find(file, names_place(scheme, name).names[0]);
+}
+
 bool names_is_resnet(const NameScheme *scheme, const TensorFile *file) {
     return !tensors_find(file, names_place(scheme, "visual.proj").names[0]) &&
            (tensors_find(file, names_place(scheme, "visual.layer1.0.conv1.weight").names[0]) ||
@@ -310,6 +321,18 @@ int names_refuse(const TensorFile *file, Error *err) {
         }
     }
     return 0;
+}
+
+static int check_projection(const NameScheme *scheme, const TensorFile *file, bool image, Error *err) {
+    const Place place = names_place(scheme, image ? "visual.proj" : "text_projection");
+    return scheme->flavour != NAMES_HUGGING_FACE || !names_has_tower(scheme, file, image) ||
+                   tensors_find(file, place.names[0])
+               ? 0
+               : error_set(err, "%s: tensor %s: missing: " NO_PROJECTION, tensors_path(file), place.names[0]);
+}
+
+int names_check_projections(const NameScheme *scheme, const TensorFile *file, Error *err) {
+    return check_projection(scheme, file, false, err) < 0 ? -1 : check_projection(scheme, file, true, err);
 }
 
 int names_check(const NameScheme *scheme, const TensorFile *file, Error *err) {

@@ -44,6 +44,12 @@ bool names_detect(NameScheme *scheme, const TensorFile *file);
 /* The place of a tensor, or of all whose names begin like this ("transformer.resblocks.", "ln_final."). */
 Place names_place(const NameScheme *scheme, const char *openai_name);
 
+/* Whether the file has the image tower, or the text tower. Only Hugging Face keeps one without the other
+ * (CLIPTextModelWithProjection, CLIPVisionModelWithProjection). */
+bool names_has_tower(const NameScheme *scheme, const TensorFile *file, bool image);
+/* Refuses a tower of Hugging Face without its projection. */
+int names_check_projections(const NameScheme *scheme, const TensorFile *file, Error *err);
+
 /* Whether the image tower is a ResNet. */
 bool names_is_resnet(const NameScheme *scheme, const TensorFile *file);
 

@@ -60,18 +60,25 @@ static void print_architecture(const Clip *clip) {
     print_field("backbone", clip->name);
     print_number("embedding", clip->embed_dim);
     print_number("image_size", clip->image_size);
-    if (clip->image == IMAGE_TOWER_VIT)
+    if (!clip->has_image)
+        print_field("image tower", "none");
+    else if (clip->image == IMAGE_TOWER_VIT)
         printf("%-22s ViT, patch %d, width %d, %d heads, %d layers\n", "image tower", clip->vit.patch_size,
                clip->vit.width, clip->vit.n_heads, clip->vit.n_layers);
     else
         printf("%-22s ResNet, layers (%d, %d, %d, %d), width %d, %d attention heads\n", "image tower",
                clip->resnet.n_blocks[0], clip->resnet.n_blocks[1], clip->resnet.n_blocks[2],
                clip->resnet.n_blocks[3], clip->resnet.width, clip->resnet.n_heads);
-    printf("%-22s width %d, %d heads, %d layers, %d positions, %d tokens\n", "text tower", text->width,
-           text->n_heads, text->n_layers, text->n_positions, text->n_vocab);
-    print_field("text activation", activation_name(text->activation));
-    print_field("image activation",
-                clip->image == IMAGE_TOWER_VIT ? activation_name(clip->vit.activation) : "relu");
+    if (!clip->has_text)
+        print_field("text tower", "none");
+    else
+        printf("%-22s width %d, %d heads, %d layers, %d positions, %d tokens\n", "text tower", text->width,
+               text->n_heads, text->n_layers, text->n_positions, text->n_vocab);
+    if (clip->has_text)
+        print_field("text activation", activation_name(text->activation));
+    if (clip->has_image)
+        print_field("image activation",
+                    clip->image == IMAGE_TOWER_VIT ? activation_name(clip->vit.activation) : "relu");
     print_field("activation from", clip->activation_source ? clip->activation_source : "no config: assumed");
     char images[80];
     model_config_images_text(images, &clip->images, clip->image_size);
@@ -82,7 +89,7 @@ static void print_architecture(const Clip *clip) {
 
 static int inspect_checkpoint(const char *path, int n_threads, Arena *arena, Error *err) {
     Pool *pool = pool_create(n_threads);
-    const ClipOptions options = {.towers = CLIP_BOTH | CLIP_DIGEST, .pool = pool};
+    const ClipOptions options = {.towers = CLIP_BOTH | CLIP_PRESENT | CLIP_DIGEST, .pool = pool};
     Clip *clip = clip_open_with(path, &options, err);
     pool_free(pool);
     if (!clip)

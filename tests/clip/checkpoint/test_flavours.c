@@ -212,6 +212,65 @@ static void test_layer_scale(void **state) {
     trial_close(&trial);
 }
 
+/* Without the tensors whose names begin like this. */
+static void remove_tower(Copy *copy, const char *beginning) {
+    for (int i = copy->n; i-- > 0;)
+        if (strncmp(copy->tensors[i].name, beginning, strlen(beginning)) == 0)
+            copy_remove(copy, copy->tensors[i].name);
+}
+
+#define TOWER_CONFIG(type, sizes)                                                                            \
+    "{\"model_type\": \"" type                                                                               \
+    "\", \"projection_dim\": 64, \"hidden_size\": 128, \"num_attention_heads\": 2, "                         \
+    "\"hidden_act\": \"quick_gelu\", " sizes "}"
+
+/* CLIPTextModelWithProjection and CLIPVisionModelWithProjection have the weights of one tower. */
+static void test_towers(void **state) {
+    for (int image = 0; image < 2; image++) {
+        Error err = {0};
+        Trial trial = trial_open(state, VIT);
+        copy_to_hugging_face(trial.copy, trial.arena);
+        remove_tower(trial.copy, image ? "text_" : "vision_");
+        remove_tower(trial.copy, image ? "logit_scale" : "visual_");
+        if (!image)
+            remove_tower(trial.copy, "logit_scale");
+        copy_write(trial.copy, trial.path);
+        write_text(state, "config.json",
+                   image ? TOWER_CONFIG("clip_vision_model",
+                                        "\"num_hidden_layers\": 4, \"image_size\": 32, \"patch_size\": 8")
+                         : TOWER_CONFIG("clip_text_model", "\"num_hidden_layers\": 3, \"vocab_size\": 718"));
+        Clip *clip = tower_open(trial.path, image ? CLIP_IMAGE : CLIP_TEXT);
+        Clip *plain = tower_open(VIT, image ? CLIP_IMAGE : CLIP_TEXT);
+        assert_int_equal(clip->embed_dim, 64);
+        assert_true(clip->has_image == image && clip->has_text == !image);
+        assert_string_equal(clip->name, image ? "ViT w128 l4 p8" : "text w128 l3");
+        const float *got = image ? clip->vit.proj : clip->text.text_projection;
+        const float *want = image ? plain->vit.proj : plain->text.text_projection;
+        assert_memory_equal(got, want, 64 * 128 * sizeof *got);
+        assert_string_equal(clip_digest(clip), tensors_digest(clip->file));
+        clip_free(plain);
+        clip_free(clip);
+        clip = tower_open(trial.path, (ClipTowers)(CLIP_BOTH | CLIP_PRESENT));
+        assert_true((clip->text.blocks == NULL) == image && (clip->vit.blocks == NULL) == !image);
+        clip_free(clip);
+        assert_null(clip_open(trial.path, CLIP_BOTH, &err));
+        assert_non_null(
+            strstr(err.text, image ? "model.safetensors: only an image tower, and the text tower is needed"
+                                   : "model.safetensors: only a text tower, and the image tower is needed"));
+        err = (Error){0};
+        copy_remove(trial.copy, image ? "visual_projection.weight" : "text_projection.weight");
+        copy_write(trial.copy, trial.path);
+        assert_null(clip_open(trial.path, image ? CLIP_IMAGE : CLIP_TEXT, &err));
+        assert_non_null(
+            strstr(err.text, "_projection.weight: missing: a tower without its projection (CLIPTextModel, "));
+        copy_rename(trial.copy, trial.arena, image ? "vision_model." : "text_model.", ""); /* version 5 */
+        copy_write(trial.copy, trial.path);
+        assert_null(clip_open(trial.path, image ? CLIP_IMAGE : CLIP_TEXT, &err));
+        assert_non_null(strstr(err.text, "not supported: a tower without its projection"));
+        trial_close(&trial);
+    }
+}
+
 /* --- activation and heads --- */
 
 static bool is_same(Trial *trial, const Clip *clip) {
@@ -419,19 +478,13 @@ static void test_missing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_hugging_face),
-        SCRATCH_TEST(test_hugging_face_float),
-        SCRATCH_TEST(test_prefixes),
-        SCRATCH_TEST(test_custom_text),
-        SCRATCH_TEST(test_layer_scale),
-        SCRATCH_TEST(test_activation),
-        SCRATCH_TEST(test_resnet_note),
-        SCRATCH_TEST(test_heads),
-        SCRATCH_TEST(test_folder),
-        SCRATCH_TEST(test_refused),
-        SCRATCH_TEST(test_missing),
-        SCRATCH_TEST(test_harmless),
-        SCRATCH_TEST(test_missing_for_texts),
+        SCRATCH_TEST(test_hugging_face), SCRATCH_TEST(test_hugging_face_float),
+        SCRATCH_TEST(test_prefixes),     SCRATCH_TEST(test_custom_text),
+        SCRATCH_TEST(test_layer_scale),  SCRATCH_TEST(test_activation),
+        SCRATCH_TEST(test_resnet_note),  SCRATCH_TEST(test_heads),
+        SCRATCH_TEST(test_folder),       SCRATCH_TEST(test_refused),
+        SCRATCH_TEST(test_missing),      SCRATCH_TEST(test_harmless),
+        SCRATCH_TEST(test_towers),       SCRATCH_TEST(test_missing_for_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -297,6 +297,26 @@ static void test_hugging_face(void **state) {
     arena_free(r.arena);
 }
 
+/* One tower alone keeps its keys at the top. */
+static void test_hugging_face_towers(void **state) {
+    Reading r = read_as(state, NAMES_HUGGING_FACE, "config.json",
+                        "{\"model_type\": \"clip_text_model\", \"architectures\": "
+                        "[\"CLIPTextModelWithProjection\"], \"projection_dim\": 640,"
+                        "\"hidden_size\": 1280, \"num_attention_heads\": 20, \"hidden_act\": \"gelu\"}");
+    assert_int_equal(r.result, 0);
+    assert_int_equal(r.config.text.width, 1280);
+    assert_int_equal(r.config.text.n_heads, 20);
+    assert_int_equal(r.config.text.activation, ACTIVATION_GELU);
+    assert_int_equal(r.config.embed_dim, 640);
+    arena_free(r.arena);
+    r = read_as(state, NAMES_HUGGING_FACE, "config.json",
+                "{\"model_type\": \"clip_vision_model\", \"hidden_size\": 1280, \"patch_size\": 14}");
+    assert_int_equal(r.result, 0);
+    assert_int_equal(r.config.image.width, 1280);
+    assert_int_equal(r.config.image.patch_size, 14);
+    arena_free(r.arena);
+}
+
 static void test_hugging_face_refused(void **state) {
     static const struct {
         const char *text, *message;
@@ -305,9 +325,18 @@ static void test_hugging_face_refused(void **state) {
         {"{\"model_type\": \"siglip\"}", "model_type: 'siglip' is not supported: SigLIP pools by attention"},
         {"{\"model_type\": \"siglip2\"}",
          "model_type: 'siglip2' is not supported: SigLIP pools by attention"},
-        {"{\"model_type\": \"chinese_clip\"}", "model_type: 'chinese_clip' is not supported: only 'clip' is"},
-        {"{\"model_type\": \"clip_vision_model\"}",
-         "model_type: 'clip_vision_model' is not supported: only 'clip'"},
+        {"{\"model_type\": \"chinese_clip\"}",
+         "model_type: 'chinese_clip' is not supported: only 'clip' and its towers are"},
+        {"{\"model_type\": \"owlvit\"}",
+         "model_type: 'owlvit' is not supported: only 'clip' and its towers are"},
+        {"{\"model_type\": \"xclip\"}",
+         "model_type: 'xclip' is not supported: only 'clip' and its towers are"},
+        {"{\"model_type\": \"clipseg\"}",
+         "model_type: 'clipseg' is not supported: only 'clip' and its towers are"},
+        {"{\"model_type\": \"altclip\"}",
+         "model_type: 'altclip' is not supported: only 'clip' and its towers are"},
+        {"{\"model_type\": \"clip\", \"architectures\": [\"CLIPForImageClassification\"]}",
+         "architectures: 'CLIPForImageClassification' is not supported: not a CLIP"},
         {"{\"model_type\": \"clip\", \"text_config\": {\"hidden_act\": \"gelu_new\"}}",
          "text_config.hidden_act: 'gelu_new' where "},
         {"{\"model_type\": \"clip\", \"text_config\": {\"eos_token_id\": 49408}}",
@@ -441,6 +470,7 @@ int main(void) {
         SCRATCH_TEST(test_openclip_images),
         SCRATCH_TEST(test_openclip_towers),
         SCRATCH_TEST(test_hugging_face),
+        SCRATCH_TEST(test_hugging_face_towers),
         SCRATCH_TEST(test_hugging_face_refused),
         SCRATCH_TEST(test_preprocessor),
         SCRATCH_TEST(test_preprocessor_images),
