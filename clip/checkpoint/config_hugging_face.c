@@ -15,7 +15,7 @@ static const KeyRule tower_rules[] = {
     {"hidden_size", RULE_SIZE, .offset = offsetof(TowerConfig, width)},
     {"num_hidden_layers", RULE_SIZE, .offset = offsetof(TowerConfig, n_layers)},
     {"num_attention_heads", RULE_SIZE, .offset = offsetof(TowerConfig, n_heads)},
-    {"layer_norm_eps", RULE_NUMBER, .number = 1e-5, .reason = "that of CLIP's layer norms"},
+    {"layer_norm_eps", RULE_SMALL, .offset = offsetof(TowerConfig, norm_eps)},
     {.name = NULL},
 };
 

@@ -96,7 +96,7 @@ static const KeyRule model_rules[] = {
 };
 
 static const KeyRule norm_rules[] = {
-    {"eps", RULE_NUMBER, .number = 1e-5, .reason = "that of CLIP's layer norms"},
+    {"eps", RULE_SMALL, .offset = offsetof(TowerConfig, norm_eps)},
     {.name = NULL},
 };
 
@@ -160,11 +160,11 @@ static int read_heads(const ConfigPlace *place, const json_t *vision, TowerConfi
 
 /* An object of arguments within that of a tower. */
 static int read_inner(const char *path, const char *section, const json_t *object, const char *key,
-                      const KeyRule *rules, Error *err) {
+                      const KeyRule *rules, void *target, Error *err) {
     char name[64];
     snprintf(name, sizeof name, "%s.%s", section, key);
     const ConfigPlace place = {path, name, true};
-    return config_apply(&place, json_object_get(object, key), rules, NULL, err);
+    return config_apply(&place, json_object_get(object, key), rules, target, err);
 }
 
 static int read_tower(const char *path, const char *section, const json_t *model, const KeyRule *rules,
@@ -175,8 +175,8 @@ static int read_tower(const char *path, const char *section, const json_t *model
         return error_set(err, "%s: %s: missing", path, section);
     if (config_apply(&place, object, rules, tower, err) < 0)
         return -1;
-    return read_inner(path, section, object, "norm_kwargs", norm_rules, err) < 0 ||
-                   read_inner(path, section, object, "tokenizer_kwargs", tokenizer_rules, err) < 0
+    return read_inner(path, section, object, "norm_kwargs", norm_rules, tower, err) < 0 ||
+                   read_inner(path, section, object, "tokenizer_kwargs", tokenizer_rules, NULL, err) < 0
                ? -1
                : 0;
 }

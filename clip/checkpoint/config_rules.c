@@ -102,6 +102,12 @@ static int apply_rule(const ConfigPlace *place, const KeyRule *rule, const json_
             return config_error(place, rule->name, err, "%s where %g is needed: %s", text, rule->number,
                                 rule->reason);
         return 0;
+    case RULE_SMALL:
+        if (!(json_number_value(value) > 1e-30 && json_number_value(value) < 1))
+            return config_error(place, rule->name, err, "%s where a number above 0 and below 1 is needed",
+                                text);
+        *(float *)((char *)target + rule->offset) = (float)json_number_value(value);
+        return 0;
     case RULE_IGNORED:
     case RULE_MORE:
         return 0;

@@ -20,6 +20,7 @@ typedef enum {
     RULE_OFF,     /* must be false; or null, 0, "", [], {} */
     RULE_WORD,    /* must be the text `word` */
     RULE_NUMBER,  /* must be `number`, within a thousandth of it */
+    RULE_SMALL,   /* a number above 0 and below 1, stored in the target's float at `offset` */
     RULE_MORE     /* no key, but the end of this table, which goes on with those of `more` */
 } RuleKind;
 

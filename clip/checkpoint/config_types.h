@@ -27,6 +27,7 @@ typedef struct {
     int width, n_layers, n_heads, n_positions, n_vocab; /* the last two: text */
     int image_size, patch_size, n_blocks[4];            /* image; blocks of a ResNet, which has no n_layers */
     Activation activation;
+    float norm_eps; /* of all layer norms; 0: 1e-5 */
 } TowerConfig;
 
 typedef struct {

@@ -189,16 +189,25 @@ static void set_variant(const Checkpoint *cp, Clip *clip) {
     const int heads = is_vit ? clip->vit.n_heads : clip->resnet.n_heads;
     const int plain = (is_vit ? clip->vit.width : clip->resnet.attn_width) / HEAD_SIZE;
     const char *activation = is_vit ? activation_name(clip->vit.activation) : "relu";
-    char images[80];
+    char towers[96] = "", images[80];
+    const float text_eps = clip->has_text ? text->norm_eps : LAYER_NORM_EPS;
+    const float image_eps = is_vit && clip->has_image ? clip->vit.norm_eps : LAYER_NORM_EPS;
+    const bool other_eps = text_eps != LAYER_NORM_EPS || image_eps != LAYER_NORM_EPS;
+    const bool other_text =
+        text->activation != ACTIVATION_QUICK_GELU || text->n_heads != text->width / HEAD_SIZE;
+    const bool other_image = (is_vit && clip->vit.activation != ACTIVATION_QUICK_GELU) || heads != plain;
+    int n = 0;
+    if (cp->failed)
+        return;
+    if (other_text || other_image || other_eps)
+        n = snprintf(towers, sizeof towers, "text %s %d heads, image %s %d heads",
+                     activation_name(text->activation), text->n_heads, activation, heads);
+    if (other_eps)
+        snprintf(towers + n, sizeof towers - (size_t)n, ", eps %.9g and %.9g", (double)text_eps,
+                 (double)image_eps);
     model_config_images_text(images, &clip->images, clip->image_size);
-    if (!cp->failed &&
-        (text->activation != ACTIVATION_QUICK_GELU || text->n_heads != text->width / HEAD_SIZE ||
-         (is_vit && clip->vit.activation != ACTIVATION_QUICK_GELU) || heads != plain))
-        snprintf(clip->variant, sizeof clip->variant, "text %s %d heads, image %s %d heads",
-                 activation_name(text->activation), text->n_heads, activation, heads);
-    const size_t used = strlen(clip->variant);
-    if (*images)
-        snprintf(clip->variant + used, sizeof clip->variant - used, "%simages %s", used ? ", " : "", images);
+    snprintf(clip->variant, sizeof clip->variant, "%s%s%s%s", towers, *towers && *images ? ", " : "",
+             *images ? "images " : "", images);
 }
 
 /* A scalar, or a vector of one; one tower alone may have none, and needs none. */

@@ -123,6 +123,7 @@ void text_shapes(Checkpoint *cp, TextWeights *text, const TowerConfig *config) {
     text->n_positions = checkpoint_extent(cp, "positional_embedding", 0, 2, (int64_t[]){-1, text->width});
     check_positions(cp, text, config);
     text->embed_dim = checkpoint_extent(cp, "text_projection", 1, 2, (int64_t[]){text->width, -1});
+    text->norm_eps = config->norm_eps > 0 ? config->norm_eps : LAYER_NORM_EPS;
     text->n_layers = checkpoint_layers(cp, blocks, block_parts);
     text->mlp_width = mlp_width_of(cp, blocks, text->width);
 }
@@ -143,6 +144,7 @@ void vit_shapes(Checkpoint *cp, VitWeights *vit, int embed_dim, const TowerConfi
     int grid = grid_of(cp, positions, vit->n_tokens);
     vit->image_size = checked_image_size(cp, positions, grid, vit->patch_size);
     vit->embed_dim = checkpoint_extent(cp, "visual.proj", 1, 2, (int64_t[]){vit->width, embed_dim});
+    vit->norm_eps = config->norm_eps > 0 ? config->norm_eps : LAYER_NORM_EPS;
     vit->n_layers = checkpoint_layers(cp, blocks, block_parts);
     vit->mlp_width = mlp_width_of(cp, blocks, vit->width);
 }

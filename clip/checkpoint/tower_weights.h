@@ -17,6 +17,7 @@
 typedef struct {
     int n_vocab, n_positions, width, n_heads, n_layers, mlp_width, embed_dim; /* V, T, C, H, L, F, E */
     Activation activation;
+    float norm_eps;                       /* of all layer norms */
     const float *token_embedding;         /* (V, C) */
     const float *positional_embedding;    /* (T, C) */
     const BlockWeights *blocks;           /* (L) */
@@ -30,6 +31,7 @@ typedef struct {
     int image_size, patch_size, width, n_heads, n_layers, mlp_width, embed_dim; /* S, P, C, H, L, F, E */
     int n_tokens;                                                               /* T = (S/P)^2 + 1 */
     Activation activation;
+    float norm_eps;                                           /* of all layer norms */
     const float *conv1_w;                                     /* (C, 3 P P) */
     const float *class_embedding;                             /* (C) */
     const float *positional_embedding;                        /* (T, C) */

@@ -69,7 +69,7 @@ static void embed_forward(float *x, const VitWeights *vit, float *patches, const
     memcpy(x, vit->class_embedding, (size_t)C * sizeof *x);
     tile_linear_forward(x + C, patches, vit->conv1_w, NULL, 1, T - 1, 3 * P * P, C, false);
     add_rows(x, vit->positional_embedding, (size_t)T * C);
-    layer_norm_forward(x, NULL, NULL, x, vit->ln_pre_w, vit->ln_pre_b, T, C);
+    layer_norm_forward(x, NULL, NULL, x, vit->ln_pre_w, vit->ln_pre_b, vit->norm_eps, T, C);
 }
 
 /* x (n, T, C) += attention, in all blocks but the last */
@@ -114,12 +114,13 @@ static void block_forward(const VitWeights *vit, int layer, const VitScratch *s,
     const int C = vit->width;
     ActivationPiece activation = {
         .y = s->hidden, .x = s->hidden, .width = vit->mlp_width, .activation = vit->activation};
-    layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_1_w, block->ln_1_b, n * vit->n_tokens, C);
+    layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_1_w, block->ln_1_b, vit->norm_eps, n * vit->n_tokens,
+                       C);
     if (layer < vit->n_layers - 1)
         attention_forward(vit, layer, s, n);
     else
         class_attention_forward(vit, s, n);
-    layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_2_w, block->ln_2_b, n * Q, C);
+    layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_2_w, block->ln_2_b, vit->norm_eps, n * Q, C);
     packed_product_then(s->pool, s->hidden, s->y, &packed->c_fc, block->c_fc_b, NULL, n * Q,
                         (PackedThen){activation_piece, &activation});
     packed_product(s->pool, s->x, s->hidden, &packed->c_proj, block->c_proj_b, s->x, n * Q);
@@ -146,7 +147,7 @@ static void tile_forward(void *context, int tile, int worker) {
     for (int l = 0; l + 1 < vit->n_layers; l++)
         block_forward(vit, l, s, n, T);
     block_forward(vit, vit->n_layers - 1, s, n, 1);
-    layer_norm_forward(s->y, NULL, NULL, s->x, vit->ln_post_w, vit->ln_post_b, n, C);
+    layer_norm_forward(s->y, NULL, NULL, s->x, vit->ln_post_w, vit->ln_post_b, vit->norm_eps, n, C);
     project_forward(job->features + (size_t)first * E, s->y, vit->proj, n, C, E);
 }
 

@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LAYER_NORM_EPS 1e-5f
-
 /* e^x to 2 ulp, without branches and without libm, so that it vectorises: x = n ln 2 + r, a polynomial for
  * e^r (Cephes, S. L. Moshier), times 2^n put into the exponent bits. Saturates beyond -80 and 80, so
  * that neither e^x nor 1 / e^x comes near the denormal numbers, on which processors are slow; NaN stays NaN.
@@ -57,7 +55,7 @@ VECTOR_CLONES void add_rows(float *y, const float *x, size_t n) {
 }
 
 VECTOR_CLONES void layer_norm_forward(float *y, float *mean, float *rstd, const float *x, const float *w,
-                                      const float *b, int rows, int C) {
+                                      const float *b, float eps, int rows, int C) {
     for (int r = 0; r < rows; r++) {
         const float *xr = x + (size_t)r * C;
         float *yr = y + (size_t)r * C;
@@ -69,7 +67,7 @@ VECTOR_CLONES void layer_norm_forward(float *y, float *mean, float *rstd, const 
 #pragma omp simd reduction(+ : square)
         for (int c = 0; c < C; c++)
             square += (xr[c] - m) * (xr[c] - m);
-        float s = 1.0f / sqrtf(square / (float)C + LAYER_NORM_EPS);
+        float s = 1.0f / sqrtf(square / (float)C + eps);
 #pragma omp simd
         for (int c = 0; c < C; c++)
             yr[c] = (xr[c] - m) * s * w[c] + b[c];

@@ -10,10 +10,12 @@
 
 #include <stddef.h>
 
-/* y = (x - mean) / sqrt(var + 1e-5) * w + b, row by row. x, y (rows, C); y may be x.
+#define LAYER_NORM_EPS 1e-5f /* CLIP's */
+
+/* y = (x - mean) / sqrt(var + eps) * w + b, row by row. x, y (rows, C); y may be x.
  * rstd (rows) and mean (rows) are kept for the backward pass; both may be NULL. */
 void layer_norm_forward(float *y, float *mean, float *rstd, const float *x, const float *w, const float *b,
-                        int rows, int C);
+                        float eps, int rows, int C);
 /* d_x (rows, C) += the gradient of layer_norm_forward at x, given d_y (rows, C). */
 void layer_norm_backward(float *d_x, const float *d_y, const float *x, const float *mean, const float *rstd,
                          const float *w, int rows, int C);

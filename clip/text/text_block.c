@@ -60,6 +60,7 @@ typedef struct {
     float *y, *mean, *rstd;
     const float *x, *d_y, *w, *b;
     const float *start; /* backward: what the gradient is added to; may be y */
+    float eps;
     int rows, width;
 } Rows;
 
@@ -76,13 +77,14 @@ static void norm_tile(void *context, int tile, int worker) {
     (void)worker;
     const Rows *job = context;
     size_t row = (size_t)tile * ROWS_PER_TILE, at = row * (size_t)job->width;
-    layer_norm_forward(job->y + at, job->mean + row, job->rstd + row, job->x + at, job->w, job->b,
+    layer_norm_forward(job->y + at, job->mean + row, job->rstd + row, job->x + at, job->w, job->b, job->eps,
                        tile_rows(job, tile), job->width);
 }
 
 static void norm_forward(Pool *pool, float *y, float *mean, float *rstd, const float *x, const float *w,
-                         const float *b, int rows, int width) {
-    Rows job = {.y = y, .mean = mean, .rstd = rstd, .x = x, .w = w, .b = b, .rows = rows, .width = width};
+                         const float *b, float eps, int rows, int width) {
+    Rows job = {
+        .y = y, .mean = mean, .rstd = rstd, .x = x, .w = w, .b = b, .eps = eps, .rows = rows, .width = width};
     run_rows(pool, norm_tile, &job);
 }
 
@@ -171,7 +173,7 @@ void block_forward(const BlockContext *context, int layer, const Segment *segmen
     bool last = layer == w->n_layers - 1;
     int R = segment->rows, C = w->width, F = w->mlp_width, Q = last ? segment->n_leaves : R;
 
-    norm_forward(pool, s->h, cache->mean_1, cache->rstd_1, cache->x, b->ln_1_w, b->ln_1_b, R, C);
+    norm_forward(pool, s->h, cache->mean_1, cache->rstd_1, cache->x, b->ln_1_w, b->ln_1_b, w->norm_eps, R, C);
     project_in(context, layer, segment, cache, last);
     if (segment->first < context->tree->n_shared)
         store_shared(shared_kv, segment, cache, C);
@@ -181,7 +183,8 @@ void block_forward(const BlockContext *context, int layer, const Segment *segmen
     tree_attention_forward(pool, s->att, &attention);
     packed_product(pool, cache->x2, s->att, &p->out_proj, b->out_proj_b, last ? cache->x2 : cache->x, Q);
 
-    norm_forward(pool, s->h, cache->mean_2, cache->rstd_2, cache->x2, b->ln_2_w, b->ln_2_b, Q, C);
+    norm_forward(pool, s->h, cache->mean_2, cache->rstd_2, cache->x2, b->ln_2_w, b->ln_2_b, w->norm_eps, Q,
+                 C);
     ActivationPiece activation = {.y = s->g, .x = cache->fc, .width = F, .activation = w->activation};
     packed_product_then(pool, cache->fc, s->h, &p->c_fc, b->c_fc_b, NULL, Q,
                         (PackedThen){y ? activation_piece : NULL, &activation});

@@ -300,7 +300,7 @@ int text_encoder_forward(TextEncoder *encoder, float *features, const float *con
     if (is_stopped(e))
         return -1;
     layer_norm_forward(e->leaf_h, e->leaf_mean, e->leaf_rstd, e->leaf_x, w->ln_final_w, w->ln_final_b,
-                       e->n_leaves, w->width);
+                       w->norm_eps, e->n_leaves, w->width);
     linear_forward(e->pool, e->leaf_features, e->leaf_h, e->text_projection, NULL, e->n_leaves, w->width,
                    w->embed_dim, false);
     size_t E = (size_t)w->embed_dim;

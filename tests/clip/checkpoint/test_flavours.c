@@ -345,6 +345,29 @@ static void test_heads(void **state) {
     trial_close(&trial);
 }
 
+/* Another eps of the layer norms, in one tower. */
+static void test_norm_eps(void **state) {
+    Trial trial = trial_open(state, VIT);
+    copy_to_hugging_face(trial.copy, trial.arena);
+    copy_write(trial.copy, trial.path);
+    for (int image = 0; image < 2; image++) {
+        const char *config = HF_CONFIG("quick_gelu"),
+                   *at = strstr(config, image ? "\"image_size" : "\"vocab_size");
+        write_text(
+            state, "config.json",
+            arena_printf(trial.arena, "%.*s\"layer_norm_eps\": 0.01, %s", (int)(at - config), config, at));
+        Clip *clip = tower_open(trial.path, CLIP_BOTH);
+        Features got = features_of(clip, trial.arena);
+        const Features *want = trial_want(&trial);
+        const double images = relative_error(got.images, want->images, got.n_images);
+        const double texts = relative_error(got.texts, want->texts, got.n_texts);
+        assert_true(image ? images > 1e-4 && texts == 0 : texts > 1e-4 && images == 0);
+        assert_string_not_equal(clip_digest(clip), tensors_digest(clip->file));
+        clip_free(clip);
+    }
+    trial_close(&trial);
+}
+
 /* --- folders --- */
 
 static void test_folder(void **state) {
@@ -478,13 +501,21 @@ static void test_missing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_hugging_face), SCRATCH_TEST(test_hugging_face_float),
-        SCRATCH_TEST(test_prefixes),     SCRATCH_TEST(test_custom_text),
-        SCRATCH_TEST(test_layer_scale),  SCRATCH_TEST(test_activation),
-        SCRATCH_TEST(test_resnet_note),  SCRATCH_TEST(test_heads),
-        SCRATCH_TEST(test_folder),       SCRATCH_TEST(test_refused),
-        SCRATCH_TEST(test_missing),      SCRATCH_TEST(test_harmless),
-        SCRATCH_TEST(test_towers),       SCRATCH_TEST(test_missing_for_texts),
+        SCRATCH_TEST(test_hugging_face),
+        SCRATCH_TEST(test_hugging_face_float),
+        SCRATCH_TEST(test_prefixes),
+        SCRATCH_TEST(test_custom_text),
+        SCRATCH_TEST(test_layer_scale),
+        SCRATCH_TEST(test_activation),
+        SCRATCH_TEST(test_resnet_note),
+        SCRATCH_TEST(test_heads),
+        SCRATCH_TEST(test_folder),
+        SCRATCH_TEST(test_refused),
+        SCRATCH_TEST(test_missing),
+        SCRATCH_TEST(test_harmless),
+        SCRATCH_TEST(test_towers),
+        SCRATCH_TEST(test_norm_eps),
+        SCRATCH_TEST(test_missing_for_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,7 +95,7 @@ static void test_openclip(void **state) {
                 "\"vision_cfg\": {\"image_size\": 224, \"layers\": [3, 4, 6, 3], \"width\": 64, "
                 "\"patch_size\": null},"
                 "\"text_cfg\": {\"hf_tokenizer_name\": null, \"tokenizer_kwargs\": {\"clean\": \"lower\"},"
-                "\"norm_kwargs\": {\"eps\": 1e-5}, \"no_causal_mask\": false, \"pool_type\": \"argmax\"}}");
+                "\"norm_kwargs\": {\"eps\": 1e-6}, \"no_causal_mask\": false, \"pool_type\": \"argmax\"}}");
     assert_int_equal(r.result, 0);
     c = &r.config;
     assert_int_equal(c->text.activation, ACTIVATION_QUICK_GELU);
@@ -104,6 +104,7 @@ static void test_openclip(void **state) {
     assert_int_equal(c->image.n_blocks[2], 6);
     assert_int_equal(c->text.width, 512);
     assert_int_equal(c->text.n_heads, 8);
+    assert_true(c->text.norm_eps == 1e-6f && c->image.norm_eps == 0);
     assert_int_equal(c->text.n_positions, 77);
     assert_true(c->has_pixels && c->mean[0] == 0.48145466f);
     arena_free(r.arena);
@@ -221,7 +222,7 @@ static void test_openclip_towers(void **state) {
          "pool_type: 'avg' where 'tok' is needed: CLIP reads the class token"},
         {"vision", "\"attentional_pool\": \"parallel\"", "attentional_pool: 'parallel' is not supported"},
         {"vision", "\"no_ln_pre\": true", "no_ln_pre: true is not supported: CLIP's ViT has a layer norm"},
-        {"vision", "\"norm_kwargs\": {\"eps\": 1e-6}", "norm_kwargs.eps: 1e-06 where 1e-05 is needed"},
+        {"vision", "\"norm_kwargs\": {\"eps\": 0}", "norm_kwargs.eps: 0 where a number above 0"},
         {"vision", "\"norm_kwargs\": {\"bias\": true}", "norm_kwargs.bias: not a key that is known here"},
         {"vision", "\"act_kwargs\": {\"approximate\": \"tanh\"}",
          "act_kwargs: {...} is not supported: only QuickGELU"},
@@ -343,8 +344,8 @@ static void test_hugging_face_refused(void **state) {
          "text_config.eos_token_id: not 49407, CLIP's end-of-text token"},
         {"{\"model_type\": \"clip\", \"vision_config\": {\"hidden_act\": 1}}",
          "vision_config.hidden_act: '...' where "},
-        {"{\"model_type\": \"clip\", \"vision_config\": {\"layer_norm_eps\": 1e-6}}",
-         "vision_config.layer_norm_eps: 1e-06 where 1e-05"},
+        {"{\"model_type\": \"clip\", \"vision_config\": {\"layer_norm_eps\": -1e-6}}",
+         "vision_config.layer_norm_eps: -1e-06 where a number above 0"},
         {"{\"model_type\": \"clip\", \"vision_config\": {\"num_channels\": 4}}",
          "vision_config.num_channels: 4 where 3"},
         {"{\"model_type\": \"clip\", \"vision_config\": {\"image_size\": [1, 2]}}",

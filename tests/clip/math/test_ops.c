@@ -17,6 +17,7 @@
 /* Relative errors that are allowed. Sums of C floats lose about sqrt(C) ulp (6e-8 each). */
 #define TOLERANCE_FORWARD 1e-6
 #define TOLERANCE_BACKWARD 3e-6
+#define EPS 0.05f                  /* of layer norms: one that is seen */
 #define TOLERANCE_DIFFERENCES 1e-5 /* of a gradient in float against differences in double */
 #define TOLERANCE_EXP 4e-7         /* of one element: e^x to 2 ulp, and a division */
 
@@ -34,7 +35,7 @@ static void layer_norm_formula(double *y, const double *x, const double *w, cons
         for (int c = 0; c < C; c++)
             variance += (x[r * C + c] - mean) * (x[r * C + c] - mean) / C;
         for (int c = 0; c < C; c++)
-            y[r * C + c] = (x[r * C + c] - mean) / sqrt(variance + 1e-5) * w[c] + b[c];
+            y[r * C + c] = (x[r * C + c] - mean) / sqrt(variance + (double)EPS) * w[c] + b[c];
     }
 }
 
@@ -132,10 +133,10 @@ static void test_layer_norm(void **state) {
         to_double(wd, w, C);
         to_double(bd, b, C);
         layer_norm_formula(want, xd, wd, bd, ROWS, C);
-        layer_norm_forward(y, mean, rstd, x, w, b, ROWS, C);
+        layer_norm_forward(y, mean, rstd, x, w, b, EPS, ROWS, C);
         close_to_formula("layer_norm_forward", y, want, n, TOLERANCE_FORWARD);
         memcpy(y, x, sizeof y);
-        layer_norm_forward(y, NULL, NULL, y, w, b, ROWS, C); /* in place, nothing kept */
+        layer_norm_forward(y, NULL, NULL, y, w, b, EPS, ROWS, C); /* in place, nothing kept */
         close_to_formula("layer_norm_forward in place", y, want, n, TOLERANCE_FORWARD);
         for (int r = 0; r < ROWS; r++) {
             double m = 0;
@@ -162,7 +163,7 @@ static void test_layer_norm_backward(void **state) {
         to_double(wd, w, C);
         to_double(bd, b, C);
         differences(want, layer_norm_of, &(Formula){.w = wd, .b = bd, .C = C}, x, d_y, ROWS);
-        layer_norm_forward(y, mean, rstd, x, w, b, ROWS, C);
+        layer_norm_forward(y, mean, rstd, x, w, b, EPS, ROWS, C);
         memset(d_x, 0, sizeof d_x);
         layer_norm_backward(d_x, d_y, x, mean, rstd, w, ROWS, C);
         close_to_formula("layer_norm_backward", d_x, want, n, TOLERANCE_DIFFERENCES);
@@ -385,7 +386,7 @@ static void test_nan_stays(void **state) {
         fill_normal(x, 2 * C, 1, 3);
         fill_normal(ones, C, 1, 4);
         x[at] = NAN;
-        layer_norm_forward(y, NULL, NULL, x, w, b, 2, C);
+        layer_norm_forward(y, NULL, NULL, x, w, b, LAYER_NORM_EPS, 2, C);
         for (int i = 0; i < 2 * C; i++)
             assert_true(isnan(y[i]) == (i < C)); /* its row, and no other */
         memcpy(p, x, sizeof p);
@@ -409,7 +410,7 @@ static void run_all(float *results, const float *x, const float *w, int n, int s
     float *a = in + shift, *y = out + (shift * 5 + 3) % 16, mean, rstd;
     size_t size = (size_t)n * sizeof(float);
     memcpy(a, x, size);
-    layer_norm_forward(y, &mean, &rstd, a, w + shift, w + shift, 1, n);
+    layer_norm_forward(y, &mean, &rstd, a, w + shift, w + shift, LAYER_NORM_EPS, 1, n);
     memcpy(results, y, size);
     layer_norm_backward(y, a, a, &mean, &rstd, w + shift, 1, n);
     memcpy(results += n, y, size);

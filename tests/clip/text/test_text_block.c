@@ -30,6 +30,8 @@ typedef struct {
     double *x, *kv; /* (N, C), (N, 2C): keys and values that follow from x */
 } Formula;
 
+#define NORM_EPS 0.01f /* one that is seen */
+
 static void norm(double *out, const double *in, const float *w, const float *b) {
     double mean = 0, variance = 0;
     for (int c = 0; c < C; c++)
@@ -37,7 +39,7 @@ static void norm(double *out, const double *in, const float *w, const float *b) 
     for (int c = 0; c < C; c++)
         variance += (in[c] - mean) * (in[c] - mean) / C;
     for (int c = 0; c < C; c++)
-        out[c] = (in[c] - mean) / sqrt(variance + 1e-5) * (double)w[c] + (double)b[c];
+        out[c] = (in[c] - mean) / sqrt(variance + (double)NORM_EPS) * (double)w[c] + (double)b[c];
 }
 
 static void linear(double *out, const double *in, const float *w, const float *b, int n_in, int n_out) {
@@ -154,6 +156,7 @@ static Bench open_bench(const PromptSet *prompts, bool last, Activation activati
     b.w = text_random(C, N_LAYERS, 10, 8, 5, b.arena);
     b.w.n_heads = H;
     b.w.activation = activation;
+    b.w.norm_eps = NORM_EPS;
     size_t N = (size_t)b.tree.n_nodes, n_shared = (size_t)b.tree.n_shared;
     b.x = arena_floats(b.arena, N, C);
     b.y = arena_floats(b.arena, N, C);
