@@ -10,8 +10,24 @@
 static const char *const vocabularies[] = {"merges.txt", "merges.txt.gz", "bpe_simple_vocab_16e6.txt.gz",
                                            "bpe_simple_vocab_16e6.txt", "tokenizer.json"};
 
+/* The folder of the files: Hugging Face's cache of a model keeps them in snapshots/REVISION, and the newest
+ * revision in the file refs/main. */
+static const char *snapshot_of(const char *folder, Arena *arena) {
+    enum { MAX_REVISION = 128 };
+    Error ignored = {0};
+    size_t size;
+    const char *ref = path_join(arena, folder, "refs/main");
+    char *revision = ref && file_exists(ref) ? file_read(ref, MAX_REVISION, arena, &size, &ignored) : NULL;
+    if (!revision)
+        return folder;
+    revision[strcspn(revision, "/\r\n")] = '\0';
+    const char *snapshots = path_join(arena, folder, "snapshots");
+    const char *found = snapshots ? path_join(arena, snapshots, revision) : NULL;
+    return found && *revision && *revision != '.' && folder_exists(found) ? found : folder;
+}
+
 static const char *folder_of(const char *path, Arena *arena) {
-    return folder_exists(path) ? path : path_folder(arena, path);
+    return folder_exists(path) ? snapshot_of(path, arena) : path_folder(arena, path);
 }
 
 const char *locate_beside(const char *path, const char *name, Arena *arena) {
@@ -82,6 +98,7 @@ const char *locate_weights(const char *path, Arena *arena, Error *err) {
             error_memory(err);
         return copy;
     }
+    path = snapshot_of(path, arena);
     Matches index = {0}, single = {0};
     if (list_matches(&index, &single, path, arena, err) < 0)
         return NULL;

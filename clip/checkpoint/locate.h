@@ -1,4 +1,5 @@
-/* locate.h: finds the files of a checkpoint from its folder or its weights. */
+/* locate.h: finds the files of a checkpoint from its folder or its weights. The folder may be that of a model
+ * in Hugging Face's cache (models--OWNER--NAME): then the files are those of its newest snapshot. */
 #ifndef CLIP_CHECKPOINT_LOCATE_H
 #define CLIP_CHECKPOINT_LOCATE_H
 

@@ -108,8 +108,46 @@ static void test_file(void **state) {
 
 #define SCRATCH_TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
 
+/* models--OWNER--NAME of Hugging Face's cache: refs/main names the snapshot. */
+static void test_hub(void **state) {
+    static const char *const folders[] = {"refs", "snapshots", "snapshots/0a", "snapshots/1b"};
+    static const struct {
+        const char *ref, *snapshot;
+    } cases[] = {{"1b", "1b"}, {"0a\n", "0a"}, {"2c", NULL}, {"..", NULL}, {"", NULL}};
+    char path[512];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(mkdir(scratch_path(state, folders[i], path, sizeof path), 0777), 0);
+    scratch_file(scratch_path(state, "snapshots/0a/model.safetensors", path, sizeof path), "x", 1);
+    scratch_file(scratch_path(state, "snapshots/1b/model.safetensors", path, sizeof path), "x", 1);
+    scratch_file(scratch_path(state, "snapshots/0a/merges.txt", path, sizeof path), "x", 1);
+    scratch_file(scratch_path(state, "snapshots/1b/merges.txt", path, sizeof path), "x", 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Error err = {0};
+        Arena *arena = arena_create();
+        scratch_file(scratch_path(state, "refs/main", path, sizeof path), cases[i].ref, strlen(cases[i].ref));
+        const char *found = locate_weights(*state, arena, &err),
+                   *merges = locate_vocabulary(*state, arena, &err);
+        if (cases[i].snapshot) {
+            const char *folder =
+                arena_printf(arena, "%s/snapshots/%s", (const char *)*state, cases[i].snapshot);
+            assert_string_equal(found, arena_printf(arena, "%s/model.safetensors", folder));
+            assert_string_equal(merges, arena_printf(arena, "%s/merges.txt", folder));
+        } else {
+            assert_null(found);
+            assert_null(merges);
+        }
+        arena_free(arena);
+    }
+    static const char *const files[] = {"snapshots/0a/model.safetensors", "snapshots/1b/model.safetensors",
+                                        "snapshots/0a/merges.txt", "snapshots/1b/merges.txt", "refs/main"};
+    for (int i = 0; i < 5; i++)
+        unlink(scratch_path(state, files[i], path, sizeof path));
+    for (int i = 4; i-- > 0;)
+        rmdir(scratch_path(state, folders[i], path, sizeof path));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {SCRATCH_TEST(test_weights), SCRATCH_TEST(test_vocabulary),
-                                       SCRATCH_TEST(test_file)};
+                                       SCRATCH_TEST(test_file), SCRATCH_TEST(test_hub)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
