@@ -189,7 +189,7 @@ static void set_variant(const Checkpoint *cp, Clip *clip) {
     const int heads = is_vit ? clip->vit.n_heads : clip->resnet.n_heads;
     const int plain = (is_vit ? clip->vit.width : clip->resnet.attn_width) / HEAD_SIZE;
     const char *activation = is_vit ? activation_name(clip->vit.activation) : "relu";
-    char towers[96] = "", images[80];
+    char towers[128] = "", images[80];
     const float text_eps = clip->has_text ? text->norm_eps : LAYER_NORM_EPS;
     const float image_eps = is_vit && clip->has_image ? clip->vit.norm_eps : LAYER_NORM_EPS;
     const bool other_eps = text_eps != LAYER_NORM_EPS || image_eps != LAYER_NORM_EPS;

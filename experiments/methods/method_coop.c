@@ -210,12 +210,13 @@ static int write_prompt(Session *session, const Point *point, PromptLearner *lea
                      .image_size = clip->image_size};
     memcpy(prompt.mean, clip->mean, sizeof prompt.mean);
     memcpy(prompt.std, clip->std, sizeof prompt.std);
-    char *absolute = realpath(prompt.checkpoint, NULL); /* found again from any folder */
-    if (absolute)
-        prompt.checkpoint = absolute;
+    /* found again from any folder; not through a link, for the config lies beside the link */
+    char *folder_now = *prompt.checkpoint == '/' ? NULL : realpath(".", NULL);
+    if (folder_now)
+        prompt.checkpoint = path_join(arena, folder_now, prompt.checkpoint);
     const char *path = path_join(arena, folder, PROMPT_FILE);
-    int result = path ? prompt_write(path, &prompt, err) : error_memory(err);
-    free(absolute);
+    int result = path && prompt.checkpoint ? prompt_write(path, &prompt, err) : error_memory(err);
+    free(folder_now);
     return result;
 }
 

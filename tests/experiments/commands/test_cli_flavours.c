@@ -10,8 +10,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -173,6 +175,21 @@ static void test_prompt(void **state) {
                 "--config", yaml);
 }
 
+/* Weights that are a link, as in a hub's cache: their config lies beside the link. */
+static void test_link(void **state) {
+    Cli *cli = *state;
+    const char *folder = hugging_face_folder(cli, "gelu"), *link = cli_path(cli, "snapshot");
+    assert_int_equal(rename(folder, link), 0);
+    assert_int_equal(rename(cli_path(cli, "snapshot/model.safetensors"), cli_path(cli, "blob")), 0);
+    assert_int_equal(symlink("../blob", cli_path(cli, "snapshot/model.safetensors")), 0);
+    const char *yaml = cli_experiment(cli, "out", "vit", SMALL);
+    cli_ok(cli, "run", yaml, "--set",
+           arena_printf(cli->arena, "model.weights=%s", cli_path(cli, "snapshot/model.safetensors")));
+    const char *found = cli_point_file(cli, "out", "CoOp M=2 end", 1, "prompt.safetensors");
+    cli_ok(cli, "classify", found, FIXTURES "images/shape00/0000.jpg");
+    assert_string_equal(cli->err, "");
+}
+
 /* --- what does not fit --- */
 
 static void test_vocabularies(void **state) {
@@ -217,9 +234,9 @@ static void test_folders(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CLI_TEST(test_folder),       CLI_TEST(test_folder_gelu), CLI_TEST(test_inspect),
-        CLI_TEST(test_preparation),  CLI_TEST(test_note),        CLI_TEST(test_prompt),
-        CLI_TEST(test_vocabularies), CLI_TEST(test_folders),
+        CLI_TEST(test_folder),      CLI_TEST(test_folder_gelu),  CLI_TEST(test_inspect),
+        CLI_TEST(test_preparation), CLI_TEST(test_note),         CLI_TEST(test_prompt),
+        CLI_TEST(test_link),        CLI_TEST(test_vocabularies), CLI_TEST(test_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
