@@ -84,6 +84,7 @@ static int apply_size(const ConfigPlace *place, const char *key, const json_t *v
 static int apply_rule(const ConfigPlace *place, const KeyRule *rule, const json_t *value, void *target,
                       Error *err) {
     char text[80];
+    float small;
     value_text(value, text);
     switch (rule->kind) {
     case RULE_SIZE:
@@ -106,7 +107,8 @@ static int apply_rule(const ConfigPlace *place, const KeyRule *rule, const json_
         if (!(json_number_value(value) > 1e-30 && json_number_value(value) < 1))
             return config_error(place, rule->name, err, "%s where a number above 0 and below 1 is needed",
                                 text);
-        *(float *)((char *)target + rule->offset) = (float)json_number_value(value);
+        small = (float)json_number_value(value);
+        memcpy((char *)target + rule->offset, &small, sizeof small);
         return 0;
     case RULE_IGNORED:
     case RULE_MORE:

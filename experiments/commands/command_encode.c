@@ -5,8 +5,8 @@
 #include "datasets/lists/folder.h"
 #include "experiments/commands/commands.h"
 #include "experiments/session/cli_model.h"
+#include "experiments/terminal/printable.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define MAX_LIST_FILE ((size_t)1 << 30)
@@ -116,9 +116,11 @@ static int write_features(const char *path, const float *features, const int *to
 }
 
 static void print_cuts(TextCuts cuts, const char *path, int n_positions) {
-    if (cuts.n > 0)
-        fprintf(stderr, "%s: %d text%s more than %d tokens and %s cut, the first on line %d\n", path, cuts.n,
-                cuts.n == 1 ? " has" : "s have", n_positions, cuts.n == 1 ? "was" : "were", cuts.first + 1);
+    if (cuts.n == 1)
+        print_line(stderr, "%s: line %d: cut to %d tokens", path, cuts.first + 1, n_positions);
+    if (cuts.n > 1)
+        print_line(stderr, "%s: line %d: cut to %d tokens, the first of %d texts that are too long", path,
+                   cuts.first + 1, n_positions, cuts.n);
 }
 
 /* A row for each line, so that row and line keep together. */

@@ -55,8 +55,8 @@ typedef struct Experiment {
     int n_targets;
 } Experiment;
 
-/* A job's share of memory_budget in bytes; `auto` is a quarter of the memory that can be had (machine.h), at most
- * 3 GiB. */
+/* A job's share of memory_budget in bytes; `auto` is a quarter of the memory that can be had (machine.h), at
+ * most 3 GiB. */
 size_t experiment_memory_budget(const Experiment *experiment);
 
 /* What `default` stands for in templates. */

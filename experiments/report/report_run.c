@@ -1,6 +1,6 @@
 /* report_run.c: what was run: model, dates, times and program, and how much of each dataset there is. */
-#include "experiments/report/report_sections.h"
 #include "coop/version.h"
+#include "experiments/report/report_sections.h"
 #include "experiments/terminal/duration.h"
 
 #include <math.h>

@@ -80,7 +80,7 @@ static void encode_one(float out[EMBED], const Clip *clip, const char *text) {
     Error err = {0};
     Pool *pool = pool_create(1);
     Tokenizer *tokenizer = tokenizer_open(FIXTURES "merges.txt.gz", clip->n_vocab - 514, &err);
-    if (encode_texts(out, NULL, clip, tokenizer, pool, &text, 1, NULL, &err) < 0)
+    if (encode_texts(out, NULL, NULL, clip, tokenizer, pool, &text, 1, NULL, &err) < 0)
         fail_msg("%s", err.text);
     tokenizer_free(tokenizer);
     pool_free(pool);

@@ -1,7 +1,7 @@
 /* test_report_run.c: experiments/report/report_run.c: the head of the page says what was run, and what it
  * does not know. */
-#include "experiments/report/report.h"
 #include "coop/version.h"
+#include "experiments/report/report.h"
 #include "tests/support/report_support.h"
 #include "tests/support/scratch.h"
 
