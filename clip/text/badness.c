@@ -124,7 +124,16 @@ static bool starts_with(const uint32_t *text, size_t count, const uint32_t *clas
     return true;
 }
 
+static bool is_ascii(const uint32_t *text, size_t count) {
+    uint32_t all = 0;
+    for (size_t i = 0; i < count; i++)
+        all |= text[i];
+    return all < 0x80;
+}
+
 bool badness_found(const uint32_t *text, size_t count) {
+    if (is_ascii(text, count)) /* no sequence is */
+        return false;
     if (count >= 2 && (text[0] == U'Ã' || text[0] == U'Â') && text[1] == ' ') /* at the start alone */
         return true;
     uint32_t classes[MAX_SEQUENCE] = {0};
