@@ -124,7 +124,10 @@ static void test_hostile(void **state) {
     scratch_file(arena_printf(cli->arena, "%s/config.yaml", point), evil, strlen(evil));
     scratch_file(arena_printf(cli->arena, "%s/prompt.safetensors", point), evil, strlen(evil));
     cli_ok(cli, "report", folder, "--quiet");
+    assert_null(strpbrk(cli->out, "\x1b\r\xff"));
+    assert_non_null(strstr(cli->out, "\\x1B[1m"));
     const char *page = page_read(cli, arena_printf(cli->arena, "%s/" REPORT_FILE, folder));
+    assert_null(strpbrk(page, "\x1b\r\xff"));
     static const char *const parts[] = {"&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;\\x1B[1m",
                                         "&lt;b&gt;&#39;&lt;/b&gt;",
                                         "title=\"&lt;img src=&quot;x&quot;&gt;.jpg\"",
