@@ -19,8 +19,8 @@ enum { WIDTH = 480, HEIGHT = 300, MAX_SVG = 1 << 24, N_COLOURS = 20, N_MARKS = 1
 enum { N_DASHES = 4, MARKS_ON_A_LINE = 6 };
 
 /* Four of Okabe and Ito's, then colours as far apart as they can be, also to eyes that lack red or green.
- * Every one has a contrast of three to white paper and to the dark page. No two looks below 40 share both
- * mark and dashes, so that colours are never needed to tell lines apart. */
+ * Every one has a contrast of about three to white paper and to the dark page. No two looks below 40 share
+ * both mark and dashes, so that colours are never needed to tell lines apart. */
 static const char *const COLOURS[N_COLOURS] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#9c5400",
                                                "#6054d8", "#b4903c", "#c00c84", "#309000", "#0090fc",
                                                "#9c00fc", "#fc306c", "#9090cc", "#f048fc", "#546c3c",
