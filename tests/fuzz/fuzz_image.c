@@ -4,6 +4,7 @@
 #include "datasets/images/image.h"
 #include "datasets/images/transform.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -18,6 +19,8 @@ int fuzz_image(const uint8_t *data, size_t size) {
     if (was_read) {
         /* That a picture is too thin to be resized is said without its name: it may have none. */
         Error err = {0};
+        if (image_check(data, size, input.path, input.arena, &err) < 0)
+            abort(); /* a check refuses nothing that can be read */
         Rng rng;
         rng_seed(&rng, (uint32_t[]){(uint32_t)size}, 1);
         for (TransformFit fit = FIT_CROP; fit <= FIT_PAD; fit++)
