@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 int print_faults(const ImageFaults *faults, Error *err) {
-    if (faults->n < 2)
+    if (faults->n < 2 || faults->first[0].err.kind != ERROR_INPUT) /* it is not the images: no memory */
         return -1;
     for (int i = 0; i < faults->n && i < MAX_FAULTS; i++)
         fprintf(stderr, "%s\n", faults->first[i].err.text);
