@@ -4,6 +4,7 @@
 
 #include "clip/base/files.h"
 #include "tests/support/checkpoint_copy.h"
+#include "tests/support/image_support.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 
@@ -11,6 +12,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -118,6 +120,45 @@ static void test_preparation(void **state) {
     cli_ok(cli, "encode", "--model", folder, "--texts", texts, "--out", out);
     cli_refuses(cli, 3, config, ": resample: 0 where 2 (bilinear)", "encode", "--model", folder, "--images",
                 FIXTURES "images/shape00", "--out", out);
+}
+
+/* The features of an image under a config are those of the square that Pillow makes of it (32 x 32, one of
+ * the fixtures) without one. */
+static void check_prepared(Cli *cli, const char *preprocess, const char *fixture) {
+    static const char *const model =
+        "{\"model_cfg\": {\"embed_dim\": 64, \"quick_gelu\": true, \"vision_cfg\": {\"image_size\": 32, "
+        "\"layers\": 4, \"width\": 128, \"patch_size\": 8}, \"text_cfg\": {\"width\": 128, \"heads\": 2, "
+        "\"layers\": 3, \"vocab_size\": 718}}, \"preprocess_cfg\": %s}";
+    const char *out = cli_path(cli, "out"), *again = cli_path(cli, "again");
+    write_text(cli, "openclip/open_clip_config.json", arena_printf(cli->arena, model, preprocess));
+    TensorFile *file = fixture_open(FIXTURES "pillow/transforms.safetensors");
+    const unsigned char *pixels = tensors_find(file, fixture)->data;
+    unsigned char lines[32 * 97] = {0};
+    for (int y = 0; y < 32; y++)
+        memcpy(lines + y * 97 + 1, pixels + y * 96, 96);
+    Bytes png = make_png(lines, sizeof lines, &(PngKind)PNG(32, 32, 8, 2));
+    scratch_file(cli_path(cli, "square.png"), png.data, png.size);
+    free(png.data);
+    tensors_close(file);
+    const char *image = write_text(cli, "image", FIXTURES "pillow/03_420_640x480.jpg\n");
+    const char *square =
+        write_text(cli, "square", arena_printf(cli->arena, "%s\n", cli_path(cli, "square.png")));
+    cli_ok(cli, "encode", "--model", cli_path(cli, "openclip"), "--images", image, "--out", out);
+    cli_ok(cli, "encode", "--model", VIT, "--images", square, "--out", again);
+    TensorFile *a = fixture_open(out), *b = fixture_open(again);
+    assert_memory_equal(tensors_find(a, "features")->data, tensors_find(b, "features")->data,
+                        tensors_find(b, "features")->size);
+    tensors_close(a);
+    tensors_close(b);
+}
+
+static void test_openclip_preparation(void **state) {
+    Cli *cli = *state;
+    assert_int_equal(mkdir(cli_path(cli, "openclip"), 0777), 0);
+    cli_copy(VIT, cli_path(cli, "openclip/model.safetensors"));
+    check_prepared(cli, "{\"resize_mode\": \"squash\"}", "03_420_640x480.jpg squash bicubic 32 32 0");
+    check_prepared(cli, "{\"resize_mode\": \"longest\"}", "03_420_640x480.jpg pad bicubic 32 0 0");
+    check_prepared(cli, "{\"interpolation\": \"bilinear\"}", "03_420_640x480.jpg crop bilinear 32 32 0");
 }
 
 /* --- the note --- */
@@ -234,9 +275,11 @@ static void test_folders(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CLI_TEST(test_folder),      CLI_TEST(test_folder_gelu),  CLI_TEST(test_inspect),
-        CLI_TEST(test_preparation), CLI_TEST(test_note),         CLI_TEST(test_prompt),
-        CLI_TEST(test_link),        CLI_TEST(test_vocabularies), CLI_TEST(test_folders),
+        CLI_TEST(test_folder),  CLI_TEST(test_folder_gelu),
+        CLI_TEST(test_inspect), CLI_TEST(test_preparation),
+        CLI_TEST(test_note),    CLI_TEST(test_prompt),
+        CLI_TEST(test_link),    CLI_TEST(test_vocabularies),
+        CLI_TEST(test_folders), CLI_TEST(test_openclip_preparation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
