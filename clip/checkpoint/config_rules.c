@@ -81,10 +81,20 @@ static int apply_size(const ConfigPlace *place, const char *key, const json_t *v
     return 0;
 }
 
+static int apply_small(const ConfigPlace *place, const KeyRule *rule, const json_t *value, void *out,
+                       Error *err) {
+    const double number = json_number_value(value); /* 0 for what is no number */
+    const float small = (float)number;
+    if (!(number > 1e-30 && number < 1))
+        return config_error(place, rule->name, err, "%g where a number above 0 and below 1 is needed",
+                            number);
+    memcpy(out, &small, sizeof small);
+    return 0;
+}
+
 static int apply_rule(const ConfigPlace *place, const KeyRule *rule, const json_t *value, void *target,
                       Error *err) {
     char text[80];
-    float small;
     value_text(value, text);
     switch (rule->kind) {
     case RULE_SIZE:
@@ -104,12 +114,7 @@ static int apply_rule(const ConfigPlace *place, const KeyRule *rule, const json_
                                 rule->reason);
         return 0;
     case RULE_SMALL:
-        if (!(json_number_value(value) > 1e-30 && json_number_value(value) < 1))
-            return config_error(place, rule->name, err, "%s where a number above 0 and below 1 is needed",
-                                text);
-        small = (float)json_number_value(value);
-        memcpy((char *)target + rule->offset, &small, sizeof small);
-        return 0;
+        return apply_small(place, rule, value, (char *)target + rule->offset, err);
     case RULE_IGNORED:
     case RULE_MORE:
         return 0;
