@@ -216,6 +216,25 @@ static void test_prompt(void **state) {
                 "--config", yaml);
 }
 
+/* Heads that are chosen: by an option, and by a key that the prompt remembers. */
+static void test_heads(void **state) {
+    Cli *cli = *state;
+    const char *images = FIXTURES "images/shape00", *a = cli_path(cli, "a"), *b = cli_path(cli, "b");
+    cli_refuses(cli, 3, VIT, "tensor visual.conv1.weight: width 128 is no multiple of 3 heads", "encode",
+                "--model", VIT, "--images", images, "--out", a, "--heads", "3");
+    cli_ok(cli, "encode", "--model", VIT, "--images", images, "--out", a, "--heads", "4");
+    cli_ok(cli, "encode", "--model", VIT, "--images", images, "--out", b);
+    size_t n_a, n_b;
+    const char *four = cli_read(cli, a, &n_a), *two = cli_read(cli, b, &n_b);
+    assert_true(n_a == n_b && memcmp(four, two, n_a) != 0);
+    cli_ok(cli, "run", cli_experiment(cli, "out", "vit", SMALL), "--set", "model.heads=4");
+    const char *prompt = cli_point_file(cli, "out", "CoOp M=2 end", 1, "prompt.safetensors");
+    TensorFile *file = fixture_open(prompt);
+    assert_string_equal(tensors_metadata(file, "heads"), "4");
+    tensors_close(file);
+    cli_ok(cli, "classify", prompt, FIXTURES "images/shape00/0000.jpg");
+}
+
 /* Weights that are a link, as in a hub's cache: their config lies beside the link. */
 static void test_link(void **state) {
     Cli *cli = *state;
@@ -280,6 +299,7 @@ int main(void) {
         CLI_TEST(test_note),    CLI_TEST(test_prompt),
         CLI_TEST(test_link),    CLI_TEST(test_vocabularies),
         CLI_TEST(test_folders), CLI_TEST(test_openclip_preparation),
+        CLI_TEST(test_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
