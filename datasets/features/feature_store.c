@@ -11,9 +11,9 @@
  *
  * Records are only ever appended, a batch at a time, in one write under an exclusive lock (flock). A process
  * that is killed leaves at worst part of a batch; the next to append cuts off a broken last record first.
- * A record is checked against its checksum each time it is read. Several records of one image are alike; the
- * last one counts, so that a new one replaces a broken one. A file with another header is not ours and is
- * begun anew.
+ * A record is checked against its checksum when it enters the index and when it is used. Several records of
+ * one image are alike; the last one counts. The next to append writes a good record over each damaged one. A
+ * file with another header is not ours, or damaged, and is begun anew.
  *
  * In memory the selected shelf of a folder is an index: digest -> number of the record. Without a folder all
  * shelves stay in memory, and map digests to the features themselves. So do features that are held back,
@@ -21,13 +21,13 @@
  */
 #include "datasets/features/feature_store.h"
 
+#include "clip/base/checksum.h"
 #include "clip/base/file_lock.h"
 #include "clip/base/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +49,9 @@ struct Shelf {
     const char *path; /* NULL in memory */
     char header[HEADER_SIZE];
     size_t n_indexed; /* records that the index knows */
+    size_t *damaged;  /* (n_damaged) their numbers, ascending */
+    int n_damaged, damaged_capacity, n_told;
+    bool foreign; /* the file has another header */
     Shelf *next;
 };
 
@@ -206,11 +209,41 @@ static size_t count_records(const FeatureStore *store, int fd) {
     return ((size_t)info.st_size - HEADER_SIZE) / store->record_size;
 }
 
+static uint32_t record_checksum(const FeatureStore *store, const Shelf *shelf, const unsigned char *record) {
+    return checksum(checksum(0, shelf->header, HEADER_SIZE), record, store->record_size - sizeof(uint32_t));
+}
+
+static bool is_intact(const FeatureStore *store, const Shelf *shelf, const unsigned char *record) {
+    uint32_t stored;
+    memcpy(&stored, record + store->record_size - sizeof stored, sizeof stored);
+    return stored == record_checksum(store, shelf, record);
+}
+
+/* Enters a record into the index, or into the list of damaged ones, where it may be from before. */
+static int index_record(const FeatureStore *store, Shelf *shelf, const unsigned char *record, size_t number) {
+    if (is_intact(store, shelf, record)) {
+        Digest image;
+        memcpy(&image, record, sizeof image);
+        return digest_map_put(&shelf->index, &image, (DigestValue){.number = number});
+    }
+    if (shelf->n_damaged > 0 && shelf->damaged[shelf->n_damaged - 1] >= number)
+        return 0;
+    size_t *damaged = arena_grow(store->arena, shelf->damaged, &shelf->damaged_capacity, shelf->n_damaged + 1,
+                                 sizeof *damaged);
+    if (!damaged)
+        return -1;
+    shelf->damaged = damaged;
+    damaged[shelf->n_damaged++] = number;
+    return 0;
+}
+
 /* Enters the records that the index does not know yet. */
 static int index_records(FeatureStore *store, Shelf *shelf, Error *err) {
     size_t n_records = count_records(store, store->fd), record = store->record_size;
-    if (n_records < shelf->n_indexed) /* someone began the file anew */
+    if (n_records < shelf->n_indexed) { /* someone began the file anew */
         drop_index(store, shelf);
+        shelf->n_damaged = shelf->n_told = 0;
+    }
     size_t per_block = INDEX_BLOCK / record + 1;
     unsigned char *block = malloc(per_block * record);
     if (!block)
@@ -221,12 +254,9 @@ static int index_records(FeatureStore *store, Shelf *shelf, Error *err) {
         n = read_at(store->fd, block, n * record, HEADER_SIZE + shelf->n_indexed * record) / record;
         if (n == 0)
             break;
-        for (size_t i = 0; i < n && result == 0; i++) {
-            Digest image;
-            memcpy(&image, block + i * record, sizeof image);
-            if (digest_map_put(&shelf->index, &image, (DigestValue){.number = shelf->n_indexed + i}) != 0)
+        for (size_t i = 0; i < n && result == 0; i++)
+            if (index_record(store, shelf, block + i * record, shelf->n_indexed + i) < 0)
                 result = error_memory(err);
-        }
         shelf->n_indexed += n;
     }
     free(block);
@@ -254,14 +284,23 @@ int feature_store_select(FeatureStore *store, FeatureView view, Error *err) {
     store->fd = open(shelf->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (store->fd >= 0 && header_is_ours(shelf, store->fd))
         return index_records(store, shelf, err);
+    struct stat info;
+    shelf->foreign |= store->fd >= 0 && fstat(store->fd, &info) == 0 && info.st_size >= HEADER_SIZE;
     close_file(store);
     drop_index(store, shelf);
     return 0;
 }
 
-static uint32_t checksum(const FeatureStore *store, const Shelf *shelf, const unsigned char *record) {
-    uint32_t crc = libdeflate_crc32(0, shelf->header, HEADER_SIZE);
-    return libdeflate_crc32(crc, record, store->record_size - sizeof(uint32_t));
+const char *feature_store_damage(FeatureStore *store) {
+    Shelf *shelf = store->shelf;
+    if (shelf->n_told == shelf->n_damaged + shelf->foreign)
+        return NULL;
+    shelf->n_told = shelf->n_damaged + shelf->foreign;
+    if (shelf->foreign)
+        return arena_printf(store->arena, "%s: header: damaged, or of another file; all are encoded anew",
+                            shelf->path);
+    return arena_printf(store->arena, "%s: %d damaged record%s; what is asked for is encoded anew",
+                        shelf->path, shelf->n_damaged, shelf->n_damaged == 1 ? "" : "s");
 }
 
 bool feature_store_find(FeatureStore *store, const Digest *image, float *feature) {
@@ -281,9 +320,7 @@ bool feature_store_find(FeatureStore *store, const Digest *image, float *feature
     size_t offset = HEADER_SIZE + value->number * store->record_size;
     if (store->fd < 0 || read_at(store->fd, store->record, store->record_size, offset) < store->record_size)
         return false;
-    uint32_t stored, expected = checksum(store, shelf, store->record);
-    memcpy(&stored, store->record + store->record_size - sizeof stored, sizeof stored);
-    if (stored != expected || memcmp(store->record, image, sizeof *image) != 0)
+    if (!is_intact(store, shelf, store->record) || memcmp(store->record, image, sizeof *image) != 0)
         return false;
     if (feature)
         memcpy(feature, store->record + sizeof *image, size);
@@ -325,12 +362,32 @@ static off_t prepare_append(const FeatureStore *store, const Shelf *shelf, int f
     return HEADER_SIZE;
 }
 
+/* Writes a good record over those that are damaged, under the lock. If that fails they stay, and are named
+ * again. */
+static void mend(FeatureStore *store, Shelf *shelf, const unsigned char *record) {
+    int fd = open(shelf->path, O_RDWR | O_CLOEXEC); /* what appends would always write at the end */
+    bool failed = fd < 0;
+    for (int i = 0; i < shelf->n_damaged && !failed; i++) {
+        size_t offset = HEADER_SIZE + shelf->damaged[i] * store->record_size;
+        if (read_at(fd, store->record, store->record_size, offset) == store->record_size &&
+            !is_intact(store, shelf, store->record))
+            failed = pwrite(fd, record, store->record_size, (off_t)offset) != (ssize_t)store->record_size;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (!failed)
+        shelf->n_damaged = 0;
+}
+
 /* All of it, or nothing: what a full disk cuts off is taken back. */
-static int append(const FeatureStore *store, const Shelf *shelf, int fd, const unsigned char *data,
-                  size_t size) {
+static int append(FeatureStore *store, Shelf *shelf, int fd, const unsigned char *data, size_t size) {
     off_t end = prepare_append(store, shelf, fd);
     if (end < 0)
         return -1;
+    shelf->foreign = false;
+    if (shelf->n_damaged > 0)
+        mend(store, shelf, data);
+    shelf->n_told = shelf->n_damaged;
     size_t done = 0;
     while (done < size) {
         ssize_t n = write(fd, data + done, size - done);
@@ -353,12 +410,11 @@ static void fill_record(const FeatureStore *store, const Shelf *shelf, unsigned 
                         const Digest *image, const float *feature) {
     memcpy(record, image, sizeof *image);
     memcpy(record + sizeof *image, feature, (size_t)store->source->embed_dim * sizeof *feature);
-    uint32_t crc = checksum(store, shelf, record);
+    uint32_t crc = record_checksum(store, shelf, record);
     memcpy(record + store->record_size - sizeof crc, &crc, sizeof crc);
 }
 
-static int write_records(FeatureStore *store, const Shelf *shelf, const unsigned char *data, size_t n,
-                         Error *err) {
+static int write_records(FeatureStore *store, Shelf *shelf, const unsigned char *data, size_t n, Error *err) {
     if (!store->folder_made && make_folders(store->folder, err) < 0)
         return -1;
     store->folder_made = true;

@@ -16,6 +16,9 @@ void feature_store_close(FeatureStore *store); /* NULL is fine */
 int feature_store_select(FeatureStore *store, FeatureView view, Error *err);
 /* The feature (E; NULL to only ask) of an image on that shelf; false when it is not there, or not intact. */
 bool feature_store_find(FeatureStore *store, const Digest *image, float *feature);
+/* What has been found damaged on that shelf and not been told yet, "PATH: 2 damaged records; ..."; NULL:
+ * nothing. Owned by the store. */
+const char *feature_store_damage(FeatureStore *store);
 /* From now on, new features of a folder are held back in memory until the first of them is this old; then all
  * are written, and no more are held back. */
 void feature_store_hold(FeatureStore *store, double seconds);

@@ -40,6 +40,7 @@ struct FeatureCache {
     Worker *workers; /* (n_workers) */
     int n_workers;
     ImageFaults faults; /* of the last tiles */
+    const char *damage; /* that the last call has found; NULL: none */
 };
 
 /* One call. */
@@ -201,8 +202,10 @@ static int begin(Job *job, float *features, Error *err) {
     job->todo = ARENA_NEW(cache->arena, int, n);
     if (arena_failed(cache->arena))
         return error_memory(err);
+    cache->damage = NULL;
     if (digest_items(job, err) < 0 || feature_store_select(cache->store, job->view, err) < 0)
         return -1;
+    cache->damage = feature_store_damage(cache->store);
     return look_up(job, features, err);
 }
 
@@ -353,6 +356,10 @@ int features_get_good(FeatureCache *cache, float *features, Error *bad, const ch
                       Error *err) {
     Job job = {.cache = cache, .root = root, .items = items, .view = view, .bad = bad};
     return get(&job, features, progress, progress_context, err);
+}
+
+const char *features_damage(FeatureCache *cache) {
+    return cache->damage;
 }
 
 int features_missing(FeatureCache *cache, int *missing, const char *root, const ItemList *items,

@@ -44,6 +44,10 @@ int features_get_good(FeatureCache *cache, float *features, Error *bad, const ch
                       const ItemList *items, FeatureView view, ProgressFn progress, void *progress_context,
                       Error *err);
 
+/* What the last call has found damaged in the files of the cache, and has done again; NULL: nothing. Owned by
+ * the cache. */
+const char *features_damage(FeatureCache *cache);
+
 /* How many of these views would have to be encoded (reads and digests the files). */
 int features_missing(FeatureCache *cache, int *missing, const char *root, const ItemList *items,
                      FeatureView view, Error *err);

@@ -186,7 +186,7 @@ static int inspect_split(const char *path, Arena *arena, Error *err) {
         printf("  %4d  %-32s %6d %6d %6d\n", k, printable(dataset.class_names[k], arena), counts[3 * k],
                counts[3 * k + 1], counts[3 * k + 2]);
     for (int i = 0; i < dataset.remarks.n; i++)
-        print_line("note", printable(dataset.remarks.lines[i], arena));
+        print_field("note", dataset.remarks.lines[i]);
     return 0;
 }
 

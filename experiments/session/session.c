@@ -112,12 +112,22 @@ static int on_progress(void *context, long done, long total) {
     return interrupt_signal();
 }
 
+/* Above the bar, if there is one. */
+static void tell_damage(Session *session) {
+    const char *damage = features_damage(session->cache);
+    if (damage && session->progress.out)
+        progress_print(&session->progress, "note: %s", damage);
+    else if (damage)
+        print_line(stderr, "note: %s", damage);
+}
+
 /* Under the lock of the cache, if there is one. */
 static int get_features(Session *session, float *features, const ItemList *items, FeatureView view,
                         const char *label, Error *err) {
     Encoding encoding = {.label = label, .session = session};
     int result = features_get(session->cache, features, session->dataset.root, items, view, on_progress,
                               &encoding, err);
+    tell_damage(session);
     if (encoding.started)
         session->seconds += clock_seconds() - encoding.start;
     session->n_encoded += encoding.done;

@@ -5,6 +5,7 @@
 #include "clip/base/files.h"
 #include "tests/support/scratch.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -207,10 +208,57 @@ static void test_cannot_write(void **state) {
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
 
+/* Any flipped bit costs at most the image of its record, or all of them in the header; it is told once, and
+ * gone when the image has been added again. */
+static void test_flipped_bits(void **state) {
+    enum { N_RECORDS = 4, RECORD = 32 + 4 * E + 4, HEADER = 96 };
+    char pattern[600];
+    glob_t found;
+    Error err = {0};
+    FeatureStore *store = open_store(state);
+    add(store, centre, 0, N_RECORDS);
+    feature_store_close(store);
+    assert_int_equal(
+        glob(scratch_path(state, "a/cache/*/centre.features", pattern, sizeof pattern), 0, NULL, &found), 0);
+    const char *path = found.gl_pathv[0];
+    Arena *arena = arena_create();
+    size_t size;
+    const char *bytes = file_read(path, 1 << 20, arena, &size, &err);
+    assert_int_equal(size, HEADER + N_RECORDS * RECORD);
+    for (size_t at = 0; at < HEADER + N_RECORDS * RECORD; at++) {
+        const int record = at < HEADER ? -1 : (int)((at - HEADER) / RECORD);
+        scratch_file(path, bytes, size);
+        scratch_flip(path, at, (unsigned char)(1 << at % 8));
+        store = open_store(state);
+        for (int twice = 0; twice < 2; twice++) {
+            assert_int_equal(feature_store_select(store, centre, &err), 0);
+            const char *damage = feature_store_damage(store);
+            assert_int_equal(damage != NULL, twice == 0);
+            if (damage)
+                assert_non_null(strstr(damage, record < 0 ? ": header: damaged" : ": 1 damaged record;"));
+        }
+        for (int i = 0; i < N_RECORDS; i++) {
+            Digest key = image(i);
+            assert_int_equal(feature_store_find(store, &key, NULL), record >= 0 && i != record);
+        }
+        if (record < 0)
+            add(store, centre, 0, N_RECORDS);
+        else
+            add(store, centre, record, 1);
+        feature_store_close(store);
+        store = open_store(state);
+        assert_holds(store, centre, 0, N_RECORDS);
+        assert_null(feature_store_damage(store));
+        feature_store_close(store);
+    }
+    arena_free(arena);
+    globfree(&found);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_at_once),          TEST(test_held),          TEST(test_saved),
         TEST(test_nothing_to_save),  TEST(test_held_too_long), TEST(test_two_processes),
-        TEST(test_transforms_apart), TEST(test_cannot_write)};
+        TEST(test_transforms_apart), TEST(test_cannot_write),  TEST(test_flipped_bits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
