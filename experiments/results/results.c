@@ -123,6 +123,7 @@ static int add_result(Reader *reader, const Result *result) {
     const int *place = text_map_find(&list->places, result->key);
     if (place) {
         list->results[*place] = *result;
+        list->n_replaced++;
         return 0;
     }
     Result *results =

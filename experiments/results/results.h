@@ -4,9 +4,9 @@
  * synced, so a crash can tear the last line only, which the next append cuts off. A line ends in a check of
  * itself (checked_line.h); `files` has the checksums of what the point has left (result_files.h). Of two
  * lines with the same key the later counts. Lines are in the order in which points finished; when a run ends,
- * its own lines are put into the order of its points. Accuracies are in percent, in the files and here.
- * Numbers that a method does not have are NaN here, null in the JSON and empty in the CSV. num_shots is a
- * number or "all"; 0 is a method without training.
+ * its own lines are put into the order of its points, and replaced or damaged ones go. Accuracies are in
+ * percent, in the files and here. Numbers that a method does not have are NaN here, null in the JSON and
+ * empty in the CSV. num_shots is a number or "all"; 0 is a method without training.
  */
 #ifndef EXPERIMENTS_RESULTS_RESULTS_H
 #define EXPERIMENTS_RESULTS_RESULTS_H
@@ -21,6 +21,7 @@ typedef struct {
     TextMap places;      /* of the keys */
     const char **faults; /* (n_faults) "PATH: line 3: damaged: ...": lines that are no results */
     int n_faults;
+    int n_replaced; /* lines that later ones of the same key replace */
 } ResultList;
 
 /* Appends one line to FOLDER/results.jsonl. Safe against other processes and threads that append. */

@@ -199,7 +199,8 @@ static int read_results(Runner *runner, ResultList *results, Error *err) {
     if (results_read(results, output, runner->arena, err) < 0 ||
         results_order(results, keys, n_keys, &moved, err) < 0)
         return -1;
-    return (moved || results->n_faults > 0) && runner->lock ? results_rewrite(output, results, err) : 0;
+    moved |= results->n_faults > 0 || results->n_replaced > 0;
+    return moved && runner->lock ? results_rewrite(output, results, err) : 0;
 }
 
 /* What follows from the results can be made again: where nothing was run, as in a folder that is read-only by

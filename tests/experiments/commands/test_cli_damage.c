@@ -1,12 +1,17 @@
-/* test_cli_damage.c: what a run has left is lost or damaged before the next one. */
+/* test_cli_damage.c: what a run has left is lost or damaged before the next one.
+ *
+ * COOP_EVERY_BYTE=1 flips a bit in every 64th byte of every file; without it in one byte of each. */
 #include "tests/support/cli_support.h"
 
 #include "clip/base/files.h"
 #include "experiments/results/metrics.h"
 #include "experiments/results/predictions.h"
+#include "experiments/results/result_files.h"
 #include "tests/support/scratch.h"
+#include "tests/support/support.h"
 
 #include <errno.h>
+#include <fts.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <setjmp.h>
@@ -103,6 +108,102 @@ static void test_metrics(void **state) {
     cli_assert_same_files(cli, metrics, copy);
 }
 
+/* --- one flipped bit in every file --- */
+
+#define EVERY                                                                                                \
+    "transfer: [{name: again, format: split, images: " FIXTURES "images, split: " FIXTURES                   \
+    "split_zhou_Golden.json}]\ngrid: {num_shots: 1, seed: 1}\noutputs: {logits: true}\n"                     \
+    "optim: {max_epoch: 2, batch_size: 8}\naugment: {views: 1}\nmethods:\n"                                  \
+    "  - zeroshot: {}\n  - linear_probe: {}\n  - coop: {n_ctx: 1}\n  - text_layer: {layer: bias}\n"          \
+    "  - tip_adapter: {}\n"
+
+enum { N_POINTS = 10, STEP = 64, MOST_FILES = 200 };
+
+/* Written anew by every run, or never read. */
+static bool is_for_people(const char *path) {
+    static const char *const names[] = {"/report.html", "/results.csv", "/log.txt", "/.lock"};
+    bool is = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        is |=
+            strlen(path) > strlen(names[i]) && strcmp(path + strlen(path) - strlen(names[i]), names[i]) == 0;
+    return is;
+}
+
+/* The files of an output folder that are read again; returns how many. */
+static int list_files(Cli *cli, const char *folder, const char *paths[MOST_FILES]) {
+    int n = 0;
+    char *const roots[] = {arena_strdup(cli->arena, folder), NULL};
+    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    assert_non_null(walk);
+    for (FTSENT *entry; (entry = fts_read(walk));)
+        if (entry->fts_info == FTS_F && !is_for_people(entry->fts_path)) {
+            assert_true(n < MOST_FILES);
+            paths[n++] = arena_strdup(cli->arena, entry->fts_path);
+        }
+    fts_close(walk);
+    return n;
+}
+
+static void need_named(const Cli *cli, const char *what, const char *path, size_t at) {
+    if (!strstr(cli->err, path))
+        fail_msg("%s: byte %zu: %s says nothing of it:\n%s", path, at, what, cli->err);
+}
+
+/* The file has one flipped bit: it is refused, or named and made anew, with the same results. */
+static void check_flip(Cli *cli, const char *yaml, const char *path, size_t at, const ResultList *before) {
+    const char *out = cli_path(cli, "out"), *results = cli_path(cli, "out/results.jsonl");
+    const bool is_prompt = strstr(path, "prompt.safetensors"), is_feature = strstr(path, ".features");
+    if (is_prompt) {
+        cli_run(cli, "classify", path, FIXTURES "images/shape00/0004.jpg");
+        assert_int_equal(cli->status, 3);
+        need_named(cli, "classify", path, at);
+    }
+    if (!is_feature && at % (8 * STEP) < STEP) {
+        cli_ok(cli, "report", out);
+        need_named(cli, "report", path, at);
+    }
+    if (is_feature)
+        unlink(results); /* else no image is asked for */
+    cli_ok(cli, "run", yaml);
+    need_named(cli, "run", path, at);
+    int lines;
+    ResultList after = cli_results(cli, "out", &lines);
+    assert_true(after.n == before->n && lines == before->n);
+    for (int i = 0; i < after.n; i++) {
+        assert_string_equal(after.results[i].key, before->results[i].key);
+        assert_true(after.results[i].accuracy == before->results[i].accuracy &&
+                    after.results[i].macro_f1 == before->results[i].macro_f1);
+        const char *fault = result_files_fault(&after.results[i], out, cli->arena);
+        if (fault)
+            fail_msg("%s: byte %zu: afterwards %s", path, at, fault);
+    }
+}
+
+static void test_every_file(void **state) {
+    Cli *cli = *state;
+    const bool all = getenv("COOP_EVERY_BYTE") != NULL;
+    const char *yaml = cli_experiment(cli, "out", "vit", EVERY), *paths[MOST_FILES];
+    cli_ok(cli, "run", yaml);
+    const ResultList before = cli_results(cli, "out", NULL);
+    assert_int_equal(before.n, N_POINTS);
+    const int n = list_files(cli, cli_path(cli, "out"), paths);
+    int n_flips = 0;
+    for (int i = 0; i < n; i++) {
+        size_t size;
+        cli_read(cli, paths[i], &size);
+        /* A sample has one byte of each file, elsewhere in each. */
+        const size_t step = all ? STEP : size, first = all ? 0 : size * (size_t)(i % 8) / 8;
+        for (size_t at = first; at < size; at += step, n_flips++) {
+            size_t mark = arena_mark(cli->arena);
+            scratch_flip(paths[i], at, (unsigned char)(1 << (at / STEP + (size_t)i) % 8));
+            check_flip(cli, yaml, paths[i], at, &before);
+            arena_reset(cli->arena, mark);
+        }
+    }
+    if (all)
+        print_message("%d flips in %d files\n", n_flips, n);
+}
+
 /* --- file systems without locks --- */
 
 /* From now on flock fails as on such a file system. */
@@ -138,6 +239,7 @@ static void test_no_locks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_finished), CLI_TEST(test_results),
-                                       CLI_TEST(test_metrics), CLI_TEST(test_no_locks)};
+                                       CLI_TEST(test_metrics), CLI_TEST(test_no_locks),
+                                       CLI_TEST(test_every_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
