@@ -3,6 +3,7 @@
  */
 #include "clip/base/files.h"
 #include "experiments/results/results.h"
+#include "experiments/terminal/clock.h"
 #include "tests/support/experiment_support.h"
 #include "tests/support/scratch.h"
 
@@ -333,6 +334,8 @@ static void test_order(void **state) {
     assert_int_equal(results_order(&list, keys, 6, &moved, &trial->err), 0);
     assert_true(moved);
     assert_string_equal(letters_of(&list, letters), "apbcd");
+    for (int i = 0; i < list.n; i++)
+        assert_ptr_equal(results_find(&list, list.results[i].key), &list.results[i]);
     assert_int_equal(results_rewrite(folder_of(trial), &list, &trial->err), 0);
     list = read_all(trial);
     assert_string_equal(letters_of(&list, letters), "apbcd");
@@ -379,11 +382,32 @@ static void test_csv(void **state) {
     assert_int_equal(results_write_csv("/dev/null/x", &list, &trial->err), -1);
 }
 
+/* To find each of many takes a moment: a search line by line would take minutes. */
+static void test_many(void **state) {
+    Trial *trial = *state;
+    const int n = scratch_instrumented() ? 300 : 100000;
+    const char *path = path_join(trial->arena, folder_of(trial), "results.jsonl");
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < n; i++)
+        fprintf(file,
+                "{\"key\":\"%064d\",\"dataset\":\"d\",\"method\":\"m\",\"label\":\"l\",\"num_shots\":1}\n",
+                i);
+    assert_int_equal(fclose(file), 0);
+    ResultList list = read_all(trial);
+    assert_int_equal(list.n, n);
+    double start = clock_seconds();
+    for (int i = 0; i < n; i++)
+        assert_ptr_equal(results_find(&list, list.results[i].key), &list.results[i]);
+    assert_true(clock_seconds() - start < 2 || scratch_instrumented());
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, trial_setup, trial_teardown)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(test_round_trip),   TEST(test_of_point), TEST(test_order),
-                                       TEST(test_torn_line),    TEST(test_damage),   TEST(test_flipped_bits),
-                                       TEST(test_side_by_side), TEST(test_csv)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_round_trip), TEST(test_of_point),     TEST(test_order),
+        TEST(test_torn_line),  TEST(test_damage),       TEST(test_flipped_bits),
+        TEST(test_many),       TEST(test_side_by_side), TEST(test_csv)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
