@@ -14,8 +14,10 @@
 /* Written atomically. */
 int tip_adapter_write(const char *path, const TipAdapter *adapter, const char *config_digest, Error *err);
 
-/* Fills keys, alpha and beta of an adapter of the same images. A file that is cut or damaged, has no
- * checksum or belongs to another configuration, is an error. */
+/* Fills keys, alpha and beta of an adapter of the same images. A file that is cut or damaged, or
+ * belongs to another configuration, is an error; one without a checksum, which earlier versions wrote, is
+ * not.
+ */
 int tip_adapter_read(const char *path, TipAdapter *adapter, const char *config_digest, Error *err);
 
 #endif

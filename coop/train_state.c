@@ -116,10 +116,7 @@ int train_state_read(const char *path, const Trainee *trainee, TrainState *state
     }
     if (read_tensors(file, trainee, optimizer, values, err) < 0)
         goto out;
-    if (!tensors_checked(file)) {
-        error_set(err, "%s: metadata: no checksum, as an earlier version wrote it", path);
-        goto out;
-    }
+    read.checked = tensors_checked(file);
     memcpy(trainee->parameters, values, n * sizeof(float));
     for (int i = 0; i < optimizer->n_buffers; i++)
         memcpy(optimizer->buffers[i].values, values + (size_t)(i + 1) * n, n * sizeof(float));

@@ -17,8 +17,8 @@
 int train_state_write(const char *path, const Trainee *trainee, const TrainState *state,
                       const char *config_digest, Error *err);
 
-/* Fills the parameters and a state that trainer_begin has made. A file that is cut or damaged, has no
- * checksum or belongs to another configuration, is an error and changes nothing. */
+/* Fills the parameters and a state that trainer_begin has made. A file that is cut or damaged, or
+ * belongs to another configuration, is an error and changes nothing. */
 int train_state_read(const char *path, const Trainee *trainee, TrainState *state, const char *config_digest,
                      Error *err);
 

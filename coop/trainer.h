@@ -74,6 +74,7 @@ typedef struct {
     long n_correct;  /* images of theirs that were labelled right */
     double seconds;  /* spent on it; the caller's to keep */
     Optimizer optimizer;
+    bool checked; /* read from a file with a checksum (train_state.h): an earlier version wrote none */
 } TrainState;
 
 /* The state before the first step. The optimiser's buffers are owned by the arena: ask arena_failed. */

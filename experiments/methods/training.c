@@ -128,7 +128,9 @@ static int resume(Run *run, Arena *arena, Error *err) {
     memcpy(first, trainee->parameters, n * sizeof *first);
     if (train_state_read(run->state_path, trainee, &run->state, run->point->key, err) < 0)
         return -1;
-    if (metrics_open(&run->metrics, run->folder, run->state.epoch, arena, err) == 0)
+    if (!run->state.checked)
+        error_set(err, "%s: metadata: no checksum, as an earlier version wrote it", run->state_path);
+    else if (metrics_open(&run->metrics, run->folder, run->state.epoch, arena, err) == 0)
         return 0;
     metrics_close(&run->metrics);
     memcpy(trainee->parameters, first, n * sizeof *first);

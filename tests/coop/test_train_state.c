@@ -137,6 +137,7 @@ static void test_beginning(void **test) {
     write_state(&s);
     s.state.epoch = 5;
     assert_int_equal(train_state_read(s.bench->path, learner_trainee(s.learner), &s.state, DIGEST, &err), 0);
+    assert_true(s.state.checked);
     assert_int_equal(s.state.epoch, 0);
     learner_free(s.learner);
 }
@@ -195,8 +196,8 @@ static const MetadataOut GOOD[N_KEYS] = {
 
 static void write_spoilt(Subject *s, const char *key, const char *value, const TensorOut tensors[2]) {
     Error err = {0};
-    MetadataOut metadata[N_KEYS + 1] = {SAFETENSORS_CHECKED};
-    int n = 1;
+    MetadataOut metadata[N_KEYS];
+    int n = 0;
     for (int i = 0; i < N_KEYS; i++) {
         bool here = key && strcmp(GOOD[i].key, key) == 0;
         if (!here || value)
@@ -255,6 +256,7 @@ static void test_metadata(void **test) {
     write_spoilt(&s, NULL, NULL, tensors);
     assert_int_equal(train_state_read(s.bench->path, learner_trainee(s.learner), &s.state, DIGEST, &err), 0);
     assert_int_equal(s.state.epoch, 7);
+    assert_false(s.state.checked);
     learner_free(s.learner);
 }
 

@@ -1,9 +1,11 @@
 /* test_cli_damage.c: what a run has left is lost or damaged before the next one.
  *
  * COOP_EVERY_BYTE=1 flips a bit in every 64th byte of every file; without it in one byte of each. */
+#define _GNU_SOURCE /* memmem */
 #include "tests/support/cli_support.h"
 
 #include "clip/base/files.h"
+#include "coop/train_state.h"
 #include "experiments/results/metrics.h"
 #include "experiments/results/predictions.h"
 #include "experiments/results/result_files.h"
@@ -204,6 +206,27 @@ static void test_every_file(void **state) {
         print_message("%d flips in %d files\n", n_flips, n);
 }
 
+/* A state without a checksum is not gone on from. */
+static void test_earlier_state(void **state) {
+    Cli *cli = *state;
+    const char *yaml = cli_experiment(cli, "out", "vit", SMALL);
+    cli_ok(cli, "run", yaml);
+    const char *path = cli_point_file(cli, "out", "prompt", 1, STATE_FILE);
+    unlink(cli_path(cli, "out/results.jsonl"));
+    size_t size;
+    char *bytes = cli_read(cli, path, &size), *key = memmem(bytes, size, "coop_crc32", 10);
+    assert_non_null(key);
+    memcpy(key, "none_known", 10);
+    scratch_file(path, bytes, size);
+    cli_ok(cli, "run", yaml);
+    const char *note =
+        arena_printf(cli->arena,
+                     "note: %s: metadata: no checksum, as an earlier version wrote it; this run "
+                     "begins anew\n",
+                     path);
+    assert_non_null(strstr(cli->err, note));
+}
+
 /* --- file systems without locks --- */
 
 /* From now on flock fails as on such a file system. */
@@ -238,8 +261,8 @@ static void test_no_locks(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_finished), CLI_TEST(test_results),
-                                       CLI_TEST(test_metrics), CLI_TEST(test_no_locks),
-                                       CLI_TEST(test_every_file)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_finished),   CLI_TEST(test_results),
+                                       CLI_TEST(test_metrics),    CLI_TEST(test_no_locks),
+                                       CLI_TEST(test_every_file), CLI_TEST(test_earlier_state)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
