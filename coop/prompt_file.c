@@ -1,10 +1,10 @@
 /* prompt_file.c: see prompt_file.h for the layout. Lists in the metadata are JSON, through jansson. */
 #include "coop/prompt_file.h"
 
+#include "clip/base/json.h"
 #include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/tensors_open.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +21,14 @@
 /* --- writing --- */
 
 static char *names_json(const char **names, int n) {
+    json_begin();
     json_t *list = json_array();
     for (int i = 0; list && i < n; i++)
         if (json_array_append_new(list, json_string(names[i])) < 0) {
             json_decref(list);
             list = NULL;
         }
-    char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
+    char *text = list ? json_write(list, JSON_COMPACT) : NULL;
     json_decref(list);
     return text;
 }
@@ -60,7 +61,7 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err) {
     triple_json(std, sizeof std, prompt->std);
     char *names = names_json(prompt->class_names, prompt->n_classes);
     if (!names)
-        return error_set(err, "%s: metadata: class names that are not UTF-8", path);
+        return json_refuse(err, "%s: metadata: class names that are not UTF-8", path);
     TensorOut tensors[PROMPT_TENSORS];
     prompt_tensors(tensors, prompt);
     MetadataOut metadata[MAX_METADATA] = {
@@ -127,13 +128,14 @@ static int need_triple(const TensorFile *file, const char *key, float out[3], Er
     const char *value = need(file, key, err);
     if (!value)
         return -1;
-    json_t *list = json_loads(value, 0, NULL);
+    json_error_t why;
+    json_t *list = json_read(value, strlen(value), &why);
     int result = 0;
     for (size_t i = 0; i < 3; i++) {
         const json_t *number = json_array_get(list, i);
         out[i] = (float)json_number_value(number);
         if (json_array_size(list) != 3 || !json_is_number(number) || !isfinite(out[i]))
-            result = error_set(err, "%s: metadata: %s is not three numbers", tensors_path(file), key);
+            result = json_refuse(err, "%s: metadata: %s is not three numbers", tensors_path(file), key);
     }
     json_decref(list);
     return result;
@@ -143,11 +145,13 @@ static int need_names(const TensorFile *file, Prompt *prompt, Arena *arena, Erro
     const char *value = need(file, "class_names", err);
     if (!value)
         return -1;
-    json_t *list = json_loads(value, 0, NULL);
+    json_error_t why;
+    json_t *list = json_read(value, strlen(value), &why);
     size_t n = json_array_size(list);
-    int result = n >= 1 && n <= MAX_CLASSES
-                     ? 0
-                     : error_set(err, "%s: metadata: class_names is not a list of names", tensors_path(file));
+    int result =
+        n >= 1 && n <= MAX_CLASSES
+            ? 0
+            : json_refuse(err, "%s: metadata: class_names is not a list of names", tensors_path(file));
     prompt->n_classes = (int)n;
     prompt->class_names = result == 0 ? ARENA_NEW(arena, const char *, n) : NULL;
     for (size_t i = 0; result == 0 && i < n; i++) {

@@ -9,6 +9,7 @@
 #include "clip/base/visible.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -80,6 +81,20 @@ int error_run(Error *err, const char *format, ...) {
 
 int error_memory(Error *err) {
     return error_run(err, "out of memory");
+}
+
+int error_errno(Error *err, ErrorKind kind, int reason, const char *format, ...) {
+    if (!err)
+        return -1;
+    va_list args;
+    va_start(args, format);
+    set(err, reason == ENOMEM ? ERROR_RUN : kind, format, args);
+    va_end(args);
+    const char *why = reason == ENOMEM ? "out of memory" : strerror(reason);
+    char raw[RAW_SIZE];
+    snprintf(raw, sizeof raw, "%s: %s", err->text, why);
+    clean(err->text, sizeof err->text, raw);
+    return -1;
 }
 
 int error_prefix(Error *err, const char *format, ...) {

@@ -29,6 +29,9 @@ int error_set(Error *err, const char *format, ...) __attribute__((format(printf,
 int error_usage(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3))); /* ERROR_USAGE */
 int error_run(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* ERROR_RUN */
 int error_memory(Error *err); /* ERROR_RUN, "out of memory" */
+/* "FORMAT: what errno says". A lack of memory is never the file's fault: then it is ERROR_RUN. */
+int error_errno(Error *err, ErrorKind kind, int reason, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* Puts "prefix: " in front of an error that a callee has set. Returns -1. */
 int error_prefix(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

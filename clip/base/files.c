@@ -30,11 +30,11 @@
 static int open_input(const char *path, int flags, struct stat *info, Error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     if (fd < 0)
-        return error_set(err, "%s: cannot open: %s", path, strerror(errno));
+        return error_errno(err, ERROR_INPUT, errno, "%s: cannot open", path);
     int reason = fstat(fd, info) != 0 ? errno : S_ISDIR(info->st_mode) ? EISDIR : 0;
     if (reason != 0) {
         close(fd);
-        return error_set(err, "%s: cannot open: %s", path, strerror(reason));
+        return error_errno(err, ERROR_INPUT, reason, "%s: cannot open", path);
     }
     return fd;
 }
@@ -67,7 +67,7 @@ int file_map(FileMap *map, const char *path, Error *err) {
         size_t size = (size_t)info.st_size;
         void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED) {
-            error_set(err, "%s: cannot map: %s", path, strerror(errno));
+            error_errno(err, ERROR_INPUT, errno, "%s: cannot map", path);
         } else if (mapped_files_add(data, size, path, err) < 0) {
             munmap(data, size);
         } else {
@@ -105,7 +105,7 @@ static int source_fail(Source *source, Error *err) {
     case Z_BUF_ERROR:
         return error_set(err, "%s: the gzip data is cut short", source->path);
     case Z_ERRNO:
-        return error_set(err, "%s: cannot read: %s", source->path, strerror(errno));
+        return error_errno(err, ERROR_INPUT, errno, "%s: cannot read", source->path);
     default:
         return error_set(err, "%s: the gzip data is corrupt", source->path);
     }
@@ -218,12 +218,13 @@ struct FileWriter {
     char *path;      /* as the caller gave it, for errors */
     char *target;    /* the same, links resolved */
     char *temporary; /* beside it */
+    char *folder;    /* of both */
     size_t used;     /* bytes in buffer */
     unsigned char buffer[1 << 16];
 };
 
 static int write_error(Error *err, const char *path, int reason) {
-    return error_run(err, "%s: cannot write: %s", path, strerror(reason));
+    return error_errno(err, ERROR_RUN, reason, "%s: cannot write", path);
 }
 
 static void writer_free(FileWriter *writer) {
@@ -232,6 +233,7 @@ static void writer_free(FileWriter *writer) {
     free(writer->path);
     free(writer->target);
     free(writer->temporary);
+    free(writer->folder);
     free(writer);
 }
 
@@ -275,6 +277,12 @@ static int open_temporary(FileWriter *writer) {
     return EEXIST;
 }
 
+/* Once the file is there, nothing may be missing to make that last. */
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 FileWriter *file_create(const char *path, Error *err) {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
@@ -293,7 +301,8 @@ FileWriter *file_create(const char *path, Error *err) {
     writer->target = realpath(path, NULL); /* through a link, so that the link stays one */
     if (!writer->target)
         writer->target = strdup(path);
-    int reason = !writer->path || !writer->target ? ENOMEM : open_temporary(writer);
+    writer->folder = writer->target ? folder_of(writer->target) : NULL;
+    int reason = !writer->path || !writer->folder ? ENOMEM : open_temporary(writer);
     if (reason != 0) {
         write_error(err, path, reason);
         writer_free(writer);
@@ -351,12 +360,9 @@ int file_printf(FileWriter *writer, const char *format, ...) {
 }
 
 /* Makes a rename durable. Some file systems cannot sync a folder and say EINVAL: nothing more can be done. */
-static int sync_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+static int sync_folder(const char *folder) {
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int reason = fd < 0 ? errno : 0;
-    free(folder);
     if (fd < 0)
         return reason == EACCES ? 0 : reason; /* a folder may be writable and not readable */
     reason = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
@@ -377,7 +383,7 @@ int file_commit(FileWriter *writer, Error *err) {
         return -1;
     }
     /* If this fails, the new file is there but may not outlast a crash. */
-    int reason = sync_folder(writer->target);
+    int reason = sync_folder(writer->folder);
     if (reason != 0)
         write_error(err, writer->path, reason);
     writer_free(writer);
@@ -428,7 +434,7 @@ int make_folders(const char *path, Error *err) {
         *at = '\0';
         reason = make_folder(copy);
         if (reason != 0)
-            error_run(err, "%s: cannot create the folder: %s", copy, strerror(reason));
+            error_errno(err, ERROR_RUN, reason, "%s: cannot create the folder", copy);
         *at = old;
     }
     free(copy);

@@ -2,6 +2,7 @@
 #include "clip/checkpoint/config_rules.h"
 
 #include "clip/base/files.h"
+#include "clip/base/json.h"
 #include "clip/checkpoint/locate.h"
 
 #include <math.h>
@@ -26,9 +27,9 @@ json_t *config_open(const char **path, const char *weights, const char *name, Ar
     if (!text)
         return NULL;
     json_error_t where;
-    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
+    json_t *root = json_read(text, size, &where);
     if (!root)
-        error_set(err, "%s: line %d: %s", found, where.line, where.text);
+        json_refuse(err, "%s: line %d: %s", found, where.line, where.text);
     else if (!json_is_object(root))
         error_set(err, "%s: not a JSON object", found);
     if (json_is_object(root))

@@ -78,7 +78,7 @@ static void add_match(Matches *matches, const char *folder, const char *name, Ar
 static int list_matches(Matches *index, Matches *single, const char *folder, Arena *arena, Error *err) {
     DIR *dir = opendir(folder);
     if (!dir)
-        return error_set(err, "%s: cannot open: %s", folder, strerror(errno));
+        return error_errno(err, ERROR_INPUT, errno, "%s: cannot open", folder);
     const struct dirent *entry;
     while ((entry = readdir(dir))) {
         const char *name = entry->d_name;

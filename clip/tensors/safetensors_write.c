@@ -6,8 +6,9 @@
 #include "clip/tensors/safetensors_write.h"
 
 #include "clip/base/checksum.h"
+#include "clip/base/json.h"
+#include "clip/tensors/safetensors.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ static json_t *metadata_json(const char *path, const MetadataOut *metadata, int 
     json_t *object = json_object();
     for (int i = 0; i < n_metadata; i++) {
         if (json_object_set_new(object, metadata[i].key, json_string(metadata[i].value)) != 0) {
-            error_set(err, "%s: metadata %s: not UTF-8", path, metadata[i].key);
+            json_refuse(err, "%s: metadata %s: not UTF-8", path, metadata[i].key);
             json_decref(object);
             return NULL;
         }
@@ -51,12 +52,16 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
                          const MetadataOut *metadata, int n_metadata, Error *err) {
     char *text = NULL;
     size_t begin = 0;
+    json_begin();
     json_t *header = json_object();
     if (n_metadata > 0) {
         json_t *object = metadata_json(path, metadata, n_metadata, err);
         if (!object)
             goto out;
-        json_object_set_new(header, "__metadata__", object);
+        if (json_object_set_new(header, "__metadata__", object) != 0) {
+            error_memory(err);
+            goto out;
+        }
     }
     for (int i = 0; i < n_tensors; i++) {
         size_t count, size;
@@ -78,12 +83,12 @@ static char *header_text(const char *path, const TensorOut **order, int n_tensor
             goto out;
         }
         if (json_object_set_new(header, order[i]->name, entry) != 0) {
-            error_set(err, "%s: tensor %s: the name is not UTF-8", path, order[i]->name);
+            json_refuse(err, "%s: tensor %s: the name is not UTF-8", path, order[i]->name);
             goto out;
         }
         begin += size;
     }
-    char *json = json_dumps(header, JSON_COMPACT);
+    char *json = json_write(header, JSON_COMPACT);
     size_t n_json = json ? strlen(json) : 0, padded = (n_json + 7) / 8 * 8;
     text = json ? calloc(padded + 1, 1) : NULL;
     if (text)

@@ -1,7 +1,8 @@
 /* shards.c: see shards.h */
 #include "clip/tensors/shards.h"
 
-#include <jansson.h>
+#include "clip/base/json.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,10 +107,10 @@ int shards_read(ShardIndex *index, const char *path, const FileMap *map, Arena *
     *index = (ShardIndex){0};
     if (map->size > MAX_INDEX)
         return error_set(err, "%s: a list of shards of over 1 MiB", path);
-    json_t *tree = json_loadb((const char *)map->data, map->size, JSON_REJECT_DUPLICATES, &json_err);
+    json_t *tree = json_read((const char *)map->data, map->size, &json_err);
     if (!tree)
-        return error_set(err, "%s: line %d, column %d: %s", path, json_err.line, json_err.column,
-                         json_err.text);
+        return json_refuse(err, "%s: line %d, column %d: %s", path, json_err.line, json_err.column,
+                           json_err.text);
     json_t *weight_map = find_map(path, tree, err);
     const bool done = weight_map && list_files(index, path, weight_map, arena, err) == 0 &&
                       list_entries(index, weight_map, arena, err) == 0;

@@ -6,8 +6,9 @@
  */
 #include "clip/text/vocabulary_json.h"
 
+#include "clip/base/json.h"
+
 #include <assert.h>
-#include <jansson.h>
 #include <limits.h>
 #include <string.h>
 
@@ -109,9 +110,9 @@ int vocabulary_read_json(Vocabulary *vocabulary, const char *text, size_t size, 
         return error_memory(err);
     pool.end = pool.at + size;
     json_error_t where;
-    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
+    json_t *root = json_read(text, size, &where);
     if (!root)
-        return error_set(err, "%s: line %d: %s", path, where.line, where.text);
+        return json_refuse(err, "%s: line %d: %s", path, where.line, where.text);
     int status = -1;
     const json_t *model = json_object_get(root, "model");
     const json_t *type = json_object_get(model, "type");

@@ -150,7 +150,9 @@ static int read_rows(Decoder *decoder, Image *image, const char *name, Arena *ar
 static int decode_guarded(Decoder *decoder, Image *image, const char *name, Arena *arena, Error *err) {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     if (setjmp(decoder->escape) != 0)
-        return error_set(err, "%s: JPEG data: %s", name, decoder->reason);
+        return decoder->errors.msg_code == JERR_OUT_OF_MEMORY
+                   ? error_memory(err)
+                   : error_set(err, "%s: JPEG data: %s", name, decoder->reason);
     jpeg_create_decompress(jpeg);
     jpeg->src = &decoder->source;
     jpeg->progress = &decoder->progress;

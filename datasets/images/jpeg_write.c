@@ -8,6 +8,9 @@
 
 #include <jpeglib.h>
 
+/* after jpeglib.h */
+#include <jerror.h>
+
 /* All that must survive a longjmp lives here, in the frame of a caller of setjmp. */
 typedef struct {
     struct jpeg_compress_struct jpeg;
@@ -27,7 +30,9 @@ static void fail(j_common_ptr common) {
 static int encode_guarded(Encoder *encoder, const Image *image, int quality, Error *err) {
     struct jpeg_compress_struct *jpeg = &encoder->jpeg;
     if (setjmp(encoder->escape) != 0)
-        return error_run(err, "writing a JPEG: %s", encoder->reason);
+        return encoder->errors.msg_code == JERR_OUT_OF_MEMORY
+                   ? error_memory(err)
+                   : error_run(err, "writing a JPEG: %s", encoder->reason);
     jpeg_create_compress(jpeg);
     jpeg_mem_dest(jpeg, &encoder->data, &encoder->size);
     jpeg->image_width = (JDIMENSION)image->width;

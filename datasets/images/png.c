@@ -10,6 +10,7 @@
  */
 #include "datasets/images/png.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <spng.h>
@@ -85,6 +86,13 @@ static void fill_colours(RowReader *reader, const struct spng_plte *plte) {
     }
 }
 
+/* What libspng says of a part of the file; where zlib found no memory, it says that the data is wrong. */
+static int refuse(int status, const char *part, const char *name, Error *err) {
+    if (errno == ENOMEM)
+        return error_memory(err);
+    return error_set(err, "%s: %s: %s", name, part, spng_strerror(status));
+}
+
 /* Decodes into the image itself when the file holds what is wanted, else through a raw copy. */
 static int decode_pixels(spng_ctx *context, const RowReader *reader, Image *image, size_t raw_size,
                          const char *name, Arena *arena, Error *err) {
@@ -95,7 +103,7 @@ static int decode_pixels(spng_ctx *context, const RowReader *reader, Image *imag
         return error_memory(err);
     int status = spng_decode_image(context, raw, raw_size, SPNG_FMT_RAW, 0);
     if (status != 0)
-        return error_set(err, "%s: PNG data: %s", name, spng_strerror(status));
+        return refuse(status, "PNG data", name, err);
     size_t height = (size_t)image->height;
     for (size_t y = 0; !direct && y < height; y++)
         read_row(reader, image->rgb + y * (size_t)image->width * 3, raw + y * (raw_size / height));
@@ -109,16 +117,16 @@ static int decode_opened(spng_ctx *context, Image *image, size_t size, bool head
     RowReader reader = {0};
     int status = spng_get_ihdr(context, &reader.header);
     if (status != 0)
-        return error_set(err, "%s: header: %s", name, spng_strerror(status));
+        return refuse(status, "header", name, err);
     struct spng_plte plte;
     int indexed = reader.header.color_type == SPNG_COLOR_TYPE_INDEXED;
     if (indexed && (status = spng_get_plte(context, &plte)) != 0)
-        return error_set(err, "%s: palette: %s", name, spng_strerror(status));
+        return refuse(status, "palette", name, err);
     fill_colours(&reader, indexed ? &plte : NULL);
     size_t raw_size;
     status = spng_decoded_image_size(context, SPNG_FMT_RAW, &raw_size);
     if (status != 0)
-        return error_set(err, "%s: header: %s", name, spng_strerror(status));
+        return refuse(status, "header", name, err);
     uint64_t pixels = (uint64_t)reader.header.width * reader.header.height;
     if (pixels <= IMAGE_MAX_PIXELS && raw_size / MAX_INFLATION > size) {
         return error_set(err, "%s: PNG data: %zu bytes cannot hold %u x %u pixels", name, size,
@@ -137,6 +145,7 @@ static int decode(Image *image, const unsigned char *data, size_t size, bool hea
     if (!context)
         return error_memory(err);
     int result;
+    errno = 0;
     if (spng_set_chunk_limits(context, MAX_CHUNK, MAX_CHUNK) != 0 ||
         spng_set_png_buffer(context, data, size) != 0)
         result = error_run(err, "%s: libspng cannot be set up", name);

@@ -48,7 +48,7 @@ static int scan(NameList *files, NameList *subfolders, const char *folder, TextP
     if (fd >= 0)
         n = scandirat(fd, ".", &entries, is_wanted_name, compare_bytes);
     if (n < 0) {
-        error_set(err, "%s: cannot open the folder: %s", folder, strerror(errno));
+        error_errno(err, ERROR_INPUT, errno, "%s: cannot open the folder", folder);
         goto out;
     }
     for (int i = 0; i < 2; i++)

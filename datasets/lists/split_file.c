@@ -10,9 +10,9 @@
  */
 #include "datasets/lists/split_file.h"
 #include "clip/base/files.h"
+#include "clip/base/json.h"
 #include "datasets/lists/lists.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -104,9 +104,10 @@ static int read_entry(SplitReader *reader, Error *err) {
     if (size == 0)
         return -1;
     json_error_t fault;
-    json_t *entry = json_loadb(reader->at, size, JSON_REJECT_DUPLICATES, &fault);
+    json_t *entry = json_read(reader->at, size, &fault);
     if (!entry)
-        return entry_error(reader, err, fault.text);
+        return json_refuse(err, "%s: %s[%d]: %s", reader->path, part_name(reader->part), reader->index,
+                           fault.text);
     int result = put_entry(reader, entry, err);
     json_decref(entry);
     reader->at += size;

@@ -2,11 +2,11 @@
 #include "datasets/lists/split_file_write.h"
 
 #include "clip/base/files.h"
+#include "clip/base/json.h"
 #include "datasets/lists/lists.h"
 #include "datasets/lists/split_file.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static char *resolve(const char *root, const char *path, Arena *arena, Error *er
     if (!joined)
         error_memory(err);
     else if (!whole)
-        error_set(err, "%s: %s", joined, strerror(errno));
+        error_errno(err, ERROR_INPUT, errno, "%s", joined);
     else
         memmove(whole, whole + 1, strlen(whole));
     return whole;
@@ -36,10 +36,12 @@ static int write_item(FileWriter *writer, const Dataset *dataset, const Item *it
     char *whole = from_top ? resolve(dataset->root, item->path, arena, err) : NULL;
     if (from_top && !whole)
         return -1;
+    json_begin();
     json_t *entry =
         json_pack("[s, i, s]", from_top ? whole : item->path, item->label, dataset->class_names[item->label]);
-    char *text = entry ? json_dumps(entry, JSON_COMPACT) : NULL;
-    int result = text ? 0 : error_set(err, "%s: the name is not UTF-8, which a split file needs", item->path);
+    char *text = entry ? json_write(entry, JSON_COMPACT) : NULL;
+    int result =
+        text ? 0 : json_refuse(err, "%s: the name is not UTF-8, which a split file needs", item->path);
     file_printf(writer, "%s", text ? text : "");
     free(text);
     json_decref(entry);

@@ -1,10 +1,10 @@
 /* command_datasets.c: coop datasets */
 #include "clip/base/files.h"
+#include "clip/base/json.h"
 #include "datasets/lists/catalog_check.h"
 #include "experiments/commands/commands.h"
 #include "experiments/terminal/printable.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,19 +54,20 @@ static int print_json(const CatalogEntry *entry, const CatalogCheck *check, Aren
         json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s}", "name", entry->name, "title", entry->title,
                   "folder", entry->folder, "classes", entry->n_classes, "train", entry->n_train, "val",
                   entry->n_val, "test", entry->n_test, "template", entry->template);
-    if (object && check) {
+    int failed = !object;
+    if (check) {
         json_t *missing = json_array();
         for (int i = 0; i < check->n_missing; i++)
-            json_array_append_new(missing, json_string(check->missing[i]));
+            failed |= json_array_append_new(missing, json_string(check->missing[i]));
         json_t *found = json_pack("{s:i, s:i, s:i, s:i}", "classes", check->n_classes, "train",
                                   check->n_train, "val", check->n_val, "test", check->n_test);
-        json_object_set_new(object, "status", json_string(catalog_status_name(check->status)));
-        json_object_set_new(object, "missing", missing);
-        json_object_set_new(object, "found", found);
+        failed |= json_object_set_new(object, "status", json_string(catalog_status_name(check->status)));
+        failed |= json_object_set_new(object, "missing", missing);
+        failed |= json_object_set_new(object, "found", found);
         if (check->fault)
-            json_object_set_new(object, "fault", json_string(printable(check->fault, arena)));
+            failed |= json_object_set_new(object, "fault", json_string(printable(check->fault, arena)));
     }
-    char *text = json_dumps(object, JSON_COMPACT);
+    char *text = failed || arena_failed(arena) ? NULL : json_write(object, JSON_COMPACT);
     json_decref(object);
     if (!text)
         return error_memory(err);

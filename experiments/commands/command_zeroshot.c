@@ -46,7 +46,8 @@ static int label(const Request *request, OptionTexts images, LoadedModel *model,
     const char *const *templates = request->ensemble ? zeroshot_ensemble(&n_templates) : &request->template;
     const Clip *clip = model->clip;
     if (zeroshot_check(clip, model->tokenizer, templates, n_templates, names, K, err) < 0) {
-        err->kind = ERROR_USAGE; /* names and template come from the command line */
+        if (err->kind == ERROR_INPUT)
+            err->kind = ERROR_USAGE; /* names and template come from the command line */
         return -1;
     }
     size_t E = (size_t)clip->embed_dim;

@@ -1,30 +1,39 @@
 /* print_labels.c: see print_labels.h */
 #include "experiments/commands/print_labels.h"
 
+#include "clip/base/json.h"
 #include "coop/labels.h"
 #include "experiments/terminal/printable.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static json_t *json_labels(const Label *labels, int top, const char *const *names) {
     json_t *list = json_array();
+    int failed = !list;
     for (int i = 0; i < top; i++)
-        json_array_append_new(list, json_pack("{s:s, s:f}", "name", names[labels[i].label], "probability",
-                                              labels[i].probability));
-    return list;
+        failed |= json_array_append_new(list, json_pack("{s:s, s:f}", "name", names[labels[i].label],
+                                                        "probability", labels[i].probability));
+    if (!failed)
+        return list;
+    json_decref(list);
+    return NULL;
 }
 
-/* labels is taken over; NULL for an image with an error. */
-static int print_json(const char *path, json_t *labels, const Error *bad, Error *err) {
-    json_t *object = labels ? json_pack("{s:s, s:o}", "image", path, "labels", labels)
-                            : json_pack("{s:s, s:s}", "image", path, "error", bad->text);
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+/* Of an image with labels, or with an error. */
+static int print_json(const char *path, const Label *labels, int top, const char *const *names,
+                      const Error *bad, Error *err) {
+    const bool good = bad->kind == ERROR_NONE;
+    json_begin();
+    json_t *list = good ? json_labels(labels, top, names) : NULL;
+    json_t *object = good && !list ? NULL
+                     : good        ? json_pack("{s:s, s:o}", "image", path, "labels", list)
+                                   : json_pack("{s:s, s:s}", "image", path, "error", bad->text);
+    char *text = object ? json_write(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
     if (!text)
-        return error_set(err, "%s: the path is not UTF-8, which JSON needs", path);
+        return json_refuse(err, "%s: the path is not UTF-8, which JSON needs", path);
     puts(text);
     free(text);
     return 0;
@@ -78,8 +87,7 @@ int print_labels(const LabelledImages *images, int top, bool json, Arena *arena,
             labels_rank(labels, images->logits + (size_t)i * (size_t)K, K);
         if (!json && good)
             print_text(images->paths[i], width, labels, top, images->names, arena);
-        if (json && print_json(images->paths[i], good ? json_labels(labels, top, images->names) : NULL,
-                               &images->bad[i], err) < 0)
+        if (json && print_json(images->paths[i], labels, top, images->names, &images->bad[i], err) < 0)
             return -1;
     }
     return tell_bad(images, err);

@@ -7,6 +7,7 @@
 #include "experiments/grid/point.h"
 
 #include "clip/base/files.h"
+#include "clip/base/json.h"
 #include "datasets/lists/catalog.h"
 #include "experiments/config/config_keys.h"
 #include "experiments/config/config_values.h"
@@ -140,7 +141,7 @@ static json_t *method_json(const Point *point, const PointContext *context, Aren
 
 /* The text of a JSON value, owned by the arena; takes the value over. */
 static char *json_text(json_t *json, Arena *arena) {
-    char *text = json ? json_dumps(json, CANONICAL) : NULL;
+    char *text = json ? json_write(json, CANONICAL) : NULL;
     char *copy = text ? arena_strdup(arena, text) : NULL;
     free(text);
     json_decref(json);

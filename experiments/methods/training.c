@@ -160,7 +160,7 @@ static int begin_or_resume(Run *run, Arena *arena, Error *err) {
         return error_memory(err);
     run->log = fopen(log_path, "a");
     if (!run->log)
-        return error_run(err, "%s: cannot write: %s", log_path, strerror(errno));
+        return error_errno(err, ERROR_RUN, errno, "%s: cannot write", log_path);
     if (usable)
         fprintf(run->log, "resumed in epoch %d after step %d\n", run->state.epoch + 1, run->state.step);
     else if (there) {

@@ -1,9 +1,10 @@
 /* report_configurations.c: the configuration behind every row, as YAML: that of its largest number of shots
  * as the run recorded it, of the others the lines that differ. */
+#include "clip/base/buffer.h"
 #include "clip/base/files.h"
+#include "clip/base/json.h"
 #include "experiments/report/report_sections.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,22 +13,24 @@
 /* --- JSON as YAML --- */
 
 /* Scalars of JSON are scalars of YAML; empty lists and maps as well. */
-static void write_scalar(FILE *out, const json_t *value) {
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-    fprintf(out, " %s\n", text ? text : "null");
+static void write_scalar(Buffer *out, const json_t *value) {
+    char *text = json_write(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    buffer_printf(out, " %s\n", text ? text : "");
+    out->failed |= !text;
     free(text);
 }
 
-static void write_key(FILE *out, const char *key) {
-    json_t *text = json_string(key);
-    char *quoted = text ? json_dumps(text, JSON_ENCODE_ANY) : NULL;
+static void write_key(Buffer *out, const char *key) {
     bool plain = *key && strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") == strlen(key);
-    fprintf(out, "%s:", plain || !quoted ? key : quoted);
+    json_t *text = plain ? NULL : json_string(key);
+    char *quoted = text ? json_write(text, JSON_ENCODE_ANY) : NULL;
+    out->failed |= !plain && !quoted;
+    buffer_printf(out, "%s:", plain || !quoted ? key : quoted);
     free(quoted);
     json_decref(text);
 }
 
-static void write_yaml(FILE *out, json_t *value, int indent) {
+static void write_yaml(Buffer *out, json_t *value, int indent) {
     const char *key;
     json_t *child;
     size_t i = 0;
@@ -36,42 +39,44 @@ static void write_yaml(FILE *out, json_t *value, int indent) {
         write_scalar(out, value);
         return;
     }
-    fputs(indent > 0 ? "\n" : "", out);
+    buffer_puts(out, indent > 0 ? "\n" : "");
     if (json_is_object(value))
         json_object_foreach(value, key, child) {
-            fprintf(out, "%*s", indent, "");
+            buffer_printf(out, "%*s", indent, "");
             write_key(out, key);
             write_yaml(out, child, indent + 2);
         }
     else
         json_array_foreach(value, i, child) {
-            fprintf(out, "%*s-", indent, "");
+            buffer_printf(out, "%*s-", indent, "");
             write_yaml(out, child, indent + 2);
         }
 }
 
+/* NULL when memory is out. */
 static const char *yaml_of(const char *config, Arena *arena) {
-    json_t *json = config ? json_loads(config, JSON_DECODE_ANY, NULL) : NULL;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = json ? open_memstream(&text, &size) : NULL;
-    if (out) {
-        write_yaml(out, json, 0);
-        fclose(out);
-    }
-    const char *copy = text ? arena_strdup(arena, text) : NULL;
-    free(text);
+    Buffer out = {0};
+    json_error_t why;
+    json_t *json = json_read(config, strlen(config), &why);
+    if (json)
+        write_yaml(&out, json, 0);
     json_decref(json);
-    return copy;
+    return json ? buffer_take(&out, arena) : NULL;
 }
 
 /* The run's config.yaml, or what the result says. */
-static const char *configuration(const Score *score, Arena *arena) {
+static const char *configuration(Html *html, const Score *score) {
     Error err = {0};
+    Arena *arena = html->arena;
     const char *path = path_join(arena, score->folder, "config.yaml");
     const char *yaml = path && file_exists(path) ? file_read(path, MAX_CONFIG_FILE, arena, NULL, &err) : NULL;
-    yaml = yaml ? yaml : yaml_of(score->last->config, arena);
-    return yaml ? yaml : "# not kept";
+    html->failed |= err.kind == ERROR_RUN;
+    if (yaml)
+        return yaml;
+    const char *config = score->last->config;
+    yaml = config ? yaml_of(config, arena) : "# not kept";
+    html->failed |= !yaml;
+    return yaml ? yaml : "";
 }
 
 /* --- into the page --- */
@@ -106,7 +111,7 @@ static void write_row(Html *html, const Group *group, int row) {
     char shots[64];
     if (!score || !score->folder)
         return;
-    const char *whole = configuration(score, html->arena);
+    const char *whole = configuration(html, score);
     html_markup(html, "<details><summary>");
     html_text(html, score->label);
     shots_text(cells->shots[last], shots);
@@ -119,7 +124,7 @@ static void write_row(Html *html, const Group *group, int row) {
             continue;
         shots_text(cells->shots[j], shots);
         html_markup(html, "<p>%s: all the same but for</p><pre>", shots);
-        write_lines(html, configuration(other, html->arena), whole);
+        write_lines(html, configuration(html, other), whole);
         html_markup(html, "</pre>");
     }
     html_markup(html, "</details>\n");

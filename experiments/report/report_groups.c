@@ -2,9 +2,9 @@
 #include "experiments/report/report_groups.h"
 
 #include "clip/base/files.h"
+#include "clip/base/json.h"
 #include "clip/base/text_map.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +28,13 @@ typedef struct {
 
 /* --- reading --- */
 
-/* Which of its dataset's classes a result is about. */
+/* Which of its dataset's classes a result is about; NULL when memory is out. */
 static const char *part_of(const Result *result) {
+    json_error_t why;
     static const char *const parts[] = {"all", "base", "new"};
-    json_t *config = result->config ? json_loads(result->config, 0, NULL) : NULL;
+    json_t *config = result->config ? json_read(result->config, strlen(result->config), &why) : NULL;
+    if (result->config && !config)
+        return NULL;
     const json_t *dataset = json_object_get(config, "dataset");
     const char *text = json_string_value(json_object_get(dataset, "subsample_classes"));
     const char *part = parts[0];
@@ -58,12 +61,12 @@ static int read_folder(Builder *builder, int folder, Error *err) {
         return error_memory(err);
     if (builder->n > 0)
         memcpy(entries, builder->entries, (size_t)builder->n * sizeof *entries);
-    for (int i = 0; i < list.n; i++)
-        entries[builder->n++] = (Entry){
-            .result = &list.results[i],
-            .folder = folder,
-            .part = part_of(&list.results[i]),
-        };
+    for (int i = 0; i < list.n; i++) {
+        const char *part = part_of(&list.results[i]);
+        if (!part)
+            return error_memory(err);
+        entries[builder->n++] = (Entry){.result = &list.results[i], .folder = folder, .part = part};
+    }
     builder->entries = entries;
     return arena_failed(arena) ? error_memory(err) : 0;
 }
@@ -226,7 +229,11 @@ static int compare_settings(const void *a, const void *b) {
  * theirs), and a start is named as in the experiment file. */
 static int read_settings(Score *score, const Entry *entry, Arena *arena) {
     Settings settings = {.arena = arena};
-    json_t *config = entry->result->config ? json_loads(entry->result->config, 0, NULL) : NULL;
+    json_error_t why;
+    const char *text = entry->result->config;
+    json_t *config = text ? json_read(text, strlen(text), &why) : NULL;
+    if (text && !config)
+        return -1;
     const json_t *learned = json_object_get(config, "learned"); /* of a result on another dataset */
     add_settings(&settings, "", json_object_get(learned ? learned : config, "method"));
     json_decref(config);

@@ -2,12 +2,13 @@
 #include "experiments/results/metrics.h"
 
 #include "clip/base/files.h"
+#include "clip/base/json.h"
 #include "experiments/results/checked_line.h"
 #include "experiments/results/tensorboard.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,9 +17,11 @@
 /* --- reading --- */
 
 static int read_line(EpochMetrics *epoch, const char *line, size_t size) {
+    json_error_t why;
+    json_begin();
     if (line_state(line, size) == LINE_DAMAGED)
         return -1;
-    json_t *json = json_loadb(line, size, 0, NULL);
+    json_t *json = json_read(line, size, &why);
     int failed = json_unpack(json, "{s:i, s:F, s:F, s:F}", "epoch", &epoch->epoch, "lr", &epoch->lr, "loss",
                              &epoch->loss, "accuracy", &epoch->accuracy);
     json_decref(json);
@@ -42,7 +45,8 @@ static int read_epochs(MetricsList *list, const char *path, int n_most, size_t *
     char *at = text, *newline;
     for (; list->n < n_most && (newline = memchr(at, '\n', size - (size_t)(at - text))); at = newline + 1) {
         if (read_line(&list->epochs[list->n], at, (size_t)(newline - at)) < 0)
-            return error_set(err, "%s: line %d: damaged, or not the numbers of an epoch", path, list->n + 1);
+            return json_refuse(err, "%s: line %d: damaged, or not the numbers of an epoch", path,
+                               list->n + 1);
         list->n++;
     }
     *end = (size_t)(at - text);
@@ -59,7 +63,7 @@ int metrics_read(MetricsList *list, const char *path, Arena *arena, Error *err) 
 static FILE *open_file(const char *path, const char *mode, Error *err) {
     FILE *file = fopen(path, mode);
     if (!file)
-        error_run(err, "%s: cannot write: %s", path, strerror(errno));
+        error_errno(err, ERROR_RUN, errno, "%s: cannot write", path);
     return file;
 }
 
@@ -73,7 +77,7 @@ static int take_epochs(MetricsList *before, const char *path, int n_epochs, Aren
     for (int i = 0; i < n_epochs; i++)
         if (i >= before->n || before->epochs[i].epoch != i + 1)
             return error_set(err, "%s: line %d: not epoch %d", path, i + 1, i + 1);
-    return truncate(path, (off_t)end) == 0 ? 0 : error_run(err, "%s: cannot cut: %s", path, strerror(errno));
+    return truncate(path, (off_t)end) == 0 ? 0 : error_errno(err, ERROR_RUN, errno, "%s: cannot cut", path);
 }
 
 static void write_events(FILE *events, const EpochMetrics *epoch) {
@@ -109,13 +113,17 @@ void metrics_add(MetricsWriter *writer, const EpochReport *report) {
     fprintf(writer->lines, "%.*s%s\n", n - 1, object, line_tail(tail, object));
     if (read_line(&epoch, object, (size_t)n) == 0) /* as a resumed training will find them */
         write_events(writer->events, &epoch);
+    else if (isfinite(report->loss) && isfinite(report->accuracy))
+        writer->failed = true;
 }
 
 int metrics_sync(MetricsWriter *writer, Error *err) {
+    if (writer->failed)
+        return error_memory(err);
     if (fflush(writer->lines) != 0 || fsync(fileno(writer->lines)) != 0)
-        return error_run(err, "%s: cannot write: %s", writer->path, strerror(errno));
+        return error_errno(err, ERROR_RUN, errno, "%s: cannot write", writer->path);
     if (fflush(writer->events) != 0 || ferror(writer->events))
-        return error_run(err, "%s: cannot write: %s", writer->events_path, strerror(errno));
+        return error_errno(err, ERROR_RUN, errno, "%s: cannot write", writer->events_path);
     return 0;
 }
 

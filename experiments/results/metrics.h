@@ -12,6 +12,7 @@
 #include "clip/base/error.h"
 #include "coop/trainer.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #define METRICS_FILE "metrics.jsonl"
@@ -20,6 +21,7 @@
 typedef struct {
     const char *path, *events_path; /* borrowed from the arena */
     FILE *lines, *events;
+    bool failed; /* memory ran out */
 } MetricsWriter;
 
 /* Opens both files of a run to continue after the first n_epochs; whatever follows these is cut off.

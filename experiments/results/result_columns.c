@@ -1,6 +1,7 @@
 /* result_columns.c: see result_columns.h */
 #include "experiments/results/result_columns.h"
 
+#include "clip/base/json.h"
 #include "datasets/lists/csv_fields.h"
 
 #include <assert.h>
@@ -123,19 +124,28 @@ static json_t *column_json(const Result *result, const Column *column) {
 
 static json_t *per_class_json(const Result *result) {
     json_t *list = json_array();
+    int failed = !list;
     for (int k = 0; result->per_class && k < result->n_classes; k++)
-        json_array_append_new(list, real_json(result->per_class[k]));
-    return list;
+        failed |= json_array_append_new(list, real_json(result->per_class[k]));
+    if (!failed)
+        return list;
+    json_decref(list);
+    return NULL;
 }
 
 static json_t *files_json(const Result *result) {
     json_t *files = json_object();
+    int failed = !files;
     for (int i = 0; i < result->n_files; i++)
-        json_object_set_new(files, result->files[i].name, json_string(result->files[i].checksum));
-    return files;
+        failed |= json_object_set_new(files, result->files[i].name, json_string(result->files[i].checksum));
+    if (!failed)
+        return files;
+    json_decref(files);
+    return NULL;
 }
 
 json_t *result_json(const Result *result) {
+    json_error_t why;
     json_t *json = json_object();
     int failed = !json;
     for (int i = 0; i < result->n_settings; i++) {
@@ -146,7 +156,8 @@ json_t *result_json(const Result *result) {
         failed |= json_object_set_new(json, columns[i].name, column_json(result, &columns[i]));
     failed |= json_object_set_new(json, "per_class", per_class_json(result));
     failed |= json_object_set_new(json, "config",
-                                  result->config ? json_loads(result->config, 0, NULL) : json_null());
+                                  result->config ? json_read(result->config, strlen(result->config), &why)
+                                                 : json_null());
     failed |= json_object_set_new(json, "files", files_json(result));
     if (!failed)
         return json;
@@ -240,12 +251,14 @@ int result_from_json(Result *result, const json_t *json, Arena *arena) {
         read_column(result, &columns[i], json, arena);
     read_per_class(result, json_object_get(json, "per_class"), arena);
     read_files(result, json_object_get(json, "files"), arena);
-    char *config = json_dumps(json_object_get(json, "config"), JSON_COMPACT | JSON_SORT_KEYS);
+    const json_t *value = json_object_get(json, "config");
+    char *config = json_write(value, JSON_COMPACT | JSON_SORT_KEYS);
+    const bool lost = !config && (json_is_object(value) || json_is_array(value));
     result->config = config ? arena_strdup(arena, config) : NULL;
     free(config);
     bool whole = result->key && result->dataset && result->method && result->label &&
                  json_object_get(json, "num_shots");
-    return whole && strlen(result->key) == 64 ? 0 : -1;
+    return whole && !lost && strlen(result->key) == 64 ? 0 : -1;
 }
 
 /* --- CSV --- */

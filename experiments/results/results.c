@@ -3,13 +3,13 @@
 
 #include "clip/base/file_lock.h"
 #include "clip/base/files.h"
+#include "clip/base/json.h"
 #include "clip/base/text_map.h"
 #include "experiments/results/checked_line.h"
 #include "experiments/results/result_columns.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,18 +39,18 @@ static off_t whole_lines(int file) {
 static int append_line(int file, const char *path, const char *line, Error *err) {
     size_t size = strlen(line);
     if (file_lock(file) == FILE_LOCK_FAILED)
-        return error_run(err, "%s: cannot lock: %s", path, strerror(errno));
+        return error_errno(err, ERROR_RUN, errno, "%s: cannot lock", path);
     off_t end = whole_lines(file);
     if (end < 0 || ftruncate(file, end))
-        return error_run(err, "%s: cannot repair the last line: %s", path, strerror(errno));
+        return error_errno(err, ERROR_RUN, errno, "%s: cannot repair the last line", path);
     ssize_t written = pwrite(file, line, size, end);
     if (written != (ssize_t)size) {
         int reason = written < 0 ? errno : ENOSPC;
         if (ftruncate(file, end)) /* readers ignore a torn line all the same */
             reason = errno;
-        return error_run(err, "%s: cannot write: %s", path, strerror(reason));
+        return error_errno(err, ERROR_RUN, reason, "%s: cannot write", path);
     }
-    return fsync(file) ? error_run(err, "%s: cannot sync: %s", path, strerror(errno)) : 0;
+    return fsync(file) ? error_errno(err, ERROR_RUN, errno, "%s: cannot sync", path) : 0;
 }
 
 /* A new name is on disk only when its folder is. */
@@ -60,7 +60,7 @@ static int sync_folder(const char *folder, Error *err) {
     int reason = errno;
     if (handle >= 0)
         close(handle);
-    return failed ? error_run(err, "%s: cannot sync: %s", folder, strerror(reason)) : 0;
+    return failed ? error_errno(err, ERROR_RUN, reason, "%s: cannot sync", folder) : 0;
 }
 
 /* "2024-05-01T12:00:00Z" */
@@ -81,7 +81,7 @@ int result_append(const char *folder, const Result *result, Error *err) {
     if (!finished.finished)
         finished.finished = now;
     json_t *json = result_json(&finished);
-    if (!arena || !json || !(text = json_dumps(json, JSON_COMPACT)) ||
+    if (!arena || !json || !(text = json_write(json, JSON_COMPACT)) ||
         !(line = arena_printf(arena, "%.*s%s\n", (int)strlen(text) - 1, text, line_tail(tail, text))) ||
         !(path = path_join(arena, folder, "results.jsonl"))) {
         error_memory(err);
@@ -92,7 +92,7 @@ int result_append(const char *folder, const Result *result, Error *err) {
     bool is_new = !file_exists(path);
     file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (file < 0) {
-        error_run(err, "%s: cannot open: %s", path, strerror(errno));
+        error_errno(err, ERROR_RUN, errno, "%s: cannot open", path);
         goto out;
     }
     if (append_line(file, path, line, err) < 0 || (is_new && sync_folder(folder, err) < 0))
@@ -152,13 +152,15 @@ static int read_line(Reader *reader, int number, const char *line, size_t size) 
     Result result;
     if (line_state(line, size) == LINE_DAMAGED)
         return add_fault(reader, number, "damaged: it does not match its check");
-    json_t *json = json_loadb(line, size, JSON_REJECT_DUPLICATES, &why);
+    json_t *json = json_read(line, size, &why);
+    if (!json && json_ran_out())
+        return -1;
     if (!json)
         return add_fault(reader, number, arena_printf(reader->arena, "not JSON: %s", why.text));
     int failed = result_from_json(&result, json, reader->arena);
     json_decref(json);
     result.line = line;
-    if (failed && !arena_failed(reader->arena))
+    if (failed && !arena_failed(reader->arena) && !json_ran_out())
         return add_fault(reader, number,
                          "not a result (key, dataset, method, label or num_shots is missing)");
     return failed ? -1 : add_result(reader, &result);

@@ -213,7 +213,8 @@ static int open_job(Job *job, const Stage *stage, Round *round, Error *err) {
     int n_threads = pool_threads(stage->session.model.pool) / round->n_jobs;
     Pool *pool = pool_create(n_threads > 0 ? n_threads : 1);
     if (!pool)
-        return error_run(err, "cannot start the threads of %d jobs", round->n_jobs);
+        return error_run(err, "cannot start the threads of %d jobs: out of memory, or too many of them",
+                         round->n_jobs);
     pool_set_stop(pool, interrupt_check);
     job->experiment.n_sharing = round->n_jobs;
     for (int t = -1; t < n_targets; t++) {
@@ -250,7 +251,9 @@ int jobs_run(Stage *stage, Error *err) {
     }
     if (status == 0 && round.n_jobs > 1) {
         workers = pool_create(round.n_jobs);
-        status = workers ? 0 : error_run(err, "cannot start %d jobs", round.n_jobs);
+        status = workers ? 0
+                         : error_run(err, "cannot start %d jobs: out of memory, or too many threads",
+                                     round.n_jobs);
         progress_start(&round.overall, stderr, stage->options->quiet || !isatty(STDERR_FILENO),
                        "running points", stage->n_pending);
     }

@@ -2,11 +2,11 @@
 #include "experiments/run/transfer.h"
 
 #include "clip/base/files.h"
+#include "clip/base/json.h"
 #include "experiments/config/names.h"
 #include "experiments/methods/method.h"
 #include "experiments/session/prompt_classes.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +20,12 @@ static bool has_all_classes(const Dataset *own, const Dataset *target) {
 /* The point's configuration with the target beside it. */
 static char *canonical_text(const Point *learned, const Session *target, Arena *arena) {
     const char *part = target->experiment->dataset.subsample_classes;
-    json_t *json = json_pack("{s:o, s:{s:s, s:s, s:s}}", "learned", json_loads(learned->config, 0, NULL),
-                             "dataset", "name", target->name, "lists", target->split_digest,
-                             "subsample_classes", part ? part : "all");
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_error_t why;
+    json_t *json =
+        json_pack("{s:o, s:{s:s, s:s, s:s}}", "learned",
+                  json_read(learned->config, strlen(learned->config), &why), "dataset", "name", target->name,
+                  "lists", target->split_digest, "subsample_classes", part ? part : "all");
+    char *text = json ? json_write(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     char *copy = text ? arena_strdup(arena, text) : NULL;
     free(text);
     json_decref(json);

@@ -1,6 +1,7 @@
 /* test_error.c: one clean line, whatever goes in. */
 #include "clip/base/error.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -123,12 +124,25 @@ static void long_text_of_controls_fills_the_line(void **state) {
     assert_int_equal(strspn(err.text, "?"), TEXT_MAX);
 }
 
+static void memory_is_never_the_file_s_fault(void **state) {
+    (void)state;
+    Error err = {0};
+    assert_int_equal(error_errno(&err, ERROR_INPUT, ENOENT, "%s: cannot open", "a.txt"), -1);
+    assert_int_equal(err.kind, ERROR_INPUT);
+    assert_string_equal(err.text, "a.txt: cannot open: No such file or directory");
+    error_errno(&err, ERROR_INPUT, ENOMEM, "a.txt: cannot map");
+    assert_int_equal(err.kind, ERROR_RUN);
+    assert_string_equal(err.text, "a.txt: cannot map: out of memory");
+    assert_int_equal(error_errno(NULL, ERROR_INPUT, ENOMEM, "a.txt"), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_is_set),
         cmocka_unit_test(null_is_fine),
         cmocka_unit_test(prefix_keeps_kind_and_text),
         cmocka_unit_test(arguments_may_come_from_the_error),
+        cmocka_unit_test(memory_is_never_the_file_s_fault),
         cmocka_unit_test(text_is_cleaned),
         cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(long_text_of_controls_fills_the_line),
