@@ -72,6 +72,12 @@ $(BUILD)/tests/coop/test_library: $(OBJ)/tests/coop/test_library.o $(BUILD)/libc
 	@$(CC) $(OPT) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(BUILD)/libcoop.a -Wl,--no-whole-archive \
 	    $(shell pkg-config --libs cmocka) $(LIBS)
 
+# Memory that runs out at will: preloaded by the test beside it.
+$(BUILD)/tests/memory/%.so: tests/memory/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(FLAGS) -shared -fPIC -o $@ $<
+$(BUILD)/tests/memory/test_out_of_memory: | $(BUILD)/tests/memory/failing_malloc.so
+
 # With `make deps demo` or `make deps test` nothing is compiled before the packages are there.
 ifneq ($(filter deps demo test,$(MAKECMDGOALS)),)
 $(LIBRARY) $(PROGRAM) $(OBJ)/experiments/main.o $(SUPPORT) $(TESTS:$(BUILD)/%=$(OBJ)/%.o): | deps

@@ -58,9 +58,10 @@ static bool part_exists(const char *part, const char *root, const char *folder, 
     return shared && strcmp(part, "classnames.txt") == 0 && file_exists(shared);
 }
 
-/* Fills the numbers and, when nothing is missing, the status. */
-static void read_lists(CatalogCheck *check, const CatalogEntry *entry, const char *root, Arena *scratch,
-                       Arena *arena) {
+/* Fills the numbers and, when nothing is missing, the status. A lack of memory is no fault of the dataset's.
+ */
+static int read_lists(CatalogCheck *check, const CatalogEntry *entry, const char *root, Arena *scratch,
+                      Arena *arena, Error *err) {
     Dataset dataset;
     Error fault = {0};
     DatasetSpec spec = {.name = entry->name, .root = root};
@@ -72,8 +73,10 @@ static void read_lists(CatalogCheck *check, const CatalogEntry *entry, const cha
         check->n_val = dataset.val.n;
         check->n_test = dataset.test.n;
     }
+    if (fault.kind == ERROR_RUN)
+        return error_run(err, "%s", fault.text);
     if (check->n_missing > 0)
-        return;
+        return 0;
     bool as_published = check->n_classes == entry->n_classes && check->n_train == entry->n_train &&
                         check->n_val == entry->n_val && check->n_test == entry->n_test;
     check->status = as_published ? CATALOG_READY : CATALOG_DIFFERENT;
@@ -81,6 +84,7 @@ static void read_lists(CatalogCheck *check, const CatalogEntry *entry, const cha
         check->status = CATALOG_FAULTY;
         check->fault = arena_strdup(arena, fault.text);
     }
+    return 0;
 }
 
 int catalog_check(CatalogCheck *check, const CatalogEntry *entry, const char *root, Arena *arena,
@@ -97,8 +101,10 @@ int catalog_check(CatalogCheck *check, const CatalogEntry *entry, const char *ro
         Arena *scratch = arena_create(); /* a list can be millions long */
         if (!scratch)
             return error_memory(err);
-        read_lists(check, entry, root, scratch, arena);
+        const int status = read_lists(check, entry, root, scratch, arena, err);
         arena_free(scratch);
+        if (status < 0)
+            return -1;
     }
     return arena_failed(arena) ? error_memory(err) : 0;
 }

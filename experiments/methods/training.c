@@ -142,7 +142,7 @@ static int begin_or_resume(Run *run, Arena *arena, Error *err) {
     Error why = {0};
     bool there = file_exists(run->state_path);
     bool usable = there && resume(run, arena, &why) == 0;
-    if (why.kind == ERROR_RUN) {
+    if (why.kind == ERROR_RUN) { /* nothing is wrong with the file */
         *err = why;
         return -1;
     }

@@ -61,6 +61,13 @@ void html_element(Html *html, const char *tag, const char *text) {
     html_markup(html, "</%.*s>", (int)strcspn(tag, " "), tag);
 }
 
+void html_note(Html *html, const Error *err) {
+    if (err->kind == ERROR_RUN)
+        html->failed = true;
+    else
+        html_element(html, "p class=\"note\"", err->text);
+}
+
 void html_data_uri(Html *html, const char *type, const unsigned char *data, size_t size) {
     enum { CHUNK = 3 * 256 }; /* a multiple of 3 needs no padding */
     char text[BASE64_ENCODE_RAW_LENGTH(CHUNK)];

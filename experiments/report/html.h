@@ -3,6 +3,7 @@
 #define EXPERIMENTS_REPORT_HTML_H
 
 #include "clip/base/buffer.h"
+#include "clip/base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +12,7 @@
 typedef struct {
     Buffer out;
     Arena *arena; /* for scratch; every function gives back what it takes */
-    bool failed;  /* the scratch ran out */
+    bool failed;  /* memory ran out */
 } Html;
 
 /* Resets the arena to the mark, and remembers whether it had failed. */
@@ -26,6 +27,8 @@ void html_text(Html *html, const char *text);
 void html_class(Html *html, const char *name);
 /* <TAG>text</TAG>; tag may hold attributes: "td class=\"name\"". */
 void html_element(Html *html, const char *tag, const char *text);
+/* Why something is not on the page. A lack of memory is no such reason: then there will be no page. */
+void html_note(Html *html, const Error *err);
 /* data:TYPE;base64,... */
 void html_data_uri(Html *html, const char *type, const unsigned char *data, size_t size);
 

@@ -96,27 +96,32 @@ static void write_script(FILE *out, const Plot *plot) {
 
 /* --- the program --- */
 
-/* Runs gnuplot (without the user's settings) between two files; its exit status, or -1. */
+/* Runs gnuplot (without the user's settings) between two files; its exit status, or -1 with errno. */
 static int run_gnuplot(FILE *in, FILE *out) {
     char *const argv[] = {(char[]){"gnuplot"}, (char[]){"-d"}, NULL};
     posix_spawn_file_actions_t actions;
     pid_t child;
-    int status = -1;
-    if (posix_spawn_file_actions_init(&actions) != 0)
+    int status = -1, reason = posix_spawn_file_actions_init(&actions);
+    if (reason != 0) {
+        errno = reason;
         return -1;
+    }
     if (fflush(in) == 0 && lseek(fileno(in), 0, SEEK_SET) == 0 &&
-        posix_spawn_file_actions_adddup2(&actions, fileno(in), STDIN_FILENO) == 0 &&
-        posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO) == 0 &&
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
-        posix_spawnp(&child, "gnuplot", &actions, NULL, argv, environ) == 0 &&
+        (reason = posix_spawn_file_actions_adddup2(&actions, fileno(in), STDIN_FILENO)) == 0 &&
+        (reason = posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO)) == 0 &&
+        (reason = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)) == 0 &&
+        (reason = posix_spawnp(&child, "gnuplot", &actions, NULL, argv, environ)) == 0 &&
         TEMP_FAILURE_RETRY(waitpid(child, &status, 0)) < 0)
         status = -1;
     posix_spawn_file_actions_destroy(&actions);
+    errno = reason != 0 ? reason : errno;
     return status;
 }
 
-/* What gnuplot draws, owned by the arena; NULL when it did not. */
+/* What gnuplot draws, owned by the arena; NULL when it did not;
+ * errno is ENOMEM where that was for want of memory. */
 static char *draw(const Plot *plot, Arena *arena) {
+    errno = 0;
     FILE *in = tmpfile(), *out = tmpfile();
     char *svg = NULL;
     if (in && out) {
@@ -223,6 +228,7 @@ static void write_table(Html *html, const Plot *plot) {
 void plot_write(Html *html, const Plot *plot, int number, bool available) {
     size_t mark = arena_mark(html->arena);
     const char *svg = available ? draw(plot, html->arena) : NULL;
+    html->failed |= available && !svg && errno == ENOMEM;
     if (svg) {
         html_markup(html, "<div class=\"plot\" role=\"img\" aria-label=\"");
         html_text(html, plot->title);

@@ -42,7 +42,7 @@ typedef struct {
 } Plot;
 
 /* Whether gnuplot is there and works. */
-bool plot_available(void);
+bool plot_available(void); /* if not: errno is ENOMEM where that was for want of memory */
 
 /* The drawing; a table when gnuplot is not available. number is the figure's on its page: SVGs on one page
  * must not share ids. */

@@ -5,6 +5,7 @@
 #include "coop/version.h"
 #include "experiments/report/report_sections.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* --- the head of the page --- */
@@ -120,6 +121,8 @@ int report_make(Buffer *page, const char *const *folders, int n_folders, Arena *
     if (report_groups_read(&data, folders, n_folders, arena, err) < 0)
         return -1;
     Report report = {.html = {.arena = arena}, .data = &data, .plots = plot_available()};
+    if (!report.plots && errno == ENOMEM)
+        return error_memory(err);
     write_page(&report, page_title(folders, n_folders, arena));
     *page = report.html.out;
     return report.html.failed || arena_failed(arena) || !buffer_text(page) ? error_memory(err) : 0;

@@ -114,7 +114,7 @@ static void write_panel(Detail *detail) {
     html_markup(html, "<div class=\"panel\">\n");
     write_title(html, detail->score);
     if (detail_read(detail, &err) < 0)
-        html_element(html, "p class=\"note\"", err.text);
+        html_note(html, &err);
     else {
         html_markup(html, "<div class=\"pair\">\n");
         write_class_bars(detail);

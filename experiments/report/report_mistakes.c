@@ -29,7 +29,7 @@ static int thumbnail_number(Thumbnails *thumbnails, const char *path) {
         unsigned char *jpeg = made.jpeg ? ARENA_NEW(arena, unsigned char, made.size) : NULL;
         if (jpeg)
             made.jpeg = memcpy(jpeg, made.jpeg, made.size);
-        number = arena_failed(arena) ? -1 : thumbnails->n;
+        number = arena_failed(arena) || err.kind == ERROR_RUN ? -1 : thumbnails->n;
         list[thumbnails->n++] = made;
     }
     arena_free(scratch);

@@ -53,7 +53,7 @@ static int read_trainings(Report *report, const Group *group, Training *training
         }
         trainings[n].label = label;
         if (metrics_read(&trainings[n].metrics, path, html->arena, &err) < 0)
-            html_element(html, "p class=\"note\"", err.text);
+            html_note(html, &err);
         else if (trainings[n].metrics.n > 0)
             n++;
     }

@@ -20,12 +20,11 @@ typedef struct {
 
 /* The vocabulary that the experiment named, by the config.yaml beside the prompt; NULL: beside the weights.
  */
-static const char *configured_vocab(const char *folder, Arena *arena) {
+static const char *configured_vocab(const char *folder, Arena *arena, Error *err) {
     Experiment experiment;
-    Error err = {0};
     const char *path = path_join(arena, folder, "config.yaml");
     if (!path || !file_exists(path) ||
-        experiment_read(&experiment, path, NULL, 0, method_list(), arena, &err) < 0)
+        experiment_read(&experiment, path, NULL, 0, method_list(), arena, err) < 0)
         return NULL;
     return experiment.model.vocab;
 }
@@ -36,7 +35,13 @@ static int open_model(Opened *opened, const Prompt *prompt, const char *path, co
         return loaded_model_check_vocab(&opened->model, path, prompt->vocab_digest, err);
     loaded_model_close(&opened->model);
     *opened->digest = '\0';
-    if (cli_model_open_text(&opened->model, prompt, path, NULL, configured_vocab(folder, arena), 0, err) < 0)
+    Error why = {0};
+    const char *vocab = configured_vocab(folder, arena, &why);
+    if (why.kind == ERROR_RUN) {
+        *err = why;
+        return -1;
+    }
+    if (cli_model_open_text(&opened->model, prompt, path, NULL, vocab, 0, err) < 0)
         return -1;
     snprintf(opened->digest, sizeof opened->digest, "%s", prompt->backbone_digest);
     return 0;
@@ -113,7 +118,7 @@ static void write_row(Html *html, const Score *score, const char *path, Opened *
     html_markup(html, ", %s, seed %d</summary>\n", shots, score->seed);
     if (prompt_read(&prompt, path, html->arena, &err) < 0 ||
         open_model(opened, &prompt, path, score->folder, html->arena, &err) < 0)
-        html_element(html, "p class=\"note\"", err.text);
+        html_note(html, &err);
     else
         write_prompt(html, &prompt, path, opened);
     html_markup(html, "</details>\n");

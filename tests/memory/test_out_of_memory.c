@@ -1,0 +1,427 @@
+/* test_out_of_memory.c: memory runs out at the n-th allocation of a command, in our code or in any library.
+ *
+ * A command then says so in one line and ends with status 4, or gets by without, and everything is as ever:
+ * nothing in between. What it leaves behind is whole, and the same command then finishes, to the byte. For
+ * each command that is tried at some n, with one allocation that fails and with all from the n-th on. In the
+ * environment,
+ *
+ *     SAMPLES=n   tries so many numbers of each command; 100000: every one, for hours
+ *     ONLY=NAME   that command alone
+ *     FROM=n      begins there
+ *
+ * With COUNT=1 the numbers of allocations are printed, and nothing is tried.
+ */
+#define _GNU_SOURCE /* nftw */
+#include "clip/base/buffer.h"
+#include "clip/base/files.h"
+#include "tests/support/catalog_support.h"
+#include "tests/support/checkpoint_copy.h"
+#include "tests/support/cli_support.h"
+#include "tests/support/scratch.h"
+#include "tests/support/support.h"
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { MAX_WORDS = 16, MAX_FILES = 100, MAX_FAULTS = 40, MAX_SECONDS = 60 };
+
+#define POINT_FAILED ": failed: " /* the run goes on with the others */
+
+typedef struct {
+    const char *path;
+    char *bytes;
+    size_t size;
+} Leaf;
+
+/* All files of the folder `work`. */
+typedef struct {
+    Leaf leaves[MAX_FILES];
+    int n;
+} Tree;
+
+typedef struct {
+    const char *name;
+    const char *words[MAX_WORDS]; /* "work/x" and "run/x" lie in the scratch folder */
+    int samples;                  /* numbers tried, when not all are */
+} Case;
+
+/* What the preloaded library is told; read in the child. */
+static struct {
+    char library[4200], count[4200], at[32];
+    bool later;
+} fault;
+
+/* --- processes --- */
+
+static void before(void) {
+    setenv("LD_PRELOAD", fault.library, 1);
+    setenv("FAIL_AT", fault.at, 1);
+    setenv("FAIL_COUNT", fault.count, 1);
+    if (fault.later)
+        setenv("FAIL_LATER", "1", 1);
+    alarm(MAX_SECONDS);
+}
+
+/* Runs the command; its n-th allocation fails (0: none). */
+static void run_at(Cli *cli, const char *const *words, long n, bool later) {
+    snprintf(fault.at, sizeof fault.at, "%ld", n);
+    fault.later = later;
+    cli->before = before;
+    unlink(fault.count);
+    cli_start(cli, words);
+    cli_wait(cli);
+}
+
+static long count_of(Cli *cli) {
+    return strtol(cli_read(cli, fault.count, NULL), NULL, 10);
+}
+
+/* --- files --- */
+
+static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *place) {
+    (void)info;
+    (void)flag;
+    (void)place;
+    return remove(path);
+}
+
+/* An empty folder `work`; what a report is to replace holds something else. */
+static void clear(Cli *cli) {
+    Error err = {0};
+    const char *work = cli_path(cli, "work");
+    nftw(work, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    assert_int_equal(make_folders(work, &err), 0);
+    scratch_file(cli_path(cli, "run/results.csv"), "stale", 5);
+}
+
+static Cli *tree_cli;
+static Tree *tree_read;
+
+static int read_entry(const char *path, const struct stat *info, int flag, struct FTW *place) {
+    (void)info;
+    (void)place;
+    if (flag != FTW_F)
+        return 0;
+    assert_true(tree_read->n < MAX_FILES);
+    Leaf *leaf = &tree_read->leaves[tree_read->n++];
+    leaf->path = arena_strdup(tree_cli->arena, path);
+    leaf->bytes = cli_read(tree_cli, path, &leaf->size);
+    return 0;
+}
+
+static Tree *read_tree(Cli *cli) {
+    tree_cli = cli;
+    tree_read = ARENA_NEW(cli->arena, Tree, 1);
+    assert_int_equal(nftw(cli_path(cli, "work"), read_entry, 16, FTW_PHYS), 0);
+    assert_int_equal(nftw(cli_path(cli, "run"), read_entry, 16, FTW_PHYS), 0);
+    return tree_read;
+}
+
+static const Leaf *find_leaf(const Tree *tree, const char *path) {
+    for (int i = 0; i < tree->n; i++)
+        if (strcmp(tree->leaves[i].path, path) == 0)
+            return &tree->leaves[i];
+    return NULL;
+}
+
+static bool same_bytes(const Leaf *a, const Leaf *b) {
+    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), n_end = strlen(end);
+    return n >= n_end && strcmp(text + n - n_end, end) == 0;
+}
+
+/* A file that grows line by line, or of which an earlier state is as good. */
+static bool may_be_unfinished(const Leaf *leaf, const Leaf *whole) {
+    static const char *const growing[] = {"results.jsonl", "metrics.jsonl", ".coop", ".features"};
+    for (size_t i = 0; i < sizeof growing / sizeof *growing; i++)
+        if (ends_with(leaf->path, growing[i]))
+            return leaf->size <= whole->size && memcmp(leaf->bytes, whole->bytes, leaf->size) == 0;
+    return ends_with(leaf->path, "state.safetensors") ||
+           (ends_with(leaf->path, "run/results.csv") && leaf->size == 5);
+}
+
+/* What tells of the points that are there, when others have failed. */
+static bool is_of_the_rest(const Leaf *leaf) {
+    return ends_with(leaf->path, "results.jsonl") || ends_with(leaf->path, "results.csv") ||
+           ends_with(leaf->path, "report.html");
+}
+
+/* NULL, or the path of what should not be there, or differs. A log says how often a training was begun. */
+static const char *wrong_file(const Tree *tree, const Tree *expected, bool finished, bool points_failed) {
+    for (int i = 0; i < tree->n; i++) {
+        const Leaf *leaf = &tree->leaves[i], *whole = find_leaf(expected, leaf->path);
+        if (whole && (ends_with(leaf->path, "log.txt") || (points_failed && is_of_the_rest(leaf))))
+            continue;
+        if (!whole || (!same_bytes(leaf, whole) && (finished || !may_be_unfinished(leaf, whole))))
+            return leaf->path;
+    }
+    for (int i = 0; finished && i < expected->n; i++)
+        if (!find_leaf(tree, expected->leaves[i].path))
+            return expected->leaves[i].path;
+    return NULL;
+}
+
+/* --- the check --- */
+
+typedef struct {
+    const char *out;
+    Tree *tree;
+} Outcome;
+
+/* NULL, or what is wrong with how the command ended. */
+static const char *fault_of_end(Cli *cli, const Outcome *expected) {
+    const char *newline = strchr(cli->err, '\n');
+    if (cli->status == 0)
+        return strcmp(cli->out, expected->out) != 0 ? "status 0 and other output" : NULL;
+    if (cli->status != 4)
+        return "the status is not 4";
+    const bool one_line = newline && !newline[1];
+    if (!strstr(cli->err, "out of memory") || (!one_line && !strstr(cli->err, POINT_FAILED)))
+        return "not one line about memory"; /* or more, of a point that failed among others */
+    return NULL;
+}
+
+/* With jobs side by side, results and what an n stands for come in any order. */
+static bool is_ordered(const char *const *words) {
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], "--jobs") == 0)
+            return false;
+    return true;
+}
+
+static const char *try_at(Cli *cli, const char *const *words, const Outcome *expected, long n, bool later) {
+    clear(cli);
+    run_at(cli, words, n, later);
+    const char *wrong = fault_of_end(cli, expected);
+    if (wrong)
+        return wrong;
+    const bool ordered = is_ordered(words);
+    const bool points_failed = strstr(cli->err, POINT_FAILED) != NULL;
+    const char *file =
+        ordered ? wrong_file(read_tree(cli), expected->tree, cli->status == 0, points_failed) : NULL;
+    if (file)
+        return arena_printf(cli->arena, "%s: a wrong file", file);
+    if (cli->status == 0)
+        return NULL;
+    run_at(cli, words, 0, false);
+    if (cli->status != 0 || strcmp(cli->out, expected->out) != 0)
+        return "the next run does not finish as ever";
+    file = ordered ? wrong_file(read_tree(cli), expected->tree, true, false) : NULL;
+    return file ? arena_printf(cli->arena, "%s: differs after the next run", file) : NULL;
+}
+
+/* The next number to try: all at first, then ever wider apart, as many as the samples. */
+static long next_number(long n, long count, int samples) {
+    if (n < samples / 3)
+        return n + 1;
+    return n + 1 + (count - samples / 3) / (samples - samples / 3);
+}
+
+static const char *const *in_scratch_folder(Cli *cli, const Case *test) {
+    const char **words = ARENA_NEW(cli->arena, const char *, MAX_WORDS + 1);
+    for (int i = 0; test->words[i]; i++) {
+        const bool inside = strncmp(test->words[i], "work/", 5) == 0 ||
+                            (i > 0 && strcmp(test->words[i], "run") == 0) ||
+                            strncmp(test->words[i], "in/", 3) == 0;
+        words[i] = inside ? cli_path(cli, "%s", test->words[i]) : test->words[i];
+    }
+    return words;
+}
+
+static void sweep(Cli *cli, const Case *test) {
+    const char *only = getenv("ONLY"), *from = getenv("FROM"), *asked = getenv("SAMPLES");
+    const int samples = asked ? atoi(asked) : test->samples;
+    if (only && strcmp(only, test->name) != 0)
+        return;
+    const char *const *words = in_scratch_folder(cli, test);
+    clear(cli);
+    run_at(cli, words, 0, false);
+    if (cli->status != 0)
+        fail_msg("%s: status %d: %s", test->name, cli->status, cli->err);
+    const Outcome expected = {cli->out, read_tree(cli)};
+    const long count = count_of(cli);
+    if (getenv("COUNT"))
+        printf("%-16s %5ld allocations, %.3f s\n", test->name, count, cli->seconds);
+    int n_faults = 0;
+    for (int later = 0; later < 2 && !getenv("COUNT"); later++)
+        for (long n = from ? atol(from) : 1; n <= count && n_faults < MAX_FAULTS;
+             n = next_number(n, count, samples)) {
+            size_t mark = arena_mark(cli->arena);
+            const char *wrong = try_at(cli, words, &expected, n, later);
+            if (wrong) {
+                printf("%s: allocation %ld%s of %ld: %s\n  status %d: %s\n", test->name, n,
+                       later ? " and later" : "", count, wrong, cli->status, cli->err);
+                n_faults++;
+            }
+            arena_reset(cli->arena, mark);
+        }
+    if (n_faults > 0)
+        fail_msg("%s: %d faults", test->name, n_faults);
+}
+
+/* --- what the commands work on --- */
+
+#define VIT FIXTURES "clip_vit.safetensors"
+#define MERGES FIXTURES "merges.txt.gz"
+#define PHOTO FIXTURES "pillow/15_420_64x64.jpg"
+#define DRAWING FIXTURES "pillow/22_png-16_120x90.png"
+
+static void write_input(Cli *cli, const char *name, Buffer *text) {
+    assert_non_null(buffer_text(text));
+    scratch_file(cli_path(cli, "in/%s", name), text->bytes, text->size);
+    buffer_free(text);
+}
+
+/* The golden ViT as Hugging Face would keep it, in a folder with its config. */
+static void write_hugging_face(Cli *cli) {
+    Buffer config = {0}, shards = {0};
+    TensorFile *file = fixture_open(VIT);
+    Copy *copy = copy_of(file, cli->arena);
+    copy_to_hugging_face(copy, cli->arena);
+    copy_write(copy, cli_path(cli, "in/hf/part.safetensors"));
+    tensors_close(file);
+    buffer_puts(&config,
+                "{\"model_type\": \"clip\", \"projection_dim\": 64, \"text_config\": {\"hidden_size\": 128,"
+                "\"num_hidden_layers\": 3, \"num_attention_heads\": 2, \"vocab_size\": 718},"
+                "\"vision_config\": {\"hidden_size\": 128, \"num_hidden_layers\": 4,"
+                "\"num_attention_heads\": 2, \"image_size\": 32, \"patch_size\": 8}}");
+    write_input(cli, "hf/config.json", &config);
+    for (int i = 0; i < copy->n; i++)
+        buffer_printf(&shards, "%s\"%s\": \"part.safetensors\"", i == 0 ? "{\"weight_map\": {" : ", ",
+                      copy->tensors[i].name);
+    buffer_puts(&shards, "}}");
+    write_input(cli, "hf/model.safetensors.index.json", &shards);
+}
+
+/* Its vocabulary as a tokenizer.json. */
+static void write_tokenizer(Cli *cli) {
+    Error err = {0};
+    Buffer out = {0};
+    char *merges = file_read_gz(MERGES, 1 << 20, cli->arena, NULL, &err), *rest = NULL;
+    assert_non_null(merges);
+    buffer_puts(&out, "{\"model\": {\"type\": \"BPE\", \"vocab\": {}, \"merges\": [");
+    int n = 0;
+    strtok_r(merges, "\n", &rest); /* its version */
+    for (char *line; (line = strtok_r(NULL, "\n", &rest)); n++) {
+        buffer_puts(&out, n == 0 ? "\"" : ", \"");
+        for (; *line; line++) {
+            if (*line == '"' || *line == '\\')
+                buffer_putc(&out, '\\');
+            buffer_putc(&out, *line);
+        }
+        buffer_putc(&out, '"');
+    }
+    buffer_puts(&out, "]}}");
+    write_input(cli, "hf/tokenizer.json", &out);
+}
+
+static void write_experiment(Cli *cli, const char *name, const char *output) {
+    Buffer out = {0};
+    buffer_printf(&out,
+                  "output: %s\n"
+                  "model: {weights: " VIT ", vocab: " MERGES "}\n"
+                  "dataset: {format: split, images: " FIXTURES "images, split: " FIXTURES
+                  "split_zhou_Golden.json}\n"
+                  "transfer: [{subsample_classes: new}]\n"
+                  "grid: {num_shots: 1, seed: 1}\nmethods:\n"
+                  "  - zeroshot: {}\n  - linear_probe: {}\n  - coop: {n_ctx: 2, name: CoOp}\n"
+                  "  - tip_adapter: {}\n  - text_layer: {}\n"
+                  "optim: {max_epoch: 2}\noutputs: {logits: true}\n",
+                  cli_path(cli, "%s", output));
+    write_input(cli, name, &out);
+}
+
+static int setup(void **state) {
+    if (cli_setup(state) < 0)
+        return -1;
+    if (scratch_instrumented())
+        return 0;
+    Cli *cli = *state;
+    Error err = {0};
+    Buffer texts = {0};
+    snprintf(fault.count, sizeof fault.count, "%s", cli_path(cli, "count"));
+    snprintf(fault.library, sizeof fault.library, "%.*s/tests/memory/failing_malloc.so",
+             (int)(strrchr(cli->program, '/') - cli->program), cli->program);
+    if (!realpath(arena_strdup(cli->arena, fault.library), fault.library) ||
+        make_folders(cli_path(cli, "in/hf"), &err) < 0 || make_folders(cli_path(cli, "run"), &err) < 0)
+        return -1;
+    write_hugging_face(cli);
+    write_tokenizer(cli);
+    mini_write(cli_path(cli, "in/datasets"));
+    buffer_puts(&texts, "a cup\n\xc3\x89toile &amp; key\n");
+    write_input(cli, "texts.txt", &texts);
+    write_experiment(cli, "work.yaml", "work");
+    write_experiment(cli, "run.yaml", "run");
+    clear(cli);
+    setenv("PATH", "", 1);
+    cli->before = before;
+    snprintf(fault.at, sizeof fault.at, "0");
+    cli_ok(cli, "run", cli_path(cli, "in/run.yaml"), "--threads", "1");
+    cli_copy(cli_point_file(cli, "run", "CoOp", 1, "prompt.safetensors"),
+             cli_path(cli, "in/prompt.safetensors"));
+    return 0;
+}
+
+static const Case cases[] = {
+    {"init", {"init", FIXTURES "images", "--model", VIT, "--vocab", MERGES, "--out", "work/x.yaml"}, 20},
+    {"init-print", {"init", FIXTURES "images", "--model", "in/hf"}, 10},
+    {"run", {"run", "in/work.yaml", "--threads", "1", "--quiet"}, 20},
+    {"run-dry", {"run", "in/work.yaml", "--threads", "1", "--dry-run"}, 10},
+    {"run-threads", {"run", "in/work.yaml", "--threads", "2", "--jobs", "2", "--quiet"}, 10},
+    {"eval",
+     {"eval", "in/prompt.safetensors", "--config", "in/run.yaml", "--logits", "work/x", "--threads", "1"},
+     15},
+    {"classify", {"classify", "in/prompt.safetensors", PHOTO, DRAWING, "--top", "2", "--threads", "1"}, 20},
+    {"classify-json", {"classify", "in/prompt.safetensors", PHOTO, "--json", "--threads", "1"}, 10},
+    {"zeroshot",
+     {"zeroshot", "--model", VIT, "--vocab", MERGES, "--classes", "cup,star", PHOTO, "--json", "--threads",
+      "1"},
+     15},
+    {"zeroshot-hf",
+     {"zeroshot", "--model", "in/hf", "--classes", "cup,star", DRAWING, "--ensemble", "--threads", "1"},
+     20},
+    {"encode-texts",
+     {"encode", "--model", VIT, "--vocab", MERGES, "--texts", "in/texts.txt", "--out", "work/x", "--threads",
+      "1"},
+     15},
+    {"encode-images",
+     {"encode", "--model", FIXTURES "clip_rn.safetensors", "--images", FIXTURES "images/shape00", "--out",
+      "work/x", "--threads", "1"},
+     15},
+    {"words", {"words", "in/prompt.safetensors", "--top", "2", "--threads", "1"}, 15},
+    {"inspect", {"inspect", "in/hf"}, 15},
+    {"inspect-prompt", {"inspect", "in/prompt.safetensors"}, 15},
+    {"inspect-torch", {"inspect", FIXTURES "torch/state_dict.pt"}, 15},
+    {"inspect-script", {"inspect", FIXTURES "torch/script.pt"}, 15},
+    {"inspect-split", {"inspect", FIXTURES "split_zhou_Golden.json"}, 15},
+    {"inspect-merges", {"inspect", MERGES}, 10},
+    {"export-torch", {"export", "in/prompt.safetensors", "--format", "torch", "--out", "work/x"}, 15},
+    {"export-npz", {"export", "in/prompt.safetensors", "--format", "npz", "--out", "work/x.npz"}, 15},
+    {"export", {"export", "in/prompt.safetensors", "--format", "safetensors", "--out", "work/x"}, 15},
+    {"models", {"models", VIT, "in/prompt.safetensors"}, 10},
+    {"datasets", {"datasets", "--root", "in/datasets"}, 20},
+    {"datasets-json", {"datasets", "--root", "in/datasets", "--json"}, 20},
+    {"report", {"report", "run", "--out", "work/x.html"}, 20},
+};
+
+static void run_cases(void **state) {
+    if (scratch_instrumented())
+        skip(); /* it has a malloc of its own */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        sweep(*state, &cases[i]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(run_cases, setup, cli_teardown)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
