@@ -90,19 +90,22 @@ static char *decode(const int *ids, int n, const Tokenizer *tokenizer, Arena *ar
     return text;
 }
 
-/* The name of which "name." gives these tokens. */
-static const char *name_of_tokens(const int *ids, int n, const Tokenizer *tokenizer, Arena *arena) {
+/* The name of which "name." gives these tokens; NULL when there is none, with ERROR_RUN when memory is out.
+ */
+static const char *name_of_tokens(const int *ids, int n, const Tokenizer *tokenizer, Arena *arena,
+                                  Error *err) {
     int again[TREE_MAX_DEPTH];
     char *text = decode(ids, n, tokenizer, arena);
     size_t length = text ? strlen(text) : 0;
+    if (arena_failed(arena))
+        error_memory(err);
     if (length == 0 || text[length - 1] != '.')
         return NULL;
     text[--length] = '\0';
     while (length > 0 && text[length - 1] == ' ')
         text[--length] = '\0';
     char *sentence = arena_printf(arena, "%s.", text);
-    Error unused = {0};
-    int m = sentence ? tokenizer_encode(tokenizer, sentence, again, TREE_MAX_DEPTH, &unused) : -1;
+    int m = sentence ? tokenizer_encode(tokenizer, sentence, again, TREE_MAX_DEPTH, err) : error_memory(err);
     return m == n && memcmp(again, ids, (size_t)n * sizeof *ids) == 0 ? text : NULL;
 }
 
@@ -118,11 +121,10 @@ static int name_tokens(int ids[TREE_MAX_DEPTH], const char *name, const Tokenize
     return n < 0 ? error_prefix(err, "class '%s'", name) : n;
 }
 
-const char *coop_checkpoint_spelling(const char *name, const Tokenizer *tokenizer, Arena *arena) {
+const char *coop_checkpoint_spelling(const char *name, const Tokenizer *tokenizer, Arena *arena, Error *err) {
     int ids[TREE_MAX_DEPTH];
-    Error unused = {0};
-    int n = name_tokens(ids, name, tokenizer, arena, &unused);
-    return n < 0 || n > TREE_MAX_DEPTH ? NULL : name_of_tokens(ids, n, tokenizer, arena);
+    int n = name_tokens(ids, name, tokenizer, arena, err);
+    return n < 0 || n > TREE_MAX_DEPTH ? NULL : name_of_tokens(ids, n, tokenizer, arena, err);
 }
 
 /* The name of class k from its suffix (rows, C). */
@@ -139,8 +141,11 @@ static const char *read_name(const char *path, int k, const float *suffix, int r
         if (ids[n] == tokenizer_end(tokenizer))
             break;
     }
-    const char *name = n < rows ? name_of_tokens(ids, n, tokenizer, arena) : NULL;
-    if (!name)
+    Error why = {0};
+    const char *name = n < rows ? name_of_tokens(ids, n, tokenizer, arena, &why) : NULL;
+    if (!name && why.kind == ERROR_RUN)
+        error_memory(err);
+    else if (!name)
         error_set(err, "%s: tensor token_suffix: class %d: not the tokens of a name and a period", path, k);
     return name;
 }

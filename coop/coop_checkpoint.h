@@ -22,8 +22,8 @@ int coop_checkpoint_read(Prompt *prompt, const char *path, ClassTokenPosition po
                          const Tokenizer *tokenizer, Pool *pool, Arena *arena, Error *err);
 
 /* A class name as coop_checkpoint_read spells it, owned by the arena; NULL when its tokens do not lead back
- * to it. */
-const char *coop_checkpoint_spelling(const char *name, const Tokenizer *tokenizer, Arena *arena);
+ * to it, and, with ERROR_RUN, when memory is out. */
+const char *coop_checkpoint_spelling(const char *name, const Tokenizer *tokenizer, Arena *arena, Error *err);
 
 /* Writes such a file. The original code's load_model finds it when path is
  * DIR/prompt_learner/model.pth.tar-EPOCH. */

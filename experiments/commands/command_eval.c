@@ -25,13 +25,20 @@ typedef struct {
 
 /* A file of the original code spells names as their tokens do; where a class of the dataset has these, its
  * name is taken. */
-static void adopt_names(Prompt *prompt, const Dataset *dataset, const Tokenizer *tokenizer, Arena *arena) {
+static int adopt_names(Prompt *prompt, const Dataset *dataset, const Tokenizer *tokenizer, Arena *arena,
+                       Error *err) {
     for (int k = 0; k < dataset->n_classes; k++) {
-        const char *spelling = coop_checkpoint_spelling(dataset->class_names[k], tokenizer, arena);
+        Error why = {0};
+        const char *spelling = coop_checkpoint_spelling(dataset->class_names[k], tokenizer, arena, &why);
+        if (why.kind == ERROR_RUN) { /* any other: the original could not have had such a class */
+            *err = why;
+            return -1;
+        }
         for (int j = 0; spelling && j < prompt->n_classes; j++)
             if (strcmp(prompt->class_names[j], spelling) == 0)
                 prompt->class_names[j] = dataset->class_names[k];
     }
+    return 0;
 }
 
 /* Reads a prompt of either kind; the original's needs the model. */
@@ -46,8 +53,7 @@ static int read_prompt(Prompt *prompt, const Request *request, Session *session,
     if (coop_checkpoint_read(prompt, request->path, position, session->model.clip, tokenizer,
                              session->model.pool, arena, err) < 0)
         return -1;
-    adopt_names(prompt, &session->dataset, tokenizer, arena);
-    return 0;
+    return adopt_names(prompt, &session->dataset, tokenizer, arena, err);
 }
 
 static int evaluate(const Prompt *prompt, const char *path, const char *logits_path, Session *session,

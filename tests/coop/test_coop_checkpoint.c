@@ -89,7 +89,7 @@ static void test_round_trip(void **state) {
         assert_int_equal(read.csc, i % 2);
         for (int k = 0; k < 4; k++) {
             assert_string_equal(read.class_names[k], SPELT[k]);
-            assert_string_equal(coop_checkpoint_spelling(NAMES[k], w.tokenizer, w.arena), SPELT[k]);
+            assert_string_equal(coop_checkpoint_spelling(NAMES[k], w.tokenizer, w.arena, NULL), SPELT[k]);
         }
         assert_memory_equal(read.ctx, prompt.ctx, (size_t)(i % 2 ? 4 : 1) * 3 * 128 * sizeof(float));
         assert_close("text features", read.text_features, prompt.text_features, 4 * (size_t)w.clip->embed_dim,

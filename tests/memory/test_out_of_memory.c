@@ -273,6 +273,7 @@ static void sweep(Cli *cli, const Case *test) {
 
 #define VIT FIXTURES "clip_vit.safetensors"
 #define MERGES FIXTURES "merges.txt.gz"
+#define ORIGINAL "in/original/prompt_learner/model.pth.tar-50" /* as the original code has it */
 #define PHOTO FIXTURES "pillow/15_420_64x64.jpg"
 #define DRAWING FIXTURES "pillow/22_png-16_120x90.png"
 
@@ -369,6 +370,8 @@ static int setup(void **state) {
     cli_ok(cli, "run", cli_path(cli, "in/run.yaml"), "--threads", "1");
     cli_copy(cli_point_file(cli, "run", "CoOp", 1, "prompt.safetensors"),
              cli_path(cli, "in/prompt.safetensors"));
+    cli_ok(cli, "export", cli_path(cli, "in/prompt.safetensors"), "--format", "torch", "--out",
+           cli_path(cli, "in/original"));
     return 0;
 }
 
@@ -381,6 +384,7 @@ static const Case cases[] = {
     {"eval",
      {"eval", "in/prompt.safetensors", "--config", "in/run.yaml", "--logits", "work/x", "--threads", "1"},
      15},
+    {"eval-original", {"eval", ORIGINAL, "--config", "in/run.yaml", "--threads", "1"}, 15},
     {"classify", {"classify", "in/prompt.safetensors", PHOTO, DRAWING, "--top", "2", "--threads", "1"}, 20},
     {"classify-json", {"classify", "in/prompt.safetensors", PHOTO, "--json", "--threads", "1"}, 10},
     {"zeroshot",
