@@ -74,8 +74,15 @@ static int tell_faults(const char *folder, Arena *arena, Error *err) {
         return -1;
     for (int i = 0; i < results.n_faults && results.n > 0; i++) /* without results the first is an error */
         print_line(stderr, "note: %s; it is left out", results.faults[i]);
+    TextMap latest = {.arena = arena}; /* results of folders: an earlier configuration's files are gone */
+    for (int i = 0; i < results.n; i++)
+        if (results.results[i].folder)
+            text_map_put(&latest, results.results[i].folder, i);
     for (int i = 0; i < results.n; i++) {
-        const char *fault = result_files_fault(&results.results[i], folder, arena);
+        const char *own = results.results[i].folder;
+        const int *last = own ? text_map_find(&latest, own) : NULL;
+        const char *fault =
+            last && *last == i ? result_files_fault(&results.results[i], folder, arena) : NULL;
         if (fault)
             print_line(stderr, "note: %s", fault);
     }
