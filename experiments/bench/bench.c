@@ -171,7 +171,7 @@ static int measure_row(const Bench *bench, Row *row, int n_threads, MeasureFn me
                        Error *err) {
     Pool *pool = pool_create(n_threads);
     if (!pool)
-        return error_run(err, "cannot start %d threads", n_threads);
+        return error_run(err, "cannot start threads: out of memory, or too many of them");
     int result = measure_peak(&row->peak, pool, err);
     row->threads = pool_threads(pool);
     row->memory_so_far = !reset_peak_memory();

@@ -56,7 +56,7 @@ static int check_images(const Dataset *dataset, int n_threads, Error *err) {
     ImageFaults faults;
     Pool *pool = pool_create(n_threads);
     if (!pool)
-        return error_run(err, "cannot start %d threads", n_threads);
+        return error_run(err, "cannot start threads: out of memory, or too many of them");
     int result = dataset_check_content(dataset, pool, &faults, err);
     pool_free(pool);
     return result < 0 ? print_faults(&faults, err) : 0;

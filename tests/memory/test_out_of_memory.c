@@ -330,7 +330,7 @@ static void write_experiment(Cli *cli, const char *name, const char *output) {
     Buffer out = {0};
     buffer_printf(&out,
                   "output: %s\n"
-                  "model: {weights: " VIT ", vocab: " MERGES "}\n"
+                  "model: {weights: " VIT ", vocab: " MERGES ", activation: quick_gelu}\n"
                   "dataset: {format: split, images: " FIXTURES "images, split: " FIXTURES
                   "split_zhou_Golden.json}\n"
                   "transfer: [{subsample_classes: new}]\n"

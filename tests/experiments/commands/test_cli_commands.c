@@ -118,7 +118,7 @@ static void test_encode_every_line(void **state) {
     assert_int_not_equal(tokens[3 * 77 + 75], end);
     tensors_close(file);
     cli_ok(cli, "encode", "--model", weights_of(cli, "vit"), "--vocab", FIXTURES "merges.txt.gz", "--texts",
-           list, "--out", out, "--quiet");
+           list, "--out", out, "--quiet", "--activation", "quick_gelu");
     assert_string_equal(cli->err, "");
 }
 

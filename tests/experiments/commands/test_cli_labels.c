@@ -52,8 +52,8 @@ static void check_bad_images(Cli *cli, const char *const *command, int n) {
     const char *errors = arena_printf(cli->arena,
                                       "%s: cannot open: No such file or directory\n"
                                       "%s: start: neither a JPEG nor a PNG file\n"
-                                      "%s: the same file as %s: start: neither a JPEG nor a PNG file\n",
-                                      missing, text, again, text);
+                                      "%s: start: neither a JPEG nor a PNG file\n",
+                                      missing, text, again);
     assert_non_null(strstr(cli->err, errors));
     const char *last = arena_printf(cli->arena, "\ncoop %s: 3 of 5 images could not be read\n", command[0]);
     assert_non_null(strstr(cli->err, last));
