@@ -74,6 +74,9 @@ static int tell_faults(const char *folder, Arena *arena, Error *err) {
         return -1;
     for (int i = 0; i < results.n_faults && results.n > 0; i++) /* without results the first is an error */
         print_line(stderr, "note: %s; it is left out", results.faults[i]);
+    const char *aside = results_aside(&results, folder, arena);
+    if (aside)
+        print_line(stderr, "note: %s", aside);
     TextMap latest = {.arena = arena}; /* results of folders: an earlier configuration's files are gone */
     for (int i = 0; i < results.n; i++)
         if (results.results[i].folder)

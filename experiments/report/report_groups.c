@@ -62,6 +62,8 @@ static int read_folder(Builder *builder, int folder, Error *err) {
     if (builder->n > 0)
         memcpy(entries, builder->entries, (size_t)builder->n * sizeof *entries);
     for (int i = 0; i < list.n; i++) {
+        if (list.results[i].aside)
+            continue;
         const char *part = part_of(&list.results[i]);
         if (!part)
             return error_memory(err);

@@ -55,7 +55,8 @@ typedef struct {
     int n_files;
     const char *program;  /* "coop " COOP_VERSION of the run */
     const char *finished; /* "2024-05-01T12:00:00Z"; result_append fills it in when NULL */
-    const char *line;     /* the line of the file that it was read from; else NULL */
+    bool aside;       /* of other images, classes or parts than the last result of its dataset (results.h) */
+    const char *line; /* the line of the file that it was read from; else NULL */
 } Result;
 
 /* Sets what the point alone determines: key, method, label, folder, config, num_shots, seed, epochs, the

@@ -166,6 +166,48 @@ static int read_line(Reader *reader, int number, const char *line, size_t size) 
     return failed ? -1 : add_result(reader, &result);
 }
 
+/* Results of one dataset, learned on one, must be of the same images, classes and parts. */
+static char *subject(const Result *result, Arena *arena) {
+    return arena_printf(arena, "%s\n%s", result->dataset, result->source ? result->source : "");
+}
+
+static bool same_split(const Result *a, const Result *b) {
+    return !a->split_digest || !b->split_digest || strcmp(a->split_digest, b->split_digest) == 0;
+}
+
+static int set_aside(ResultList *list) {
+    TextMap last = {.arena = list->places.arena};
+    int failed = 0;
+    for (int i = 0; i < list->n && !failed; i++) {
+        const char *key = subject(&list->results[i], last.arena);
+        failed = !key || (list->results[i].split_digest && text_map_put(&last, key, i) < 0);
+    }
+    list->n_aside = 0;
+    for (int i = 0; i < list->n && !failed; i++) {
+        Result *result = &list->results[i];
+        const char *key = subject(result, last.arena);
+        const int *present = key ? text_map_find(&last, key) : NULL;
+        result->aside = present && !same_split(result, &list->results[*present]);
+        list->n_aside += result->aside;
+        failed = !key;
+    }
+    return failed ? -1 : 0;
+}
+
+const char *results_aside(const ResultList *list, const char *folder, Arena *arena) {
+    if (list->n_aside == 0)
+        return NULL;
+    const Result *first = list->results;
+    while (!first->aside)
+        first++;
+    return arena_printf(
+        arena,
+        "%s/results.jsonl: %d result%s of other images, classes or parts of '%s' than the last%s "
+        "set aside",
+        folder, list->n_aside, list->n_aside == 1 ? "" : "s", first->dataset,
+        list->n_aside == 1 ? " is" : " are");
+}
+
 int results_read(ResultList *list, const char *folder, Arena *arena, Error *err) {
     *list = (ResultList){.places = {.arena = arena}};
     Reader reader = {.list = list, .path = path_join(arena, folder, "results.jsonl"), .arena = arena};
@@ -185,7 +227,7 @@ int results_read(ResultList *list, const char *folder, Arena *arena, Error *err)
     }
     if (!failed && at < text + size)
         failed = add_fault(&reader, number, "cut short");
-    return failed || arena_failed(arena) ? error_memory(err) : 0;
+    return failed || set_aside(list) < 0 || arena_failed(arena) ? error_memory(err) : 0;
 }
 
 const Result *results_find(const ResultList *list, const char *key) {
@@ -194,6 +236,32 @@ const Result *results_find(const ResultList *list, const char *key) {
 }
 
 /* --- order --- */
+
+/* Results that the ranked ones put aside go before everything else, whatever their age. */
+static int move_aside(ResultList *list, const TextMap *ranks, bool *moved, Arena *arena) {
+    TextMap present = {.arena = arena};
+    Result *sorted = ARENA_NEW(arena, Result, list->n);
+    int n = 0, failed = !sorted;
+    for (int i = 0; i < list->n && !failed; i++)
+        if (text_map_find(ranks, list->results[i].key)) {
+            const char *key = subject(&list->results[i], arena);
+            failed = !key || text_map_put(&present, key, i) < 0;
+        }
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < list->n && !failed; i++) {
+            const char *key = subject(&list->results[i], arena);
+            const int *own = key ? text_map_find(&present, key) : NULL;
+            bool foreign = own && !same_split(&list->results[i], &list->results[*own]);
+            failed = !key;
+            if (foreign == (pass == 0))
+                sorted[n++] = list->results[i];
+        }
+    for (int i = 0; i < list->n && !failed; i++) {
+        *moved |= strcmp(list->results[i].key, sorted[i].key) != 0;
+        list->results[i] = sorted[i];
+    }
+    return failed ? -1 : 0;
+}
 
 int results_order(ResultList *list, const char *const *keys, int n, bool *moved, Error *err) {
     Arena *arena = arena_create();
@@ -216,8 +284,10 @@ int results_order(ResultList *list, const char *const *keys, int n, bool *moved,
             *moved |= place->key != ranked[i].key;
             *place = ranked[i];
         }
+    failed = failed || move_aside(list, &ranks, moved, arena) < 0;
     for (int i = 0; i < list->n && !failed; i++)
         failed = text_map_put(&list->places, list->results[i].key, i) < 0;
+    failed = failed || set_aside(list) < 0;
     arena_free(arena);
     return failed ? error_memory(err) : 0;
 }
@@ -246,7 +316,8 @@ int results_write_csv(const char *folder, const ResultList *list, Error *err) {
     if (writer) {
         result_csv_names(writer);
         for (int i = 0; i < list->n; i++)
-            result_csv(writer, &list->results[i]);
+            if (!list->results[i].aside)
+                result_csv(writer, &list->results[i]);
         result = file_commit(writer, err);
     }
     arena_free(arena);

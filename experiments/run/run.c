@@ -13,6 +13,7 @@
 #include "experiments/run/stage.h"
 #include "experiments/run/summary.h"
 #include "experiments/session/cli_model.h"
+#include "experiments/session/keep_split.h"
 #include "experiments/terminal/duration.h"
 #include "experiments/terminal/printable.h"
 
@@ -111,7 +112,7 @@ static int make_ready(Runner *runner, Stage *stage, Error *err) {
         return -1;
     if (!runner->lock && lock_take(&runner->lock, output, true, err) < 0)
         return -1;
-    if (session_keep_split(&stage->session, err) < 0 || session_save(&stage->session, err) < 0)
+    if (keep_split(&stage->session, err) < 0 || session_save(&stage->session, err) < 0)
         return -1;
     /* Another run may have finished some until it gave the lock back. */
     return stage_find_pending(stage, false, err);
@@ -224,6 +225,9 @@ static int print_results(Runner *runner, bool nothing_run, Error *err) {
         fputc('\n', stderr);
     if (read_results(runner, &results, err) < 0)
         return -1;
+    const char *aside = results_aside(&results, output, runner->arena);
+    if (aside && !runner->options->quiet)
+        print_line(stderr, "note: %s", aside);
     if (summary_print(stdout, runner->stages, runner->study->n, &results, runner->arena, err) < 0)
         return -1;
     Error why = {0};

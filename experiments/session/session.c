@@ -8,8 +8,6 @@
 #include "datasets/lists/dataset_open.h"
 #include "datasets/lists/fewshot.h"
 #include "datasets/lists/list_check.h"
-#include "datasets/lists/split_file_write.h"
-#include "experiments/config/names.h"
 #include "experiments/session/print_faults.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
@@ -161,27 +159,6 @@ int session_features(Session *session, float *features, const ItemList *items, F
     if (session->cache_lock)
         pthread_mutex_unlock(session->cache_lock);
     return result;
-}
-
-/* The name leads back to the dataset's, so that its results are found from the split file too. */
-int session_keep_split(const Session *session, Error *err) {
-    const Dataset *drawn = session->dataset.whole ? session->dataset.whole : &session->dataset;
-    const char *images;
-    if (!drawn->drawn)
-        return 0;
-    char *name = safe_name(drawn->name, session->arena);
-    char *path = arena_printf(session->arena, "%s/split_zhou_%s.json", session->experiment->output, name);
-    if (arena_failed(session->arena))
-        return error_memory(err);
-    if (split_file_write(path, drawn, &images, session->arena, err) < 0)
-        return -1;
-    if (!session->quiet)
-        fprintf(stderr,
-                "drawn: %d images for training, %d for validation, %d for testing; to use them again:\n"
-                "  dataset: {format: split, images: %s, split: %s}\n",
-                drawn->train.n, drawn->val.n, drawn->test.n, printable(images, session->arena),
-                printable(path, session->arena));
-    return 0;
 }
 
 /* "1,234" */

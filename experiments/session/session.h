@@ -48,10 +48,6 @@ void session_close(Session *session);
  * The map's arena must live as long as the session. */
 int session_print_remarks(const Session *session, TextMap *said, Error *err);
 
-/* Writes lists that were drawn at random to OUTPUT/split_zhou_NAME.json and says on stderr how to use them
- * again; does nothing for other lists. */
-int session_keep_split(const Session *session, Error *err);
-
 /* Writes encoded images to the cache on disk and says on stderr how many there were. */
 int session_save(Session *session, Error *err);
 
