@@ -182,6 +182,15 @@ static void set_activations(Checkpoint *cp, Clip *clip, const ModelConfig *confi
     clip->assumed = found.assumed;
 }
 
+/* Another normalisation of the pixels than CLIP's. */
+static void add_pixels(Clip *clip, int used) {
+    const float mean[] = CLIP_MEAN, std[] = CLIP_STD, *m = clip->mean, *s = clip->std;
+    if (memcmp(m, mean, sizeof mean) != 0 || memcmp(s, std, sizeof std) != 0)
+        snprintf(clip->variant + used, sizeof clip->variant - (size_t)used,
+                 "%spixels (x - (%.9g, %.9g, %.9g)) / (%.9g, %.9g, %.9g)", used > 0 ? ", " : "", (double)m[0],
+                 (double)m[1], (double)m[2], (double)s[0], (double)s[1], (double)s[2]);
+}
+
 /* Two models with the same weights are different models if these differ. */
 static void set_variant(const Checkpoint *cp, Clip *clip) {
     const TextWeights *text = &clip->text;
@@ -206,8 +215,9 @@ static void set_variant(const Checkpoint *cp, Clip *clip) {
         snprintf(towers + n, sizeof towers - (size_t)n, ", eps %.9g and %.9g", (double)text_eps,
                  (double)image_eps);
     model_config_images_text(images, &clip->images, clip->image_size);
-    snprintf(clip->variant, sizeof clip->variant, "%s%s%s%s", towers, *towers && *images ? ", " : "",
-             *images ? "images " : "", images);
+    n = snprintf(clip->variant, sizeof clip->variant, "%s%s%s%s", towers, *towers && *images ? ", " : "",
+                 *images ? "images " : "", images);
+    add_pixels(clip, n);
 }
 
 /* A scalar, or a vector of one; one tower alone may have none, and needs none. */

@@ -35,7 +35,7 @@ typedef struct {
     const char *activation_source; /* what tells the activations, for people; NULL: nothing does */
     const char *note;              /* one line that the user should know, or NULL */
     bool assumed;                  /* it says that something is assumed on which all numbers depend */
-    char variant[224];             /* how it differs from OpenAI's model with the same weights, or "" */
+    char variant[352];             /* how it differs from OpenAI's model with the same weights, or "" */
     char digest[65];               /* of a variant: what clip_digest returns; "" until computed */
     Arena *arena;                  /* converted weights and the texts above; owned */
     TensorFile *file;              /* mapped weights; owned */

@@ -368,6 +368,27 @@ static void test_norm_eps(void **state) {
     trial_close(&trial);
 }
 
+/* Another normalisation of the pixels is another model; CLIP's own, written out, is not. */
+static void test_pixels(void **state) {
+    Trial trial = trial_open(state, VIT);
+    copy_write(trial.copy, trial.path);
+    static const char *const means[] = {"0.48145466, 0.4578275, 0.40821073", "0.5, 0.5, 0.5"};
+    for (int i = 0; i < 2; i++) {
+        write_text(state, "open_clip_config.json",
+                   arena_printf(trial.arena,
+                                "{\"model_cfg\": {\"embed_dim\": 64, \"quick_gelu\": true,"
+                                "\"vision_cfg\": {\"width\": 128, \"layers\": 4, \"patch_size\": 8, "
+                                "\"image_size\": 32, \"head_width\": 64},"
+                                "\"text_cfg\": {\"width\": 128, \"layers\": 3, \"heads\": 2, "
+                                "\"vocab_size\": 718}}, \"preprocess_cfg\": {\"mean\": [%s]}}",
+                                means[i]));
+        Clip *clip = tower_open(trial.path, CLIP_BOTH);
+        assert_int_equal(strcmp(clip_digest(clip), tensors_digest(clip->file)) == 0, i == 0);
+        clip_free(clip);
+    }
+    trial_close(&trial);
+}
+
 /* --- folders --- */
 
 static void test_folder(void **state) {
@@ -501,21 +522,14 @@ static void test_missing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_hugging_face),
-        SCRATCH_TEST(test_hugging_face_float),
-        SCRATCH_TEST(test_prefixes),
-        SCRATCH_TEST(test_custom_text),
-        SCRATCH_TEST(test_layer_scale),
-        SCRATCH_TEST(test_activation),
-        SCRATCH_TEST(test_resnet_note),
-        SCRATCH_TEST(test_heads),
-        SCRATCH_TEST(test_folder),
-        SCRATCH_TEST(test_refused),
-        SCRATCH_TEST(test_missing),
-        SCRATCH_TEST(test_harmless),
-        SCRATCH_TEST(test_towers),
-        SCRATCH_TEST(test_norm_eps),
-        SCRATCH_TEST(test_missing_for_texts),
+        SCRATCH_TEST(test_hugging_face), SCRATCH_TEST(test_hugging_face_float),
+        SCRATCH_TEST(test_prefixes),     SCRATCH_TEST(test_custom_text),
+        SCRATCH_TEST(test_layer_scale),  SCRATCH_TEST(test_activation),
+        SCRATCH_TEST(test_resnet_note),  SCRATCH_TEST(test_heads),
+        SCRATCH_TEST(test_folder),       SCRATCH_TEST(test_refused),
+        SCRATCH_TEST(test_missing),      SCRATCH_TEST(test_harmless),
+        SCRATCH_TEST(test_towers),       SCRATCH_TEST(test_norm_eps),
+        SCRATCH_TEST(test_pixels),       SCRATCH_TEST(test_missing_for_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
