@@ -12,7 +12,10 @@
 /* What is asked for. */
 typedef struct {
     const char *path; /* of the prompt */
-    const char *weights, *vocab, *position;
+    const char *weights;
+    const char *vocab, *position; /* these and the next are asked of a prompt of the original code alone */
+    ClipActivation activation;
+    int heads;
     Precision precision;
     OptionTexts images;
     int top;
@@ -75,7 +78,7 @@ static int classify(const Request *request, const CommonOptions *common, Arena *
 static int classify_original(const Request *request, const CommonOptions *common, Arena *arena, Error *err) {
     Prompt prompt;
     ClassTokenPosition position;
-    if (position_parse(&position, request->position) < 0)
+    if (position_parse(&position, request->position ? request->position : "end") < 0)
         return error_usage(err, "--class-token-position %s: end, middle or front is needed",
                            request->position);
     if (!request->weights)
@@ -86,6 +89,8 @@ static int classify_original(const Request *request, const CommonOptions *common
     const LoadedModelOptions options = {.towers =
                                             CLIP_BOTH | CLIP_DIGEST | loaded_model_few(request->images.n),
                                         .vocab = request->vocab,
+                                        .activation = request->activation,
+                                        .heads = request->heads,
                                         .precision = request->precision,
                                         .n_threads = common->threads};
     LoadedModel model = {0};
@@ -100,8 +105,8 @@ static int classify_original(const Request *request, const CommonOptions *common
 
 static int run(CommandLine *line, Error *err) {
     Arena *arena = line->arena;
-    const char *precision = NULL;
-    Request request = {.position = "end", .top = 1};
+    const char *activation = NULL, *precision = NULL;
+    Request request = {.top = 1};
     const Option options[] = {
         {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE",
          "the checkpoint (default: where it was when the prompt was learned)"},
@@ -109,19 +114,30 @@ static int run(CommandLine *line, Error *err) {
          "its vocabulary, for a prompt of the original code (default: beside the checkpoint)"},
         {"class-token-position", OPTION_TEXT, &request.position, 0, 0, "POSITION",
          "of a prompt of the original code: end (default), middle, front"},
+        {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
+         "of its checkpoint: auto (default: as its config says), quick_gelu or gelu"},
+        {"heads", OPTION_INT, &request.heads, 1, 1024, "N",
+         "of its image tower, where the checkpoint does not tell"},
         {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
         {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
         {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
-    int status = command_parse(line, &command_classify, options, 6, err);
+    int status = command_parse(line, &command_classify, options, 8, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    if (cli_precision(&request.precision, precision, err) < 0)
+    if (cli_activation(&request.activation, activation, err) < 0 ||
+        cli_precision(&request.precision, precision, err) < 0)
         return -1;
     bool original;
     request.path = line->words.values[0];
     request.images = (OptionTexts){.values = line->words.values + 1, .n = line->words.n - 1};
     if (coop_checkpoint_detect(&original, request.path, err) < 0)
         return -1;
+    if (!original && (request.vocab || request.position || activation || request.heads))
+        return error_usage(
+            err,
+            "--vocab, --class-token-position, --activation and --heads are for a prompt of the "
+            "original code; %s says all that itself",
+            request.path);
     return original ? classify_original(&request, &line->common, arena, err)
                     : classify(&request, &line->common, arena, err);
 }

@@ -362,6 +362,11 @@ static void test_prompts(void **state) {
     cli_refuses(cli, 3, FIXTURES "README.md", "neither a JPEG nor a PNG", "classify", good,
                 FIXTURES "README.md");
     cli_refuses(cli, 3, VIT, "not a prompt", "classify", VIT, IMAGE);
+    static const char *const others[][2] = {
+        {"--activation", "gelu"}, {"--heads", "2"}, {"--vocab", FIXTURES}, {"--class-token-position", "end"}};
+    for (int i = 0; i < 4; i++)
+        cli_refuses(cli, 2, "coop classify: ", "says all that itself", "classify", good, IMAGE, others[i][0],
+                    others[i][1]);
 }
 
 /* --- lists and texts --- */

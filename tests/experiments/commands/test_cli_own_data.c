@@ -89,7 +89,7 @@ static void test_two_commands(void **state) {
         output, cli->program, prompt);
     assert_true(strlen(cli->err) > strlen(last));
     assert_string_equal(cli->err + strlen(cli->err) - strlen(last), last);
-    cli_ok(cli, "classify", prompt, FIXTURES "images/shape00/0000.jpg", "--vocab", VOCAB);
+    cli_ok(cli, "classify", prompt, FIXTURES "images/shape00/0000.jpg");
     /* What was drawn is a split file, and finds the same results. */
     const char *set = arena_printf(
         cli->arena, "dataset={format: split, images: %s, split: %s/split_zhou_photos.json}", photos, output);
