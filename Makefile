@@ -77,6 +77,7 @@ $(BUILD)/tests/memory/%.so: tests/memory/%.c
 	@mkdir -p $(@D)
 	@$(CC) $(FLAGS) -shared -fPIC -o $@ $<
 $(BUILD)/tests/memory/test_out_of_memory: | $(BUILD)/tests/memory/failing_malloc.so
+$(BUILD)/tests/memory/test_many_processors: | $(BUILD)/tests/memory/many_processors.so
 
 # With `make deps demo` or `make deps test` nothing is compiled before the packages are there.
 ifneq ($(filter deps demo test,$(MAKECMDGOALS)),)
