@@ -101,7 +101,7 @@ static void test_long_clip(void **state) {
     encode_one(want, plain, text);
     encode_one(got, clip, text);
     assert_memory_equal(got, want, sizeof want);
-    char long_text[400] = "";
+    char long_text[2 * 200 + 1] = "";
     for (int i = 0; i < 200; i++)
         strcat(long_text, "7 ");
     encode_one(got, clip, long_text);
