@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { USUAL_LINE = 8192 }; /* two paths */
+
 const char *printable(const char *text, Arena *arena) {
     const char *at = text;
     for (int n; *at && (n = visible_bytes(at)) > 0;)
@@ -29,11 +31,8 @@ const char *printable(const char *text, Arena *arena) {
     return copy;
 }
 
-void vprint_line(FILE *out, const char *format, va_list args) {
-    char *line = NULL;
-    if (vasprintf(&line, format, args) < 0)
-        line = NULL;
-    for (const char *at = line ? line : "out of memory"; *at;) {
+static void put_printable(FILE *out, const char *text) {
+    for (const char *at = text; *at;) {
         int n = visible_bytes(at);
         if (n > 0)
             fwrite(at, 1, (size_t)n, out);
@@ -41,8 +40,24 @@ void vprint_line(FILE *out, const char *format, va_list args) {
             fprintf(out, "\\x%02X", (unsigned char)*at);
         at += n > 0 ? n : 1;
     }
+}
+
+/* A line of usual length needs no memory: most of what is said when there is none is said here. */
+void vprint_line(FILE *out, const char *format, va_list args) {
+    char usual[USUAL_LINE], *line = NULL;
+    va_list again;
+    va_copy(again, args);
+    if (vsnprintf(usual, sizeof usual, format, args) < USUAL_LINE)
+        put_printable(out, usual);
+    else if (vasprintf(&line, format, again) >= 0) {
+        put_printable(out, line);
+        free(line);
+    } else {
+        put_printable(out, usual);
+        fputs("... (cut: out of memory)", out);
+    }
+    va_end(again);
     putc('\n', out);
-    free(line);
 }
 
 void print_line(FILE *out, const char *format, ...) {

@@ -12,7 +12,7 @@
 const char *printable(const char *text, Arena *arena);
 
 /* One line, as printf and a newline, with the whole of it made printable: no text from outside can end it
- * early or move the cursor. */
+ * early or move the cursor. One that is very long is cut, and ends by saying so, when memory is out. */
 void print_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void vprint_line(FILE *out, const char *format, va_list args);
 

@@ -52,7 +52,25 @@ static void test_print_line(void **state) {
     fclose(out);
 }
 
+/* Of any length; tests/memory has what becomes of it without memory. */
+static void test_long_lines(void **state) {
+    (void)state;
+    for (int n = 8190; n <= 8194; n++) {
+        FILE *out = tmpfile();
+        assert_non_null(out);
+        char *text = calloc((size_t)n + 8, 1);
+        print_line(out, "%0*d\x1b", n, 7);
+        assert_int_equal(ftell(out), n + 5);
+        rewind(out);
+        assert_int_equal(fread(text, 1, (size_t)n + 5, out), n + 5);
+        assert_string_equal(text + n - 2, "07\\x1B\n");
+        free(text);
+        fclose(out);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_printable), cmocka_unit_test(test_print_line)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_printable), cmocka_unit_test(test_print_line),
+                                       cmocka_unit_test(test_long_lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
