@@ -80,7 +80,7 @@ int posix_memalign(void **block, size_t alignment, size_t size) {
     return *block ? 0 : ENOMEM;
 }
 
-/* OpenBLAS, which asks again and again where it gets none: gemm_reserve sees to that before. */
+/* OpenBLAS, which asks again and again where it gets none: clip/math/blas_room.c sees to that before. */
 static bool asks_forever(const void *caller) {
     Dl_info info;
     return dladdr(caller, &info) && strstr(info.dli_fname, "openblas");

@@ -8,6 +8,7 @@
  *     SAMPLES=n   tries so many numbers of each command; 100000: every one, for hours
  *     ONLY=NAME   that command alone
  *     FROM=n      begins there
+ *     STEP=n      goes on to every n-th from there: with other beginnings the gaps are filled later
  *
  * With COUNT=1 the numbers of allocations are printed, and nothing is tried.
  */
@@ -222,6 +223,9 @@ static const char *try_at(Cli *cli, const char *const *words, const Outcome *exp
 
 /* The next number to try: all at first, then ever wider apart, as many as the samples. */
 static long next_number(long n, long count, int samples) {
+    const char *step = getenv("STEP");
+    if (step && atol(step) > 0)
+        return n + atol(step);
     if (n < samples / 3)
         return n + 1;
     return n + 1 + (count - samples / 3) / (samples - samples / 3);
