@@ -2,6 +2,7 @@
 #include "clip/base/json.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,12 +13,16 @@
 static pthread_once_t watched = PTHREAD_ONCE_INIT;
 static json_malloc_t allocate;
 static _Thread_local bool ran_out;
+static _Thread_local jmp_buf *way_out; /* of a reading */
 
 static void *allocate_watched(size_t size) {
     void *block = allocate(size);
-    if (!block)
-        ran_out = true;
-    return block;
+    if (block)
+        return block;
+    ran_out = true;
+    if (way_out)
+        longjmp(*way_out, 1);
+    return NULL;
 }
 
 static void watch(void) {
@@ -32,12 +37,16 @@ void json_begin(void) {
 }
 
 json_t *json_read(const char *text, size_t size, json_error_t *why) {
+    jmp_buf here;
     json_begin();
+    if (setjmp(here) != 0) {
+        way_out = NULL;
+        return NULL;
+    }
+    way_out = &here;
     json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, why);
-    if (!ran_out)
-        return json;
-    json_decref(json);
-    return NULL;
+    way_out = NULL;
+    return json;
 }
 
 char *json_write(const json_t *json, size_t flags) {

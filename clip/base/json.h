@@ -2,7 +2,9 @@
  *
  * It then says the same as of a wrong text: in the middle of a word, a syntax error; of a new string, that it
  * is not UTF-8. Or it says nothing: a text is read without one of its letters, and written without one of its
- * keys. So its allocations are watched, in each thread, from json_begin on.
+ * keys; and where that letter ends a string it reads on behind it, or gives the program up. So its
+ * allocations are watched, in each thread, from json_begin on, and a reading ends with the first that fails.
+ * What has been read by then is not freed: jansson alone knows where it is.
  *
  *     json_t *root = json_read(text, size, &why);
  *     if (!root)
