@@ -52,6 +52,7 @@ static void set(Error *err, ErrorKind kind, const char *format, va_list args) {
     if (vsnprintf(raw, sizeof raw, format, args) < 0)
         snprintf(raw, sizeof raw, "an error whose text cannot be shown");
     err->kind = kind;
+    err->is_memory = false;
     clean(err->text, sizeof err->text, raw);
 }
 
@@ -80,7 +81,10 @@ int error_run(Error *err, const char *format, ...) {
 }
 
 int error_memory(Error *err) {
-    return error_run(err, "out of memory");
+    error_run(err, "out of memory");
+    if (err)
+        err->is_memory = true;
+    return -1;
 }
 
 int error_errno(Error *err, ErrorKind kind, int reason, const char *format, ...) {
@@ -90,6 +94,7 @@ int error_errno(Error *err, ErrorKind kind, int reason, const char *format, ...)
     va_start(args, format);
     set(err, reason == ENOMEM ? ERROR_RUN : kind, format, args);
     va_end(args);
+    err->is_memory = reason == ENOMEM;
     const char *why = reason == ENOMEM ? "out of memory" : strerror(reason);
     char raw[RAW_SIZE];
     snprintf(raw, sizeof raw, "%s: %s", err->text, why);

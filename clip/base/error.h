@@ -8,6 +8,8 @@
 #ifndef CLIP_BASE_ERROR_H
 #define CLIP_BASE_ERROR_H
 
+#include <stdbool.h>
+
 /* What kind of failure: the values are the exit statuses of the program. */
 typedef enum {
     ERROR_NONE = 0,
@@ -22,6 +24,7 @@ typedef enum {
 typedef struct {
     ErrorKind kind;
     char text[1024]; /* one line, no newline; cut if longer. What visible.h hides is shown as '?'. */
+    bool is_memory;  /* an ERROR_RUN for lack of memory, not of disk space or the right to write */
 } Error;
 
 /* Each fills *err (which may be NULL) and returns -1, so that `return error_set(err, ...)` reads well. */

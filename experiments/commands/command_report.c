@@ -39,8 +39,13 @@ static int print_groups(const ReportGroups *data, Arena *arena, Error *err) {
 }
 
 /* The folder may be read-only: the tables are worth having all the same. */
-static void say_unwritten(const Error *why, const char *what) {
+static int say_unwritten(const Error *why, const char *what, Error *err) {
+    if (why->is_memory) {
+        *err = *why;
+        return -1;
+    }
     fprintf(stderr, "note: %s; %s\n", why->text, what);
+    return 0;
 }
 
 /* A page that was asked for by name must come about; the one beside the results need not. */
@@ -61,10 +66,9 @@ static int write_page(const CommandLine *line, const char *out, Error *err) {
     if (status < 0 || written)
         return status;
     if (!out)
-        say_unwritten(&why, "the page is not written (--out FILE puts it elsewhere)");
-    else
-        *err = why;
-    return out ? -1 : 0;
+        return say_unwritten(&why, "the page is not written (--out FILE puts it elsewhere)", err);
+    *err = why;
+    return -1;
 }
 
 /* Says what a page should not be trusted in; `coop run` mends it. */
@@ -97,9 +101,8 @@ static int rebuild_csv(const char *folder, Arena *arena, Error *err) {
     Error why = {0};
     if (results_read(&results, folder, arena, err) < 0)
         return -1;
-    if (results_write_csv(folder, &results, &why) < 0)
-        say_unwritten(&why, "the file is not rebuilt");
-    return 0;
+    return results_write_csv(folder, &results, &why) < 0 ? say_unwritten(&why, "the file is not rebuilt", err)
+                                                         : 0;
 }
 
 static int run(CommandLine *line, Error *err) {

@@ -209,7 +209,7 @@ static int read_results(Runner *runner, ResultList *results, Error *err) {
 static int need_written(int status, bool nothing_run, const Error *why, Error *err) {
     if (status == 0)
         return 0;
-    if (nothing_run && why->kind == ERROR_RUN) {
+    if (nothing_run && why->kind == ERROR_RUN && !why->is_memory) {
         print_line(stderr, "not written: %s", why->text);
         return 1;
     }

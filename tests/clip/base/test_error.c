@@ -26,6 +26,7 @@ static void each_kind_is_set(void **state) {
     assert_int_equal(err.kind, ERROR_RUN);
     assert_string_equal(err.text, "step 7: the loss is NaN");
     assert_int_equal(error_memory(&err), -1);
+    assert_true(err.is_memory);
     assert_int_equal(err.kind, ERROR_RUN);
     assert_string_equal(err.text, "out of memory");
 }
@@ -130,9 +131,14 @@ static void memory_is_never_the_file_s_fault(void **state) {
     assert_int_equal(error_errno(&err, ERROR_INPUT, ENOENT, "%s: cannot open", "a.txt"), -1);
     assert_int_equal(err.kind, ERROR_INPUT);
     assert_string_equal(err.text, "a.txt: cannot open: No such file or directory");
+    error_errno(&err, ERROR_RUN, ENOSPC, "a.txt: cannot write");
+    assert_false(err.is_memory);
     error_errno(&err, ERROR_INPUT, ENOMEM, "a.txt: cannot map");
+    assert_true(err.is_memory);
     assert_int_equal(err.kind, ERROR_RUN);
     assert_string_equal(err.text, "a.txt: cannot map: out of memory");
+    error_prefix(&err, "b.yaml");
+    assert_true(err.is_memory);
     assert_int_equal(error_errno(NULL, ERROR_INPUT, ENOMEM, "a.txt"), -1);
 }
 
