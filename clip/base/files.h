@@ -4,6 +4,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
+#include "clip/base/paths.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -43,10 +44,6 @@ int file_write(const char *path, const void *data, size_t size, Error *err); /* 
 int make_folders(const char *path, Error *err); /* mkdir -p */
 bool file_exists(const char *path);             /* a regular file or a link to one */
 bool folder_exists(const char *path);
-char *path_join(Arena *arena, const char *folder, const char *name); /* name alone if it is absolute */
-char *path_folder(Arena *arena, const char *path); /* "a/b" of "a/b/c.txt", "." of "c.txt" */
-char *path_last(Arena *arena, const char *path);   /* "c" of "a/b/c" and "a/b/c/", "" of "/" */
-char *path_expand(Arena *arena, const char *path); /* a leading "~/" becomes $HOME/ */
 
 /* SHA-256 as 64 lower-case hexadecimal digits and a NUL. */
 void digest_bytes(char out[65], const void *data, size_t size);
