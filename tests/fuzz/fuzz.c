@@ -138,14 +138,21 @@ size_t fuzz_mutate_safetensors(uint8_t *data, size_t size, size_t max_size, unsi
 
 #else
 
+void fuzz_finish(void) {
+    fuzz_names_finish();
+    fuzz_state_finish();
+}
+
 const FuzzTarget *fuzz_targets(int *n) {
     static const FuzzTarget targets[] = {
         {"class_names", fuzz_class_names},
+        {"config", fuzz_config},
         {"csv", fuzz_csv},
         {"feature_store", fuzz_feature_store},
         {"image", fuzz_image},
         {"merges", fuzz_merges},
         {"model", fuzz_model},
+        {"names", fuzz_names},
         {"pickle", fuzz_pickle},
         {"prompt", fuzz_prompt},
         {"results", fuzz_results},

@@ -24,14 +24,18 @@ typedef struct {
 } FuzzTarget;
 
 const FuzzTarget *fuzz_targets(int *n);
-void fuzz_finish(void); /* frees what some of them keep between calls */
+void fuzz_finish(void); /* frees what some of them keep between calls: */
+void fuzz_names_finish(void);
+void fuzz_state_finish(void);
 
 int fuzz_class_names(const uint8_t *data, size_t size);
+int fuzz_config(const uint8_t *data, size_t size);
 int fuzz_csv(const uint8_t *data, size_t size);
 int fuzz_feature_store(const uint8_t *data, size_t size);
 int fuzz_image(const uint8_t *data, size_t size);
 int fuzz_merges(const uint8_t *data, size_t size);
 int fuzz_model(const uint8_t *data, size_t size);
+int fuzz_names(const uint8_t *data, size_t size);
 int fuzz_pickle(const uint8_t *data, size_t size);
 int fuzz_prompt(const uint8_t *data, size_t size);
 int fuzz_results(const uint8_t *data, size_t size);

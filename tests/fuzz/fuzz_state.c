@@ -32,7 +32,7 @@ static void make_learner(void) {
         abort();
 }
 
-void fuzz_finish(void) {
+void fuzz_state_finish(void) {
     learner_free(shared_learner);
     shared_learner = NULL;
 }
