@@ -55,6 +55,8 @@ static int run_command(const Command *command, int argc, char **argv) {
     Arena *arena = arena_create();
     CommandLine line = {.argc = argc, .argv = argv, .arena = arena};
     int result = arena ? command->run(&line, &err) : error_memory(&err);
+    if (result == 0 && arena_failed(arena)) /* a name is printed as "?" */
+        result = error_memory(&err);
     if ((result == 0 || err.kind == ERROR_PARTLY) && output_flush(&lost) < 0) {
         result = -1;
         err = lost;
