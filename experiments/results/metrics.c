@@ -111,6 +111,8 @@ void metrics_add(MetricsWriter *writer, const EpochReport *report) {
         snprintf(object, sizeof object, "{\"epoch\": %d, \"lr\": %.9g, \"loss\": %.9g, \"accuracy\": %.9g}",
                  report->epoch, report->lr, report->loss, 100 * report->accuracy);
     fprintf(writer->lines, "%.*s%s\n", n - 1, object, line_tail(tail, object));
+    if (writer->failed) /* no events behind a gap */
+        return;
     if (read_line(&epoch, object, (size_t)n) == 0) /* as a resumed training will find them */
         write_events(writer->events, &epoch);
     else if (isfinite(report->loss) && isfinite(report->accuracy))
