@@ -88,8 +88,9 @@ static int tell_faults(const char *folder, Arena *arena, Error *err) {
     for (int i = 0; i < results.n; i++) {
         const char *own = results.results[i].folder;
         const int *last = own ? text_map_find(&latest, own) : NULL;
-        const char *fault =
-            last && *last == i ? result_files_fault(&results.results[i], folder, arena) : NULL;
+        const char *fault = NULL;
+        if (last && *last == i && result_files_fault(&fault, &results.results[i], folder, arena, err) < 0)
+            return -1;
         if (fault)
             print_line(stderr, "note: %s", fault);
     }

@@ -34,24 +34,30 @@ int result_files_note(Result *result, const char *folder, Arena *arena, Error *e
     return arena_failed(arena) ? error_memory(err) : 0;
 }
 
-static const char *fault_of(const ResultFile *file, const char *path, Arena *arena) {
+static int find_fault(const char **fault, const ResultFile *file, const char *path, Arena *arena,
+                      Error *err) {
     char found[CHECKSUM_TEXT];
     Error why = {0};
+    *fault = NULL;
     if (!file_exists(path))
-        return arena_printf(arena, "%s: missing", path);
-    if (checksum_file(found, path, &why) < 0)
-        return arena_strdup(arena, why.text);
-    if (strcmp(found, file->checksum) != 0)
-        return arena_printf(arena, "%s: damaged or changed: its checksum is %s where its result says %s",
-                            path, found, file->checksum);
-    return NULL;
+        *fault = arena_printf(arena, "%s: missing", path);
+    else if (checksum_file(found, path, &why) < 0)
+        *fault = arena_strdup(arena, why.text);
+    else if (strcmp(found, file->checksum) != 0)
+        *fault = arena_printf(arena, "%s: damaged or changed: its checksum is %s where its result says %s",
+                              path, found, file->checksum);
+    return why.is_memory || arena_failed(arena) ? error_memory(err) : 0;
 }
 
-const char *result_files_fault(const Result *result, const char *output, Arena *arena) {
-    const char *fault = NULL;
-    for (int i = 0; i < result->n_files && !fault && result->folder; i++) {
+int result_files_fault(const char **fault, const Result *result, const char *output, Arena *arena,
+                       Error *err) {
+    *fault = NULL;
+    for (int i = 0; i < result->n_files && !*fault && result->folder; i++) {
         const char *path = arena_printf(arena, "%s/%s/%s", output, result->folder, result->files[i].name);
-        fault = path ? fault_of(&result->files[i], path, arena) : NULL;
+        if (!path)
+            return error_memory(err);
+        if (find_fault(fault, &result->files[i], path, arena, err) < 0)
+            return -1;
     }
-    return fault;
+    return 0;
 }

@@ -8,9 +8,10 @@
 /* Notes the files of a point that are in its folder. */
 int result_files_note(Result *result, const char *folder, Arena *arena, Error *err);
 
-/* What is wrong with the first noted file that is not as it was, "PATH: missing" or "PATH: damaged: ...";
- * NULL when all are, or none are noted (an earlier version noted none). Owned by the arena, which tells when
- * memory is out. output is the folder of results.jsonl. */
-const char *result_files_fault(const Result *result, const char *output, Arena *arena);
+/* What is wrong with the first noted file that is not as it was, "PATH: missing" or "PATH: damaged: ...",
+ * owned by the arena; NULL when all are, or none are noted (an earlier version noted none). output is the
+ * folder of results.jsonl. Fails when memory is out, which is no fault of a file. */
+int result_files_fault(const char **fault, const Result *result, const char *output, Arena *arena,
+                       Error *err);
 
 #endif

@@ -82,14 +82,15 @@ static bool lacks_logits(const Stage *stage, const Point *point, Arena *arena) {
     return path && !file_exists(path);
 }
 
-static bool is_pending(const Stage *stage, const Point *point, const Result *result, bool tell,
-                       Arena *arena) {
-    if (!result)
-        return true;
-    const char *fault = result_files_fault(result, stage->experiment->output, arena);
+static int look_at_point(bool *pending, const Stage *stage, const Point *point, const Result *result,
+                         bool tell, Arena *arena, Error *err) {
+    const char *fault = NULL;
+    if (result && result_files_fault(&fault, result, stage->experiment->output, arena, err) < 0)
+        return -1;
     if (fault && tell)
-        fprintf(stderr, "note: %s; its point is run again\n", printable(fault, arena));
-    return fault || lacks_logits(stage, point, arena);
+        print_line(stderr, "note: %s; its point is run again", fault);
+    *pending = !result || fault || lacks_logits(stage, point, arena);
+    return arena_failed(arena) ? error_memory(err) : 0;
 }
 
 int stage_find_pending(Stage *stage, bool tell, Error *err) {
@@ -100,10 +101,9 @@ int stage_find_pending(Stage *stage, bool tell, Error *err) {
     for (int i = 0; status == 0 && i < stage->grid.n; i++) {
         const Point *point = &stage->grid.points[i];
         size_t mark = arena_mark(arena);
-        stage->pending[i] = is_pending(stage, point, results_find(&results, point->key), tell, arena);
+        status = look_at_point(&stage->pending[i], stage, point, results_find(&results, point->key), tell,
+                               arena, err);
         stage->n_pending += stage->pending[i];
-        if (arena_failed(arena))
-            status = error_memory(err);
         arena_reset(arena, mark);
     }
     arena_free(arena);

@@ -181,8 +181,9 @@ typedef struct {
 
 /* What is said behind the lines that are said as ever. */
 static const char *behind_notes(const char *err, const char *expected) {
-    for (size_t n; (n = strcspn(err, "\n") + 1) > 1 && strncmp(err, expected, n) == 0; expected += n)
-        err += n;
+    for (const char *end; (end = strchr(err, '\n')); expected += end + 1 - err, err = end + 1)
+        if (strncmp(err, expected, (size_t)(end + 1 - err)) != 0)
+            break;
     return err;
 }
 
@@ -404,6 +405,7 @@ static const Case cases[] = {
     {"init-print", {"init", FIXTURES "images", "--model", "in/hf"}, 10},
     {"run", {"run", "in/work.yaml", "--threads", "1", "--quiet"}, 20},
     {"run-dry", {"run", "in/work.yaml", "--threads", "1", "--dry-run"}, 10},
+    {"run-finished", {"run", "in/run.yaml", "--threads", "1"}, 20},
     {"run-threads", {"run", "in/work.yaml", "--threads", "2", "--jobs", "2", "--quiet"}, 10},
     {"eval",
      {"eval", "in/prompt.safetensors", "--config", "in/run.yaml", "--logits", "work/x", "--threads", "1"},

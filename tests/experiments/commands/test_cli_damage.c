@@ -175,7 +175,9 @@ static void check_flip(Cli *cli, const char *yaml, const char *path, size_t at, 
         assert_string_equal(after.results[i].key, before->results[i].key);
         assert_true(after.results[i].accuracy == before->results[i].accuracy &&
                     after.results[i].macro_f1 == before->results[i].macro_f1);
-        const char *fault = result_files_fault(&after.results[i], out, cli->arena);
+        const char *fault;
+        Error err = {0};
+        assert_int_equal(result_files_fault(&fault, &after.results[i], out, cli->arena, &err), 0);
         if (fault)
             fail_msg("%s: byte %zu: afterwards %s", path, at, fault);
     }

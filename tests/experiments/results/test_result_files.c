@@ -17,6 +17,13 @@
 
 #define KEY "000000000000000000000000000000000000000000000000000000000000000a"
 
+static const char *fault_of(const Result *result, const char *output, Arena *arena) {
+    Error err = {0};
+    const char *fault;
+    assert_int_equal(result_files_fault(&fault, result, output, arena, &err), 0);
+    return fault;
+}
+
 static void test_faults(void **state) {
     Trial *trial = *state;
     Arena *arena = trial->arena;
@@ -29,7 +36,7 @@ static void test_faults(void **state) {
     scratch_file(predictions, "some rows", 9);
     scratch_file(config, "a: b", 4);
     scratch_file(log, "begun", 5);
-    assert_null(result_files_fault(&result, output, arena)); /* none are noted */
+    assert_null(fault_of(&result, output, arena)); /* none are noted */
     assert_int_equal(result_files_note(&result, folder, arena, &trial->err), 0);
     assert_int_equal(result.n_files, 2);
     assert_int_equal(result_append(output, &result, &trial->err), 0);
@@ -38,18 +45,18 @@ static void test_faults(void **state) {
     assert_int_equal(results_read(&list, output, arena, &trial->err), 0);
     const Result *read = results_find(&list, KEY);
     assert_true(read && read->n_files == 2);
-    assert_null(result_files_fault(read, output, arena));
+    assert_null(fault_of(read, output, arena));
     unlink(log);
-    assert_null(result_files_fault(read, output, arena));
+    assert_null(fault_of(read, output, arena));
     for (size_t at = 0; at < 9; at++) {
         scratch_flip(predictions, at, 0x10);
-        const char *fault = result_files_fault(read, output, arena);
+        const char *fault = fault_of(read, output, arena);
         assert_true(fault && strstr(fault, predictions) == fault && strstr(fault, ": damaged or changed: "));
         scratch_flip(predictions, at, 0x10);
     }
-    assert_null(result_files_fault(read, output, arena));
+    assert_null(fault_of(read, output, arena));
     unlink(config);
-    assert_string_equal(result_files_fault(read, output, arena), arena_printf(arena, "%s: missing", config));
+    assert_string_equal(fault_of(read, output, arena), arena_printf(arena, "%s: missing", config));
 }
 
 int main(void) {
