@@ -8,18 +8,19 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #define STATE_WORDS 624
 #define SHIFT_WORDS 397
 
 static void seed_word(Rng *rng, uint32_t seed) {
+    memset(rng, 0, sizeof *rng); /* all of it, so that two that are alike are so to the byte */
     rng->state[0] = seed;
     for (int i = 1; i < STATE_WORDS; i++) {
         uint32_t previous = rng->state[i - 1];
         rng->state[i] = 1812433253u * (previous ^ (previous >> 30)) + (uint32_t)i;
     }
     rng->index = STATE_WORDS;
-    rng->has_sine = false;
 }
 
 /* The word before state[*i], folded; moves *i on. The state is a ring whose word 0 mirrors its last. */

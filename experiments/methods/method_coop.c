@@ -24,7 +24,7 @@ static const KeySpec keys[] = {
     {"csc", KEY_BOOL, KEY_LIST | KEY_COLUMN, offsetof(CoopOptions, csc), .fallback = "false",
      .help = "contexts of its own for each class"},
     {"ctx_init", KEY_TEXT, KEY_LIST | KEY_COLUMN, offsetof(CoopOptions, ctx_init), .fallback = "\"\"",
-     .help = "words (also 'words: a/b'), or a file; \"\" is random"},
+     .help = "words ('words: a/b'), or a file; \"\" is random"},
 };
 static const KeyGroup group = KEY_GROUP(keys);
 

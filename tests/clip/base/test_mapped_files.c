@@ -113,6 +113,8 @@ static void a_cut_file_is_named(void **state) {
     for (int i = 0; i < 3; i++) {
         Trial trial = {.state = state};
         char want[4200], path[4096];
+        if (acts[i] == touch_from_threads && scratch_instrumented()) /* they lose what they stand on */
+            continue;
         in_a_process(&trial, acts[i]);
         snprintf(want, sizeof want, "%s: was cut while being read\n",
                  scratch_path(state, "cut?file", path, sizeof path));
