@@ -71,7 +71,7 @@ static int print_json(const CatalogEntry *entry, const CatalogCheck *check, Aren
     json_decref(object);
     if (!text)
         return error_memory(err);
-    puts(text);
+    print_json_line(stdout, text);
     free(text);
     return 0;
 }

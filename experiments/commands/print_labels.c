@@ -34,7 +34,7 @@ static int print_json(const char *path, const Label *labels, int top, const char
     json_decref(object);
     if (!text)
         return json_refuse(err, "%s: the path is not UTF-8, which JSON needs", path);
-    puts(text);
+    print_json_line(stdout, text);
     free(text);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
 enum { USUAL_LINE = 8192 }; /* two paths */
 
@@ -65,4 +66,17 @@ void print_line(FILE *out, const char *format, ...) {
     va_start(args, format);
     vprint_line(out, format, args);
     va_end(args);
+}
+
+void print_json_line(FILE *out, const char *json) {
+    while (*json) {
+        ucs4_t letter;
+        int visible = visible_bytes(json), n = u8_strmbtouc(&letter, (const uint8_t *)json);
+        if (visible > 0)
+            fwrite(json, 1, (size_t)visible, out);
+        else
+            fprintf(out, "\\u%04X", n > 0 ? (unsigned)letter : 0xFFFD);
+        json += n > 0 ? n : 1;
+    }
+    putc('\n', out);
 }

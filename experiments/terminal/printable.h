@@ -15,5 +15,7 @@ const char *printable(const char *text, Arena *arena);
  * early or move the cursor. One that is very long is cut, and ends by saying so, when memory is out. */
 void print_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void vprint_line(FILE *out, const char *format, va_list args);
+/* A line of JSON; what is not visible becomes "\u202E", which means the same to whoever reads it. */
+void print_json_line(FILE *out, const char *json);
 
 #endif

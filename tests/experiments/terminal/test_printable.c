@@ -69,8 +69,23 @@ static void test_long_lines(void **state) {
     }
 }
 
+/* A text of JSON stays the same to whoever parses it, and shows what a terminal would obey. */
+static void test_print_json_line(void **state) {
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    print_json_line(out, "{\"name\":\"caf\u00e9 \xc2\x9b"
+                         "2J \u202e \x7f \\u001b\"}");
+    fclose(out);
+    assert_string_equal(text, "{\"name\":\"caf\u00e9 \\u009B2J \\u202E \\u007F \\u001b\"}\n");
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_printable), cmocka_unit_test(test_print_line),
-                                       cmocka_unit_test(test_long_lines)};
+                                       cmocka_unit_test(test_long_lines),
+                                       cmocka_unit_test(test_print_json_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
