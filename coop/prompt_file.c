@@ -253,6 +253,9 @@ static int read_tensors(const TensorFile *file, Prompt *prompt, Arena *arena, Er
     prompt->text_features = prompt->ctx ? need_floats(file, text, arena, err) : NULL;
     if (!prompt->text_features || tensor_to_float(file, scale, &prompt->logit_scale, err) < 0)
         return -1;
+    if (prompt->logit_scale > MAX_LOGIT_SCALE)
+        return error_set(err, "%s: tensor logit_scale: %g: a logarithm of at most %d is needed",
+                         tensors_path(file), (double)prompt->logit_scale, MAX_LOGIT_SCALE);
     return check_unit_length(file, prompt, err);
 }
 

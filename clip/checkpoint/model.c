@@ -226,6 +226,9 @@ static void read_logit_scale(Checkpoint *cp, Clip *clip) {
     if (!tensor && !(clip->has_text && clip->has_image))
         return;
     const float *value = checkpoint_tensor(cp, "logit_scale", tensor && tensor->n_dims == 1, (int64_t[]){1});
+    if (value && *value > MAX_LOGIT_SCALE)
+        checkpoint_fail(cp, "logit_scale", "%g: a logarithm of at most %d is needed", (double)*value,
+                        MAX_LOGIT_SCALE);
     clip->logit_scale = value ? *value : 0;
 }
 

@@ -84,6 +84,10 @@ const char *clip_digest(Clip *clip);
  * weights and for a variant, whose digest depends on more than the file. */
 const char *clip_stamp(const Clip *clip);
 
+/* The largest logit_scale: CLIP's are 4.6. Beyond 88 its exponential, the scale, is no float, and every
+ * probability is NaN; a scale of e^80 leaves room for sums. */
+#define MAX_LOGIT_SCALE 80
+
 /* Whether the file holds tensors with the names of a CLIP, complete or not. */
 bool clip_is_checkpoint(const TensorFile *file);
 

@@ -393,6 +393,18 @@ static void test_bad_numbers(void **state) {
         write_file(path, NULL, NULL, t);
         assert_refused(path, "tensor logit_scale");
     }
+    const float most = 80, more = 80.5f; /* e^more is a float still, but e^89 is not */
+    Tensors t = good_tensors();
+    t.scale.data = &more;
+    write_file(path, NULL, NULL, t);
+    assert_refused(path, "tensor logit_scale: 80.5: a logarithm of at most 80 is needed");
+    Arena *arena = arena_create();
+    Prompt prompt;
+    Error err = {0};
+    t.scale.data = &most;
+    write_file(path, NULL, NULL, t);
+    assert_int_equal(prompt_read(&prompt, path, arena, &err), 0);
+    arena_free(arena);
 }
 
 /* A feature twice as long would double the logits of its class. */

@@ -499,6 +499,21 @@ static void test_negative_variance(void **state) {
     arena_free(arena);
 }
 
+/* Its exponential would be no float, and every probability NaN. */
+static void test_large_scale(void **state) {
+    char path[512];
+    const float more = 89;
+    Arena *arena = arena_create();
+    TensorFile *file = fixture_open(VIT);
+    Copy *copy = copy_of(file, arena);
+    copy_find(copy, "logit_scale")->dtype = DTYPE_F32;
+    copy_find(copy, "logit_scale")->data = &more;
+    copy_write(copy, scratch_path(state, "bad.safetensors", path, sizeof path));
+    assert_refused(path, "scale", "tensor logit_scale: 89: a logarithm of at most 80 is needed");
+    tensors_close(file);
+    arena_free(arena);
+}
+
 static void test_no_clip(void **state) {
     char path[512];
     const float x[2] = {1, 2};
@@ -525,6 +540,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_every_tensor, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_changes, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_negative_variance, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_large_scale, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_no_clip, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
