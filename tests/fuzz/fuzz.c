@@ -139,6 +139,7 @@ size_t fuzz_mutate_safetensors(uint8_t *data, size_t size, size_t max_size, unsi
 #else
 
 void fuzz_finish(void) {
+    fuzz_commands_finish();
     fuzz_names_finish();
     fuzz_state_finish();
 }
@@ -146,6 +147,7 @@ void fuzz_finish(void) {
 const FuzzTarget *fuzz_targets(int *n) {
     static const FuzzTarget targets[] = {
         {"class_names", fuzz_class_names},
+        {"commands", fuzz_commands},
         {"config", fuzz_config},
         {"csv", fuzz_csv},
         {"feature_store", fuzz_feature_store},

@@ -25,10 +25,12 @@ typedef struct {
 
 const FuzzTarget *fuzz_targets(int *n);
 void fuzz_finish(void); /* frees what some of them keep between calls: */
+void fuzz_commands_finish(void);
 void fuzz_names_finish(void);
 void fuzz_state_finish(void);
 
 int fuzz_class_names(const uint8_t *data, size_t size);
+int fuzz_commands(const uint8_t *data, size_t size);
 int fuzz_config(const uint8_t *data, size_t size);
 int fuzz_csv(const uint8_t *data, size_t size);
 int fuzz_feature_store(const uint8_t *data, size_t size);
