@@ -39,14 +39,14 @@ static int inspect_prompt(TensorFile *file, Arena *arena, Error *err) {
     if (prompt_read(&prompt, tensors_path(file), arena, err) < 0)
         return -1;
     print_field("kind", "prompt");
-    print_field("dataset", printable(prompt.dataset, arena));
+    print_field("dataset", prompt.dataset);
     print_number("n_ctx", prompt.n_ctx);
     print_field("class_token_position", position_name(prompt.class_token_position));
     print_field("csc", prompt.csc ? "true" : "false");
-    print_field("backbone", printable(prompt.backbone, arena));
-    print_field("backbone digest", printable(prompt.backbone_digest, arena));
-    print_field("vocabulary digest", printable(prompt.vocab_digest, arena));
-    print_field("checkpoint", printable(prompt.checkpoint, arena));
+    print_field("backbone", prompt.backbone);
+    print_field("backbone digest", prompt.backbone_digest);
+    print_field("vocabulary digest", prompt.vocab_digest);
+    print_field("checkpoint", prompt.checkpoint);
     print_number("image_size", prompt.image_size);
     print_number("classes", prompt.n_classes);
     for (int k = 0; k < prompt.n_classes; k++)

@@ -62,7 +62,7 @@ static int write_page(const CommandLine *line, const char *out, Error *err) {
     bool written = status == 0 && file_write(path, buffer_text(&page), page.size, &why) == 0;
     buffer_free(&page);
     if (written && !line->common.quiet)
-        fprintf(stderr, "wrote %s\n", printable(path, arena));
+        print_line(stderr, "wrote %s", path);
     if (status < 0 || written)
         return status;
     if (!out)

@@ -175,21 +175,24 @@ static bool same_split(const Result *a, const Result *b) {
     return !a->split_digest || !b->split_digest || strcmp(a->split_digest, b->split_digest) == 0;
 }
 
-static int set_aside(ResultList *list) {
-    TextMap last = {.arena = list->places.arena};
-    int failed = 0;
+/* The last result of a dataset says what it is; of those with a rank, where there are any (ranks may be
+ * NULL). */
+static int set_aside(ResultList *list, const TextMap *ranks, Arena *arena) {
+    TextMap present = {.arena = arena};
+    const char **subjects = ARENA_NEW(arena, const char *, list->n);
+    int failed = !subjects;
     for (int i = 0; i < list->n && !failed; i++) {
-        const char *key = subject(&list->results[i], last.arena);
-        failed = !key || (list->results[i].split_digest && text_map_put(&last, key, i) < 0);
+        subjects[i] = subject(&list->results[i], arena);
+        failed =
+            !subjects[i] || (list->results[i].split_digest && text_map_put(&present, subjects[i], i) < 0);
     }
+    for (int i = 0; ranks && i < list->n && !failed; i++)
+        failed = text_map_find(ranks, list->results[i].key) && text_map_put(&present, subjects[i], i) < 0;
     list->n_aside = 0;
     for (int i = 0; i < list->n && !failed; i++) {
-        Result *result = &list->results[i];
-        const char *key = subject(result, last.arena);
-        const int *present = key ? text_map_find(&last, key) : NULL;
-        result->aside = present && !same_split(result, &list->results[*present]);
-        list->n_aside += result->aside;
-        failed = !key;
+        const int *last = text_map_find(&present, subjects[i]);
+        list->results[i].aside = last && !same_split(&list->results[i], &list->results[*last]);
+        list->n_aside += list->results[i].aside;
     }
     return failed ? -1 : 0;
 }
@@ -227,7 +230,7 @@ int results_read(ResultList *list, const char *folder, Arena *arena, Error *err)
     }
     if (!failed && at < text + size)
         failed = add_fault(&reader, number, "cut short");
-    return failed || set_aside(list) < 0 || arena_failed(arena) ? error_memory(err) : 0;
+    return failed || set_aside(list, NULL, arena) < 0 || arena_failed(arena) ? error_memory(err) : 0;
 }
 
 const Result *results_find(const ResultList *list, const char *key) {
@@ -237,30 +240,21 @@ const Result *results_find(const ResultList *list, const char *key) {
 
 /* --- order --- */
 
-/* Results that the ranked ones put aside go before everything else, whatever their age. */
-static int move_aside(ResultList *list, const TextMap *ranks, bool *moved, Arena *arena) {
-    TextMap present = {.arena = arena};
+/* What is set aside goes before everything else, whatever its age. */
+static int move_aside(ResultList *list, bool *moved, Arena *arena) {
     Result *sorted = ARENA_NEW(arena, Result, list->n);
-    int n = 0, failed = !sorted;
-    for (int i = 0; i < list->n && !failed; i++)
-        if (text_map_find(ranks, list->results[i].key)) {
-            const char *key = subject(&list->results[i], arena);
-            failed = !key || text_map_put(&present, key, i) < 0;
-        }
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < list->n && !failed; i++) {
-            const char *key = subject(&list->results[i], arena);
-            const int *own = key ? text_map_find(&present, key) : NULL;
-            bool foreign = own && !same_split(&list->results[i], &list->results[*own]);
-            failed = !key;
-            if (foreign == (pass == 0))
+    if (!sorted)
+        return -1;
+    int n = 0;
+    for (int aside = 1; aside >= 0; aside--)
+        for (int i = 0; i < list->n; i++)
+            if (list->results[i].aside == (aside == 1))
                 sorted[n++] = list->results[i];
-        }
-    for (int i = 0; i < list->n && !failed; i++) {
-        *moved |= strcmp(list->results[i].key, sorted[i].key) != 0;
+    for (int i = 0; i < list->n; i++) {
+        *moved |= list->results[i].key != sorted[i].key;
         list->results[i] = sorted[i];
     }
-    return failed ? -1 : 0;
+    return 0;
 }
 
 int results_order(ResultList *list, const char *const *keys, int n, bool *moved, Error *err) {
@@ -284,10 +278,9 @@ int results_order(ResultList *list, const char *const *keys, int n, bool *moved,
             *moved |= place->key != ranked[i].key;
             *place = ranked[i];
         }
-    failed = failed || move_aside(list, &ranks, moved, arena) < 0;
+    failed = failed || set_aside(list, &ranks, arena) < 0 || move_aside(list, moved, arena) < 0;
     for (int i = 0; i < list->n && !failed; i++)
         failed = text_map_put(&list->places, list->results[i].key, i) < 0;
-    failed = failed || set_aside(list) < 0;
     arena_free(arena);
     return failed ? error_memory(err) : 0;
 }

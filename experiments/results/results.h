@@ -38,7 +38,7 @@ int results_read(ResultList *list, const char *folder, Arena *arena, Error *err)
 const Result *results_find(const ResultList *list, const char *key);
 
 /* Puts the results of these keys (n) into their order, each into a place of one of them. Others stay where
- * they are, but those that are set aside for them go to the front. *moved tells whether any was elsewhere.
+ * they are, but those that are set aside go to the front. *moved tells whether any was elsewhere.
  * Fails when memory is missing. */
 int results_order(ResultList *list, const char *const *keys, int n, bool *moved, Error *err);
 
