@@ -31,8 +31,8 @@ static char *resolve(const char *root, const char *path, Arena *arena, Error *er
     return whole;
 }
 
-static int write_item(FileWriter *writer, const Dataset *dataset, const Item *item, bool from_top,
-                      Arena *arena, Error *err) {
+static int write_item(Buffer *out, const Dataset *dataset, const Item *item, bool from_top, Arena *arena,
+                      Error *err) {
     char *whole = from_top ? resolve(dataset->root, item->path, arena, err) : NULL;
     if (from_top && !whole)
         return -1;
@@ -42,40 +42,44 @@ static int write_item(FileWriter *writer, const Dataset *dataset, const Item *it
     char *text = entry ? json_write(entry, JSON_COMPACT) : NULL;
     int result =
         text ? 0 : json_refuse(err, "%s: the name is not UTF-8, which a split file needs", item->path);
-    file_printf(writer, "%s", text ? text : "");
+    buffer_printf(out, "%s", text ? text : "");
     free(text);
     json_decref(entry);
     free(whole);
     return result;
 }
 
-static int write_parts(FileWriter *writer, const Dataset *dataset, bool from_top, Arena *arena, Error *err) {
+static int write_parts(Buffer *out, const Dataset *dataset, bool from_top, Arena *arena, Error *err) {
     const ItemList *lists[] = {&dataset->train, &dataset->val, &dataset->test};
     for (Part part = 0; part < N_PARTS; part++) {
-        file_printf(writer, "%s\"%s\": [", part ? "],\n" : "{", part_name(part));
+        buffer_printf(out, "%s\"%s\": [", part ? "],\n" : "{", part_name(part));
         for (int i = 0; i < lists[part]->n; i++) {
             size_t mark = arena_mark(arena);
-            file_printf(writer, i ? ",\n" : "\n");
-            if (write_item(writer, dataset, &lists[part]->items[i], from_top, arena, err) < 0)
+            buffer_printf(out, i ? ",\n" : "\n");
+            if (write_item(out, dataset, &lists[part]->items[i], from_top, arena, err) < 0)
                 return -1;
             arena_reset(arena, mark);
         }
     }
-    file_printf(writer, "]}\n");
+    buffer_printf(out, "]}\n");
     return 0;
+}
+
+int split_file_text(Buffer *text, const Dataset *dataset, const char **images, Arena *arena, Error *err) {
+    bool from_top =
+        has_odd_paths(&dataset->train) || has_odd_paths(&dataset->val) || has_odd_paths(&dataset->test);
+    *images = from_top ? "/" : dataset->root;
+    if (write_parts(text, dataset, from_top, arena, err) < 0)
+        return -1;
+    return buffer_text(text) ? 0 : error_memory(err);
 }
 
 int split_file_write(const char *path, const Dataset *dataset, const char **images, Arena *arena,
                      Error *err) {
-    bool from_top =
-        has_odd_paths(&dataset->train) || has_odd_paths(&dataset->val) || has_odd_paths(&dataset->test);
-    *images = from_top ? "/" : dataset->root;
-    FileWriter *writer = file_create(path, err);
-    if (!writer)
-        return -1;
-    if (write_parts(writer, dataset, from_top, arena, err) < 0) {
-        file_discard(writer);
-        return -1;
-    }
-    return file_commit(writer, err);
+    Buffer text = {0};
+    int result = split_file_text(&text, dataset, images, arena, err);
+    if (result == 0)
+        result = file_write(path, buffer_text(&text), text.size, err);
+    buffer_free(&text);
+    return result;
 }

@@ -6,53 +6,44 @@
 #include "experiments/config/names.h"
 #include "experiments/terminal/printable.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define EARLIER_SPLITS "earlier_splits"
 #define MAX_SPLIT_FILE ((size_t)1 << 32)
 
-/* A copy of the split file that is about to be replaced, in a folder named by its content, so that the file
- * keeps the name by which results are found. *copy is NULL when there is none to keep. */
-static int keep_earlier(const char **copy, char digest[65], const char *path, const char *output,
-                        Arena *arena, Error *err) {
+/* What the file holds goes to a folder named by its content, so that it keeps the name by which results are
+ * found; *copy is where, or NULL if it holds this text, or nothing. */
+static int keep_earlier(const char **copy, bool *same, const Buffer *text, const char *path,
+                        const char *output, Arena *arena, Error *err) {
     size_t size;
+    char digest[65];
     *copy = NULL;
+    *same = false;
     if (!file_exists(path))
         return 0;
-    const char *text = file_read(path, MAX_SPLIT_FILE, arena, &size, err);
-    if (!text)
+    const char *old = file_read(path, MAX_SPLIT_FILE, arena, &size, err);
+    if (!old)
         return -1;
-    digest_bytes(digest, text, size);
+    *same = size == text->size && memcmp(old, text->bytes, size) == 0;
+    if (*same)
+        return 0;
+    digest_bytes(digest, old, size);
     const char *folder = arena_printf(arena, "%s/" EARLIER_SPLITS "/%.8s", output, digest);
     *copy = folder ? path_join(arena, folder, strrchr(path, '/') + 1) : NULL;
     if (!*copy)
         return error_memory(err);
-    return make_folders(folder, err) < 0 || file_write(*copy, text, size, err) < 0 ? -1 : 0;
+    return make_folders(folder, err) < 0 ? -1 : file_write(*copy, old, size, err);
 }
 
-/* The copy goes again where nothing has changed, with its folders if nothing else is in them. */
-static int drop_same(const char **copy, const char *digest, const char *path, const char *output,
+/* Does nothing to a file that holds the same parts. */
+static int keep_text(const char **earlier, const Buffer *text, const char *path, const char *output,
                      Arena *arena, Error *err) {
-    FileMap map;
-    char now[65];
-    if (!*copy)
-        return 0;
-    if (file_map(&map, path, err) < 0)
+    bool same;
+    if (keep_earlier(earlier, &same, text, path, output, arena, err) < 0)
         return -1;
-    digest_bytes(now, map.data, map.size);
-    file_unmap(&map);
-    if (strcmp(now, digest) != 0)
-        return 0;
-    const char *folder = path_folder(arena, *copy), *above = path_join(arena, output, EARLIER_SPLITS);
-    if (!folder || !above)
-        return error_memory(err);
-    unlink(*copy);
-    rmdir(folder);
-    rmdir(above);
-    *copy = NULL;
-    return 0;
+    return same ? 0 : file_write(path, text->bytes, text->size, err);
 }
 
 static void print_drawn(const Dataset *drawn, const char *images, const char *path, const char *earlier) {
@@ -70,8 +61,8 @@ static void print_drawn(const Dataset *drawn, const char *images, const char *pa
 /* The name leads back to the dataset's, so that its results are found from the split file too. */
 int keep_split(const Session *session, Error *err) {
     const Dataset *drawn = session->dataset.whole ? session->dataset.whole : &session->dataset;
-    const char *images, *earlier, *output = session->experiment->output;
-    char digest[65];
+    const char *images, *earlier = NULL, *output = session->experiment->output;
+    Buffer text = {0};
     Arena *arena = session->arena;
     if (!drawn->drawn)
         return 0;
@@ -79,9 +70,11 @@ int keep_split(const Session *session, Error *err) {
     char *path = arena_printf(arena, "%s/split_zhou_%s.json", output, name);
     if (arena_failed(arena))
         return error_memory(err);
-    if (keep_earlier(&earlier, digest, path, output, arena, err) < 0 ||
-        split_file_write(path, drawn, &images, arena, err) < 0 ||
-        drop_same(&earlier, digest, path, output, arena, err) < 0)
+    int result = split_file_text(&text, drawn, &images, arena, err);
+    if (result == 0)
+        result = keep_text(&earlier, &text, path, output, arena, err);
+    buffer_free(&text);
+    if (result < 0)
         return -1;
     if (!session->quiet)
         print_drawn(drawn, images, path, earlier);
