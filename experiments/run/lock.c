@@ -8,11 +8,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+/* A run that was killed while it started gnuplot leaves a child that holds the lock until its exec. */
+enum { N_TRIES = 25, MS_BETWEEN = 20 };
 
 struct Lock {
     int file;
 };
+
+static FileLock try_for_a_moment(int file) {
+    FileLock got = file_try_lock(file);
+    for (int i = 1; i < N_TRIES && got == FILE_BUSY; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = MS_BETWEEN * 1000000L}, NULL);
+        got = file_try_lock(file);
+    }
+    return got;
+}
 
 int lock_take(Lock **lock, const char *folder, bool create, Error *err) {
     char path[4096];
@@ -27,7 +40,7 @@ int lock_take(Lock **lock, const char *folder, bool create, Error *err) {
         return error_run(err, "%s: cannot lock: %s", folder, strerror(errno));
     *lock = malloc(sizeof **lock);
     errno = ENOMEM;
-    const FileLock got = *lock ? file_try_lock(file) : FILE_LOCK_FAILED;
+    const FileLock got = *lock ? try_for_a_moment(file) : FILE_LOCK_FAILED;
     const int reason = errno;
     if (got == FILE_NO_LOCK)
         fprintf(stderr, "note: %s: cannot lock: %s; nothing keeps a second run out of this folder\n", folder,
