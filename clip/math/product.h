@@ -1,0 +1,46 @@
+/* product.h: products of matrices that both change from call to call, as in training.
+ *
+ * Where packed.h multiplies with a weight that was packed once, here both factors are packed as they are
+ * read, tile by tile. Every element of a product is one chain of fused multiply-adds over k in ascending
+ * order, so the bits do not depend on tiles or threads.
+ */
+#ifndef CLIP_MATH_PRODUCT_H
+#define CLIP_MATH_PRODUCT_H
+
+#include "clip/base/parallel.h"
+#include "clip/math/packed.h"
+#include "clip/math/precision.h"
+
+#include <stdbool.h>
+
+/* c = start + bias + op(a) op(b), with op(a) (m, k) and op(b) (k, n). */
+typedef struct {
+    int m, n, k;
+    const float *a, *b;
+    int lda, ldb;       /* from one row to the next, as stored */
+    bool trans_a;       /* a is stored as (k, m) */
+    bool trans_b;       /* b is stored as (n, k) */
+    const float *bias;  /* (n) or NULL */
+    const float *start; /* (m, n), ldc apart as c; may be c; NULL: zero */
+    float *c;
+    int ldc;
+    PackedThen then; /* called for each finished tile of c; run NULL: nothing */
+} Product;
+
+/* With a pool of NULL the calling thread works alone, as within a tile. Where this processor does not have
+ * the precision, it is float. */
+void product_run(Pool *pool, const Product *product, Precision precision);
+
+/* A linear layer whose weight w (n_out, n_in) is stored as PyTorch stores it, rows of in (rows, n_in) and out
+ * (rows, n_out) contiguous.
+ *   out = start + bias + in w^T       start (rows, n_out) or NULL, may be out
+ *   d_in = start + d_out w            start (rows, n_in) or NULL, may be d_in
+ *   d_w += d_out^T in */
+void product_linear(Pool *pool, float *out, const float *in, const float *w, const float *bias,
+                    const float *start, int rows, int n_in, int n_out, Precision precision);
+void product_linear_input(Pool *pool, float *d_in, const float *d_out, const float *w, const float *start,
+                          int rows, int n_in, int n_out, Precision precision);
+void product_linear_weight(Pool *pool, float *d_w, const float *d_out, const float *in, int rows, int n_in,
+                           int n_out, Precision precision);
+
+#endif

@@ -1,0 +1,49 @@
+/* parameters.h: the weights of a model by name, with their gradients.
+ *
+ * Names, shapes and layouts are those of openai/CLIP's model.py ("visual.conv1.weight"), whatever file the
+ * values came from; batch norms are unfolded. OpenCLIP's gains of residual branches have its names
+ * ("visual.transformer.resblocks.0.ls_1.gamma").
+ */
+#ifndef CLIP_TRAIN_PARAMETERS_H
+#define CLIP_TRAIN_PARAMETERS_H
+
+#include "clip/base/arena.h"
+#include "clip/base/parallel.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    const char *name;
+    int n_dims; /* 0 for a single number */
+    int64_t shape[4];
+    size_t count;
+    float *value;    /* (count) */
+    float *gradient; /* (count), to which backward passes add; NULL: not trained */
+    bool is_buffer;  /* a running statistic: saved with the rest, but it has no gradient */
+} Parameter;
+
+typedef struct {
+    Parameter *items; /* in the order in which they were added; pointers to them last until the next is */
+    int n, capacity;
+    Arena *arena; /* holds everything; borrowed */
+} Parameters;
+
+/* Values are zero. NULL when out of memory (arena_failed). */
+Parameter *parameters_add(Parameters *parameters, int n_dims, const int64_t *shape, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+Parameter *parameters_find(const Parameters *parameters, const char *format, ...)
+    __attribute__((format(printf, 2, 3))); /* NULL when there is none */
+
+/* Gives a gradient to those that `wants` says yes to, and takes it from all others; buffers never have one.
+ * Gradients are zero. wants NULL: all. Check arena_failed. */
+void parameters_train(Parameters *parameters, bool (*wants)(const Parameter *parameter, void *context),
+                      void *context);
+
+void parameters_zero_gradients(Parameters *parameters, Pool *pool);
+/* The length of all gradients together, the same for any number of threads. */
+double parameters_gradient_norm(const Parameters *parameters, Pool *pool);
+void parameters_scale_gradients(Parameters *parameters, float factor, Pool *pool);
+size_t parameters_count(const Parameters *parameters, bool trained); /* numbers of all, or of those trained */
+
+#endif

@@ -1,0 +1,43 @@
+/* pair_loader.h: decodes pairs on threads of its own, ahead of the training that takes them. */
+#ifndef DATASETS_PAIRS_PAIR_LOADER_H
+#define DATASETS_PAIRS_PAIR_LOADER_H
+
+#include "datasets/images/transform.h"
+#include "datasets/pairs/pairs.h"
+
+typedef struct PairLoader PairLoader;
+
+typedef struct {
+    Transform transform; /* size S, and how a test image is fitted */
+    bool augment; /* random resized crop with scale in [scale[0], scale[1]], ratio 3/4 .. 4/3, no flip */
+    double scale[2];
+    bool shuffle; /* a new order each epoch, from (seed, epoch) */
+    uint32_t seed;
+    int batch_size;
+    bool drop_last; /* an incomplete batch at the end of an epoch is left out */
+    int n_threads;  /* 0: one for each processor */
+    int n_ahead;    /* batches that may wait decoded */
+} PairLoaderOptions;
+
+/* The source is borrowed. Threads start at the first call of pair_loader_begin. */
+PairLoader *pair_loader_create(const PairSource *source, const PairLoaderOptions *options, Error *err);
+void pair_loader_free(PairLoader *loader); /* NULL is fine */
+
+/* Goes to batch `first` of an epoch; what was being decoded is thrown away. */
+int pair_loader_begin(PairLoader *loader, int epoch, int first, Error *err);
+int pair_loader_batches(const PairLoader *loader); /* of an epoch, if no pair were broken */
+
+/* Everything stays until pair_loader_give_back. A broken pair is left out, and the next of the epoch takes
+ * its place: batches are the same for any number of threads. */
+typedef struct {
+    int n;                 /* pairs; 0 behind the last batch of the epoch */
+    unsigned char *images; /* (n, S, S, 3) */
+    const char **captions; /* (n) */
+    int n_broken;          /* that were left out since the batch before */
+    const char *broken[4]; /* the first of them, one line each */
+    double waited;         /* seconds until the batch was there */
+} LoadedBatch;
+int pair_loader_next(PairLoader *loader, LoadedBatch *batch, Error *err);
+void pair_loader_give_back(PairLoader *loader, LoadedBatch *batch);
+
+#endif
