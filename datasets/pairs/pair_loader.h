@@ -23,8 +23,9 @@ typedef struct {
 PairLoader *pair_loader_create(const PairSource *source, const PairLoaderOptions *options, Error *err);
 void pair_loader_free(PairLoader *loader); /* NULL is fine */
 
-/* Goes to batch `first` of an epoch; what was being decoded is thrown away. */
-int pair_loader_begin(PairLoader *loader, int epoch, int first, Error *err);
+/* Goes to a position in the order of an epoch (0, or LoadedBatch.position of an earlier run); what was being
+ * decoded is thrown away. */
+int pair_loader_begin(PairLoader *loader, int epoch, int position, Error *err);
 int pair_loader_batches(const PairLoader *loader); /* of an epoch, if no pair were broken */
 
 /* Everything stays until pair_loader_give_back. A broken pair is left out, and the next of the epoch takes
@@ -33,6 +34,7 @@ typedef struct {
     int n;                 /* pairs; 0 behind the last batch of the epoch */
     unsigned char *images; /* (n, S, S, 3) */
     const char **captions; /* (n) */
+    int position;          /* in the order of the epoch, behind this batch */
     int n_broken;          /* that were left out since the batch before */
     const char *broken[4]; /* the first of them, one line each */
     double waited;         /* seconds until the batch was there */
