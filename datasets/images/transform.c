@@ -4,10 +4,10 @@
  * and Normalize; ResizeKeepRatio and CenterCropOrPad of OpenCLIP's transform.py for FIT_PAD.
  *
  * The draws of a random crop, in this order:
- *   up to 10 times: area share U(0.08, 1), log of the aspect ratio U(log 3/4, log 4/3);
+ *   up to 10 times: area share U(scale), log of the aspect ratio U(log 3/4, log 4/3);
  *   when that box fits: top in 0 .. H-h, left in 0 .. W-w (when none of the ten fits, the central box is
  *   taken without a draw);
- *   a last U(0, 1): flip when it is below 1/2.
+ *   with a flip, a last U(0, 1): flip when it is below 1/2.
  */
 #include "datasets/images/transform.h"
 
@@ -88,10 +88,10 @@ static CropBox central_box(int width, int height) {
     return box;
 }
 
-static CropBox random_box(int width, int height, Rng *rng) {
+static CropBox random_box(int width, int height, const double scale[2], Rng *rng) {
     double area = (double)width * height;
     for (int i = 0; i < CROP_TRIES; i++) {
-        double target = area * rng_uniform(rng, 0.08, 1.0);
+        double target = area * rng_uniform(rng, scale[0], scale[1]);
         double aspect = exp(rng_uniform(rng, log(3.0 / 4.0), log(4.0 / 3.0)));
         double w = rint(sqrt(target * aspect)), h = rint(sqrt(target / aspect));
         if (w >= 1 && w <= width && h >= 1 && h <= height) {
@@ -116,18 +116,28 @@ static void flip(unsigned char *rgb, int n) {
     }
 }
 
+static int crop_box(unsigned char *out, const Image *in, CropBox box, const Transform *transform,
+                    Arena *arena, Error *err) {
+    assert(transform->size >= 1);
+    ResizeSpan all = {transform->size, 0, transform->size};
+    return resize_part(out, in, box, all, all, transform->filter, arena, err);
+}
+
 int transform_random_crop(unsigned char *out, const Image *in, const Transform *transform, Rng *rng,
                           Arena *arena, Error *err) {
-    const int n = transform->size;
-    assert(n >= 1);
-    CropBox box = random_box(in->width, in->height, rng);
+    CropBox box = random_box(in->width, in->height, (double[]){0.08, 1.0}, rng);
     bool flipped = rng_double(rng) < 0.5;
-    ResizeSpan all = {n, 0, n};
-    if (resize_part(out, in, box, all, all, transform->filter, arena, err) < 0)
+    if (crop_box(out, in, box, transform, arena, err) < 0)
         return -1;
     if (flipped)
-        flip(out, n);
+        flip(out, transform->size);
     return 0;
+}
+
+int transform_scaled_crop(unsigned char *out, const Image *in, const Transform *transform,
+                          const double scale[2], Rng *rng, Arena *arena, Error *err) {
+    assert(0 < scale[0] && scale[0] <= scale[1]);
+    return crop_box(out, in, random_box(in->width, in->height, scale, rng), transform, arena, err);
 }
 
 void transform_normalize(float *out, const unsigned char *rgb, int n, const float mean[3],

@@ -2,8 +2,9 @@
  *
  * Resize is Pillow's two-pass antialiased resize of 8-bit channels (src/libImaging/Resample.c); the test
  * transform is torchvision's Resize(n, bicubic), CenterCrop(n), ToTensor, Normalize (Radford et al. 2021), or
- * what OpenCLIP's image_transform has in place of the first two; the training transform is
- * RandomResizedCrop(n, scale (0.08, 1), bicubic) and a horizontal flip (Zhou et al. 2022).
+ * what OpenCLIP's image_transform has in place of the first two; the training transform of prompts is
+ * RandomResizedCrop(n, scale (0.08, 1), bicubic) and a horizontal flip (Zhou et al. 2022), that of a CLIP
+ * RandomResizedCrop with a scale of its own and no flip (OpenCLIP).
  */
 #ifndef DATASETS_IMAGES_TRANSFORM_H
 #define DATASETS_IMAGES_TRANSFORM_H
@@ -36,6 +37,10 @@ int transform_fit(unsigned char *out, const Image *in, const Transform *transfor
  * transform, size and filter count. */
 int transform_random_crop(unsigned char *out, const Image *in, const Transform *transform, Rng *rng,
                           Arena *arena, Error *err);
+
+/* RandomResizedCrop(n, scale) alone: the share of the area lies in scale[0] .. scale[1]. */
+int transform_scaled_crop(unsigned char *out, const Image *in, const Transform *transform,
+                          const double scale[2], Rng *rng, Arena *arena, Error *err);
 
 /* ((v / 255) - mean) / std in float: out (3, n, n) from rgb (n, n, 3). */
 void transform_normalize(float *out, const unsigned char *rgb, int n, const float mean[3],

@@ -114,12 +114,12 @@ static void elongated_images_are_refused(void **state) {
     assert_string_equal(err.text, "resize: nothing is left of 1 x 100000000 pixels in a square of 224");
 }
 
-/* The documented draws, done again. */
-static CropBox replay(const Image *in, Rng *rng, bool *flipped, bool *central) {
+/* The documented draws of a box, done again. */
+static CropBox replay_box(const Image *in, double low, double high, Rng *rng, bool *central) {
     CropBox box = {0};
     *central = true;
     for (int i = 0; i < 10 && *central; i++) {
-        double area = (double)in->width * in->height * rng_uniform(rng, 0.08, 1);
+        double area = (double)in->width * in->height * rng_uniform(rng, low, high);
         double aspect = exp(rng_uniform(rng, log(3.0 / 4), log(4.0 / 3)));
         box.width = (int)rint(sqrt(area * aspect));
         box.height = (int)rint(sqrt(area / aspect));
@@ -129,6 +129,11 @@ static CropBox replay(const Image *in, Rng *rng, bool *flipped, bool *central) {
             *central = false;
         }
     }
+    return box;
+}
+
+static CropBox replay(const Image *in, Rng *rng, bool *flipped, bool *central) {
+    CropBox box = replay_box(in, 0.08, 1, rng, central);
     *flipped = rng_double(rng) < 0.5;
     return box;
 }
@@ -162,6 +167,34 @@ static void random_crops_follow_the_draws(void **state) {
     }
     assert_in_range(n_flipped, 15, 45);
     assert_in_range(n_central, 1, 20);
+}
+
+static void scaled_crops_keep_to_their_scale(void **state) {
+    enum { N = 24 };
+    static const double scale[2] = {0.9, 1.0};
+    int n_central = 0;
+    for (uint32_t view = 0; view < 40; view++) {
+        Image in = view % 4 ? random_image(50, 45, view, *state) : random_image(60, 37, view, *state);
+        Rng rng, again;
+        rng_stream(&rng, 1, STREAM_AUGMENT, 99, view);
+        again = rng;
+        unsigned char crop[N * N * 3];
+        assert_int_equal(transform_scaled_crop(crop, &in, &(Transform){.size = N}, scale, &rng, *state, NULL),
+                         0);
+        bool central;
+        CropBox box = replay_box(&in, scale[0], scale[1], &again, &central);
+        if (central && view % 4)
+            box = (CropBox){0, 0, 50, 45};
+        else if (central)
+            box = (CropBox){5, 0, 49, 37};             /* 37 * 4 / 3 = 49.33; (60 - 49) / 2 = 5 */
+        assert_memory_equal(&rng, &again, sizeof rng); /* nothing is drawn for a flip */
+        n_central += central;
+        Image expected;
+        assert_int_equal(image_resize(&expected, &in, box, N, N, FILTER_BICUBIC, *state, NULL), 0);
+        assert_memory_equal(crop, expected.rgb, sizeof crop);
+        assert_true(central || (double)box.width * box.height > 0.87 * in.width * in.height);
+    }
+    assert_in_range(n_central, 1, 39);
 }
 
 static void random_crops_take_whole_images(void **state) {
@@ -205,6 +238,7 @@ int main(void) {
         ARENA_TEST(centre_crops_are_parts_of_the_resize),
         ARENA_TEST(elongated_images_are_refused),
         ARENA_TEST(random_crops_follow_the_draws),
+        ARENA_TEST(scaled_crops_keep_to_their_scale),
         ARENA_TEST(random_crops_take_whole_images),
         cmocka_unit_test(normalize_is_planar),
     };
