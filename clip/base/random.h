@@ -24,7 +24,13 @@ typedef struct {
 void rng_seed(Rng *rng, const uint32_t *key, int n_key);
 
 /* What the streams of a run are for. */
-typedef enum { STREAM_AUGMENT = 1, STREAM_SPLIT = 2, STREAM_BENCH = 3 } Stream;
+typedef enum {
+    STREAM_AUGMENT = 1,
+    STREAM_SPLIT = 2,
+    STREAM_BENCH = 3,
+    STREAM_CAPTION = 4,
+    STREAM_CROP = 5
+} Stream;
 void rng_stream(Rng *rng, uint32_t seed, Stream stream, uint32_t item, uint32_t view);
 
 uint32_t rng_bits(Rng *rng, int n_bits);               /* Python's getrandbits(n_bits), 1 <= n_bits <= 32 */

@@ -10,7 +10,7 @@ int csv_open(CsvText *csv, const char *path, size_t max_size, Arena *arena, Erro
         return -1;
     if (memchr(text, '\0', size))
         return error_set(err, "%s: not UTF-8 text (it holds a NUL byte)", path);
-    *csv = (CsvText){.path = path, .at = text, .end = text + size, .line = 1};
+    *csv = (CsvText){.path = path, .at = text, .end = text + size, .line = 1, .separator = ','};
     if (strncmp(text, "\xEF\xBB\xBF", 3) == 0)
         csv->at += 3;
     return 0;
@@ -28,24 +28,29 @@ static bool is_blank(char c) {
 
 /* Ends a field whose text is [field, tail): steps over the separator at `at`, then cuts. */
 static void end_field(CsvText *csv, char *tail, bool *last) {
-    char separator = *csv->at;
-    *last = separator != ',';
+    char found = *csv->at;
+    *last = csv->at == csv->end || found != csv->separator;
     if (csv->at < csv->end)
         csv->at++;
-    if (separator == '\r' && *csv->at == '\n')
+    if (found == '\r' && *csv->at == '\n')
         csv->at++;
     if (*last)
         csv->line++;
     *tail = '\0';
 }
 
-char *csv_field(CsvText *csv, bool *last, Error *err) {
-    while (is_blank(*csv->at))
+static void skip_blanks(CsvText *csv) {
+    while (is_blank(*csv->at) && *csv->at != csv->separator)
         csv->at++;
+}
+
+char *csv_field(CsvText *csv, bool *last, Error *err) {
+    const char ends[] = {csv->separator, '\r', '\n', '\0'};
+    skip_blanks(csv);
     char *field = csv->at, *tail = field;
     int line = csv->line;
     if (*field != '"') {
-        csv->at += strcspn(field, ",\r\n");
+        csv->at += strcspn(field, ends);
         tail = csv->at;
         while (tail > field && is_blank(tail[-1]))
             tail--;
@@ -54,9 +59,8 @@ char *csv_field(CsvText *csv, bool *last, Error *err) {
     }
     for (csv->at++; csv->at < csv->end; csv->at++) {
         if (*csv->at == '"' && *++csv->at != '"') {
-            while (is_blank(*csv->at))
-                csv->at++;
-            if (!strchr(",\r\n", *csv->at)) { /* strchr also finds the NUL at the end */
+            skip_blanks(csv);
+            if (!strchr(ends, *csv->at)) { /* strchr also finds the NUL at the end */
                 error_set(err, "%s: line %d: text after a closing quote", csv->path, csv->line);
                 return NULL;
             }

@@ -1,4 +1,5 @@
-/* csv_fields.h: the fields of comma-separated values (RFC 4180), read in place and written. */
+/* csv_fields.h: the fields of comma-separated values (RFC 4180), read in place and written. Those that are
+ * read may be separated by another character. */
 #ifndef DATASETS_LISTS_CSV_FIELDS_H
 #define DATASETS_LISTS_CSV_FIELDS_H
 
@@ -14,6 +15,7 @@ typedef struct {
     const char *path; /* for messages */
     char *at, *end;   /* what is left of the text; *end is NUL */
     int line;         /* of the field at `at` */
+    char separator;   /* ',' unless the caller changes it once the file is open; no quote, no line end */
 } CsvText;
 
 /* A whole file, owned by the arena. */

@@ -12,18 +12,22 @@
 #include "clip/base/error.h"
 #include "datasets/lists/dataset.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
 typedef struct PairSource PairSource;
 
-/* OpenCLIP's defaults: separator "\t", image_key "filepath", caption_key "title". root: folder of relative
- * paths; NULL: that of the file. */
+/* NULL is OpenCLIP's default: separator "\t", image_key "filepath", caption_key "title". root: folder of
+ * relative paths; NULL: that of the file. Pairs whose caption is empty are left out. */
 PairSource *pairs_open_table(const char *path, const char *separator, const char *image_key,
                              const char *caption_key, const char *root, Error *err);
-/* "shards/{000..099}.tar", several joined by "::", or one file. */
+/* "shards/{000..099}.tar", several joined by "::", or one file (shard_names.h). Samples that lack an image
+ * (jpg, png, jpeg, webp) or a caption (txt) are left out. */
 PairSource *pairs_open_shards(const char *shards, Error *err);
-/* Items of a dataset; captions: templates ("a photo of a {}.") with the class name, chosen at random for each
- * epoch. Everything is copied. */
-PairSource *pairs_open_labelled(const char *root, const ItemList *items, const ClassNames *classes,
-                                const char *const *templates, int n_templates, Error *err);
+/* Items of a dataset; captions: templates ("a photo of a {}.") with the name of the class, '_' in it as a
+ * blank, one chosen at random for each epoch. Everything is copied. */
+PairSource *pairs_open_labelled(const char *root, const ItemList *items, const char *const *class_names,
+                                int n_classes, const char *const *templates, int n_templates, Error *err);
 void pairs_close(PairSource *source); /* NULL is fine */
 
 int pairs_count(const PairSource *source);
