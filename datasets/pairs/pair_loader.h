@@ -11,7 +11,7 @@ typedef struct {
     Transform transform; /* size S, and how a test image is fitted */
     bool augment; /* random resized crop with scale in [scale[0], scale[1]], ratio 3/4 .. 4/3, no flip */
     double scale[2];
-    bool shuffle; /* a new order each epoch, from (seed, epoch) */
+    bool shuffle; /* a new order each epoch, from (seed, epoch): PyTorch's randperm, seeded with their sum */
     uint32_t seed;
     int batch_size;
     bool drop_last; /* an incomplete batch at the end of an epoch is left out */
@@ -19,17 +19,19 @@ typedef struct {
     int n_ahead;    /* batches that may wait decoded */
 } PairLoaderOptions;
 
-/* The source is borrowed. Threads start at the first call of pair_loader_begin. */
+/* The source is borrowed. Threads start at the first call of pair_loader_begin. Fewer pairs than a batch that
+ * must be full are an error. */
 PairLoader *pair_loader_create(const PairSource *source, const PairLoaderOptions *options, Error *err);
 void pair_loader_free(PairLoader *loader); /* NULL is fine */
 
 /* Goes to a position in the order of an epoch (0, or LoadedBatch.position of an earlier run); what was being
- * decoded is thrown away. */
+ * decoded is thrown away. At any time, as often as wanted. */
 int pair_loader_begin(PairLoader *loader, int epoch, int position, Error *err);
 int pair_loader_batches(const PairLoader *loader); /* of an epoch, if no pair were broken */
 
-/* Everything stays until pair_loader_give_back. A broken pair is left out, and the next of the epoch takes
- * its place: batches are the same for any number of threads. */
+/* Everything stays until pair_loader_give_back; several batches may be out at a time. A broken pair is left
+ * out, and the next of the epoch takes its place: batches are the same for any number of threads. An epoch
+ * from its beginning to its end without a batch, because all is broken, is an error. */
 typedef struct {
     int n;                 /* pairs; 0 behind the last batch of the epoch */
     unsigned char *images; /* (n, S, S, 3) */
@@ -40,6 +42,7 @@ typedef struct {
     double waited;         /* seconds until the batch was there */
 } LoadedBatch;
 int pair_loader_next(PairLoader *loader, LoadedBatch *batch, Error *err);
+/* For each that pair_loader_next filled, with n = 0 too. */
 void pair_loader_give_back(PairLoader *loader, LoadedBatch *batch);
 
 #endif
