@@ -35,8 +35,9 @@ int pairs_count(const PairSource *source);
  * caption"); NULL behind the last. */
 const char *pairs_remark(const PairSource *source, int index);
 
-/* One pair, as bytes and text, owned by the arena; from any thread. An image that cannot be read is an error
- * that names it. The caption of an epoch (a labelled dataset's differ) follows from (seed, epoch, index). */
+/* One pair, as bytes and text, owned by the arena or the source; from any thread. An image that cannot be
+ * read is an error that names it. The caption of an epoch (a labelled dataset's differ) follows from (seed,
+ * epoch, index). */
 typedef struct {
     const unsigned char *image; /* the bytes of a JPEG, PNG or WebP file */
     size_t size;
