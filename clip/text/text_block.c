@@ -2,13 +2,12 @@
 #include "clip/text/text_block.h"
 
 #include "clip/checkpoint/packed_blocks.h"
+#include "clip/math/norm_rows.h"
 #include "clip/math/ops.h"
 #include "clip/text/tree_attention.h"
 
 #include <assert.h>
 #include <string.h>
-
-#define ROWS_PER_TILE 16
 
 /* --- memory --- */
 
@@ -52,66 +51,6 @@ void block_scratch_alloc(BlockScratch *scratch, const TextWeights *w, int max_ro
     scratch->d_x2 = arena_floats(arena, R, C);
     scratch->d_h = arena_floats(arena, R, C);
     scratch->d_qkv = arena_floats(arena, R, 3 * C);
-}
-
-/* --- row-wise stages, in tiles of rows --- */
-
-typedef struct {
-    float *y, *mean, *rstd;
-    const float *x, *d_y, *w, *b;
-    const float *start; /* backward: what the gradient is added to; may be y */
-    float eps;
-    int rows, width;
-} Rows;
-
-static int tile_rows(const Rows *job, int tile) {
-    int left = job->rows - tile * ROWS_PER_TILE;
-    return left < ROWS_PER_TILE ? left : ROWS_PER_TILE;
-}
-
-static void run_rows(Pool *pool, TileFn stage, Rows *job) {
-    pool_run(pool, (job->rows + ROWS_PER_TILE - 1) / ROWS_PER_TILE, stage, job);
-}
-
-static void norm_tile(void *context, int tile, int worker) {
-    (void)worker;
-    const Rows *job = context;
-    size_t row = (size_t)tile * ROWS_PER_TILE, at = row * (size_t)job->width;
-    layer_norm_forward(job->y + at, job->mean + row, job->rstd + row, job->x + at, job->w, job->b, job->eps,
-                       tile_rows(job, tile), job->width);
-}
-
-static void norm_forward(Pool *pool, float *y, float *mean, float *rstd, const float *x, const float *w,
-                         const float *b, float eps, int rows, int width) {
-    Rows job = {
-        .y = y, .mean = mean, .rstd = rstd, .x = x, .w = w, .b = b, .eps = eps, .rows = rows, .width = width};
-    run_rows(pool, norm_tile, &job);
-}
-
-static void norm_backward_tile(void *context, int tile, int worker) {
-    (void)worker;
-    const Rows *job = context;
-    size_t row = (size_t)tile * ROWS_PER_TILE, at = row * (size_t)job->width;
-    if (job->start != job->y)
-        memcpy(job->y + at, job->start + at,
-               (size_t)tile_rows(job, tile) * (size_t)job->width * sizeof(float));
-    layer_norm_backward(job->y + at, job->d_y + at, job->x + at, job->mean + row, job->rstd + row, job->w,
-                        tile_rows(job, tile), job->width);
-}
-
-/* d_x = start + the gradient of norm_forward */
-static void norm_backward(Pool *pool, float *d_x, const float *start, const float *d_y, const float *x,
-                          float *mean, float *rstd, const float *w, int rows, int width) {
-    Rows job = {.y = d_x,
-                .start = start,
-                .d_y = d_y,
-                .x = x,
-                .mean = mean,
-                .rstd = rstd,
-                .w = w,
-                .rows = rows,
-                .width = width};
-    run_rows(pool, norm_backward_tile, &job);
 }
 
 /* --- forward --- */
@@ -173,7 +112,8 @@ void block_forward(const BlockContext *context, int layer, const Segment *segmen
     bool last = layer == w->n_layers - 1;
     int R = segment->rows, C = w->width, F = w->mlp_width, Q = last ? segment->n_leaves : R;
 
-    norm_forward(pool, s->h, cache->mean_1, cache->rstd_1, cache->x, b->ln_1_w, b->ln_1_b, w->norm_eps, R, C);
+    norm_rows_forward(pool, s->h, cache->mean_1, cache->rstd_1, cache->x, b->ln_1_w, b->ln_1_b, w->norm_eps,
+                      R, C);
     project_in(context, layer, segment, cache, last);
     if (segment->first < context->tree->n_shared)
         store_shared(shared_kv, segment, cache, C);
@@ -183,8 +123,8 @@ void block_forward(const BlockContext *context, int layer, const Segment *segmen
     tree_attention_forward(pool, s->att, &attention);
     packed_product(pool, cache->x2, s->att, &p->out_proj, b->out_proj_b, last ? cache->x2 : cache->x, Q);
 
-    norm_forward(pool, s->h, cache->mean_2, cache->rstd_2, cache->x2, b->ln_2_w, b->ln_2_b, w->norm_eps, Q,
-                 C);
+    norm_rows_forward(pool, s->h, cache->mean_2, cache->rstd_2, cache->x2, b->ln_2_w, b->ln_2_b, w->norm_eps,
+                      Q, C);
     ActivationPiece activation = {.y = s->g, .x = cache->fc, .width = F, .activation = w->activation};
     packed_product_then(pool, cache->fc, s->h, &p->c_fc, b->c_fc_b, NULL, Q,
                         (PackedThen){y ? activation_piece : NULL, &activation});
@@ -241,9 +181,10 @@ void block_backward(const BlockContext *context, int layer, const Segment *segme
         packed_product_then(pool, s->g, d_y, &p->c_proj, NULL, NULL, Q,
                             (PackedThen){activation_piece, &activation});
         packed_product(pool, s->d_h, s->g, &p->c_fc, NULL, NULL, Q);
-        norm_backward(pool, s->d_x2, d_y, s->d_h, cache->x2, cache->mean_2, cache->rstd_2, b->ln_2_w, Q, C);
+        norm_rows_backward(pool, s->d_x2, d_y, s->d_h, cache->x2, cache->mean_2, cache->rstd_2, b->ln_2_w, Q,
+                           C);
     }
     attention_half_backward(context, layer, segment, cache, d_x, shared_kv, d_shared_kv);
-    norm_backward(pool, d_x, last ? d_x : s->d_x2, s->d_h, cache->x, cache->mean_1, cache->rstd_1, b->ln_1_w,
-                  R, C);
+    norm_rows_backward(pool, d_x, last ? d_x : s->d_x2, s->d_h, cache->x, cache->mean_1, cache->rstd_1,
+                       b->ln_1_w, R, C);
 }
