@@ -4,6 +4,7 @@
 
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
+#include "clip/train/pass.h"
 #include "clip/train/trainable_clip.h"
 
 #include <stdbool.h>
@@ -17,11 +18,6 @@ typedef struct ImageTrainer ImageTrainer;
 ImageTrainer *image_trainer_create(TrainableClip *clip, Pool *pool, int max_images, size_t memory_budget,
                                    Error *err);
 void image_trainer_free(ImageTrainer *trainer); /* NULL is fine */
-
-/* TEST: nothing is kept, and batch norms use their running statistics. TRAIN: batch norms use those of the
- * batch and move the running ones; a backward pass may follow. TRAIN_FORGET: the same, but nothing is kept.
- */
-typedef enum { PASS_TEST, PASS_TRAIN, PASS_TRAIN_FORGET } Pass;
 
 /* pixels (n, 3, S, S), normalised, kept until the backward pass; features (n, E), not of unit length. */
 void image_trainer_forward(ImageTrainer *trainer, float *features, const float *pixels, int n, Pass pass);

@@ -6,7 +6,8 @@
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
 #include "clip/text/token_tree.h"
-#include "clip/train/image_trainer.h"
+#include "clip/train/pass.h"
+#include "clip/train/trainable_clip.h"
 
 typedef struct TextTrainer TextTrainer;
 

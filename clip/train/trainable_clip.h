@@ -7,6 +7,7 @@
 #include "clip/checkpoint/config_types.h"
 #include "clip/math/precision.h"
 #include "clip/train/parameters.h"
+#include "clip/train/qkv_additions.h"
 
 typedef struct {
     Parameters parameters; /* both towers, and "logit_scale" (a logarithm) */
@@ -14,6 +15,7 @@ typedef struct {
         image;     /* every size is filled in; n_heads of a ResNet are those of its attention pool */
     int embed_dim; /* E */
     bool is_resnet;
+    const QkvAdditions *add_text, *add_image; /* set before trainers are created, or NULL. Borrowed */
     Precision precision; /* of products: FLOAT32 or BFLOAT16; parameters are floats in either */
     float mean[3], std[3];
     ImagePreparation images;
