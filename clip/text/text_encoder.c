@@ -13,7 +13,6 @@
 
 #include <assert.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The activations of one segment. Those that are not kept are in a slot, which the next segment
@@ -50,25 +49,6 @@ struct TextEncoder {
 };
 
 /* --- creation --- */
-
-static int compare_ints(const void *a, const void *b) {
-    int x = *(const int *)a, y = *(const int *)b;
-    return (x > y) - (x < y);
-}
-
-/* The distinct leaves in the order of the tree, so that those of one segment are neighbours. */
-static void collect_leaves(TextEncoder *e) {
-    const TokenTree *tree = e->tree;
-    memcpy(e->leaf_nodes, tree->leaf, (size_t)tree->n_prompts * sizeof(int));
-    qsort(e->leaf_nodes, (size_t)tree->n_prompts, sizeof(int), compare_ints);
-    for (int i = 0; i < tree->n_prompts; i++)
-        if (i == 0 || e->leaf_nodes[i] != e->leaf_nodes[e->n_leaves - 1])
-            e->leaf_nodes[e->n_leaves++] = e->leaf_nodes[i];
-    for (int i = 0; i < tree->n_prompts; i++) {
-        int *found = bsearch(&tree->leaf[i], e->leaf_nodes, (size_t)e->n_leaves, sizeof(int), compare_ints);
-        e->leaf_of_prompt[i] = (int)(found - e->leaf_nodes);
-    }
-}
 
 /* Returns the rows of the largest segment. */
 static int lay_segments(TextEncoder *e) {
@@ -185,7 +165,7 @@ static void allocate(TextEncoder *e, size_t memory_budget) {
     e->leaf_of_prompt = ARENA_NEW(arena, int, P);
     if (arena_failed(arena))
         return;
-    collect_leaves(e);
+    e->n_leaves = token_tree_leaves(tree, e->leaf_nodes, e->leaf_of_prompt);
     int max_rows = lay_segments(e);
     size_t U = (size_t)e->n_leaves;
     if (e->training)

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The trie while it grows; nodes are numbered as they appear, parents before children. */
@@ -217,4 +218,24 @@ int token_tree_build(TokenTree *tree, const int *const *prompts, const int *leng
 out:
     arena_free(scratch);
     return result < 0 ? error_memory(err) : 0;
+}
+
+static int compare_ints(const void *a, const void *b) {
+    int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+int token_tree_leaves(const TokenTree *tree, int *nodes, int *of_prompt) {
+    const size_t P = (size_t)tree->n_prompts;
+    int n = 0;
+    memcpy(nodes, tree->leaf, P * sizeof *nodes);
+    qsort(nodes, P, sizeof *nodes, compare_ints);
+    for (int i = 0; i < tree->n_prompts; i++)
+        if (i == 0 || nodes[i] != nodes[n - 1])
+            nodes[n++] = nodes[i];
+    for (int i = 0; i < tree->n_prompts; i++) {
+        int *found = bsearch(&tree->leaf[i], nodes, (size_t)n, sizeof *nodes, compare_ints);
+        of_prompt[i] = (int)(found - nodes);
+    }
+    return n;
 }

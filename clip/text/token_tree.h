@@ -61,4 +61,8 @@ typedef struct {
 int token_tree_build(TokenTree *tree, const int *const *prompts, const int *lengths, int n, Arena *arena,
                      Error *err);
 
+/* The distinct leaves in ascending order, so that those of one segment are neighbours: fills in nodes (P, of
+ * which it returns how many are used) and for each prompt the place of its leaf among them, of_prompt (P). */
+int token_tree_leaves(const TokenTree *tree, int *nodes, int *of_prompt);
+
 #endif

@@ -124,12 +124,29 @@ static void check_segments(const TokenTree *tree) {
     assert_true(tree->n_segments - tree->n_shared_segments <= 2 * own / TREE_SEGMENT_ROWS + 1);
 }
 
+/* Each leaf once, in order, and each prompt finds its own. */
+static void check_leaves(const TokenTree *tree) {
+    Arena *arena = arena_create();
+    int *nodes = ARENA_NEW(arena, int, tree->n_prompts), *of_prompt = ARENA_NEW(arena, int, tree->n_prompts);
+    const int n = token_tree_leaves(tree, nodes, of_prompt);
+    bool *used = ARENA_NEW(arena, bool, n);
+    for (int i = 0; i < tree->n_prompts; i++) {
+        assert_in_range(of_prompt[i], 0, n - 1);
+        assert_int_equal(nodes[of_prompt[i]], tree->leaf[i]);
+        used[of_prompt[i]] = true;
+    }
+    for (int i = 0; i < n; i++)
+        assert_true(used[i] && (i == 0 || nodes[i - 1] < nodes[i]));
+    arena_free(arena);
+}
+
 static void check_tree(const TokenTree *tree, const PromptSet *prompts) {
     check_nodes(tree);
     check_prompts(tree, prompts);
     assert_int_equal(tree->n_nodes, count_prefixes(prompts));
     check_parts(tree);
     check_segments(tree);
+    check_leaves(tree);
 }
 
 /* --- trees by hand --- */
