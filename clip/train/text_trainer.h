@@ -21,6 +21,7 @@ int text_trainer_forward(TextTrainer *trainer, float *features, const TokenTree 
 /* Adds to the gradients of the parameters, given d_features (P, E) of the last PASS_TRAIN. */
 void text_trainer_backward(TextTrainer *trainer, const float *d_features);
 
+size_t text_trainer_bytes(const TextTrainer *trainer); /* of activations, as they were taken */
 double text_trainer_flops(const TrainableClip *clip, const TokenTree *tree, bool backward);
 
 #endif

@@ -100,7 +100,7 @@ static void test_frozen_path(void **state) {
 static void check_differences(TinyClip kind) {
     Bench b = open_bench(kind, of_image, NULL, 2, 0);
     step(&b, N);
-    train_check_differences(&b.clip->parameters, loss, &b, NULL);
+    train_check_differences(&b.clip->parameters, loss, &b);
     close_bench(&b);
 }
 
@@ -111,22 +111,9 @@ static void test_differences(void **state) {
     check_differences((TinyClip){.activation = ACTIVATION_GELU, .layers = 1});
 }
 
-/* All gradients, one after the other. */
-static float *gradients(const TrainableClip *clip, Arena *arena, size_t *count) {
-    const Parameters *all = &clip->parameters;
-    float *out = arena_floats(arena, parameters_count(all, true), 1);
-    *count = 0;
-    for (int i = 0; i < all->n; i++)
-        if (all->items[i].gradient) {
-            memcpy(out + *count, all->items[i].gradient, all->items[i].count * sizeof *out);
-            *count += all->items[i].count;
-        }
-    return out;
-}
-
 static void assert_same_gradients(const Bench *a, const Bench *b) {
     size_t n, n_b;
-    const float *x = gradients(a->clip, a->arena, &n), *y = gradients(b->clip, b->arena, &n_b);
+    const float *x = train_gradients(a->clip, a->arena, &n), *y = train_gradients(b->clip, b->arena, &n_b);
     assert_int_equal(n, n_b);
     assert_memory_equal(x, y, n * sizeof *x);
 }
@@ -193,7 +180,7 @@ static void test_accumulation(void **state) {
         vit_trainer_backward(b.trainer, b.d_features + (size_t)i * E);
     }
     size_t n;
-    const float *x = gradients(a.clip, a.arena, &n), *y = gradients(b.clip, b.arena, &n);
+    const float *x = train_gradients(a.clip, a.arena, &n), *y = train_gradients(b.clip, b.arena, &n);
     assert_close("gradients", y, x, n, 2e-6);
     close_bench(&a);
     close_bench(&b);
