@@ -21,7 +21,8 @@ typedef struct {
 typedef struct {
     StepOptions options;
     Parameters *parameters;  /* borrowed; those with a gradient when it was made */
-    float **first, **second; /* (parameters->n) exp_avg or velocity; exp_avg_sq. NULL where not trained */
+    float **first, **second; /* (parameters->n) exp_avg or velocity; exp_avg_sq. NULL where not trained,
+                              * and what the kind of step needs not */
     long n_steps;            /* taken */
 } ParameterOptimizer;
 

@@ -1,19 +1,24 @@
 /* parameters.c: see parameters.h */
 #include "clip/train/parameters.h"
 
+#include "clip/base/minimum.h"
+
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_LENGTH = 256, PIECE = 1 << 16 }; /* PIECE: numbers of one tile */
+enum { NAME_LENGTH = 256, PIECE = 1 << 16, SUMS = 512 }; /* PIECE: numbers of one tile */
 
 Parameter *parameters_add(Parameters *parameters, int n_dims, const int64_t *shape, const char *format, ...) {
     char name[NAME_LENGTH];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(name, sizeof name, format, arguments);
+    const int length = vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
+    assert(length < NAME_LENGTH && n_dims <= 4);
+    (void)length;
     Parameter *items = arena_grow(parameters->arena, parameters->items, &parameters->capacity,
                                   parameters->n + 1, sizeof *items);
     Parameter parameter = {.name = arena_strdup(parameters->arena, name), .n_dims = n_dims, .count = 1};
@@ -50,42 +55,10 @@ void parameters_train(Parameters *parameters, bool (*wants)(const Parameter *par
     }
 }
 
-/* --- all gradients, in pieces --- */
-
-typedef struct {
-    Parameters *parameters;
-    float factor; /* of scaling; 0 clears */
-    double *sums; /* (pieces) of squares, or NULL */
-    int n_pieces;
-} Gradients;
+/* --- all trained numbers, in pieces --- */
 
 static int pieces_of(const Parameter *p) {
     return p->gradient ? (int)((p->count + PIECE - 1) / PIECE) : 0;
-}
-
-static double sum_of_squares(const float *x, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)x[i] * x[i];
-    return sum;
-}
-
-static void gradient_piece(void *context, int piece, int worker) {
-    (void)worker;
-    const Gradients *job = context;
-    const Parameter *p = job->parameters->items;
-    int first = 0;
-    for (; piece >= first + pieces_of(p); p++)
-        first += pieces_of(p);
-    const size_t at = (size_t)(piece - first) * PIECE, n = p->count - at < PIECE ? p->count - at : PIECE;
-    float *x = p->gradient + at;
-    if (job->sums)
-        job->sums[piece] = sum_of_squares(x, n);
-    else if (job->factor == 0)
-        memset(x, 0, n * sizeof *x);
-    else
-        for (size_t i = 0; i < n; i++)
-            x[i] *= job->factor;
 }
 
 static int count_pieces(const Parameters *parameters) {
@@ -95,28 +68,87 @@ static int count_pieces(const Parameters *parameters) {
     return n;
 }
 
+typedef struct {
+    Parameter *parameter;
+    size_t first, n;
+} Piece;
+
+static Piece piece_at(const Parameters *parameters, int index) {
+    Parameter *p = parameters->items;
+    for (; index >= pieces_of(p); p++)
+        index -= pieces_of(p);
+    const size_t first = (size_t)index * PIECE;
+    return (Piece){p, first, min_size(PIECE, p->count - first)};
+}
+
+typedef struct {
+    const Parameters *parameters;
+    ParameterRun run;
+    void *context;
+} Each;
+
+static void run_piece(void *context, int index, int worker) {
+    (void)worker;
+    const Each *each = context;
+    const Piece piece = piece_at(each->parameters, index);
+    each->run(each->context, piece.parameter, piece.first, piece.n);
+}
+
+void parameters_each_piece(const Parameters *parameters, ParameterRun run, void *context, Pool *pool) {
+    Each each = {parameters, run, context};
+    pool_run(pool, count_pieces(parameters), run_piece, &each);
+}
+
+static void zero_piece(void *context, Parameter *p, size_t first, size_t n) {
+    (void)context;
+    memset(p->gradient + first, 0, n * sizeof *p->gradient);
+}
+
 void parameters_zero_gradients(Parameters *parameters, Pool *pool) {
-    Gradients job = {.parameters = parameters};
-    pool_run(pool, count_pieces(parameters), gradient_piece, &job);
+    parameters_each_piece(parameters, zero_piece, NULL, pool);
+}
+
+static void scale_piece(void *context, Parameter *p, size_t first, size_t n) {
+    const float factor = *(const float *)context;
+    for (size_t i = first; i < first + n; i++)
+        p->gradient[i] *= factor;
 }
 
 void parameters_scale_gradients(Parameters *parameters, float factor, Pool *pool) {
-    Gradients job = {.parameters = parameters, .factor = factor};
-    pool_run(pool, count_pieces(parameters), gradient_piece, &job);
+    parameters_each_piece(parameters, scale_piece, &factor, pool);
+}
+
+/* --- the norm: sums of squares of some pieces, then of the next --- */
+
+typedef struct {
+    const Parameters *parameters;
+    int begin;
+    double sums[SUMS];
+} Squares;
+
+static void square_piece(void *context, int index, int worker) {
+    (void)worker;
+    Squares *squares = context;
+    const Piece piece = piece_at(squares->parameters, squares->begin + index);
+    const float *x = piece.parameter->gradient + piece.first;
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < piece.n; i++)
+        sum += (double)x[i] * x[i];
+    squares->sums[index] = sum;
 }
 
 double parameters_gradient_norm(const Parameters *parameters, Pool *pool) {
     const int n = count_pieces(parameters);
-    const size_t mark = arena_mark(parameters->arena);
-    Parameters copy = *parameters;
-    Gradients job = {.parameters = &copy, .sums = ARENA_NEW(parameters->arena, double, n)};
+    Squares squares = {.parameters = parameters};
     double sum = 0;
-    if (job.sums)
-        pool_run(pool, n, gradient_piece, &job);
-    for (int i = 0; job.sums && i < n; i++)
-        sum += job.sums[i];
-    arena_reset(parameters->arena, mark);
-    return job.sums ? sqrt(sum) : NAN;
+    for (; squares.begin < n; squares.begin += SUMS) {
+        const int count = min_int(SUMS, n - squares.begin);
+        pool_run(pool, count, square_piece, &squares);
+        for (int i = 0; i < count; i++)
+            sum += squares.sums[i];
+    }
+    return sqrt(sum);
 }
 
 size_t parameters_count(const Parameters *parameters, bool trained) {

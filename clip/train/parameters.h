@@ -36,14 +36,19 @@ Parameter *parameters_find(const Parameters *parameters, const char *format, ...
     __attribute__((format(printf, 2, 3))); /* NULL when there is none */
 
 /* Gives a gradient to those that `wants` says yes to, and takes it from all others; buffers never have one.
- * Gradients are zero. wants NULL: all. Check arena_failed. */
+ * Gradients are zero. wants NULL: all. Once for a model: an arena takes nothing back. Check arena_failed. */
 void parameters_train(Parameters *parameters, bool (*wants)(const Parameter *parameter, void *context),
                       void *context);
 
 void parameters_zero_gradients(Parameters *parameters, Pool *pool);
-/* The length of all gradients together, the same for any number of threads. */
+/* The length of all gradients together, in double; NaN if one of them is. */
 double parameters_gradient_norm(const Parameters *parameters, Pool *pool);
 void parameters_scale_gradients(Parameters *parameters, float factor, Pool *pool);
 size_t parameters_count(const Parameters *parameters, bool trained); /* numbers of all, or of those trained */
+
+/* Calls run for numbers first .. first + n - 1 of every trained parameter, on all threads, in pieces that
+ * follow from the shapes alone. */
+typedef void (*ParameterRun)(void *context, Parameter *parameter, size_t first, size_t n);
+void parameters_each_piece(const Parameters *parameters, ParameterRun run, void *context, Pool *pool);
 
 #endif
