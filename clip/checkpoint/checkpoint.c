@@ -160,19 +160,24 @@ static void transpose(float *out, const float *in, size_t rows, size_t columns) 
                     out[i * columns + j] = in[j * rows + i];
 }
 
-/* Converts into the arena; a NaN or Inf is an error. The thirds of PLACE_THREE follow one another. */
-static float *convert(Checkpoint *cp, const Found *found) {
-    const size_t count = found->tensors[0]->count;
-    float *out = arena_floats(cp->arena, (size_t)found->n, count);
-    size_t mark = arena_mark(cp->arena);
+/* Converts into out; a NaN or Inf is an error. The thirds of PLACE_THREE follow one another. */
+static void convert_into(Checkpoint *cp, const Found *found, float *out) {
+    const size_t count = found->tensors[0]->count, mark = arena_mark(cp->arena);
     float *raw = found->form == PLACE_TRANSPOSED ? arena_floats(cp->arena, count, 1) : out;
     if (is_out_of_memory(cp))
-        return NULL;
+        return;
     for (int i = 0; i < found->n && !cp->failed; i++)
         cp->failed = tensor_to_float(cp->file, found->tensors[i], raw + (size_t)i * count, cp->err) < 0;
     if (found->form == PLACE_TRANSPOSED && !cp->failed)
         transpose(out, raw, (size_t)found->tensors[0]->shape[1], (size_t)found->tensors[0]->shape[0]);
     arena_reset(cp->arena, mark);
+}
+
+/* The same into the arena. */
+static float *convert(Checkpoint *cp, const Found *found) {
+    float *out = arena_floats(cp->arena, (size_t)found->n, found->tensors[0]->count);
+    if (!is_out_of_memory(cp))
+        convert_into(cp, found, out);
     return cp->failed ? NULL : out;
 }
 
@@ -256,6 +261,21 @@ const float *checkpoint_floats(Checkpoint *cp, const MatrixSource *source) {
     float *out = in_place ? NULL : arena_floats(cp->arena, (size_t)source->rows, (size_t)source->columns);
     matrices_add(&cp->queue, source, 0, source->rows, in_place ? NULL : put_floats, out);
     return is_out_of_memory(cp) ? NULL : in_place ? in_place : out;
+}
+
+void checkpoint_fill(Checkpoint *cp, float *out, const char *name, int n_dims, const int64_t *shape) {
+    Found found;
+    if (cp->failed || !need(cp, &found, name, n_dims, shape))
+        return;
+    if (found.form == PLACE_TRANSPOSED) {
+        convert_into(cp, &found, out);
+        return;
+    }
+    const int rows = n_dims > 1 ? (int)shape[0] : found.n; /* a vector is a row, or three */
+    const size_t count = found.tensors[0]->count * (size_t)found.n;
+    const MatrixSource source = source_of(&found, NULL, rows, (int)(count / (size_t)rows));
+    matrices_add(&cp->queue, &source, 0, rows, put_floats, out);
+    is_out_of_memory(cp);
 }
 
 static void put_packed(void *target, const MatrixSource *source, const float *rows, int first, int n) {

@@ -72,6 +72,9 @@ void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *s
 /* The same rows, to be packed by each product (packed_defer); checkpoint_read only checks them. */
 void checkpoint_defer(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
 
+/* A weight of exactly the given shape into out, in the order in which PyTorch has its numbers. */
+void checkpoint_fill(Checkpoint *cp, float *out, const char *name, int n_dims, const int64_t *shape);
+
 /* A convolution (n_out, n_in, kernel, kernel) with the batch norm that follows it folded in:
  *     w' = w gamma / sqrt(var + 1e-5)    b' = beta - mean gamma / sqrt(var + 1e-5)
  * in double, laid out as ConvWeights wants it. The names are PREFIX CONV ".weight", PREFIX NORM ".weight" and

@@ -256,11 +256,16 @@ static int read_preprocess(ModelConfig *config, const json_t *preprocess, Error 
     return read_preparation(&config->images, &place, preprocess, err);
 }
 
-int config_read_openclip(ModelConfig *config, const char *weights, Arena *arena, Error *err) {
-    const char *path;
-    json_t *root = config_open(&path, weights, "open_clip_config.json", arena, err);
-    if (!root)
-        return path || arena_failed(arena) ? -1 : 0;
+const json_t *config_openclip_model(const json_t *root) {
+    const json_t *model = json_object_get(root, "model_cfg");
+    if (!model && (json_object_get(root, "embed_dim") ||
+                   json_object_get(root, "vision_cfg"))) /* as in OpenCLIP's own folder of configs */
+        model = root;
+    return json_is_object(model) ? model : NULL;
+}
+
+int config_apply_openclip(ModelConfig *config, const char *path, const json_t *root, Arena *arena,
+                          Error *err) {
     *config = (ModelConfig){
         .path = path,
         .pixels_path = path,
@@ -268,17 +273,21 @@ int config_read_openclip(ModelConfig *config, const char *weights, Arena *arena,
         .std = CLIP_STD,
         .text = {.width = 512, .n_layers = 12, .n_heads = 8, .n_positions = 77, .n_vocab = 49408},
         .image = {.width = 768, .n_layers = 12, .patch_size = 16, .image_size = 224}};
-    const json_t *model = json_object_get(root, "model_cfg");
-    if (!model && json_object_get(root, "embed_dim")) /* as in OpenCLIP's own folder of configs */
-        model = root;
-    int result = -1;
+    const json_t *model = config_openclip_model(root);
     Error fault = {0};
-    if (!json_is_object(model))
-        error_set(err, "%s: model_cfg: missing", path);
-    else
-        result = read_model(config, model, err);
+    const int result =
+        model ? read_model(config, model, err) : error_set(err, "%s: model_cfg: missing", path);
     if (result == 0 && read_preprocess(config, json_object_get(root, "preprocess_cfg"), &fault) < 0)
         config->images_fault = arena_strdup(arena, fault.text);
-    json_decref(root);
     return arena_failed(arena) ? error_memory(err) : result;
+}
+
+int config_read_openclip(ModelConfig *config, const char *weights, Arena *arena, Error *err) {
+    const char *path;
+    json_t *root = config_open(&path, weights, "open_clip_config.json", arena, err);
+    if (!root)
+        return path || arena_failed(arena) ? -1 : 0;
+    const int result = config_apply_openclip(config, path, root, arena, err);
+    json_decref(root);
+    return result;
 }

@@ -13,6 +13,23 @@
 #define MAX_CONFIG ((size_t)256 << 10) /* bytes; jansson needs up to 200 for a value */
 #define MAX_SIZE (1 << 24)
 
+json_t *config_load(const char *path, Arena *arena, Error *err) {
+    size_t size;
+    char *text = file_read(path, MAX_CONFIG, arena, &size, err);
+    if (!text)
+        return NULL;
+    json_error_t where;
+    json_t *root = json_read(text, size, &where);
+    if (!root)
+        json_refuse(err, "%s: line %d: %s", path, where.line, where.text);
+    else if (!json_is_object(root))
+        error_set(err, "%s: not a JSON object", path);
+    if (json_is_object(root))
+        return root;
+    json_decref(root);
+    return NULL;
+}
+
 json_t *config_open(const char **path, const char *weights, const char *name, Arena *arena, Error *err) {
     *path = NULL;
     const char *found = locate_beside(weights, name, arena);
@@ -21,21 +38,8 @@ json_t *config_open(const char **path, const char *weights, const char *name, Ar
             error_memory(err);
         return NULL;
     }
-    size_t size;
     *path = found;
-    char *text = file_read(found, MAX_CONFIG, arena, &size, err);
-    if (!text)
-        return NULL;
-    json_error_t where;
-    json_t *root = json_read(text, size, &where);
-    if (!root)
-        json_refuse(err, "%s: line %d: %s", found, where.line, where.text);
-    else if (!json_is_object(root))
-        error_set(err, "%s: not a JSON object", found);
-    if (json_is_object(root))
-        return root;
-    json_decref(root);
-    return NULL;
+    return config_load(found, arena, err);
 }
 
 int config_error(const ConfigPlace *place, const char *key, Error *err, const char *format, ...) {
@@ -93,6 +97,16 @@ static int apply_small(const ConfigPlace *place, const KeyRule *rule, const json
     return 0;
 }
 
+static int apply_real(const ConfigPlace *place, const KeyRule *rule, const json_t *value, void *out,
+                      Error *err) {
+    const double number = json_number_value(value);
+    if (!(number > 0 && number <= rule->number))
+        return config_error(place, rule->name, err, "%g where a number above 0 and at most %g is needed",
+                            number, rule->number);
+    memcpy(out, &number, sizeof number);
+    return 0;
+}
+
 static int apply_rule(const ConfigPlace *place, const KeyRule *rule, const json_t *value, void *target,
                       Error *err) {
     char text[80];
@@ -116,6 +130,8 @@ static int apply_rule(const ConfigPlace *place, const KeyRule *rule, const json_
         return 0;
     case RULE_SMALL:
         return apply_small(place, rule, value, (char *)target + rule->offset, err);
+    case RULE_REAL:
+        return apply_real(place, rule, value, (char *)target + rule->offset, err);
     case RULE_IGNORED:
     case RULE_MORE:
         return 0;

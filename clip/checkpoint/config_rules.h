@@ -21,6 +21,7 @@ typedef enum {
     RULE_WORD,    /* must be the text `word` */
     RULE_NUMBER,  /* must be `number`, within a thousandth of it */
     RULE_SMALL,   /* a number above 0 and below 1, stored in the target's float at `offset` */
+    RULE_REAL,    /* a number above 0 and at most `number`, stored in the target's double at `offset` */
     RULE_MORE     /* no key, but the end of this table, which goes on with those of `more` */
 } RuleKind;
 
@@ -44,6 +45,9 @@ typedef struct {
 /* The object in the file `name` beside the weights; caller calls json_decref. *path becomes the file's path,
  * or NULL when there is no such file, which is not an error: then NULL is returned and err left alone. */
 json_t *config_open(const char **path, const char *weights, const char *name, Arena *arena, Error *err);
+
+/* The object in the file at `path`. Caller calls json_decref; NULL on failure. */
+json_t *config_load(const char *path, Arena *arena, Error *err);
 
 /* Sets "PATH: SECTION.KEY: reason". Returns -1. */
 int config_error(const ConfigPlace *place, const char *key, Error *err, const char *format, ...)

@@ -232,6 +232,19 @@ static void read_logit_scale(Checkpoint *cp, Clip *clip) {
     clip->logit_scale = value ? *value : 0;
 }
 
+static void read_weights(Checkpoint *cp, Clip *clip, ClipTowers towers) {
+    if ((towers & CLIP_TEXT) && clip->has_text)
+        text_read(cp, &clip->text);
+    else
+        clip->text = (TextWeights){0};
+    if ((towers & CLIP_IMAGE) && clip->has_image && clip->image == IMAGE_TOWER_VIT)
+        vit_read(cp, &clip->vit);
+    if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_RESNET)
+        resnet_read(cp, &clip->resnet);
+    if (!cp->failed) /* last: what is missing says more than what is there instead */
+        cp->failed = names_check(&cp->names, cp->file, cp->err) < 0;
+}
+
 /* Reads everything from the open file; *clip has its arena already. */
 static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
     const ClipTowers towers = options->towers;
@@ -247,16 +260,8 @@ static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
     read_logit_scale(cp, clip);
     set_activations(cp, clip, &config, options);
     set_variant(cp, clip);
-    if ((towers & CLIP_TEXT) && clip->has_text)
-        text_read(cp, &clip->text);
-    else
-        clip->text = (TextWeights){0};
-    if ((towers & CLIP_IMAGE) && clip->has_image && clip->image == IMAGE_TOWER_VIT)
-        vit_read(cp, &clip->vit);
-    if ((towers & CLIP_IMAGE) && clip->image == IMAGE_TOWER_RESNET)
-        resnet_read(cp, &clip->resnet);
-    if (!cp->failed) /* last: what is missing says more than what is there instead */
-        cp->failed = names_check(&cp->names, cp->file, cp->err) < 0;
+    if (!(towers & CLIP_UNREAD))
+        read_weights(cp, clip, towers);
     if ((towers & CLIP_BOTH) && !cp->failed) /* where no number is computed yet, it can still be said */
         cp->failed = blas_room_prepare(cp->err) < 0;
     checkpoint_read(cp, options->pool);

@@ -44,14 +44,16 @@ typedef struct {
 /* What a checkpoint is opened for. DIGEST: clip_digest will be asked for, so it is computed on a thread of
  * its own while the towers are read and used. FEW_IMAGES: only a few images will be encoded, so the image
  * tower is not prepared for many; the bits are the same. PRESENT: a tower that is not in the file is not
- * needed. */
+ * needed. UNREAD: all is found and checked but the weights, which whoever asks reads himself; sizes are
+ * there, tables of weights are not. */
 typedef enum {
     CLIP_TEXT = 1,
     CLIP_IMAGE = 2,
     CLIP_BOTH = 3,
     CLIP_DIGEST = 4,
     CLIP_FEW_IMAGES = 8,
-    CLIP_PRESENT = 16
+    CLIP_PRESENT = 16,
+    CLIP_UNREAD = 32
 } ClipTowers;
 
 /* Reads a checkpoint: a file of weights, or a folder that holds one (locate.h), with the names of OpenAI,

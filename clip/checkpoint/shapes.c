@@ -6,8 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MAX_IMAGE_SIZE = 4096 };
-
 static const char *const block_parts[] = {"ln_1.weight",          "ln_1.bias",
                                           "attn.in_proj_weight",  "attn.in_proj_bias",
                                           "attn.out_proj.weight", "attn.out_proj.bias",

@@ -9,6 +9,7 @@
 #include "clip/checkpoint/tower_weights.h"
 
 enum { HEAD_SIZE = 64 }; /* of OpenAI's models */
+enum { MAX_IMAGE_SIZE = 4096 };
 
 /* Long-CLIP stretches the positions of a text, all but the first, by learning a second table for these. */
 enum { LONG_CLIP_POSITIONS = 248, LONG_CLIP_KEPT = 20 };

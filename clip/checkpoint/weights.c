@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether any block has LayerScale, x += gamma attn(...); then all must have it. */
-static bool has_layer_scale(const Checkpoint *cp, const char *prefix, int n_layers) {
+bool weights_have_layer_scale(const Checkpoint *cp, const char *prefix, int n_layers) {
     char name[NAME_SIZE];
     for (int i = 0; i < 2 * n_layers; i++) {
         snprintf(name, sizeof name, "%s%d.ls_%d.gamma", prefix, i / 2, i % 2 + 1);
@@ -86,7 +85,7 @@ static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, 
                                       int n_layers, int C, int F, bool may_defer) {
     BlockWeights *blocks = ARENA_NEW(cp->arena, BlockWeights, n_layers);
     PackedBlock *packed = ARENA_NEW(cp->arena, PackedBlock, n_layers);
-    const bool scaled = has_layer_scale(cp, prefix, n_layers);
+    const bool scaled = weights_have_layer_scale(cp, prefix, n_layers);
     if (!cp->failed && arena_failed(cp->arena))
         cp->failed = error_memory(cp->err) < 0;
     for (int i = 0; i < n_layers && !cp->failed; i++) {

@@ -8,6 +8,9 @@
 #include "clip/checkpoint/checkpoint.h"
 #include "clip/checkpoint/tower_weights.h"
 
+/* Whether any block of a tower has LayerScale, x += gamma attn(...); then all must have it. */
+bool weights_have_layer_scale(const Checkpoint *cp, const char *prefix, int n_layers);
+
 void text_read(Checkpoint *cp, TextWeights *text);
 void vit_read(Checkpoint *cp, VitWeights *vit);
 void resnet_read(Checkpoint *cp, ResnetWeights *resnet);
