@@ -30,6 +30,8 @@ TrainableClip *trainable_clip_open(const char *path, ClipActivation activation, 
 /* With new weights, as OpenCLIP draws them (the same distributions), from a model config of OpenCLIP: either
  * a file of its model_configs, or an open_clip_config.json. */
 TrainableClip *trainable_clip_create(const char *config, uint32_t seed, Precision precision, Error *err);
+/* Without sizes and parameters; NULL when out of memory. */
+TrainableClip *trainable_clip_empty(Precision precision);
 void trainable_clip_free(TrainableClip *clip); /* NULL is fine */
 
 /* Writes path (*.safetensors, OpenCLIP's names) and open_clip_config.json beside it, each whole or not at
