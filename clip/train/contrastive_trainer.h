@@ -1,10 +1,9 @@
 /* contrastive_trainer.h: a step of training CLIP on image-caption pairs.
  *
  * A step takes the pairs of accum_freq batches as one: a first pass encodes all of them and keeps the
- * features alone; then each batch is encoded again, its features stand in their place among the others, and
- * the loss of all is differentiated through them (OpenCLIP's accum_freq). So the gradient is that of the
- * large batch in the memory of a small one; batch norms see each batch twice, as in OpenCLIP. With accum_freq
- * 1 there is one pass.
+ * features alone; then the loss of all is differentiated, and each batch is encoded again for its backward
+ * pass (OpenCLIP's accum_freq). So the gradient is that of the large batch in the memory of a small one;
+ * batch norms see each batch twice, as in OpenCLIP. With one batch there is one pass.
  */
 #ifndef CLIP_TRAIN_CONTRASTIVE_TRAINER_H
 #define CLIP_TRAIN_CONTRASTIVE_TRAINER_H
@@ -28,7 +27,7 @@ void contrastive_trainer_free(ContrastiveTrainer *trainer);
 typedef struct {
     int n;                       /* at most batch_size */
     const unsigned char *images; /* (n, S, S, 3): bytes, not yet normalised */
-    const int *const *captions;  /* (n) tokens, from SOS to EOS */
+    const int *const *captions;  /* (n) tokens, from SOS to EOS: no more than there are positions */
     const int *lengths;          /* (n) */
 } PairBatch;
 
