@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { COLUMNS = 64 }; /* of a tile */
+enum { COLUMNS = 64, GROUP = 16 }; /* of a tile; rows that are added in float before they go to the sum */
 
 typedef struct {
     float *sum, *product_sum; /* (n) of d_y, of d_y times x; either may be NULL */
@@ -15,29 +15,43 @@ typedef struct {
     int rows, n;
 } Sums;
 
-VECTOR_CLONES static void add_row(double *restrict sum, const float *restrict d, int n) {
+VECTOR_CLONES static void add_group(double *restrict sum, const float *restrict d, size_t stride, int rows,
+                                    int n) {
+    float part[COLUMNS] = {0};
+    for (int r = 0; r < rows; r++, d += stride)
+        for (int c = 0; c < n; c++)
+            part[c] += d[c];
     for (int c = 0; c < n; c++)
-        sum[c] += (double)d[c];
+        sum[c] += (double)part[c];
 }
 
+/* mean and rstd are NULL, or those of the rows. */
 VECTOR_CLONES static void add_products(double *restrict sum, const float *restrict d, const float *restrict x,
-                                       float mean, float rstd, int n) {
+                                       const float *mean, const float *rstd, size_t stride, int rows, int n) {
+    float part[COLUMNS] = {0};
+    for (int r = 0; r < rows; r++, d += stride, x += stride) {
+        const float m = mean ? mean[r] : 0, s = rstd ? rstd[r] : 1;
+        for (int c = 0; c < n; c++)
+            part[c] += d[c] * ((x[c] - m) * s);
+    }
     for (int c = 0; c < n; c++)
-        sum[c] += (double)(d[c] * ((x[c] - mean) * rstd));
+        sum[c] += (double)part[c];
 }
 
 static void sums_tile(void *context, int tile, int worker) {
     (void)worker;
     const Sums *job = context;
     const int column = tile * COLUMNS, n = min_int(COLUMNS, job->n - column);
+    const size_t stride = (size_t)job->n;
     double sum[COLUMNS] = {0}, product_sum[COLUMNS] = {0};
-    for (int r = 0; r < job->rows; r++) {
-        const size_t at = (size_t)r * (size_t)job->n + (size_t)column;
+    for (int r = 0; r < job->rows; r += GROUP) {
+        const size_t at = (size_t)r * stride + (size_t)column;
+        const int rows = min_int(GROUP, job->rows - r);
         if (job->sum)
-            add_row(sum, job->d_y + at, n);
+            add_group(sum, job->d_y + at, stride, rows, n);
         if (job->product_sum)
-            add_products(product_sum, job->d_y + at, job->x + at, job->mean ? job->mean[r] : 0,
-                         job->rstd ? job->rstd[r] : 1, n);
+            add_products(product_sum, job->d_y + at, job->x + at, job->mean ? job->mean + r : NULL,
+                         job->rstd ? job->rstd + r : NULL, stride, rows, n);
     }
     for (int c = 0; c < n; c++) {
         if (job->sum)

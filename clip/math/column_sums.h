@@ -1,8 +1,8 @@
 /* column_sums.h: the gradients of what all rows share: biases, and the gains of layer norms and of residual
  * branches.
  *
- * Each is a sum over rows, for every column. A tile has some columns of all rows, which it adds in order, in
- * double: the bits do not depend on threads.
+ * Each is a sum over rows, for every column. A tile has some columns of all rows, in order, a few in float
+ * and then all in double: the bits do not depend on threads.
  */
 #ifndef CLIP_MATH_COLUMN_SUMS_H
 #define CLIP_MATH_COLUMN_SUMS_H

@@ -1,6 +1,7 @@
 /* transformer_block.c: the block as a sequence of products (product.h) and stages over rows. */
 #include "clip/train/transformer_block.h"
 
+#include "clip/math/activation_pair.h"
 #include "clip/math/column_sums.h"
 #include "clip/math/norm_rows.h"
 #include "clip/math/product.h"
@@ -247,7 +248,7 @@ static void add_branch(const BlockContext *context, float *out, const float *sta
 static void expand(const BlockContext *context, float *fc, float *g, const float *h, const BlockParameters *b,
                    int rows) {
     const int C = context->width, F = context->mlp_width;
-    ActivationPiece piece = {.y = g, .x = fc, .width = F, .activation = context->activation};
+    ActivationPair pair = {.y = g, .x = fc, .width = F, .activation = context->activation};
     const Product p = {.m = rows,
                        .n = F,
                        .k = C,
@@ -259,7 +260,7 @@ static void expand(const BlockContext *context, float *fc, float *g, const float
                        .bias = b->c_fc_b->value,
                        .c = fc,
                        .ldc = F,
-                       .then = {g ? activation_piece : NULL, &piece}};
+                       .then = {g ? activation_pair_piece : NULL, &pair}};
     product_run(context->pool, &p, context->precision);
 }
 
@@ -310,24 +311,11 @@ static const float *branch_gradient(const BlockContext *context, float *room, co
     return room;
 }
 
-/* Of the activation, for each finished piece of its output's gradient d: g = act(fc), d *= act'(fc). */
-typedef struct {
-    ActivationPiece forward, backward;
-} BothPieces;
-
-static void both_pieces(void *context, int row, int rows, int column, int columns) {
-    BothPieces *both = context;
-    activation_piece(&both->forward, row, rows, column, columns);
-    activation_piece(&both->backward, row, rows, column, columns);
-}
-
 /* d_fc and g (rows, F) from d (rows, C), the gradient at c_proj(g). */
 static void contract_backward(const BlockContext *context, float *d_fc, float *g, const float *d,
                               const float *fc, const BlockParameters *b, int rows) {
     const int C = context->width, F = context->mlp_width;
-    BothPieces both = {
-        .forward = {.y = g, .x = fc, .width = F, .activation = context->activation},
-        .backward = {.y = d_fc, .d_y = d_fc, .x = fc, .width = F, .activation = context->activation}};
+    ActivationPair pair = {.y = g, .d = d_fc, .x = fc, .width = F, .activation = context->activation};
     const Product p = {.m = rows,
                        .n = F,
                        .k = C,
@@ -337,7 +325,7 @@ static void contract_backward(const BlockContext *context, float *d_fc, float *g
                        .ldb = F,
                        .c = d_fc,
                        .ldc = F,
-                       .then = {both_pieces, &both}};
+                       .then = {activation_pair_piece, &pair}};
     product_run(context->pool, &p, context->precision);
 }
 
