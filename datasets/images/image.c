@@ -4,6 +4,7 @@
 #include "clip/base/files.h"
 #include "datasets/images/jpeg.h"
 #include "datasets/images/png.h"
+#include "datasets/images/webp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@ static const Format formats[] = {
     {"JPEG", 0, 3, "\xff\xd8\xff", jpeg_image_decode, jpeg_image_check},
     {"PNG", 0, 8, "\x89PNG\r\n\x1a\n", png_image_decode, png_image_check},
     {"GIF", 0, 4, "GIF8", NULL, NULL},
-    {"WebP", 8, 4, "WEBP", NULL, NULL},
+    {"WebP", 8, 4, "WEBP", webp_image_decode, webp_image_check},
     {"BMP", 0, 2, "BM", NULL, NULL},
     {"TIFF", 0, 4, "II*\0", NULL, NULL},
     {"TIFF", 0, 4, "MM\0*", NULL, NULL},
@@ -58,11 +59,11 @@ static const Format *find_format(const unsigned char *data, size_t size, const c
             continue;
         if (format->decode)
             return format;
-        error_set(err, "%s: start: this is a%s %s image; coop reads JPEG and PNG", name,
+        error_set(err, "%s: start: this is a%s %s image; coop reads JPEG, PNG and WebP", name,
                   *format->format == 'A' ? "n" : "", format->format);
         return NULL;
     }
-    error_set(err, "%s: start: neither a JPEG nor a PNG file", name);
+    error_set(err, "%s: start: neither a JPEG nor a PNG nor a WebP file", name);
     return NULL;
 }
 

@@ -1,8 +1,9 @@
-/* image.h: JPEG and PNG files to pixels, as Pillow decodes them and convert("RGB") leaves them.
+/* image.h: JPEG, PNG and WebP files to pixels, as Pillow decodes them and convert("RGB") leaves them.
  *
  * JPEG: baseline and progressive, grey, YCbCr, RGB, CMYK, YCCK, through libjpeg-turbo with Pillow's settings.
- * PNG: all kinds, through libspng. The two are told apart by content, never by suffix. EXIF orientation and
- * colour profiles are ignored, as in the original code.
+ * PNG: all kinds, through libspng. WebP: lossy and lossless, of an animation the first frame, through
+ * libwebp. They are told apart by content, never by suffix. EXIF orientation and colour profiles are ignored,
+ * as in the original code.
  */
 #ifndef DATASETS_IMAGES_IMAGE_H
 #define DATASETS_IMAGES_IMAGE_H

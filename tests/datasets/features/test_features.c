@@ -328,7 +328,7 @@ static void the_first_bad_image_is_named(void **state) {
         pool_free(bench->pool);
         bench->pool = pool_create(n_threads);
         FeatureCache *cache = open_cache(bench, NULL);
-        refuse(bench, cache, "@/090.png: start: neither a JPEG nor a PNG file");
+        refuse(bench, cache, "@/090.png: start: neither a JPEG nor a PNG nor a WebP file");
         assert_int_equal(bench->counter.n_images, 0); /* all are looked at before one is encoded */
         const ImageFaults *faults = features_faults(cache);
         assert_int_equal(faults->n, 3);

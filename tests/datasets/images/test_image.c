@@ -355,8 +355,8 @@ static Bytes text_bytes(const char *text, size_t size) {
 
 static void content_decides(void **state) {
     refuse(text_bytes("", 0), "empty", *state);
-    refuse(text_bytes("GIF89a\1\0\1\0", 10), "start: this is a GIF image; coop reads JPEG and PNG", *state);
-    refuse(text_bytes("RIFF\0\0\0\0WEBPVP8 ", 16), "a WebP image", *state);
+    refuse(text_bytes("GIF89a\1\0\1\0", 10), "start: this is a GIF image; coop reads JPEG, PNG and WebP",
+           *state);
     refuse(text_bytes("BM\x36\0\0\0", 6), "a BMP image", *state);
     refuse(text_bytes("II*\0\x08\0\0\0", 8), "a TIFF image", *state);
     refuse(text_bytes("\0\0\0\x18"
@@ -376,8 +376,8 @@ static void content_decides(void **state) {
                       24),
            "an AVIF image", *state);
     refuse(text_bytes("\0\0\0\x0cJXL \r\n\x87\n", 12), "a JPEG XL image", *state);
-    refuse(text_bytes("hello", 5), "neither a JPEG nor a PNG", *state);
-    refuse(text_bytes("\xff\xd8", 2), "neither a JPEG nor a PNG", *state);
+    refuse(text_bytes("hello", 5), "neither a JPEG nor a PNG nor a WebP", *state);
+    refuse(text_bytes("\xff\xd8", 2), "neither a JPEG nor a PNG nor a WebP", *state);
     refuse(text_bytes("\xff\xd8\xff", 3), "cut short", *state);
     assert_int_equal(decode(small_png(), *state).width, 2);
 }

@@ -397,7 +397,7 @@ static void test_encode(void **state) {
     scratch_file(cli_path(cli, "odd/b"), "", 0); /* several are listed */
     assert_int_equal(cli_run(cli, "encode", "--model", VIT, "--images", odd, "--out", out), 3);
     assert_string_equal(cli->err, arena_printf(cli->arena,
-                                               "%s/a: start: neither a JPEG nor a PNG file\n"
+                                               "%s/a: start: neither a JPEG nor a PNG nor a WebP file\n"
                                                "%s/b: start: the file is empty\n2 images cannot be read\n",
                                                odd, odd));
     cli_refuses(cli, 3, cli_path(cli, "no"), "No such file", "encode", "--model", VIT, "--images",
