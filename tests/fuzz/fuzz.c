@@ -155,6 +155,8 @@ const FuzzTarget *fuzz_targets(int *n) {
         {"merges", fuzz_merges},
         {"model", fuzz_model},
         {"names", fuzz_names},
+        {"pair_shard", fuzz_pair_shard},
+        {"pair_table", fuzz_pair_table},
         {"pickle", fuzz_pickle},
         {"prompt", fuzz_prompt},
         {"results", fuzz_results},

@@ -1,4 +1,4 @@
-/* fuzz_image.c: JPEG and PNG, decoded and through both transforms. */
+/* fuzz_image.c: JPEG, PNG and WebP, decoded and through both transforms. */
 #include "tests/fuzz/fuzz.h"
 
 #include "datasets/images/image.h"

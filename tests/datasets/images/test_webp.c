@@ -122,6 +122,9 @@ static void sizes_are_limited(void **state) {
     bytes = read_fixture("offset.webp");
     memcpy(bytes.data + 24, "\x0b\0\0", 3); /* a canvas 12 wide: the frame ends at 13 */
     refuse(bytes, "WebP data: ", *state);
+    bytes = read_fixture("offset.webp");
+    memcpy(bytes.data + 24, "\xff\xff\x7f", 3); /* 8388608 wide */
+    refuse(bytes, "WebP data: 9 x 7 pixels on an empty canvas of 8388608 x 16", *state);
 }
 
 static void damaged_bytes_do_no_harm(void **state) {
