@@ -26,6 +26,7 @@ struct ContrastiveTrainer {
     TrainableClip *clip;
     Pool *pool;
     int batch_size, capacity; /* capacity: pairs of a step */
+    size_t budget, text_budget;
     ImageTrainer *image_trainer;
     TextTrainer *text_trainer;
     Side image, text;
@@ -85,11 +86,22 @@ static size_t text_budget(const ContrastiveTrainer *t, size_t budget) {
     return budget ? (size_t)fmax(1, (double)budget * fmin(fmax(share, 0.125), 0.875)) : 0;
 }
 
+/* Says how the budget was shared when a part was too small. */
+static int explain_budget(const ContrastiveTrainer *t, Error *err) {
+    const size_t MiB = 1 << 20;
+    return t->budget && err && !err->is_memory
+               ? error_prefix(err, "of memory_budget's %zu MiB, images have %zu and texts %zu",
+                              t->budget / MiB, (t->budget - t->text_budget) / MiB, t->text_budget / MiB)
+               : -1;
+}
+
 static int open_towers(ContrastiveTrainer *t, size_t budget, Error *err) {
     const size_t texts = text_budget(t, budget);
+    t->budget = budget;
+    t->text_budget = texts;
     t->image_trainer = image_trainer_create(t->clip, t->pool, t->batch_size, budget - texts, err);
     t->text_trainer = t->image_trainer ? text_trainer_create(t->clip, t->pool, texts, err) : NULL;
-    return t->text_trainer ? 0 : -1;
+    return t->text_trainer ? 0 : explain_budget(t, err);
 }
 
 static void side_alloc(const ContrastiveTrainer *t, Side *side, bool twice) {
@@ -173,9 +185,10 @@ static void encode_images(ContrastiveTrainer *t, float *features, const unsigned
 static int encode_texts(ContrastiveTrainer *t, float *features, const int *const *captions,
                         const int *lengths, int n, Pass pass, Error *err) {
     arena_reset(t->trees, 0);
-    return token_tree_build(&t->tree, captions, lengths, n, t->trees, err) < 0
-               ? -1
-               : text_trainer_forward(t->text_trainer, features, &t->tree, pass, err);
+    if (token_tree_build(&t->tree, captions, lengths, n, t->trees, err) < 0)
+        return -1;
+    return text_trainer_forward(t->text_trainer, features, &t->tree, pass, err) < 0 ? explain_budget(t, err)
+                                                                                    : 0;
 }
 
 int contrastive_trainer_images(ContrastiveTrainer *trainer, float *features, const unsigned char *images,

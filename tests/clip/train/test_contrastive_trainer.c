@@ -127,7 +127,7 @@ static bool check_way(const TensorFile *file, const char *name, const Parameter 
     return true;
 }
 
-static void check_steps(const char *name, const char *config, int batch_size, int accum_freq) {
+static void check_steps(const char *name, const char *config, int batch_size, int accum_freq, double lr) {
     Arena *arena = arena_create();
     Pool *pool = pool_create(2);
     TrainableClip *clip = model_of(config), *before = model_of(config);
@@ -146,7 +146,7 @@ static void check_steps(const char *name, const char *config, int batch_size, in
         const double loss = gradients_of(trainer, batches, accum_freq);
         if (!(fabs(loss - losses[step]) < 1e-4))
             fail_msg("%s: step %d: loss %.7f where %.7f is right", name, step, loss, (double)losses[step]);
-        parameter_optimizer_step(&optimizer, 1e-3, pool);
+        parameter_optimizer_step(&optimizer, lr, pool);
         contrastive_clamp_scale(clip);
     }
     int n_checked = 0;
@@ -163,12 +163,12 @@ static void check_steps(const char *name, const char *config, int batch_size, in
 
 static void test_vit(void **state) {
     (void)state;
-    check_steps("vit", FOLDER "vit.json", 8, 1);
+    check_steps("vit", FOLDER "vit.json", 8, 1, 1e-3);
 }
 
 static void test_accum(void **state) {
     (void)state;
-    check_steps("accum", FOLDER "vit.json", 3, 4);
+    check_steps("accum", FOLDER "vit.json", 3, 4, 1e-3);
 }
 
 /* --- against itself --- */
