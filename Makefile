@@ -104,7 +104,7 @@ asan:
 # which is no harm as long as it starts no threads.)
 RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/test_flavours clip/math/test_blas_room \
              clip/math/test_gemm clip/math/test_packed clip/tensors/test_tensors_open clip/text/test_text_encoder \
-             clip/image/test_vit coop/test_trainer datasets/features/test_features \
+             clip/image/test_vit clip/train/test_contrastive_trainer coop/test_trainer datasets/features/test_features \
              experiments/commands/test_cli_commands experiments/commands/test_cli_study)
 tsan:
 	@$(MAKE) BUILD=$(BUILD)/tsan OPT="-O1 -fno-omit-frame-pointer -fsanitize=thread" \
