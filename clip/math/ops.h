@@ -1,9 +1,9 @@
 /* ops.h: the element-wise and row-wise kernels of a transformer, forward beside backward.
  *
  * All run on the calling thread over the rows they are given; callers cut rows into tiles. Backward kernels
- * give gradients with respect to activations only (every weight is frozen); those whose comment says "+=" add
- * to their output, which the caller zeroes. A NaN in the input is never lost: its element is NaN in the
- * output, or its whole row where the row shares a sum.
+ * give gradients with respect to activations only (column_sums.h has those of gains and biases); those whose
+ * comment says "+=" add to their output, which the caller zeroes. A NaN in the input is never lost: its
+ * element is NaN in the output, or its whole row where the row shares a sum.
  */
 #ifndef CLIP_MATH_OPS_H
 #define CLIP_MATH_OPS_H

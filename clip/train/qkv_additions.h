@@ -17,10 +17,11 @@ typedef struct {
 
 typedef struct {
     void *context;
-    /* May be called again for the same rows before `backward` and must then add the same bits. */
+    /* Called for every block, in every pass. Before `backward` it may be called again for the same rows, and
+     * must then add the same bits. */
     void (*forward)(void *context, const QkvRows *rows);
     void (*backward)(void *context, const QkvRows *rows);
-    int lowest; /* the lowest block with something trained; no block below has a backward pass for it */
+    int lowest; /* the lowest block for which `backward` is to be called */
 } QkvAdditions;
 
 #endif
