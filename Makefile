@@ -102,10 +102,12 @@ asan:
 # What several threads do: pools, digests beside them, encoding, learning, `run --jobs`, `classify`. The reports
 # go to files, so that one of a program whose status nobody asked for counts too. (OpenBLAS is not instrumented,
 # which is no harm as long as it starts no threads.)
-RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/test_flavours clip/math/test_blas_room \
-             clip/math/test_gemm clip/math/test_packed clip/tensors/test_tensors_open clip/text/test_text_encoder \
-             clip/image/test_vit clip/train/test_contrastive_trainer coop/test_trainer datasets/features/test_features \
-             experiments/commands/test_cli_commands experiments/commands/test_cli_study)
+RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/test_flavours \
+             clip/image/test_vit clip/math/test_blas_room clip/math/test_gemm clip/math/test_packed \
+             clip/tensors/test_tensors_open clip/text/test_text_encoder clip/train/test_contrastive_trainer \
+             clip/train/test_text_trainer clip/train/test_vit_trainer coop/test_trainer \
+             datasets/features/test_features experiments/commands/test_cli_commands \
+             experiments/commands/test_cli_study)
 tsan:
 	@$(MAKE) BUILD=$(BUILD)/tsan OPT="-O1 -fno-omit-frame-pointer -fsanitize=thread" \
 	    CFLAGS="-DNO_VECTOR_CLONES" JOBS=$(shell nproc) races
