@@ -213,11 +213,31 @@ static void test_parts(void **state) {
     close_bench(&all);
 }
 
+/* A tower in which nothing is trained takes no memory for a backward pass; no images are no work. */
+static void test_nothing(void **state) {
+    (void)state;
+    const TinyClip kind = {.layers = 6};
+    Bench all = open_bench(kind, of_image, NULL, 2, 0),
+          frozen = open_bench(kind, named, (void *)"nobody", 2, 0);
+    assert_true(vit_trainer_bytes(frozen.trainer) < vit_trainer_bytes(all.trainer) / 2);
+    assert_true(vit_trainer_flops(frozen.clip, true) == vit_trainer_flops(frozen.clip, false));
+    step(&frozen, N);
+    step(&frozen, 0);
+    step(&all, 0);
+    size_t n;
+    const float *x = train_gradients(all.clip, all.arena, &n);
+    for (size_t i = 0; i < n; i++)
+        assert_true(x[i] == 0);
+    close_bench(&all);
+    close_bench(&frozen);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frozen_path),  cmocka_unit_test(test_differences),
-        cmocka_unit_test(test_threads),      cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_accumulation), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_nothing),     cmocka_unit_test(test_frozen_path),
+        cmocka_unit_test(test_differences), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_budget),      cmocka_unit_test(test_accumulation),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
