@@ -19,8 +19,8 @@ MAKEFLAGS += --jobs=$(shell nproc) --no-print-directory
 # Recursive on purpose: pkg-config must be asked after `deps` has installed what it will find.
 PKGS     = openblas libjpeg spng libwebpdemux libarchive yaml-0.1 jansson zlib libdeflate nettle
 DEBS    := gcc pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
-           libarchive-dev libyaml-dev \
-           libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev libcmocka-dev gnuplot-nox
+           libarchive-dev libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
+           libcmocka-dev gnuplot-nox
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
 # -ffp-contract=off: pixels must match Pillow bit for bit. Kernels may use fused multiply-add (below).
@@ -102,12 +102,13 @@ asan:
 # What several threads do: pools, digests beside them, encoding, learning, `run --jobs`, `classify`. The reports
 # go to files, so that one of a program whose status nobody asked for counts too. (OpenBLAS is not instrumented,
 # which is no harm as long as it starts no threads.)
+<<<<<<< HEAD
 RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/test_flavours \
              clip/image/test_vit clip/math/test_blas_room clip/math/test_gemm clip/math/test_packed \
              clip/tensors/test_tensors_open clip/text/test_text_encoder clip/train/test_contrastive_trainer \
              clip/train/test_text_trainer clip/train/test_vit_trainer coop/test_trainer \
-             datasets/features/test_features experiments/commands/test_cli_commands \
-             experiments/commands/test_cli_study)
+             datasets/features/test_features datasets/pairs/test_pair_loader \
+             experiments/commands/test_cli_commands experiments/commands/test_cli_study)
 tsan:
 	@$(MAKE) BUILD=$(BUILD)/tsan OPT="-O1 -fno-omit-frame-pointer -fsanitize=thread" \
 	    CFLAGS="-DNO_VECTOR_CLONES" JOBS=$(shell nproc) races

@@ -52,8 +52,10 @@ static const char **copy_names(const char *const *names, int n, Arena *arena) {
     const char **copy = ARENA_NEW(arena, const char *, n);
     for (int i = 0; copy && i < n; i++) {
         char *name = arena_strdup(arena, names[i]);
-        for (char *at = name; at && (at = strchr(at, '_'));)
-            *at = ' ';
+        if (!name)
+            return NULL;
+        for (char *at = name; *at; at++)
+            *at = *at == '_' ? ' ' : *at;
         copy[i] = name;
     }
     return copy;

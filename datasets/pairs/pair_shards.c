@@ -79,6 +79,8 @@ static int put_sample(void *context, const ShardSample *found, Error *err) {
     Opening *opening = context;
     PairSource *source = opening->source;
     Shards *shards = opening->shards;
+    if (!found->image.name && !found->caption.name) /* something else altogether */
+        return 0;
     if (!found->image.name || !found->caption.name)
         return leave_out(opening, found->image.name ? NO_CAPTION : NO_IMAGE, found->stem, err);
     const unsigned char *text = shards->maps[opening->shard].data + found->caption.offset;

@@ -80,6 +80,7 @@ static void incomplete_samples_are_left_out(void **state) {
     tar_text(&tar, "e.jpg", "no text");
     tar_put(&tar, "e.txt", '0', "a\0b", 3);
     tar_text(&tar, "README", "no sample");
+    tar_text(&tar, "README.md", "neither");
     tar_text(&tar, ".hidden.jpg", "no sample");
     tar_put(&tar, "f.jpg", '2', "", 0); /* a link */
     tar_text(&tar, "f.txt", "no image, either");
@@ -93,7 +94,7 @@ static void incomplete_samples_are_left_out(void **state) {
     assert_int_equal(pairs_count(source), 1);
     expect_pair(lists, source, 0, "@/x.tar: g.jpg", "image", "caption");
     static const char *const remarks[] = {
-        "@/x.tar: what lies behind its end mark (byte 14848) is not read",
+        "@/x.tar: what lies behind its end mark (byte 15872) is not read",
         "@/x.tar: 2 samples without an image (.jpg, .png, .jpeg, .webp) left out (first: @/x.tar: a)",
         "@/x.tar: 2 samples without a caption (.txt) left out (first: @/x.tar: b)",
         "@/x.tar: 2 samples whose caption is not UTF-8 text left out (first: @/x.tar: d)",
