@@ -40,7 +40,7 @@ static void end_field(CsvText *csv, char *tail, bool *last) {
 }
 
 static void skip_blanks(CsvText *csv) {
-    while (is_blank(*csv->at) && *csv->at != csv->separator)
+    while (!csv->keep_blanks && is_blank(*csv->at) && *csv->at != csv->separator)
         csv->at++;
 }
 
@@ -52,7 +52,7 @@ char *csv_field(CsvText *csv, bool *last, Error *err) {
     if (*field != '"') {
         csv->at += strcspn(field, ends);
         tail = csv->at;
-        while (tail > field && is_blank(tail[-1]))
+        while (!csv->keep_blanks && tail > field && is_blank(tail[-1]))
             tail--;
         end_field(csv, tail, last);
         return field;

@@ -15,6 +15,7 @@ typedef struct {
     const char *path; /* for messages */
     char *at, *end;   /* what is left of the text; *end is NUL */
     int line;         /* of the field at `at` */
+    bool keep_blanks; /* around fields; a quote behind one is text then */
     char separator;   /* ',' unless the caller changes it once the file is open; no quote, no line end */
 } CsvText;
 

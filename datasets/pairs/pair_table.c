@@ -141,6 +141,7 @@ static int read_table(Reader *reader, const char *path, const char *separator, E
         csv_open(&reader->text, path, MAX_TABLE_BYTES, arena, err) < 0)
         return -1;
     reader->text.separator = between;
+    reader->text.keep_blanks = true;
     pair_source_hash_text(reader->source, "table");
     if (read_header(reader, err) < 0)
         return -1;

@@ -73,6 +73,20 @@ static void separators_keys_and_roots(void **state) {
     }
 }
 
+/* As pandas reads them. */
+static void blanks_and_quotes_within_fields_are_text(void **state) {
+    Lists *lists = *state;
+    lists_files(lists, (const char *[]){"@/a.jpg", "@/ b.jpg", NULL});
+    PairSource *source = open_text(
+        lists, "filepath\ttitle\na.jpg\t spaced \n b.jpg\tq\"uo\"te\na.jpg\t \"y\"\na.jpg\t'x", NULL);
+    lists_assert_ok(lists, source ? 0 : -1);
+    expect_pair(lists, source, 0, "@/a.jpg", " spaced ");
+    expect_pair(lists, source, 1, "@/ b.jpg", "q\"uo\"te");
+    expect_pair(lists, source, 2, "@/a.jpg", " \"y\"");
+    expect_pair(lists, source, 3, "@/a.jpg", "'x");
+    pairs_close(source);
+}
+
 /* pandas would make them "nan". */
 static void empty_captions_are_left_out(void **state) {
     Lists *lists = *state;
@@ -165,9 +179,13 @@ static void digests_tell_lists_apart(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        LISTS_TEST(rows_become_pairs),           LISTS_TEST(separators_keys_and_roots),
-        LISTS_TEST(empty_captions_are_left_out), LISTS_TEST(missing_columns_name_those_there_are),
-        LISTS_TEST(bad_tables_are_refused),      LISTS_TEST(missing_images_are_named_when_they_are_got),
+        LISTS_TEST(rows_become_pairs),
+        LISTS_TEST(separators_keys_and_roots),
+        LISTS_TEST(blanks_and_quotes_within_fields_are_text),
+        LISTS_TEST(empty_captions_are_left_out),
+        LISTS_TEST(missing_columns_name_those_there_are),
+        LISTS_TEST(bad_tables_are_refused),
+        LISTS_TEST(missing_images_are_named_when_they_are_got),
         LISTS_TEST(digests_tell_lists_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
