@@ -25,32 +25,58 @@ Optimizer optimizer_adamw(size_t n, double beta1, double beta2, double epsilon, 
         .n_buffers = 2};
 }
 
-static void sgd_step(const Optimizer *o, float *x, const float *gradient, double lr) {
-    float decay = (float)o->weight_decay, momentum = (float)o->momentum, rate = (float)lr;
-    float *velocity = o->buffers[0].values;
-    for (size_t i = 0; i < o->n; i++) {
-        velocity[i] = momentum * velocity[i] + (gradient[i] + decay * x[i]);
+enum { PIECE = 1 << 16 }; /* numbers of one tile */
+
+typedef struct {
+    const Optimizer *optimizer;
+    float *x;
+    const float *gradient;
+    double lr, t;
+} Step;
+
+static void sgd_step(const Step *step, size_t first, size_t end) {
+    const Optimizer *o = step->optimizer;
+    float decay = (float)o->weight_decay, momentum = (float)o->momentum, rate = (float)step->lr;
+    float *velocity = o->buffers[0].values, *x = step->x;
+    for (size_t i = first; i < end; i++) {
+        velocity[i] = momentum * velocity[i] + (step->gradient[i] + decay * x[i]);
         x[i] -= rate * velocity[i];
     }
 }
 
-static void adamw_step(const Optimizer *o, float *x, const float *gradient, double lr, double t) {
+static void adamw_step(const Step *step, size_t first, size_t end) {
+    const Optimizer *o = step->optimizer;
+    const double lr = step->lr, t = step->t;
     float decay = (float)(1 - lr * o->weight_decay), rate = (float)(lr / (1 - pow(o->beta1, t)));
     float root = (float)sqrt(1 - pow(o->beta2, t)), epsilon = (float)o->epsilon;
     float b1 = (float)o->beta1, b2 = (float)o->beta2;
     float rest1 = (float)(1 - o->beta1), rest2 = (float)(1 - o->beta2); /* 1 - 0.999f is not 0.001f */
-    float *mean = o->buffers[0].values, *square = o->buffers[1].values;
-    for (size_t i = 0; i < o->n; i++) {
-        float g = gradient[i];
+    float *mean = o->buffers[0].values, *square = o->buffers[1].values, *x = step->x;
+    for (size_t i = first; i < end; i++) {
+        float g = step->gradient[i];
         mean[i] = b1 * mean[i] + rest1 * g;
         square[i] = b2 * square[i] + rest2 * g * g;
         x[i] = decay * x[i] - rate * mean[i] / (sqrtf(square[i]) / root + epsilon);
     }
 }
 
-void optimizer_step(Optimizer *optimizer, float *x, const float *gradient, double lr, long t) {
-    if (optimizer->kind == OPTIMIZER_SGD)
-        sgd_step(optimizer, x, gradient, lr);
+static void step_piece(void *context, int piece, int worker) {
+    (void)worker;
+    const Step *step = context;
+    const size_t first = (size_t)piece * PIECE, n = step->optimizer->n;
+    const size_t end = n - first < PIECE ? n : first + PIECE;
+    if (step->optimizer->kind == OPTIMIZER_SGD)
+        sgd_step(step, first, end);
     else
-        adamw_step(optimizer, x, gradient, lr, (double)t);
+        adamw_step(step, first, end);
+}
+
+void optimizer_step(Optimizer *optimizer, float *x, const float *gradient, double lr, long t, Pool *pool) {
+    Step step = {.optimizer = optimizer, .x = x, .gradient = gradient, .lr = lr, .t = (double)t};
+    const int n_pieces = (int)((optimizer->n + PIECE - 1) / PIECE);
+    if (pool)
+        pool_run(pool, n_pieces, step_piece, &step);
+    else
+        for (int piece = 0; piece < n_pieces; piece++)
+            step_piece(&step, piece, 0);
 }

@@ -3,6 +3,7 @@
 #define COOP_OPTIMIZER_H
 
 #include "clip/base/arena.h"
+#include "clip/base/parallel.h"
 
 typedef enum { OPTIMIZER_SGD, OPTIMIZER_ADAMW } OptimizerKind;
 
@@ -36,7 +37,8 @@ Optimizer optimizer_sgd(size_t n, double momentum, double weight_decay, Arena *a
 Optimizer optimizer_adamw(size_t n, double beta1, double beta2, double epsilon, double weight_decay,
                           Arena *arena);
 
-/* Step t (from 1) with the gradient g: parameters x (n), gradient (n). */
-void optimizer_step(Optimizer *optimizer, float *x, const float *gradient, double lr, long t);
+/* Step t (from 1) with the gradient g: parameters x (n), gradient (n). With a pool of NULL the calling thread
+ * works alone; the bits are the same. */
+void optimizer_step(Optimizer *optimizer, float *x, const float *gradient, double lr, long t, Pool *pool);
 
 #endif

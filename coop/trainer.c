@@ -10,6 +10,10 @@ double optim_lr(const OptimConfig *optim, int epoch, int step, int n_steps) {
         return optim->warmup_cons_lr;
     if (optim->lr_scheduler == SCHEDULE_CONSTANT)
         return optim->lr;
+    if (optim->max_steps) {
+        double share = ((epoch - 1.0) * n_steps + (step - 1)) / (double)optim->max_steps;
+        return optim->lr_min + (optim->lr - optim->lr_min) / 2 * (1 + cos(M_PI * share));
+    }
     double done = epoch - 1 - optim->warmup_epoch, all = optim->max_epoch;
     /* Multiplied and divided in this order, either way, so that results keep their bits. */
     double angle =
@@ -20,6 +24,10 @@ double optim_lr(const OptimConfig *optim, int epoch, int step, int n_steps) {
 int trainer_steps(const TrainData *data, const OptimConfig *optim) {
     int whole = data->n / optim->batch_size, rest = data->n % optim->batch_size;
     return whole == 0 || (optim->keep_last && rest > 0) ? whole + 1 : whole;
+}
+
+long trainer_total_steps(const TrainData *data, const OptimConfig *optim) {
+    return optim->max_steps ? optim->max_steps : (long)optim->max_epoch * trainer_steps(data, optim);
 }
 
 TrainState trainer_begin(const Trainee *trainee, const OptimConfig *optim, Arena *arena) {
@@ -36,7 +44,8 @@ typedef struct {
     const TrainData *data;
     const OptimConfig *optim;
     TrainState *state;
-    int n_steps; /* per epoch */
+    int n_steps;   /* per epoch */
+    long n_in_all; /* of the training */
     EpochFn on_epoch;
     StepFn on_step;
     void *context;
@@ -59,33 +68,41 @@ static void draw_order(const Run *run, int epoch) {
         rng_torch_permutation(&rng, run->order, run->data->n);
 }
 
-/* Fills images and labels for the next step; returns how many there are. */
-static int gather_batch(const Run *run) {
+static int batch_size(const Run *run) {
+    int left = run->data->n - run->state->step * run->optim->batch_size;
+    return left < run->optim->batch_size ? left : run->optim->batch_size;
+}
+
+/* Fills images and labels for the next step. */
+static int gather_batch(const Run *run, Error *err) {
     const TrainData *data = run->data;
+    const int *items = run->order + run->state->step * run->optim->batch_size, B = batch_size(run);
+    for (int i = 0; i < B; i++)
+        run->labels[i] = data->labels[items[i]];
+    if (!data->features)
+        return data->load(data->context, run->images, items, B, run->state->epoch + 1, run->state->step + 1,
+                          err);
     size_t E = (size_t)data->embed_dim, view = (size_t)(run->state->epoch % data->n_views);
     const float *features = data->features + view * (size_t)data->n * E;
-    int first = run->state->step * run->optim->batch_size, left = data->n - first;
-    int B = left < run->optim->batch_size ? left : run->optim->batch_size;
-    for (int i = 0; i < B; i++) {
-        int item = run->order[first + i];
-        memcpy(run->images + (size_t)i * E, features + (size_t)item * E, E * sizeof(float));
-        run->labels[i] = data->labels[item];
-    }
-    return B;
+    for (int i = 0; i < B; i++)
+        memcpy(run->images + (size_t)i * E, features + (size_t)items[i] * E, E * sizeof(float));
+    return 0;
 }
 
 /* Returns 1 when on_step stops the training. */
 static int take_step(const Run *run, Error *err) {
     const Trainee *trainee = run->trainee;
     TrainState *state = run->state;
-    int epoch = state->epoch + 1, step = state->step + 1, n_correct, B = gather_batch(run);
+    int epoch = state->epoch + 1, step = state->step + 1, n_correct, B = batch_size(run);
+    if (gather_batch(run, err) < 0)
+        return -1;
     double lr = optim_lr(run->optim, epoch, step, run->n_steps);
     double loss =
         trainee->loss(trainee->model, run->images, run->labels, B, run->logits, run->gradient, &n_correct);
     if (!isfinite(loss))
         return error_run(err, "epoch %d: step %d: the loss is not finite", epoch, step);
     optimizer_step(&state->optimizer, trainee->parameters, run->gradient, lr,
-                   (long)state->epoch * run->n_steps + step);
+                   (long)state->epoch * run->n_steps + step, trainee->pool);
     state->step = step;
     state->loss_sum += loss;
     state->n_correct += n_correct;
@@ -103,7 +120,8 @@ static bool is_finite(const Trainee *trainee) {
 /* What is left of an epoch. Returns 1 when a callback stops the training. */
 static int run_epoch(const Run *run, Error *err) {
     TrainState *state = run->state;
-    int epoch = state->epoch + 1, n_steps = run->n_steps, result;
+    const long left = run->n_in_all - (long)state->epoch * run->n_steps;
+    int epoch = state->epoch + 1, n_steps = left < run->n_steps ? (int)left : run->n_steps, result;
     draw_order(run, epoch);
     while (state->step < n_steps)
         if ((result = take_step(run, err)) != 0)
@@ -113,7 +131,7 @@ static int run_epoch(const Run *run, Error *err) {
     long room = (long)n_steps * run->optim->batch_size, n_seen = room < run->data->n ? room : run->data->n;
     EpochReport report = {.epoch = epoch,
                           .n_steps = n_steps,
-                          .lr = optim_lr(run->optim, epoch, n_steps, n_steps),
+                          .lr = optim_lr(run->optim, epoch, n_steps, run->n_steps),
                           .loss = state->loss_sum / n_steps,
                           .accuracy = (double)state->n_correct / (double)n_seen};
     state->epoch = epoch;
@@ -134,6 +152,7 @@ int trainer_run(const Trainee *trainee, const TrainData *data, const OptimConfig
                .optim = optim,
                .state = state,
                .n_steps = trainer_steps(data, optim),
+               .n_in_all = trainer_total_steps(data, optim),
                .on_epoch = on_epoch,
                .on_step = on_step,
                .context = context,

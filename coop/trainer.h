@@ -1,5 +1,5 @@
-/* trainer.h: the training loop of everything that learns from frozen image features: contexts, a layer on the
- * text features, the keys of a cache.
+/* trainer.h: the training loop of everything that learns from a few labelled images: contexts, a layer on the
+ * text features, the keys of a cache, from frozen image features; the weights of a tower, from crops.
  *
  *     TrainState state = trainer_begin(trainee, &optim, arena);
  *     if (arena_failed(arena)) ... error_memory(err);
@@ -13,6 +13,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
+#include "clip/base/parallel.h"
 #include "clip/base/random.h"
 #include "coop/optimizer.h"
 
@@ -25,11 +26,12 @@ typedef struct {
     float *parameters; /* (n_parameters): read and written */
     size_t n_parameters;
     int n_classes;        /* K */
+    Pool *pool;           /* steps the optimiser, where it is worth it; the same bits. May be NULL */
     const Rng *generator; /* the orders of the epochs are drawn from a copy of it */
 
     /* Mean cross-entropy of a batch at the present parameters, and its gradient.
-     *   images (B, E), unit length   labels (B)   logits (B, K): room   gradient (n_parameters): overwritten
-     * *n_correct counts the images whose label has the largest logit. */
+     *   images (B, E), as in TrainData   labels (B)   logits (B, K): room   gradient (n_parameters):
+     * overwritten *n_correct counts the images whose label has the largest logit. */
     double (*loss)(void *model, const float *images, const int *labels, int B, float *logits, float *gradient,
                    int *n_correct);
     void *model;
@@ -49,6 +51,10 @@ typedef struct {
     int warmup_epoch;             /* epochs at warmup_cons_lr (1) */
     double warmup_cons_lr;        /* (1e-5) */
     bool shuffle;   /* a fresh order every epoch (Trainee.generator); else that of the list (true) */
+    long max_steps; /* where it is not 0, training ends after so many steps, in whichever epoch that is, and
+                     * the cosine by step goes over these and down to lr_min; max_epoch is the epochs that
+                     * they take (0) */
+    double lr_min;  /* (0) */
     bool keep_last; /* the last batch counts though it is incomplete; else it is dropped, unless it is all
                      * that there is (false) */
 } OptimConfig;
@@ -59,8 +65,13 @@ typedef struct {
  * ((e - 1 - W) S + s - 1) / (max_epoch S). */
 double optim_lr(const OptimConfig *optim, int epoch, int step, int n_steps);
 
+/* Where images are made for each batch: images (B, E) of these items, for a step of an epoch, both from 1. */
+typedef int (*LoadFn)(void *context, float *images, const int *items, int B, int epoch, int step, Error *err);
+
 typedef struct {
     const float *features;     /* (n_views, n, E), unit length; epoch e uses view (e - 1) mod n_views */
+    LoadFn load;               /* used where there are no features */
+    void *context;             /* of load */
     const int *labels;         /* (n) */
     int n, n_views, embed_dim; /* n, n_views >= 1 */
 } TrainData;
@@ -94,7 +105,8 @@ typedef int (*EpochFn)(void *context, const EpochReport *report, const TrainStat
  * step count from 1. A non-zero return stops likewise. */
 typedef int (*StepFn)(void *context, int epoch, int step, double lr, double loss, const TrainState *state);
 
-int trainer_steps(const TrainData *data, const OptimConfig *optim); /* per epoch */
+int trainer_steps(const TrainData *data, const OptimConfig *optim);        /* per epoch */
+long trainer_total_steps(const TrainData *data, const OptimConfig *optim); /* of the training */
 
 /* Goes on, up to max_epoch, from a state that began with the same trainee and optim. Returns 0 when done, 1
  * when a callback stopped it, -1 with ERROR_RUN when a loss or, at the end of an epoch, a parameter is not

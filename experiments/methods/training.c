@@ -13,11 +13,13 @@
 #include "experiments/terminal/interrupt.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SAVE_SECONDS 5.0
+#define SAVE_SHARE 20 /* times as long as saving took, so that a large state does not slow the training */
 
 /* --- data --- */
 
@@ -81,18 +83,22 @@ typedef struct {
     Progress *progress;
     MetricsWriter metrics;
     FILE *log;
-    int n_steps; /* per epoch */
+    int n_steps;   /* per epoch */
+    long n_in_all; /* of the training */
     double start, last_save;
+    double save_every; /* seconds */
     Error *err;
     bool failed; /* to save the state */
 } Run;
 
 /* The metrics reach the disk before the state that counts them. */
 static int save(Run *run) {
-    run->state.seconds = clock_seconds() - run->start;
+    const double start = clock_seconds();
+    run->state.seconds = start - run->start;
     if (metrics_sync(&run->metrics, run->err) == 0 &&
         train_state_write(run->state_path, run->trainee, &run->state, run->point->key, run->err) == 0) {
         run->last_save = clock_seconds();
+        run->save_every = fmax(SAVE_SECONDS, SAVE_SHARE * (run->last_save - start));
         return 0;
     }
     run->failed = true;
@@ -109,10 +115,10 @@ static int on_epoch(void *context, const EpochReport *report, const TrainState *
 static int on_step(void *context, int epoch, int step, double lr, double loss, const TrainState *state) {
     (void)lr, (void)loss, (void)state;
     Run *run = context;
-    bool last = epoch == run->point->optim.max_epoch && step == run->n_steps;
-    progress_update(run->progress, (long)(epoch - 1) * run->n_steps + step);
-    bool stop = interrupt_signal() != 0;
-    if (last || (!stop && clock_seconds() - run->last_save < SAVE_SECONDS))
+    const long done = (long)(epoch - 1) * run->n_steps + step;
+    progress_update(run->progress, done);
+    bool stop = interrupt_signal() != 0, last = done == run->n_in_all;
+    if (last || (!stop && clock_seconds() - run->last_save < run->save_every))
         return 0;
     return save(run) < 0 || stop;
 }
@@ -183,8 +189,7 @@ static int train(const Session *session, const TrainData *data, const char *deta
             *detail ? ", " : "", pool_threads(session->model.pool));
     run->last_save = clock_seconds();
     run->start = run->last_save - run->state.seconds;
-    progress_resume(run->progress, (long)run->state.epoch * run->n_steps + run->state.step,
-                    (long)optim->max_epoch * run->n_steps);
+    progress_resume(run->progress, (long)run->state.epoch * run->n_steps + run->state.step, run->n_in_all);
     int stopped = trainer_run(run->trainee, data, optim, &run->state, on_epoch, on_step, run, err);
     const char *end = stopped == 0 ? "finished" : stopped > 0 ? "stopped" : "failed";
     fprintf(run->log, "%s: %d epochs and %d steps, %.1f s\n", end, run->state.epoch, run->state.step,
@@ -200,6 +205,8 @@ int training_run(Session *session, const Point *point, const char *folder, const
                .trainee = trainee,
                .progress = progress,
                .n_steps = trainer_steps(data, &point->optim),
+               .n_in_all = trainer_total_steps(data, &point->optim),
+               .save_every = SAVE_SECONDS,
                .state_path = path_join(arena, folder, STATE_FILE),
                .err = err};
     run.state = trainer_begin(trainee, &point->optim, arena);

@@ -26,7 +26,7 @@ static void test_sgd(void **test) {
     for (int t = 1; t <= STEPS; t++) {
         double lr = 0.1 / t;
         fill_normal(gradient, N, 1, (uint32_t)(10 + t));
-        optimizer_step(&sgd, x, gradient, lr, t);
+        optimizer_step(&sgd, x, gradient, lr, t, NULL);
         for (int i = 0; i < N; i++) {
             velocity[i] = 0.8 * velocity[i] + ((double)gradient[i] + 0.3 * exact[i]);
             exact[i] -= lr * velocity[i];
@@ -53,7 +53,7 @@ static void test_adamw(void **test) {
         double lr = 0.1 / t;
         fill_normal(gradient, N, 1, (uint32_t)(10 + t));
         gradient[0] = 0; /* epsilon keeps it finite */
-        optimizer_step(&adamw, x, gradient, lr, t);
+        optimizer_step(&adamw, x, gradient, lr, t, NULL);
         for (int i = 0; i < N; i++) {
             double g = (double)gradient[i];
             mean[i] = 0.9 * mean[i] + 0.1 * g;
@@ -64,6 +64,30 @@ static void test_adamw(void **test) {
         }
         assert_close("parameters", x, want, N, 1e-6);
     }
+    arena_free(arena);
+}
+
+/* With threads or without: the same bits. */
+static void test_pool(void **test) {
+    (void)test;
+    enum { MANY = 200000 };
+    Arena *arena = arena_create();
+    Pool *pool = pool_create(3);
+    for (int kind = 0; kind < 2; kind++) {
+        float *x[2], *gradient = arena_floats(arena, MANY, 1);
+        for (int i = 0; i < 2; i++) {
+            x[i] = arena_floats(arena, MANY, 1);
+            fill_normal(x[i], MANY, 1, 1);
+            Optimizer o = kind ? optimizer_adamw(MANY, 0.9, 0.99, 1e-3, 0.2, arena)
+                               : optimizer_sgd(MANY, 0.9, 1e-3, arena);
+            for (int t = 1; t <= 3; t++) {
+                fill_normal(gradient, MANY, 1, (uint32_t)(10 + t));
+                optimizer_step(&o, x[i], gradient, 0.1, t, i ? pool : NULL);
+            }
+        }
+        assert_memory_equal(x[0], x[1], MANY * sizeof(float));
+    }
+    pool_free(pool);
     arena_free(arena);
 }
 
@@ -79,6 +103,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sgd),
         cmocka_unit_test(test_adamw),
+        cmocka_unit_test(test_pool),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -374,6 +374,88 @@ static void test_schedule_by_step(void **test) {
     assert_true(optim_lr(&optim, 1, 3, 3) == 1e-5 && optim_lr(&optim, 2, 1, 3) == 0.002);
 }
 
+/* --- images made for each batch, so many steps --- */
+
+enum { LOADED = 5, LOADED_BATCH = 2, LOADED_STEPS = 7 }; /* 3 steps an epoch: the third ends after one */
+
+typedef struct {
+    float parameter;
+    int n_loads, n_items;
+} Loaded;
+
+static int load(void *context, float *images, const int *items, int size, int epoch, int step, Error *err) {
+    Loaded *loaded = context;
+    (void)err;
+    assert_int_equal(epoch, 1 + loaded->n_loads / 3);
+    assert_int_equal(step, 1 + loaded->n_loads % 3);
+    assert_int_equal(size, step == 3 ? 1 : LOADED_BATCH);
+    for (int i = 0; i < size; i++)
+        images[i] = (float)items[i];
+    loaded->n_loads++;
+    loaded->n_items += size;
+    return 0;
+}
+
+static double loaded_loss(void *model, const float *images, const int *labels, int size, float *logits,
+                          float *gradient, int *n_correct) {
+    (void)model, (void)logits;
+    for (int i = 0; i < size; i++)
+        assert_true(images[i] == (float)labels[i]);
+    *gradient = 1;
+    *n_correct = 0;
+    return 1;
+}
+
+static int no_load(void *context, float *images, const int *items, int size, int epoch, int step,
+                   Error *err) {
+    (void)context, (void)images, (void)items, (void)size, (void)epoch, (void)step;
+    return error_set(err, "an image is not there");
+}
+
+/* The training ends within an epoch, after so many steps, and a cosine over them ends there too. */
+static void test_loaded(void **test) {
+    (void)test;
+    Arena *arena = arena_create();
+    Loaded loaded = {0};
+    Rng generator;
+    Error err = {0};
+    const int labels[LOADED] = {0, 1, 2, 3, 4};
+    rng_torch_seed(&generator, 1);
+    const Trainee trainee = {.name = "x",
+                             .parameters = &loaded.parameter,
+                             .n_parameters = 1,
+                             .n_classes = LOADED,
+                             .generator = &generator,
+                             .loss = loaded_loss};
+    TrainData data = {.load = load, .context = &loaded, .labels = labels, .n = LOADED, .n_views = 1};
+    OptimConfig optim = {.lr = 0.5,
+                         .max_epoch = 3,
+                         .batch_size = LOADED_BATCH,
+                         .lr_by_step = true,
+                         .max_steps = LOADED_STEPS,
+                         .lr_min = 0.1,
+                         .shuffle = true,
+                         .keep_last = true};
+    data.embed_dim = 1;
+    TrainState state = trainer_begin(&trainee, &optim, arena);
+    assert_int_equal(trainer_run(&trainee, &data, &optim, &state, NULL, NULL, NULL, &err), 0);
+    assert_int_equal(loaded.n_loads, LOADED_STEPS);
+    assert_int_equal(loaded.n_items, 2 * LOADED + LOADED_BATCH);
+    assert_true(state.epoch == 3 && state.step == 0 && state.loss == 1);
+    double sum = 0;
+    for (int t = 0; t < LOADED_STEPS; t++) {
+        double want = 0.1 + 0.2 * (1 + cos(M_PI * t / LOADED_STEPS));
+        assert_true(fabs(optim_lr(&optim, 1 + t / 3, 1 + t % 3, 3) - want) < 1e-15);
+        sum += want;
+    }
+    assert_true(fabs((double)loaded.parameter + sum) < 1e-6);
+    data.load = no_load;
+    state = trainer_begin(&trainee, &optim, arena);
+    assert_int_equal(trainer_run(&trainee, &data, &optim, &state, NULL, NULL, NULL, &err), -1);
+    assert_string_equal(err.text, "an image is not there");
+    arena_free(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_resume, bench_setup, bench_teardown),
@@ -384,6 +466,7 @@ int main(void) {
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_schedule),
         cmocka_unit_test(test_schedule_by_step),
+        cmocka_unit_test(test_loaded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
