@@ -53,8 +53,8 @@ typedef struct {
 
 size_t low_rank_count(const LowRankConfig *config, int width);
 
-/* For a tower in whose blocks at most n_rows rows come together. Values and gradients are the caller's to set;
- * the rest is owned by the arena. Pool borrowed; NULL, with an error, when there is no memory. */
+/* For a tower in whose blocks at most n_rows rows come together. Values and gradients are the caller's to
+ * set; the rest is owned by the arena. Pool borrowed; NULL, with an error, when there is no memory. */
 LowRank *low_rank_create(const LowRankConfig *config, int width, int n_rows, Pool *pool, Arena *arena,
                          Error *err);
 

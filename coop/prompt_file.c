@@ -12,7 +12,7 @@
 
 #define FORMAT "coop-prompt"
 #define VERSION "1"
-#define MAX_METADATA 18
+enum { MAX_METADATA = 15 + PROMPT_MORE };
 #define QUICK_ASSUMED "quick_gelu" ASSUMED
 #define MAX_CLASSES 1000000
 #define MAX_WIDTH (1 << 24)
@@ -20,7 +20,7 @@
 
 /* --- writing --- */
 
-static char *names_json(const char **names, int n) {
+char *prompt_list_json(const char *const *names, int n) {
     json_begin();
     json_t *list = json_array();
     for (int i = 0; list && i < n; i++)
@@ -53,45 +53,86 @@ void prompt_tensors(TensorOut out[PROMPT_TENSORS], const Prompt *prompt) {
         (TensorOut){.name = "logit_scale", .dtype = DTYPE_F32, .n_dims = 0, .data = &prompt->logit_scale};
 }
 
-int prompt_write(const char *path, const Prompt *prompt, Error *err) {
-    char n_ctx[16], image_size[16], heads[16], mean[64], std[64];
-    snprintf(n_ctx, sizeof n_ctx, "%d", prompt->n_ctx);
-    snprintf(image_size, sizeof image_size, "%d", prompt->image_size);
-    triple_json(mean, sizeof mean, prompt->mean);
-    triple_json(std, sizeof std, prompt->std);
-    char *names = names_json(prompt->class_names, prompt->n_classes);
-    if (!names)
+/* What is known of every learned file. The texts are in it as long as the head lasts. */
+typedef struct {
+    char image_size[16], heads[16], mean[64], std[64];
+    char *names;
+    MetadataOut metadata[MAX_METADATA];
+    int n;
+} Head;
+
+static void add_metadata(Head *head, const MetadataOut *metadata, size_t n) {
+    memcpy(head->metadata + head->n, metadata, n * sizeof *metadata);
+    head->n += (int)n;
+}
+
+static int make_head(Head *head, const char *path, const char *format, const Prompt *prompt,
+                     const MetadataOut *more, int n_more, Error *err) {
+    snprintf(head->image_size, sizeof head->image_size, "%d", prompt->image_size);
+    triple_json(head->mean, sizeof head->mean, prompt->mean);
+    triple_json(head->std, sizeof head->std, prompt->std);
+    head->names = prompt_list_json(prompt->class_names, prompt->n_classes);
+    if (!head->names)
         return json_refuse(err, "%s: metadata: class names that are not UTF-8", path);
+    const MetadataOut first[] = {{"format", format}, {"version", VERSION}, {"class_names", head->names}};
+    const MetadataOut rest[] = {{"backbone", prompt->backbone},
+                                {"backbone_digest", prompt->backbone_digest},
+                                {"vocab_digest", prompt->vocab_digest},
+                                {"dataset", prompt->dataset},
+                                {"checkpoint", prompt->checkpoint},
+                                {"image_size", head->image_size},
+                                {"mean", head->mean},
+                                {"std", head->std},
+                                SAFETENSORS_CHECKED};
+    head->n = 0;
+    add_metadata(head, first, sizeof first / sizeof *first);
+    add_metadata(head, more, (size_t)n_more);
+    add_metadata(head, rest, sizeof rest / sizeof *rest);
+    if (prompt->activation != CLIP_ACTIVATION_AUTO)
+        head->metadata[head->n++] = (MetadataOut){"activation", clip_activation_name(prompt->activation)};
+    else if (prompt->assumed)
+        head->metadata[head->n++] = (MetadataOut){"activation", QUICK_ASSUMED};
+    snprintf(head->heads, sizeof head->heads, "%d", prompt->heads);
+    if (prompt->heads)
+        head->metadata[head->n++] = (MetadataOut){"heads", head->heads};
+    if (prompt->checkpoint_stamp)
+        head->metadata[head->n++] = (MetadataOut){"checkpoint_stamp", prompt->checkpoint_stamp};
+    return 0;
+}
+
+static int write_file(const char *path, const char *format, const Prompt *prompt, const TensorOut *tensors,
+                      int n_tensors, const MetadataOut *more, int n_more, Error *err) {
+    Head head;
+    if (make_head(&head, path, format, prompt, more, n_more, err) < 0)
+        return -1;
+    int result = safetensors_write(path, tensors, n_tensors, head.metadata, head.n, err);
+    free(head.names);
+    return result;
+}
+
+int prompt_write(const char *path, const Prompt *prompt, Error *err) {
+    char n_ctx[16];
+    snprintf(n_ctx, sizeof n_ctx, "%d", prompt->n_ctx);
+    const MetadataOut more[] = {{"class_token_position", position_name(prompt->class_token_position)},
+                                {"csc", prompt->csc ? "true" : "false"},
+                                {"n_ctx", n_ctx}};
     TensorOut tensors[PROMPT_TENSORS];
     prompt_tensors(tensors, prompt);
-    MetadataOut metadata[MAX_METADATA] = {
-        {"format", FORMAT},
-        {"version", VERSION},
-        {"class_names", names},
-        {"class_token_position", position_name(prompt->class_token_position)},
-        {"csc", prompt->csc ? "true" : "false"},
-        {"n_ctx", n_ctx},
-        {"backbone", prompt->backbone},
-        {"backbone_digest", prompt->backbone_digest},
-        {"vocab_digest", prompt->vocab_digest},
-        {"dataset", prompt->dataset},
-        {"checkpoint", prompt->checkpoint},
-        {"image_size", image_size},
-        {"mean", mean},
-        {"std", std},
-        SAFETENSORS_CHECKED};
-    int n_metadata = 15;
-    if (prompt->activation != CLIP_ACTIVATION_AUTO)
-        metadata[n_metadata++] = (MetadataOut){"activation", clip_activation_name(prompt->activation)};
-    else if (prompt->assumed)
-        metadata[n_metadata++] = (MetadataOut){"activation", QUICK_ASSUMED};
-    snprintf(heads, sizeof heads, "%d", prompt->heads);
-    if (prompt->heads)
-        metadata[n_metadata++] = (MetadataOut){"heads", heads};
-    if (prompt->checkpoint_stamp)
-        metadata[n_metadata++] = (MetadataOut){"checkpoint_stamp", prompt->checkpoint_stamp};
-    int result = safetensors_write(path, tensors, PROMPT_TENSORS, metadata, n_metadata, err);
-    free(names);
+    return write_file(path, FORMAT, prompt, tensors, PROMPT_TENSORS, more, 3, err);
+}
+
+int prompt_write_as(const char *path, const char *format, const Prompt *prompt, const TensorOut *tensors,
+                    int n_tensors, const MetadataOut *more, int n_more, Error *err) {
+    Arena *arena = arena_create();
+    TensorOut *all = ARENA_NEW(arena, TensorOut, (size_t)n_tensors + PROMPT_TENSORS);
+    int result = -1;
+    if (all) {
+        prompt_tensors(all, prompt);
+        memcpy(all + PROMPT_TENSORS, tensors, (size_t)n_tensors * sizeof *tensors);
+        result = write_file(path, format, prompt, all + 1, n_tensors + PROMPT_TENSORS - 1, more, n_more, err);
+    } else
+        error_memory(err);
+    arena_free(arena);
     return result;
 }
 
@@ -141,55 +182,63 @@ static int need_triple(const TensorFile *file, const char *key, float out[3], Er
     return result;
 }
 
-static int need_names(const TensorFile *file, Prompt *prompt, Arena *arena, Error *err) {
-    const char *value = need(file, "class_names", err);
+const char **prompt_list_read(const TensorFile *file, const char *key, int *n_texts, Arena *arena,
+                              Error *err) {
+    const char *value = need(file, key, err);
     if (!value)
-        return -1;
+        return NULL;
     json_error_t why;
     json_t *list = json_read(value, strlen(value), &why);
-    size_t n = json_array_size(list);
-    int result =
-        n >= 1 && n <= MAX_CLASSES
-            ? 0
-            : json_refuse(err, "%s: metadata: class_names is not a list of names", tensors_path(file));
-    prompt->n_classes = (int)n;
-    prompt->class_names = result == 0 ? ARENA_NEW(arena, const char *, n) : NULL;
-    for (size_t i = 0; result == 0 && i < n; i++) {
-        const char *name = json_string_value(json_array_get(list, i));
-        if (!name)
-            result = error_set(err, "%s: metadata: class_names[%zu] is not a text", tensors_path(file), i);
-        else if (prompt->class_names)
-            prompt->class_names[i] = arena_strdup(arena, name);
-        if (arena_failed(arena))
-            result = error_memory(err);
+    const size_t n = json_array_size(list);
+    const char **texts = NULL;
+    if (n >= 1 && n <= MAX_CLASSES)
+        texts = ARENA_NEW(arena, const char *, n);
+    else
+        json_refuse(err, "%s: metadata: %s is not a list of names", tensors_path(file), key);
+    bool is_whole = texts != NULL;
+    for (size_t i = 0; is_whole && i < n; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (!text)
+            is_whole = error_set(err, "%s: metadata: %s[%zu] is not a text", tensors_path(file), key, i) == 0;
+        else
+            texts[i] = arena_strdup(arena, text);
     }
+    if (arena_failed(arena))
+        is_whole = error_memory(err) == 0;
     json_decref(list);
-    return result;
+    *n_texts = (int)n;
+    return is_whole ? texts : NULL;
 }
 
-static int read_metadata(const TensorFile *file, Prompt *prompt, Arena *arena, Error *err) {
-    const char *format = tensors_metadata(file, "format"), *version, *position, *csc;
-    if (!format || strcmp(format, FORMAT) != 0)
-        return error_set(err, "%s: metadata: not a prompt (no format \"" FORMAT "\")", tensors_path(file));
-    if (!(version = need(file, "version", err)) || !(position = need(file, "class_token_position", err)) ||
-        !(csc = need(file, "csc", err)))
+static int read_contexts_metadata(const TensorFile *file, Prompt *prompt, Error *err) {
+    const char *position, *csc;
+    if (!(position = need(file, "class_token_position", err)) || !(csc = need(file, "csc", err)))
         return -1;
-    if (strcmp(version, VERSION) != 0)
-        return error_set(err, "%s: metadata: version '%.20s' where " VERSION " is known", tensors_path(file),
-                         version);
     if (position_parse(&prompt->class_token_position, position) < 0)
         return error_set(err, "%s: metadata: class_token_position '%.40s'", tensors_path(file), position);
     if (strcmp(csc, "true") != 0 && strcmp(csc, "false") != 0)
         return error_set(err, "%s: metadata: csc '%.40s'", tensors_path(file), csc);
     prompt->csc = strcmp(csc, "true") == 0;
+    return need_int(file, "n_ctx", &prompt->n_ctx, err);
+}
+
+static int read_head(const TensorFile *file, const char *wanted, Prompt *prompt, Arena *arena, Error *err) {
+    const char *format = tensors_metadata(file, "format"), *version;
+    if (!format || strcmp(format, wanted) != 0)
+        return error_set(err, "%s: metadata: not a prompt (no format \"%s\")", tensors_path(file), wanted);
+    if (!(version = need(file, "version", err)))
+        return -1;
+    if (strcmp(version, VERSION) != 0)
+        return error_set(err, "%s: metadata: version '%.20s' where " VERSION " is known", tensors_path(file),
+                         version);
     const char *activation = tensors_metadata(file, "activation");
     prompt->assumed = activation && strcmp(activation, QUICK_ASSUMED) == 0;
     if (activation && !prompt->assumed && clip_activation_from(&prompt->activation, activation) < 0)
         return error_set(err, "%s: metadata: activation '%.40s'", tensors_path(file), activation);
     if (tensors_metadata(file, "heads") && need_int(file, "heads", &prompt->heads, err) < 0)
         return -1;
-    if (need_names(file, prompt, arena, err) < 0 || need_int(file, "n_ctx", &prompt->n_ctx, err) < 0 ||
-        need_int(file, "image_size", &prompt->image_size, err) < 0 ||
+    prompt->class_names = prompt_list_read(file, "class_names", &prompt->n_classes, arena, err);
+    if (!prompt->class_names || need_int(file, "image_size", &prompt->image_size, err) < 0 ||
         need_triple(file, "mean", prompt->mean, err) < 0 || need_triple(file, "std", prompt->std, err) < 0)
         return -1;
     for (int i = 0; i < 3; i++)
@@ -239,18 +288,14 @@ static const float *need_floats(const TensorFile *file, const Tensor *tensor, Ar
     return tensor_to_float(file, tensor, values, err) < 0 ? NULL : values;
 }
 
-static int read_tensors(const TensorFile *file, Prompt *prompt, Arena *arena, Error *err) {
-    const int64_t per_class[] = {prompt->n_classes, prompt->n_ctx, -1}, features[] = {prompt->n_classes, -1};
-    const Tensor *ctx =
-        tensors_need(file, "ctx", prompt->csc ? 3 : 2, prompt->csc ? per_class : per_class + 1, err);
-    const Tensor *text = ctx ? tensors_need(file, "text_features", 2, features, err) : NULL;
+/* text_features and logit_scale */
+static int read_classes(const TensorFile *file, Prompt *prompt, Arena *arena, Error *err) {
+    const int64_t features[] = {prompt->n_classes, -1};
+    const Tensor *text = tensors_need(file, "text_features", 2, features, err);
     const Tensor *scale = text ? tensors_need(file, "logit_scale", 0, NULL, err) : NULL;
-    if (!scale)
+    if (!scale || need_width(file, text, &prompt->embed_dim, err) < 0)
         return -1;
-    if (need_width(file, ctx, &prompt->width, err) < 0 || need_width(file, text, &prompt->embed_dim, err) < 0)
-        return -1;
-    prompt->ctx = need_floats(file, ctx, arena, err);
-    prompt->text_features = prompt->ctx ? need_floats(file, text, arena, err) : NULL;
+    prompt->text_features = need_floats(file, text, arena, err);
     if (!prompt->text_features || tensor_to_float(file, scale, &prompt->logit_scale, err) < 0)
         return -1;
     if (prompt->logit_scale > MAX_LOGIT_SCALE)
@@ -259,13 +304,32 @@ static int read_tensors(const TensorFile *file, Prompt *prompt, Arena *arena, Er
     return check_unit_length(file, prompt, err);
 }
 
+static int read_contexts(const TensorFile *file, Prompt *prompt, Arena *arena, Error *err) {
+    const int64_t per_class[] = {prompt->n_classes, prompt->n_ctx, -1};
+    const Tensor *ctx =
+        tensors_need(file, "ctx", prompt->csc ? 3 : 2, prompt->csc ? per_class : per_class + 1, err);
+    if (!ctx || need_width(file, ctx, &prompt->width, err) < 0)
+        return -1;
+    prompt->ctx = need_floats(file, ctx, arena, err);
+    return prompt->ctx ? 0 : -1;
+}
+
+int prompt_read_as(Prompt *prompt, const TensorFile *file, const char *format, Arena *arena, Error *err) {
+    *prompt = (Prompt){0};
+    return read_head(file, format, prompt, arena, err) < 0 || read_classes(file, prompt, arena, err) < 0 ? -1
+                                                                                                         : 0;
+}
+
 int prompt_read(Prompt *prompt, const char *path, Arena *arena, Error *err) {
     *prompt = (Prompt){0};
     TensorFile *file = tensors_open(path, err);
     if (!file)
         return -1;
     int result =
-        read_metadata(file, prompt, arena, err) < 0 || read_tensors(file, prompt, arena, err) < 0 ? -1 : 0;
+        read_head(file, FORMAT, prompt, arena, err) < 0 || read_contexts_metadata(file, prompt, err) < 0 ||
+                read_contexts(file, prompt, arena, err) < 0 || read_classes(file, prompt, arena, err) < 0
+            ? -1
+            : 0;
     tensors_close(file);
     return result;
 }
@@ -274,7 +338,7 @@ int prompt_check_sizes(const Prompt *prompt, const char *path, const Clip *clip,
     if (prompt->embed_dim != clip->embed_dim)
         return error_set(err, "%s: text_features: width %d where the checkpoint %s has %d", path,
                          prompt->embed_dim, tensors_path(clip->file), clip->embed_dim);
-    if (clip->text.width && prompt->width != clip->text.width)
+    if (prompt->ctx && clip->text.width && prompt->width != clip->text.width)
         return error_set(err, "%s: ctx: width %d where the checkpoint %s has %d", path, prompt->width,
                          tensors_path(clip->file), clip->text.width);
     if (prompt->image_size != clip->image_size)

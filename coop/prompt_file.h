@@ -16,6 +16,7 @@
 
 #define PROMPT_FILE "prompt.safetensors"
 
+/* What was learned otherwise (tuned_file.h) has the fields from class_names on without ctx, the rest zero. */
 typedef struct {
     int n_classes, n_ctx, width, embed_dim; /* K, M, C, E */
     bool csc;
@@ -47,5 +48,20 @@ int prompt_read(Prompt *prompt, const char *path, Arena *arena, Error *err);
  * digested again. prompt_check_sizes leaves out the digest, which may take a while. */
 int prompt_check_model(const Prompt *prompt, const char *path, Clip *clip, Error *err);
 int prompt_check_sizes(const Prompt *prompt, const char *path, const Clip *clip, Error *err);
+
+/* --- for files of what was learned otherwise, but that has classes and a checkpoint, too --- */
+
+/* Writes text_features, logit_scale and the tensors, with the metadata above but that of contexts, and
+ * `more`. At most PROMPT_MORE of these. */
+enum { PROMPT_MORE = 8 };
+int prompt_write_as(const char *path, const char *format, const Prompt *prompt, const TensorOut *tensors,
+                    int n_tensors, const MetadataOut *more, int n_more, Error *err);
+/* Reads what that wrote, but for the tensors and `more`. */
+int prompt_read_as(Prompt *prompt, const TensorFile *file, const char *format, Arena *arena, Error *err);
+
+/* A list of texts as JSON, caller frees; NULL when one is not UTF-8, or memory is out. */
+char *prompt_list_json(const char *const *texts, int n);
+/* The list in the metadata under `key`, owned by the arena; n of them, at least one. NULL with an error. */
+const char **prompt_list_read(const TensorFile *file, const char *key, int *n, Arena *arena, Error *err);
 
 #endif

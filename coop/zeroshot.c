@@ -152,6 +152,30 @@ int zeroshot_check(const Clip *clip, const Tokenizer *tokenizer, const char *con
     return result;
 }
 
+int zeroshot_tree(TokenTree *tree, const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
+                  int n_templates, const char *const *class_names, int n_classes, Arena *arena, Error *err) {
+    const char **texts = fill_templates(templates, n_templates, class_names, n_classes, arena, err);
+    const size_t P = (size_t)n_templates * (size_t)n_classes;
+    const int **prompts = texts ? ARENA_NEW(arena, const int *, P) : NULL;
+    int *lengths = texts ? ARENA_NEW(arena, int, P) : NULL, bad;
+    if (!texts)
+        return -1;
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (texts_ids(prompts, lengths, NULL, clip, tokenizer, texts, (int)P, &bad, arena, err) < 0)
+        return -1;
+    return token_tree_build(tree, prompts, lengths, (int)P, arena, err);
+}
+
+void zeroshot_average(float *features, float *each, int n_templates, int n_classes, int E) {
+    const size_t size = (size_t)n_classes * (size_t)E;
+    unit_rows_forward(each, NULL, each, n_templates * n_classes, E);
+    memset(features, 0, size * sizeof *features);
+    for (int t = 0; t < n_templates; t++)
+        add_rows(features, each + (size_t)t * size, size);
+    unit_rows_forward(features, NULL, features, n_classes, E);
+}
+
 int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
                       const char *const *templates, int n_templates, const char *const *class_names,
                       int n_classes, Error *err) {
@@ -168,11 +192,7 @@ int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokeni
     }
     if (encode_texts(each, NULL, NULL, clip, tokenizer, pool, texts, (int)P, NULL, err) < 0)
         goto out;
-    unit_rows_forward(each, NULL, each, (int)P, (int)E);
-    memset(features, 0, K * E * sizeof *features);
-    for (int t = 0; t < n_templates; t++)
-        add_rows(features, each + (size_t)t * K * E, K * E);
-    unit_rows_forward(features, NULL, features, n_classes, (int)E);
+    zeroshot_average(features, each, n_templates, n_classes, (int)E);
     result = 0;
 out:
     arena_free(arena);

@@ -7,6 +7,7 @@
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
 #include "clip/checkpoint/model.h"
+#include "clip/text/token_tree.h"
 #include "clip/text/tokenizer.h"
 
 /* The seven templates selected for ImageNet in openai/CLIP's notebook; (n) strings with "{}" for the name. */
@@ -19,6 +20,15 @@ const char *const *zeroshot_ensemble(int *n);
 int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
                       const char *const *templates, int n_templates, const char *const *class_names,
                       int n_classes, Error *err);
+
+/* The prefix tree of all these prompts, (n_templates, K), for whoever encodes them otherwise; owned by the
+ * arena. */
+int zeroshot_tree(TokenTree *tree, const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
+                  int n_templates, const char *const *class_names, int n_classes, Arena *arena, Error *err);
+/* features (K, E), unit length, from those of each prompt (n_templates, K, E), which come to have unit
+ * length.
+ */
+void zeroshot_average(float *features, float *each, int n_templates, int n_classes, int E);
 
 /* Only tokenizes these prompts: 0 when zeroshot_features would accept them. */
 int zeroshot_check(const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
