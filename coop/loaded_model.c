@@ -122,8 +122,8 @@ static Transform transform_of(const Clip *clip) {
 }
 
 FeatureSource loaded_model_source(LoadedModel *model) {
-    FeatureSource source = {.encode = encode,
-                            .context = model,
+    FeatureSource source = {.encode = model->encode ? model->encode : encode,
+                            .context = model->encode ? model->encode_context : model,
                             .transform = transform_of(model->clip),
                             .embed_dim = model->clip->embed_dim,
                             .model_digest = "",

@@ -15,6 +15,8 @@ typedef struct {
     char name[48];         /* for tables: "RN50", "RN50 bfloat16" */
     Precision asked;       /* clip->precision is what came of it */
     char tower_digest[65]; /* loaded_model_tower_digest's */
+    EncodeFn encode;       /* in place of the image tower: tuned_clip_lend. NULL: the tower itself */
+    void *encode_context;
 } LoadedModel;
 
 /* Zeroed: the vocabulary beside the weights, the checkpoint's own activation, float32, a thread per core. */
