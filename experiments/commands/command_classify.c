@@ -2,6 +2,7 @@
 #include "clip/base/files.h"
 #include "coop/coop_checkpoint.h"
 #include "coop/prompt_file.h"
+#include "coop/tuned_clip.h"
 #include "coop/zeroshot.h"
 #include "experiments/commands/commands.h"
 #include "experiments/commands/print_labels.h"
@@ -74,6 +75,36 @@ static int classify(const Request *request, const CommonOptions *common, Arena *
     return result;
 }
 
+/* What a tuner has learned holds text features, too; weights of the image tower take the place of the
+ * checkpoint's. */
+static int classify_tuned(const Request *request, const CommonOptions *common, Arena *arena, Error *err) {
+    Tuned tuned;
+    LoadedModel model = {0};
+    TunedClip clip = {0};
+    if (tuned_read(&tuned, request->path, arena, err) < 0)
+        return -1;
+    const Prompt *head = &tuned.head;
+    const char *weights = loaded_model_prompt_weights(head, request->path, request->weights, err);
+    if (!weights)
+        return -1;
+    const LoadedModelOptions options = {.towers = CLIP_IMAGE | digest_of(head, weights) |
+                                                  loaded_model_few(request->images.n),
+                                        .activation = head->activation,
+                                        .heads = head->heads,
+                                        .precision = request->precision,
+                                        .n_threads = common->threads};
+    const TunedSource source = {.weights = weights, .activation = head->activation, .heads = head->heads};
+    int result = -1;
+    if (cli_model_open(&model, weights, options, err) == 0 &&
+        tuned_clip_open(&clip, &tuned, request->path, &model, &source, err) == 0) {
+        tuned_clip_lend(&clip);
+        result = label(head, request, &model, common->quiet, arena, err);
+    }
+    tuned_clip_close(&clip);
+    loaded_model_close(&model);
+    return result;
+}
+
 /* One of the original code must first become text features. */
 static int classify_original(const Request *request, const CommonOptions *common, Arena *arena, Error *err) {
     Prompt prompt;
@@ -127,10 +158,11 @@ static int run(CommandLine *line, Error *err) {
     if (cli_activation(&request.activation, activation, err) < 0 ||
         cli_precision(&request.precision, precision, err) < 0)
         return -1;
-    bool original;
+    bool original, is_tuned;
     request.path = line->words.values[0];
     request.images = (OptionTexts){.values = line->words.values + 1, .n = line->words.n - 1};
-    if (coop_checkpoint_detect(&original, request.path, err) < 0)
+    if (coop_checkpoint_detect(&original, request.path, err) < 0 ||
+        tuned_detect(&is_tuned, request.path, err) < 0)
         return -1;
     if (!original && (request.vocab || request.position || activation || request.heads))
         return error_usage(
@@ -138,16 +170,20 @@ static int run(CommandLine *line, Error *err) {
             "--vocab, --class-token-position, --activation and --heads are for a prompt of the "
             "original code; %s says all that itself",
             request.path);
+    if (is_tuned)
+        return classify_tuned(&request, &line->common, arena, err);
     return original ? classify_original(&request, &line->common, arena, err)
                     : classify(&request, &line->common, arena, err);
 }
 
-const Command command_classify = {.name = "classify",
-                                  .usage = "coop classify PROMPT IMAGE... [--model FILE] [--top K] [--json]",
-                                  .summary = "label images with a learned prompt",
-                                  .help = "Only the image tower of the checkpoint is read.\n",
-                                  .example =
-                                      "coop classify runs/demo/.../prompt.safetensors photo.jpg --top 3",
-                                  .min_words = 2,
-                                  .max_words = ANY_NUMBER,
-                                  .run = run};
+const Command command_classify = {
+    .name = "classify",
+    .usage = "coop classify LEARNED IMAGE... [--model FILE] [--top K] [--json]",
+    .summary = "label images with a learned prompt, or fine-tuned weights",
+    .help = "LEARNED is prompt.safetensors, lora.safetensors or weights.safetensors "
+            "of a training. With a prompt, only the\n"
+            "image tower of the checkpoint is read.\n",
+    .example = "coop classify runs/demo/.../prompt.safetensors photo.jpg --top 3",
+    .min_words = 2,
+    .max_words = ANY_NUMBER,
+    .run = run};

@@ -10,6 +10,7 @@
 #include "experiments/session/cli_model.h"
 #include "experiments/session/prompt_classes.h"
 #include "experiments/session/session.h"
+#include "experiments/session/tuned_logits.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,13 @@ typedef struct {
     const char *config, *logits;
     OptionTexts sets;
 } Request;
+
+/* What the file holds. */
+typedef struct {
+    bool is_tuned; /* weights; else a prompt */
+    Prompt prompt;
+    Tuned tuned;
+} Learned;
 
 /* A file of the original code spells names as their tokens do; where a class of the dataset has these, its
  * name is taken. */
@@ -41,9 +49,13 @@ static int adopt_names(Prompt *prompt, const Dataset *dataset, const Tokenizer *
     return 0;
 }
 
-/* Reads a prompt of either kind; the original's needs the model. */
-static int read_prompt(Prompt *prompt, const Request *request, Session *session, Arena *arena, Error *err) {
+/* Reads a file of any kind; the original's needs the model. */
+static int read_learned(Learned *learned, const Request *request, Session *session, Arena *arena,
+                        Error *err) {
+    Prompt *prompt = &learned->prompt;
     ClassTokenPosition position;
+    if (learned->is_tuned)
+        return tuned_read(&learned->tuned, request->path, arena, err);
     if (!request->original)
         return prompt_read(prompt, request->path, arena, err);
     if (position_parse(&position, request->position) < 0)
@@ -56,14 +68,12 @@ static int read_prompt(Prompt *prompt, const Request *request, Session *session,
     return adopt_names(prompt, &session->dataset, tokenizer, arena, err);
 }
 
-static int evaluate(const Prompt *prompt, const char *path, const char *logits_path, Session *session,
-                    Arena *arena, Error *err) {
+static int prompt_logits(float *logits, const Prompt *prompt, const char *path, Session *session,
+                         Arena *arena, Error *err) {
     const Clip *clip = session->model.clip;
     const Dataset *dataset = &session->dataset;
-    size_t K = (size_t)dataset->n_classes, n = (size_t)dataset->test.n;
-    float *text = arena_floats(arena, K, (size_t)clip->embed_dim), *logits = arena_floats(arena, n, K);
-    Scores scores;
-    if (arena_failed(arena))
+    float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)clip->embed_dim);
+    if (!text)
         return error_memory(err);
     if (prompt_check_model(prompt, path, session->model.clip, err) < 0 ||
         prompt_class_features(text, prompt, path, session, err) < 0 ||
@@ -71,6 +81,31 @@ static int evaluate(const Prompt *prompt, const char *path, const char *logits_p
         return -1;
     cosine_logits(session->model.pool, logits, session->test_unit, text, dataset->test.n, dataset->n_classes,
                   clip->embed_dim, prompt->logit_scale);
+    return 0;
+}
+
+/* Behind the templates that it was learned with. */
+static int logits_of_tuned(float *logits, const Tuned *tuned, const char *path, Session *session,
+                           Arena *arena, Error *err) {
+    const TextList templates = {.values = tuned->templates, .n = tuned->n_templates};
+    session->test_labels = list_labels(&session->dataset.test, arena);
+    if (!session->test_labels)
+        return error_memory(err);
+    if (session_check_texts(session, &templates, path, err) < 0 || session_check_images(session, err) < 0)
+        return -1;
+    return tuned_logits(logits, tuned, path, session, &templates, NULL, arena, err);
+}
+
+static int evaluate(const Learned *learned, const char *path, const char *logits_path, Session *session,
+                    Arena *arena, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    float *logits = arena_floats(arena, (size_t)dataset->test.n, (size_t)dataset->n_classes);
+    Scores scores;
+    if (!logits)
+        return error_memory(err);
+    if ((learned->is_tuned ? logits_of_tuned(logits, &learned->tuned, path, session, arena, err)
+                           : prompt_logits(logits, &learned->prompt, path, session, arena, err)) < 0)
+        return -1;
     if (scores_compute(&scores, logits, session->test_labels, dataset->test.n, dataset->n_classes, arena,
                        err) < 0)
         return -1;
@@ -101,12 +136,13 @@ static int run(CommandLine *line, Error *err) {
         return status < 0 ? -1 : 0;
     if (!request.config)
         return error_usage(err, "--config is needed: %s", command_eval.usage);
-    Prompt prompt;
+    Learned learned;
     Experiment experiment;
     request.path = line->words.values[0];
-    /* A prompt of our own is read before the model, so that a bad one is refused at once. */
+    /* A file of our own is read before the model, so that a bad one is refused at once. */
     if (coop_checkpoint_detect(&request.original, request.path, err) < 0 ||
-        (!request.original && read_prompt(&prompt, &request, NULL, arena, err) < 0) ||
+        tuned_detect(&learned.is_tuned, request.path, err) < 0 ||
+        (!request.original && read_learned(&learned, &request, NULL, arena, err) < 0) ||
         experiment_read(&experiment, request.config, request.sets.values, request.sets.n, method_list(),
                         arena, err) < 0)
         return -1;
@@ -116,8 +152,8 @@ static int run(CommandLine *line, Error *err) {
     if (session_open(&session, &experiment, line->common.quiet, err) == 0 &&
         cli_model_open_for(&model, &experiment, line->common.threads, err) == 0 &&
         session_attach(&session, &model, NULL, err) == 0 &&
-        (!request.original || read_prompt(&prompt, &request, &session, arena, err) == 0))
-        result = evaluate(&prompt, request.path, request.logits, &session, arena, err);
+        (!request.original || read_learned(&learned, &request, &session, arena, err) == 0))
+        result = evaluate(&learned, request.path, request.logits, &session, arena, err);
     session_close(&session);
     loaded_model_close(&model);
     return result;
@@ -125,9 +161,10 @@ static int run(CommandLine *line, Error *err) {
 
 const Command command_eval = {
     .name = "eval",
-    .usage = "coop eval PROMPT --config EXPERIMENT.yaml [--set KEY=VALUE]... [--logits FILE]",
-    .summary = "test a learned prompt on a dataset, its own or another",
-    .help = "A unified prompt also serves classes that it was not learned on; class-specific contexts do "
+    .usage = "coop eval LEARNED --config EXPERIMENT.yaml [--set KEY=VALUE]... [--logits FILE]",
+    .summary = "test a learned prompt, or fine-tuned weights, on a dataset, its own or another",
+    .help = "LEARNED is prompt.safetensors, lora.safetensors or weights.safetensors of a training.\n"
+            "A unified prompt also serves classes that it was not learned on; class-specific contexts do "
             "not. Classes are\n"
             "matched by their names.\n",
     .example = "coop eval runs/demo/.../prompt.safetensors --config experiments/demo/thermal.yaml",

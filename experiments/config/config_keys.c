@@ -151,10 +151,13 @@ const SectionSpec *section_find(const char *name) {
 }
 
 static void print_key(FILE *out, const KeySpec *key) {
-    char type[64];
+    char type[KEY_TYPE_TEXT];
     key_type_text(key, type, sizeof type);
     const char *fallback = key->flags & KEY_REQUIRED ? "required" : key->fallback ? key->fallback : "-";
-    fprintf(out, "  %-20s  %-22s  %-12s  ", key->name, type, fallback);
+    fprintf(out, "  %-20s  %-22s", key->name, type);
+    if (strlen(type) > 22) /* many choices: the rest has a line of its own */
+        fprintf(out, "\n%46s", "");
+    fprintf(out, "  %-12s  ", fallback);
     for (const char *line = key->help; line;) {
         const char *end = strchr(line, '\n');
         fprintf(out, "%.*s\n", end ? (int)(end - line) : (int)strlen(line), line);

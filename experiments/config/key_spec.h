@@ -81,7 +81,8 @@ bool key_truth(const KeySpec *key, const void *value);
 /* Whether two values of a key are the same. */
 bool key_equal(const KeySpec *key, const void *a, const void *b);
 
-/* "int or list", "end, middle or front, or list": what a key takes, into out. */
+/* "integer, list", "end|middle|front, list": what a key takes, into out, which KEY_TYPE_TEXT bytes hold. */
+enum { KEY_TYPE_TEXT = 128 };
 void key_type_text(const KeySpec *key, char *out, size_t size);
 
 #endif

@@ -12,7 +12,6 @@
 #include "experiments/terminal/printable.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { N_CTX = 1 }; /* the place of n_ctx among the keys of the section, behind name */
@@ -185,39 +184,19 @@ static int flops(double *flops, Session *session, const Point *point, Error *err
 
 static int write_prompt(Session *session, const Point *point, PromptLearner *learner, const float *text,
                         const char *folder, Arena *arena, Error *err) {
-    Clip *clip = session->model.clip;
-    const Dataset *dataset = &session->dataset;
     LearnerConfig config = coop_learner_config(point);
-    Prompt prompt = {.n_classes = dataset->n_classes,
-                     .n_ctx = learner_n_ctx(learner),
-                     .width = clip->text.width,
-                     .embed_dim = clip->embed_dim,
-                     .csc = config.csc,
-                     .class_token_position = config.class_token_position,
-                     .class_names = dataset->class_names,
-                     .ctx = learner_ctx(learner),
-                     .text_features = text,
-                     .logit_scale = clip->logit_scale,
-                     .backbone = clip->name,
-                     .backbone_digest = clip_digest(clip),
-                     .vocab_digest = tokenizer_digest(session->model.tokenizer),
-                     .dataset = dataset->name,
-                     .checkpoint = session->experiment->model.weights,
-                     .checkpoint_stamp = clip_stamp(clip),
-                     .activation = session->experiment->model.activation,
-                     .assumed = clip->assumed,
-                     .heads = session->experiment->model.heads,
-                     .image_size = clip->image_size};
-    memcpy(prompt.mean, clip->mean, sizeof prompt.mean);
-    memcpy(prompt.std, clip->std, sizeof prompt.std);
-    /* found again from any folder; not through a link, for the config lies beside the link */
-    char *folder_now = *prompt.checkpoint == '/' ? NULL : realpath(".", NULL);
-    if (folder_now)
-        prompt.checkpoint = path_join(arena, folder_now, prompt.checkpoint);
     const char *path = path_join(arena, folder, PROMPT_FILE);
-    int result = path && prompt.checkpoint ? prompt_write(path, &prompt, err) : error_memory(err);
-    free(folder_now);
-    return result;
+    Prompt prompt;
+    if (!path)
+        return error_memory(err);
+    if (training_head(&prompt, session, text, arena, err) < 0)
+        return -1;
+    prompt.n_ctx = learner_n_ctx(learner);
+    prompt.width = session->model.clip->text.width;
+    prompt.csc = config.csc;
+    prompt.class_token_position = config.class_token_position;
+    prompt.ctx = learner_ctx(learner);
+    return prompt_write(path, &prompt, err);
 }
 
 /* Training, evaluation of the last step. */

@@ -3,8 +3,8 @@
 
 #include "clip/base/files.h"
 #include "clip/math/ops.h"
-#include "coop/prompt_file.h"
 #include "coop/train_state.h"
+#include "coop/tuned_file.h"
 #include "experiments/grid/point_yaml.h"
 #include "experiments/results/logits.h"
 #include "experiments/results/metrics.h"
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,6 +72,36 @@ int training_check_texts(Session *session, const Point *point, Error *err) {
     if (session_check_training(session, err) < 0)
         return -1;
     return session_check_texts(session, &point->options->templates, point->label, err);
+}
+
+/* --- what is learned --- */
+
+int training_head(Prompt *prompt, Session *session, const float *text, Arena *arena, Error *err) {
+    Clip *clip = session->model.clip;
+    const Dataset *dataset = &session->dataset;
+    *prompt = (Prompt){.n_classes = dataset->n_classes,
+                       .embed_dim = clip->embed_dim,
+                       .class_names = dataset->class_names,
+                       .text_features = text,
+                       .logit_scale = clip->logit_scale,
+                       .backbone = clip->name,
+                       .backbone_digest = clip_digest(clip),
+                       .vocab_digest = tokenizer_digest(session->model.tokenizer),
+                       .dataset = dataset->name,
+                       .checkpoint = session->experiment->model.weights,
+                       .checkpoint_stamp = clip_stamp(clip),
+                       .activation = session->experiment->model.activation,
+                       .assumed = clip->assumed,
+                       .heads = session->experiment->model.heads,
+                       .image_size = clip->image_size};
+    memcpy(prompt->mean, clip->mean, sizeof prompt->mean);
+    memcpy(prompt->std, clip->std, sizeof prompt->std);
+    /* found again from any folder; not through a link, for the config lies beside the link */
+    char *folder_now = *prompt->checkpoint == '/' ? NULL : realpath(".", NULL);
+    if (folder_now)
+        prompt->checkpoint = path_join(arena, folder_now, prompt->checkpoint);
+    free(folder_now);
+    return prompt->checkpoint ? 0 : error_memory(err);
 }
 
 /* --- the folder of a run --- */
@@ -153,7 +184,8 @@ static int begin_or_resume(Run *run, Arena *arena, Error *err) {
         return -1;
     }
     if (!usable) {
-        static const char *const names[] = {"log.txt", METRICS_FILE, PROMPT_FILE, LOGITS_FILE,
+        static const char *const names[] = {"log.txt",          METRICS_FILE,        PROMPT_FILE,
+                                            TUNED_WEIGHTS_FILE, TUNED_LOW_RANK_FILE, LOGITS_FILE,
                                             PREDICTIONS_FILE};
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             const char *path = path_join(arena, run->folder, names[i]);

@@ -5,6 +5,7 @@
 #include "coop/prompt_file.h"
 #include "coop/tip_adapter_file.h"
 #include "coop/train_state.h"
+#include "coop/tuned_file.h"
 #include "experiments/grid/point_yaml.h"
 #include "experiments/results/logits.h"
 #include "experiments/results/metrics.h"
@@ -14,8 +15,9 @@
 #include <string.h>
 
 /* log.txt is for people, and grows. */
-static const char *const names[] = {PREDICTIONS_FILE, PROMPT_FILE,  TIP_ADAPTER_FILE, STATE_FILE,
-                                    POINT_YAML_FILE,  METRICS_FILE, TENSORBOARD_FILE, LOGITS_FILE};
+static const char *const names[] = {PREDICTIONS_FILE,    PROMPT_FILE, TIP_ADAPTER_FILE, TUNED_WEIGHTS_FILE,
+                                    TUNED_LOW_RANK_FILE, STATE_FILE,  POINT_YAML_FILE,  METRICS_FILE,
+                                    TENSORBOARD_FILE,    LOGITS_FILE};
 enum { N_NAMES = sizeof names / sizeof *names };
 
 int result_files_note(Result *result, const char *folder, Arena *arena, Error *err) {

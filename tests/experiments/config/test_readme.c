@@ -30,7 +30,7 @@ static void write_cell(Buffer *out, const char *text) {
 }
 
 static void write_key(Buffer *out, const KeySpec *key) {
-    char type[64];
+    char type[KEY_TYPE_TEXT];
     key_type_text(key, type, sizeof type);
     buffer_printf(out, "| `%s` | ", key->name);
     write_cell(out, type);

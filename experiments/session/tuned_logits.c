@@ -1,0 +1,73 @@
+/* tuned_logits.c: see tuned_logits.h. */
+#include "experiments/session/tuned_logits.h"
+
+#include "clip/math/ops.h"
+#include "coop/zeroshot.h"
+#include "experiments/session/print_faults.h"
+#include "experiments/terminal/interrupt.h"
+
+static int on_progress(void *context, long done, long total) {
+    if (context)
+        progress_note(context, "testing %ld of %ld images", done, total);
+    return interrupt_signal();
+}
+
+/* Of unit length. NULL with an error. */
+static const float *encode_test(LoadedModel *model, const Session *session, Progress *progress, Arena *arena,
+                                Error *err) {
+    const ItemList *test = &session->dataset.test;
+    const int E = model->clip->embed_dim;
+    float *features = arena_floats(arena, (size_t)test->n, (size_t)E);
+    const FeatureSource source = loaded_model_source(model);
+    FeatureCache *cache = features ? features_open(NULL, &source, model->pool, err) : NULL;
+    int status = -1;
+    if (!features)
+        error_memory(err);
+    else if (cache)
+        status = features_get(cache, features, session->dataset.root, test, (FeatureView){0}, on_progress,
+                              progress, err);
+    if (cache && status < 0)
+        status = interrupt_signal() ? interrupt_check(err) : print_faults(features_faults(cache), err);
+    features_close(cache);
+    if (status == 0)
+        unit_rows_forward(features, NULL, features, test->n, E);
+    return status == 0 ? features : NULL;
+}
+
+static int classify(float *logits, TunedClip *clip, const Tuned *tuned, const Session *session,
+                    const TextList *templates, Progress *progress, Arena *arena, Error *err) {
+    LoadedModel *model = clip->model;
+    const Dataset *dataset = &session->dataset;
+    const int E = model->clip->embed_dim;
+    const float *images = session->test_unit;
+    float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)E);
+    if (!text)
+        return error_memory(err);
+    if (tuned_clip_texts(clip, text, templates->values, templates->n, dataset->class_names,
+                         dataset->n_classes, err) < 0)
+        return -1;
+    tuned_clip_lend(clip);
+    if (clip->images || !images)
+        images = encode_test(model, session, progress, arena, err);
+    if (!images)
+        return -1;
+    cosine_logits(model->pool, logits, images, text, dataset->test.n, dataset->n_classes, E,
+                  tuned->head.logit_scale);
+    return 0;
+}
+
+int tuned_logits(float *logits, const Tuned *tuned, const char *path, const Session *session,
+                 const TextList *templates, Progress *progress, Arena *arena, Error *err) {
+    const Experiment *experiment = session->experiment;
+    const TunedSource source = {.weights = experiment->model.weights,
+                                .activation = experiment->model.activation,
+                                .heads = experiment->model.heads,
+                                .memory_budget = experiment_memory_budget(experiment)};
+    LoadedModel model = session->model; /* a copy, whose images go another way */
+    TunedClip clip;
+    int result = tuned_clip_open(&clip, tuned, path, &model, &source, err);
+    if (result == 0)
+        result = classify(logits, &clip, tuned, session, templates, progress, arena, err);
+    tuned_clip_close(&clip);
+    return result;
+}
