@@ -160,7 +160,8 @@ int trainer_run(const Trainee *trainee, const TrainData *data, const OptimConfig
                .images = arena_floats(arena, B, (size_t)data->embed_dim),
                .labels = ARENA_NEW(arena, int, B),
                .logits = arena_floats(arena, B, (size_t)trainee->n_classes),
-               .gradient = arena_floats(arena, trainee->n_parameters, 1)};
+               .gradient =
+                   trainee->gradient ? trainee->gradient : arena_floats(arena, trainee->n_parameters, 1)};
     int result = arena_failed(arena) ? error_memory(err) : 0;
     while (result == 0 && state->epoch < optim->max_epoch)
         result = run_epoch(&run, err);

@@ -27,6 +27,7 @@ typedef struct {
     size_t n_parameters;
     int n_classes;        /* K */
     Pool *pool;           /* steps the optimiser, where it is worth it; the same bits. May be NULL */
+    float *gradient;      /* (n_parameters): where loss puts it; NULL: anywhere */
     const Rng *generator; /* the orders of the epochs are drawn from a copy of it */
 
     /* Mean cross-entropy of a batch at the present parameters, and its gradient.

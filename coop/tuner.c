@@ -7,6 +7,7 @@
 #include "clip/math/ops.h"
 #include "coop/cosine_classifier.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ struct Tuner {
     TunerConfig config;
     Pool *pool;
     Arena *arena;
-    float *values; /* (trainee.n_parameters) */
+    float *values, *gradients; /* (trainee.n_parameters) */
     LowRank *low_image, *low_text;
     ImageTrainer *images; /* NULL: not trained */
     TextTrainer *text;    /* the same */
@@ -99,50 +100,39 @@ static size_t low_rank_size(const LowRank *l) {
     return l ? low_rank_count(&l->config, l->width) : 0;
 }
 
-/* Moves all trained values into one array, for the length of the tuner's life. */
+/* Moves all trained values into one array, and their gradients into another, before the towers ask where they
+ * are. The values outlive the tuner. */
 static int gather_values(Tuner *t, Error *err) {
     Parameters *all = &t->clip->parameters;
     TunedPart part = t->config.part;
-    size_t n = low_rank_size(t->low_image) + low_rank_size(t->low_text);
+    size_t n = low_rank_size(t->low_image) + low_rank_size(t->low_text), at = 0;
     for (int i = 0; i < all->n; i++)
         if (!all->items[i].is_buffer && wants(&all->items[i], &part))
             n += all->items[i].count;
     t->trainee.n_parameters = n;
-    t->values = arena_floats(t->clip->arena, n, 1); /* they outlive the tuner */
-    if (!t->values)
+    t->values = arena_floats(t->clip->arena, n, 1);
+    t->gradients = arena_floats(t->arena, n, 1);
+    if (!t->values || !t->gradients)
         return error_memory(err);
-    float *at = t->values;
     for (int i = 0; i < all->n; i++) {
         Parameter *p = &all->items[i];
         p->gradient = NULL;
         if (p->is_buffer || !wants(p, &part))
             continue;
-        memcpy(at, p->value, p->count * sizeof *at);
-        p->value = at;
-        p->gradient = at; /* that there is one; where, each step says */
+        memcpy(t->values + at, p->value, p->count * sizeof *p->value);
+        p->value = t->values + at;
+        p->gradient = t->gradients + at;
         at += p->count;
     }
     LowRank *both[] = {t->low_image, t->low_text};
     for (int i = 0; i < 2; i++)
         if (both[i]) {
-            both[i]->values = at;
+            both[i]->values = t->values + at;
+            both[i]->gradients = t->gradients + at;
             low_rank_draw(both[i], &t->generator);
             at += low_rank_size(both[i]);
         }
     return 0;
-}
-
-/* Where the gradients of a step go. */
-static void point_gradients(Tuner *t, float *gradient) {
-    const Parameters *all = &t->clip->parameters;
-    memset(gradient, 0, t->trainee.n_parameters * sizeof *gradient);
-    for (int i = 0; i < all->n; i++)
-        if (all->items[i].gradient)
-            all->items[i].gradient = gradient + (all->items[i].value - t->values);
-    LowRank *both[] = {t->low_image, t->low_text};
-    for (int i = 0; i < 2; i++)
-        if (both[i])
-            both[i]->gradients = gradient + (both[i]->values - t->values);
 }
 
 /* --- a step --- */
@@ -201,7 +191,8 @@ static double loss(void *model, const float *images, const int *labels, int B, f
     Tuner *t = model;
     CosineClassifier *c = &t->classifier;
     Error ignored = {0};
-    point_gradients(t, gradient);
+    assert(gradient == t->gradients);
+    memset(gradient, 0, t->trainee.n_parameters * sizeof *gradient);
     set_dropping(t, true);
     if (text_forward(t, PASS_TRAIN, &ignored) < 0 || image_forward(t, images, B, &ignored) < 0)
         return NAN;
@@ -301,6 +292,7 @@ Tuner *tuner_create(TrainableClip *clip, const Clip *frozen, const TunerConfig *
                            .parameters = t->values,
                            .n_parameters = t->trainee.n_parameters,
                            .n_classes = texts->n_classes,
+                           .gradient = t->gradients,
                            .pool = pool,
                            .generator = &t->generator,
                            .loss = loss,

@@ -107,12 +107,12 @@ static void take_steps(Bench *b, const TunerConfig *config, float losses[STEPS])
     const bool low_rank = config->part == TUNE_LOW_RANK;
     Optimizer optimizer = low_rank ? optimizer_adamw(n, 0.9, 0.999, 1e-8, 1e-2, b->arena)
                                    : optimizer_sgd(n, 0.9, 5e-4, b->arena);
-    float *gradient = arena_floats(b->arena, n, 1), logits[B * K];
+    float logits[B * K];
     for (int step = 0; step < STEPS; step++) {
         const int first = step % 2 * B;
         losses[step] = (float)trainee->loss(trainee->model, b->images + (size_t)first * pixels,
-                                            b->labels + first, B, logits, gradient, NULL);
-        optimizer_step(&optimizer, trainee->parameters, gradient, 2e-3, step + 1, b->pool);
+                                            b->labels + first, B, logits, trainee->gradient, NULL);
+        optimizer_step(&optimizer, trainee->parameters, trainee->gradient, 2e-3, step + 1, b->pool);
     }
 }
 
