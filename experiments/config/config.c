@@ -9,60 +9,20 @@
 #include "clip/base/nearest.h"
 #include "datasets/lists/catalog.h"
 #include "experiments/config/config_keys.h"
-#include "experiments/config/config_values.h"
 #include "experiments/config/names.h"
+#include "experiments/config/section_read.h"
 #include "experiments/config/templates.h"
 
 #include <string.h>
 
-/* "unknown key 'lrr' in optim (did you mean 'lr'?)"; a key of another section is told where it belongs. */
-static int unknown_key(const SectionSpec *section, const Node *key, const MethodList *methods, Error *err) {
-    const char *names[32];
-    int n = 0;
-    for (const KeySpec *known; n < 32 && (known = section_key_at(section, n)); n++)
-        names[n] = known->name;
-    char in[64] = "at the top level";
-    if (*section->name)
-        snprintf(in, sizeof in, "in %s", section->name);
-    const char *nearest = nearest_word(key->text, names, n);
-    if (nearest)
-        return node_error(key, err, "unknown key '%.60s' %s (did you mean '%s'?)", key->text, in, nearest);
-    int i = 0;
-    while (section_at(methods, i))
-        i++;
-    while (--i > 0) /* from behind: optim before the methods that may override it */
-        if (section_key(section_at(methods, i), key->text))
-            return node_error(key, err, "unknown key '%.60s' %s (it belongs in %s)", key->text, in,
-                              section_at(methods, i)->name);
-    return node_error(key, err, "unknown key '%.60s' %s", key->text, in);
+static const SectionSpec *method_section_at(const void *methods, int index) {
+    return section_at(methods, index);
 }
 
-/* The plain keys of one section into base; map is NULL when the section is not there, parent the node to
- * blame then. Sections within it are only checked for being known. */
 static int read_section(const SectionSpec *section, const Node *map, const Node *parent, void *base,
                         const MethodList *methods, Arena *arena, Error *err) {
-    if (map && node_is_empty(map))
-        map = NULL;
-    if (map && map->kind != NODE_MAP)
-        return node_error(map, err, "%s%smust be keys with values", section->name,
-                          *section->name ? " " : "the file ");
-    for (int i = 0; map && i < map->n; i++)
-        if (!section_key(section, map->keys[i]->text))
-            return unknown_key(section, map->keys[i], methods, err);
-    if (section_defaults(section, map, base, arena, err) < 0)
-        return -1;
-    const KeySpec *key;
-    for (int i = 0; (key = section_key_at(section, i)); i++) {
-        const Node *value = node_find(map, key->name);
-        if (!value && key->flags & KEY_REQUIRED)
-            return node_error(map ? map : parent, err, "missing key '%s'%s%s", key->name,
-                              *section->name ? " in " : "", section->name);
-        if (key->type == KEY_SECTION || key->type == KEY_METHODS || key->type == KEY_TARGETS)
-            continue;
-        if (value && key_read(key, section->name, value, base, arena, err) < 0)
-            return -1;
-    }
-    return 0;
+    const SectionList all = {method_section_at, methods};
+    return section_read(section, map, parent, base, &all, arena, err);
 }
 
 /* --- the dataset --- */
@@ -101,6 +61,8 @@ static bool is_among(const char *name, const char *const *names, int n) {
 static int check_dataset(DatasetSpec *spec, const Node *map, Error *err) {
     static const char *const always[] = {"name", "format", "subsample_classes", "template"};
     const DatasetRule *rule = dataset_rule(spec);
+    if (node_is_empty(map))
+        return node_error(map, err, "dataset: give a name with root, or a format (folder, split or csv)");
     if (!spec->format && !spec->name)
         return node_error(map, err, "dataset: give a name with root, or a format (folder, split or csv)");
     for (int i = 0; i < 3 && rule->required[i]; i++)
@@ -131,6 +93,15 @@ static int check_dataset(DatasetSpec *spec, const Node *map, Error *err) {
                           nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "");
     }
     return 0;
+}
+
+int dataset_spec_read(DatasetSpec *spec, const Node *map, Arena *arena, Error *err) {
+    const MethodList none = {0};
+    Experiment experiment = {0};
+    if (read_section(section_find("dataset"), map, map, &experiment, &none, arena, err) < 0)
+        return -1;
+    *spec = experiment.dataset;
+    return check_dataset(spec, map, err);
 }
 
 /* --- methods --- */
@@ -204,10 +175,7 @@ static int read_tree(Experiment *experiment, const Node *root, const MethodList 
         if (read_section(section_find(names[i]), node_find(root, names[i]), root, experiment, methods, arena,
                          err) < 0)
             return -1;
-    const Node *dataset = node_find(root, "dataset");
-    if (node_is_empty(dataset))
-        return node_error(dataset, err, "dataset: give a name with root, or a format (folder, split or csv)");
-    if (check_dataset(&experiment->dataset, dataset, err) < 0)
+    if (check_dataset(&experiment->dataset, node_find(root, "dataset"), err) < 0)
         return -1;
     return read_methods(experiment, node_find(root, "methods"), methods, arena, err);
 }

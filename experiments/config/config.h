@@ -26,4 +26,7 @@ Node *experiment_tree(const char *path, const char *const *overrides, int n_over
 int experiment_from_tree(Experiment *experiment, const char *path, const Node *root,
                          const MethodList *methods, Arena *arena, Error *err);
 
+/* The section `dataset` alone, for other kinds of files that name one. map is its node. */
+int dataset_spec_read(DatasetSpec *spec, const Node *map, Arena *arena, Error *err);
+
 #endif

@@ -178,6 +178,8 @@ static int read_text(const Value *value, const char **out) {
     if (value->key->choices && read_choice(value, &index) < 0)
         return -1;
     const char *text = value->node->text;
+    if (strcmp(text, "\t") == 0 && !(value->key->flags & KEY_TAB))
+        return value_error(value, "a tab alone");
     if (value->key->type == KEY_PATH && *text == '\0')
         return value_error(value, "an empty path");
     *out = value->key->type == KEY_PATH ? path_expand(value->arena, text) : arena_strdup(value->arena, text);

@@ -28,7 +28,8 @@ typedef enum {
     KEY_EACH = 16,      /* each entry of a list is an experiment of its own: study.h */
     KEY_TEMPLATES = 32, /* a list of a method that is one ensemble: default, ensemble, texts and files */
     KEY_OPTIM = 64,     /* a list of a method whose values replace the key of optim with that name */
-    KEY_COLUMN = 128    /* has a column in results.csv */
+    KEY_COLUMN = 128,   /* has a column in results.csv */
+    KEY_TAB = 256       /* of KEY_TEXT: may be a tab */
 } KeyFlags;
 
 #define KEY_NOWHERE ((size_t)-1) /* an offset: the value is checked and not stored */

@@ -73,7 +73,8 @@ static int next_event(Reader *reader, yaml_event_t *event) {
     return yaml_parser_parse(&reader->yaml, event) ? 0 : yaml_error(reader);
 }
 
-/* YAML's escapes can put anything into a text; here texts become paths, prompts and lines of output. */
+/* YAML's escapes can put anything into a text; here texts become paths, prompts and lines of output. (A lone
+ * tab is let through for the keys that take one: KEY_TAB.) */
 static bool has_control_character(const unsigned char *text, size_t size) {
     for (size_t i = 0; i < size; i++) {
         if (text[i] < 0x20 || text[i] == 0x7f)
@@ -108,7 +109,7 @@ static Node *read_scalar(Reader *reader, const yaml_event_t *event) {
         reader_error(reader, event->start_mark, "a value of over %d bytes", MAX_TEXT);
         return NULL;
     }
-    if (has_control_character(text, size)) {
+    if (has_control_character(text, size) && !(size == 1 && *text == '\t')) {
         reader_error(reader, event->start_mark, "a line break or control character inside a value");
         return NULL;
     }

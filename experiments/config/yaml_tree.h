@@ -3,7 +3,7 @@
  *
  * libyaml's events become nodes; what libyaml accepts and we do not is refused here: an empty file, a second
  * document, duplicate keys, anchors and aliases (so no alias bomb), tags, keys that are not plain text,
- * UTF-16, control characters in a value, nesting deeper than 64.
+ * UTF-16, control characters in a value (but for a tab alone), nesting deeper than 64.
  */
 #ifndef EXPERIMENTS_CONFIG_YAML_TREE_H
 #define EXPERIMENTS_CONFIG_YAML_TREE_H
