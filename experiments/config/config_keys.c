@@ -167,14 +167,17 @@ static void print_key(FILE *out, const KeySpec *key) {
     }
 }
 
+void section_help(FILE *out, const SectionSpec *section) {
+    fprintf(out, "\n%s%s%s%s\n", section->name, *section->name ? ":" : "",
+            *section->name && section->help ? "  # " : "", section->help ? section->help : "");
+    const KeySpec *key;
+    for (int k = 0; (key = section_key_at(section, k)); k++)
+        print_key(out, key);
+}
+
 void experiment_help(FILE *out, const MethodList *methods) {
     fprintf(out, "Keys of an experiment file (key, type, default, meaning):\n");
     const SectionSpec *section;
-    for (int i = 0; (section = section_at(methods, i)); i++) {
-        fprintf(out, "\n%s%s%s%s\n", section->name, *section->name ? ":" : "",
-                *section->name && section->help ? "  # " : "", section->help ? section->help : "");
-        const KeySpec *key;
-        for (int k = 0; (key = section_key_at(section, k)); k++)
-            print_key(out, key);
-    }
+    for (int i = 0; (section = section_at(methods, i)); i++)
+        section_help(out, section);
 }

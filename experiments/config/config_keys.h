@@ -18,5 +18,7 @@ const SectionSpec *section_find(const char *name);
 
 /* Prints every key with type, default and meaning: the second half of `coop run --help`. */
 void experiment_help(FILE *out, const MethodList *methods);
+/* That of one section, of whatever kind of file. */
+void section_help(FILE *out, const SectionSpec *section);
 
 #endif
