@@ -112,9 +112,8 @@ static const char *fill_template(const char *template, const char *name, Arena *
     return text ? arena_printf(arena, "%s%s", text, template) : NULL;
 }
 
-/* All prompts, (n_templates, K), owned by the arena; NULL with an error. */
-static const char **fill_templates(const char *const *templates, int n_templates,
-                                   const char *const *class_names, int n_classes, Arena *arena, Error *err) {
+const char **zeroshot_prompts(const char *const *templates, int n_templates, const char *const *class_names,
+                              int n_classes, Arena *arena, Error *err) {
     size_t K = (size_t)n_classes, P = K * (size_t)n_templates;
     if (P > MAX_PROMPTS) {
         error_set(err, "%d templates of %d classes: over %d prompts", n_templates, n_classes, MAX_PROMPTS);
@@ -139,7 +138,7 @@ static const char **fill_templates(const char *const *templates, int n_templates
 int zeroshot_check(const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
                    int n_templates, const char *const *class_names, int n_classes, Error *err) {
     Arena *arena = arena_create();
-    const char **texts = fill_templates(templates, n_templates, class_names, n_classes, arena, err);
+    const char **texts = zeroshot_prompts(templates, n_templates, class_names, n_classes, arena, err);
     int result = texts ? 0 : -1;
     for (int i = 0; i < n_templates * n_classes && result == 0; i++) {
         const int *ids;
@@ -154,7 +153,7 @@ int zeroshot_check(const Clip *clip, const Tokenizer *tokenizer, const char *con
 
 int zeroshot_tree(TokenTree *tree, const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
                   int n_templates, const char *const *class_names, int n_classes, Arena *arena, Error *err) {
-    const char **texts = fill_templates(templates, n_templates, class_names, n_classes, arena, err);
+    const char **texts = zeroshot_prompts(templates, n_templates, class_names, n_classes, arena, err);
     const size_t P = (size_t)n_templates * (size_t)n_classes;
     const int **prompts = texts ? ARENA_NEW(arena, const int *, P) : NULL;
     int *lengths = texts ? ARENA_NEW(arena, int, P) : NULL, bad;
@@ -182,7 +181,7 @@ int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokeni
     int result = -1;
     size_t K = (size_t)n_classes, E = (size_t)clip->embed_dim, P = K * (size_t)n_templates;
     Arena *arena = arena_create();
-    const char **texts = fill_templates(templates, n_templates, class_names, n_classes, arena, err);
+    const char **texts = zeroshot_prompts(templates, n_templates, class_names, n_classes, arena, err);
     if (!texts)
         goto out;
     float *each = arena_floats(arena, P, E);

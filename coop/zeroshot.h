@@ -21,13 +21,14 @@ int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokeni
                       const char *const *templates, int n_templates, const char *const *class_names,
                       int n_classes, Error *err);
 
-/* The prefix tree of all these prompts, (n_templates, K), for whoever encodes them otherwise; owned by the
- * arena. */
+/* The prompts of that, (n_templates, K), owned by the arena; NULL with an error. */
+const char **zeroshot_prompts(const char *const *templates, int n_templates, const char *const *class_names,
+                              int n_classes, Arena *arena, Error *err);
+/* Their prefix tree, for whoever encodes them otherwise; owned by the arena. */
 int zeroshot_tree(TokenTree *tree, const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
                   int n_templates, const char *const *class_names, int n_classes, Arena *arena, Error *err);
-/* features (K, E), unit length, from those of each prompt (n_templates, K, E), which come to have unit
- * length.
- */
+/* The rest of it: features (K, E) of those of the prompts, each (n_templates, K, E), which become of unit
+ * length. */
 void zeroshot_average(float *features, float *each, int n_templates, int n_classes, int E);
 
 /* Only tokenizes these prompts: 0 when zeroshot_features would accept them. */

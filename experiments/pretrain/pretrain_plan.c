@@ -1,0 +1,111 @@
+/* pretrain_plan.c: see pretrain_plan.h */
+#include "experiments/pretrain/pretrain_plan.h"
+
+#include "clip/train/image_trainer.h"
+#include "clip/train/text_trainer.h"
+#include "experiments/pretrain/captions.h"
+#include "experiments/pretrain/pretrain_open.h"
+#include "experiments/terminal/duration.h"
+
+/* The captions (n) of the first pairs, owned by the arena; NULL with an error. */
+static const char **first_captions(const PretrainSession *session, int n, Arena *arena, Error *err) {
+    const char **texts = ARENA_NEW(arena, const char *, n);
+    if (!texts)
+        error_memory(err);
+    for (int i = 0; texts && i < n; i++) {
+        Pair pair;
+        Error broken = {0};
+        if (pairs_get(session->train, i, (uint32_t)session->config->seed, 0, &pair, arena, &broken) == 0)
+            texts[i] = pair.caption;
+        else if (i == 0)
+            texts[i] = "";
+        else
+            texts[i] = texts[i - 1];
+    }
+    return texts;
+}
+
+/* Operations of one step. Where accum_freq is above 1 all is encoded twice. */
+static int count_flops(double *flops, int *n_nodes, int *n_tokens, const PretrainSession *session,
+                       Arena *arena, Error *err) {
+    const PretrainOptim *optim = &session->optim;
+    const int n = optim->batch_size;
+    const TrainableClip *clip = session->clip;
+    const char **texts = first_captions(session, n, arena, err);
+    Captions captions;
+    TokenTree tree;
+    if (!texts ||
+        captions_tokenize(&captions, session->tokenizer, texts, n, clip->text.n_positions, arena, err) < 0 ||
+        token_tree_build(&tree, (const int *const *)captions.tokens, captions.lengths, n, arena, err) < 0)
+        return -1;
+    *n_nodes = tree.n_nodes;
+    *n_tokens = 0;
+    for (int i = 0; i < n; i++)
+        *n_tokens += captions.lengths[i];
+    *flops = n * image_trainer_flops(clip, !session->config->lock.image) +
+             text_trainer_flops(clip, &tree, !session->config->lock.text);
+    if (optim->accum_freq > 1)
+        *flops += n * image_trainer_flops(clip, false) + text_trainer_flops(clip, &tree, false);
+    *flops *= optim->accum_freq;
+    return 0;
+}
+
+static void print_model(FILE *out, const PretrainSession *session) {
+    const TrainableClip *clip = session->clip;
+    const Parameters *parameters = &clip->parameters;
+    fprintf(out, "model: %s, images of %d x %d, embeddings of %d; %.1f million parameters, %.1f trained\n",
+            clip->is_resnet ? "ResNet" : "ViT", clip->image.image_size, clip->image.image_size,
+            clip->embed_dim, 1e-6 * (double)parameters_count(parameters, false),
+            1e-6 * (double)parameters_count(parameters, true));
+}
+
+static void print_steps(FILE *out, const PretrainSession *session) {
+    const PretrainOptim *optim = &session->optim;
+    fprintf(out, "pairs: %d to train on", pairs_count(session->train));
+    if (session->val)
+        fprintf(out, ", %d to validate on", pairs_count(session->val));
+    if (session->zeroshot.images)
+        fprintf(out, ", %d images of %d classes", pairs_count(session->zeroshot.images),
+                session->zeroshot.dataset.n_classes);
+    fprintf(out, "\nsteps: %ld (%d epochs of %d), each of %d pairs; learning rate %g, warm-up %d steps\n",
+            (long)optim->epochs * session->steps_per_epoch, optim->epochs, session->steps_per_epoch,
+            session->effective_batch, optim->lr, optim->warmup);
+}
+
+/* Weights; gradients and what the optimiser remembers of those that are trained; decoded pairs of this step
+ * and the next; activations. */
+static void print_memory(FILE *out, const PretrainSession *session) {
+    const Parameters *parameters = &session->clip->parameters;
+    const double all = (double)parameters_count(parameters, false);
+    const double trained = (double)parameters_count(parameters, true);
+    const double size = session->clip->image.image_size;
+    const int n_kept = session->optim.name == OPTIM_ADAMW ? 3 : 2;
+    const double gib = 1.0 / (1 << 30);
+    fprintf(out,
+            "memory: %.2f GiB of weights, gradients and moments, %.2f GiB of decoded images, at most %.2f "
+            "GiB of activations\n",
+            4 * (all + n_kept * trained) * gib, 2 * 3 * size * size * session->effective_batch * gib,
+            (double)pretrain_memory_budget(session->config) * gib);
+}
+
+int pretrain_plan_print(FILE *out, const PretrainSession *session, double rate, Error *err) {
+    double flops = 0;
+    int n_nodes = 0, n_tokens = 0;
+    char time[32];
+    Arena *arena = arena_create();
+    int status = arena ? count_flops(&flops, &n_nodes, &n_tokens, session, arena, err) : error_memory(err);
+    arena_free(arena);
+    if (status < 0)
+        return -1;
+    const long n_steps = (long)session->optim.epochs * session->steps_per_epoch;
+    print_model(out, session);
+    print_steps(out, session);
+    fprintf(out, "captions: %.1f tokens each; a batch computes %d rows of the text tower\n",
+            (double)n_tokens / session->optim.batch_size, n_nodes);
+    print_memory(out, session);
+    duration_text((double)n_steps * flops / rate, time);
+    fprintf(out, "work: %.4g GFLOP a step, about %.3g pairs per second: %s without evaluations\n",
+            1e-9 * flops, session->effective_batch * rate / flops, time);
+    fprintf(out, "output: %s\n", session->config->output);
+    return 0;
+}

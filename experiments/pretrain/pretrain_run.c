@@ -1,0 +1,233 @@
+/* pretrain_run.c: see pretrain_run.h
+ *
+ *     for each epoch
+ *         steps                          state every state_seconds, and on a signal
+ *         evaluation, checkpoint         then the state: one that is killed before does these again
+ */
+#include "experiments/pretrain/pretrain_run.h"
+
+#include "clip/base/stale_files.h"
+#include "experiments/pretrain/checkpoints.h"
+#include "experiments/pretrain/evaluation.h"
+#include "experiments/pretrain/pretrain_page.h"
+#include "experiments/pretrain/pretrain_step.h"
+#include "experiments/pretrain/schedule.h"
+#include "experiments/terminal/clock.h"
+#include "experiments/terminal/interrupt.h"
+#include "experiments/terminal/printable.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    PretrainSession *session;
+    const PretrainConfig *config;
+    bool quiet;
+    PretrainStepper stepper;
+    PretrainMetrics metrics;
+    PretrainState state;
+    BrokenPairs broken;
+    Progress progress;
+    double started, saved; /* of this process: when it began (less the time of earlier ones), when it saved */
+    Arena *arena;
+} Run;
+
+static long steps_done(const Run *run) {
+    return (long)run->state.epoch * run->session->steps_per_epoch + run->state.step;
+}
+
+static long pairs_done(const Run *run) {
+    return steps_done(run) * run->session->effective_batch;
+}
+
+/* --- the state --- */
+
+static int save_state(Run *run, Error *err) {
+    const PretrainSession *session = run->session;
+    run->saved = clock_seconds();
+    run->state.seconds = run->saved - run->started;
+    if (pretrain_metrics_sync(&run->metrics, &run->state.metrics_size, err) < 0)
+        return -1;
+    return pretrain_state_write(run->config->output, &run->state, &run->stepper.optimizer, session->identity,
+                                err);
+}
+
+static int read_state(Run *run, Error *err) {
+    bool found;
+    const char *damage;
+    if (pretrain_state_read(run->config->output, &run->state, &run->stepper.optimizer, run->session->identity,
+                            &found, &damage, run->arena, err) < 0)
+        return -1;
+    if (damage)
+        print_line(stderr, "note: %s; going on from the state before it", damage);
+    run->started = clock_seconds() - run->state.seconds;
+    run->saved = clock_seconds();
+    if (found && !run->quiet && run->state.epoch < run->config->optim.epochs)
+        print_line(stderr, "going on behind step %ld", steps_done(run));
+    return 0;
+}
+
+/* Saves what is there, unless the numbers are no longer worth it. */
+static int stop(Run *run, Error *err) {
+    Error late = {0};
+    if (err->kind != ERROR_SIGNAL)
+        return -1;
+    if (save_state(run, &late) < 0)
+        *err = late;
+    else
+        snprintf(err->text + strlen(err->text), sizeof err->text - strlen(err->text),
+                 " behind step %ld; start the same command again to go on", steps_done(run));
+    return -1;
+}
+
+/* --- steps --- */
+
+static int step(Run *run, bool *ended, Error *err) {
+    const PretrainSession *session = run->session;
+    const long done = steps_done(run);
+    const double start = clock_seconds(), lr = schedule_rate(&session->optim, done, session->steps_per_epoch);
+    StepMetrics metrics = {.step = done + 1, .epoch = run->state.epoch + 1};
+    if (stepper_step(&run->stepper, &run->state, &metrics, lr, ended, err) < 0) {
+        if (err->kind == ERROR_RUN && !err->is_memory)
+            error_prefix(err, "%s: epoch %d: step %ld (learning rate %g)", run->config->path, metrics.epoch,
+                         metrics.step, lr);
+        return -1;
+    }
+    if (*ended)
+        return 0;
+    metrics.pairs_per_second = session->effective_batch / (clock_seconds() - start);
+    pretrain_metrics_step(&run->metrics, &metrics);
+    progress_note(&run->progress, "epoch %d/%d  loss %.3f", metrics.epoch, session->optim.epochs,
+                  metrics.loss);
+    progress_update(&run->progress, pairs_done(run));
+    if (interrupt_check(err) < 0)
+        return -1;
+    return clock_seconds() - run->saved >= run->config->state_seconds ? save_state(run, err) : 0;
+}
+
+static int train_epoch(Run *run, Error *err) {
+    const int n_steps = run->session->steps_per_epoch;
+    if (run->state.step < n_steps &&
+        pair_loader_begin(run->stepper.loader, run->state.epoch, run->state.position, err) < 0)
+        return -1;
+    while (run->state.step < n_steps) {
+        bool ended;
+        if (step(run, &ended, err) < 0)
+            return -1;
+        if (ended) { /* pairs that are broken are missing at its end */
+            progress_print(&run->progress, "note: epoch %d has %d of %d steps: too many pairs are broken",
+                           run->state.epoch + 1, run->state.step, n_steps);
+            run->state.step = n_steps;
+        }
+    }
+    return 0;
+}
+
+/* --- between epochs --- */
+
+static bool is_due(int frequency, int epoch, int last) {
+    return frequency > 0 && (epoch % frequency == 0 || epoch == last);
+}
+
+static void tell_evaluation(Run *run, const Evaluation *evaluation) {
+    char val[96] = "", zeroshot[64] = "";
+    if (run->quiet)
+        return;
+    if (evaluation->n_val > 0)
+        snprintf(val, sizeof val, ": val loss %.4f, R@1 %.1f and %.1f %%", evaluation->val_loss,
+                 100 * evaluation->to_text.recall[0], 100 * evaluation->to_image.recall[0]);
+    if (evaluation->n_zeroshot > 0)
+        snprintf(zeroshot, sizeof zeroshot, "%s zero-shot top-1 %.1f %%, top-5 %.1f %%", *val ? "," : ":",
+                 100 * evaluation->top1, 100 * evaluation->top5);
+    progress_print(&run->progress, "epoch %d%s%s", evaluation->epoch, val, zeroshot);
+}
+
+static int evaluate(Run *run, int epoch, Error *err) {
+    const PretrainSession *session = run->session;
+    const int last = session->optim.epochs;
+    Evaluation evaluation = {.step = (long)epoch * session->steps_per_epoch, .epoch = epoch};
+    if (session->val && is_due(run->config->val_frequency, epoch, last) &&
+        evaluate_pairs(&evaluation, session, run->stepper.trainer, &run->broken, err) < 0)
+        return -1;
+    if (session->zeroshot.images && is_due(run->config->zeroshot_frequency, epoch, last) &&
+        evaluate_zeroshot(&evaluation, session, run->stepper.trainer, &run->broken, err) < 0)
+        return -1;
+    if (evaluation.n_val + evaluation.n_zeroshot == 0)
+        return 0;
+    tell_evaluation(run, &evaluation);
+    pretrain_metrics_evaluation(&run->metrics, &evaluation);
+    return 0;
+}
+
+/* A last step may have made numbers of which neither a checkpoint nor an evaluation should be. */
+static int check_finite(const Run *run, Error *err) {
+    const Parameters *parameters = &run->session->clip->parameters;
+    for (int i = 0; i < parameters->n; i++)
+        for (size_t k = 0; k < parameters->items[i].count; k++)
+            if (!isfinite(parameters->items[i].value[k]))
+                return error_run(err, "%s: epoch %d: %s is not finite any more", run->config->path,
+                                 run->state.epoch + 1, parameters->items[i].name);
+    return 0;
+}
+
+static int finish_epoch(Run *run, Error *err) {
+    const int epoch = run->state.epoch + 1;
+    if (check_finite(run, err) < 0 || evaluate(run, epoch, err) < 0 ||
+        checkpoints_add(run->session, epoch, err) < 0)
+        return -1;
+    run->state.epoch = epoch;
+    run->state.step = run->state.position = 0;
+    return save_state(run, err);
+}
+
+/* --- the whole --- */
+
+static int train(Run *run, Error *err) {
+    const PretrainSession *session = run->session;
+    if (checkpoints_begin(session, err) < 0 ||
+        pretrain_metrics_open(&run->metrics, run->config->output, run->state.metrics_size, run->arena, err) <
+            0)
+        return -1;
+    progress_start(&run->progress, stderr, run->quiet, "pretraining", 0);
+    progress_resume(&run->progress, pairs_done(run),
+                    (long)session->optim.epochs * session->steps_per_epoch * session->effective_batch);
+    while (run->state.epoch < session->optim.epochs)
+        if (train_epoch(run, err) < 0 || finish_epoch(run, err) < 0)
+            return stop(run, err);
+    return 0;
+}
+
+static void tell_counts(const Run *run) {
+    if (run->state.n_cut > 0 && !run->quiet)
+        print_line(stderr, "note: %ld captions were cut at %d tokens", run->state.n_cut,
+                   run->session->clip->text.n_positions);
+    if (run->state.n_broken > 0)
+        print_line(stderr, "note: pairs that could not be read were skipped %ld times", run->state.n_broken);
+}
+
+static int run_all(Run *run, Error *err) {
+    const PretrainConfig *config = run->config;
+    if (stepper_open(&run->stepper, run->session, &run->broken, err) < 0 || read_state(run, err) < 0)
+        return -1;
+    remove_stale_files(config->output);
+    const bool finished = run->state.epoch >= config->optim.epochs;
+    if (finished && !run->quiet)
+        print_line(stderr, "finished already: %ld steps", steps_done(run));
+    if (!finished && train(run, err) < 0)
+        return -1;
+    progress_finish(&run->progress);
+    tell_counts(run);
+    return pretrain_page_write(run->session, &run->state, run->quiet, err);
+}
+
+int pretrain_run(PretrainSession *session, bool quiet, Error *err) {
+    Arena *arena = arena_create();
+    Run run = {.session = session, .config = session->config, .quiet = quiet, .arena = arena};
+    run.broken = (BrokenPairs){.progress = &run.progress, .named.arena = arena};
+    int status = arena ? run_all(&run, err) : error_memory(err);
+    progress_finish(&run.progress);
+    pretrain_metrics_close(&run.metrics);
+    stepper_close(&run.stepper);
+    arena_free(arena);
+    return status;
+}
