@@ -66,6 +66,7 @@ static void write_run(Html *html, const Page *page) {
         precision_name(clip->precision));
     html_markup(html, "<dt>Begins with</dt>");
     html_element(html, "dd", session->config->model.weights ? session->config->model.weights : "new weights");
+    html_markup(html, "\n");
     html_markup(html, "<dt>Pairs</dt><dd>%d, %d a step</dd>\n", pairs_count(session->train),
                 session->effective_batch);
     html_markup(html, "<dt>Steps</dt><dd>%d of %ld, %d of %d epochs</dd>\n", page->history.n_steps,
@@ -112,19 +113,32 @@ static void write_evaluations(Html *html, const MetricsHistory *history) {
               "all of data.val; each image has one caption there.</p></section>\n");
 }
 
+static void write_lines(Html *html, const char *text) {
+    html_markup(html, "<pre>");
+    for (const char *end; *text; text = *end ? end + 1 : end) {
+        end = text + strcspn(text, "\n");
+        const size_t mark = arena_mark(html->arena);
+        const char *line = arena_printf(html->arena, "%.*s", (int)(end - text), text);
+        html_text(html, line ? line : "");
+        html_markup(html, "\n");
+        html_reset(html, mark);
+    }
+    html_markup(html, "</pre>");
+}
+
 /* The keys in use and the file that they come from. */
 static void write_configuration(Html *html, const Page *page) {
     const char *path = page->session->config->path;
     const char *text = file_read(path, MAX_CONFIG, html->arena, NULL, NULL);
     html_markup(html, "<section><h2>Configuration</h2>\n");
     html_markup(html, "<details><summary>Everything that the numbers depend on</summary>");
-    html_element(html, "pre", page->session->identity);
+    write_lines(html, page->session->identity);
     html_markup(html, "</details>\n");
     if (text) {
         html_markup(html, "<details><summary>");
         html_text(html, path);
         html_markup(html, "</summary>");
-        html_element(html, "pre", text);
+        write_lines(html, text);
         html_markup(html, "</details>\n");
     }
     html_markup(html, "</section>\n");
@@ -170,9 +184,8 @@ static int save_page(const Page *page, const char *path, Arena *arena, Error *er
 static void print_evaluations(const MetricsHistory *history) {
     if (history->n_evaluations == 0)
         return;
-    printf("%5s  %8s  %25s  %25s  %15s\n", "", "", "image to text: R@1, 5, 10", "text to image: R@1, 5, 10",
-           "zero-shot: top-1, 5");
-    printf("%5s  %8s\n", "epoch", "val loss");
+    printf("%5s  %8s  %25s  %25s  %19s\n", "epoch", "val loss", "image to text: R@1, 5, 10",
+           "text to image: R@1, 5, 10", "zero-shot: top-1, 5");
     for (int i = 0; i < history->n_evaluations; i++) {
         const Evaluation *e = &history->evaluations[i];
         printf("%5d", e->epoch);
@@ -191,7 +204,8 @@ static void print_evaluations(const MetricsHistory *history) {
 
 static void print_files(const PretrainSession *session, const char *page, int epoch, Arena *arena) {
     const char *checkpoint = checkpoints_newest(session->config, epoch, arena);
-    print_line(stderr, "\nreport: %s", page);
+    fputc('\n', stderr);
+    print_line(stderr, "report: %s", page);
     if (checkpoint)
         print_line(stderr, "checkpoint: %s", checkpoint);
     if (checkpoint)
