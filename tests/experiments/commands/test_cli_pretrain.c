@@ -1,0 +1,243 @@
+/* test_cli_pretrain.c: `coop pretrain` as its users see it. */
+#include "tests/support/pretrain_support.h"
+
+#include "clip/base/files.h"
+#include "tests/support/scratch.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ONE_IMAGE PRETRAIN_IMAGES "/cup/train_000.jpg"
+
+static int count_lines(const char *text, const char *part) {
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++)
+        n++;
+    return n;
+}
+
+/* What a run leaves, and that the rest of the program takes its checkpoint as it is. */
+static void test_a_run_leaves_a_checkpoint(void **state) {
+    Cli *cli = *state;
+    size_t size;
+    const char *yaml = pretrain_config(cli, "mine", "");
+    cli_ok(cli, "pretrain", yaml);
+    assert_non_null(strstr(cli->out, "val loss"));
+    assert_non_null(strstr(cli->err, "checkpoint: "));
+    static const char *const files[] = {
+        "epoch_1.safetensors", "epoch_2.safetensors", "epoch_3.safetensors", "open_clip_config.json",
+        "merges.txt",          "metrics.jsonl",       "report.html",         "open_clip_model.safetensors"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (!cli_exists(cli_path(cli, "mine/%s", files[i])))
+            fail_msg("no %s", files[i]);
+    const char *metrics = cli_read(cli, cli_path(cli, "mine/metrics.jsonl"), &size);
+    assert_int_equal(count_lines(metrics, "\"pairs_per_second\""), 12);
+    assert_int_equal(count_lines(metrics, "\"clip_val_loss\""), 3);
+    assert_int_equal(count_lines(metrics, "\"zeroshot_top1\""), 2); /* the second epoch, and the last */
+    const char *page = cli_read(cli, cli_path(cli, "mine/report.html"), &size);
+    assert_non_null(strstr(page, "Learning rate."));
+    cli_ok(cli, "zeroshot", "--model", cli_path(cli, "mine/epoch_2.safetensors"), "--classes", "cup,boat",
+           ONE_IMAGE);
+    cli_ok(cli, "zeroshot", "--model", cli_path(cli, "mine"), "--classes", "cup,boat", ONE_IMAGE);
+    const char *set = arena_printf(cli->arena, "model.weights=%s", cli_path(cli, "mine"));
+    const char *output = arena_printf(cli->arena, "output=%s", cli_path(cli, "run"));
+    cli_ok(cli, "run", "experiments/demo/demo.yaml", "--set", set, "--set", output, "--set",
+           "methods=[{zeroshot: {}}]");
+    assert_non_null(strstr(cli->out, "zero-shot"));
+}
+
+/* The accuracy that a training tells is that of its checkpoint in `coop run`. */
+static void test_zeroshot_is_that_of_run(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", "");
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.epochs=1");
+    size_t size;
+    const char *metrics = cli_read(cli, cli_path(cli, "mine/metrics.jsonl"), &size);
+    const char *at = strstr(metrics, "\"zeroshot_top1\": ");
+    assert_non_null(at);
+    const double accuracy = strtod(at + strlen("\"zeroshot_top1\": "), NULL);
+    cli_ok(cli, "run", "experiments/demo/demo.yaml", "--set",
+           arena_printf(cli->arena, "model.weights=%s", cli_path(cli, "mine")), "--set",
+           arena_printf(cli->arena, "output=%s", cli_path(cli, "run")), "--set", "methods=[{zeroshot: {}}]");
+    const ResultList results = cli_results(cli, "run", NULL);
+    assert_int_equal(results.n, 1);
+    assert_true(results.results[0].accuracy - 100 * accuracy < 1e-6 &&
+                100 * accuracy - results.results[0].accuracy < 1e-6);
+}
+
+static void test_threads_do_not_matter(void **state) {
+    Cli *cli = *state;
+    cli_ok(cli, "pretrain", pretrain_config(cli, "one", "augment: {scale: [0.5, 1.0]}\n"), "--threads", "1",
+           "--set", "optim.accum_freq=2");
+    cli_ok(cli, "pretrain", pretrain_config(cli, "three", "augment: {scale: [0.5, 1.0]}\n"), "--threads", "3",
+           "--set", "optim.accum_freq=2");
+    pretrain_assert_same(cli, cli_path(cli, "one"), cli_path(cli, "three"), 3);
+}
+
+/* A finished run only makes its page again; another configuration is refused by its key. */
+static void test_a_finished_run(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", "");
+    cli_ok(cli, "pretrain", yaml);
+    const char *first = arena_strdup(cli->arena, cli->out);
+    assert_int_equal(remove(cli_path(cli, "mine/report.html")), 0);
+    cli_ok(cli, "pretrain", yaml);
+    assert_non_null(strstr(cli->err, "finished already: 12 steps"));
+    assert_string_equal(cli->out, first);
+    assert_true(cli_exists(cli_path(cli, "mine/report.html")));
+    cli_refuses(cli, 3, cli_path(cli, "mine/state.safetensors"),
+                "optim.lr: it was '0.001' and is '0.002' now", "pretrain", yaml, "--set", "optim.lr=0.002",
+                "--quiet");
+    cli_refuses(cli, 3, cli_path(cli, "mine/state.safetensors"), "data.train: it was", "pretrain", yaml,
+                "--set",
+                "data.train={dataset: {format: split, images: " PRETRAIN_IMAGES
+                ", split: experiments/demo/camouflage/split_zhou_camouflage.json}}",
+                "--quiet");
+    cli_ok(cli, "pretrain", yaml, "--set", "memory_budget=64MiB", "--set", "save_frequency=2");
+}
+
+/* The state before a damaged one leads to the same bits; without any that is good nothing is begun. */
+static void test_damaged_states(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", ""), *whole = cli_path(cli, "whole");
+    cli_ok(cli, "pretrain", yaml);
+    assert_int_equal(rename(cli_path(cli, "mine"), whole), 0);
+    cli_start(cli, (const char *const[]){"pretrain", yaml, NULL});
+    while (!cli_exists(cli_path(cli, "mine/state_before.safetensors")))
+        usleep(1000);
+    kill(cli->child, SIGTERM);
+    cli_wait(cli);
+    if (cli->status == 0) /* it was faster */
+        return;
+    assert_int_equal(cli->status, 143);
+    scratch_flip(cli_path(cli, "mine/state.safetensors"), 40000, 0x10);
+    cli_ok(cli, "pretrain", yaml);
+    assert_non_null(strstr(cli->err, "state.safetensors: "));
+    assert_non_null(strstr(cli->err, "going on from the state before it"));
+    pretrain_assert_same(cli, whole, cli_path(cli, "mine"), 3);
+    scratch_flip(cli_path(cli, "mine/state.safetensors"), 40000, 0x10);
+    assert_int_equal(remove(cli_path(cli, "mine/state_before.safetensors")), 0);
+    cli_refuses(cli, 3, cli_path(cli, "mine/state.safetensors"), "no other state is left", "pretrain", yaml,
+                "--quiet");
+    assert_true(cli_exists(cli_path(cli, "mine/epoch_3.safetensors")));
+}
+
+static void test_what_is_kept(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", "save_frequency: 4\nsave_most_recent: 2\n");
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.epochs=7");
+    static const bool kept[] = {false, false, false, true, false, true, true};
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(cli_exists(cli_path(cli, "mine/epoch_%d.safetensors", i + 1)), kept[i]);
+}
+
+static void test_a_dry_run_writes_nothing(void **state) {
+    Cli *cli = *state;
+    cli_ok(cli, "pretrain", pretrain_config(cli, "mine", ""), "--dry-run");
+    assert_non_null(strstr(cli->out, "steps: 12 (3 epochs of 4), each of 12 pairs"));
+    assert_non_null(strstr(cli->out, "48 to train on"));
+    assert_false(cli_exists(cli_path(cli, "mine/.lock")));
+}
+
+static void test_a_checkpoint_goes_on(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", "lock: {image: true, image_unlocked_groups: 1}\n");
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.epochs=1");
+    const char *again = pretrain_config(cli, "again", "");
+    const char *set = arena_printf(cli->arena, "model={weights: %s}", cli_path(cli, "mine"));
+    cli_ok(cli, "pretrain", again, "--set", set, "--set", "optim.epochs=1");
+    cli_ok(cli, "zeroshot", "--model", cli_path(cli, "again"), "--classes", "cup,boat", ONE_IMAGE);
+}
+
+/* --- what is wrong --- */
+
+static void write_pairs(Cli *cli, const char *text) {
+    scratch_file(cli_path(cli, "pairs.tsv"), text, strlen(text));
+}
+
+static void test_bad_pairs(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", "");
+    const char *pairs = cli_path(cli, "pairs.tsv");
+    write_pairs(cli, "filepath\tcaption\ncup/train_000.jpg\ta cup\n");
+    cli_refuses(cli, 3, pairs, "title", "pretrain", yaml, "--quiet");
+    write_pairs(cli, "filepath\ttitle\ncup/train_000.jpg\ta cup\nkey/train_000.jpg\ta \xff key\n");
+    cli_refuses(cli, 3, pairs, "line 3", "pretrain", yaml, "--quiet");
+    write_pairs(cli, "filepath\ttitle\ncup/train_000.jpg\ta cup\n");
+    cli_refuses(cli, 3, yaml, "a step of batch_size 12 times accum_freq 1 is 12 pairs, and data.train has 1",
+                "pretrain", yaml, "--quiet");
+    assert_false(cli_exists(cli_path(cli, "mine/.lock")));
+}
+
+static void test_a_broken_image_is_skipped(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", "shuffle: false\n");
+    size_t size;
+    char *text = cli_read(cli, cli_path(cli, "pairs.tsv"), &size);
+    memcpy(strstr(text, "boat/train_001"), "boat/trail_001", 14);
+    write_pairs(cli, text);
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.epochs=2");
+    assert_int_equal(count_lines(cli->err, "skipped: "), 1);
+    assert_non_null(strstr(cli->err, "boat/trail_001.jpg"));
+    assert_non_null(strstr(cli->err, "epoch 1 has 3 of 4 steps"));
+}
+
+static void test_bad_models(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", ""), *model = cli_path(cli, "model.json");
+    size_t size;
+    static const char wrong[] =
+        "{\"embed_dim\": 16, \"vision_cfg\": {\"image_size\": 32, \"layers\": 2, \"width\": 32, "
+        "\"head_width\": 16, \"patch_size\": 16}, \"text_cfg\": {\"context_length\": 16, "
+        "\"vocab_size\": 718, \"width\": 32, \"heads\": 3, \"layers\": 2}}";
+    scratch_file(model, wrong, sizeof wrong - 1);
+    cli_refuses(cli, 3, model, "heads", "pretrain", yaml, "--quiet");
+    char *text = cli_read(cli, model, &size);
+    memcpy(strstr(text, "718"), "818", 3);
+    memcpy(strstr(text, "heads\": 3"), "heads\": 2", 9);
+    scratch_file(model, text, size);
+    cli_refuses(cli, 3, "experiments/demo/merges.txt", "merges", "pretrain", yaml, "--quiet");
+}
+
+/* Numbers that are no longer numbers end the run; what was saved before stays. */
+static void test_a_rate_that_is_too_large(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", "save_frequency: 1\n");
+    cli_refuses(cli, 4, "coop pretrain: ", "(learning rate ", "pretrain", yaml, "--quiet", "--set",
+                "optim.lr=1e6", "--set", "optim.name=sgd", "--set", "optim.warmup=0");
+    assert_false(cli_exists(cli_path(cli, "mine/epoch_3.safetensors")));
+}
+
+static void test_notes(void **state) {
+    Cli *cli = *state;
+    cli_ok(cli, "pretrain", pretrain_config(cli, "mine", ""), "--dry-run", "--set", "optim.warmup=100",
+           "--set", "optim.batch_size=13", "--set", "val_frequency=0");
+    assert_non_null(strstr(cli->err, "optim.warmup: 100 steps, and the whole training has 9"));
+    assert_non_null(strstr(cli->err, "the last 9 of 48 pairs fill no step"));
+    assert_non_null(strstr(cli->err, "data.val is never used"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {CLI_TEST(test_a_run_leaves_a_checkpoint),
+                                       CLI_TEST(test_zeroshot_is_that_of_run),
+                                       CLI_TEST(test_threads_do_not_matter),
+                                       CLI_TEST(test_a_finished_run),
+                                       CLI_TEST(test_damaged_states),
+                                       CLI_TEST(test_what_is_kept),
+                                       CLI_TEST(test_a_dry_run_writes_nothing),
+                                       CLI_TEST(test_a_checkpoint_goes_on),
+                                       CLI_TEST(test_bad_pairs),
+                                       CLI_TEST(test_a_broken_image_is_skipped),
+                                       CLI_TEST(test_bad_models),
+                                       CLI_TEST(test_a_rate_that_is_too_large),
+                                       CLI_TEST(test_notes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
