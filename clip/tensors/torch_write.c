@@ -84,10 +84,7 @@ static void put_tensor(Buffer *out, const TensorOut *tensor, int key) {
     buffer_puts(out, "tR");
 }
 
-static void put_checkpoint(Buffer *out, const TensorOut *tensors, int n_tensors, int64_t epoch) {
-    const char *none[] = {"optimizer", "scheduler", "val_result"};
-    buffer_puts(out, "\x80\x02}("); /* PROTO 2, EMPTY_DICT, MARK */
-    put_text(out, "state_dict");
+static void put_state_dict(Buffer *out, const TensorOut *tensors, int n_tensors) {
     put_ordered_dict(out);
     buffer_putc(out, '(');
     for (int i = 0; i < n_tensors; i++) {
@@ -95,13 +92,20 @@ static void put_checkpoint(Buffer *out, const TensorOut *tensors, int n_tensors,
         put_tensor(out, &tensors[i], i);
     }
     buffer_putc(out, 'u'); /* SETITEMS */
+}
+
+static void put_checkpoint(Buffer *out, const TensorOut *tensors, int n_tensors, int64_t epoch) {
+    const char *none[] = {"optimizer", "scheduler", "val_result"};
+    buffer_puts(out, "}("); /* EMPTY_DICT, MARK */
+    put_text(out, "state_dict");
+    put_state_dict(out, tensors, n_tensors);
     put_text(out, "epoch");
     put_integer(out, epoch);
     for (int i = 0; i < 3; i++) {
         put_text(out, none[i]);
         buffer_putc(out, 'N');
     }
-    buffer_puts(out, "u."); /* SETITEMS, STOP */
+    buffer_putc(out, 'u'); /* SETITEMS */
 }
 
 /* --- the archive --- */
@@ -111,14 +115,20 @@ static void add(ZipWriter *zip, const char *name, const void *data, size_t size)
     zip_add(zip, name, &part, 1);
 }
 
-int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_tensors, int64_t epoch,
-                           Error *err) {
+/* epoch NULL: the state_dict alone. */
+static int write_archive(const char *path, const TensorOut *tensors, int n_tensors, const int64_t *epoch,
+                         Error *err) {
     int result = -1;
     Buffer pickle = {0};
     ZipWriter *zip = NULL;
     if (tensors_check_out(path, tensors, n_tensors, err) < 0)
         return -1;
-    put_checkpoint(&pickle, tensors, n_tensors, epoch);
+    buffer_puts(&pickle, "\x80\x02"); /* PROTO 2 */
+    if (epoch)
+        put_checkpoint(&pickle, tensors, n_tensors, *epoch);
+    else
+        put_state_dict(&pickle, tensors, n_tensors);
+    buffer_putc(&pickle, '.'); /* STOP */
     const char *bytes = buffer_text(&pickle);
     if (!bytes) {
         error_memory(err);
@@ -141,4 +151,13 @@ int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_ten
 out:
     buffer_free(&pickle);
     return result;
+}
+
+int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_tensors, int64_t epoch,
+                           Error *err) {
+    return write_archive(path, tensors, n_tensors, &epoch, err);
+}
+
+int torch_state_dict_write(const char *path, const TensorOut *tensors, int n_tensors, Error *err) {
+    return write_archive(path, tensors, n_tensors, NULL, err);
 }

@@ -9,4 +9,7 @@
 int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_tensors, int64_t epoch,
                            Error *err);
 
+/* The OrderedDict of the tensors alone: a state_dict as torch.save writes it. */
+int torch_state_dict_write(const char *path, const TensorOut *tensors, int n_tensors, Error *err);
+
 #endif

@@ -159,7 +159,7 @@ static void test_export(void **state) {
         assert_non_null(
             memmem(bytes, size, arena_printf(cli->arena, "%s.npy", names[i]), strlen(names[i]) + 4));
 
-    cli_refuses(cli, 2, "coop export: --format onnx: torch, npz or safetensors is needed", "", "export",
+    cli_refuses(cli, 2, "coop export: --format onnx: torch, npz, safetensors, openai or hugging_face is needed", "", "export",
                 prompt, "--format", "onnx", "--out", npz);
     cli_refuses(cli, 2, "coop export: --format and --out are needed", "", "export", prompt);
     cli_refuses(cli, 3, MODEL, "", "export", MODEL, "--format", "npz", "--out", npz);

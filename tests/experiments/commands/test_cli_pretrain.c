@@ -157,6 +157,22 @@ static void test_a_checkpoint_goes_on(void **state) {
     cli_ok(cli, "zeroshot", "--model", cli_path(cli, "again"), "--classes", "cup,boat", ONE_IMAGE);
 }
 
+/* An exported checkpoint labels images as the one that it was made of does. */
+static void test_a_checkpoint_is_exported(void **state) {
+    Cli *cli = *state;
+    const char *classes = "cup,boat,key", *vocab = "experiments/demo/merges.txt";
+    cli_ok(cli, "pretrain", pretrain_config(cli, "mine", ""), "--set", "optim.epochs=1");
+    const char *mine = cli_path(cli, "mine"), *exported = cli_path(cli, "exported");
+    cli_ok(cli, "zeroshot", "--model", mine, "--classes", classes, "--top", "3", ONE_IMAGE);
+    const char *labels = arena_strdup(cli->arena, cli->out);
+    cli_ok(cli, "export", mine, "--format", "hugging_face", "--out", exported);
+    cli_ok(cli, "zeroshot", "--model", exported, "--vocab", vocab, "--classes", classes, "--top", "3",
+           ONE_IMAGE);
+    assert_string_equal(cli->out, labels);
+    cli_refuses(cli, 3, mine, "the text tower has 2 heads", "export", mine, "--format", "openai", "--out",
+                cli_path(cli, "x.pt"));
+}
+
 /* --- what is wrong --- */
 
 static void write_pairs(Cli *cli, const char *text) {
@@ -234,6 +250,7 @@ int main(void) {
                                        CLI_TEST(test_what_is_kept),
                                        CLI_TEST(test_a_dry_run_writes_nothing),
                                        CLI_TEST(test_a_checkpoint_goes_on),
+                                       CLI_TEST(test_a_checkpoint_is_exported),
                                        CLI_TEST(test_bad_pairs),
                                        CLI_TEST(test_a_broken_image_is_skipped),
                                        CLI_TEST(test_bad_models),

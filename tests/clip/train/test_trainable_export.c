@@ -1,0 +1,98 @@
+/* test_trainable_export.c: what is exported reads back as the same model; what the other program cannot
+ * compute is refused by name. (That transformers and OpenAI's code give the same features was tried by hand.)
+ */
+#include "clip/train/trainable_export.h"
+
+#include "clip/base/files.h"
+#include "tests/support/scratch.h"
+#include "tests/support/support.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static TrainableClip *open_kind(const char *path) {
+    Error err = {0};
+    TrainableClip *clip =
+        trainable_clip_open(path, CLIP_ACTIVATION_QUICK_GELU, 0, PRECISION_FLOAT32, NULL, &err);
+    if (!clip)
+        fail_msg("%s", err.text);
+    return clip;
+}
+
+static void assert_same(const TrainableClip *a, const TrainableClip *b) {
+    int n = 0;
+    for (int i = 0; i < a->parameters.n; i++) {
+        const Parameter *one = &a->parameters.items[i];
+        const Parameter *two = parameters_find(&b->parameters, "%s", one->name);
+        assert_non_null(two);
+        assert_int_equal(one->count, two->count);
+        assert_memory_equal(one->value, two->value, one->count * sizeof(float));
+        n += one->count > 0;
+    }
+    assert_true(n > 20 && a->parameters.n == b->parameters.n);
+    assert_true(a->text.n_heads == b->text.n_heads && a->image.n_heads == b->image.n_heads);
+    assert_true(a->text.activation == b->text.activation && a->text.n_positions == b->text.n_positions);
+}
+
+static void hugging_face_comes_back(void **state) {
+    Error err = {0};
+    TrainableClip *clip = open_kind(FIXTURES "clip_vit.safetensors");
+    assert_int_equal(trainable_export_hugging_face(clip, *state, &err), 0);
+    TrainableClip *back = trainable_clip_open(*state, CLIP_ACTIVATION_AUTO, 0, PRECISION_FLOAT32, NULL, &err);
+    assert_non_null(back);
+    assert_same(clip, back);
+    assert_memory_equal(clip->mean, back->mean, sizeof clip->mean);
+    trainable_clip_free(clip);
+    trainable_clip_free(back);
+}
+
+static void openai_comes_back(void **state) {
+    static const char *const kinds[] = {FIXTURES "clip_vit.safetensors", FIXTURES "clip_rn.safetensors"};
+    Error err = {0};
+    char path[4096];
+    scratch_path(state, "model.pt", path, sizeof path);
+    for (int i = 0; i < 2; i++) {
+        TrainableClip *clip = open_kind(kinds[i]);
+        assert_int_equal(trainable_export_openai(clip, path, &err), 0);
+        TrainableClip *back = open_kind(path);
+        assert_same(clip, back);
+        trainable_clip_free(clip);
+        trainable_clip_free(back);
+    }
+}
+
+static void what_cannot_be_said_is_refused(void **state) {
+    Error err = {0};
+    char path[4096];
+    scratch_path(state, "model.pt", path, sizeof path);
+    TrainableClip *clip = open_kind(FIXTURES "clip_rn.safetensors");
+    assert_int_equal(trainable_export_hugging_face(clip, *state, &err), -1);
+    assert_non_null(strstr(err.text, "a ResNet"));
+    trainable_clip_free(clip);
+    clip = open_kind(FIXTURES "clip_vit.safetensors");
+    clip->text.activation = ACTIVATION_GELU;
+    assert_int_equal(trainable_export_openai(clip, path, &err), -1);
+    assert_non_null(strstr(err.text, "the text tower has the exact GELU"));
+    clip->text.activation = ACTIVATION_QUICK_GELU;
+    clip->image.n_heads++;
+    assert_int_equal(trainable_export_openai(clip, path, &err), -1);
+    assert_non_null(strstr(err.text, "the image tower has 3 heads"));
+    clip->images.pad = true;
+    assert_int_equal(trainable_export_hugging_face(clip, *state, &err), -1);
+    assert_non_null(strstr(err.text, "padded"));
+    assert_int_equal(scratch_count(state), 0);
+    trainable_clip_free(clip);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(hugging_face_comes_back, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(openai_comes_back, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_said_is_refused, scratch_setup, scratch_teardown)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
