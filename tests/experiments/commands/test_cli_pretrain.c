@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "tests/support/scratch.h"
+#include "tests/support/tar_support.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -193,6 +194,26 @@ static void test_bad_pairs(void **state) {
     assert_false(cli_exists(cli_path(cli, "mine/.lock")));
 }
 
+/* Sixteen samples of one image; the last is cut short. */
+static void test_bad_shards(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", ""), *shard = cli_path(cli, "0.tar");
+    const char *set = arena_printf(cli->arena, "data={train: {webdataset: \"%s\"}}", shard);
+    size_t size, n;
+    const char *image = cli_read(cli, ONE_IMAGE, &size);
+    Buffer tar = {0};
+    for (int i = 0; i < 16; i++) {
+        tar_put(&tar, arena_printf(cli->arena, "%03d.jpg", i), '0', image, size);
+        tar_text(&tar, arena_printf(cli->arena, "%03d.txt", i), "a cup");
+    }
+    tar_end(&tar);
+    tar_save(&tar, shard);
+    cli_ok(cli, "pretrain", yaml, "--set", set, "--set", "optim.epochs=1");
+    const char *bytes = cli_read(cli, shard, &n);
+    scratch_file(shard, bytes, n / 2 + 100);
+    cli_refuses(cli, 3, shard, "", "pretrain", yaml, "--set", set, "--quiet");
+}
+
 static void test_a_broken_image_is_skipped(void **state) {
     Cli *cli = *state;
     const char *yaml = pretrain_config(cli, "mine", "shuffle: false\n");
@@ -252,6 +273,7 @@ int main(void) {
                                        CLI_TEST(test_a_checkpoint_goes_on),
                                        CLI_TEST(test_a_checkpoint_is_exported),
                                        CLI_TEST(test_bad_pairs),
+                                       CLI_TEST(test_bad_shards),
                                        CLI_TEST(test_a_broken_image_is_skipped),
                                        CLI_TEST(test_bad_models),
                                        CLI_TEST(test_a_rate_that_is_too_large),
