@@ -17,10 +17,10 @@ struct ConvRoom {
     Bf16Kernel bf16; /* NONE: float */
     float *panels;
     uint16_t *halves;
-    float *w, *columns;  /* plain: (k, n_out); conv_forward's scratch, one for each worker */
-    size_t columns_size; /* of a worker */
-    float *rows;         /* (workers, PACK, k): rows of the weight, in the order of taps, then channels */
-    size_t rows_size;    /* of a worker */
+    float *w, *columns;          /* plain: (k, n_out); conv_forward's scratch, one for each worker */
+    size_t w_size, columns_size; /* of a worker */
+    float *rows;      /* (workers, PACK, k): rows of the weight, in the order of taps, then channels */
+    size_t rows_size; /* of a worker */
     const float *zeros;
 };
 
@@ -55,24 +55,26 @@ ConvRoom *conv_room_create(const ConvShape *shapes, int n_shapes, Precision prec
     const size_t workers = (size_t)pool_threads(pool);
     const bool wants_bf16 = precision_here(precision) == PRECISION_BFLOAT16;
     *room = (ConvRoom){.pool = pool,
-                       .plain = panels == 0,
                        .bf16 = wants_bf16 ? bf16_best_kernel() : BF16_NONE,
+                       .w_size = weights,
                        .columns_size = conv_scratch_size((int)channels),
                        .rows_size = rows};
     if (room->bf16 != BF16_NONE)
         room->halves = arena_alloc(arena, halves, sizeof *room->halves);
-    else
+    else if (panels > 0)
         room->panels = arena_floats(arena, panels, 1);
-    room->w = arena_floats(arena, weights, 1);
-    room->columns = arena_floats(arena, workers, room->columns_size);
+    else
+        conv_room_plain(room, arena);
     room->rows = arena_floats(arena, workers, rows);
     room->zeros = arena_floats(arena, max_size(channels, 1), 1);
     return room;
 }
 
-void conv_room_plain(ConvRoom *room) {
+void conv_room_plain(ConvRoom *room, Arena *arena) {
     room->plain = true;
     room->bf16 = BF16_NONE;
+    room->w = arena_floats(arena, room->w_size, 1);
+    room->columns = arena_floats(arena, (size_t)pool_threads(room->pool), room->columns_size);
 }
 
 /* rows (count, taps, n_in) of output channels first .. first + count - 1 */

@@ -46,7 +46,7 @@ void trained_conv_forward(ConvRoom *room, float *out, const float *in, const flo
 void trained_conv_input(ConvRoom *room, float *d_in, const float *d_out, const float *w, ConvShape shape,
                         int n, int side, bool accumulate, ConvHooks hooks);
 
-/* For tests: as it is on a processor without the kernels. */
-void conv_room_plain(ConvRoom *room);
+/* As it is on a processor without the kernels; for tests on others. */
+void conv_room_plain(ConvRoom *room, Arena *arena);
 
 #endif

@@ -38,7 +38,7 @@ static void check(int index, int threads, Precision precision, bool plain) {
     const ConvCase c = conv_case(cases[index].shape, cases[index].n, cases[index].side, arena);
     ConvRoom *room = conv_room_create(&c.shape, 1, precision, pool, arena);
     if (plain)
-        conv_room_plain(room);
+        conv_room_plain(room, arena);
     const double tolerance = precision == PRECISION_BFLOAT16 ? 6e-3 : 2e-6;
     float *out = arena_floats(arena, c.out_size, 1), *d_in = arena_floats(arena, c.in_size, 1);
     for (int pass = 0; pass < 2; pass++) { /* what is left from another call is not in the way */
