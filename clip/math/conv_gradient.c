@@ -13,6 +13,7 @@
 #include "clip/math/conv_gradient.h"
 
 #include "clip/base/minimum.h"
+#include "clip/base/simd.h"
 
 #include <string.h>
 
@@ -218,8 +219,15 @@ static void copy_d_out(const Plan *p, const Chunk *c, float *a, const float *d_o
     }
 }
 
+/* A whole panel's: the compiler moves it by the widest vectors there are. */
+typedef float Whole __attribute__((vector_size(PANEL * sizeof(float)), aligned(4), may_alias));
+
 /* Channels [first, first + n) of a pixel, or zeros; and zeros up to whole vectors. */
-static float *copy_pixel(float *b, const float *pixel, int n) {
+static inline float *copy_pixel(float *b, const float *pixel, int n) {
+    if (n == PANEL) {
+        *(Whole *)b = pixel ? *(const Whole *)pixel : (Whole){0};
+        return b + PANEL;
+    }
     const int rounded = divide_up(n, ROUND) * ROUND;
     if (pixel)
         memcpy(b, pixel, (size_t)n * sizeof *b);
@@ -229,7 +237,8 @@ static float *copy_pixel(float *b, const float *pixel, int n) {
     return b + PANEL;
 }
 
-static void copy_rows(const Plan *p, const Chunk *c, float *b, const float *in, int first, int n) {
+VECTOR_CLONES static void copy_rows(const Plan *p, const Chunk *c, float *b, const float *in, int first,
+                                    int n) {
     const size_t C = (size_t)p->shape.n_in, side = (size_t)p->side;
     const int border = p->taps == 1 ? 0 : 1;
     for (int i = 0; i < c->images; i++) {
