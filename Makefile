@@ -102,7 +102,6 @@ asan:
 # What several threads do: pools, digests beside them, encoding, learning, `run --jobs`, `classify`. The reports
 # go to files, so that one of a program whose status nobody asked for counts too. (OpenBLAS is not instrumented,
 # which is no harm as long as it starts no threads.)
-<<<<<<< HEAD
 RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/test_flavours \
              clip/image/test_vit clip/math/test_blas_room clip/math/test_gemm clip/math/test_packed \
              clip/tensors/test_tensors_open clip/text/test_text_encoder clip/train/test_contrastive_trainer \

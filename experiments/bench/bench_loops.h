@@ -7,6 +7,7 @@
 int bench_steps(Bench *bench, Error *err);
 int bench_photos(Bench *bench, Error *err);
 int bench_towers(Bench *bench, Error *err);
+int bench_trainings(Bench *bench, Error *err);
 int bench_classify(Bench *bench, Error *err);
 int bench_experiments(Bench *bench, Error *err); /* takes minutes: only when asked for */
 

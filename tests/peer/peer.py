@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+import pretrain
 from model import IMAGE_TOWERS, TOKENS, TrainingStep
 
-GROUPS = ["10 classes", "100 classes", "JPEG", "RN50", "RN101", "ViT-B/32", "ViT-B/16", "ViT-L/14"]
+GROUPS = ["10 classes", "100 classes", "JPEG", "RN50", "RN101", "ViT-B/32", "ViT-B/16", "ViT-L/14", "small ViT"]
 TRIES, ENOUGH_SECONDS = 5, 4  # as in `coop bench`
 MAX_ROWS = 200 * TOKENS  # a padded batch beyond this takes more memory than most machines have
 
@@ -45,6 +46,14 @@ def tower_seconds(dtype, name, n_images):
     images = torch.randn(int(n_images), 3, 224, 224).to(dtype)
     with torch.inference_mode():
         return median_seconds(lambda: tower(images))
+
+
+def pretrain_seconds(dtype, name, n_pairs):
+    return median_seconds(pretrain.PretrainStep(name, int(n_pairs), dtype)) if pretrain.open_clip else None
+
+
+def finetune_seconds(dtype, name, n_images):
+    return median_seconds(pretrain.FinetuneStep(name, int(n_images), dtype)) if pretrain.open_clip else None
 
 
 def draw_photo(width, height):
@@ -78,6 +87,8 @@ def photo_seconds(dtype, width, height, size):
 LOOPS = [
     (r"train step, (\d+) classes, (end|middle|front)(, csc)?$", step_seconds),
     (r"(\S+), (\d+) images$", tower_seconds),
+    (r"pretrain step, (.+), (\d+) pairs$", pretrain_seconds),
+    (r"fine-tune step, (.+), (\d+) images$", finetune_seconds),
     (r"JPEG (\d+)x(\d+) to (\d+), 1 thread$", photo_seconds),
 ]
 
