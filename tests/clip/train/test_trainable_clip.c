@@ -217,6 +217,13 @@ static void test_damaged(void **state) {
 }
 
 static void test_not_trained(void **state) {
+    Trial long_clip = trial_open(state, VIT);
+    copy_remove(long_clip.copy, "positional_embedding");
+    copy_add(long_clip.copy, long_clip.arena, "positional_embedding", DTYPE_F32, 2, (int[]){248, 128});
+    copy_add(long_clip.copy, long_clip.arena, "positional_embedding_res", DTYPE_F32, 2, (int[]){248, 128});
+    assert_copy_refused(&long_clip,
+                        "positional_embedding_res: not supported in training: Long-CLIP's second");
+
     Trial trial = trial_open(state, VIT);
     copy_to_hugging_face(trial.copy, trial.arena);
     for (int i = trial.copy->n - 1; i >= 0; i--)
@@ -245,18 +252,33 @@ static void test_configs(void **state) {
     assert_true(clip && !clip->note);
     trainable_clip_free(clip);
 
+    trial_close(&trial);
+}
+
+#define HF_CONFIG(text_act)                                                                                  \
+    "{\"model_type\": \"clip\", \"projection_dim\": 64,\n"                                                   \
+    " \"text_config\": {\"hidden_size\": 128, \"num_hidden_layers\": 3, \"num_attention_heads\": 2,\n"       \
+    "   \"vocab_size\": 718, \"hidden_act\": \"" text_act "\", \"eos_token_id\": 2},\n"                      \
+    " \"vision_config\": {\"hidden_size\": 128, \"num_hidden_layers\": 4, \"num_attention_heads\": 2,\n"     \
+    "   \"image_size\": 32, \"patch_size\": 8, \"hidden_act\": \"quick_gelu\"}}"
+
+/* What no config of OpenCLIP can say: two activations are refused, another way of resizing is told. */
+static void test_hugging_face_configs(void **state) {
+    Trial trial = trial_open(state, VIT);
     copy_to_hugging_face(trial.copy, trial.arena);
     copy_write(trial.copy, trial.path);
-    write_text(
-        state, "config.json",
-        "{\"model_type\": \"clip\", \"projection_dim\": 64,\n"
-        " \"text_config\": {\"hidden_size\": 128, \"num_hidden_layers\": 3, \"num_attention_heads\": 2,\n"
-        "   \"vocab_size\": 718, \"hidden_act\": \"gelu\", \"eos_token_id\": 2},\n"
-        " \"vision_config\": {\"hidden_size\": 128, \"num_hidden_layers\": 4,\n"
-        "   \"num_attention_heads\": 2, \"image_size\": 32, \"patch_size\": 8,\n"
-        "   \"hidden_act\": \"quick_gelu\"}}");
+    write_text(state, "config.json", HF_CONFIG("gelu"));
     assert_refused(trial.path,
                    "config.json: not supported in training: gelu in the text tower and quick_gelu");
+    write_text(state, "config.json", HF_CONFIG("quick_gelu"));
+    write_text(state, "preprocessor_config.json",
+               "{\"do_resize\": true, \"size\": {\"shortest_edge\": 40}, \"do_center_crop\": true,\n"
+               " \"crop_size\": {\"height\": 32, \"width\": 32}, \"resample\": 3}");
+    TrainableClip *clip = open_model(trial.path);
+    assert_non_null(clip->note);
+    assert_non_null(
+        strstr(clip->note, "images are resized to 40 and cut to 32, which a saved config cannot say"));
+    trainable_clip_free(clip);
     trial_close(&trial);
 }
 
@@ -270,6 +292,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_damaged, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_not_trained, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_configs, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_hugging_face_configs, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
