@@ -171,6 +171,11 @@ static void test_accum(void **state) {
     check_steps("accum", FOLDER "vit.json", 3, 4, 1e-3);
 }
 
+static void test_resnet(void **state) {
+    (void)state;
+    check_steps("rn", FOLDER "rn.json", 8, 1, 1e-4);
+}
+
 /* --- against itself --- */
 
 /* All gradients of a model, one after the other; owned by the arena. */
@@ -351,9 +356,10 @@ static void test_clamp(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vit),  cmocka_unit_test(test_accum),    cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_lock), cmocka_unit_test(test_features), cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_stop), cmocka_unit_test(test_budget),   cmocka_unit_test(test_clamp),
+        cmocka_unit_test(test_vit),        cmocka_unit_test(test_accum), cmocka_unit_test(test_resnet),
+        cmocka_unit_test(test_parts),      cmocka_unit_test(test_lock),  cmocka_unit_test(test_features),
+        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_stop),  cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_clamp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
