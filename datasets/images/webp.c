@@ -24,17 +24,13 @@ static uint64_t promised_size(const unsigned char *data) {
            ((uint64_t)data[4] | (uint64_t)data[5] << 8 | (uint64_t)data[6] << 16 | (uint64_t)data[7] << 24);
 }
 
+/* Where libwebp found no memory, it may say that the data is wrong. */
 static int refuse(VP8StatusCode status, const char *name, Error *err) {
-    switch (status) {
-    case VP8_STATUS_OUT_OF_MEMORY:
+    if (errno == ENOMEM || status == VP8_STATUS_OUT_OF_MEMORY)
         return error_memory(err);
-    case VP8_STATUS_NOT_ENOUGH_DATA:
-        return error_set(err, "%s: WebP data: the file is cut short", name);
-    case VP8_STATUS_UNSUPPORTED_FEATURE:
+    if (status == VP8_STATUS_UNSUPPORTED_FEATURE)
         return error_set(err, "%s: WebP data: a feature that libwebp does not know", name);
-    default:
-        return error_set(err, "%s: WebP data: corrupt", name);
-    }
+    return error_set(err, "%s: WebP data: corrupt", name);
 }
 
 static int decode_frame(Image *image, const WebPIterator *frame, const char *name, Error *err) {
@@ -93,7 +89,7 @@ static int decode(Image *image, const unsigned char *data, size_t size, bool hea
     errno = 0;
     WebPDemuxer *demuxer = WebPDemux(&(WebPData){.bytes = data, .size = size});
     if (!demuxer)
-        return errno == ENOMEM ? error_memory(err) : refuse(VP8_STATUS_BITSTREAM_ERROR, name, err);
+        return refuse(VP8_STATUS_BITSTREAM_ERROR, name, err);
     int result = decode_parts(demuxer, image, header_alone, name, arena, err);
     WebPDemuxDelete(demuxer);
     return result;

@@ -135,6 +135,7 @@ static void decode_pairs(void *context) {
 
 static int start_threads(PairLoader *loader, Error *err) {
     const int n = loader->options.n_threads > 0 ? loader->options.n_threads : machine_threads("");
+    free(loader->tasks); /* of an attempt before */
     loader->tasks = calloc((size_t)n, sizeof *loader->tasks);
     if (!loader->tasks)
         return error_memory(err);
@@ -259,7 +260,7 @@ int pair_loader_begin(PairLoader *loader, int epoch, int position, Error *err) {
     loader->first_broken = (Error){0};
     pthread_cond_broadcast(&loader->work);
     pthread_mutex_unlock(&loader->mutex);
-    return loader->tasks ? 0 : start_threads(loader, err);
+    return loader->n_tasks > 0 ? 0 : start_threads(loader, err);
 }
 
 /* An empty one, lent. */
@@ -342,7 +343,7 @@ int pair_loader_next(PairLoader *loader, LoadedBatch *loaded, Error *err) {
     const double start = seconds();
     const int size = loader->options.batch_size;
     *loaded = (LoadedBatch){0};
-    assert(loader->tasks);
+    assert(loader->n_tasks > 0); /* begun */
     Batch *batch = batch_lend(loader);
     if (!batch)
         return error_memory(err);
