@@ -17,9 +17,9 @@ WERROR  ?= 0
 MAKEFLAGS += --jobs=$(shell nproc) --no-print-directory
 
 # Recursive on purpose: pkg-config must be asked after `deps` has installed what it will find.
-PKGS     = openblas libjpeg spng libwebpdemux libarchive yaml-0.1 jansson zlib libdeflate nettle
+PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate nettle
 DEBS    := gcc pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
-           libarchive-dev libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
+           libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
            libcmocka-dev gnuplot-nox
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
