@@ -282,6 +282,7 @@ Tuner *tuner_create(TrainableClip *clip, const Clip *frozen, const TunerConfig *
         return NULL;
     }
     *t = (Tuner){.clip = clip, .frozen = frozen, .config = *config, .pool = pool, .arena = arena};
+    clip->frozen_norms = true;
     rng_torch_seed(&t->generator, config->seed);
     if (make_room(t, texts, err) < 0 || make_low_rank(t, texts, err) < 0 || gather_values(t, err) < 0 ||
         make_towers(t, err) < 0) {
@@ -306,6 +307,7 @@ void tuner_free(Tuner *tuner) {
     image_trainer_free(tuner->images);
     text_trainer_free(tuner->text);
     tuner->clip->add_image = tuner->clip->add_text = NULL;
+    tuner->clip->frozen_norms = false;
     for (int i = 0; i < tuner->clip->parameters.n; i++)
         tuner->clip->parameters.items[i].gradient = NULL;
     arena_free(tuner->arena);

@@ -255,8 +255,8 @@ void batch_norm_gradient(BatchNorm *norm, float *d_w, float *d_b, const double *
             with_x += sums[(2 * (size_t)i + 1) * C + c];
         }
         with_x *= norm->rstd[c];
-        norm->d_mean[c] = (float)(sum / count);
-        norm->d_xhat[c] = (float)(with_x / count * norm->rstd[c]);
+        norm->d_mean[c] = norm->frozen ? 0 : (float)(sum / count);
+        norm->d_xhat[c] = norm->frozen ? 0 : (float)(with_x / count * norm->rstd[c]);
         if (d_w)
             d_w[c] += (float)with_x;
         if (d_b)

@@ -22,6 +22,7 @@ typedef struct {
     const float *w, *b;                 /* (C) */
     float *running_mean, *running_var;  /* (C) */
     float *mean, *rstd, *scale, *shift; /* (C): what the last batch_norm_finish or _running made */
+    bool frozen;                        /* its statistics do not follow from x: no gradient through them */
     float *d_mean, *d_xhat;             /* (C): means of d_y and of d_y xhat; of batch_norm_gradient */
 } BatchNorm;
 
@@ -53,8 +54,8 @@ void norm_relu_sums(const BatchNorm *norm, double *sums, const float *d_out, con
  * result out is. */
 void norm_sums(const BatchNorm *norm, double *sums, float *d_y, const float *out, const float *x, int pixels);
 
-/* From the sums (n, 2, C): d_w and d_b (C) are added to unless they are NULL, and what follows has its means.
- */
+/* From the sums (n, 2, C): d_w and d_b (C) are added to unless they are NULL, and what follows has its means:
+ * zeros, if the norm is frozen. */
 void batch_norm_gradient(BatchNorm *norm, float *d_w, float *d_b, const double *sums, int n, int pixels);
 
 /* d_x = scale (d_y - mean of d_y - xhat mean of (d_y xhat)), where d_y follows from d_out as above, or is

@@ -202,6 +202,8 @@ ResnetTrainer *resnet_trainer_create(TrainableClip *clip, Pool *pool, int max_im
                          .in_shared = -1};
     t->max_images = t->trained ? max_images : min_int(max_images, TEST_IMAGES);
     list_units(units, clip, arena);
+    for (int i = 0; clip->frozen_norms && i < t->n_units; i++)
+        unit_freeze_norms(&units[i]);
     find_lowest(t);
     create_room(t, clip, pool);
     if (arena_failed(arena))

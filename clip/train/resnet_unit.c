@@ -71,6 +71,12 @@ bool unit_is_trained(const ResnetUnit *unit) {
     return trained;
 }
 
+void unit_freeze_norms(ResnetUnit *unit) {
+    for (int i = 0; i < 3; i++)
+        unit->conv[i].norm.frozen = true;
+    unit->shortcut.norm.frozen = true;
+}
+
 /* --- the sizes of its maps --- */
 
 static size_t map_size(int side, int channels) {
@@ -196,6 +202,8 @@ static void conv_norm_forward(Step *s, float *x, const float *in, void (*before)
     ConvNorm *c = s->conv;
     s->x = x;
     s->sums = s->room->sums;
+    if (c->norm.frozen && by == NORM_BATCH)
+        by = NORM_RUNNING;
     const ConvHooks hooks = {before, by == NORM_BATCH ? sums_after : NULL, s};
     if (by == NORM_RUNNING)
         batch_norm_running(&c->norm);

@@ -65,6 +65,8 @@ ResnetUnit unit_stem(const Parameters *parameters, int image_size, int width, Ar
 ResnetUnit unit_bottleneck(const Parameters *parameters, const char *prefix, int side, int n_in, int inner,
                            int stride, Arena *arena);
 bool unit_is_trained(const ResnetUnit *unit);
+/* From now on BATCH is RUNNING, with a backward pass behind it. */
+void unit_freeze_norms(ResnetUnit *unit);
 
 /* Floats of one image: of maps, and of the gradients t and u[i]. */
 size_t unit_maps_size(const ResnetUnit *unit);

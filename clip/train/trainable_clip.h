@@ -15,6 +15,8 @@ typedef struct {
         image;     /* every size is filled in; n_heads of a ResNet are those of its attention pool */
     int embed_dim; /* E */
     bool is_resnet;
+    bool frozen_norms; /* batch norms keep and use their running statistics in training, too. Said before
+                        * trainers are created */
     const QkvAdditions *add_text, *add_image; /* set before trainers are created, or NULL. Borrowed */
     Precision precision; /* of products: FLOAT32 or BFLOAT16; parameters are floats in either */
     float mean[3], std[3];

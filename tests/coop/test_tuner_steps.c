@@ -154,6 +154,7 @@ static void check_steps(const char *kind, const char *what, TunedPart part) {
 static void test_image_encoder(void **state) {
     (void)state;
     check_steps("vit", "image", TUNE_IMAGE_ENCODER);
+    check_steps("rn", "image", TUNE_IMAGE_ENCODER);
 }
 
 static void test_all(void **state) {
