@@ -67,6 +67,24 @@ static void test_same_bits(void **state) {
     }
 }
 
+/* A ResNet, whose batch norms keep their statistics. */
+static void test_resnet(void **state) {
+    Cli *cli = *state;
+    const char *rest = GRID "optim: {max_epoch: 2, batch_size: 8, warmup_epoch: 0}\nmethods:\n"
+                            "  - finetune: {part: [image_encoder, image_projection, bias, layer_norm]}\n";
+    cli_ok(cli, "run", cli_experiment(cli, "one", "rn", rest), "--threads", "1");
+    assert_non_null(strstr(cli->err, "a ResNet has no layer norms"));
+    cli_ok(cli, "run", cli_experiment(cli, "two", "rn", rest), "--threads", "2");
+    assert_same_runs(cli, "one", "two");
+    const ResultList results = cli_results(cli, "one", NULL);
+    for (int i = 0; i < results.n; i++) {
+        TensorFile *file =
+            fixture_open(cli_path(cli, "one/%s/weights.safetensors", results.results[i].folder));
+        assert_null(tensors_find(file, "visual.bn1.running_mean"));
+        tensors_close(file);
+    }
+}
+
 /* --- classify and eval --- */
 
 static const char *tune(Cli *cli, const char *method) {
@@ -161,7 +179,7 @@ static void test_refusals(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_same_bits), CLI_TEST(test_uses), CLI_TEST(test_going_on),
-                                       CLI_TEST(test_refusals)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_same_bits), CLI_TEST(test_resnet), CLI_TEST(test_uses),
+                                       CLI_TEST(test_going_on), CLI_TEST(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
