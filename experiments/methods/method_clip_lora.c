@@ -45,7 +45,7 @@ static const KeySpec keys[] = {
     {"params", KEY_CHOICE, KEY_LIST, offsetof(Options, params), .choices = "qkv|q|k|v|qk|qv|kv",
      .fallback = "qkv", .help = "queries, keys, values"},
     {"lr", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, common.lr), .low = 0, .high = 1e3,
-     .fallback = "2.0e-4", .help = "learning rate of AdamW"},
+     .fallback = "0.0002", .help = "learning rate of AdamW"},
     {"weight_decay", KEY_REAL, KEY_LIST, offsetof(Options, weight_decay), .low = 0, .high = 1e3,
      .fallback = "0.01", .help = "of AdamW"},
     {"batch_size", KEY_INT, KEY_LIST, offsetof(Options, batch_size), .low = 1, .high = 1e6, .fallback = "32",

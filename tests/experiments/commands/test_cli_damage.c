@@ -117,9 +117,9 @@ static void test_metrics(void **state) {
     "split_zhou_Golden.json}]\ngrid: {num_shots: 1, seed: 1}\noutputs: {logits: true}\n"                     \
     "optim: {max_epoch: 2, batch_size: 8}\naugment: {views: 1}\nmethods:\n"                                  \
     "  - zeroshot: {}\n  - linear_probe: {}\n  - coop: {n_ctx: 1}\n  - text_layer: {layer: bias}\n"          \
-    "  - tip_adapter: {}\n"
+    "  - tip_adapter: {}\n  - finetune: {part: image_projection}\n  - clip_lora: {n_iters: 2}\n"
 
-enum { N_POINTS = 10, STEP = 64, MOST_FILES = 200 };
+enum { N_POINTS = 14, STEP = 64, MOST_FILES = 200 };
 
 /* Written anew by every run, or never read. */
 static bool is_for_people(const char *path) {
@@ -154,8 +154,10 @@ static void need_named(const Cli *cli, const char *what, const char *path, size_
 /* The file has one flipped bit: it is refused, or named and made anew, with the same results. */
 static void check_flip(Cli *cli, const char *yaml, const char *path, size_t at, const ResultList *before) {
     const char *out = cli_path(cli, "out"), *results = cli_path(cli, "out/results.jsonl");
-    const bool is_prompt = strstr(path, "prompt.safetensors"), is_feature = strstr(path, ".features");
-    if (is_prompt) {
+    const bool is_learned = strstr(path, "prompt.safetensors") || strstr(path, "weights.safetensors") ||
+                            strstr(path, "lora.safetensors"),
+               is_feature = strstr(path, ".features");
+    if (is_learned) {
         cli_run(cli, "classify", path, FIXTURES "images/shape00/0004.jpg");
         assert_int_equal(cli->status, 3);
         need_named(cli, "classify", path, at);
