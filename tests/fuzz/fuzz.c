@@ -165,6 +165,7 @@ const FuzzTarget *fuzz_targets(int *n) {
         {"split_json", fuzz_split_json},
         {"state", fuzz_state},
         {"torch", fuzz_torch},
+        {"tuned", fuzz_tuned},
         {"yaml", fuzz_yaml},
     };
     *n = sizeof targets / sizeof *targets;

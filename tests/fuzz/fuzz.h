@@ -48,6 +48,7 @@ int fuzz_shards(const uint8_t *data, size_t size);
 int fuzz_split_json(const uint8_t *data, size_t size);
 int fuzz_state(const uint8_t *data, size_t size);
 int fuzz_torch(const uint8_t *data, size_t size);
+int fuzz_tuned(const uint8_t *data, size_t size);
 int fuzz_yaml(const uint8_t *data, size_t size);
 
 /* The bytes as a file, and what reading it needs. */
