@@ -142,7 +142,7 @@ typedef struct {
 static int place_of(const float *logits, int label, int n_classes) {
     int place = 0;
     for (int k = 0; k < n_classes; k++)
-        place += logits[k] > logits[label] || (logits[k] == logits[label] && k < label);
+        place += logits[k] > logits[label] || (k < label && logits[k] == logits[label]);
     return place;
 }
 

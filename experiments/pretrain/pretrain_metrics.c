@@ -47,7 +47,7 @@ static bool has_field(const Evaluation *evaluation, const EvaluationField *field
 }
 
 static double *field_of(Evaluation *evaluation, const EvaluationField *field) {
-    return (double *)((char *)evaluation + field->offset);
+    return (double *)(void *)((char *)evaluation + field->offset);
 }
 
 /* --- reading --- */

@@ -13,7 +13,7 @@ enum { ROWS = 64 }; /* queries at a time */
 static int rank_of(const float *scores, int match, int n) {
     int rank = 0;
     for (int i = 0; i < n; i++)
-        rank += scores[i] > scores[match] || (scores[i] == scores[match] && i < match);
+        rank += scores[i] > scores[match] || (i < match && scores[i] == scores[match]);
     return rank;
 }
 

@@ -159,8 +159,9 @@ static void test_export(void **state) {
         assert_non_null(
             memmem(bytes, size, arena_printf(cli->arena, "%s.npy", names[i]), strlen(names[i]) + 4));
 
-    cli_refuses(cli, 2, "coop export: --format onnx: torch, npz, safetensors, openai or hugging_face is needed", "", "export",
-                prompt, "--format", "onnx", "--out", npz);
+    cli_refuses(cli, 2,
+                "coop export: --format onnx: torch, npz, safetensors, openai or hugging_face is needed", "",
+                "export", prompt, "--format", "onnx", "--out", npz);
     cli_refuses(cli, 2, "coop export: --format and --out are needed", "", "export", prompt);
     cli_refuses(cli, 3, MODEL, "", "export", MODEL, "--format", "npz", "--out", npz);
     cli_refuses(cli, 4, "coop export: ", "No such file or directory", "export", prompt, "--format", "npz",
