@@ -24,6 +24,16 @@ void pretrain_write_model(Cli *cli) {
     scratch_file(cli_path(cli, "model.json"), model, sizeof model - 1);
 }
 
+void pretrain_write_resnet(Cli *cli) {
+    static const char model[] =
+        "{\"embed_dim\": 16, \"quick_gelu\": true,\n"
+        " \"vision_cfg\": {\"image_size\": 32, \"layers\": [1, 1, 1, 1], \"width\": 8, \"head_width\": "
+        "16},\n"
+        " \"text_cfg\": {\"context_length\": 16, \"vocab_size\": 718, \"width\": 32, \"heads\": 2, "
+        "\"layers\": 2}}\n";
+    scratch_file(cli_path(cli, "model.json"), model, sizeof model - 1);
+}
+
 void pretrain_write_pairs(Cli *cli) {
     static const char *const classes[] = {"cup", "boat", "key", "flower"};
     Buffer out = {0};

@@ -8,8 +8,9 @@
 #define PRETRAIN_IMAGES "experiments/demo/camouflage/images"
 #define PRETRAIN_PAIRS 48
 
-/* SCRATCH/model.json and SCRATCH/pairs.tsv, as the next names them. */
+/* SCRATCH/model.json (a ViT, or instead a ResNet) and SCRATCH/pairs.tsv, as the next names them. */
 void pretrain_write_model(Cli *cli);
+void pretrain_write_resnet(Cli *cli);
 void pretrain_write_pairs(Cli *cli);
 
 /* Both, and SCRATCH/NAME.yaml with output SCRATCH/NAME, 3 epochs of 4 steps of 12 pairs; rest is what

@@ -148,6 +148,13 @@ static void test_a_dry_run_writes_nothing(void **state) {
     assert_false(cli_exists(cli_path(cli, "mine/.lock")));
 }
 
+static void test_the_demonstration_is_in_order(void **state) {
+    Cli *cli = *state;
+    cli_ok(cli, "pretrain", "experiments/demo/pretrain.yaml", "--dry-run");
+    assert_non_null(strstr(cli->out, "500 to train on, 100 to validate on, 500 images of 25 classes"));
+    assert_string_equal(cli->err, "");
+}
+
 static void test_a_checkpoint_goes_on(void **state) {
     Cli *cli = *state;
     const char *yaml = pretrain_config(cli, "mine", "lock: {image: true, image_unlocked_groups: 1}\n");
@@ -270,6 +277,7 @@ int main(void) {
                                        CLI_TEST(test_damaged_states),
                                        CLI_TEST(test_what_is_kept),
                                        CLI_TEST(test_a_dry_run_writes_nothing),
+                                       CLI_TEST(test_the_demonstration_is_in_order),
                                        CLI_TEST(test_a_checkpoint_goes_on),
                                        CLI_TEST(test_a_checkpoint_is_exported),
                                        CLI_TEST(test_bad_pairs),
