@@ -52,7 +52,7 @@ static int each_batch(const PretrainSession *session, const PairSource *source, 
 
 /* Features (n, E) of texts, a batch at a time. */
 static int encode_captions(float *features, const PretrainSession *session, ContrastiveTrainer *trainer,
-                           const char *const *texts, int n, Error *err) {
+                           const char *const *texts, int n, int *n_cut, Error *err) {
     const int most = session->optim.batch_size, E = session->clip->embed_dim;
     Arena *arena = arena_create();
     int status = arena ? 0 : error_memory(err);
@@ -62,6 +62,7 @@ static int encode_captions(float *features, const PretrainSession *session, Cont
         Captions captions;
         status = captions_tokenize(&captions, session->tokenizer, texts + first, some,
                                    session->clip->text.n_positions, arena, err);
+        *n_cut += captions.n_cut;
         if (status == 0)
             status =
                 contrastive_trainer_texts(trainer, features + (size_t)first * (size_t)E,
@@ -72,6 +73,15 @@ static int encode_captions(float *features, const PretrainSession *session, Cont
     return status;
 }
 
+/* Once in a run. */
+static void tell_cuts(BrokenPairs *broken, int n, const char *what, const PretrainSession *session) {
+    if (n == 0 || text_map_find(&broken->named, what))
+        return;
+    text_map_put(&broken->named, what, 1);
+    progress_print(broken->progress, "note: %d %s are cut at %d tokens", n, what,
+                   session->clip->text.n_positions);
+}
+
 /* --- pairs --- */
 
 typedef struct {
@@ -79,7 +89,7 @@ typedef struct {
     ContrastiveTrainer *trainer;
     float *images, *texts; /* (pairs of the source, E), unit length */
     float logit_scale;
-    int n;
+    int n, n_cut;
     double loss;
 } PairFeatures;
 
@@ -90,7 +100,7 @@ static int add_pairs(void *context, const LoadedBatch *batch, Error *err) {
     float *texts = all->texts + (size_t)all->n * (size_t)E;
     double loss;
     if (contrastive_trainer_images(all->trainer, images, batch->images, n, err) < 0 ||
-        encode_captions(texts, all->session, all->trainer, batch->captions, n, err) < 0 ||
+        encode_captions(texts, all->session, all->trainer, batch->captions, n, &all->n_cut, err) < 0 ||
         contrastive_loss(&loss, NULL, NULL, NULL, images, texts, all->logit_scale, n, E, all->session->pool,
                          err) < 0)
         return -1;
@@ -120,6 +130,8 @@ int evaluate_pairs(Evaluation *evaluation, const PretrainSession *session, Contr
         status = retrieval_ranks(&evaluation->to_text, all.images, all.texts, all.n, E, session->pool, err);
     if (status == 0)
         status = retrieval_ranks(&evaluation->to_image, all.texts, all.images, all.n, E, session->pool, err);
+    if (status == 0)
+        tell_cuts(broken, all.n_cut, "captions of data.val", session);
     if (status == 0) {
         evaluation->n_val = all.n;
         evaluation->val_loss = all.loss / all.n;
@@ -163,7 +175,7 @@ static int add_images(void *context, const LoadedBatch *batch, Error *err) {
 }
 
 static int encode_classes(float *classes, const PretrainSession *session, ContrastiveTrainer *trainer,
-                          Arena *arena, Error *err) {
+                          BrokenPairs *broken, Arena *arena, Error *err) {
     const Dataset *dataset = &session->zeroshot.dataset;
     const TextList *templates = &session->config->zeroshot.templates;
     const int K = dataset->n_classes, E = session->clip->embed_dim, P = K * templates->n;
@@ -174,8 +186,10 @@ static int encode_classes(float *classes, const PretrainSession *session, Contra
     float *each = arena_floats(arena, (size_t)P, (size_t)E);
     if (!each)
         return error_memory(err);
-    if (encode_captions(each, session, trainer, prompts, P, err) < 0)
+    int n_cut = 0;
+    if (encode_captions(each, session, trainer, prompts, P, &n_cut, err) < 0)
         return -1;
+    tell_cuts(broken, n_cut, "prompts of data.zeroshot", session);
     zeroshot_average(classes, each, templates->n, K, E);
     return 0;
 }
@@ -193,7 +207,7 @@ int evaluate_zeroshot(Evaluation *evaluation, const PretrainSession *session, Co
                       .logits = arena_floats(arena, batch, K)};
     int status = arena_failed(arena) ? error_memory(err) : 0;
     if (status == 0)
-        status = encode_classes(classes, session, trainer, arena, err);
+        status = encode_classes(classes, session, trainer, broken, arena, err);
     if (status == 0)
         status = each_batch(session, session->zeroshot.images, broken, add_images, &all, err);
     if (status == 0) {

@@ -267,6 +267,14 @@ static void test_notes(void **state) {
     assert_non_null(strstr(cli->err, "optim.warmup: 100 steps, and the whole training has 9"));
     assert_non_null(strstr(cli->err, "the last 9 of 48 pairs fill no step"));
     assert_non_null(strstr(cli->err, "data.val is never used"));
+    size_t size;
+    char *model = cli_read(cli, cli_path(cli, "model.json"), &size);
+    memcpy(strstr(model, "length\": 16"), "length\":  6", 11);
+    scratch_file(cli_path(cli, "model.json"), model, size);
+    cli_ok(cli, "pretrain", cli_path(cli, "mine.yaml"), "--set", "optim.epochs=2");
+    assert_non_null(strstr(cli->err, "note: 48 captions of data.val are cut at 6 tokens"));
+    assert_non_null(strstr(cli->err, "note: 25 prompts of data.zeroshot are cut at 6 tokens"));
+    assert_non_null(strstr(cli->err, "note: 96 captions were cut at 6 tokens"));
 }
 
 int main(void) {
