@@ -1,117 +1,30 @@
-/* packed.c: a micro-kernel for each vector width, chosen at run time, under one loop over tiles.
+/* packed.c: the strips of strips.h under one loop over tiles.
  *
  * A tile is (chunk of rows) x (some panels). Per block of K_BLOCK rows of the matrix, each panel (K_BLOCK x
- * 64 floats, 128 KiB) meets all rows of the chunk, MR at a time: the kernel holds MR x panel sums in
- * registers, and per step of k reads one row of the panel and one number of each of its MR rows. Meanwhile it
- * fetches a piece of the next panel, which is far away in memory: without that, reading each panel for the
- * first time would take a tenth of a product of 216 rows, and a third of one of 60.
+ * 64 floats, 128 KiB) meets all rows of the chunk, STRIP_ROWS at a time: the kernel holds STRIP_ROWS x panel
+ * sums in registers, and per step of k reads one row of the panel and one number of each of its STRIP_ROWS
+ * rows. Meanwhile it fetches a piece of the next panel, which is far away in memory: without that, reading
+ * each panel for the first time would take a tenth of a product of 216 rows, and a third of one of 60.
  */
 #include "clip/math/packed.h"
 
 #include "clip/base/minimum.h"
 #include "clip/math/gemm.h"
+#include "clip/math/strips.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HAVE_KERNELS 1
-#include <immintrin.h>
-#else
-#define HAVE_KERNELS 0
-#endif
-
 #define K_BLOCK 512
-#define MR 6           /* rows of a strip: with 4 vectors of 32 registers, or 2 of 16, the sums fill these */
-#define CHUNK_ROWS 216 /* a multiple of MR */
+#define CHUNK_ROWS 216     /* a multiple of STRIP_ROWS */
 #define DEFERRED_ROWS 1080 /* the same for a chunk whose panels are made anew */
 #define MIN_CHUNK_ROWS 96  /* for each thread, or rows are not cut for the threads */
 #define TILES_PER_THREAD 4
-#define MAX_PANEL 64
 #define PLAIN_COLUMNS 128 /* of a tile without kernels */
-#define AHEAD 8 /* floats fetched per step of k: eight strips together fetch a panel of 64 columns */
-#define NEAR 4  /* how many steps of k ahead a panel is fetched into the first-level cache */
-
-/* A strip: mr rows of one panel, c (mr, panel) = start + bias + a (mr, k) b (k, panel). */
-typedef struct {
-    int mr, k;
-    const float *a, *b;
-    int lda, ldc;       /* from one row to the next of a; of c and start */
-    const float *start; /* (mr, panel), may be c; NULL: zero */
-    const float *bias;  /* (panel); NULL: zero */
-    float *c;
-    const float *ahead; /* k AHEAD floats that are needed soon: fetched into the second-level cache */
-} Strip;
-
-typedef void (*Kernel)(const Strip *strip);
-
-#if HAVE_KERNELS
-
-#define KERNEL kernel_512
-#define BITS 512
-#include "clip/math/packed_kernel.h"
-
-#define KERNEL kernel_256
-#define BITS 256
-#include "clip/math/packed_kernel.h"
-
-/* out (8, 8) = in (8, 8) transposed; rows are out_step and in_step apart. Every processor with a kernel can.
- */
-__attribute__((target("avx2"))) static void transpose_8(float *out, size_t out_step, const float *in,
-                                                        size_t in_step) {
-    __m256 a[8], b[8];
-    for (size_t i = 0; i < 8; i++)
-        a[i] = _mm256_loadu_ps(in + i * in_step);
-    for (size_t i = 0; i < 8; i += 2) { /* pairs of rows, element by element */
-        b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
-        b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
-    }
-    for (size_t i = 0; i < 8; i += 4) { /* fours: columns 0 and 4, 1 and 5, 2 and 6, 3 and 7 of four rows */
-        a[i] = _mm256_shuffle_ps(b[i], b[i + 2], 0x44);
-        a[i + 1] = _mm256_shuffle_ps(b[i], b[i + 2], 0xee);
-        a[i + 2] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0x44);
-        a[i + 3] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0xee);
-    }
-    for (size_t i = 0; i < 4; i++) {
-        _mm256_storeu_ps(out + i * out_step, _mm256_permute2f128_ps(a[i], a[i + 4], 0x20));
-        _mm256_storeu_ps(out + (i + 4) * out_step, _mm256_permute2f128_ps(a[i], a[i + 4], 0x31));
-    }
-}
-
-#else
-
-static void transpose_8(float *out, size_t out_step, const float *in, size_t in_step) {
-    (void)out, (void)out_step, (void)in, (void)in_step; /* nothing is packed without a kernel */
-}
-
-#endif
-
-static bool can_multiply(int panel) {
-#if HAVE_KERNELS
-    if (panel == 64)
-        return __builtin_cpu_supports("avx512f");
-    if (panel == 16)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#endif
-    return panel == 0;
-}
-
-static Kernel kernel_of(int panel) {
-#if HAVE_KERNELS
-    return panel == 64 ? kernel_512 : kernel_256;
-#else
-    (void)panel;
-    return NULL;
-#endif
-}
-
-static int best_panel(void) {
-    return can_multiply(64) ? 64 : can_multiply(16) ? 16 : 0;
-}
 
 bool packed_is_supported(void) {
-    return best_panel() != 0;
+    return strip_best_panel() != 0;
 }
 
 void packed_borrow(PackedMatrix *packed, const float *w, int k, int n, bool transposed) {
@@ -123,7 +36,7 @@ void packed_create(PackedMatrix *packed, const float *w, int k, int n, bool tran
     if (precision_here(precision) == PRECISION_BFLOAT16)
         packed_create_bf16(packed, bf16_best_kernel(), w, k, n, transposed, arena);
     else
-        packed_create_as(packed, best_panel(), w, k, n, transposed, arena);
+        packed_create_as(packed, strip_best_panel(), w, k, n, transposed, arena);
 }
 
 bool packed_create_bf16(PackedMatrix *packed, Bf16Kernel kernel, const float *w, int k, int n,
@@ -137,25 +50,7 @@ bool packed_create_bf16(PackedMatrix *packed, Bf16Kernel kernel, const float *w,
 
 void packed_defer(PackedMatrix *packed, int k, int n, PackedRead read, const void *context) {
     *packed = (PackedMatrix){
-        .k = k, .n = n, .panel = best_panel(), .transposed = true, .read = read, .context = context};
-}
-
-/* out (k, panel): columns from rows (columns, k). */
-static void pack_rows(float *out, const float *rows, int columns, int k, int panel) {
-    const size_t step = (size_t)panel, row_step = (size_t)k;
-    for (int i = 0; i < k; i += 8)
-        for (int j = 0; j < columns; j += 8) {
-            float *to = out + (size_t)i * step + (size_t)j;
-            const float *from = rows + (size_t)j * row_step + (size_t)i;
-            const size_t height = (size_t)min_int(8, k - i), width = (size_t)min_int(8, columns - j);
-            if (height == 8 && width == 8) {
-                transpose_8(to, step, from, row_step);
-                continue;
-            }
-            for (size_t y = 0; y < height; y++)
-                for (size_t x = 0; x < width; x++)
-                    to[y * step + x] = from[x * row_step + y];
-        }
+        .k = k, .n = n, .panel = strip_best_panel(), .transposed = true, .read = read, .context = context};
 }
 
 /* out (k, panel): columns of w (k, n) from its column `first` on. */
@@ -173,8 +68,8 @@ void packed_rows(PackedMatrix *packed, const float *rows, int first, int count) 
         return;
     }
     for (int j = 0; j < count; j += panel)
-        pack_rows(packed->panels + (size_t)(first + j) * k, rows + (size_t)j * k, min_int(panel, count - j),
-                  packed->k, panel);
+        strip_transpose(packed->panels + (size_t)(first + j) * k, (size_t)panel, rows + (size_t)j * k, k,
+                        min_int(panel, count - j), packed->k);
 }
 
 /* Room for the panels; NULL, with the arena failed, when there is none. */
@@ -205,7 +100,7 @@ void packed_transpose(PackedMatrix *transposed, const PackedMatrix *matrix, Aren
 }
 
 void packed_begin(PackedMatrix *packed, int k, int n, Precision precision, Arena *arena) {
-    *packed = (PackedMatrix){.k = k, .n = n, .panel = best_panel(), .transposed = true};
+    *packed = (PackedMatrix){.k = k, .n = n, .panel = strip_best_panel(), .transposed = true};
     if (precision_here(precision) == PRECISION_BFLOAT16) {
         packed->panel = BF16_PANEL;
         packed->bf16 = bf16_best_kernel();
@@ -217,7 +112,7 @@ void packed_begin(PackedMatrix *packed, int k, int n, Precision precision, Arena
 
 bool packed_create_as(PackedMatrix *packed, int panel, const float *w, int k, int n, bool transposed,
                       Arena *arena) {
-    if (!can_multiply(panel))
+    if (!strip_can_multiply(panel))
         return false;
     *packed = (PackedMatrix){.k = k, .n = n, .panel = panel, .source = w, .transposed = transposed};
     if (panel == 0 || !make_panels(packed, arena))
@@ -240,7 +135,7 @@ typedef struct {
     const float *start; /* (rows, n) or NULL */
     const PackedMatrix *matrix;
     int rows;
-    Kernel kernel;
+    StripKernel kernel;
     PackedThen then;     /* run NULL: nothing */
     int chunk;           /* rows of a tile */
     int block, n_blocks; /* columns of a tile, tiles side by side */
@@ -248,26 +143,6 @@ typedef struct {
 
 static const float *panel_at(const PackedMatrix *m, int column, int k0) {
     return m->panels + (size_t)column * (size_t)m->k + (size_t)k0 * (size_t)m->panel;
-}
-
-/* A strip of a panel that the matrix's last column cuts short: in buffers of full width. */
-static void narrow_strip(const Product *p, Strip strip, int columns) {
-    float buffer[MR * MAX_PANEL], bias[MAX_PANEL];
-    size_t panel = (size_t)p->matrix->panel, ldc = (size_t)strip.ldc, bytes = (size_t)columns * sizeof(float);
-    float *c = strip.c;
-    memset(buffer, 0, sizeof buffer);
-    memset(bias, 0, sizeof bias);
-    if (strip.start)
-        for (int i = 0; i < strip.mr; i++)
-            memcpy(buffer + (size_t)i * panel, strip.start + (size_t)i * ldc, bytes);
-    if (strip.bias)
-        memcpy(bias, strip.bias, bytes);
-    strip.start = strip.c = buffer;
-    strip.bias = bias;
-    strip.ldc = (int)panel;
-    p->kernel(&strip);
-    for (int i = 0; i < strip.mr; i++)
-        memcpy(c + (size_t)i * ldc, buffer + (size_t)i * panel, bytes);
 }
 
 typedef struct {
@@ -282,9 +157,9 @@ static void panel_product(const Product *p, Tile t, int column, int k0, int k, c
     const float *start = k0 == 0 ? p->start : p->out;
     int columns = min_int(m->panel, m->n - column);
     size_t fetched = 0;
-    for (int i = t.row; i < t.row + t.rows; i += MR) {
+    for (int i = t.row; i < t.row + t.rows; i += STRIP_ROWS) {
         size_t at = (size_t)i * n + (size_t)column;
-        Strip strip = {.mr = min_int(MR, t.row + t.rows - i),
+        Strip strip = {.mr = min_int(STRIP_ROWS, t.row + t.rows - i),
                        .k = k,
                        .a = p->in + (size_t)i * ld + (size_t)k0,
                        .b = b,
@@ -294,11 +169,8 @@ static void panel_product(const Product *p, Tile t, int column, int k0, int k, c
                        .bias = p->bias && k0 == 0 ? p->bias + column : NULL,
                        .c = p->out + at,
                        .ahead = fetched < (size_t)k * panel ? next + fetched : b};
-        if (columns == m->panel)
-            p->kernel(&strip);
-        else
-            narrow_strip(p, strip, columns);
-        fetched += (size_t)k * AHEAD;
+        strip_run(p->kernel, &strip, m->panel, columns);
+        fetched += (size_t)k * STRIP_AHEAD;
     }
 }
 
@@ -319,14 +191,14 @@ static void float_tile(const Product *p, Tile t) {
 /* The same for a deferred matrix: each panel is made, multiplied with all rows, and forgotten. */
 static void deferred_tile(const Product *p, Tile t) {
     const PackedMatrix *m = p->matrix;
-    _Alignas(64) float rows[MAX_PANEL * K_BLOCK], panel[K_BLOCK * MAX_PANEL];
+    _Alignas(64) float rows[STRIP_PANEL * K_BLOCK], panel[K_BLOCK * STRIP_PANEL];
     for (int j = t.column; j < t.end; j += m->panel)
         for (int k0 = 0; k0 < m->k; k0 += K_BLOCK) {
             int k = min_int(K_BLOCK, m->k - k0), columns = min_int(m->panel, m->n - j);
             if (columns < m->panel)
                 memset(panel, 0, sizeof panel);
             m->read(m->context, rows, j, columns, k0, k);
-            pack_rows(panel, rows, columns, k, m->panel);
+            strip_transpose(panel, (size_t)m->panel, rows, (size_t)k, columns, k);
             panel_product(p, t, j, k0, k, panel, panel);
         }
 }
@@ -399,7 +271,7 @@ static int cut_tiles(Product *p, int n_threads) {
     int n_chunks = (p->rows + most - 1) / most;
     if (m->panel > 0 && !m->read && p->rows >= n_threads * MIN_CHUNK_ROWS)
         n_chunks = (n_chunks + n_threads - 1) / n_threads * n_threads;
-    p->chunk = (p->rows + MR * n_chunks - 1) / (MR * n_chunks) * MR;
+    p->chunk = (p->rows + STRIP_ROWS * n_chunks - 1) / (STRIP_ROWS * n_chunks) * STRIP_ROWS;
     n_chunks = (p->rows + p->chunk - 1) / p->chunk;
 
     int columns = (int)((int64_t)m->n * n_chunks / (TILES_PER_THREAD * n_threads));
@@ -416,7 +288,7 @@ void packed_product_then(Pool *pool, float *out, const float *in, const PackedMa
                  .start = start,
                  .matrix = matrix,
                  .rows = rows,
-                 .kernel = kernel_of(matrix->panel),
+                 .kernel = strip_kernel(matrix->panel),
                  .then = then};
     if (rows > 0)
         pool_run(pool, cut_tiles(&p, pool_threads(pool)), run_tile, &p);

@@ -12,6 +12,7 @@
 #include "clip/math/packed_bf16.h"
 
 #include "clip/base/minimum.h"
+#include "clip/math/strips.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -85,27 +86,75 @@ uint16_t *bf16_begin(int k, int n, Arena *arena) {
     return arena_alloc(arena, n_panels * BF16_PANEL, (size_t)padded(k) * sizeof(uint16_t));
 }
 
-/* The columns of one panel from rows (columns, k), in blocks that stay in the first-level cache. */
-static void pack_rows(uint16_t *panel, const float *rows, int columns, int k) {
+/* The columns of one panel from rows (columns, k), ld apart, in blocks that stay in the first-level cache. A
+ * pair of halves moves as a float would. */
+static void pack_rows(uint16_t *panel, const float *rows, int ld, int columns, int k) {
     enum { BLOCK = 128 };
-    uint16_t block[BLOCK];
+    _Alignas(64) uint16_t block[BF16_PANEL * BLOCK];
+    if (columns < BF16_PANEL)
+        memset(block, 0, sizeof block);
+    for (int first = 0; first < k; first += BLOCK) {
+        const int count = min_int(BLOCK, k - first);
+        for (int j = 0; j < columns; j++)
+            round_rows(block + j * BLOCK, rows + (size_t)j * (size_t)ld + (size_t)first, 1, count, ld);
+        strip_transpose((float *)(panel + place(k, first, 0)), BF16_PANEL, (const float *)block, BLOCK / 2,
+                        BF16_PANEL, padded(count) / 2);
+    }
+}
+
+/* out: pairs of two rows, low and high, of which the first columns (up to 32) count. */
+__attribute__((target(TARGET_AVX512))) static void pair_rows(uint16_t *out, const float *low,
+                                                             const float *high, int columns) {
+    const uint32_t mask = columns >= BF16_PANEL ? ~0u : (1u << columns) - 1, none = 0;
+    const uint32_t high_mask = high ? mask : none;
+    const float *other = high ? high : low;
+    for (int half = 0; half < 2; half++) {
+        const __mmask16 m = (__mmask16)(mask >> 16 * half), h = (__mmask16)(high_mask >> 16 * half);
+        const __m512 x = _mm512_maskz_loadu_ps(m, low + 16 * half);
+        const __m512 y = _mm512_maskz_loadu_ps(h, other + 16 * half);
+        const __m512i a = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x));
+        const __m512i b = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(y));
+        _mm512_storeu_si512(out + 32 * half, _mm512_or_si512(a, _mm512_slli_epi32(b, 16)));
+    }
+}
+
+/* The same from columns of w (k, n), whose rows are ld apart. */
+static void pack_columns(uint16_t *panel, const float *w, int ld, int columns, int k) {
+    for (int i = 0; i < padded(k); i += 2, panel += 2 * BF16_PANEL) {
+        const float *row = w + (size_t)i * (size_t)ld;
+        if (i < k)
+            pair_rows(panel, row, i + 1 < k ? row + ld : NULL, columns);
+        else
+            memset(panel, 0, 2 * BF16_PANEL * sizeof *panel);
+    }
+}
+
+void bf16_right(uint16_t *panel, const float *b, int ldb, bool transposed, int k, int columns) {
+    if (transposed)
+        pack_rows(panel, b, ldb, columns, k);
+    else
+        pack_columns(panel, b, ldb, columns, k);
+}
+
+/* A panel of some columns of a, turned: its pairs are those of the rows that are wanted. */
+static void pack_left_columns(uint16_t *out, const float *a, int lda, int rows, int k) {
+    enum { BLOCK = 64 };
+    _Alignas(64) uint16_t block[BLOCK * BF16_PANEL];
+    const size_t kk = (size_t)padded(k);
     for (int first = 0; first < k; first += BLOCK)
-        for (int j = 0; j < columns; j++) {
-            const int count = min_int(BLOCK, k - first);
-            round_rows(block, rows + (size_t)j * (size_t)k + (size_t)first, 1, count, k);
-            for (int i = 0; i < count; i += 2)
-                memcpy(panel + place(k, first + i, j), block + i, 2 * sizeof *block);
+        for (int i = 0; i < rows; i += BF16_PANEL) {
+            const int count = min_int(BLOCK, k - first), width = min_int(BF16_PANEL, rows - i);
+            pack_columns(block, a + (size_t)first * (size_t)lda + (size_t)i, lda, width, count);
+            strip_transpose((float *)(out + (size_t)i * kk + (size_t)first), kk / 2, (const float *)block,
+                            BF16_PANEL, padded(count) / 2, width);
         }
 }
 
-/* The same from columns of w (k, n). */
-static void pack_columns(uint16_t *panel, const float *w, int columns, int k, int n) {
-    uint16_t row[BF16_PANEL];
-    for (int i = 0; i < k; i++) {
-        round_rows(row, w + (size_t)i * (size_t)n, 1, columns, n);
-        for (int j = 0; j < columns; j++)
-            panel[place(k, i, j)] = row[j];
-    }
+void bf16_left(uint16_t *out, const float *a, int lda, bool transposed, int rows, int k) {
+    if (transposed)
+        pack_left_columns(out, a, lda, rows, k);
+    else
+        round_rows(out, a, rows, k, lda);
 }
 
 void bf16_column(uint16_t *panels, int k, int column, int row, const float *values, int count) {
@@ -121,7 +170,7 @@ void bf16_column(uint16_t *panels, int k, int column, int row, const float *valu
 
 void bf16_rows(uint16_t *panels, const float *rows, int first, int count, int k) {
     for (int j = 0; j < count; j += BF16_PANEL)
-        pack_rows(panels + place(k, 0, first + j), rows + (size_t)j * (size_t)k,
+        pack_rows(panels + place(k, 0, first + j), rows + (size_t)j * (size_t)k, k,
                   min_int(BF16_PANEL, count - j), k);
 }
 
@@ -134,7 +183,7 @@ uint16_t *bf16_pack(const float *w, int k, int n, bool transposed, Arena *arena)
         return panels;
     }
     for (int first = 0; first < n; first += BF16_PANEL)
-        pack_columns(panels + place(k, 0, first), w + first, min_int(BF16_PANEL, n - first), k, n);
+        pack_columns(panels + place(k, 0, first), w + first, n, min_int(BF16_PANEL, n - first), k);
     return panels;
 }
 
@@ -274,22 +323,44 @@ static void fetch_rows(uint16_t *a, const Bf16Product *p, int row, int rows, int
         p->row(a + (size_t)i * (size_t)padded(count), p->context, row + i, k0, count);
 }
 
+/* out = max(start + bias + a panel, floor) */
+static void multiply_panel(bool amx, const Bf16Block *b, float floor) {
+    float sums[MAX_ROWS * BF16_PANEL] __attribute__((aligned(64)));
+    const int step = amx ? MAX_ROWS : AVX512_ROWS, kk = padded(b->k);
+    for (int i = 0; i < b->rows; i += step) {
+        const size_t at = (size_t)i * (size_t)b->ldc;
+        const int rows = min_int(step, b->rows - i);
+        (amx ? amx_kernel : avx512_kernel)(sums, rows, kk, b->a + (size_t)i * (size_t)kk, b->panel);
+        add_sums(b->out + at, sums, b->bias, b->start ? b->start + at : NULL, floor, rows, b->columns,
+                 b->ldc);
+    }
+}
+
+void bf16_block(Bf16Kernel kernel, const Bf16Block *block) {
+    if (kernel == BF16_AMX)
+        amx_begin();
+    multiply_panel(kernel == BF16_AMX, block, -__builtin_inff());
+    if (kernel == BF16_AMX)
+        amx_end();
+}
+
 /* Columns first .. end - 1 of rows row .. row + rows - 1, for rows k0 .. k0 + count - 1 of the matrix. */
 static void multiply_block(const Bf16Product *p, bool amx, const uint16_t *a, int row, int rows, int k0,
                            int count, int first, int end) {
-    float sums[MAX_ROWS * BF16_PANEL] __attribute__((aligned(64)));
-    const int step = amx ? MAX_ROWS : AVX512_ROWS, kk = padded(count);
     const float *start = k0 == 0 ? p->start : p->out;
     const float floor = k0 + count == p->k ? p->floor : -__builtin_inff();
     for (int j = first; j < end; j += BF16_PANEL) {
-        const uint16_t *panel = p->panels + place(p->k, k0, j);
-        const float *bias = p->bias && k0 == 0 ? p->bias + j : NULL;
-        for (int i = 0; i < rows; i += step) {
-            const size_t at = (size_t)(row + i) * (size_t)p->n + (size_t)j;
-            const int n_rows = min_int(step, rows - i);
-            (amx ? amx_kernel : avx512_kernel)(sums, n_rows, kk, a + (size_t)i * (size_t)kk, panel);
-            add_sums(p->out + at, sums, bias, start ? start + at : NULL, floor, n_rows, end - j, p->n);
-        }
+        const size_t at = (size_t)row * (size_t)p->n + (size_t)j;
+        const Bf16Block block = {.out = p->out + at,
+                                 .start = start ? start + at : NULL,
+                                 .bias = p->bias && k0 == 0 ? p->bias + j : NULL,
+                                 .a = a,
+                                 .panel = p->panels + place(p->k, k0, j),
+                                 .ldc = p->n,
+                                 .rows = rows,
+                                 .k = count,
+                                 .columns = end - j};
+        multiply_panel(amx, &block, floor);
     }
 }
 
@@ -346,6 +417,19 @@ void bf16_round(uint16_t *out, const float *in, int n) {
 void bf16_multiply(Bf16Kernel kernel, const Bf16Product *product, int rows, int first, int end) {
     (void)kernel, (void)product, (void)rows, (void)first, (void)end;
     assert(!"a matrix that nobody could pack");
+}
+
+void bf16_left(uint16_t *out, const float *a, int lda, bool transposed, int rows, int k) {
+    (void)out, (void)a, (void)lda, (void)transposed, (void)rows, (void)k;
+}
+
+void bf16_right(uint16_t *panel, const float *b, int ldb, bool transposed, int k, int columns) {
+    (void)panel, (void)b, (void)ldb, (void)transposed, (void)k, (void)columns;
+}
+
+void bf16_block(Bf16Kernel kernel, const Bf16Block *block) {
+    (void)kernel, (void)block;
+    assert(!"a kernel that nobody could choose");
 }
 
 #endif

@@ -59,4 +59,23 @@ typedef struct {
  * is a multiple of BF16_PANEL. */
 void bf16_multiply(Bf16Kernel kernel, const Bf16Product *product, int rows, int first, int end);
 
+/* The parts of a product whose factors both change. bf16_left: rows of the left factor, rounded, each
+ * followed by zeros up to a multiple of 32; a is (rows, k), or (k, rows) if transposed. bf16_right: one panel
+ * of the right one, of up to BF16_PANEL columns; b is (k, columns), or (columns, k) if transposed. */
+void bf16_left(uint16_t *out, const float *a, int lda, bool transposed, int rows, int k);
+void bf16_right(uint16_t *panel, const float *b, int ldb, bool transposed, int k, int columns);
+
+typedef struct {
+    float *out;         /* (rows, columns) */
+    const float *start; /* the same, or NULL for zero; may be out */
+    const float *bias;  /* (columns) or NULL */
+    const uint16_t *a;  /* of bf16_left, with room for a multiple of 32 rows */
+    const uint16_t *panel;
+    int ldc; /* from one row to the next of out and start */
+    int rows, k, columns;
+} Bf16Block;
+
+/* out = start + bias + a panel, on the calling thread */
+void bf16_block(Bf16Kernel kernel, const Bf16Block *block);
+
 #endif

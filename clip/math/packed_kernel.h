@@ -1,4 +1,4 @@
-/* packed_kernel.h: the micro-kernel of packed.c. Included there once for each width of vectors, with KERNEL
+/* packed_kernel.h: the micro-kernel of strips.c. Included there once for each width of vectors, with KERNEL
  * its name and BITS the width (vectors.h).
  */
 #include "clip/math/vectors.h"
@@ -10,7 +10,7 @@
 __attribute__((target(TARGET), always_inline)) static inline void STRIP(const Strip *s, const int mr) {
     const float *a = s->a, *b = s->b, *ahead = s->ahead;
     const size_t lda = (size_t)s->lda, ldc = (size_t)s->ldc;
-    VECTOR sum[MR][VECTORS];
+    VECTOR sum[STRIP_ROWS][VECTORS];
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; v++) {
         VECTOR bias = s->bias ? SIMD(loadu_ps)(s->bias + FLOATS * v) : SIMD(setzero_ps)();
@@ -24,7 +24,7 @@ __attribute__((target(TARGET), always_inline)) static inline void STRIP(const St
 #pragma GCC unroll 2
     for (size_t p = 0; p < (size_t)s->k; p++, b += VECTORS * FLOATS) {
         VECTOR row[VECTORS];
-        _mm_prefetch(ahead + p * AHEAD, _MM_HINT_T1);
+        _mm_prefetch(ahead + p * STRIP_AHEAD, _MM_HINT_T1);
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++) {
             row[v] = SIMD(loadu_ps)(b + FLOATS * v);

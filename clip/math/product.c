@@ -1,17 +1,141 @@
-/* product.c: see product.h */
+/* product.c: see product.h
+ *
+ * A tile of c is some rows and some panels of columns. Per block of k, each panel of op(b) is packed into the
+ * cache, and all rows of the tile meet it there. Rows of a that lie as the kernel wants them are read where
+ * they are; a transposed a, or one that must be rounded, is packed once per tile and block.
+ */
 #include "clip/math/product.h"
 
 #include "clip/base/minimum.h"
 #include "clip/math/gemm.h"
+#include "clip/math/strips.h"
 
 #include <string.h>
+#include <time.h>
 
-enum { TILE_ROWS = 192, TILE_COLUMNS = 256 };
+enum {
+    TILE_ROWS = 384,    /* a multiple of the rows of every kernel */
+    ROW_STEP = 96,      /* the least such */
+    K_BLOCK = 384,      /* with TILE_ROWS, a block of a takes half of the second-level cache */
+    BF16_K_BLOCK = 768, /* the same */
+    TILES_PER_THREAD = 4,
+    COLUMN_STEP = 64, /* a multiple of every panel */
+    PLAIN_ROWS = 192,
+    PLAIN_COLUMNS = 256 /* of a tile without kernels */
+};
 
 typedef struct {
     const Product *product;
+    int panel;         /* of a float kernel */
+    StripKernel strip; /* NULL: gemm */
+    Bf16Kernel bf16;   /* instead of `strip` */
+    int rows, columns; /* of a tile */
     int n_across;
 } Job;
+
+typedef struct {
+    int row, rows, column, columns;
+} Tile;
+
+static int ceil_div(int a, int b) {
+    return a / b + (a % b != 0);
+}
+
+/* op(a) from (row, k0) on, and op(b) from (k0, column) on. */
+static const float *a_at(const Product *p, int row, int k0) {
+    const size_t i = (size_t)row, j = (size_t)k0, ld = (size_t)p->lda;
+    return p->a + (p->trans_a ? j * ld + i : i * ld + j);
+}
+
+static const float *b_at(const Product *p, int k0, int column) {
+    const size_t i = (size_t)k0, j = (size_t)column, ld = (size_t)p->ldb;
+    return p->b + (p->trans_b ? j * ld + i : i * ld + j);
+}
+
+/* --- float --- */
+
+/* panel (k, width) = op(b) from (k0, column) on; zeros after its last column. */
+static void pack_panel(float *panel, const Product *p, int width, int k0, int k, int column, int columns) {
+    const float *b = b_at(p, k0, column);
+    const size_t ldb = (size_t)p->ldb, bytes = (size_t)columns * sizeof *b;
+    if (columns < width)
+        memset(panel, 0, (size_t)k * (size_t)width * sizeof *panel);
+    if (p->trans_b)
+        strip_transpose(panel, (size_t)width, b, ldb, columns, k);
+    else
+        for (size_t i = 0; i < (size_t)k; i++)
+            memcpy(panel + i * (size_t)width, b + i * ldb, bytes);
+}
+
+/* All rows of a tile times one panel: a (rows, k), of which the first is row `row` of the product. */
+static void panel_product(const Job *job, const Tile *t, const float *a, int lda, const float *panel, int k0,
+                          int k, int column, int columns) {
+    const Product *p = job->product;
+    const float *start = k0 == 0 ? p->start : p->c;
+    for (int i = 0; i < t->rows; i += STRIP_ROWS) {
+        const size_t at = (size_t)(t->row + i) * (size_t)p->ldc + (size_t)column;
+        const Strip strip = {.mr = min_int(STRIP_ROWS, t->rows - i),
+                             .k = k,
+                             .a = a + (size_t)i * (size_t)lda,
+                             .b = panel,
+                             .lda = lda,
+                             .ldc = p->ldc,
+                             .start = start ? start + at : NULL,
+                             .bias = p->bias && k0 == 0 ? p->bias + column : NULL,
+                             .c = p->c + at,
+                             .ahead = panel};
+        strip_run(job->strip, &strip, job->panel, columns);
+    }
+}
+
+static void float_tile(const Job *job, const Tile *t) {
+    const Product *p = job->product;
+    _Alignas(64) float packed[TILE_ROWS * K_BLOCK], panel[K_BLOCK * STRIP_PANEL];
+    const int end = t->column + t->columns;
+    for (int k0 = 0; k0 == 0 || k0 < p->k; k0 += K_BLOCK) {
+        const int k = min_int(K_BLOCK, p->k - k0), lda = p->trans_a ? K_BLOCK : p->lda;
+        const float *a = a_at(p, t->row, k0);
+        if (p->trans_a) {
+            strip_transpose(packed, K_BLOCK, a, (size_t)p->lda, k, t->rows);
+            a = packed;
+        }
+        for (int j = t->column; j < end; j += job->panel) {
+            const int columns = min_int(job->panel, end - j);
+            pack_panel(panel, p, job->panel, k0, k, j, columns);
+            panel_product(job, t, a, lda, panel, k0, k, j, columns);
+        }
+    }
+}
+
+/* --- bfloat16 --- */
+
+static void bf16_tile(const Job *job, const Tile *t) {
+    const Product *p = job->product;
+    _Alignas(64) uint16_t a[TILE_ROWS * BF16_K_BLOCK], panel[BF16_K_BLOCK * BF16_PANEL];
+    const int end = t->column + t->columns;
+    for (int k0 = 0; k0 == 0 || k0 < p->k; k0 += BF16_K_BLOCK) {
+        const int k = min_int(BF16_K_BLOCK, p->k - k0);
+        bf16_left(a, a_at(p, t->row, k0), p->lda, p->trans_a, t->rows, k);
+        for (int j = t->column; j < end; j += BF16_PANEL) {
+            const size_t at = (size_t)t->row * (size_t)p->ldc + (size_t)j;
+            const float *start = k0 == 0 ? p->start : p->c;
+            const int columns = min_int(BF16_PANEL, end - j);
+            bf16_right(panel, b_at(p, k0, j), p->ldb, p->trans_b, k, columns);
+            const Bf16Block block = {.out = p->c + at,
+                                     .start = start ? start + at : NULL,
+                                     .ldc = p->ldc,
+                                     .a = a,
+                                     .panel = panel,
+                                     .bias = p->bias && k0 == 0 ? p->bias + j : NULL,
+                                     .rows = t->rows,
+                                     .k = k,
+                                     .columns = columns};
+            bf16_block(job->bf16, &block);
+        }
+    }
+}
+
+/* --- without kernels --- */
 
 static void start_row(const Product *p, float *c, size_t at, int column, int columns) {
     if (!p->start)
@@ -22,31 +146,65 @@ static void start_row(const Product *p, float *c, size_t at, int column, int col
         c[j] += p->bias[column + j];
 }
 
+static void plain_tile(const Job *job, const Tile *t) {
+    const Product *p = job->product;
+    for (int i = t->row; i < t->row + t->rows; i++) {
+        const size_t at = (size_t)i * (size_t)p->ldc + (size_t)t->column;
+        start_row(p, p->c + at, at, t->column, t->columns);
+    }
+    gemm(p->trans_a, p->trans_b, t->rows, t->columns, p->k, 1, a_at(p, t->row, 0), p->lda,
+         b_at(p, 0, t->column), p->ldb, 1, p->c + (size_t)t->row * (size_t)p->ldc + (size_t)t->column,
+         p->ldc);
+}
+
+/* --- all --- */
+
 static void run_tile(void *context, int tile, int worker) {
     (void)worker;
     const Job *job = context;
     const Product *p = job->product;
-    const int row = tile / job->n_across * TILE_ROWS, column = tile % job->n_across * TILE_COLUMNS;
-    const int rows = min_int(TILE_ROWS, p->m - row), columns = min_int(TILE_COLUMNS, p->n - column);
-    const size_t lda = (size_t)p->lda, ldb = (size_t)p->ldb, ldc = (size_t)p->ldc;
-    for (int i = row; i < row + rows; i++) {
-        const size_t at = (size_t)i * ldc + (size_t)column;
-        start_row(p, p->c + at, at, column, columns);
-    }
-    gemm(p->trans_a, p->trans_b, rows, columns, p->k, 1,
-         p->a + (p->trans_a ? (size_t)row : (size_t)row * lda), p->lda,
-         p->b + (p->trans_b ? (size_t)column * ldb : (size_t)column), p->ldb, 1,
-         p->c + (size_t)row * ldc + (size_t)column, p->ldc);
+    Tile t = {.row = tile / job->n_across * job->rows, .column = tile % job->n_across * job->columns};
+    t.rows = min_int(job->rows, p->m - t.row);
+    t.columns = min_int(job->columns, p->n - t.column);
+    if (job->bf16)
+        bf16_tile(job, &t);
+    else if (job->strip)
+        float_tile(job, &t);
+    else
+        plain_tile(job, &t);
     if (p->then.run)
-        p->then.run(p->then.context, row, rows, column, columns);
+        p->then.run(p->then.context, t.row, t.rows, t.column, t.columns);
+}
+
+/* Tall tiles, since each packs its panels anew; as wide as leaves every thread some. No bit depends on where
+ * kernels cut. Returns the number of tiles. */
+static int cut_tiles(Job *job, int n_threads) {
+    const int m = job->product->m, n = job->product->n;
+    job->rows = PLAIN_ROWS;
+    job->columns = PLAIN_COLUMNS;
+    if (job->bf16 || job->strip) {
+        const int n_down = ceil_div(m, TILE_ROWS);
+        const int columns = (int)((int64_t)n * n_down / (TILES_PER_THREAD * n_threads));
+        job->rows = ceil_div(ceil_div(m, n_down), ROW_STEP) * ROW_STEP;
+        job->columns = columns < COLUMN_STEP ? COLUMN_STEP : columns / COLUMN_STEP * COLUMN_STEP;
+    }
+    job->n_across = ceil_div(n, job->columns);
+    return ceil_div(m, job->rows) * job->n_across;
+}
+
+bool product_run_as(Pool *pool, const Product *product, int panel, Bf16Kernel kernel) {
+    if (kernel ? !bf16_can_multiply(kernel) : !strip_can_multiply(panel))
+        return false;
+    Job job = {
+        .product = product, .panel = panel, .strip = panel ? strip_kernel(panel) : NULL, .bf16 = kernel};
+    if (product->m > 0 && product->n > 0)
+        pool_run(pool, cut_tiles(&job, pool_threads(pool)), run_tile, &job);
+    return true;
 }
 
 void product_run(Pool *pool, const Product *product, Precision precision) {
-    (void)precision;
-    if (product->m == 0 || product->n == 0)
-        return;
-    Job job = {product, (product->n + TILE_COLUMNS - 1) / TILE_COLUMNS};
-    pool_run(pool, (product->m + TILE_ROWS - 1) / TILE_ROWS * job.n_across, run_tile, &job);
+    const bool halves = precision_here(precision) == PRECISION_BFLOAT16;
+    product_run_as(pool, product, strip_best_panel(), halves ? bf16_best_kernel() : BF16_NONE);
 }
 
 void product_linear(Pool *pool, float *out, const float *in, const float *w, const float *bias,
@@ -95,4 +253,49 @@ void product_linear_weight(Pool *pool, float *d_w, const float *d_out, const flo
                        .c = d_w,
                        .ldc = n_in};
     product_run(pool, &p, precision);
+}
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+enum { PEAK_K = 192, PEAK_ROWS = 96 };
+
+/* `times` products of PEAK_ROWS rows with one panel. The floats also serve as pairs of halves. */
+static void multiply_in_cache(int panel, Bf16Kernel kernel, int times) {
+    _Alignas(64) float a[PEAK_ROWS * PEAK_K], b[PEAK_K * STRIP_PANEL], c[PEAK_ROWS * STRIP_PANEL];
+    for (int i = 0; i < PEAK_ROWS * PEAK_K; i++)
+        a[i] = 1;
+    memcpy(b, a, sizeof b);
+    const Product product = {.m = PEAK_ROWS, .c = c, .ldc = STRIP_PANEL};
+    const Job job = {.product = &product, .panel = panel, .strip = strip_kernel(panel)};
+    const Tile tile = {.rows = PEAK_ROWS};
+    const Bf16Block block = {.out = c,
+                             .ldc = STRIP_PANEL,
+                             .a = (const uint16_t *)a,
+                             .panel = (const uint16_t *)b,
+                             .rows = PEAK_ROWS,
+                             .k = PEAK_K,
+                             .columns = BF16_PANEL};
+    for (int i = 0; i < times; i++)
+        if (kernel)
+            bf16_block(kernel, &block);
+        else
+            panel_product(&job, &tile, a, PEAK_K, b, 0, PEAK_K, 0, panel);
+}
+
+double product_peak_gflops(Precision precision) {
+    enum { TIMES = 100, TRIES = 50 };
+    const bool halves = precision_here(precision) == PRECISION_BFLOAT16;
+    const int panel = halves ? BF16_PANEL : strip_best_panel();
+    double best = 0;
+    for (int i = 0; panel && i < TRIES; i++) {
+        const double begin = seconds();
+        multiply_in_cache(panel, halves ? bf16_best_kernel() : BF16_NONE, TIMES);
+        const double gflops = 2e-9 * PEAK_ROWS * PEAK_K * panel * TIMES / (seconds() - begin);
+        best = gflops > best ? gflops : best;
+    }
+    return best;
 }

@@ -1,8 +1,11 @@
 /* product.h: products of matrices that both change from call to call, as in training.
  *
  * Where packed.h multiplies with a weight that was packed once, here both factors are packed as they are
- * read, tile by tile. Every element of a product is one chain of fused multiply-adds over k in ascending
- * order, so the bits do not depend on tiles or threads.
+ * read, tile by tile. In float every element of a product is one chain of fused multiply-adds over k in
+ * ascending order, which begins with start + bias: the bits of an element depend on its row of op(a), its
+ * column of op(b) and k alone, whatever the tiles, the threads and the width of the vectors. In bfloat16
+ * (packed_bf16.h) k is cut into blocks of a fixed size, and the order within them is the kernel's. Where no
+ * kernel runs, gemm() multiplies tiles that follow from the sizes alone, and the order is OpenBLAS's.
  */
 #ifndef CLIP_MATH_PRODUCT_H
 #define CLIP_MATH_PRODUCT_H
@@ -30,6 +33,14 @@ typedef struct {
 /* With a pool of NULL the calling thread works alone, as within a tile. Where this processor does not have
  * the precision, it is float. */
 void product_run(Pool *pool, const Product *product, Precision precision);
+
+/* For tests: with float panels of a given width (64 or 16; 0: gemm), or for a bfloat16 kernel, when it is not
+ * NONE. False, with nothing done, if this processor cannot. */
+bool product_run_as(Pool *pool, const Product *product, int panel, Bf16Kernel kernel);
+
+/* What one thread reaches at most: the kernel of product_run on factors that are packed and in the cache. 0
+ * where no kernel runs. */
+double product_peak_gflops(Precision precision);
 
 /* A linear layer whose weight w (n_out, n_in) is stored as PyTorch stores it, rows of in (rows, n_in) and out
  * (rows, n_out) contiguous.
