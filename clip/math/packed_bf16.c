@@ -86,8 +86,13 @@ uint16_t *bf16_begin(int k, int n, Arena *arena) {
     return arena_alloc(arena, n_panels * BF16_PANEL, (size_t)padded(k) * sizeof(uint16_t));
 }
 
-/* The columns of one panel from rows (columns, k), ld apart, in blocks that stay in the first-level cache. A
- * pair of halves moves as a float would. */
+/* strip_transpose of pairs of halves, which move as floats would; steps are in pairs. */
+static void transpose_pairs(void *out, size_t out_step, const void *in, size_t in_step, int rows,
+                            int columns) {
+    strip_transpose(out, out_step, in, in_step, rows, columns);
+}
+
+/* The columns of one panel from rows (columns, k), ld apart, in blocks that stay in the first-level cache. */
 static void pack_rows(uint16_t *panel, const float *rows, int ld, int columns, int k) {
     enum { BLOCK = 128 };
     _Alignas(64) uint16_t block[BF16_PANEL * BLOCK];
@@ -97,33 +102,34 @@ static void pack_rows(uint16_t *panel, const float *rows, int ld, int columns, i
         const int count = min_int(BLOCK, k - first);
         for (int j = 0; j < columns; j++)
             round_rows(block + j * BLOCK, rows + (size_t)j * (size_t)ld + (size_t)first, 1, count, ld);
-        strip_transpose((float *)(panel + place(k, first, 0)), BF16_PANEL, (const float *)block, BLOCK / 2,
-                        BF16_PANEL, padded(count) / 2);
+        transpose_pairs(panel + place(k, first, 0), BF16_PANEL, block, BLOCK / 2, BF16_PANEL,
+                        padded(count) / 2);
     }
 }
 
-/* out: pairs of two rows, low and high, of which the first columns (up to 32) count. */
-__attribute__((target(TARGET_AVX512))) static void pair_rows(uint16_t *out, const float *low,
-                                                             const float *high, int columns) {
-    const uint32_t mask = columns >= BF16_PANEL ? ~0u : (1u << columns) - 1, none = 0;
-    const uint32_t high_mask = high ? mask : none;
-    const float *other = high ? high : low;
+/* out: 32 pairs of two rows, low and high, of which the bits of the mask count. */
+__attribute__((target(TARGET_AVX512), always_inline)) static inline void
+pair_rows(uint16_t *out, const float *low, uint32_t low_mask, const float *high, uint32_t high_mask) {
+    const __m512i places = _mm512_add_epi32(
+        _mm512_set1_epi32(16 << 16), /* 0, 16, 1, 17, ... */
+        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                           _mm512_set1_epi32(0x10001)));
     for (int half = 0; half < 2; half++) {
-        const __mmask16 m = (__mmask16)(mask >> 16 * half), h = (__mmask16)(high_mask >> 16 * half);
-        const __m512 x = _mm512_maskz_loadu_ps(m, low + 16 * half);
-        const __m512 y = _mm512_maskz_loadu_ps(h, other + 16 * half);
-        const __m512i a = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x));
-        const __m512i b = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(y));
-        _mm512_storeu_si512(out + 32 * half, _mm512_or_si512(a, _mm512_slli_epi32(b, 16)));
+        const __m512 x = _mm512_maskz_loadu_ps((__mmask16)(low_mask >> 16 * half), low + 16 * half);
+        const __m512 y = _mm512_maskz_loadu_ps((__mmask16)(high_mask >> 16 * half), high + 16 * half);
+        _mm512_storeu_si512(out + 32 * half,
+                            _mm512_permutexvar_epi16(places, (__m512i)_mm512_cvtne2ps_pbh(y, x)));
     }
 }
 
 /* The same from columns of w (k, n), whose rows are ld apart. */
-static void pack_columns(uint16_t *panel, const float *w, int ld, int columns, int k) {
+__attribute__((target(TARGET_AVX512))) static void pack_columns(uint16_t *panel, const float *w, int ld,
+                                                                int columns, int k) {
+    const uint32_t mask = columns >= BF16_PANEL ? ~0u : (1u << columns) - 1;
     for (int i = 0; i < padded(k); i += 2, panel += 2 * BF16_PANEL) {
         const float *row = w + (size_t)i * (size_t)ld;
         if (i < k)
-            pair_rows(panel, row, i + 1 < k ? row + ld : NULL, columns);
+            pair_rows(panel, row, mask, i + 1 < k ? row + ld : row, i + 1 < k ? mask : 0);
         else
             memset(panel, 0, 2 * BF16_PANEL * sizeof *panel);
     }
@@ -145,8 +151,8 @@ static void pack_left_columns(uint16_t *out, const float *a, int lda, int rows, 
         for (int i = 0; i < rows; i += BF16_PANEL) {
             const int count = min_int(BLOCK, k - first), width = min_int(BF16_PANEL, rows - i);
             pack_columns(block, a + (size_t)first * (size_t)lda + (size_t)i, lda, width, count);
-            strip_transpose((float *)(out + (size_t)i * kk + (size_t)first), kk / 2, (const float *)block,
-                            BF16_PANEL, padded(count) / 2, width);
+            transpose_pairs(out + (size_t)i * kk + (size_t)first, kk / 2, block, BF16_PANEL,
+                            padded(count) / 2, width);
         }
 }
 

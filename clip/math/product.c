@@ -14,10 +14,11 @@
 #include <time.h>
 
 enum {
-    TILE_ROWS = 384,    /* a multiple of the rows of every kernel */
-    ROW_STEP = 96,      /* the least such */
-    K_BLOCK = 384,      /* with TILE_ROWS, a block of a takes half of the second-level cache */
-    BF16_K_BLOCK = 768, /* the same */
+    TILE_ROWS = 384,            /* a multiple of the rows of every kernel */
+    ROW_STEP = 96,              /* the least such */
+    K_BLOCK = 384,              /* with TILE_ROWS, a block of a takes half of the second-level cache */
+    PACKED_STEP = K_BLOCK + 16, /* from row to row of a packed a: rows in different sets of a cache */
+    BF16_K_BLOCK = 768,         /* the same */
     TILES_PER_THREAD = 4,
     COLUMN_STEP = 64, /* a multiple of every panel */
     PLAIN_ROWS = 192,
@@ -90,13 +91,13 @@ static void panel_product(const Job *job, const Tile *t, const float *a, int lda
 
 static void float_tile(const Job *job, const Tile *t) {
     const Product *p = job->product;
-    _Alignas(64) float packed[TILE_ROWS * K_BLOCK], panel[K_BLOCK * STRIP_PANEL];
+    _Alignas(64) float packed[TILE_ROWS * PACKED_STEP], panel[K_BLOCK * STRIP_PANEL];
     const int end = t->column + t->columns;
     for (int k0 = 0; k0 == 0 || k0 < p->k; k0 += K_BLOCK) {
-        const int k = min_int(K_BLOCK, p->k - k0), lda = p->trans_a ? K_BLOCK : p->lda;
+        const int k = min_int(K_BLOCK, p->k - k0), lda = p->trans_a ? PACKED_STEP : p->lda;
         const float *a = a_at(p, t->row, k0);
         if (p->trans_a) {
-            strip_transpose(packed, K_BLOCK, a, (size_t)p->lda, k, t->rows);
+            strip_transpose(packed, PACKED_STEP, a, (size_t)p->lda, k, t->rows);
             a = packed;
         }
         for (int j = t->column; j < end; j += job->panel) {
@@ -189,6 +190,9 @@ static int cut_tiles(Job *job, int n_threads) {
         job->columns = columns < COLUMN_STEP ? COLUMN_STEP : columns / COLUMN_STEP * COLUMN_STEP;
     }
     job->n_across = ceil_div(n, job->columns);
+    if (job->bf16 || job->strip)
+        job->columns = ceil_div(ceil_div(n, job->n_across), COLUMN_STEP) * COLUMN_STEP;
+    job->n_across = ceil_div(n, job->columns);
     return ceil_div(m, job->rows) * job->n_across;
 }
 
@@ -269,13 +273,14 @@ static void multiply_in_cache(int panel, Bf16Kernel kernel, int times) {
     for (int i = 0; i < PEAK_ROWS * PEAK_K; i++)
         a[i] = 1;
     memcpy(b, a, sizeof b);
+    const void *halves_a = a, *halves_b = b;
     const Product product = {.m = PEAK_ROWS, .c = c, .ldc = STRIP_PANEL};
     const Job job = {.product = &product, .panel = panel, .strip = strip_kernel(panel)};
     const Tile tile = {.rows = PEAK_ROWS};
     const Bf16Block block = {.out = c,
                              .ldc = STRIP_PANEL,
-                             .a = (const uint16_t *)a,
-                             .panel = (const uint16_t *)b,
+                             .a = halves_a,
+                             .panel = halves_b,
                              .rows = PEAK_ROWS,
                              .k = PEAK_K,
                              .columns = BF16_PANEL};

@@ -103,7 +103,9 @@ void strip_run(StripKernel kernel, const Strip *strip, int panel, int columns) {
         narrow_strip(kernel, *strip, (size_t)panel, (size_t)columns * sizeof(float));
 }
 
-void strip_transpose(float *out, size_t out_step, const float *in, size_t in_step, int rows, int columns) {
+/* Up to 16 rows and columns: whole lines of the cache, in squares of 8. */
+static void transpose_16(float *out, size_t out_step, const float *in, size_t in_step, int rows,
+                         int columns) {
     for (int i = 0; i < columns; i += 8)
         for (int j = 0; j < rows; j += 8) {
             float *to = out + (size_t)i * out_step + (size_t)j;
@@ -117,4 +119,12 @@ void strip_transpose(float *out, size_t out_step, const float *in, size_t in_ste
                 for (size_t x = 0; x < width; x++)
                     to[y * out_step + x] = from[x * in_step + y];
         }
+}
+
+void strip_transpose(float *out, size_t out_step, const float *in, size_t in_step, int rows, int columns) {
+    for (int j = 0; j < rows; j += 16)
+        for (int i = 0; i < columns; i += 16)
+            transpose_16(out + (size_t)i * out_step + (size_t)j, out_step,
+                         in + (size_t)j * in_step + (size_t)i, in_step, min_int(16, rows - j),
+                         min_int(16, columns - i));
 }
