@@ -19,6 +19,7 @@ enum {
     K_BLOCK = 384,              /* with TILE_ROWS, a block of a takes half of the second-level cache */
     PACKED_STEP = K_BLOCK + 16, /* from row to row of a packed a: rows in different sets of a cache */
     BF16_K_BLOCK = 768,         /* the same */
+    PACK_AHEAD = 8,             /* rows fetched before they are packed */
     TILES_PER_THREAD = 4,
     COLUMN_STEP = 64, /* a multiple of every panel */
     PLAIN_ROWS = 192,
@@ -64,8 +65,11 @@ static void pack_panel(float *panel, const Product *p, int width, int k0, int k,
     if (p->trans_b)
         strip_transpose(panel, (size_t)width, b, ldb, columns, k);
     else
-        for (size_t i = 0; i < (size_t)k; i++)
+        for (size_t i = 0; i < (size_t)k; i++) {
+            for (size_t j = 0; j < (size_t)columns; j += 16)
+                __builtin_prefetch(b + (i + PACK_AHEAD) * ldb + j);
             memcpy(panel + i * (size_t)width, b + i * ldb, bytes);
+        }
 }
 
 /* All rows of a tile times one panel: a (rows, k), of which the first is row `row` of the product. */
@@ -177,32 +181,96 @@ static void run_tile(void *context, int tile, int worker) {
         p->then.run(p->then.context, t.row, t.rows, t.column, t.columns);
 }
 
-/* Tall tiles, since each packs its panels anew; as wide as leaves every thread some. No bit depends on where
- * kernels cut. Returns the number of tiles. */
-static int cut_tiles(Job *job, int n_threads) {
+/* Tall tiles, since each packs its panels anew; as wide as leaves every thread some of all the tiles of
+ * n_pieces. No bit depends on where kernels cut. Returns the number of tiles of a piece. */
+static int cut_tiles(Job *job, int n_pieces, int n_threads) {
     const int m = job->product->m, n = job->product->n;
     job->rows = PLAIN_ROWS;
     job->columns = PLAIN_COLUMNS;
     if (job->bf16 || job->strip) {
-        const int n_down = ceil_div(m, TILE_ROWS);
-        const int columns = (int)((int64_t)n * n_down / (TILES_PER_THREAD * n_threads));
+        const int n_down = ceil_div(m, TILE_ROWS), most = ceil_div(n, COLUMN_STEP);
+        const int64_t wanted = TILES_PER_THREAD * (int64_t)n_threads / n_down / n_pieces;
+        const int n_across = wanted < 1 ? 1 : wanted > most ? most : (int)wanted;
         job->rows = ceil_div(ceil_div(m, n_down), ROW_STEP) * ROW_STEP;
-        job->columns = columns < COLUMN_STEP ? COLUMN_STEP : columns / COLUMN_STEP * COLUMN_STEP;
+        job->columns = ceil_div(ceil_div(n, n_across), COLUMN_STEP) * COLUMN_STEP;
     }
     job->n_across = ceil_div(n, job->columns);
-    if (job->bf16 || job->strip)
-        job->columns = ceil_div(ceil_div(n, job->n_across), COLUMN_STEP) * COLUMN_STEP;
-    job->n_across = ceil_div(n, job->columns);
     return ceil_div(m, job->rows) * job->n_across;
+}
+
+/* --- a long k in pieces --- */
+
+enum { PIECE = 4096, MAX_SUMS = 128 << 10, SUM_ROWS = 16 };
+
+typedef struct {
+    Job job; /* of the whole product, with the tiles of a piece */
+    int n_pieces, length, n_tiles;
+    float *sums; /* (n_pieces, m, n) */
+} Pieces;
+
+static int count_pieces(const Product *p) {
+    const int64_t room = MAX_SUMS / ((int64_t)p->m * p->n), most = ceil_div(p->k, PIECE);
+    return p->k <= PRODUCT_LONGEST_CHAIN || room < 2 ? 1 : (int)(room < most ? room : most);
+}
+
+static void run_piece(void *context, int tile, int worker) {
+    const Pieces *pieces = context;
+    const int piece = tile / pieces->n_tiles, k0 = piece * pieces->length;
+    Product p = *pieces->job.product;
+    p.a = a_at(&p, 0, k0);
+    p.b = b_at(&p, k0, 0);
+    p.k = min_int(pieces->length, p.k - k0);
+    p.bias = p.start = NULL;
+    p.c = pieces->sums + (size_t)piece * (size_t)p.m * (size_t)p.n;
+    p.ldc = p.n;
+    p.then.run = NULL;
+    Job job = pieces->job;
+    job.product = &p;
+    run_tile(&job, tile % pieces->n_tiles, worker);
+}
+
+static void add_pieces(void *context, int tile, int worker) {
+    (void)worker;
+    const Pieces *pieces = context;
+    const Product *p = pieces->job.product;
+    const size_t n = (size_t)p->n;
+    const int row = tile * SUM_ROWS, rows = min_int(SUM_ROWS, p->m - row);
+    for (int i = row; i < row + rows; i++) {
+        const size_t at = (size_t)i * (size_t)p->ldc;
+        start_row(p, p->c + at, at, 0, p->n);
+        for (int piece = 0; piece < pieces->n_pieces; piece++) {
+            const float *sums = pieces->sums + ((size_t)piece * (size_t)p->m + (size_t)i) * n;
+            for (size_t j = 0; j < n; j++)
+                p->c[at + j] += sums[j];
+        }
+    }
+    if (p->then.run)
+        p->then.run(p->then.context, row, rows, 0, p->n);
+}
+
+static void run_pieces(Pool *pool, const Job *job, int n_pieces) {
+    _Alignas(64) float sums[MAX_SUMS];
+    const Product *p = job->product;
+    Pieces pieces = {
+        .job = *job, .length = ceil_div(ceil_div(p->k, n_pieces), K_BLOCK) * K_BLOCK, .sums = sums};
+    pieces.n_pieces = ceil_div(p->k, pieces.length);
+    pieces.n_tiles = cut_tiles(&pieces.job, pieces.n_pieces, pool_threads(pool));
+    pool_run(pool, pieces.n_pieces * pieces.n_tiles, run_piece, &pieces);
+    pool_run(pool, ceil_div(p->m, SUM_ROWS), add_pieces, &pieces);
 }
 
 bool product_run_as(Pool *pool, const Product *product, int panel, Bf16Kernel kernel) {
     if (kernel ? !bf16_can_multiply(kernel) : !strip_can_multiply(panel))
         return false;
+    if (product->m == 0 || product->n == 0)
+        return true;
     Job job = {
         .product = product, .panel = panel, .strip = panel ? strip_kernel(panel) : NULL, .bf16 = kernel};
-    if (product->m > 0 && product->n > 0)
-        pool_run(pool, cut_tiles(&job, pool_threads(pool)), run_tile, &job);
+    const int n_pieces = kernel || panel ? count_pieces(product) : 1;
+    if (n_pieces > 1)
+        run_pieces(pool, &job, n_pieces);
+    else
+        pool_run(pool, cut_tiles(&job, 1, pool_threads(pool)), run_tile, &job);
     return true;
 }
 

@@ -4,8 +4,13 @@
  * read, tile by tile. In float every element of a product is one chain of fused multiply-adds over k in
  * ascending order, which begins with start + bias: the bits of an element depend on its row of op(a), its
  * column of op(b) and k alone, whatever the tiles, the threads and the width of the vectors. In bfloat16
- * (packed_bf16.h) k is cut into blocks of a fixed size, and the order within them is the kernel's. Where no
- * kernel runs, gemm() multiplies tiles that follow from the sizes alone, and the order is OpenBLAS's.
+ * (packed_bf16.h) k is cut into blocks of a fixed size, and the order within them is the kernel's.
+ *
+ * A k above PRODUCT_LONGEST_CHAIN with a small c, as for the weights of a convolution, would leave little to
+ * share out: there k is cut into pieces, whose length follows from m, n and k alone, and an element is start
+ * + bias plus the chains of the pieces, each of which begins with zero, in ascending order.
+ *
+ * Where no kernel runs, gemm() multiplies tiles that follow from the sizes alone, in OpenBLAS's order.
  */
 #ifndef CLIP_MATH_PRODUCT_H
 #define CLIP_MATH_PRODUCT_H
@@ -15,6 +20,8 @@
 #include "clip/math/precision.h"
 
 #include <stdbool.h>
+
+enum { PRODUCT_LONGEST_CHAIN = 16384 };
 
 /* c = start + bias + op(a) op(b), with op(a) (m, k) and op(b) (k, n). */
 typedef struct {
