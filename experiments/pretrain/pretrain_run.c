@@ -95,7 +95,8 @@ static int step(Run *run, bool *ended, Error *err) {
     }
     if (*ended)
         return 0;
-    metrics.pairs_per_second = session->effective_batch / (clock_seconds() - start);
+    const double seconds = clock_seconds() - start;
+    metrics.pairs_per_second = seconds > 0 ? session->effective_batch / seconds : 0;
     pretrain_metrics_step(&run->metrics, &metrics);
     progress_note(&run->progress, "epoch %d/%d  loss %.3f", metrics.epoch, session->optim.epochs,
                   metrics.loss);

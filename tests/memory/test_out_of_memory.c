@@ -357,6 +357,19 @@ static void write_experiment(Cli *cli, const char *name, const char *output) {
     write_input(cli, name, &out);
 }
 
+static void write_pretraining(Cli *cli) {
+    static const char golden[] =
+        "{dataset: {format: split, images: " FIXTURES "images, split: " FIXTURES "split_zhou_Golden.json}}";
+    Buffer out = {0};
+    buffer_printf(&out,
+                  "output: %s\n"
+                  "model: {weights: " VIT ", vocab: " MERGES ", activation: quick_gelu}\n"
+                  "data: {train: %s, val: %s, zeroshot: %s}\n"
+                  "optim: {epochs: 1, batch_size: 3, warmup: 1}\n",
+                  cli_path(cli, "work"), golden, golden, golden);
+    write_input(cli, "pretrain.yaml", &out);
+}
+
 /* Results whose files are gone, and a line that is none. */
 static void write_faulty(Cli *cli) {
     Buffer out = {0};
@@ -386,6 +399,7 @@ static int setup(void **state) {
     write_input(cli, "texts.txt", &texts);
     write_experiment(cli, "work.yaml", "work");
     write_experiment(cli, "run.yaml", "run");
+    write_pretraining(cli);
     clear(cli);
     setenv("PATH", "", 1);
     cli->before = before;
@@ -407,6 +421,10 @@ static const Case cases[] = {
     {"run-dry", {"run", "in/work.yaml", "--threads", "1", "--dry-run"}, 10},
     {"run-finished", {"run", "in/run.yaml", "--threads", "1"}, 20},
     {"run-threads", {"run", "in/work.yaml", "--threads", "2", "--jobs", "2", "--quiet"}, 10},
+    {"pretrain", {"pretrain", "in/pretrain.yaml", "--threads", "1", "--quiet"}, 20},
+    {"pretrain-dry", {"pretrain", "in/pretrain.yaml", "--threads", "1", "--dry-run"}, 10},
+    {"export-openai", {"export", VIT, "--format", "openai", "--out", "work/x.pt", "--threads", "1"}, 10},
+    {"export-hf", {"export", VIT, "--format", "hugging_face", "--out", "work/x", "--threads", "1"}, 10},
     {"eval",
      {"eval", "in/prompt.safetensors", "--config", "in/run.yaml", "--logits", "work/x", "--threads", "1"},
      15},
