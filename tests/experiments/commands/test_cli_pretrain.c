@@ -105,6 +105,18 @@ static void test_a_finished_run(void **state) {
     cli_ok(cli, "pretrain", yaml, "--set", "memory_budget=64MiB", "--set", "save_frequency=2");
 }
 
+/* Where the rate is constant a finished run can be made longer, to the bytes of one that was so from the
+ * start (but for its evaluations: each run ends with one). */
+static void test_more_epochs(void **state) {
+    Cli *cli = *state;
+    const char *rest = "val_frequency: 1\nzeroshot_frequency: 1\n";
+    const char *yaml = pretrain_config(cli, "mine", rest), *whole = pretrain_config(cli, "whole", rest);
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.lr_scheduler=const", "--set", "optim.epochs=1");
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.lr_scheduler=const");
+    cli_ok(cli, "pretrain", whole, "--set", "optim.lr_scheduler=const");
+    pretrain_assert_same(cli, cli_path(cli, "mine"), cli_path(cli, "whole"), 3);
+}
+
 /* The state before a damaged one leads to the same bits; without any that is good nothing is begun. */
 static void test_damaged_states(void **state) {
     Cli *cli = *state;
@@ -282,6 +294,7 @@ int main(void) {
                                        CLI_TEST(test_zeroshot_is_that_of_run),
                                        CLI_TEST(test_threads_do_not_matter),
                                        CLI_TEST(test_a_finished_run),
+                                       CLI_TEST(test_more_epochs),
                                        CLI_TEST(test_damaged_states),
                                        CLI_TEST(test_what_is_kept),
                                        CLI_TEST(test_a_dry_run_writes_nothing),
