@@ -104,10 +104,11 @@ asan:
 # which is no harm as long as it starts no threads.)
 RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/test_flavours \
              clip/image/test_vit clip/math/test_blas_room clip/math/test_gemm clip/math/test_packed \
-             clip/tensors/test_tensors_open clip/text/test_text_encoder clip/train/test_contrastive_trainer \
-             clip/train/test_resnet_trainer clip/train/test_text_trainer clip/train/test_vit_trainer coop/test_trainer \
-             datasets/features/test_features datasets/pairs/test_pair_loader \
-             experiments/commands/test_cli_commands experiments/commands/test_cli_study)
+             clip/math/test_product clip/tensors/test_tensors_open clip/text/test_text_encoder \
+             clip/train/test_contrastive_trainer clip/train/test_resnet_trainer clip/train/test_text_trainer \
+             clip/train/test_vit_trainer coop/test_trainer datasets/features/test_features \
+             datasets/pairs/test_pair_loader experiments/commands/test_cli_commands \
+             experiments/commands/test_cli_study)
 tsan:
 	@$(MAKE) BUILD=$(BUILD)/tsan OPT="-O1 -fno-omit-frame-pointer -fsanitize=thread" \
 	    CFLAGS="-DNO_VECTOR_CLONES" JOBS=$(shell nproc) races
