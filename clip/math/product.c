@@ -21,6 +21,7 @@ enum {
     BF16_K_BLOCK = 768,         /* the same */
     PACK_AHEAD = 8,             /* rows fetched before they are packed */
     TILES_PER_THREAD = 4,
+    PACKED_TILES = 2, /* the same where every tile packs rows of a for itself */
     COLUMN_STEP = 64, /* a multiple of every panel */
     PLAIN_ROWS = 192,
     PLAIN_COLUMNS = 256 /* of a tile without kernels */
@@ -189,7 +190,8 @@ static int cut_tiles(Job *job, int n_pieces, int n_threads) {
     job->columns = PLAIN_COLUMNS;
     if (job->bf16 || job->strip) {
         const int n_down = ceil_div(m, TILE_ROWS), most = ceil_div(n, COLUMN_STEP);
-        const int64_t wanted = TILES_PER_THREAD * (int64_t)n_threads / n_down / n_pieces;
+        const int per_thread = job->bf16 || job->product->trans_a ? PACKED_TILES : TILES_PER_THREAD;
+        const int64_t wanted = per_thread * (int64_t)n_threads / n_down / n_pieces;
         const int n_across = wanted < 1 ? 1 : wanted > most ? most : (int)wanted;
         job->rows = ceil_div(ceil_div(m, n_down), ROW_STEP) * ROW_STEP;
         job->columns = ceil_div(ceil_div(n, n_across), COLUMN_STEP) * COLUMN_STEP;
@@ -203,9 +205,11 @@ static int cut_tiles(Job *job, int n_pieces, int n_threads) {
 enum { PIECE = 4096, MAX_SUMS = 128 << 10, SUM_ROWS = 16 };
 
 typedef struct {
-    Job job; /* of the whole product, with the tiles of a piece */
+    const Product *whole;
+    Product turned; /* c^T = op(b)^T op(a)^T */
+    Job job;        /* of `whole` or `turned`, with the tiles of a piece */
     int n_pieces, length, n_tiles;
-    float *sums; /* (n_pieces, m, n) */
+    float *sums; /* (n_pieces, m, n); of `turned` (n_pieces, n, m) */
 } Pieces;
 
 static int count_pieces(const Product *p) {
@@ -229,31 +233,54 @@ static void run_piece(void *context, int tile, int worker) {
     run_tile(&job, tile % pieces->n_tiles, worker);
 }
 
+/* c (n) += sums (n), sums_step apart */
+static void add_sums(float *c, const float *sums, size_t sums_step, size_t n) {
+    for (size_t j = 0; j < n; j++)
+        c[j] += sums[j * sums_step];
+}
+
 static void add_pieces(void *context, int tile, int worker) {
     (void)worker;
     const Pieces *pieces = context;
-    const Product *p = pieces->job.product;
-    const size_t n = (size_t)p->n;
+    const Product *p = pieces->whole;
+    const bool turned = pieces->job.product != p;
+    const size_t m = (size_t)p->m, n = (size_t)p->n;
     const int row = tile * SUM_ROWS, rows = min_int(SUM_ROWS, p->m - row);
     for (int i = row; i < row + rows; i++) {
         const size_t at = (size_t)i * (size_t)p->ldc;
         start_row(p, p->c + at, at, 0, p->n);
         for (int piece = 0; piece < pieces->n_pieces; piece++) {
-            const float *sums = pieces->sums + ((size_t)piece * (size_t)p->m + (size_t)i) * n;
-            for (size_t j = 0; j < n; j++)
-                p->c[at + j] += sums[j];
+            const float *sums = pieces->sums + (size_t)piece * m * n;
+            add_sums(p->c + at, turned ? sums + i : sums + (size_t)i * n, turned ? m : 1, n);
         }
     }
     if (p->then.run)
         p->then.run(p->then.context, row, rows, 0, p->n);
 }
 
+/* The transpose of a product, which has the same bits, since a factor is either of two. */
+static Product turn(const Product *p) {
+    return (Product){.m = p->n,
+                     .n = p->m,
+                     .k = p->k,
+                     .a = p->b,
+                     .b = p->a,
+                     .lda = p->ldb,
+                     .ldb = p->lda,
+                     .trans_a = !p->trans_b,
+                     .trans_b = !p->trans_a};
+}
+
+/* Of the gradient of a weight that has more rows than columns the transpose is computed: what is transposed
+ * in packing is then the smaller factor. */
 static void run_pieces(Pool *pool, const Job *job, int n_pieces) {
     _Alignas(64) float sums[MAX_SUMS];
     const Product *p = job->product;
-    Pieces pieces = {
-        .job = *job, .length = ceil_div(ceil_div(p->k, n_pieces), K_BLOCK) * K_BLOCK, .sums = sums};
+    Pieces pieces = {.whole = p, .turned = turn(p), .job = *job, .sums = sums};
+    pieces.length = ceil_div(ceil_div(p->k, n_pieces), K_BLOCK) * K_BLOCK;
     pieces.n_pieces = ceil_div(p->k, pieces.length);
+    if (p->trans_a && !p->trans_b && p->m > p->n)
+        pieces.job.product = &pieces.turned;
     pieces.n_tiles = cut_tiles(&pieces.job, pieces.n_pieces, pool_threads(pool));
     pool_run(pool, pieces.n_pieces * pieces.n_tiles, run_piece, &pieces);
     pool_run(pool, ceil_div(p->m, SUM_ROWS), add_pieces, &pieces);

@@ -33,7 +33,7 @@ typedef struct {
 } Shape;
 
 static const Shape SHAPES[] = {{1, 1, 1},     {5, 33, 31},  {13, 65, 513},   {97, 70, 31},  {401, 3, 5},
-                               {12, 200, 64}, {7, 9, 5000}, {391, 130, 100}, {6, 9, 16385}, {70, 70, 16385}};
+                               {12, 200, 64}, {7, 9, 5000}, {391, 130, 100}, {6, 9, 16385}, {70, 65, 16385}};
 enum { N_SHAPES = sizeof SHAPES / sizeof *SHAPES };
 
 enum { START_NULL, START_OTHER, START_SAME };
