@@ -36,7 +36,7 @@ Bf16Kernel bf16_best_kernel(void) {
 #define TARGET_AVX512 "avx512f,avx512bw,avx512vl,avx512bf16"
 #define TARGET_AMX "amx-tile,amx-bf16"
 
-enum { AVX512_ROWS = 12 };
+enum { AVX512_ROWS = 12, PACK_AHEAD = 8 /* rows fetched before they are packed */ };
 
 static int padded(int k) {
     return (k + K_STEP - 1) / K_STEP * K_STEP;
@@ -128,6 +128,11 @@ __attribute__((target(TARGET_AVX512))) static void pack_columns(uint16_t *panel,
     const uint32_t mask = columns >= BF16_PANEL ? ~0u : (1u << columns) - 1;
     for (int i = 0; i < padded(k); i += 2, panel += 2 * BF16_PANEL) {
         const float *row = w + (size_t)i * (size_t)ld;
+        const float *later = row + PACK_AHEAD * (size_t)ld;
+        for (int j = 0; j < columns; j += 16) {
+            __builtin_prefetch(later + j);
+            __builtin_prefetch(later + ld + j);
+        }
         if (i < k)
             pair_rows(panel, row, mask, i + 1 < k ? row + ld : row, i + 1 < k ? mask : 0);
         else
