@@ -388,11 +388,12 @@ static void multiply_in_cache(int panel, Bf16Kernel kernel, int times) {
 }
 
 double product_peak_gflops(Precision precision) {
-    enum { TIMES = 100, TRIES = 50 };
+    enum { TIMES = 20, TRIES = 200 };
+    const double end = seconds() + 0.2;
     const bool halves = precision_here(precision) == PRECISION_BFLOAT16;
     const int panel = halves ? BF16_PANEL : strip_best_panel();
     double best = 0;
-    for (int i = 0; panel && i < TRIES; i++) {
+    for (int i = 0; panel && i < TRIES && (i == 0 || seconds() < end); i++) {
         const double begin = seconds();
         multiply_in_cache(panel, halves ? bf16_best_kernel() : BF16_NONE, TIMES);
         const double gflops =
