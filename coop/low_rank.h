@@ -4,11 +4,11 @@
  *     q = h W_q^T + b + s dropout(h) A^T B^T     and k, v likewise, each with matrices and a mask of its own
  *
  * A (r, C) is uniform in (-1/sqrt(C), 1/sqrt(C)) at the start, which is PyTorch's
- * kaiming_uniform_(a=sqrt(5)), B (C, r) zero; s is alpha / r or alpha / sqrt(r). Trained, W + s B A does the
- * same without them.
+ * kaiming_uniform_(a=sqrt(5)), B (C, r) zero; s is alpha / sqrt(r), as in the authors' code, or alpha / r.
+ * Trained, W + s B A does the same without them.
  *
- * The mask is drawn for each row that the tower computes, where rows of a prefix tree serve several texts. It
- * is a function of seed, step, tower, block, row and column, so it can be drawn again at any time.
+ * The mask is drawn for each row that the tower computes, so prompts must not share rows. It is a function of
+ * seed, step, tower, block, row and column, and can be drawn again at any time.
  */
 #ifndef COOP_LOW_RANK_H
 #define COOP_LOW_RANK_H

@@ -63,7 +63,7 @@ int tuned_clip_texts(TunedClip *tuned_clip, float *features, const char *const *
     if (!each)
         error_memory(err);
     else if (zeroshot_tree(&tree, model->clip, model->tokenizer, templates, n_templates, class_names,
-                           n_classes, arena, err) == 0)
+                           n_classes, false, arena, err) == 0)
         result = text_trainer_forward(tuned_clip->text, each, &tree, PASS_TEST, err);
     if (result == 0)
         zeroshot_average(features, each, n_templates, n_classes, E);

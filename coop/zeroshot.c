@@ -152,7 +152,8 @@ int zeroshot_check(const Clip *clip, const Tokenizer *tokenizer, const char *con
 }
 
 int zeroshot_tree(TokenTree *tree, const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
-                  int n_templates, const char *const *class_names, int n_classes, Arena *arena, Error *err) {
+                  int n_templates, const char *const *class_names, int n_classes, bool apart, Arena *arena,
+                  Error *err) {
     const char **texts = zeroshot_prompts(templates, n_templates, class_names, n_classes, arena, err);
     const size_t P = (size_t)n_templates * (size_t)n_classes;
     const int **prompts = texts ? ARENA_NEW(arena, const int *, P) : NULL;
@@ -163,7 +164,8 @@ int zeroshot_tree(TokenTree *tree, const Clip *clip, const Tokenizer *tokenizer,
         return error_memory(err);
     if (texts_ids(prompts, lengths, NULL, clip, tokenizer, texts, (int)P, &bad, arena, err) < 0)
         return -1;
-    return token_tree_build(tree, prompts, lengths, (int)P, arena, err);
+    return (apart ? token_tree_build_apart : token_tree_build)(tree, (const int *const *)prompts, lengths,
+                                                               (int)P, arena, err);
 }
 
 void zeroshot_average(float *features, float *each, int n_templates, int n_classes, int E) {

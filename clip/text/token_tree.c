@@ -16,6 +16,15 @@ typedef struct {
     size_t mask;
 } Trie;
 
+static int trie_add(Trie *trie, int parent, int symbol) {
+    const int node = trie->n++;
+    trie->parent[node] = parent;
+    trie->symbol[node] = symbol;
+    trie->depth[node] = parent < 0 ? 0 : trie->depth[parent] + 1;
+    trie->trainable[node] = SYMBOL_IS_CONTEXT(symbol) || (parent >= 0 && trie->trainable[parent]);
+    return node;
+}
+
 static int trie_child(Trie *trie, int parent, int symbol) {
     uint64_t hash = ((uint64_t)(uint32_t)parent << 32 | (uint32_t)symbol) * 0x9E3779B97F4A7C15u;
     size_t slot = (size_t)(hash >> 20) & trie->mask;
@@ -24,16 +33,12 @@ static int trie_child(Trie *trie, int parent, int symbol) {
         if (trie->parent[node] == parent && trie->symbol[node] == symbol)
             return node;
     }
-    int node = trie->n++;
+    const int node = trie_add(trie, parent, symbol);
     trie->slots[slot] = node + 1;
-    trie->parent[node] = parent;
-    trie->symbol[node] = symbol;
-    trie->depth[node] = parent < 0 ? 0 : trie->depth[parent] + 1;
-    trie->trainable[node] = SYMBOL_IS_CONTEXT(symbol) || (parent >= 0 && trie->trainable[parent]);
     return node;
 }
 
-static int trie_fill(Trie *trie, int *leaf, const int *const *prompts, const int *lengths, int n,
+static int trie_fill(Trie *trie, int *leaf, const int *const *prompts, const int *lengths, int n, bool apart,
                      Arena *arena) {
     size_t capacity = 0, table = 64;
     for (int i = 0; i < n; i++)
@@ -52,7 +57,7 @@ static int trie_fill(Trie *trie, int *leaf, const int *const *prompts, const int
         assert(lengths[i] >= 1);
         int node = -1;
         for (int j = 0; j < lengths[i]; j++)
-            node = trie_child(trie, node, prompts[i][j]);
+            node = (apart ? trie_add : trie_child)(trie, node, prompts[i][j]);
         leaf[i] = node;
     }
     return 0;
@@ -190,8 +195,8 @@ static int fill_tree(TokenTree *tree, const Trie *trie, const int *renumber, con
     return 0;
 }
 
-int token_tree_build(TokenTree *tree, const int *const *prompts, const int *lengths, int n, Arena *arena,
-                     Error *err) {
+static int build(TokenTree *tree, const int *const *prompts, const int *lengths, int n, bool apart,
+                 Arena *arena, Error *err) {
     *tree = (TokenTree){.n_prompts = n};
     int result = -1;
     Arena *scratch = arena_create();
@@ -199,7 +204,7 @@ int token_tree_build(TokenTree *tree, const int *const *prompts, const int *leng
         return error_memory(err);
     Trie trie = {0};
     int *leaf = ARENA_NEW(scratch, int, n);
-    if (arena_failed(scratch) || trie_fill(&trie, leaf, prompts, lengths, n, scratch) < 0)
+    if (arena_failed(scratch) || trie_fill(&trie, leaf, prompts, lengths, n, apart, scratch) < 0)
         goto out;
     int *renumber = ARENA_NEW(scratch, int, trie.n);
     bool *unit = ARENA_NEW(scratch, bool, trie.n);
@@ -218,6 +223,16 @@ int token_tree_build(TokenTree *tree, const int *const *prompts, const int *leng
 out:
     arena_free(scratch);
     return result < 0 ? error_memory(err) : 0;
+}
+
+int token_tree_build(TokenTree *tree, const int *const *prompts, const int *lengths, int n, Arena *arena,
+                     Error *err) {
+    return build(tree, prompts, lengths, n, false, arena, err);
+}
+
+int token_tree_build_apart(TokenTree *tree, const int *const *prompts, const int *lengths, int n,
+                           Arena *arena, Error *err) {
+    return build(tree, prompts, lengths, n, true, arena, err);
 }
 
 static int compare_ints(const void *a, const void *b) {

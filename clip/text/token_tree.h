@@ -61,6 +61,10 @@ typedef struct {
 int token_tree_build(TokenTree *tree, const int *const *prompts, const int *lengths, int n, Arena *arena,
                      Error *err);
 
+/* The same without sharing: each prompt is a path of its own, as where noise is drawn for each. */
+int token_tree_build_apart(TokenTree *tree, const int *const *prompts, const int *lengths, int n,
+                           Arena *arena, Error *err);
+
 /* The distinct leaves in ascending order, so that those of one segment are neighbours: fills in nodes (P, of
  * which it returns how many are used) and for each prompt the place of its leaf among them, of_prompt (P). */
 int token_tree_leaves(const TokenTree *tree, int *nodes, int *of_prompt);

@@ -17,7 +17,7 @@ typedef struct {
     MethodOptions common;
     IntList rank;
     RealList alpha, dropout;
-    IntList scaling;  /* 1: by the root of the rank */
+    IntList scaling;  /* 0: by the root of the rank */
     IntList encoder;  /* of Encoder */
     IntList position; /* as positions[] */
     IntList params;   /* as projections[] */
@@ -33,8 +33,8 @@ static const KeySpec keys[] = {
      .help = "r, of the matrices"},
     {"alpha", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, alpha), .low = 0, .high = 1e6,
      .fallback = "1", .help = "their weight, before it is divided"},
-    {"scaling", KEY_CHOICE, KEY_LIST, offsetof(Options, scaling), .choices = "rank|root", .fallback = "rank",
-     .help = "alpha is divided by r, or by its square root"},
+    {"scaling", KEY_CHOICE, KEY_LIST, offsetof(Options, scaling), .choices = "root|rank", .fallback = "root",
+     .help = "alpha is divided by the square root of r, as in the authors' code, or by r"},
     {"dropout", KEY_REAL, KEY_LIST | KEY_BELOW, offsetof(Options, dropout), .low = 0, .high = 1,
      .fallback = "0.25", .help = "of the input of the low-rank path"},
     {"encoder", KEY_CHOICE, KEY_LIST, offsetof(Options, encoder), .choices = "both|text|vision",
@@ -77,7 +77,7 @@ static LowRankConfig tower_config(const Options *options, int n_layers) {
     const int last = at->last < n_layers ? at->last : n_layers;
     return (LowRankConfig){.rank = options->rank.values[0],
                            .alpha = options->alpha.values[0],
-                           .by_root = options->scaling.values[0],
+                           .by_root = options->scaling.values[0] == 0,
                            .dropout = options->dropout.values[0],
                            .q = strchr(params, 'q'),
                            .k = strchr(params, 'k'),

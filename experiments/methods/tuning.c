@@ -38,8 +38,9 @@ int tuning_flops(double *flops, Session *session, const Point *point, const Tune
                        : error_memory(err);
     towers_of(clip, config, &image, &text);
     if (status == 0)
-        status = zeroshot_tree(&tree, clip, session->model.tokenizer, templates->values, templates->n,
-                               dataset->class_names, dataset->n_classes, arena, err);
+        status =
+            zeroshot_tree(&tree, clip, session->model.tokenizer, templates->values, templates->n,
+                          dataset->class_names, dataset->n_classes, config->text.dropout > 0, arena, err);
     if (status == 0) {
         const TrainData data = {.n = train.n};
         const double batch = train.n < optim->batch_size ? train.n : optim->batch_size;
@@ -70,7 +71,8 @@ static int load(void *context, float *images, const int *items, int B, int epoch
     return image_crops_load(&t->crops, images, items, B, epoch, err);
 }
 
-/* The texts of the classes: as prompts, or as features where these stay. */
+/* The texts of the classes: as prompts, or as features where these stay. Where dropout draws a mask for each
+ * row, prompts share none, as they do not in the reference. */
 static int open_texts(const Tuning *t, TunedTexts *texts, Arena *arena, Error *err) {
     const Session *session = t->session;
     const Dataset *dataset = &session->dataset;
@@ -85,7 +87,7 @@ static int open_texts(const Tuning *t, TunedTexts *texts, Arena *arena, Error *e
         return error_memory(err);
     texts->tree = tree;
     return zeroshot_tree(tree, session->model.clip, session->model.tokenizer, templates->values, templates->n,
-                         dataset->class_names, dataset->n_classes, arena, err);
+                         dataset->class_names, dataset->n_classes, t->config.text.dropout > 0, arena, err);
 }
 
 static int open_tuner(Tuning *t, Arena *arena, Error *err) {

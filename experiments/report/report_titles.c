@@ -26,12 +26,25 @@ static const char *const titles[][2] = {{"n_ctx", "Context length M"},
                                         {"max_beta", "Largest beta searched"},
                                         {"lr", "Learning rate"},
                                         {"max_epoch", "Epochs"},
+                                        {"part", "What is fine-tuned"},
+                                        {"rank", "Rank of the matrices"},
+                                        {"scaling", "What alpha is divided by"},
+                                        {"dropout", "Dropout"},
+                                        {"encoder", "Encoders with matrices"},
+                                        {"position", "Blocks with matrices"},
+                                        {"params", "Projections with matrices"},
+                                        {"weight_decay", "Weight decay"},
+                                        {"batch_size", "Batch size (images)"},
+                                        {"n_iters", "Iterations per shot"},
+                                        {"optimizer", "Optimiser"},
+                                        {"crops", "Training images"},
                                         {"backbone", "Backbone"}};
 
 /* Of yes or no: setting, no, yes. */
 static const char *const answers[][3] = {{"csc", "unified", "class-specific"},
                                          {"train", "as they are", "trained"},
                                          {"search", "as given", "searched"},
+                                         {"crops", "their centre", "fresh crops"},
                                          {"optim.shuffle", "no", "yes"}};
 
 const char *setting_title(const char *setting, Arena *arena) {

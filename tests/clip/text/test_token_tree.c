@@ -245,6 +245,21 @@ static void test_duplicates_and_prefixes(void **state) {
     arena_free(h.arena);
 }
 
+static void test_apart(void **state) {
+    (void)state;
+    const int cat[] = {SOS, CAT, EOS}, dog[] = {SOS, DOG, EOS};
+    const int *const prompts[] = {cat, dog, cat};
+    Arena *arena = arena_create();
+    TokenTree tree;
+    assert_int_equal(token_tree_build_apart(&tree, prompts, (int[]){3, 3, 3}, 3, arena, NULL), 0);
+    check_nodes(&tree);
+    assert_int_equal(tree.n_nodes, 9);
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(tree.symbol[i], prompts[i / 3][i % 3]);
+    assert_int_equal(tree.leaf[2], 8);
+    arena_free(arena);
+}
+
 static void test_no_prompts(void **state) {
     (void)state;
     Hand h = build_by_hand(NULL, 0);
@@ -355,6 +370,7 @@ int main(void) {
         cmocka_unit_test(test_class_specific),
         cmocka_unit_test(test_without_contexts),
         cmocka_unit_test(test_duplicates_and_prefixes),
+        cmocka_unit_test(test_apart),
         cmocka_unit_test(test_no_prompts),
         cmocka_unit_test(test_symbols),
         cmocka_unit_test(test_random),

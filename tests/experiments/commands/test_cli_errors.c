@@ -50,7 +50,7 @@ static void test_usage(void **state) {
         {"coop run: --threads 0:", "from 1 to 1024", {"run", "x.yaml", "--threads", "0"}},
         {"coop run: --threads 4x:", "a whole number", {"run", "x.yaml", "--threads=4x"}},
         {"coop run: --threads 99999999999999999999:", "", {"run", "x", "--threads", "99999999999999999999"}},
-        {"coop classify: usage:", "PROMPT IMAGE...", {"classify", "prompt.safetensors"}},
+        {"coop classify: usage:", "LEARNED IMAGE...", {"classify", "prompt.safetensors"}},
         {"coop classify: --top 0:", "", {"classify", "p", "i", "--top", "0"}},
         {"coop eval: --config is needed", "", {"eval", "p"}},
         {"coop zeroshot: --model and --classes are needed", "", {"zeroshot", "i", "--classes", "a"}},
