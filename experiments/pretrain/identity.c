@@ -33,13 +33,13 @@ static void add_section(Identity *identity, const char *name, const void *base, 
     }
 }
 
-/* The epochs count where the rate depends on them: others can be added to a constant one. */
+/* The epochs count where the rate depends on them: others can be added to a constant one. What auto stands
+ * for is what counts. */
 static void add_optim(Identity *identity, const PretrainSession *session) {
     static const char *const none[] = {NULL}, *const constant[] = {"epochs", NULL};
-    add_section(identity, "optim", (const char *)session->config,
-                session->optim.lr_scheduler == LR_CONST ? constant : none);
-    buffer_printf(&identity->out, "optim.beta2 in use: %.17g\noptim.eps in use: %.17g\n",
-                  session->optim.beta2, session->optim.eps);
+    PretrainConfig in_use = *session->config;
+    in_use.optim = session->optim;
+    add_section(identity, "optim", &in_use, in_use.optim.lr_scheduler == LR_CONST ? constant : none);
 }
 
 static int add_model(Identity *identity, const PretrainSession *session, Error *err) {
@@ -110,7 +110,7 @@ const char *pretrain_identity(const PretrainSession *session, Error *err) {
         buffer_printf(&identity.out, "augment.scale: [%.17g, %.17g]\n", config->augment.scale.values[0],
                       config->augment.scale.values[1]);
     else
-        buffer_printf(&identity.out, "augment: none\n");
+        buffer_printf(&identity.out, "augment.scale: no crops\n");
     add_section(&identity, "lock", config, none);
     buffer_printf(&identity.out, "shuffle: %s\nseed: %d\n", config->shuffle ? "true" : "false", config->seed);
     const char *text = buffer_take(&identity.out, session->arena);

@@ -105,6 +105,19 @@ static void test_a_finished_run(void **state) {
     cli_ok(cli, "pretrain", yaml, "--set", "memory_budget=64MiB", "--set", "save_frequency=2");
 }
 
+/* What auto stands for may be written out; crops and none at all are two things. */
+static void test_keys_of_a_finished_run(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", "");
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.epochs=1");
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.epochs=1", "--set", "optim.beta2=0.98", "--set",
+           "optim.eps=1e-6");
+    cli_refuses(cli, 3, cli_path(cli, "mine/state.safetensors"), "optim.beta2: it was '0.98", "pretrain",
+                yaml, "--set", "optim.epochs=1", "--set", "optim.beta2=0.5", "--quiet");
+    cli_refuses(cli, 3, cli_path(cli, "mine/state.safetensors"), "and is 'no crops' now", "pretrain", yaml,
+                "--set", "optim.epochs=1", "--set", "augment=none", "--quiet");
+}
+
 /* Where the rate is constant a finished run can be made longer, to the bytes of one that was so from the
  * start (but for its evaluations: each run ends with one). */
 static void test_more_epochs(void **state) {
@@ -294,6 +307,7 @@ int main(void) {
                                        CLI_TEST(test_zeroshot_is_that_of_run),
                                        CLI_TEST(test_threads_do_not_matter),
                                        CLI_TEST(test_a_finished_run),
+                                       CLI_TEST(test_keys_of_a_finished_run),
                                        CLI_TEST(test_more_epochs),
                                        CLI_TEST(test_damaged_states),
                                        CLI_TEST(test_what_is_kept),
