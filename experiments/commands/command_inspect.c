@@ -116,20 +116,34 @@ static void print_metadata(const char *key, const char *value, Arena *arena) {
     printf("%-22s %s%s\n", printable(key, arena), text ? printable(text, arena) : "", n < size ? "..." : "");
 }
 
-static const char *kind_of_tensors(const TensorFile *file) {
+/* What this program writes says so itself; NULL for a prompt and for what others wrote. */
+static const char *kind_by_format(const TensorFile *file) {
+    static const char *const kinds[][2] = {{"coop-state", "training state"},
+                                           {"coop-pretrain", "state of a pretraining"},
+                                           {"coop-weights", "fine-tuned weights"},
+                                           {"coop-lora", "low-rank matrices (CLIP-LoRA)"},
+                                           {"coop-cache", "cache of a Tip-Adapter"}};
     const char *format = tensors_metadata(file, "format");
-    if (format && strcmp(format, "coop-state") == 0)
-        return "training state";
-    if (tensors_find(file, "ctx") && tensors_find(file, "token_suffix"))
-        return "prompt of the original CoOp code";
-    return "tensors";
+    for (size_t i = 0; format && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(format, kinds[i][0]) == 0)
+            return kinds[i][1];
+    return NULL;
+}
+
+static const char *kind_of_tensors(const TensorFile *file) {
+    const char *kind = kind_by_format(file);
+    if (kind)
+        return kind;
+    return tensors_find(file, "ctx") && tensors_find(file, "token_suffix")
+               ? "prompt of the original CoOp code"
+               : "tensors";
 }
 
 static int inspect_tensors(const char *path, int n_threads, Arena *arena, Error *err) {
     TensorFile *file = tensors_open(path, err);
     if (!file)
         return -1;
-    if (clip_is_checkpoint(file)) {
+    if (!kind_by_format(file) && clip_is_checkpoint(file)) {
         tensors_close(file);
         return inspect_checkpoint(path, n_threads, arena, err);
     }

@@ -53,6 +53,8 @@ static void test_a_run_leaves_a_checkpoint(void **state) {
     cli_ok(cli, "run", "experiments/demo/demo.yaml", "--set", set, "--set", output, "--set",
            "methods=[{zeroshot: {}}]");
     assert_non_null(strstr(cli->out, "zero-shot"));
+    cli_ok(cli, "inspect", cli_path(cli, "mine/state.safetensors"));
+    assert_non_null(strstr(cli->out, "state of a pretraining"));
 }
 
 /* The accuracy that a training tells is that of its checkpoint in `coop run`. */

@@ -95,8 +95,9 @@ static const char *tune(Cli *cli, const char *method) {
     return yaml;
 }
 
-/* eval gives the accuracy and the logits of the run, classify the label of the largest logit. */
-static void check_uses(Cli *cli, const char *method) {
+/* eval gives the accuracy and the logits of the run, classify the label of the largest logit; inspect takes
+ * what has names of a checkpoint for no checkpoint. */
+static void check_uses(Cli *cli, const char *method, const char *kind) {
     const char *yaml = tune(cli, method), *logits = cli_path(cli, "logits.safetensors");
     const ResultList results = cli_results(cli, "out", NULL);
     const Result *result = &results.results[0];
@@ -124,14 +125,18 @@ static void check_uses(Cli *cli, const char *method) {
         assert_int_equal(strncmp(cli->out, start, strlen(start)), 0);
     }
     tensors_close(file);
+    cli_ok(cli, "inspect", path);
+    assert_non_null(strstr(cli->out, kind));
     cli_refuses(cli, 3, path, "where the checkpoint " FIXTURES "clip_rn.safetensors has", "classify", path,
                 FIXTURES "images/shape00/0004.jpg", "--model", FIXTURES "clip_rn.safetensors");
 }
 
 static void test_uses(void **state) {
-    check_uses(*state, "finetune: {part: all}");
+    check_uses(*state, "finetune: {}", "fine-tuned weights");
     unlink(cli_path(*state, "out/results.jsonl"));
-    check_uses(*state, "clip_lora: {n_iters: 4, lr: 0.01}");
+    check_uses(*state, "finetune: {part: all}", "fine-tuned weights");
+    unlink(cli_path(*state, "out/results.jsonl"));
+    check_uses(*state, "clip_lora: {n_iters: 4, lr: 0.01}", "low-rank matrices");
 }
 
 /* --- going on --- */
