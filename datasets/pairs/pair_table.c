@@ -137,6 +137,8 @@ static int read_row(Reader *reader, Error *err) {
 static int read_table(Reader *reader, const char *path, const char *separator, Error *err) {
     Arena *arena = reader->source->arena;
     char between = '\t';
+    if (!folder_exists(reader->table->root))
+        return error_set(err, "%s: no such folder (the root of %s)", reader->table->root, path);
     if (read_separator(&between, separator, path, err) < 0 ||
         csv_open(&reader->text, path, MAX_TABLE_BYTES, arena, err) < 0)
         return -1;
@@ -169,7 +171,7 @@ PairSource *pairs_open_table(const char *path, const char *separator, const char
     source->kind = table;
     if (table) {
         table->root = root ? arena_strdup(source->arena, root) : path_folder(source->arena, path);
-        if (read_table(&reader, path, separator, err) < 0) {
+        if (table->root && read_table(&reader, path, separator, err) < 0) {
             pairs_close(source);
             return NULL;
         }

@@ -36,6 +36,8 @@ static int each_batch(const PretrainSession *session, const PairSource *source, 
     for (bool more = true; more && status == 0;) {
         LoadedBatch batch = {0};
         status = pair_loader_next(loader, &batch, err);
+        if (status < 0 && err->kind == ERROR_INPUT)
+            error_prefix(err, source == session->val ? "data.val" : "data.zeroshot");
         if (status < 0)
             break;
         broken_pairs_tell(broken, &batch);

@@ -92,7 +92,7 @@ static int load_batch(PretrainStepper *stepper, int index, int *n_cut, bool *end
     LoadedBatch *loaded = &stepper->loaded[index];
     Captions captions;
     if (pair_loader_next(stepper->loader, loaded, err) < 0)
-        return -1;
+        return err->kind == ERROR_INPUT ? error_prefix(err, "data.train") : -1;
     broken_pairs_tell(stepper->broken, loaded);
     *ended = loaded->n < session->optim.batch_size;
     if (*ended)

@@ -261,6 +261,27 @@ static void test_a_broken_image_is_skipped(void **state) {
     assert_non_null(strstr(cli->err, "epoch 1 has 3 of 4 steps"));
 }
 
+/* Where none can be read it is said which pairs these are; a root that is missing, before anything is
+ * written. */
+static void test_no_image_can_be_read(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", ""), *nowhere = cli_path(cli, "nowhere");
+    const char *data =
+        arena_printf(cli->arena, "data={train: {csv: %s, root: %s}}", cli_path(cli, "pairs.tsv"), nowhere);
+    cli_refuses(cli, 3, nowhere, "no such folder (the root of ", "pretrain", yaml, "--quiet", "--set", data);
+    assert_false(cli_exists(cli_path(cli, "mine/.lock")));
+    write_pairs(cli, "filepath\ttitle\nnone.jpg\ta cup\n");
+    cli_refuses(cli, 3, "data.train: of 1 pairs fewer than a batch of 1 can be read; the first that cannot: ",
+                "none.jpg", "pretrain", yaml, "--quiet", "--set", "optim.batch_size=1");
+    cli_refuses(
+        cli, 3, "data.val: none of 1 pairs can be read; the first: ", "none.jpg", "pretrain", yaml, "--quiet",
+        "--set",
+        arena_printf(cli->arena,
+                     "data={train: {dataset: {format: split, images: " PRETRAIN_IMAGES
+                     ", split: experiments/demo/camouflage/split_zhou_camouflage.json}}, val: {csv: %s}}",
+                     cli_path(cli, "pairs.tsv")));
+}
+
 static void test_bad_models(void **state) {
     Cli *cli = *state;
     const char *yaml = pretrain_config(cli, "mine", ""), *model = cli_path(cli, "model.json");
@@ -320,6 +341,7 @@ int main(void) {
                                        CLI_TEST(test_bad_pairs),
                                        CLI_TEST(test_bad_shards),
                                        CLI_TEST(test_a_broken_image_is_skipped),
+                                       CLI_TEST(test_no_image_can_be_read),
                                        CLI_TEST(test_bad_models),
                                        CLI_TEST(test_a_rate_that_is_too_large),
                                        CLI_TEST(test_notes)};
