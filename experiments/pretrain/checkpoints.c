@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define NEWEST "open_clip_model.safetensors"
+#define CONFIG "open_clip_config.json"
 #define MAX_VOCABULARY ((size_t)64 << 20)
 
 /* One of the names that clip/checkpoint/locate.h looks for; what is inside is told by content. */
@@ -73,6 +74,20 @@ int checkpoints_add(const PretrainSession *session, int epoch, Error *err) {
         status = remove_old(config, epoch, arena, err);
     arena_free(arena);
     return status;
+}
+
+int checkpoints_restore(const PretrainSession *session, bool *written, Error *err) {
+    const PretrainConfig *config = session->config;
+    const int last = config->optim.epochs;
+    Arena *arena = arena_create();
+    const char *paths[] = {path_of(config, last, arena), path_join(arena, config->output, NEWEST),
+                           path_join(arena, config->output, CONFIG)};
+    int status = arena_failed(arena) ? error_memory(err) : checkpoints_begin(session, err);
+    *written = false;
+    for (size_t i = 0; status == 0 && i < sizeof paths / sizeof *paths; i++)
+        *written |= !file_exists(paths[i]);
+    arena_free(arena);
+    return status == 0 && *written ? checkpoints_add(session, last, err) : status;
 }
 
 const char *checkpoints_newest(const PretrainConfig *config, int epoch, Arena *arena) {

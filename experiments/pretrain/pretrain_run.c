@@ -198,6 +198,19 @@ static int train(Run *run, Error *err) {
     return 0;
 }
 
+/* One that was made for more epochs than are asked for now has its checkpoint under another number. */
+static int finished_already(Run *run, Error *err) {
+    bool written = false;
+    if (!run->quiet)
+        print_line(stderr, "finished already: %ld steps", steps_done(run));
+    if (run->state.epoch == run->config->optim.epochs && checkpoints_restore(run->session, &written, err) < 0)
+        return -1;
+    if (written)
+        print_line(stderr, "note: %s: the last checkpoint was not all there; it is written anew",
+                   run->config->output);
+    return 0;
+}
+
 static void tell_counts(const Run *run) {
     if (run->state.n_cut > 0 && !run->quiet)
         print_line(stderr, "note: %ld captions were cut at %d tokens", run->state.n_cut,
@@ -211,10 +224,7 @@ static int run_all(Run *run, Error *err) {
     if (stepper_open(&run->stepper, run->session, &run->broken, err) < 0 || read_state(run, err) < 0)
         return -1;
     remove_stale_files(config->output);
-    const bool finished = run->state.epoch >= config->optim.epochs;
-    if (finished && !run->quiet)
-        print_line(stderr, "finished already: %ld steps", steps_done(run));
-    if (!finished && train(run, err) < 0)
+    if (run->state.epoch < config->optim.epochs ? train(run, err) < 0 : finished_already(run, err) < 0)
         return -1;
     progress_finish(&run->progress);
     tell_counts(run);

@@ -107,6 +107,26 @@ static void test_a_finished_run(void **state) {
     cli_ok(cli, "pretrain", yaml, "--set", "memory_budget=64MiB", "--set", "save_frequency=2");
 }
 
+/* The state has the weights of a last checkpoint that was removed. */
+static void test_a_lost_checkpoint(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", ""), *kept = cli_path(cli, "kept.safetensors");
+    static const char *const lost[] = {"epoch_3.safetensors", "open_clip_model.safetensors",
+                                       "open_clip_config.json", "merges.txt"};
+    cli_ok(cli, "pretrain", yaml);
+    for (int i = 0; i < 4; i++) {
+        const char *path = cli_path(cli, "mine/%s", lost[i]);
+        assert_int_equal(rename(path, kept), 0);
+        cli_ok(cli, "pretrain", yaml);
+        assert_int_equal(!strstr(cli->err, "the last checkpoint was not all there"), i == 3);
+        assert_true(cli_exists(path));
+        if (i != 1) /* a link */
+            cli_assert_same_files(cli, path, kept);
+    }
+    cli_ok(cli, "pretrain", yaml);
+    assert_null(strstr(cli->err, "written anew"));
+}
+
 /* What auto stands for may be written out; crops and none at all are two things. */
 static void test_keys_of_a_finished_run(void **state) {
     Cli *cli = *state;
@@ -330,6 +350,7 @@ int main(void) {
                                        CLI_TEST(test_zeroshot_is_that_of_run),
                                        CLI_TEST(test_threads_do_not_matter),
                                        CLI_TEST(test_a_finished_run),
+                                       CLI_TEST(test_a_lost_checkpoint),
                                        CLI_TEST(test_keys_of_a_finished_run),
                                        CLI_TEST(test_more_epochs),
                                        CLI_TEST(test_damaged_states),
