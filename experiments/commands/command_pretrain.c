@@ -6,6 +6,7 @@
 #include "experiments/pretrain/pretrain_plan.h"
 #include "experiments/pretrain/pretrain_read.h"
 #include "experiments/pretrain/pretrain_run.h"
+#include "experiments/pretrain/pretrain_step.h"
 #include "experiments/run/lock.h"
 #include "experiments/run/plan.h"
 #include "experiments/terminal/printable.h"
@@ -23,6 +24,18 @@ static int train(PretrainSession *session, bool quiet, Error *err) {
     return status;
 }
 
+/* A plan that the run would refuse is refused, too: memory is taken as the run would. */
+static int plan(const PretrainSession *session, Error *err) {
+    PretrainStepper stepper;
+    BrokenPairs none = {0};
+    int status = stepper_open(&stepper, session, &none, err);
+    if (status == 0)
+        status = pretrain_plan_print(stdout, session,
+                                     plan_rate(session->clip->precision, pool_threads(session->pool)), err);
+    stepper_close(&stepper);
+    return status;
+}
+
 static int open_and_run(PretrainSession *session, const PretrainConfig *config, const CommandLine *line,
                         bool dry_run, Error *err) {
     if (pretrain_open(session, config, line->common.threads, err) < 0)
@@ -31,8 +44,7 @@ static int open_and_run(PretrainSession *session, const PretrainConfig *config, 
         print_line(stderr, "note: %s", session->remarks.values[i]);
     if (!dry_run)
         return train(session, line->common.quiet, err);
-    const double rate = plan_rate(session->clip->precision, pool_threads(session->pool));
-    return pretrain_plan_print(stdout, session, rate, err);
+    return plan(session, err);
 }
 
 static int run(CommandLine *line, Error *err) {

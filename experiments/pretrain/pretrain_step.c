@@ -61,6 +61,8 @@ int stepper_open(PretrainStepper *stepper, const PretrainSession *session, Broke
                                         .accum_freq = n,
                                         .memory_budget = pretrain_memory_budget(session->config)};
     stepper->trainer = contrastive_trainer_create(session->clip, session->pool, options, err);
+    if (!stepper->trainer && err->kind == ERROR_INPUT)
+        error_prefix(err, "%s", session->config->path);
     stepper->loader = stepper->trainer ? open_loader(session, err) : NULL;
     return stepper->loader ? 0 : -1;
 }

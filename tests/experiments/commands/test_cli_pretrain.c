@@ -195,6 +195,20 @@ static void test_a_dry_run_writes_nothing(void **state) {
     assert_false(cli_exists(cli_path(cli, "mine/.lock")));
 }
 
+/* 4096 patches look at each other. */
+static void test_a_budget_that_is_too_small(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", "");
+    static const char model[] =
+        "{\"embed_dim\": 16, \"vision_cfg\": {\"image_size\": 512, \"layers\": 2, \"width\": 32, "
+        "\"head_width\": 16, \"patch_size\": 8}, \"text_cfg\": {\"context_length\": 16, "
+        "\"vocab_size\": 718, \"width\": 32, \"heads\": 2, \"layers\": 2}}";
+    scratch_file(cli_path(cli, "model.json"), model, sizeof model - 1);
+    cli_refuses(cli, 3, yaml, "memory_budget: ", "pretrain", yaml, "--quiet", "--set", "memory_budget=16MiB",
+                "--dry-run");
+    cli_refuses(cli, 3, yaml, "memory_budget: ", "pretrain", yaml, "--quiet", "--set", "memory_budget=16MiB");
+}
+
 static void test_the_demonstration_is_in_order(void **state) {
     Cli *cli = *state;
     cli_ok(cli, "pretrain", "experiments/demo/pretrain.yaml", "--dry-run");
@@ -356,6 +370,7 @@ int main(void) {
                                        CLI_TEST(test_damaged_states),
                                        CLI_TEST(test_what_is_kept),
                                        CLI_TEST(test_a_dry_run_writes_nothing),
+                                       CLI_TEST(test_a_budget_that_is_too_small),
                                        CLI_TEST(test_the_demonstration_is_in_order),
                                        CLI_TEST(test_a_checkpoint_goes_on),
                                        CLI_TEST(test_a_checkpoint_is_exported),
