@@ -6,18 +6,23 @@
  */
 #include "experiments/pretrain/pretrain_run.h"
 
+#include "clip/base/files.h"
 #include "clip/base/stale_files.h"
 #include "experiments/pretrain/checkpoints.h"
 #include "experiments/pretrain/evaluation.h"
 #include "experiments/pretrain/pretrain_page.h"
 #include "experiments/pretrain/pretrain_step.h"
 #include "experiments/pretrain/schedule.h"
+#include "experiments/results/metrics.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+
+#define DAMAGED_METRICS "metrics_damaged.jsonl"
 
 typedef struct {
     PretrainSession *session;
@@ -183,11 +188,34 @@ static int finish_epoch(Run *run, Error *err) {
 
 /* --- the whole --- */
 
+/* The lines are a log: no number of the training comes from them, so damage to them does not stop it. The
+ * state is saved at once, lest the next start take the new file for a damaged one. */
+static int begin_metrics_anew(Run *run, Error *err) {
+    const char *output = run->config->output, *path = path_join(run->arena, output, METRICS_FILE);
+    const char *aside = path_join(run->arena, output, DAMAGED_METRICS);
+    if (!path || !aside)
+        return error_memory(err);
+    if (rename(path, aside) < 0 && errno != ENOENT)
+        return error_errno(err, ERROR_RUN, errno, "%s: cannot rename", path);
+    print_line(stderr, "note: %s; what there is of it is %s now, and curves begin behind step %ld", err->text,
+               DAMAGED_METRICS, steps_done(run));
+    *err = (Error){0};
+    run->state.metrics_size = 0;
+    if (pretrain_metrics_open(&run->metrics, output, 0, run->arena, err) < 0)
+        return -1;
+    return save_state(run, err);
+}
+
+static int open_metrics(Run *run, Error *err) {
+    if (pretrain_metrics_open(&run->metrics, run->config->output, run->state.metrics_size, run->arena, err) ==
+        0)
+        return 0;
+    return err->kind == ERROR_INPUT && !err->is_memory ? begin_metrics_anew(run, err) : -1;
+}
+
 static int train(Run *run, Error *err) {
     const PretrainSession *session = run->session;
-    if (checkpoints_begin(session, err) < 0 ||
-        pretrain_metrics_open(&run->metrics, run->config->output, run->state.metrics_size, run->arena, err) <
-            0)
+    if (checkpoints_begin(session, err) < 0 || open_metrics(run, err) < 0)
         return -1;
     progress_start(&run->progress, stderr, run->quiet, "pretraining", 0);
     progress_resume(&run->progress, pairs_done(run),

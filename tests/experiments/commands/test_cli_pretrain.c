@@ -127,6 +127,28 @@ static void test_a_lost_checkpoint(void **state) {
     assert_null(strstr(cli->err, "written anew"));
 }
 
+/* The log is no part of the numbers: without it the training goes on to the same bits, and says so. */
+static void test_damaged_metrics(void **state) {
+    Cli *cli = *state;
+    const char *rest = "val_frequency: 1\nzeroshot_frequency: 1\n";
+    const char *yaml = pretrain_config(cli, "mine", rest), *whole = pretrain_config(cli, "whole", rest);
+    const char *metrics = cli_path(cli, "mine/metrics.jsonl");
+    cli_ok(cli, "pretrain", whole, "--set", "optim.lr_scheduler=const");
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.lr_scheduler=const", "--set", "optim.epochs=1");
+    scratch_flip(metrics, 150, 0x04);
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.lr_scheduler=const", "--set", "optim.epochs=2");
+    assert_non_null(strstr(cli->err, "metrics.jsonl: line 2: damaged"));
+    assert_non_null(strstr(cli->err, "curves begin behind step 4"));
+    assert_true(cli_exists(cli_path(cli, "mine/metrics_damaged.jsonl")));
+    assert_int_equal(remove(metrics), 0);
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.lr_scheduler=const");
+    assert_non_null(strstr(cli->err, "curves begin behind step 8"));
+    cli_assert_same_files(cli, cli_path(cli, "mine/epoch_3.safetensors"),
+                          cli_path(cli, "whole/epoch_3.safetensors"));
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.lr_scheduler=const");
+    assert_null(strstr(cli->err, "damaged"));
+}
+
 /* What auto stands for may be written out; crops and none at all are two things. */
 static void test_keys_of_a_finished_run(void **state) {
     Cli *cli = *state;
@@ -365,6 +387,7 @@ int main(void) {
                                        CLI_TEST(test_threads_do_not_matter),
                                        CLI_TEST(test_a_finished_run),
                                        CLI_TEST(test_a_lost_checkpoint),
+                                       CLI_TEST(test_damaged_metrics),
                                        CLI_TEST(test_keys_of_a_finished_run),
                                        CLI_TEST(test_more_epochs),
                                        CLI_TEST(test_damaged_states),
