@@ -34,7 +34,7 @@ static const KeySpec keys[] = {
     {"alpha", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, alpha), .low = 0, .high = 1e6,
      .fallback = "1", .help = "their weight, before it is divided"},
     {"scaling", KEY_CHOICE, KEY_LIST, offsetof(Options, scaling), .choices = "root|rank", .fallback = "root",
-     .help = "alpha is divided by the square root of r, as in the authors' code, or by r"},
+     .help = "alpha is divided by the root of r, or by r"},
     {"dropout", KEY_REAL, KEY_LIST | KEY_BELOW, offsetof(Options, dropout), .low = 0, .high = 1,
      .fallback = "0.25", .help = "of the input of the low-rank path"},
     {"encoder", KEY_CHOICE, KEY_LIST, offsetof(Options, encoder), .choices = "both|text|vision",
