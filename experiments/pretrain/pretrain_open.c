@@ -100,13 +100,17 @@ static int count_steps(PretrainSession *session, Error *err) {
     return 0;
 }
 
-/* Keys that say something about data that is not there, and the other way round. */
-static void remark_evaluation(PretrainSession *session) {
+/* Keys that say something about data that is not there, and the other way round; a training that trains
+ * nothing. */
+static void remark_keys(PretrainSession *session) {
     const PretrainConfig *config = session->config;
     if (config->val.kind && config->val_frequency == 0)
         pretrain_remark(session, "%s: data.val is never used: val_frequency is 0", config->path);
     if (config->zeroshot.kind && config->zeroshot_frequency == 0)
         pretrain_remark(session, "%s: data.zeroshot is never used: zeroshot_frequency is 0", config->path);
+    if (config->lock.image && config->lock.text && config->lock.image_unlocked_groups == 0)
+        pretrain_remark(session, "%s: lock: both towers: nothing but the temperature is trained",
+                        config->path);
     if (!config->val.kind && !config->zeroshot.kind)
         pretrain_remark(session,
                         "%s: neither data.val nor data.zeroshot: only the loss will tell how it goes",
@@ -124,7 +128,7 @@ int pretrain_open(PretrainSession *session, const PretrainConfig *config, int n_
     if (pretrain_open_data(session, err) < 0 || open_clip(session, err) < 0 ||
         open_vocabulary(session, err) < 0 || count_steps(session, err) < 0)
         return -1;
-    remark_evaluation(session);
+    remark_keys(session);
     session->identity = pretrain_identity(session, err);
     return session->identity ? 0 : -1;
 }

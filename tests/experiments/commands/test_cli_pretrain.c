@@ -367,7 +367,9 @@ static void test_a_rate_that_is_too_large(void **state) {
 static void test_notes(void **state) {
     Cli *cli = *state;
     cli_ok(cli, "pretrain", pretrain_config(cli, "mine", ""), "--dry-run", "--set", "optim.warmup=100",
-           "--set", "optim.batch_size=13", "--set", "val_frequency=0");
+           "--set", "optim.batch_size=13", "--set", "val_frequency=0", "--set",
+           "lock={image: true, text: true}");
+    assert_non_null(strstr(cli->err, "lock: both towers: nothing but the temperature is trained"));
     assert_non_null(strstr(cli->err, "optim.warmup: 100 steps, and the whole training has 9"));
     assert_non_null(strstr(cli->err, "the last 9 of 48 pairs fill no step"));
     assert_non_null(strstr(cli->err, "data.val is never used"));
