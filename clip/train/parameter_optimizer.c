@@ -6,6 +6,15 @@
 #include "clip/base/simd.h"
 
 #include <math.h>
+#include <string.h>
+
+/* Written here and not first read by a step, whose pages the kernel would then have to copy one by one. */
+static float *zeros(Arena *arena, size_t n) {
+    float *buffer = arena_floats(arena, n, 1);
+    if (buffer)
+        memset(buffer, 0, n * sizeof *buffer);
+    return buffer;
+}
 
 ParameterOptimizer parameter_optimizer(Parameters *parameters, StepOptions options) {
     Arena *arena = parameters->arena;
@@ -16,8 +25,8 @@ ParameterOptimizer parameter_optimizer(Parameters *parameters, StepOptions optio
                                     .second = ARENA_NEW(arena, float *, parameters->n)};
     for (int i = 0; i < parameters->n && !arena_failed(arena); i++) {
         const Parameter *p = &parameters->items[i];
-        optimizer.first[i] = p->gradient && first ? arena_floats(arena, p->count, 1) : NULL;
-        optimizer.second[i] = p->gradient && adamw ? arena_floats(arena, p->count, 1) : NULL;
+        optimizer.first[i] = p->gradient && first ? zeros(arena, p->count) : NULL;
+        optimizer.second[i] = p->gradient && adamw ? zeros(arena, p->count) : NULL;
     }
     return optimizer;
 }
