@@ -24,7 +24,8 @@ int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokeni
 /* The prompts of that, (n_templates, K), owned by the arena; NULL with an error. */
 const char **zeroshot_prompts(const char *const *templates, int n_templates, const char *const *class_names,
                               int n_classes, Arena *arena, Error *err);
-/* Their prefix tree, or with `apart` a path for each, for whoever encodes them otherwise; owned by the arena. */
+/* Their prefix tree, or with `apart` a path for each, for whoever encodes them otherwise; owned by the arena.
+ */
 int zeroshot_tree(TokenTree *tree, const Clip *clip, const Tokenizer *tokenizer, const char *const *templates,
                   int n_templates, const char *const *class_names, int n_classes, bool apart, Arena *arena,
                   Error *err);
