@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Of decoded images that wait for the next step. */
-#define MAX_AHEAD_BYTES ((size_t)512 << 20)
+#define MAX_AHEAD_BYTES ((size_t)128 << 20)
 
 /* The pairs of one step are decoded while the one before is computed. */
 static int batches_ahead(const PretrainSession *session) {
