@@ -167,11 +167,29 @@ static int check_tower(const TrainableClip *clip, const TowerConfig *tower, cons
     return 0;
 }
 
+/* A state_dict has no place for these. */
+static int check_pixels(const TrainableClip *clip, Error *err) {
+    const float mean[] = CLIP_MEAN, std[] = CLIP_STD;
+    const ImagePreparation *images = &clip->images;
+    if (memcmp(clip->mean, mean, sizeof mean) != 0 || memcmp(clip->std, std, sizeof std) != 0)
+        return error_set(err, "pixels of another mean and deviation (the first %g, %g) than in OpenAI's code",
+                         (double)clip->mean[0], (double)clip->std[0]);
+    if (images->squash || images->pad || images->bilinear ||
+        (images->resize && images->resize != clip->image.image_size))
+        return error_set(err, "images that are %s, where OpenAI's code resizes the short side to %d, bicubic",
+                         images->squash     ? "squashed"
+                         : images->pad      ? "padded"
+                         : images->bilinear ? "resized bilinearly"
+                                            : "resized to more than is cut out",
+                         clip->image.image_size);
+    return 0;
+}
+
 int trainable_export_openai(const TrainableClip *clip, const char *path, Error *err) {
     const int image_heads = clip->image.width * (clip->is_resnet ? 32 : 1) / 64;
     if (check_tower(clip, &clip->text, "text", clip->text.width / 64, "", true, err) < 0 ||
         check_tower(clip, &clip->image, "image", image_heads, "visual.", !clip->is_resnet, err) < 0 ||
-        check_scales(clip, "OpenAI's CLIP", err) < 0)
+        check_scales(clip, "OpenAI's CLIP", err) < 0 || check_pixels(clip, err) < 0)
         return -1;
     Arena *arena = arena_create();
     const int n = clip->parameters.n;

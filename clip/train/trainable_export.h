@@ -10,7 +10,8 @@
 int trainable_export_hugging_face(const TrainableClip *clip, const char *folder, Error *err);
 
 /* A state_dict with OpenAI's names, for clip.load. What its code computes in one way alone (quick GELU, heads
- * of 64, MLPs of four times the width, no LayerScale) is refused where the model differs. */
+ * of 64, MLPs of four times the width, no LayerScale, its preparation of images) is refused where the model
+ * differs. */
 int trainable_export_openai(const TrainableClip *clip, const char *path, Error *err);
 
 #endif

@@ -89,10 +89,38 @@ static void what_cannot_be_said_is_refused(void **state) {
     trainable_clip_free(clip);
 }
 
+/* A state_dict carries no preparation of images: OpenAI's code would feed such a model other pixels. */
+static void other_pixels_are_refused(void **state) {
+    static const struct {
+        ImagePreparation images;
+        float mean;
+        const char *said;
+    } cases[] = {{{0}, 0.5f, "(the first 0.5, 0.26863)"},
+                 {{.squash = true}, 0, "squashed"},
+                 {{.pad = true}, 0, "padded"},
+                 {{.bilinear = true}, 0, "bilinearly"},
+                 {{.resize = 4096}, 0, "more than is cut out"}};
+    char path[4096];
+    scratch_path(state, "model.pt", path, sizeof path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Error err = {0};
+        TrainableClip *clip = open_kind(FIXTURES "clip_vit.safetensors");
+        clip->images = cases[i].images;
+        if (cases[i].mean > 0)
+            clip->mean[0] = cases[i].mean;
+        assert_int_equal(trainable_export_openai(clip, path, &err), -1);
+        if (!strstr(err.text, cases[i].said))
+            fail_msg("%s", err.text);
+        trainable_clip_free(clip);
+    }
+    assert_int_equal(scratch_count(state), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(hugging_face_comes_back, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(openai_comes_back, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(other_pixels_are_refused, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_said_is_refused, scratch_setup, scratch_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
