@@ -4,7 +4,7 @@
  * own statistics, and nothing else is random. So the loss of all pairs is differentiated once, between the
  * passes, and each batch takes its rows of the gradient. (OpenCLIP computes it anew for each batch, to the
  * same rows, and adds the gradient of logit_scale each time: accum_freq times that of the large batch, which
- * AdamW does not see. Here it is added once.)
+ * AdamW does not see, but clipping and SGD do. Here it is added once.)
  */
 #include "clip/train/contrastive_trainer.h"
 
