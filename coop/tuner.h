@@ -9,11 +9,14 @@
  * What the parts are, by the names of openai/CLIP's model.py:
  *
  *     image_encoder     "visual.*"
- *     text_encoder      all the rest: transformer.*, token_embedding.weight, positional_embedding,
- * ln_final.*, text_projection all               both image_projection  visual.proj; of a ResNet
- * visual.attnpool.c_proj.weight and .bias bias              all biases of both towers, as in BitFit (Ben
- * Zaken et al. 2022): of linear layers, of layer norms, of a ResNet's batch norms layer_norm        gains and
- * biases of all layer norms of both towers; a ResNet has them in its text tower
+ *     text_encoder      transformer.*, token_embedding, positional_embedding, ln_final, text_projection
+ *     all               both
+ *     image_projection  visual.proj; of a ResNet visual.attnpool.c_proj
+ *     bias              all biases of both towers (BitFit, Ben Zaken et al. 2022)
+ *     layer_norm        gains and biases of all layer norms of both towers
+ *
+ * Biases are those of linear layers, of layer norms, and of a ResNet's batch norms; a ResNet has layer norms
+ * in its text tower alone.
  */
 #ifndef COOP_TUNER_H
 #define COOP_TUNER_H
