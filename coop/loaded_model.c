@@ -110,9 +110,8 @@ const char *loaded_model_tower_digest(LoadedModel *model) {
     return model->tower_digest;
 }
 
-static Transform transform_of(const Clip *clip) {
-    const ImagePreparation *images = &clip->images;
-    return (Transform){.size = clip->image_size,
+Transform image_transform(const ImagePreparation *images, int image_size) {
+    return (Transform){.size = image_size,
                        .resize = images->resize,
                        .fit = images->squash ? FIT_SQUASH
                               : images->pad  ? FIT_PAD
@@ -124,7 +123,7 @@ static Transform transform_of(const Clip *clip) {
 FeatureSource loaded_model_source(LoadedModel *model) {
     FeatureSource source = {.encode = model->encode ? model->encode : encode,
                             .context = model->encode ? model->encode_context : model,
-                            .transform = transform_of(model->clip),
+                            .transform = image_transform(&model->clip->images, model->clip->image_size),
                             .embed_dim = model->clip->embed_dim,
                             .model_digest = "",
                             .max_batch = batch_size(model)};

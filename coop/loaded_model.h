@@ -56,6 +56,9 @@ int loaded_model_encode(LoadedModel *model, float *features, Error *bad, const c
                         bool unit, ProgressFn progress, void *progress_context, ImageFaults *faults,
                         Error *err);
 
+/* How test images of this size are made, as a checkpoint wants them prepared. */
+Transform image_transform(const ImagePreparation *images, int image_size);
+
 /* The image tower as the feature cache sees it. Borrows the model. A cache on disk needs model_digest too:
  * loaded_model_tower_digest. */
 FeatureSource loaded_model_source(LoadedModel *model);

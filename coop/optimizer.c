@@ -73,10 +73,5 @@ static void step_piece(void *context, int piece, int worker) {
 
 void optimizer_step(Optimizer *optimizer, float *x, const float *gradient, double lr, long t, Pool *pool) {
     Step step = {.optimizer = optimizer, .x = x, .gradient = gradient, .lr = lr, .t = (double)t};
-    const int n_pieces = (int)((optimizer->n + PIECE - 1) / PIECE);
-    if (pool)
-        pool_run(pool, n_pieces, step_piece, &step);
-    else
-        for (int piece = 0; piece < n_pieces; piece++)
-            step_piece(&step, piece, 0);
+    pool_run(pool, (int)((optimizer->n + PIECE - 1) / PIECE), step_piece, &step);
 }

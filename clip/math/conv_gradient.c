@@ -94,10 +94,6 @@ struct ConvGradient {
     size_t a_size, b_size, places_size;
 };
 
-static int divide_up(int a, int b) {
-    return (a + b - 1) / b;
-}
-
 static int clamp(int x, int least, int most) {
     return x < least ? least : x > most ? most : x;
 }
@@ -108,13 +104,13 @@ static Plan plan_of(ConvShape shape, int n, int side) {
     p.gathered = shape.stride == 2;
     p.taps = p.gathered ? 1 : taps;
     p.columns = p.gathered ? taps * shape.n_in : shape.n_in;
-    p.width = (size_t)(divide_up(p.columns, ROUND) * ROUND);
+    p.width = (size_t)(ceil_div(p.columns, ROUND) * ROUND);
     p.row = (size_t)p.taps * p.width;
     p.rows = clamp(CHUNK_PIXELS / p.out_side, 1, p.out_side);
     p.images = p.rows < p.out_side ? 1 : clamp(CHUNK_PIXELS / area, 1, n);
-    p.chunks = p.rows < p.out_side ? n * divide_up(p.out_side, p.rows) : divide_up(n, p.images);
+    p.chunks = p.rows < p.out_side ? n * ceil_div(p.out_side, p.rows) : ceil_div(n, p.images);
     p.block_rows = p.taps == 1 ? BLOCK_1 : BLOCK_9;
-    p.blocks = divide_up(shape.n_out, p.block_rows);
+    p.blocks = ceil_div(shape.n_out, p.block_rows);
     const size_t fit = PARTS_FLOATS / ((size_t)shape.n_out * p.row);
     p.parts = clamp(TILES / p.blocks, 1, fit < 1 ? 1 : fit < TILES ? (int)fit : TILES);
     p.parts = clamp(p.parts, 1, p.chunks);
@@ -139,10 +135,6 @@ bool conv_gradient_vectors(ConvGradient *room, int floats) {
     room->floats = floats;
     room->vectors = vectors;
     return true;
-}
-
-static size_t max_size(size_t a, size_t b) {
-    return a > b ? a : b;
 }
 
 ConvGradient *conv_gradient_create(const ConvShape *shapes, const int *sides, int n_shapes, int n, Pool *pool,
@@ -184,7 +176,7 @@ typedef struct {
 static Chunk chunk_at(const Plan *p, int index) {
     Chunk c = {.images = 1};
     if (p->rows < p->out_side) {
-        const int per_image = divide_up(p->out_side, p->rows);
+        const int per_image = ceil_div(p->out_side, p->rows);
         c.image = index / per_image;
         c.row = index % per_image * p->rows;
         c.rows = min_int(p->rows, p->out_side - c.row);
@@ -228,7 +220,7 @@ static inline float *copy_pixel(float *b, const float *pixel, int n) {
         *(Whole *)b = pixel ? *(const Whole *)pixel : (Whole){0};
         return b + PANEL;
     }
-    const int rounded = divide_up(n, ROUND) * ROUND;
+    const int rounded = ceil_div(n, ROUND) * ROUND;
     if (pixel)
         memcpy(b, pixel, (size_t)n * sizeof *b);
     else
@@ -344,5 +336,5 @@ void conv_gradient(ConvGradient *room, float *d_w, const float *d_out, const flo
                    int n, int side) {
     Job job = {.room = room, .plan = plan_of(shape, n, side), .d_w = d_w, .d_out = d_out, .in = in};
     pool_run(room->pool, job.plan.parts * job.plan.blocks, sum_tile, &job);
-    pool_run(room->pool, divide_up(shape.n_out, REDUCE_ROWS), reduce_tile, &job);
+    pool_run(room->pool, ceil_div(shape.n_out, REDUCE_ROWS), reduce_tile, &job);
 }

@@ -72,10 +72,6 @@ typedef struct {
     int n_blocks;     /* tiles side by side */
 } Linear;
 
-static int ceil_div(int a, int b) {
-    return a / b + (a % b != 0);
-}
-
 static void add_bias(float *c, const float *bias, int rows, int columns, int ldc, bool accumulate) {
     for (int i = 0; i < rows; i++) {
         float *row = c + (size_t)i * ldc;

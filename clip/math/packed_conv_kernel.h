@@ -49,26 +49,4 @@ __attribute__((target(TARGET), always_inline)) static inline void SUMS(const int
         }
 }
 
-#define CASE(rows, vectors)                                                                                  \
-    case (vectors)*8 + (rows):                                                                               \
-        SUMS(rows, vectors, block);                                                                          \
-        break;
-#define CASES(vectors)                                                                                       \
-    CASE(1, vectors) CASE(2, vectors) CASE(3, vectors) CASE(4, vectors) CASE(5, vectors) CASE(6, vectors)
-
-__attribute__((target(TARGET))) static void KERNEL(int rows, int vectors, const Block *block) {
-    switch (vectors * 8 + rows) {
-        CASES(1)
-        CASES(2)
-#if VECTORS == 4
-        CASES(3)
-        CASES(4)
-#endif
-    }
-}
-
-#undef CASES
-#undef CASE
-#undef SUMS
-#undef KERNEL
-#undef BITS
+#include "clip/math/kernel_cases.h"

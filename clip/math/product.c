@@ -40,10 +40,6 @@ typedef struct {
     int row, rows, column, columns;
 } Tile;
 
-static int ceil_div(int a, int b) {
-    return a / b + (a % b != 0);
-}
-
 /* op(a) from (row, k0) on, and op(b) from (k0, column) on. */
 static const float *a_at(const Product *p, int row, int k0) {
     const size_t i = (size_t)row, j = (size_t)k0, ld = (size_t)p->lda;

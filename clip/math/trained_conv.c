@@ -32,10 +32,6 @@ typedef struct {
     bool turned;     /* for the input gradient */
 } Packing;
 
-static size_t max_size(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
 ConvRoom *conv_room_create(const ConvShape *shapes, int n_shapes, Precision precision, Pool *pool,
                            Arena *arena) {
     size_t panels = 0, halves = 0, weights = 0, rows = 0, channels = 0;

@@ -1,6 +1,7 @@
 /* text_block.c: the block as a sequence of products (packed.h) and row-wise stages in tiles. */
 #include "clip/text/text_block.h"
 
+#include "clip/base/place.h"
 #include "clip/checkpoint/packed_blocks.h"
 #include "clip/math/norm_rows.h"
 #include "clip/math/ops.h"
@@ -11,30 +12,23 @@
 
 /* --- memory --- */
 
-/* Hands out count floats, rounded up to whole cache lines. */
-static float *place(float *memory, size_t *used, size_t count) {
-    float *piece = memory ? memory + *used : NULL;
-    *used += (count + 15) / 16 * 16;
-    return piece;
-}
-
 size_t block_cache_place(BlockCache *cache, const TextWeights *w, const TokenTree *tree,
                          const Segment *segment, bool last, float *memory) {
     size_t R = (size_t)segment->rows, C = (size_t)w->width, F = (size_t)w->mlp_width, used = 0;
     size_t Q = last ? (size_t)segment->n_leaves : R;
     size_t paths = tree->path_start[segment->first + segment->rows] - tree->path_start[segment->first];
     BlockCache c = {.x = cache ? cache->x : NULL};
-    c.mean_1 = place(memory, &used, R);
-    c.rstd_1 = place(memory, &used, R);
-    c.q = place(memory, &used, last ? Q * C : R * 3 * C);
+    c.mean_1 = place_floats(memory, &used, R);
+    c.rstd_1 = place_floats(memory, &used, R);
+    c.q = place_floats(memory, &used, last ? Q * C : R * 3 * C);
     c.q_stride = (int)(last ? C : 3 * C);
-    c.kv = last ? place(memory, &used, R * 2 * C) : memory ? c.q + C : NULL;
+    c.kv = last ? place_floats(memory, &used, R * 2 * C) : memory ? c.q + C : NULL;
     c.kv_stride = (int)(last ? 2 * C : 3 * C);
-    c.probs = place(memory, &used, paths * (size_t)w->n_heads);
-    c.x2 = place(memory, &used, Q * C);
-    c.mean_2 = place(memory, &used, Q);
-    c.rstd_2 = place(memory, &used, Q);
-    c.fc = place(memory, &used, Q * F);
+    c.probs = place_floats(memory, &used, paths * (size_t)w->n_heads);
+    c.x2 = place_floats(memory, &used, Q * C);
+    c.mean_2 = place_floats(memory, &used, Q);
+    c.rstd_2 = place_floats(memory, &used, Q);
+    c.fc = place_floats(memory, &used, Q * F);
     if (memory)
         *cache = c;
     return used;

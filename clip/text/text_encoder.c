@@ -7,6 +7,7 @@
  */
 #include "clip/text/text_encoder.h"
 
+#include "clip/base/minimum.h"
 #include "clip/math/gemm.h"
 #include "clip/math/ops.h"
 #include "clip/text/text_block.h"
@@ -90,10 +91,6 @@ static bool fits(size_t floats, size_t *left) {
         return false;
     *left -= floats;
     return true;
-}
-
-static size_t max_size(size_t a, size_t b) {
-    return a > b ? a : b;
 }
 
 /* Chooses what is kept: everything of the trunk; of the other segments the inputs of as many as fit, from

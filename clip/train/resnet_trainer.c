@@ -79,10 +79,6 @@ static void create_room(ResnetTrainer *t, const TrainableClip *clip, Pool *pool)
     t->attention = attention_pool_create(clip, pool, t->max_images, t->arena);
 }
 
-static size_t max_size(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
 static size_t out_floats(const ResnetUnit *unit) {
     return (size_t)unit->out_side * (size_t)unit->out_side * (size_t)unit->n_out;
 }

@@ -1,6 +1,7 @@
 /* resnet_unit.c: see resnet_unit.h */
 #include "clip/train/resnet_unit.h"
 
+#include "clip/base/minimum.h"
 #include "clip/math/conv.h"
 
 #include <assert.h>
@@ -93,10 +94,6 @@ static size_t out_size(const ConvNorm *c) {
 
 static bool shortcut_is_pooled(const ResnetUnit *unit) {
     return unit->has_shortcut && unit->side != unit->out_side;
-}
-
-static size_t max_size(size_t a, size_t b) {
-    return a > b ? a : b;
 }
 
 size_t unit_x_size(const ResnetUnit *unit) {

@@ -8,8 +8,8 @@
 #include "clip/train/text_trainer.h"
 
 #include "clip/base/minimum.h"
+#include "clip/base/place.h"
 #include "clip/math/ops.h"
-#include "clip/train/place.h"
 #include "clip/train/tower_head.h"
 #include "clip/train/transformer.h"
 

@@ -2,11 +2,11 @@
  * round, so its forward pass is product_linear_input. */
 #include "clip/train/tower_head.h"
 
+#include "clip/base/place.h"
 #include "clip/math/column_sums.h"
 #include "clip/math/norm_rows.h"
 #include "clip/math/ops.h"
 #include "clip/math/product.h"
-#include "clip/train/place.h"
 
 int tower_head_open(TowerHead *head, const Parameters *parameters, const char *norm, const char *projection,
                     const TowerConfig *config, Precision precision, Pool *pool, Error *err) {

@@ -1,8 +1,9 @@
 /* transformer.c: see transformer.h */
 #include "clip/train/transformer.h"
 
+#include "clip/base/minimum.h"
+#include "clip/base/place.h"
 #include "clip/math/ops.h"
-#include "clip/train/place.h"
 
 #include <assert.h>
 
@@ -49,10 +50,6 @@ static BlockContext context_of(const Transformer *t) {
     context.rows = &t->rows;
     context.scratch = &t->scratch;
     return context;
-}
-
-static size_t max_size(size_t a, size_t b) {
-    return a > b ? a : b;
 }
 
 static size_t place_block(Transformer *t, int layer, float *memory) {

@@ -1,13 +1,13 @@
 /* transformer_block.c: the block as a sequence of products (product.h) and stages over rows. */
 #include "clip/train/transformer_block.h"
 
+#include "clip/base/place.h"
 #include "clip/math/activation_pair.h"
 #include "clip/math/column_sums.h"
 #include "clip/math/norm_rows.h"
 #include "clip/math/product.h"
 #include "clip/text/tree_attention.h"
 #include "clip/train/dense_attention.h"
-#include "clip/train/place.h"
 
 #include <string.h>
 

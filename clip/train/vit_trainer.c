@@ -7,11 +7,11 @@
  */
 #include "clip/train/vit_trainer.h"
 
+#include "clip/base/place.h"
 #include "clip/math/column_sums.h"
 #include "clip/math/norm_rows.h"
 #include "clip/math/ops.h"
 #include "clip/math/product.h"
-#include "clip/train/place.h"
 #include "clip/train/tower_head.h"
 #include "clip/train/transformer.h"
 

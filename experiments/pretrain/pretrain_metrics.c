@@ -148,34 +148,22 @@ static void write_history_events(FILE *events, const MetricsHistory *history) {
         write_evaluation_events(events, &history->evaluations[e]);
 }
 
-static FILE *open_file(const char *path, const char *mode, Error *err) {
-    FILE *file = fopen(path, mode);
-    if (!file)
-        error_errno(err, ERROR_RUN, errno, "%s: cannot write", path);
-    return file;
-}
-
-int pretrain_metrics_open(PretrainMetrics *metrics, const char *folder, long size, Arena *arena, Error *err) {
+int pretrain_metrics_open(MetricsWriter *metrics, const char *folder, long size, Arena *arena, Error *err) {
     MetricsHistory history = {0};
-    metrics->path = path_join(arena, folder, METRICS_FILE);
-    metrics->events_path = path_join(arena, folder, TENSORBOARD_FILE);
-    if (!metrics->path || !metrics->events_path)
-        return error_memory(err);
+    if (metrics_name(metrics, folder, arena, err) < 0)
+        return -1;
     if (size > 0 && pretrain_metrics_read(&history, metrics->path, size, arena, err) < 0)
         return -1;
     if (file_exists(metrics->path) && truncate(metrics->path, (off_t)size) < 0)
         return error_errno(err, ERROR_RUN, errno, "%s: cannot cut", metrics->path);
-    metrics->lines = open_file(metrics->path, "a", err);
-    metrics->events = metrics->lines ? open_file(metrics->events_path, "w", err) : NULL;
-    if (!metrics->events)
+    if (metrics_begin(metrics, err) < 0)
         return -1;
-    tensorboard_begin(metrics->events);
     write_history_events(metrics->events, &history);
     return 0;
 }
 
 /* The object with its check, and its numbers as a resumed run will find them. */
-static void add_object(PretrainMetrics *metrics, Buffer *object) {
+static void add_object(MetricsWriter *metrics, Buffer *object) {
     char tail[LINE_TAIL];
     StepMetrics step;
     Evaluation evaluation;
@@ -192,7 +180,7 @@ static void add_object(PretrainMetrics *metrics, Buffer *object) {
     buffer_free(object);
 }
 
-void pretrain_metrics_step(PretrainMetrics *metrics, const StepMetrics *step) {
+void pretrain_metrics_step(MetricsWriter *metrics, const StepMetrics *step) {
     Buffer object = {0};
     buffer_printf(&object,
                   "{\"step\": %ld, \"epoch\": %d, \"loss\": %.9g, \"lr\": %.9g, \"logit_scale\": %.9g, "
@@ -201,7 +189,7 @@ void pretrain_metrics_step(PretrainMetrics *metrics, const StepMetrics *step) {
     add_object(metrics, &object);
 }
 
-void pretrain_metrics_evaluation(PretrainMetrics *metrics, const Evaluation *evaluation) {
+void pretrain_metrics_evaluation(MetricsWriter *metrics, const Evaluation *evaluation) {
     Buffer object = {0};
     Evaluation copy = *evaluation;
     buffer_printf(&object, "{\"step\": %ld, \"epoch\": %d", copy.step, copy.epoch);
@@ -216,24 +204,12 @@ void pretrain_metrics_evaluation(PretrainMetrics *metrics, const Evaluation *eva
     add_object(metrics, &object);
 }
 
-int pretrain_metrics_sync(PretrainMetrics *metrics, long *size, Error *err) {
-    if (metrics->failed)
-        return error_memory(err);
-    if (fflush(metrics->lines) != 0 || fsync(fileno(metrics->lines)) != 0)
-        return error_errno(err, ERROR_RUN, errno, "%s: cannot write", metrics->path);
-    if (fflush(metrics->events) != 0 || ferror(metrics->events))
-        return error_errno(err, ERROR_RUN, errno, "%s: cannot write", metrics->events_path);
+int pretrain_metrics_sync(MetricsWriter *metrics, long *size, Error *err) {
+    if (metrics_sync(metrics, err) < 0)
+        return -1;
     const off_t end = lseek(fileno(metrics->lines), 0, SEEK_END);
     if (end < 0)
         return error_errno(err, ERROR_RUN, errno, "%s: cannot read", metrics->path);
     *size = (long)end;
     return 0;
-}
-
-void pretrain_metrics_close(PretrainMetrics *metrics) {
-    if (metrics->lines)
-        fclose(metrics->lines);
-    if (metrics->events)
-        fclose(metrics->events);
-    *metrics = (PretrainMetrics){0};
 }

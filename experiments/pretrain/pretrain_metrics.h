@@ -14,9 +14,7 @@
 
 #include "clip/base/arena.h"
 #include "experiments/pretrain/retrieval.h"
-
-#include <stdbool.h>
-#include <stdio.h>
+#include "experiments/results/metrics.h"
 
 typedef struct {
     long step;
@@ -34,21 +32,13 @@ typedef struct {
     double top1, top5;
 } Evaluation;
 
-/* Zeroed before it is opened. */
-typedef struct {
-    const char *path, *events_path; /* borrowed from the arena */
-    FILE *lines, *events;
-    bool failed; /* memory ran out */
-} PretrainMetrics;
-
 /* Opens both files to go on behind the first `size` bytes of metrics.jsonl; whatever follows is cut off. If
- * these are not there and intact, nothing is changed. */
-int pretrain_metrics_open(PretrainMetrics *metrics, const char *folder, long size, Arena *arena, Error *err);
-void pretrain_metrics_step(PretrainMetrics *metrics, const StepMetrics *step);
-void pretrain_metrics_evaluation(PretrainMetrics *metrics, const Evaluation *evaluation);
+ * these are not there and intact, nothing is changed. Caller calls metrics_close. */
+int pretrain_metrics_open(MetricsWriter *metrics, const char *folder, long size, Arena *arena, Error *err);
+void pretrain_metrics_step(MetricsWriter *metrics, const StepMetrics *step);
+void pretrain_metrics_evaluation(MetricsWriter *metrics, const Evaluation *evaluation);
 /* Returns when all is on disk; *size is that of metrics.jsonl. */
-int pretrain_metrics_sync(PretrainMetrics *metrics, long *size, Error *err);
-void pretrain_metrics_close(PretrainMetrics *metrics); /* zeroed is fine */
+int pretrain_metrics_sync(MetricsWriter *metrics, long *size, Error *err);
 
 typedef struct {
     StepMetrics *steps; /* (n_steps) */

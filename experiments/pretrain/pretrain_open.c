@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "clip/checkpoint/locate.h"
+#include "coop/loaded_model.h"
 #include "experiments/config/experiment.h"
 #include "experiments/pretrain/identity.h"
 #include "experiments/pretrain/pretrain_data.h"
@@ -17,14 +18,7 @@ size_t pretrain_memory_budget(const PretrainConfig *config) {
 }
 
 Transform pretrain_transform(const PretrainSession *session) {
-    const ImagePreparation *images = &session->clip->images;
-    return (Transform){.size = session->clip->image.image_size,
-                       .resize = images->resize,
-                       .fit = images->squash ? FIT_SQUASH
-                              : images->pad  ? FIT_PAD
-                                             : FIT_CROP,
-                       .filter = images->bilinear ? FILTER_BILINEAR : FILTER_BICUBIC,
-                       .fill = (unsigned char)images->fill};
+    return image_transform(&session->clip->images, session->clip->image.image_size);
 }
 
 static int open_clip(PretrainSession *session, Error *err) {

@@ -29,7 +29,7 @@ typedef struct {
     const PretrainConfig *config;
     bool quiet;
     PretrainStepper stepper;
-    PretrainMetrics metrics;
+    MetricsWriter metrics;
     PretrainState state;
     BrokenPairs broken;
     Progress progress;
@@ -265,7 +265,7 @@ int pretrain_run(PretrainSession *session, bool quiet, Error *err) {
     run.broken = (BrokenPairs){.progress = &run.progress, .named.arena = arena};
     int status = arena ? run_all(&run, err) : error_memory(err);
     progress_finish(&run.progress);
-    pretrain_metrics_close(&run.metrics);
+    metrics_close(&run.metrics);
     stepper_close(&run.stepper);
     arena_free(arena);
     return status;

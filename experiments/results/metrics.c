@@ -86,19 +86,26 @@ static void write_events(FILE *events, const EpochMetrics *epoch) {
     tensorboard_scalar(events, "lr", epoch->epoch, epoch->lr);
 }
 
-int metrics_open(MetricsWriter *writer, const char *folder, int n_epochs, Arena *arena, Error *err) {
-    MetricsList before = {0};
+int metrics_name(MetricsWriter *writer, const char *folder, Arena *arena, Error *err) {
     writer->path = path_join(arena, folder, METRICS_FILE);
     writer->events_path = path_join(arena, folder, TENSORBOARD_FILE);
-    if (!writer->path || !writer->events_path)
-        return error_memory(err);
-    if (take_epochs(&before, writer->path, n_epochs, arena, err) < 0)
-        return -1;
+    return writer->path && writer->events_path ? 0 : error_memory(err);
+}
+
+int metrics_begin(MetricsWriter *writer, Error *err) {
     writer->lines = open_file(writer->path, "a", err);
     writer->events = writer->lines ? open_file(writer->events_path, "w", err) : NULL;
     if (!writer->events)
         return -1;
     tensorboard_begin(writer->events);
+    return 0;
+}
+
+int metrics_open(MetricsWriter *writer, const char *folder, int n_epochs, Arena *arena, Error *err) {
+    MetricsList before = {0};
+    if (metrics_name(writer, folder, arena, err) < 0 ||
+        take_epochs(&before, writer->path, n_epochs, arena, err) < 0 || metrics_begin(writer, err) < 0)
+        return -1;
     for (int i = 0; i < before.n; i++)
         write_events(writer->events, &before.epochs[i]);
     return 0;

@@ -24,13 +24,18 @@ typedef struct {
     bool failed; /* memory ran out */
 } MetricsWriter;
 
+/* What any metrics.jsonl with its event file shares. metrics_name finds where they are; metrics_begin opens
+ * both, to go on behind the lines that are there and with a new event file, and may be followed by the events
+ * of these lines; metrics_sync returns when all that was added is on disk. */
+int metrics_name(MetricsWriter *writer, const char *folder, Arena *arena, Error *err);
+int metrics_begin(MetricsWriter *writer, Error *err);
+int metrics_sync(MetricsWriter *writer, Error *err);
+void metrics_close(MetricsWriter *writer); /* zeroed is fine */
+
 /* Opens both files of a run to continue after the first n_epochs; whatever follows these is cut off.
  * If they are not all there and intact, nothing is changed. */
 int metrics_open(MetricsWriter *writer, const char *folder, int n_epochs, Arena *arena, Error *err);
 void metrics_add(MetricsWriter *writer, const EpochReport *report);
-/* Returns when all that was added is on disk. */
-int metrics_sync(MetricsWriter *writer, Error *err);
-void metrics_close(MetricsWriter *writer); /* zeroed is fine */
 
 typedef struct {
     int epoch;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -130,6 +131,19 @@ int cli_wait(Cli *cli) {
         cli->streams[i] = NULL;
     }
     return cli->status;
+}
+
+bool cli_survives(Cli *cli, const char *const *words, double seconds, int signal) {
+    cli_start(cli, words);
+    if (seconds >= 0) {
+        const struct timespec time = {(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))};
+        nanosleep(&time, NULL);
+        kill(cli->child, signal);
+    }
+    cli_wait(cli);
+    if (cli->status != 0 && cli->status != 128 + signal)
+        fail_msg("status %d after signal %d:\n%s", cli->status, signal, cli->err);
+    return cli->status == 0;
 }
 
 static char *command_line(Cli *cli, const char *const *words) {

@@ -36,6 +36,9 @@ const char *cli_path(Cli *cli, const char *format, ...) __attribute__((format(pr
 void cli_start(Cli *cli, const char *const *words);
 /* Waits for it; returns cli->status. */
 int cli_wait(Cli *cli);
+/* Starts it, sends the signal after so many seconds, unless that is negative, and waits. False when the
+ * signal ended it; fails the test unless it ends by that or with status 0. */
+bool cli_survives(Cli *cli, const char *const *words, double seconds, int signal);
 /* Both: cli_run(cli, "inspect", path). */
 #define cli_run(cli, ...) (cli_start((cli), (const char *const[]){__VA_ARGS__, NULL}), cli_wait(cli))
 /* The same; fails the test, showing what was printed, unless the status is 0. */

@@ -18,7 +18,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -159,28 +158,15 @@ static const char *write_experiment(Cli *cli) {
                      scratch_instrumented() ? 2 : 10));
 }
 
-static void sleep_seconds(double seconds) {
-    struct timespec time = {(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))};
-    nanosleep(&time, NULL);
-}
-
 /* Starts the run until it is through, killing it at random instants of its duration, most of them times at
  * most. Returns how often it was. */
 static int run_killed(Cli *cli, const char *yaml, double duration, int most, Rng *rng) {
     static const int signals[] = {SIGKILL, SIGTERM, SIGINT};
     const char *words[] = {"run", yaml, "--jobs", "2", NULL};
     for (int n = 0;;) {
-        cli_start(cli, words);
         const int signal = signals[rng_below(rng, 3)];
-        if (n < most) {
-            sleep_seconds(rng_uniform(rng, 0, duration));
-            kill(cli->child, signal);
-        }
-        cli_wait(cli);
-        if (cli->status == 0)
+        if (cli_survives(cli, words, n < most ? rng_uniform(rng, 0, duration) : -1, signal))
             return n;
-        if (cli->status != 128 + signal)
-            fail_msg("status %d after signal %d:\n%s", cli->status, signal, cli->err);
         if (strstr(cli->err, "damaged") || strstr(cli->err, "missing") || strstr(cli->err, "anew"))
             fail_msg("a kill has damaged something:\n%s", cli->err);
         n++;

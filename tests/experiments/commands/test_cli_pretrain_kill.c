@@ -13,32 +13,19 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
-
-static void sleep_seconds(double seconds) {
-    struct timespec time = {(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))};
-    nanosleep(&time, NULL);
-}
 
 /* Starts the run until it is through, killing it at random instants, most of them times at most. Returns how
  * often it was. */
 static int run_killed(Cli *cli, const char *yaml, double duration, int most, Rng *rng) {
     static const int signals[] = {SIGKILL, SIGTERM, SIGINT};
     for (int n = 0;;) {
-        cli_start(cli, (const char *const[]){"pretrain", yaml, "--threads", n % 2 == 0 ? "1" : "2", "--set",
-                                             "optim.accum_freq=2", NULL});
+        const char *const words[] = {"pretrain",           yaml, "--threads", n % 2 == 0 ? "1" : "2", "--set",
+                                     "optim.accum_freq=2", NULL};
         const int signal = signals[rng_below(rng, 3)];
-        if (n < most) {
-            sleep_seconds(rng_uniform(rng, 0, duration));
-            kill(cli->child, signal);
-        }
-        cli_wait(cli);
-        if (cli->status == 0)
+        if (cli_survives(cli, words, n < most ? rng_uniform(rng, 0, duration) : -1, signal))
             return n;
-        if (cli->status != 128 + signal)
-            fail_msg("status %d after signal %d:\n%s", cli->status, signal, cli->err);
         if (strstr(cli->err, "state before"))
             fail_msg("a kill has damaged the state:\n%s", cli->err);
         n++;

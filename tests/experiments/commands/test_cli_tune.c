@@ -15,7 +15,6 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -141,11 +140,6 @@ static void test_uses(void **state) {
 
 /* --- going on --- */
 
-static void sleep_seconds(double seconds) {
-    struct timespec time = {(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))};
-    nanosleep(&time, NULL);
-}
-
 /* Killed and stopped at random instants: the files of a run in one go. */
 static void test_going_on(void **state) {
     Cli *cli = *state;
@@ -158,16 +152,8 @@ static void test_going_on(void **state) {
     rng_seed(&rng, (uint32_t[]){1}, 1);
     cli_ok(cli, "run", cli_experiment(cli, "whole", "vit", rest));
     const double duration = cli->seconds;
-    for (int n = 0;; n++) {
-        cli_start(cli, words);
-        if (n < 6) {
-            sleep_seconds(rng_uniform(&rng, 0, duration));
-            kill(cli->child, signals[n % 3]);
-        }
-        if (cli_wait(cli) == 0)
-            break;
-        assert_int_equal(cli->status, 128 + signals[n % 3]);
-    }
+    for (int n = 0; !cli_survives(cli, words, n < 6 ? rng_uniform(&rng, 0, duration) : -1, signals[n % 3]);)
+        n++;
     assert_same_runs(cli, "whole", "parts");
 }
 

@@ -29,14 +29,14 @@ static const Evaluation evaluation = {.step = 2,
 
 /* Two steps and an evaluation behind the first `size` bytes; returns the size then. */
 static long write_all(const char *folder, long size, Arena *arena) {
-    PretrainMetrics metrics = {0};
+    MetricsWriter metrics = {0};
     Error err = {0};
     assert_int_equal(pretrain_metrics_open(&metrics, folder, size, arena, &err), 0);
     for (int i = 0; i < 2; i++)
         pretrain_metrics_step(&metrics, &steps[i]);
     pretrain_metrics_evaluation(&metrics, &evaluation);
     assert_int_equal(pretrain_metrics_sync(&metrics, &size, &err), 0);
-    pretrain_metrics_close(&metrics);
+    metrics_close(&metrics);
     return size;
 }
 
@@ -58,7 +58,7 @@ static void lines_come_back(void **state) {
 static void what_follows_a_state_is_cut_off(void **state) {
     Arena *arena = arena_create();
     Error err = {0};
-    PretrainMetrics metrics = {0};
+    MetricsWriter metrics = {0};
     const char *folder = *state;
     long size = 0;
     size_t n_once, n_again, n_events, n_events_again;
@@ -72,7 +72,7 @@ static void what_follows_a_state_is_cut_off(void **state) {
     pretrain_metrics_step(&metrics, &steps[1]);
     pretrain_metrics_evaluation(&metrics, &evaluation);
     assert_int_equal(pretrain_metrics_sync(&metrics, &size, &err), 0);
-    pretrain_metrics_close(&metrics);
+    metrics_close(&metrics);
     const char *again = file_read(path, 1 << 20, arena, &n_again, &err);
     const char *drawn_again = file_read(events, 1 << 20, arena, &n_events_again, &err);
     assert_true(n_again == n_once && n_events == n_events_again);

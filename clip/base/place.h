@@ -1,6 +1,6 @@
 /* place.h: buffers one after the other in one piece of memory, counted before it is there. */
-#ifndef CLIP_TRAIN_PLACE_H
-#define CLIP_TRAIN_PLACE_H
+#ifndef CLIP_BASE_PLACE_H
+#define CLIP_BASE_PLACE_H
 
 #include <stddef.h>
 
