@@ -26,12 +26,12 @@ static int train(PretrainSession *session, bool quiet, Error *err) {
 
 /* A plan that the run would refuse is refused, too: memory is taken as the run would. */
 static int plan(const PretrainSession *session, Error *err) {
-    PretrainStepper stepper;
+    PretrainStepper stepper = {0};
     BrokenPairs none = {0};
-    int status = stepper_open(&stepper, session, &none, err);
+    const double rate = plan_rate(session->clip->precision, pool_threads(session->pool));
+    int status = rate > 0 ? stepper_open(&stepper, session, &none, err) : error_memory(err);
     if (status == 0)
-        status = pretrain_plan_print(stdout, session,
-                                     plan_rate(session->clip->precision, pool_threads(session->pool)), err);
+        status = pretrain_plan_print(stdout, session, rate, err);
     stepper_close(&stepper);
     return status;
 }

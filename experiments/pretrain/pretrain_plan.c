@@ -7,22 +7,29 @@
 #include "experiments/pretrain/pretrain_open.h"
 #include "experiments/terminal/duration.h"
 
-/* The captions (n) of the first pairs, owned by the arena; NULL with an error. */
+/* The captions (n) of the first pairs, owned by the arena; NULL with an error. A broken pair lends the one
+ * before it. */
 static const char **first_captions(const PretrainSession *session, int n, Arena *arena, Error *err) {
     const char **texts = ARENA_NEW(arena, const char *, n);
     if (!texts)
         error_memory(err);
     for (int i = 0; texts && i < n; i++) {
-        Pair pair;
+        Pair pair = {.caption = i == 0 ? "" : texts[i - 1]};
         Error broken = {0};
-        if (pairs_get(session->train, i, (uint32_t)session->config->seed, 0, &pair, arena, &broken) == 0)
-            texts[i] = pair.caption;
-        else if (i == 0)
-            texts[i] = "";
-        else
-            texts[i] = texts[i - 1];
+        if (pairs_get(session->train, i, (uint32_t)session->config->seed, 0, &pair, arena, &broken) < 0 &&
+            broken.kind != ERROR_INPUT) {
+            *err = broken;
+            return NULL;
+        }
+        texts[i] = broken.kind == ERROR_NONE || i == 0 ? pair.caption : texts[i - 1];
     }
     return texts;
+}
+
+/* Operations of n images and the captions of the tree; 0 when there is no memory to count. */
+static double encoding_flops(const TrainableClip *clip, int n, const TokenTree *tree, bool image, bool text) {
+    const double images = n * image_trainer_flops(clip, image), texts = text_trainer_flops(clip, tree, text);
+    return images > 0 && texts > 0 ? images + texts : 0;
 }
 
 /* Operations of one step. Where accum_freq is above 1 all is encoded twice. */
@@ -42,11 +49,12 @@ static int count_flops(double *flops, int *n_nodes, int *n_tokens, const Pretrai
     *n_tokens = 0;
     for (int i = 0; i < n; i++)
         *n_tokens += captions.lengths[i];
-    *flops = n * image_trainer_flops(clip, !session->config->lock.image) +
-             text_trainer_flops(clip, &tree, !session->config->lock.text);
-    if (optim->accum_freq > 1)
-        *flops += n * image_trainer_flops(clip, false) + text_trainer_flops(clip, &tree, false);
-    *flops *= optim->accum_freq;
+    const PretrainConfig *config = session->config;
+    const double once = encoding_flops(clip, n, &tree, !config->lock.image, !config->lock.text);
+    const double before = optim->accum_freq > 1 ? encoding_flops(clip, n, &tree, false, false) : 0;
+    if (once == 0 || (optim->accum_freq > 1 && before == 0))
+        return error_memory(err);
+    *flops = optim->accum_freq * (once + before);
     return 0;
 }
 

@@ -20,7 +20,7 @@ typedef struct {
 int plan_make(Plan *plan, Stage *stage, const LoadedModel *model, Error *err);
 
 /* Operations per second to expect on n_threads threads; precision as in Clip. Takes a moment: it measures a
- * matrix product. */
+ * matrix product. 0 when there is no memory for that. */
 double plan_rate(Precision precision, int n_threads);
 
 #endif

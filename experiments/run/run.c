@@ -259,6 +259,8 @@ static int print_points(Runner *runner, Error *err) {
     double flops = 0, rate = n_pending ? plan_rate(model->clip->precision, pool_threads(model->pool)) : 1;
     long n_images = 0;
     char time[32] = "";
+    if (rate == 0)
+        return error_memory(err);
     for (int i = 0; i < n; i++) {
         if (use_model(runner, runner->stages[i].experiment, err) < 0 ||
             plan_make(&plans[i], &runner->stages[i], &runner->model, err) < 0)
