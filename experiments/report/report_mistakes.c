@@ -17,13 +17,15 @@ static int thumbnail_number(Thumbnails *thumbnails, const char *path) {
     Arena *arena = thumbnails->arena;
     Thumbnail *list =
         arena_grow(arena, thumbnails->list, &thumbnails->capacity, thumbnails->n + 1, sizeof *list);
+    if (!list)
+        return -1;
+    thumbnails->list = list; /* which has the capacity, whatever else fails */
     char *copy = arena_strdup(arena, path);
     Arena *scratch = arena_create(); /* of the whole image */
     Thumbnail made;
     Error err = {0};
     int number = -1;
-    if (list && copy && scratch && text_map_put(&thumbnails->numbers, copy, thumbnails->n) == 0) {
-        thumbnails->list = list;
+    if (copy && scratch && text_map_put(&thumbnails->numbers, copy, thumbnails->n) == 0) {
         if (thumbnail_make(&made, path, THUMBNAIL_SIDE, scratch, &err) < 0)
             made = (Thumbnail){0};
         unsigned char *jpeg = made.jpeg ? ARENA_NEW(arena, unsigned char, made.size) : NULL;
