@@ -30,6 +30,7 @@ Bf16Kernel bf16_best_kernel(void) {
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
 #include <immintrin.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,14 +49,28 @@ static bool may_use_tiles(void) {
     return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 
-bool bf16_can_multiply(Bf16Kernel kernel) {
+static bool has_kernel(Bf16Kernel kernel) {
     unsigned a, b, c, d;
     const unsigned amx = 1u << 22 | 1u << 24; /* AMX-BF16, AMX-TILE */
-    if (kernel == BF16_NONE || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
+    if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
         !__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & 1u << 5)) /* AVX512_BF16 */
         return false;
     return kernel == BF16_AVX512 ||
            (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & amx) == amx && may_use_tiles());
+}
+
+/* Asked once: a virtual machine leaves the processor for each CPUID, which takes as long as a small product. */
+static pthread_once_t asked = PTHREAD_ONCE_INIT;
+static bool has_avx512, has_amx;
+
+static void ask(void) {
+    has_avx512 = has_kernel(BF16_AVX512);
+    has_amx = has_kernel(BF16_AMX);
+}
+
+bool bf16_can_multiply(Bf16Kernel kernel) {
+    pthread_once(&asked, ask);
+    return kernel == BF16_AMX ? has_amx : kernel == BF16_AVX512 && has_avx512;
 }
 
 /* out (rows, kk) = in (rows, k), whose rows are lda apart; zeros after k. */
