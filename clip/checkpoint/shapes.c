@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const block_parts[] = {"ln_1.weight",          "ln_1.bias",
                                           "attn.in_proj_weight",  "attn.in_proj_bias",
@@ -94,14 +95,25 @@ static int mlp_width_of(Checkpoint *cp, const char *prefix, int width) {
     return checkpoint_extent(cp, name, 0, 2, (int64_t[]){-1, width});
 }
 
-/* A second table of positions is Long-CLIP's, whose sizes are fixed. Without it and without a config, another
- * number of positions than CLIP's is a sign of another model: CLIPA's texts, say, are read in another way. */
+/* OpenAI's own files have this number among their tensors, and no other code's files have it. */
+static bool says_positions(const Checkpoint *cp, int n_positions) {
+    const Tensor *tensor = tensors_find(cp->file, "context_length");
+    int64_t says = 0;
+    if (tensor && tensor->dtype == DTYPE_I64 && tensor->count == 1)
+        memcpy(&says, tensor->data, sizeof says);
+    return says == n_positions;
+}
+
+/* A second table of positions is Long-CLIP's, whose sizes are fixed. Without it, and where neither a config
+ * nor the file says so, another number of positions than CLIP's is a sign of another model: CLIPA's texts,
+ * say, are read in another way. */
 static void check_positions(Checkpoint *cp, const TextWeights *text, const TowerConfig *config) {
     const char *name = "positional_embedding_res";
     if (cp->failed)
         return;
     if (!checkpoint_has(cp, name)) {
-        if (config->n_positions == 0 && text->n_positions != ARCHITECTURE_POSITIONS)
+        if (config->n_positions == 0 && text->n_positions != ARCHITECTURE_POSITIONS &&
+            !says_positions(cp, text->n_positions))
             checkpoint_fail(cp, "positional_embedding",
                             "%d positions where CLIP has %d: a config beside it must say how texts are read",
                             text->n_positions, ARCHITECTURE_POSITIONS);

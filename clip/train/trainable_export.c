@@ -4,6 +4,7 @@
 #include "clip/train/trainable_export.h"
 
 #include "clip/base/files.h"
+#include "clip/checkpoint/architectures.h"
 #include "clip/checkpoint/names.h"
 #include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/torch_write.h"
@@ -192,8 +193,9 @@ int trainable_export_openai(const TrainableClip *clip, const char *path, Error *
         check_scales(clip, "OpenAI's CLIP", err) < 0 || check_pixels(clip, err) < 0)
         return -1;
     Arena *arena = arena_create();
-    const int n = clip->parameters.n;
-    TensorOut *tensors = ARENA_NEW(arena, TensorOut, n);
+    int n = clip->parameters.n;
+    const int64_t n_positions = clip->text.n_positions;
+    TensorOut *tensors = ARENA_NEW(arena, TensorOut, (size_t)n + 1);
     int64_t *counters = ARENA_NEW(arena, int64_t, n);
     for (int i = 0; !arena_failed(arena) && i < n; i++) {
         const Parameter *parameter = &clip->parameters.items[i];
@@ -204,6 +206,8 @@ int trainable_export_openai(const TrainableClip *clip, const char *path, Error *
         tensors[i].dtype = DTYPE_I64;
         tensors[i].data = &counters[i];
     }
+    if (!arena_failed(arena) && n_positions != ARCHITECTURE_POSITIONS)
+        tensors[n++] = (TensorOut){.name = "context_length", .dtype = DTYPE_I64, .data = &n_positions};
     int status = arena_failed(arena) ? error_memory(err) : torch_state_dict_write(path, tensors, n, err);
     arena_free(arena);
     return status;

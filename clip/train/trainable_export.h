@@ -11,7 +11,8 @@ int trainable_export_hugging_face(const TrainableClip *clip, const char *folder,
 
 /* A state_dict with OpenAI's names, for clip.load. What its code computes in one way alone (quick GELU, heads
  * of 64, MLPs of four times the width, no LayerScale, its preparation of images) is refused where the model
- * differs. */
+ * differs. A text tower with another number of positions than 77 says so by `context_length`, as OpenAI's own
+ * files do: build_model leaves it out, trainable_clip_open needs it. */
 int trainable_export_openai(const TrainableClip *clip, const char *path, Error *err);
 
 #endif

@@ -1,5 +1,6 @@
 /* command_export.c: coop export */
 #include "clip/base/files.h"
+#include "clip/checkpoint/architectures.h"
 #include "clip/tensors/npz_write.h"
 #include "clip/tensors/safetensors_write.h"
 #include "clip/train/trainable_export.h"
@@ -65,6 +66,9 @@ static int export_checkpoint(const Request *request, bool hugging_face, int n_th
                               : trainable_export_openai(clip, request->out, err);
     if (status < 0 && clip && err->kind == ERROR_INPUT)
         error_prefix(err, "%s", request->path);
+    if (status == 0 && !hugging_face && clip->text.n_positions != ARCHITECTURE_POSITIONS)
+        print_line(stderr, "note: texts have %d positions: clip.tokenize needs context_length=%d",
+                   clip->text.n_positions, clip->text.n_positions);
     trainable_clip_free(clip);
     pool_free(pool);
     if (status == 0)
