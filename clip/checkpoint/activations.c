@@ -69,11 +69,8 @@ int activations_find(Activations *out, const TensorFile *file, const ModelConfig
             activation_name(by_code.text), config->path, other_name(&by_config, by_code.text));
     } else if (!out->source && matters) {
         out->assumed = true;
-        out->note = arena_printf(arena,
-                                 "%s: no config beside it says which activation; QuickGELU is assumed "
-                                 "(--activation, or model.activation of an "
-                                 "experiment, says otherwise)",
-                                 path);
+        out->note =
+            arena_printf(arena, "%s: no config beside it says which activation; QuickGELU is assumed", path);
     }
     return 0;
 }

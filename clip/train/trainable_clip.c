@@ -67,6 +67,7 @@ static void take_sizes(TrainableClip *clip, const Clip *from) {
 /* What is said when it was opened, and what the saved config will not say. */
 static void take_note(TrainableClip *clip, const Clip *from) {
     const char *said = from->note;
+    clip->assumed = from->assumed;
     clip->note = said ? arena_strdup(clip->arena, said) : NULL;
     if (clip->images.resize && clip->images.resize != clip->image.image_size)
         clip->note =

@@ -22,6 +22,7 @@ typedef struct {
     float mean[3], std[3];
     ImagePreparation images;
     const char *note; /* one line that the user should know, or NULL */
+    bool assumed;     /* it says that the activation is assumed */
     Arena *arena;     /* of all above; owned */
 } TrainableClip;
 

@@ -141,7 +141,7 @@ int shard_names_expand(ShardNames *names, const char *text, Arena *arena, Error 
         if (!piece)
             return error_memory(err);
         if (!*piece)
-            return error_set(err, "%s: an empty name of a shard", text);
+            return error_set(err, "'%s': an empty name of a shard", text);
         if ((file_exists(piece) ? push(&expansion, piece, err) : expand(&expansion, "", piece, err)) < 0)
             return -1;
         if (!end)

@@ -58,7 +58,7 @@ static int export_checkpoint(const Request *request, bool hugging_face, int n_th
         trainable_clip_open(request->path, CLIP_ACTIVATION_AUTO, 0, PRECISION_FLOAT32, pool, err);
     int status = clip ? 0 : -1;
     if (clip && clip->note)
-        print_line(stderr, "%s", clip->note);
+        print_line(stderr, "%s%s", clip->note, clip->assumed ? " (a config would say otherwise)" : "");
     if (status == 0 && hugging_face)
         status = make_folders(request->out, err);
     if (status == 0)

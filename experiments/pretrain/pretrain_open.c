@@ -31,7 +31,8 @@ static int open_clip(PretrainSession *session, Error *err) {
     if (!session->clip)
         return -1;
     if (session->clip->note)
-        pretrain_remark(session, "%s", session->clip->note);
+        pretrain_remark(session, "%s%s", session->clip->note,
+                        session->clip->assumed ? " (model.activation says otherwise)" : "");
     if (config->model.precision == PRECISION_BFLOAT16 && session->clip->precision == PRECISION_FLOAT32)
         pretrain_remark(session, "%s", PRECISION_NOTE);
     session->optim = config->optim;

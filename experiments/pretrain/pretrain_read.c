@@ -54,6 +54,8 @@ static int read_pairs(PairSpec *spec, const char *name, const SectionSpec *keys,
         return -1;
     if (spec->separator && *spec->separator == '\0')
         return node_error(map, err, "%s.separator: an empty text", name);
+    if (spec->kind == PAIRS_SHARDS && *spec->webdataset == '\0')
+        return node_error(node_find(map, "webdataset"), err, "%s.webdataset: an empty text", name);
     if (spec->kind != PAIRS_LABELLED)
         return 0;
     const Node *templates = node_find(map, "templates");

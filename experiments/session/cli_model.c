@@ -75,6 +75,8 @@ void cli_model_print_precision(const LoadedModel *model, bool quiet) {
 
 void cli_model_print_note(const LoadedModel *model, bool quiet) {
     if (model->clip->note && (model->clip->assumed || !quiet))
-        fprintf(stderr, "%s\n", model->clip->note);
+        fprintf(stderr, "%s%s\n", model->clip->note,
+                model->clip->assumed ? " (--activation, or model.activation of an experiment, says otherwise)"
+                                     : "");
     cli_model_print_precision(model, quiet);
 }

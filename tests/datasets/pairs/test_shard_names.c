@@ -50,8 +50,8 @@ static void what_is_no_notation_is_refused(void **state) {
         {"{}", "{}: '{}' is neither a range, as {000..099}, nor a list, as {a,b}"},
         {"{1..x}", "{1..x}: '{1..x}' is neither a range, as {000..099}, nor a list, as {a,b}"},
         {"{1..2..0}", "{1..2..0}: '{1..2..0}' is neither a range, as {000..099}, nor a list, as {a,b}"},
-        {"a::", "a::: an empty name of a shard"},
-        {"", ": an empty name of a shard"},
+        {"a::", "'a::': an empty name of a shard"},
+        {"", "'': an empty name of a shard"},
         {"{0..999999999}", "{0..999999999}: more than 1000000 shards"},
         {"{0..999}{0..999}{0..9}", "{0..999}{0..999}{0..9}: more than 1000000 shards"},
     };

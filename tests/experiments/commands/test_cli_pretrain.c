@@ -1,5 +1,6 @@
 /* test_cli_pretrain.c: `coop pretrain` as its users see it. */
 #include "tests/support/pretrain_support.h"
+#include "tests/support/support.h"
 
 #include "clip/base/files.h"
 #include "tests/support/scratch.h"
@@ -373,6 +374,9 @@ static void test_notes(void **state) {
     assert_non_null(strstr(cli->err, "optim.warmup: 100 steps, and the whole training has 9"));
     assert_non_null(strstr(cli->err, "the last 9 of 48 pairs fill no step"));
     assert_non_null(strstr(cli->err, "data.val is never used"));
+    cli_ok(cli, "pretrain", cli_path(cli, "mine.yaml"), "--dry-run", "--set",
+           "model={weights: " FIXTURES "clip_vit.safetensors, vocab: " FIXTURES "merges.txt.gz}");
+    assert_non_null(strstr(cli->err, "QuickGELU is assumed (model.activation says otherwise)"));
     size_t size;
     char *model = cli_read(cli, cli_path(cli, "model.json"), &size);
     memcpy(strstr(model, "length\": 16"), "length\":  6", 11);

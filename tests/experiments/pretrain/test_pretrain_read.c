@@ -93,6 +93,8 @@ static void what_is_wrong_is_named(void **state) {
         {"model: {config: a}\ndata: {trian: {csv: a}}",
          "unknown key 'trian' in data (did you mean 'train'?)"},
         {"model: {config: a}\ndata: {train: {csv: a, webdataset: b}}", "exclude each other"},
+        {"model: {config: a}\ndata: {train: {webdataset: \"\"}}",
+         "line 2: data.train.webdataset: an empty text"},
         {"model: {config: a}\ndata: {train: {separator: x}}", "one of csv, webdataset and dataset"},
         {"model: {config: a}\ndata: {train: {webdataset: a, root: b}}",
          "data.train.root does not go with webdataset"},
