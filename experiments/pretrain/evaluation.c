@@ -167,6 +167,9 @@ static int add_images(void *context, const LoadedBatch *batch, Error *err) {
         return -1;
     unit_rows_forward(all->features, NULL, all->features, batch->n, E);
     linear_forward(all->session->pool, all->logits, all->features, all->classes, NULL, batch->n, E, K, false);
+    for (size_t i = 0; i < (size_t)batch->n * (size_t)K; i++)
+        if (!isfinite(all->logits[i])) /* no class would be before the right one */
+            return error_run(err, "the features of data.zeroshot are not finite");
     for (int i = 0; i < batch->n; i++) {
         const int place = place_of(all->logits + (size_t)i * (size_t)K, atoi(batch->captions[i]), K);
         all->n_top1 += place < 1;

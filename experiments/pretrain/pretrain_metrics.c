@@ -88,14 +88,11 @@ static LineKind read_line(StepMetrics *step, Evaluation *evaluation, const char 
     return kind;
 }
 
-int pretrain_metrics_read(MetricsHistory *history, const char *path, long most, Arena *arena, Error *err) {
-    size_t size, n_lines = 0;
-    const char *text = file_read(path, MAX_METRICS_FILE, arena, &size, err);
-    if (!text)
-        return -1;
-    if (most >= 0 && (size_t)most > size)
-        return error_set(err, "%s: ends too early: %zu bytes where the state has %ld", path, size, most);
-    size = most >= 0 ? (size_t)most : size;
+/* Whole lines; *end is where they do. A bad one is an error, unless damage is asked for: then it is left out,
+ * and the first named there. */
+static int read_lines(MetricsHistory *history, size_t *end, const char *path, const char *text, size_t size,
+                      const char **damage, Arena *arena, Error *err) {
+    size_t n_lines = 0;
     for (size_t i = 0; i < size; i++)
         n_lines += text[i] == '\n';
     if (n_lines > INT_MAX)
@@ -106,17 +103,53 @@ int pretrain_metrics_read(MetricsHistory *history, const char *path, long most, 
         return error_memory(err);
     const char *at = text, *newline;
     for (int i = 0; (newline = memchr(at, '\n', size - (size_t)(at - text))); i++, at = newline + 1) {
+        Error bad = {0};
         const LineKind kind =
             read_line(&history->steps[history->n_steps], &history->evaluations[history->n_evaluations], at,
                       (size_t)(newline - at));
         if (kind == LINE_IS_BAD)
-            return json_refuse(err, "%s: line %d: damaged, or not the numbers of a step", path, i + 1);
+            json_refuse(&bad, "%s: line %d: damaged, or not the numbers of a step", path, i + 1);
+        if (bad.kind && (!damage || bad.is_memory)) {
+            *err = bad;
+            return -1;
+        }
+        if (bad.kind && !*damage && !(*damage = arena_strdup(arena, bad.text)))
+            return error_memory(err);
         history->n_steps += kind == LINE_IS_STEP;
         history->n_evaluations += kind == LINE_IS_EVALUATION;
     }
-    if (most >= 0 && (size_t)(at - text) != size)
-        return error_set(err, "%s: does not go with the state: byte %ld is within a line", path, most);
+    *end = (size_t)(at - text);
     return 0;
+}
+
+int pretrain_metrics_read(MetricsHistory *history, const char *path, long size, Arena *arena, Error *err) {
+    size_t n, end;
+    const char *text = file_read(path, MAX_METRICS_FILE, arena, &n, err);
+    if (!text)
+        return -1;
+    if ((size_t)size > n)
+        return error_set(err, "%s: ends too early: %zu bytes where the state has %ld", path, n, size);
+    if (read_lines(history, &end, path, text, (size_t)size, NULL, arena, err) < 0)
+        return -1;
+    return end == (size_t)size
+               ? 0
+               : error_set(err, "%s: does not go with the state: byte %ld is within a line", path, size);
+}
+
+int pretrain_metrics_salvage(MetricsHistory *history, const char *path, const char **damage, Arena *arena,
+                             Error *err) {
+    Error why = {0};
+    size_t size, end;
+    const char *text = file_read(path, MAX_METRICS_FILE, arena, &size, &why);
+    *history = (MetricsHistory){0};
+    *damage = NULL;
+    if (text)
+        return read_lines(history, &end, path, text, size, damage, arena, err);
+    *damage = arena_strdup(arena, why.text);
+    if (*damage && why.kind == ERROR_INPUT)
+        return 0;
+    *err = why;
+    return -1;
 }
 
 /* --- writing --- */

@@ -46,8 +46,13 @@ typedef struct {
     int n_steps, n_evaluations;
 } MetricsHistory;
 
-/* The lines in the first `size` bytes (-1: all) of a metrics.jsonl, owned by the arena. A torn last line is
- * left out; another bad line is an error that names it. */
+/* The lines in the first `size` bytes of a metrics.jsonl, owned by the arena. A bad line is an error that
+ * names it, as is a file that ends before. */
 int pretrain_metrics_read(MetricsHistory *history, const char *path, long size, Arena *arena, Error *err);
+
+/* All whole lines that are good. A torn last line is left out, as is every bad one, and the whole of a file
+ * that cannot be read: what is first found bad is named in *damage (owned by the arena, else NULL). */
+int pretrain_metrics_salvage(MetricsHistory *history, const char *path, const char **damage, Arena *arena,
+                             Error *err);
 
 #endif

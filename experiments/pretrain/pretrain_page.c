@@ -69,7 +69,8 @@ static void write_run(Html *html, const Page *page) {
     html_markup(html, "\n");
     html_markup(html, "<dt>Pairs</dt><dd>%d, %d a step</dd>\n", pairs_count(session->train),
                 session->effective_batch);
-    html_markup(html, "<dt>Steps</dt><dd>%d of %ld, %d of %d epochs</dd>\n", page->history.n_steps,
+    html_markup(html, "<dt>Steps</dt><dd>%ld of %ld, %d of %d epochs</dd>\n",
+                (long)page->state->epoch * session->steps_per_epoch + page->state->step,
                 (long)session->optim.epochs * session->steps_per_epoch, page->state->epoch,
                 session->optim.epochs);
     if (page->state->n_broken > 0)
@@ -204,7 +205,8 @@ static void print_evaluations(const MetricsHistory *history) {
 
 static void print_files(const PretrainSession *session, const char *page, int epoch, Arena *arena) {
     const char *checkpoint = checkpoints_newest(session->config, epoch, arena);
-    fputc('\n', stderr);
+    if (epoch > 0)
+        fputc('\n', stderr);
     print_line(stderr, "report: %s", page);
     if (checkpoint)
         print_line(stderr, "checkpoint: %s", checkpoint);
@@ -215,16 +217,19 @@ static void print_files(const PretrainSession *session, const char *page, int ep
 int pretrain_page_write(const PretrainSession *session, const PretrainState *state, bool quiet, Error *err) {
     Arena *arena = arena_create();
     Page page = {.session = session, .state = state};
-    const char *metrics = path_join(arena, session->config->output, METRICS_FILE);
+    const char *metrics = path_join(arena, session->config->output, METRICS_FILE), *damage = NULL;
     const char *path = path_join(arena, session->config->output, PAGE_FILE);
+    const bool finished = state->epoch >= session->optim.epochs;
     int status = arena_failed(arena) ? error_memory(err)
-                                     : pretrain_metrics_read(&page.history, metrics, -1, arena, err);
+                                     : pretrain_metrics_salvage(&page.history, metrics, &damage, arena, err);
+    if (damage && status == 0)
+        print_line(stderr, "note: %s; tables and curves lack it", damage);
     if (status == 0)
         status = save_page(&page, path, arena, err);
-    if (status == 0)
+    if (status == 0 && finished)
         print_evaluations(&page.history);
     if (status == 0 && !quiet)
-        print_files(session, path, state->epoch, arena);
+        print_files(session, path, finished ? state->epoch : 0, arena);
     arena_free(arena);
     return status;
 }

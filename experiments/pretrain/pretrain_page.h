@@ -5,7 +5,8 @@
 #include "experiments/pretrain/pretrain_session.h"
 #include "experiments/pretrain/pretrain_state.h"
 
-/* Writes OUTPUT/report.html, prints the table to stdout and, unless quiet, where all is to stderr. */
+/* Writes OUTPUT/report.html from the lines of metrics.jsonl that are good, and says where it is unless quiet.
+ * Of a finished training the table is printed to stdout, and where the checkpoint is. */
 int pretrain_page_write(const PretrainSession *session, const PretrainState *state, bool quiet, Error *err);
 
 #endif

@@ -72,16 +72,30 @@ static int read_state(Run *run, Error *err) {
     return 0;
 }
 
-/* Saves what is there, unless the numbers are no longer worth it. */
+/* An error of the page does not hide why there is one. */
+static void leave_page(const Run *run) {
+    Error late = {0};
+    if (pretrain_page_write(run->session, &run->state, run->quiet, &late) < 0)
+        print_line(stderr, "note: %s", late.text);
+}
+
+/* Saves what is there, unless that is nothing, or the numbers are no longer worth it: a step that failed for
+ * another reason than memory or its pairs. What cannot be saved now hides no error but a signal. */
 static int stop(Run *run, Error *err) {
     Error late = {0};
-    if (err->kind != ERROR_SIGNAL)
+    const bool signal = err->kind == ERROR_SIGNAL, in_step = run->state.step < run->session->steps_per_epoch;
+    if (!signal && (steps_done(run) == 0 || (in_step && err->kind == ERROR_RUN && !err->is_memory)))
         return -1;
-    if (save_state(run, &late) < 0)
-        *err = late;
-    else
-        snprintf(err->text + strlen(err->text), sizeof err->text - strlen(err->text),
-                 " behind step %ld; start the same command again to go on", steps_done(run));
+    if (save_state(run, &late) < 0) {
+        if (signal)
+            *err = late;
+        return -1;
+    }
+    leave_page(run);
+    snprintf(err->text + strlen(err->text), sizeof err->text - strlen(err->text),
+             signal ? " behind step %ld; start the same command again to go on"
+                    : "; the state behind step %ld is saved",
+             steps_done(run));
     return -1;
 }
 
@@ -152,11 +166,14 @@ static int evaluate(Run *run, int epoch, Error *err) {
     const PretrainSession *session = run->session;
     const int last = session->optim.epochs;
     Evaluation evaluation = {.step = (long)epoch * session->steps_per_epoch, .epoch = epoch};
-    if (session->val && is_due(run->config->val_frequency, epoch, last) &&
-        evaluate_pairs(&evaluation, session, run->stepper.trainer, &run->broken, err) < 0)
-        return -1;
-    if (session->zeroshot.images && is_due(run->config->zeroshot_frequency, epoch, last) &&
-        evaluate_zeroshot(&evaluation, session, run->stepper.trainer, &run->broken, err) < 0)
+    int status = 0;
+    if (session->val && is_due(run->config->val_frequency, epoch, last))
+        status = evaluate_pairs(&evaluation, session, run->stepper.trainer, &run->broken, err);
+    if (status == 0 && session->zeroshot.images && is_due(run->config->zeroshot_frequency, epoch, last))
+        status = evaluate_zeroshot(&evaluation, session, run->stepper.trainer, &run->broken, err);
+    if (status < 0 && err->kind == ERROR_RUN && !err->is_memory)
+        error_prefix(err, "%s: evaluation of epoch %d", run->config->path, epoch);
+    if (status < 0)
         return -1;
     if (evaluation.n_val + evaluation.n_zeroshot == 0)
         return 0;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -148,6 +149,13 @@ static void test_damaged_metrics(void **state) {
                           cli_path(cli, "whole/epoch_3.safetensors"));
     cli_ok(cli, "pretrain", yaml, "--set", "optim.lr_scheduler=const");
     assert_null(strstr(cli->err, "damaged"));
+    scratch_flip(metrics, 150, 0x04); /* of a finished run: the page has the other lines */
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.lr_scheduler=const");
+    assert_non_null(strstr(cli->err, "metrics.jsonl: line 2: damaged, or not the numbers of a step; tables"));
+    assert_non_null(strstr(cli->out, "\n    3  "));
+    assert_int_equal(remove(metrics), 0);
+    cli_ok(cli, "pretrain", yaml, "--set", "optim.lr_scheduler=const");
+    assert_non_null(strstr(cli->err, "metrics.jsonl: cannot open: No such file or directory; tables"));
 }
 
 /* What auto stands for may be written out; crops and none at all are two things. */
@@ -189,6 +197,9 @@ static void test_damaged_states(void **state) {
     if (cli->status == 0) /* it was faster */
         return;
     assert_int_equal(cli->status, 143);
+    size_t size;
+    assert_non_null(strstr(cli_read(cli, cli_path(cli, "mine/report.html"), &size), "Loss of the steps."));
+    assert_non_null(strstr(cli->err, "report.html\n"));
     scratch_flip(cli_path(cli, "mine/state.safetensors"), 40000, 0x10);
     cli_ok(cli, "pretrain", yaml);
     assert_non_null(strstr(cli->err, "state.safetensors: "));
@@ -365,6 +376,39 @@ static void test_a_rate_that_is_too_large(void **state) {
     assert_false(cli_exists(cli_path(cli, "mine/epoch_3.safetensors")));
 }
 
+/* Where features are no numbers, no class is before the right one. */
+static void test_zeroshot_of_no_numbers(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", "val_frequency: 0\n");
+    pretrain_write_resnet(cli);
+    cli_run(cli, "pretrain", yaml, "--set", "optim.lr=1e6", "--set", "optim.warmup=0", "--set",
+            "optim.batch_size=48", "--set", "optim.epochs=1", "--set", "optim.lr_scheduler=const");
+    assert_int_equal(cli->status, 4);
+    assert_non_null(strstr(cli->err, "evaluation of epoch 1: the features of data.zeroshot are not finite"));
+    assert_false(cli_exists(cli_path(cli, "mine/epoch_1.safetensors")));
+}
+
+/* What was trained before an evaluation that fails is not lost. */
+static void test_a_failed_evaluation(void **state) {
+    Cli *cli = *state;
+    const char *yaml = pretrain_config(cli, "mine", ""), *root = cli_path(cli, "photos");
+    const char *set = arena_printf(cli->arena, "data.val.root=%s", root);
+    char images[4096];
+    assert_int_equal(mkdir(root, 0777), 0);
+    cli_run(cli, "pretrain", yaml, "--set", set, "--set", "state_seconds=600");
+    assert_int_equal(cli->status, 3);
+    assert_non_null(strstr(cli->err, "data.val: none of 48 pairs can be read"));
+    assert_non_null(strstr(cli->err, "; the state behind step 4 is saved\n"));
+    assert_true(cli_exists(cli_path(cli, "mine/report.html")));
+    assert_int_equal(rmdir(root), 0);
+    assert_true(realpath(PRETRAIN_IMAGES, images) && symlink(images, root) == 0);
+    cli_ok(cli, "pretrain", yaml, "--set", set);
+    assert_non_null(strstr(cli->err, "going on behind step 4"));
+    assert_int_equal(rename(cli_path(cli, "mine"), cli_path(cli, "again")), 0);
+    cli_ok(cli, "pretrain", yaml, "--set", set);
+    pretrain_assert_same(cli, cli_path(cli, "again"), cli_path(cli, "mine"), 3);
+}
+
 static void test_notes(void **state) {
     Cli *cli = *state;
     cli_ok(cli, "pretrain", pretrain_config(cli, "mine", ""), "--dry-run", "--set", "optim.warmup=100",
@@ -409,6 +453,8 @@ int main(void) {
                                        CLI_TEST(test_no_image_can_be_read),
                                        CLI_TEST(test_bad_models),
                                        CLI_TEST(test_a_rate_that_is_too_large),
+                                       CLI_TEST(test_zeroshot_of_no_numbers),
+                                       CLI_TEST(test_a_failed_evaluation),
                                        CLI_TEST(test_notes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

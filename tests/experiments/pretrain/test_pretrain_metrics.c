@@ -92,10 +92,15 @@ static void damage_is_named(void **state) {
     char *text = file_read(path, 1 << 20, arena, &size, &err);
     *strstr(text, "4.125") = '5';
     assert_int_equal(file_write(path, text, size, &err), 0);
-    assert_int_equal(pretrain_metrics_read(&history, path, -1, arena, &err), -1);
+    assert_int_equal(pretrain_metrics_read(&history, path, (long)size, arena, &err), -1);
     assert_non_null(strstr(err.text, "metrics.jsonl: line 2: damaged"));
     assert_int_equal(pretrain_metrics_read(&history, path, (long)size + 1, arena, &err), -1);
     assert_non_null(strstr(err.text, "ends too early"));
+    const char *damage;
+    assert_int_equal(pretrain_metrics_salvage(&history, path, &damage, arena, &err), 0);
+    assert_non_null(strstr(damage, "metrics.jsonl: line 2: damaged"));
+    assert_true(history.n_steps == 1 && history.n_evaluations == 1);
+    assert_memory_equal(history.evaluations, &evaluation, sizeof evaluation);
     arena_free(arena);
 }
 
