@@ -70,7 +70,7 @@ void loaded_model_close(LoadedModel *model) {
 
 const char *loaded_model_prompt_weights(const Prompt *prompt, const char *path, const char *given,
                                         Error *err) {
-    if (given || file_exists(prompt->checkpoint))
+    if (given || locate_is_there(prompt->checkpoint))
         return given ? given : prompt->checkpoint;
     error_set(err, "%s: checkpoint: %s is not there; say with --model where it is", path, prompt->checkpoint);
     return NULL;

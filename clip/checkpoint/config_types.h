@@ -31,7 +31,7 @@ typedef struct {
 } TowerConfig;
 
 typedef struct {
-    const char *path; /* NULL if there is no config; then the sizes below are 0 */
+    const char *path; /* or what else says so; NULL if there is no config; then the sizes below are 0 */
     TowerConfig text, image;
     int embed_dim;
     bool has_pixels;
@@ -39,6 +39,7 @@ typedef struct {
     const char *pixels_path; /* the file that says so */
     int input_size;          /* side of the prepared images; 0 where the config does not say */
     ImagePreparation images;
+    const char *note;         /* one line that the user should know, or NULL */
     const char *images_fault; /* why it cannot be followed, which matters to images alone; NULL: it can */
 } ModelConfig;
 

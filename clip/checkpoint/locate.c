@@ -2,46 +2,86 @@
 #include "clip/checkpoint/locate.h"
 
 #include "clip/base/files.h"
+#include "clip/named/checkpoint_folder.h"
+#include "clip/named/named_find.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <string.h>
+bool locate_is_name(const char *text) {
+    return !file_exists(text) && !folder_exists(text) && !named_is_path(text);
+}
 
-static const char *const vocabularies[] = {"merges.txt", "merges.txt.gz", "bpe_simple_vocab_16e6.txt.gz",
-                                           "bpe_simple_vocab_16e6.txt", "tokenizer.json"};
+/* --- by name --- */
 
-/* The folder of the files: Hugging Face's cache of a model keeps them in snapshots/REVISION, and the newest
- * revision in the file refs/main. */
-static const char *snapshot_of(const char *folder, Arena *arena) {
-    enum { MAX_REVISION = 128 };
-    Error ignored = {0};
-    size_t size;
-    const char *ref = path_join(arena, folder, "refs/main");
-    char *revision = ref && file_exists(ref) ? file_read(ref, MAX_REVISION, arena, &size, &ignored) : NULL;
-    if (!revision)
-        return folder;
-    revision[strcspn(revision, "/\r\n")] = '\0';
-    const char *snapshots = path_join(arena, folder, "snapshots");
-    const char *found = snapshots ? path_join(arena, snapshots, revision) : NULL;
-    return found && *revision && *revision != '.' && folder_exists(found) ? found : folder;
+static int refuse_absent(const Named *named, const char *text, Arena *arena, Error *err) {
+    if (named->known)
+        return error_set(err, "%s: not on this disk; this fetches it: coop models get %s", text, named->name);
+    return error_set(err,
+                     "%s: neither a file or folder, nor a repository of the Hugging Face hub that is on this "
+                     "disk%s; this fetches it: coop models get %s",
+                     text, named_near(text, arena), named->name);
+}
+
+/* NULL unless all is here that its numbers depend on. */
+static const Named *find_name(NamedFiles *files, const char *text, Arena *arena, Error *err) {
+    Named *named = ARENA_NEW(arena, Named, 1);
+    if (!named || named_parse(named, text, arena, err) < 0)
+        return named ? NULL : (error_memory(err), NULL);
+    *files = named_find(named, arena);
+    if (arena_failed(arena))
+        error_memory(err);
+    else if (!files->weights)
+        refuse_absent(named, text, arena, err);
+    else if (files->lacks)
+        error_set(err, "%s: its %s is not on this disk, only weights; this fetches it: coop models get %s",
+                  text, files->lacks, named->name);
+    else
+        return named;
+    return NULL;
+}
+
+/* --- by name or path --- */
+
+const char *locate_named(const char *text, const Named **named, Arena *arena, Error *err) {
+    *named = NULL;
+    if (locate_is_name(text)) {
+        NamedFiles files;
+        *named = find_name(&files, text, arena, err);
+        return *named ? files.weights : NULL;
+    }
+    if (folder_exists(text))
+        return checkpoint_weights(checkpoint_snapshot(text, arena), arena, err);
+    const char *copy = arena_strdup(arena, text);
+    if (!copy)
+        error_memory(err);
+    return copy;
+}
+
+const char *locate_weights(const char *text, Arena *arena, Error *err) {
+    const Named *named;
+    return locate_named(text, &named, arena, err);
 }
 
 static const char *folder_of(const char *path, Arena *arena) {
-    return folder_exists(path) ? snapshot_of(path, arena) : path_folder(arena, path);
+    return folder_exists(path) ? checkpoint_snapshot(path, arena) : path_folder(arena, path);
 }
 
 const char *locate_beside(const char *path, const char *name, Arena *arena) {
     const char *folder = folder_of(path, arena);
-    const char *found = folder ? path_join(arena, folder, name) : NULL;
-    return found && file_exists(found) ? found : NULL;
+    return folder ? checkpoint_file(folder, name, arena) : NULL;
 }
 
-const char *locate_vocabulary(const char *path, Arena *arena, Error *err) {
-    for (size_t i = 0; i < sizeof vocabularies / sizeof *vocabularies; i++) {
-        const char *found = locate_beside(path, vocabularies[i], arena);
-        if (found)
-            return found;
+const char *locate_vocabulary(const char *text, Arena *arena, Error *err) {
+    if (locate_is_name(text)) {
+        NamedFiles files;
+        const Named *named = find_name(&files, text, arena, err);
+        if (named && !files.vocabulary)
+            error_set(err, "%s: its vocabulary is not on this disk; this fetches it: coop models get %s",
+                      text, named->name);
+        return named ? files.vocabulary : NULL;
     }
+    const char *folder = folder_of(text, arena);
+    const char *found = folder ? checkpoint_vocabulary(folder, arena) : NULL;
+    if (found)
+        return found;
     if (arena_failed(arena))
         error_memory(err);
     else
@@ -49,79 +89,17 @@ const char *locate_vocabulary(const char *path, Arena *arena, Error *err) {
             err,
             "%s: vocabulary: none of merges.txt, bpe_simple_vocab_16e6.txt (or .gz) and tokenizer.json is %s "
             "(coop models says where CLIP's is)",
-            path, folder_exists(path) ? "in it" : "beside it");
+            text, folder_exists(text) ? "in it" : "beside it");
     return NULL;
 }
 
-/* --- the weights in a folder --- */
-
-/* Files in a folder whose names end in a certain way. */
-typedef struct {
-    const char *first; /* the first by name */
-    int n;
-} Matches;
-
-static bool ends(const char *name, const char *end) {
-    size_t n = strlen(name), n_end = strlen(end);
-    return n > n_end && strcmp(name + n - n_end, end) == 0;
-}
-
-static void add_match(Matches *matches, const char *folder, const char *name, Arena *arena) {
-    const char *path = path_join(arena, folder, name);
-    if (name[0] == '.' || !path || !file_exists(path))
-        return;
-    matches->n++;
-    if (!matches->first || strcmp(path, matches->first) < 0)
-        matches->first = path;
-}
-
-static int list_matches(Matches *index, Matches *single, const char *folder, Arena *arena, Error *err) {
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return error_errno(err, ERROR_INPUT, errno, "%s: cannot open", folder);
-    const struct dirent *entry;
-    while ((entry = readdir(dir))) {
-        const char *name = entry->d_name;
-        if (ends(name, ".safetensors.index.json"))
-            add_match(index, folder, name, arena);
-        if (ends(name, ".safetensors") || ends(name, ".pt") || ends(name, ".pth"))
-            add_match(single, folder, name, arena);
-    }
-    closedir(dir);
-    return arena_failed(arena) ? error_memory(err) : 0;
-}
-
-const char *locate_weights(const char *path, Arena *arena, Error *err) {
-    if (!folder_exists(path)) {
-        const char *copy = arena_strdup(arena, path);
-        if (!copy)
-            error_memory(err);
-        return copy;
-    }
-    path = snapshot_of(path, arena);
-    Matches index = {0}, single = {0};
-    if (list_matches(&index, &single, path, arena, err) < 0)
-        return NULL;
-    const char *found = locate_beside(path, "open_clip_model.safetensors", arena);
-    found = found ? found : locate_beside(path, "model.safetensors", arena);
-    found = found ? found : index.n == 1 ? index.first : NULL;
-    found = found ? found : locate_beside(path, "open_clip_pytorch_model.bin", arena);
-    found = found ? found : locate_beside(path, "pytorch_model.bin", arena);
-    found = found ? found : locate_beside(path, "pytorch_model.bin.index.json", arena);
-    found = found ? found : index.n == 0 && single.n == 1 ? single.first : NULL;
-    if (found)
-        return found;
-    const Matches *many = index.n > 1 ? &index : &single;
-    if (arena_failed(arena))
-        error_memory(err);
-    else if (many->n > 1)
-        error_set(err, "%s: %d checkpoints in it (one is %s): say which", path, many->n,
-                  strrchr(many->first, '/') + 1);
-    else
-        error_set(err,
-                  "%s: no checkpoint in it: looked for open_clip_model.safetensors, model.safetensors, "
-                  "*.safetensors.index.json, open_clip_pytorch_model.bin, pytorch_model.bin, "
-                  "pytorch_model.bin.index.json, *.safetensors, *.pt, *.pth",
-                  path);
-    return NULL;
+bool locate_is_there(const char *text) {
+    Error ignored = {0};
+    if (!locate_is_name(text))
+        return file_exists(text) || folder_exists(text);
+    Arena *arena = arena_create();
+    NamedFiles files;
+    const bool found = find_name(&files, text, arena, &ignored);
+    arena_free(arena);
+    return found;
 }

@@ -1,23 +1,36 @@
-/* locate.h: finds the files of a checkpoint from its folder or its weights. The folder may be that of a model
- * in Hugging Face's cache (models--OWNER--NAME): then the files are those of its newest snapshot. */
+/* locate.h: finds the files of a checkpoint from its folder, its weights, or its name.
+ *
+ * A file or folder of that spelling goes first, and what looks like a path is never taken for a name; else
+ * the text is a name (clip/named), and the files are where programs keep what they have fetched. A folder
+ * may be that of a model in Hugging Face's cache (models--OWNER--NAME): then the files are those of its
+ * newest snapshot.
+ */
 #ifndef CLIP_CHECKPOINT_LOCATE_H
 #define CLIP_CHECKPOINT_LOCATE_H
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
+#include "clip/named/named.h"
 
-/* The weights at `path`: the path itself, unless it is a folder; in a folder, the first of
- * open_clip_model.safetensors, model.safetensors, the only *.safetensors.index.json,
- * open_clip_pytorch_model.bin, pytorch_model.bin, pytorch_model.bin.index.json, and the only file named
- * *.safetensors, *.pt or *.pth. NULL with an error that lists them. Owned by the arena. */
-const char *locate_weights(const char *path, Arena *arena, Error *err);
-
-/* The vocabulary beside the weights, or in the folder, at `path`: merges.txt, bpe_simple_vocab_16e6.txt (each
- * also gzipped), tokenizer.json. NULL with an error that lists these. Owned by the arena. */
-const char *locate_vocabulary(const char *path, Arena *arena, Error *err);
-
-/* The file `name` beside the weights, or in the folder, at `path`; NULL when there is none. Owned by the
+/* The weights at `text`: the path itself, unless it is a folder (checkpoint_folder.h says which of its files)
+ * or a name. NULL with an error: what is in the folder, or that the checkpoint must be fetched. Owned by the
  * arena. */
+const char *locate_weights(const char *text, Arena *arena, Error *err);
+/* The same; *named becomes what a name means, owned by the arena, and NULL of a path. */
+const char *locate_named(const char *text, const Named **named, Arena *arena, Error *err);
+
+/* The vocabulary beside the weights, or in the folder, or of the name, at `text`. NULL with an error that
+ * lists what was looked for. Owned by the arena. */
+const char *locate_vocabulary(const char *text, Arena *arena, Error *err);
+
+/* The file `name` beside the weights, or in the folder, at `path`, which is no name; NULL when there is none.
+ * Owned by the arena. */
 const char *locate_beside(const char *path, const char *name, Arena *arena);
+
+/* Whether the text is taken for a name. */
+bool locate_is_name(const char *text);
+
+/* Whether a file, a folder, or files of that name are there. */
+bool locate_is_there(const char *text);
 
 #endif

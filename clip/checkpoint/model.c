@@ -11,6 +11,7 @@
 #include "clip/base/files.h"
 #include "clip/checkpoint/architectures.h"
 #include "clip/checkpoint/checkpoint.h"
+#include "clip/checkpoint/config_named.h"
 #include "clip/checkpoint/locate.h"
 #include "clip/checkpoint/model_config.h"
 #include "clip/checkpoint/shapes.h"
@@ -72,9 +73,12 @@ static int read_flavour(Checkpoint *cp, Clip *clip) {
 }
 
 /* What the config says overrides what OpenAI's models have in common. */
-static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config, int heads) {
-    if (model_config_read(config, tensors_path(cp->file), cp->names.flavour, cp->arena, cp->err) < 0)
+static int read_config(Checkpoint *cp, Clip *clip, ModelConfig *config, int heads, const Named *named) {
+    const char *path = tensors_path(cp->file);
+    if (model_config_read(config, path, cp->names.flavour, cp->arena, cp->err) < 0)
         return -1;
+    if (named)
+        config_add_named(config, named, path, cp->arena);
     clip->config = config->path;
     if (config->path && cp->names.flavour == NAMES_OPENAI)
         clip->flavour = names_title(NAMES_OPENCLIP);
@@ -178,8 +182,10 @@ static void set_activations(Checkpoint *cp, Clip *clip, const ModelConfig *confi
     else
         snprintf(clip->activation, sizeof clip->activation, "%s%s",
                  activation_name(clip->has_text ? found.text : found.image), found.assumed ? ASSUMED : "");
-    clip->note = found.note;
-    clip->assumed = found.assumed;
+    clip->note = found.note && config->note ? arena_printf(cp->arena, "%s; %s", config->note, found.note)
+                 : found.note               ? found.note
+                                            : config->note;
+    clip->assumed = found.assumed || config->note;
 }
 
 /* Another normalisation of the pixels than CLIP's. */
@@ -246,12 +252,12 @@ static void read_weights(Checkpoint *cp, Clip *clip, ClipTowers towers) {
 }
 
 /* Reads everything from the open file; *clip has its arena already. */
-static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options) {
+static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options, const Named *named) {
     const ClipTowers towers = options->towers;
     ModelConfig config = {0};
     memcpy(clip->mean, (float[])CLIP_MEAN, sizeof clip->mean);
     memcpy(clip->std, (float[])CLIP_STD, sizeof clip->std);
-    cp->failed = read_flavour(cp, clip) < 0 || read_config(cp, clip, &config, options->heads) < 0;
+    cp->failed = read_flavour(cp, clip) < 0 || read_config(cp, clip, &config, options->heads, named) < 0;
     clip->has_text = names_has_tower(&cp->names, cp->file, false);
     clip->has_image = names_has_tower(&cp->names, cp->file, true);
     if (!cp->failed)
@@ -282,7 +288,8 @@ Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
     }
     clip->arena = arena;
     clip->precision = precision_here(options->precision);
-    const char *weights = locate_weights(path, arena, err);
+    const Named *named;
+    const char *weights = locate_named(path, &named, arena, err);
     const bool digest = (options->towers & CLIP_DIGEST) && pool_threads(options->pool) > 1;
     if (weights)
         clip->file = digest ? tensors_open_digesting(weights, err) : tensors_open(weights, err);
@@ -293,7 +300,7 @@ Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
                          .few_images = options->towers & CLIP_FEW_IMAGES,
                          .precision = clip->precision,
                          .err = err};
-        read_clip(&cp, clip, options);
+        read_clip(&cp, clip, options, named);
         failed = cp.failed;
     }
     if (failed) {

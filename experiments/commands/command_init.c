@@ -151,13 +151,11 @@ static int check_model(const Draft *draft, Arena *arena, Error *err) {
     const char *vocab = path_expand(arena, draft->vocab ? draft->vocab : draft->weights);
     if (!weights || !vocab)
         return error_memory(err);
-    if (!locate_weights(weights, arena, err))
-        return -1;
+    const char *file = locate_weights(weights, arena, err);
     FileMap map;
-    if (!folder_exists(weights) && file_map(&map, weights, err) < 0)
+    if (!file || file_map(&map, file, err) < 0)
         return -1;
-    if (!folder_exists(weights))
-        file_unmap(&map);
+    file_unmap(&map);
     if (draft->vocab && !folder_exists(vocab))
         return file_exists(vocab) ? 0 : error_set(err, "%s: no such file", vocab);
     return locate_vocabulary(vocab, arena, err) ? 0 : -1;

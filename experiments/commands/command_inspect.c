@@ -139,8 +139,9 @@ static const char *kind_of_tensors(const TensorFile *file) {
                : "tensors";
 }
 
-static int inspect_tensors(const char *path, int n_threads, Arena *arena, Error *err) {
-    TensorFile *file = tensors_open(path, err);
+/* `weights` are what was found at the path, or by that name. */
+static int inspect_tensors(const char *path, const char *weights, int n_threads, Arena *arena, Error *err) {
+    TensorFile *file = tensors_open(weights, err);
     if (!file)
         return -1;
     if (!kind_by_format(file) && clip_is_checkpoint(file)) {
@@ -230,15 +231,16 @@ static FileKind kind_of(const unsigned char *data, size_t size) {
 
 static int inspect(const char *path, int n_threads, Arena *arena, Error *err) {
     FileMap map;
-    if (folder_exists(path) && !(path = locate_weights(path, arena, err)))
+    const char *file = locate_weights(path, arena, err);
+    if (!file)
         return -1;
-    if (file_map(&map, path, err) < 0)
+    if (file_map(&map, file, err) < 0)
         return -1;
     FileKind kind = kind_of(map.data, map.size);
     file_unmap(&map);
     switch (kind) {
     case KIND_TENSORS:
-        return inspect_tensors(path, n_threads, arena, err);
+        return inspect_tensors(path, file, n_threads, arena, err);
     case KIND_SPLIT:
         return inspect_split(path, arena, err);
     case KIND_VOCABULARY:

@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "clip/base/machine.h"
+#include "clip/checkpoint/locate.h"
 #include "datasets/lists/catalog.h"
 #include "experiments/config/names.h"
 
@@ -68,6 +69,9 @@ char *experiment_dataset_name(const Experiment *experiment, Arena *arena) {
 }
 
 char *experiment_backbone_name(const Experiment *experiment, Arena *arena) {
-    char *stem = path_stem(experiment->model.weights, arena);
+    const char *weights = experiment->model.weights;
+    char *stem = locate_is_name(weights) ? arena_strdup(arena, weights) : path_stem(weights, arena);
+    for (char *at = stem; at && *at; at++) /* of a name: ViT-B/32 is in the file ViT-B-32.pt */
+        *at = *at == '/' ? '-' : *at;
     return stem ? safe_name(stem, arena) : NULL;
 }

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -146,8 +147,59 @@ static void test_hub(void **state) {
         rmdir(scratch_path(state, folders[i], path, sizeof path));
 }
 
+/* A name, unless a file or folder is spelled so; what is not here is fetched by one command. */
+static void test_names(void **state) {
+    static const char *const cases[][2] = {
+        {"ViT-B/16", "ViT-B/16: not on this disk; this fetches it: coop models get ViT-B/16"},
+        {"hf-hub:me/mine", "this fetches it: coop models get me/mine"},
+        {"me/mine", "me/mine: neither a file or folder, nor a repository of the Hugging Face hub that is on "
+                    "this disk; this fetches it: coop models get me/mine"},
+        {"openai/clip-vit-base-patch23", "(near: openai/clip-vit-base-patch32"},
+        {"RN5O", "RN5O: neither a file or folder, nor the name of a checkpoint (near: RN50"},
+    };
+    char path[512], here[512];
+    Arena *arena = arena_create();
+    const Named *named;
+    setenv("HOME", *state, 1);
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("HF_HOME");
+    unsetenv("HF_HUB_CACHE");
+    unsetenv("HUGGINGFACE_HUB_CACHE");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Error weights = {0}, vocabulary = {0};
+        assert_null(locate_weights(cases[i][0], arena, &weights));
+        assert_null(locate_vocabulary(cases[i][0], arena, &vocabulary));
+        assert_false(locate_is_there(cases[i][0]));
+        if (!strstr(weights.text, cases[i][1]))
+            fail_msg("got %s\nwant %s", weights.text, cases[i][1]);
+        assert_string_equal(vocabulary.text, weights.text);
+    }
+    Error err = {0};
+    assert_int_equal(make_folders(scratch_path(state, ".cache/clip", path, sizeof path), NULL), 0);
+    scratch_file(scratch_path(state, ".cache/clip/ViT-B-16.pt", path, sizeof path), "x", 1);
+    assert_string_equal(locate_named("ViT-B/16", &named, arena, &err), path);
+    assert_string_equal(named->name, "ViT-B/16");
+    assert_true(locate_is_there("ViT-B/16"));
+    assert_null(locate_vocabulary("ViT-B/16", arena, &err));
+    assert_non_null(
+        strstr(err.text, "ViT-B/16: its vocabulary is not on this disk; this fetches it: coop models"));
+    scratch_file(scratch_path(state, ".cache/clip/bpe_simple_vocab_16e6.txt.gz", path, sizeof path), "x", 1);
+    assert_string_equal(locate_vocabulary("ViT-B/16", arena, &err), path);
+
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(*state), 0);
+    assert_int_equal(make_folders("ViT-B", NULL), 0);
+    scratch_file("ViT-B/16", "x", 1);
+    assert_false(locate_is_name("ViT-B/16"));
+    assert_string_equal(locate_named("ViT-B/16", &named, arena, &err), "ViT-B/16");
+    assert_null(named);
+    assert_int_equal(chdir(here), 0);
+    arena_free(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {SCRATCH_TEST(test_weights), SCRATCH_TEST(test_vocabulary),
-                                       SCRATCH_TEST(test_file), SCRATCH_TEST(test_hub)};
+                                       SCRATCH_TEST(test_file), SCRATCH_TEST(test_hub),
+                                       SCRATCH_TEST(test_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
