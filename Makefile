@@ -20,8 +20,11 @@ MAKEFLAGS += --jobs=$(shell nproc) --no-print-directory
 PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate nettle
 DEBS    := gcc pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
            libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
-           libcmocka-dev gnuplot-nox
+           libcmocka-dev gnuplot-nox libcurl4-openssl-dev nginx-light
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
+
+# Used if its headers are there at build time, and loaded when something is fetched; without it coop says what it lacks.
+CURL     = $(shell pkg-config --exists libcurl && echo libcurl)
 
 # -ffp-contract=off: pixels must match Pillow bit for bit. Kernels may use fused multiply-add (below).
 OPT     ?= -O3
@@ -57,6 +60,8 @@ $(ARCHIVES):
 $(OBJ)/clip/base/%.o $(OBJ)/clip/tensors/%.o $(OBJ)/datasets/%.o: WARN += -Wconversion -Wno-sign-conversion
 $(OBJ)/clip/%.o: FLAGS += -ffp-contract=fast -fno-math-errno -fno-trapping-math
 $(OBJ)/clip/base/%.o: FLAGS += -ffp-contract=off
+
+$(OBJ)/experiments/fetch/%.o: FLAGS += $(if $(CURL),-DHAVE_LIBCURL $(shell pkg-config --cflags libcurl))
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)

@@ -1,91 +1,233 @@
-/* command_models.c: coop models */
+/* command_models.c: coop models: checkpoints by name, those that are here and those that can be fetched. */
 #include "clip/base/files.h"
 #include "clip/checkpoint/architectures.h"
+#include "clip/checkpoint/locate.h"
+#include "clip/named/caches.h"
+#include "clip/named/named_find.h"
 #include "experiments/commands/commands.h"
+#include "experiments/commands/models_here.h"
+#include "experiments/fetch/endpoints.h"
+#include "experiments/fetch/fetch.h"
 #include "experiments/terminal/printable.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* OpenAI's files: the digest is a part of the address (openai/CLIP, clip/clip.py). */
-typedef struct {
-    const char *name, *file, *digest;
-} KnownFile;
+enum { TRIES = 5 };
 
-#define WEIGHTS_URL "https://openaipublic.azureedge.net/clip/models/%s/%s"
-#define VOCABULARY_URL "https://github.com/openai/CLIP/raw/main/clip/bpe_simple_vocab_16e6.txt.gz"
+/* --- the list --- */
 
-static const KnownFile known_files[] = {
-    {"RN50", "RN50.pt", "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762"},
-    {"RN101", "RN101.pt", "8fa8567bab74a42d41c5915025a8e4538c3bdbe8804a470a72f30b0d94fab599"},
-    {"RN50x4", "RN50x4.pt", "7e526bd135e493cef0776de27d5f42653e6b4c8bf9e0f653bb11773263205fdd"},
-    {"RN50x16", "RN50x16.pt", "52378b407f34354e150460fe41077663dd5b39c54cd0bfd2b27167a4a06ec9aa"},
-    {"RN50x64", "RN50x64.pt", "be1cfb55d75a9666199fb2206c106743da0f6468c9d327f3e0d0a543a9919d9c"},
-    {"ViT-B/32", "ViT-B-32.pt", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"},
-    {"ViT-B/16", "ViT-B-16.pt", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"},
-    {"ViT-L/14", "ViT-L-14.pt", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"},
-    {"ViT-L/14@336px", "ViT-L-14-336px.pt",
-     "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02"},
-    {"vocabulary", "bpe_simple_vocab_16e6.txt.gz",
-     "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a"},
-};
-enum { N_KNOWN = sizeof known_files / sizeof *known_files };
+static void print_here(Arena *arena) {
+    int n;
+    const ModelHere *here = models_here(&n, arena);
+    printf(n > 0 ? "on this disk:\n" : "on this disk: none\n");
+    for (int i = 0; i < n; i++)
+        print_line(stdout, "  %-36s %6.0f MB  %s%s", here[i].name, (double)here[i].size / 1e6, here[i].path,
+                   here[i].has_vocabulary ? "" : "  (its vocabulary is not here)");
+}
 
-static void print_known(const KnownFile *known) {
-    const Architecture *a = architecture_find(known->name);
+/* "  ViT-B-32: openai, laion400m_e31" */
+static void print_tags(Arena *arena) {
+    Named named;
+    size_t n_model = 0;
+    char model[64] = "";
+    for (int i = 0; named_at(i, &named, arena); i++) {
+        if (named.kind != NAMED_OPENCLIP)
+            continue;
+        const char *colon = strchr(named.name, ':');
+        const bool same = n_model == (size_t)(colon - named.name) && strncmp(model, named.name, n_model) == 0;
+        n_model = (size_t)(colon - named.name);
+        snprintf(model, sizeof model, "%.*s", (int)n_model, named.name);
+        printf(same ? ", %s" : "%s    %s", same ? colon + 1 : *model && i > 9 ? "\n" : "", named.name);
+    }
+    printf("\n");
+}
+
+static void print_kind(NamedKind kind, Arena *arena) {
+    Named named;
+    const char *gap = "    ";
+    for (int i = 0; named_at(i, &named, arena); i++)
+        if (named.kind == kind) {
+            printf("%s%s", gap, named.name);
+            gap = ", ";
+        }
+}
+
+static void print_list(Arena *arena) {
+    print_here(arena);
+    printf("\ncoop models get NAME fetches\n  of OpenAI:\n");
+    print_kind(NAMED_OPENAI, arena);
+    printf("\n  of OpenCLIP, MODEL:TAG:\n");
+    print_tags(arena);
+    printf("  of the Hugging Face hub, OWNER/NAME, any that holds a CLIP:\n");
+    print_kind(NAMED_HUB, arena);
+    printf(", ...\n\nWherever a checkpoint is given, its name will do once it is here. coop models NAME says "
+           "more of one.\n");
+}
+
+/* --- one of them --- */
+
+/* Whether the file is what was published; without a digest nobody knows. */
+static int print_digest(const char *path, const char *digest, Error *err) {
+    char is[65];
+    file_digest(is, DIGEST_SHA256, path, err);
+    if (!*is)
+        return -1;
+    if (strncmp(is, digest, strlen(digest)) != 0)
+        return error_set(err, "%s: sha256 %s: not the published one (%s)", path, is, digest);
+    print_line(stdout, "  intact: sha256 %s%s", digest,
+               strlen(digest) < 64 ? "... (no more is published)" : "");
+    return 0;
+}
+
+static int print_named(const char *text, Arena *arena, Error *err) {
+    Named named;
+    if (named_parse(&named, text, arena, err) < 0)
+        return -1;
+    const NamedFiles files = named_find(&named, arena);
+    const Architecture *a = architecture_find(named.name);
+    if (arena_failed(arena))
+        return error_memory(err);
+    print_line(stdout, "%s", named.name);
     if (a)
-        printf("%-15s image %d, embedding %d, text width %d\n", known->name, a->image_size, a->embed_dim,
-               a->text_width);
+        printf("  image %d, embedding %d, text width %d\n", a->image_size, a->embed_dim, a->text_width);
+    if (named.known)
+        printf("  activation %s%s%s\n", named.quick_gelu ? "quick_gelu" : "gelu",
+               named.half_pixels ? ", pixels (x - 0.5) / 0.5" : "", named.squash ? ", images squashed" : "");
+    print_line(stdout, "  address %s", fetch_address(&named, arena));
+    if (named.digest)
+        print_line(stdout, "  sha256 %s%s", named.digest, strlen(named.digest) < 64 ? "..." : "");
+    if (!files.weights)
+        print_line(stdout, "  not on this disk; this fetches it: coop models get %s", named.name);
     else
-        printf("%-15s of all of them; keep it beside the checkpoint\n", known->name);
-    if (a)
-        printf("  " WEIGHTS_URL "\n", known->digest, known->file);
-    else
-        printf("  %s\n", VOCABULARY_URL);
-    printf("  sha256 %s\n", known->digest);
+        print_line(stdout, "  weights %s", files.weights);
+    if (files.lacks)
+        print_line(stdout, "  its %s is not on this disk; this fetches it: coop models get %s", files.lacks,
+                   named.name);
+    if (files.vocabulary)
+        print_line(stdout, "  vocabulary %s", files.vocabulary);
+    else if (files.weights)
+        print_line(stdout, "  its vocabulary is not on this disk");
+    const char *name = files.weights ? path_last(arena, files.weights) : NULL;
+    const bool single = name && named.file && strcmp(name, named.file) == 0;
+    return single && named.digest ? print_digest(files.weights, named.digest, err) : 0;
 }
 
 /* Prints which known file this is. One that is none of them is no error, unless its name says that it should
  * be. */
-static int verify(const char *path, Error *err) {
-    FileMap map;
+static int verify(const char *path, Arena *arena, Error *err) {
     char digest[65];
-    if (file_map(&map, path, err) < 0)
+    Named named;
+    file_digest(digest, DIGEST_SHA256, path, err);
+    if (!*digest)
         return -1;
-    digest_bytes(digest, map.data, map.size);
-    file_unmap(&map);
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    for (int i = 0; i < N_KNOWN; i++) {
-        if (strcmp(known_files[i].digest, digest) == 0) {
-            print_line(stdout, "%s: %s, intact", path, known_files[i].name);
-            return 0;
-        }
-        if (strcmp(known_files[i].file, base) == 0)
-            return error_set(err, "%s: sha256 %s: not the published %s (%s)", path, digest,
-                             known_files[i].name, known_files[i].digest);
+    const char *base = path_last(arena, path), *known = named_of_digest(digest);
+    if (!base)
+        return error_memory(err);
+    if (known) {
+        print_line(stdout, "%s: %s, intact", path, known);
+        return 0;
     }
+    if (strcmp(base, NAMED_VOCABULARY) == 0)
+        return error_set(err, "%s: sha256 %s: not the published vocabulary (%s)", path, digest,
+                         NAMED_VOCABULARY_DIGEST);
+    if (named_of_file(base, &named))
+        return error_set(err, "%s: sha256 %s: not the published %s (%s)", path, digest, named.name,
+                         named.digest);
     print_line(stdout, "%s: sha256 %s, none of the published files", path, digest);
     return 0;
 }
 
+/* --- get --- */
+
+/* Without libcurl, people can fetch it themselves. */
+static int refuse_without_curl(const Named *named, const char *folder, Arena *arena, Error *err) {
+    const char *where = folder ? folder : cache_openai(arena);
+    return error_run(
+        err,
+        "%s: this program was built without libcurl (Debian: libcurl4-openssl-dev); fetch it yourself: %s "
+        "and, where no vocabulary is among it, %s, into %s%s%s%s",
+        named->name, fetch_address(named, arena), fetch_vocabulary_address(arena),
+        named->repo ? "one folder, which is then the checkpoint"
+        : where     ? where
+                    : "a folder",
+        named->repo || !named->digest ? "" : " (sha256 ", named->repo || !named->digest ? "" : named->digest,
+        named->repo || !named->digest ? "" : ")");
+}
+
+static int get(const char *text, const char *folder, bool quiet, Arena *arena, Error *err) {
+    const FetchOptions options = {.quiet = quiet, .tries = TRIES, .pause = 1, .stall = endpoint_stall()};
+    Named named;
+    const char *weights;
+    if (named_is_path(text))
+        return error_usage(
+            err, "%s: a path, where the name of a checkpoint is needed (coop models lists them)", text);
+    if (named_parse(&named, text, arena, err) < 0)
+        return -1;
+    if (!http_available())
+        return refuse_without_curl(&named, folder, arena, err);
+    if (fetch_named(&weights, &named, folder, &options, arena, err) < 0)
+        return error_prefix(err, "%s", named.name);
+    print_line(stdout, "%s", weights);
+    if (!quiet && !folder)
+        print_line(stderr, "use it by its name: --model %s", named.name);
+    return 0;
+}
+
 static int run(CommandLine *line, Error *err) {
-    int status = command_parse(line, &command_models, NULL, 0, err);
+    const char *folder = NULL;
+    const Option options[] = {{"dir", OPTION_TEXT, &folder, 0, 0, "DIR",
+                               "get: put all files there, not where programs look for them"}};
+    int status = command_parse(line, &command_models, options, 1, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    for (int i = 0; i < N_KNOWN && line->words.n == 0; i++)
-        print_known(&known_files[i]);
-    for (int i = 0; i < line->words.n; i++)
-        if (verify(line->words.values[i], err) < 0)
-            return -1;
-    return 0;
+    const OptionTexts *words = &line->words;
+    const bool gets = words->n > 0 && strcmp(words->values[0], "get") == 0;
+    if ((gets && words->n == 1) || (folder && !gets))
+        return error_usage(err, "usage: coop models get NAME... [--dir DIR]");
+    if (words->n == 0)
+        print_list(line->arena);
+    if (folder && !(folder = path_expand(line->arena, folder)))
+        return error_memory(err);
+    for (int i = gets; i < words->n && status == 0; i++) {
+        const char *word = words->values[i];
+        status = gets                   ? get(word, folder, line->common.quiet, line->arena, err)
+                 : locate_is_name(word) ? print_named(word, line->arena, err)
+                                        : verify(word, line->arena, err);
+    }
+    return status;
 }
 
 const Command command_models = {
     .name = "models",
-    .usage = "coop models [FILE...]",
-    .summary = "known checkpoints with their addresses and digests; verifies files",
-    .help = "Without a file, the list. With files, what each of them is, by its SHA-256.\n",
-    .example = "coop models ~/models/ViT-B-32.pt",
+    .usage = "coop models [NAME|FILE...] | coop models get NAME... [--dir DIR]",
+    .summary = "checkpoints by name: which are here, which can be had; verifies and fetches them",
+    .help =
+        "Without a word, a list. With names, what each stands for and where it is; with files, what each of "
+        "them\n"
+        "is, by its SHA-256.\n"
+        "\n"
+        "A name is one of OpenAI's (ViT-B/32), OpenCLIP's model and tag (ViT-B-32:laion2b_s34b_b79k), or a "
+        "repository\n"
+        "of the Hugging Face hub (openai/clip-vit-base-patch32, hf-hub:OWNER/NAME). It stands wherever a "
+        "checkpoint is\n"
+        "given; a file or folder that is spelled so goes first. It is looked for where other programs put "
+        "it: in\n"
+        "~/.cache/clip, in the hub's cache ($HF_HUB_CACHE, or hub in $HF_HOME or ~/.cache/huggingface), and "
+        "in\n"
+        "$XDG_CACHE_HOME/coop.\n"
+        "\n"
+        "get fetches weights, config and vocabulary to these places, where the other programs find them too. "
+        "What is\n"
+        "there already is verified and stays. A fetch that was stopped, by Ctrl-C too, goes on where it was; "
+        "a file\n"
+        "gets its name when its SHA-256 is the published one. Environment: https_proxy, no_proxy and the "
+        "like;\n"
+        "HF_ENDPOINT (a mirror of the hub), HF_TOKEN or the file that `hf auth login` writes (sent to the "
+        "hub alone),\n"
+        "HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT (seconds without a byte, 30); COOP_OPENAI_ENDPOINT and\n"
+        "COOP_GITHUB_ENDPOINT for mirrors of https://openaipublic.azureedge.net and https://github.com.\n",
+    .example = "coop models get ViT-B/32 && coop zeroshot --model ViT-B/32 --classes cat,dog photo.jpg",
     .min_words = 0,
     .max_words = ANY_NUMBER,
     .run = run};
