@@ -17,22 +17,28 @@ WERROR  ?= 0
 MAKEFLAGS += --jobs=$(shell nproc) --no-print-directory
 
 # Recursive on purpose: pkg-config must be asked after `deps` has installed what it will find.
-PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate nettle
+PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate nettle $(filter-out gif,$(EXTRA))
 DEBS    := gcc pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
            libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
-           libcmocka-dev gnuplot-nox libcurl4-openssl-dev nginx-light
+           libgif-dev libtiff-dev libcmocka-dev gnuplot-nox libcurl4-openssl-dev nginx-light
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
 # Used if its headers are there at build time, and loaded when something is fetched; without it coop says what it lacks.
 CURL     = $(shell pkg-config --exists libcurl && echo libcurl)
+
+# Used where they are found: GIF, TIFF, HEIC and AVIF are refused by name without. WITHOUT="libheif" leaves one out.
+# (giflib has no .pc file everywhere.)
+EXTRA    = $(filter-out $(WITHOUT),$(shell pkg-config --exists 'libtiff-4 >= 4.5' && echo libtiff-4; \
+             pkg-config --exists libheif && echo libheif; test -e /usr/include/gif_lib.h && echo gif))
+HAVE     = $(patsubst libtiff-4,-DHAVE_TIFF,$(patsubst libheif,-DHAVE_HEIF,$(patsubst gif,-DHAVE_GIF,$(EXTRA))))
 
 # -ffp-contract=off: pixels must match Pillow bit for bit. Kernels may use fused multiply-add (below).
 OPT     ?= -O3
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -Wundef \
            $(if $(filter 1,$(WERROR)),-Werror)
 FLAGS    = -std=gnu11 -I. -g $(OPT) -fopenmp-simd -ffp-contract=off $(WARN) $(shell pkg-config --cflags $(PKGS)) \
-           $(CFLAGS)
-LIBS     = $(shell pkg-config --libs $(PKGS)) -lunistring -lm -lpthread
+           $(HAVE) $(CFLAGS)
+LIBS     = $(shell pkg-config --libs $(PKGS)) $(patsubst gif,-lgif,$(filter gif,$(EXTRA))) -lunistring -lm -lpthread
 
 # The library labels images and learns; the rest reads experiment files and command lines.
 sources  = $(sort $(shell find $(1) -name '*.c'))

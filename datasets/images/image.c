@@ -2,8 +2,13 @@
 #include "datasets/images/image.h"
 
 #include "clip/base/files.h"
+#include "datasets/images/bmp.h"
+#include "datasets/images/gif.h"
+#include "datasets/images/heif.h"
 #include "datasets/images/jpeg.h"
+#include "datasets/images/orientation.h"
 #include "datasets/images/png.h"
+#include "datasets/images/tiff.h"
 #include "datasets/images/webp.h"
 
 #include <errno.h>
@@ -16,6 +21,22 @@ typedef int (*DecodeFn)(Image *image, const unsigned char *data, size_t size, co
 
 typedef int (*CheckFn)(const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err);
 
+#ifdef HAVE_GIF
+#define GIF_FORMAT gif_image_decode, gif_image_check, NULL
+#else
+#define GIF_FORMAT NULL, NULL, "giflib"
+#endif
+#ifdef HAVE_TIFF
+#define TIFF_FORMAT tiff_image_decode, tiff_image_check, NULL
+#else
+#define TIFF_FORMAT NULL, NULL, "libtiff"
+#endif
+#ifdef HAVE_HEIF
+#define HEIF_FORMAT heif_image_decode, heif_image_check, NULL
+#else
+#define HEIF_FORMAT NULL, NULL, "libheif"
+#endif
+
 /* Formats are listed without a decoder to name what a wrongly suffixed file really is. */
 typedef struct {
     const char *format;
@@ -23,28 +44,39 @@ typedef struct {
     const char *magic;
     DecodeFn decode;
     CheckFn check;
+    const char *needs; /* the library that this program was built without */
 } Format;
 
 static const Format formats[] = {
-    {"JPEG", 0, 3, "\xff\xd8\xff", jpeg_image_decode, jpeg_image_check},
-    {"PNG", 0, 8, "\x89PNG\r\n\x1a\n", png_image_decode, png_image_check},
-    {"GIF", 0, 4, "GIF8", NULL, NULL},
-    {"WebP", 8, 4, "WEBP", webp_image_decode, webp_image_check},
-    {"BMP", 0, 2, "BM", NULL, NULL},
-    {"TIFF", 0, 4, "II*\0", NULL, NULL},
-    {"TIFF", 0, 4, "MM\0*", NULL, NULL},
-    {"TIFF", 0, 4, "II+\0", NULL, NULL},
-    {"TIFF", 0, 4, "MM\0+", NULL, NULL},
-    {"HEIC", 4, 7, "ftyphei", NULL, NULL}, /* heic, heix, heim, heis */
-    {"HEIC", 4, 7, "ftyphev", NULL, NULL}, /* hevc, hevx, hevm, hevs */
-    {"AVIF", 4, 7, "ftypavi", NULL, NULL}, /* avif, avis */
-    {"HEIF", 4, 8, "ftypmif1", NULL, NULL},
-    {"HEIF", 4, 8, "ftypmsf1", NULL, NULL},
-    {"JPEG 2000", 4, 4, "jP  ", NULL, NULL},
-    {"JPEG 2000", 0, 4, "\xff\x4f\xff\x51", NULL, NULL},
-    {"JPEG XL", 0, 2, "\xff\x0a", NULL, NULL},
-    {"JPEG XL", 4, 4, "JXL ", NULL, NULL},
+    {"JPEG", 0, 3, "\xff\xd8\xff", jpeg_image_decode, jpeg_image_check, NULL},
+    {"PNG", 0, 8, "\x89PNG\r\n\x1a\n", png_image_decode, png_image_check, NULL},
+    {"WebP", 8, 4, "WEBP", webp_image_decode, webp_image_check, NULL},
+    {"GIF", 0, 4, "GIF8", GIF_FORMAT},
+    {"BMP", 0, 2, "BM", bmp_image_decode, bmp_image_check, NULL},
+    {"TIFF", 0, 4, "II*\0", TIFF_FORMAT},
+    {"TIFF", 0, 4, "MM\0*", TIFF_FORMAT},
+    {"TIFF", 0, 4, "II+\0", TIFF_FORMAT},
+    {"TIFF", 0, 4, "MM\0+", TIFF_FORMAT},
+    {"HEIC", 4, 7, "ftyphei", HEIF_FORMAT}, /* heic, heix, heim, heis */
+    {"HEIC", 4, 7, "ftyphev", HEIF_FORMAT}, /* hevc, hevx, hevm, hevs */
+    {"AVIF", 4, 7, "ftypavi", HEIF_FORMAT}, /* avif, avis */
+    {"HEIF", 4, 8, "ftypmif1", HEIF_FORMAT},
+    {"HEIF", 4, 8, "ftypmsf1", HEIF_FORMAT},
+    {"JPEG 2000", 4, 4, "jP  ", NULL, NULL, NULL},
+    {"JPEG 2000", 0, 4, "\xff\x4f\xff\x51", NULL, NULL, NULL},
+    {"JPEG XL", 0, 2, "\xff\x0a", NULL, NULL, NULL},
+    {"JPEG XL", 4, 4, "JXL ", NULL, NULL, NULL},
 };
+#define ARE_READ "JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC and AVIF"
+
+static int refuse(const Format *format, const char *name, Error *err) {
+    const char *n = *format->format == 'A' ? "n" : "";
+    if (format->needs)
+        return error_set(
+            err, "%s: start: this is a%s %s image, and this coop was built without %s, which that needs",
+            name, n, format->format, format->needs);
+    return error_set(err, "%s: start: this is a%s %s image; coop reads " ARE_READ, name, n, format->format);
+}
 
 /* NULL with an error for anything that no decoder takes. */
 static const Format *find_format(const unsigned char *data, size_t size, const char *name, Error *err) {
@@ -59,11 +91,10 @@ static const Format *find_format(const unsigned char *data, size_t size, const c
             continue;
         if (format->decode)
             return format;
-        error_set(err, "%s: start: this is a%s %s image; coop reads JPEG, PNG and WebP", name,
-                  *format->format == 'A' ? "n" : "", format->format);
+        refuse(format, name, err);
         return NULL;
     }
-    error_set(err, "%s: start: neither a JPEG nor a PNG nor a WebP file", name);
+    error_set(err, "%s: start: no image that coop reads (" ARE_READ ")", name);
     return NULL;
 }
 
@@ -80,6 +111,17 @@ int image_decode(Image *image, const unsigned char *data, size_t size, const cha
         return -1;
     }
     return 0;
+}
+
+int image_decode_upright(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
+                         Error *err) {
+    size_t mark = arena_mark(arena);
+    if (image_decode(image, data, size, name, arena, err) == 0 &&
+        image_turn(image, image_orientation(data, size), arena, err) == 0)
+        return 0;
+    arena_reset(arena, mark);
+    *image = (Image){0};
+    return -1;
 }
 
 int image_check(const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err) {

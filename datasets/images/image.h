@@ -1,9 +1,12 @@
-/* image.h: JPEG, PNG and WebP files to pixels, as Pillow decodes them and convert("RGB") leaves them.
+/* image.h: image files to pixels, as Pillow decodes them and convert("RGB") leaves them.
  *
  * JPEG: baseline and progressive, grey, YCbCr, RGB, CMYK, YCCK, through libjpeg-turbo with Pillow's settings.
- * PNG: all kinds, through libspng. WebP: lossy and lossless, of an animation the first frame, through
- * libwebp. They are told apart by content, never by suffix. EXIF orientation and colour profiles are ignored,
- * as in the original code.
+ * PNG: all kinds, through libspng. WebP: lossy and lossless, through libwebp. BMP: all that Pillow reads.
+ * Where their libraries were found when the program was built: GIF (giflib), TIFF (libtiff), HEIC and AVIF
+ * (libheif). Of several pictures in a file, the first. They are told apart by content, never by suffix.
+ *
+ * Colour profiles are ignored, and so is EXIF orientation, as in the original code, unless it is asked for.
+ * (TIFF, HEIC and AVIF are upright anyway, as Pillow and libheif leave them.)
  */
 #ifndef DATASETS_IMAGES_IMAGE_H
 #define DATASETS_IMAGES_IMAGE_H
@@ -14,6 +17,9 @@
  * stays in the arena. */
 int image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
                  Error *err);
+/* The same, and turns the image as its EXIF orientation says (orientation.h). */
+int image_decode_upright(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
+                         Error *err);
 int image_load(Image *image, const char *path, Arena *arena, Error *err);
 
 /* Fails for an image that image_decode would refuse for its header, or because it is cut short; that is far

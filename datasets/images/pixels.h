@@ -23,7 +23,14 @@ typedef struct {
 
 /* Checks the size that a header claims against the limit. The name is only used in messages. */
 int image_check_size(uint32_t width, uint32_t height, const char *name, Error *err);
-/* The same, and then takes image->rgb from the arena. */
+/* Unlike pixels, an empty canvas takes no bytes of the file: fails for a huge one with a small frame, where a
+ * few bytes would take hundreds of megabytes. */
+int image_check_canvas(uint32_t width, uint32_t height, uint32_t frame_width, uint32_t frame_height,
+                       const char *format, const char *name, Error *err);
+/* The same for a huge picture out of `size` bytes, each of which may stand for so many pixels. */
+int image_check_bytes(uint32_t width, uint32_t height, size_t size, uint32_t per_byte, const char *format,
+                      const char *name, Error *err);
+/* As image_check_size, and then takes image->rgb from the arena. */
 int image_allocate(Image *image, uint32_t width, uint32_t height, const char *name, Arena *arena, Error *err);
 
 #endif

@@ -3,9 +3,6 @@
  * Pillow draws the first frame on a canvas of transparent black, without blending, and drops alpha without
  * blending, too. So a still picture is decoded as it is; of an animation the first frame is, at its place on
  * a black canvas. EXIF orientation and profiles are ignored.
- *
- * Unlike pixels, an empty canvas takes no bytes of the file. A huge one with a small frame is refused: a few
- * bytes would take hundreds of megabytes.
  */
 #include "datasets/images/webp.h"
 
@@ -15,8 +12,6 @@
 
 #include <webp/decode.h>
 #include <webp/demux.h>
-
-#define MAX_EMPTY_CANVAS (1u << 24) /* pixels; larger ones must be filled to 1/64 at least */
 
 /* The size that the RIFF header promises, all of it. */
 static uint64_t promised_size(const unsigned char *data) {
@@ -67,13 +62,12 @@ static int decode_parts(const WebPDemuxer *demuxer, Image *image, bool header_al
         return -1;
     if (!WebPDemuxGetFrame(demuxer, 1, &frame))
         return error_set(err, "%s: WebP data: no frame", name);
-    const uint64_t pixels = (uint64_t)width * height, filled = (uint64_t)frame.width * (uint64_t)frame.height;
     int result;
     if (!frame_fits(&frame, width, height))
         result = error_set(err, "%s: WebP data: a frame that does not fit the picture", name);
-    else if (pixels > MAX_EMPTY_CANVAS && pixels / 64 > filled)
-        result = error_set(err, "%s: WebP data: %d x %d pixels on an empty canvas of %u x %u", name,
-                           frame.width, frame.height, width, height);
+    else if (image_check_canvas(width, height, (uint32_t)frame.width, (uint32_t)frame.height, "WebP", name,
+                                err) < 0)
+        result = -1;
     else if (header_alone)
         result = 0;
     else if ((result = image_allocate(image, width, height, name, arena, err)) == 0)

@@ -39,7 +39,7 @@ const char *pairs_remark(const PairSource *source, int index);
  * read is an error that names it. The caption of an epoch (a labelled dataset's differ) follows from (seed,
  * epoch, index). */
 typedef struct {
-    const unsigned char *image; /* the bytes of a JPEG, PNG or WebP file */
+    const unsigned char *image; /* the bytes of an image file */
     size_t size;
     const char *name;    /* "DIR/x.jpg", "001.tar: 000.jpg", for messages */
     const char *caption; /* UTF-8 */

@@ -1,4 +1,4 @@
-/* fuzz_image.c: JPEG, PNG and WebP, decoded and through both transforms. */
+/* fuzz_image.c: image files of every format, decoded, turned, and through both transforms. */
 #include "tests/fuzz/fuzz.h"
 
 #include "datasets/images/image.h"
@@ -21,6 +21,8 @@ int fuzz_image(const uint8_t *data, size_t size) {
         Error err = {0};
         if (image_check(data, size, input.path, input.arena, &err) < 0)
             abort(); /* a check refuses nothing that can be read */
+        if (image_decode_upright(&image, data, size, input.path, input.arena, &err) < 0)
+            abort();
         Rng rng;
         rng_seed(&rng, (uint32_t[]){(uint32_t)size}, 1);
         for (TransformFit fit = FIT_CROP; fit <= FIT_PAD; fit++)

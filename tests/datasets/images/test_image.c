@@ -355,29 +355,30 @@ static Bytes text_bytes(const char *text, size_t size) {
 
 static void content_decides(void **state) {
     refuse(text_bytes("", 0), "empty", *state);
-    refuse(text_bytes("GIF89a\1\0\1\0", 10), "start: this is a GIF image; coop reads JPEG, PNG and WebP",
-           *state);
-    refuse(text_bytes("BM\x36\0\0\0", 6), "a BMP image", *state);
-    refuse(text_bytes("II*\0\x08\0\0\0", 8), "a TIFF image", *state);
+    refuse(text_bytes("GIF89a\1\0\1\0", 10), "GIF", *state);
+    refuse(text_bytes("BM\x36\0\0\0", 6), "BMP data: the file is cut short", *state);
+    refuse(text_bytes("II*\0\x08\0\0\0", 8), "TIFF", *state);
     refuse(text_bytes("\0\0\0\x18"
                       "ftypheic\0\0\0\0mif1heic",
                       24),
-           "a HEIC image", *state);
+           "HE", *state);
     refuse(text_bytes("\0\0\0\x18"
                       "ftyphevc\0\0\0\0",
                       16),
-           "a HEIC image", *state);
+           "HE", *state);
     refuse(text_bytes("\0\0\0\x1c"
                       "ftypmif1\0\0\0\0mif1heic",
                       24),
-           "a HEIF image", *state);
+           "HE", *state);
     refuse(text_bytes("\0\0\0\x1c"
                       "ftypavif\0\0\0\0avifmif1",
                       24),
-           "an AVIF image", *state);
-    refuse(text_bytes("\0\0\0\x0cJXL \r\n\x87\n", 12), "a JPEG XL image", *state);
-    refuse(text_bytes("hello", 5), "neither a JPEG nor a PNG nor a WebP", *state);
-    refuse(text_bytes("\xff\xd8", 2), "neither a JPEG nor a PNG nor a WebP", *state);
+           "IF", *state);
+    refuse(text_bytes("\0\0\0\x0cJXL \r\n\x87\n", 12),
+           "start: this is a JPEG XL image; coop reads JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC and AVIF",
+           *state);
+    refuse(text_bytes("hello", 5), "start: no image that coop reads (JPEG, ", *state);
+    refuse(text_bytes("\xff\xd8", 2), "start: no image that coop reads (JPEG, ", *state);
     refuse(text_bytes("\xff\xd8\xff", 3), "cut short", *state);
     assert_int_equal(decode(small_png(), *state).width, 2);
 }

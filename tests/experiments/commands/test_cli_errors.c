@@ -359,7 +359,7 @@ static void test_prompts(void **state) {
         cli_refuses(cli, 3, bad, names[i], "eval", bad, "--config", cli_path(cli, "out.yaml"));
     }
     tensors_close(file);
-    cli_refuses(cli, 3, FIXTURES "README.md", "neither a JPEG nor a PNG", "classify", good,
+    cli_refuses(cli, 3, FIXTURES "README.md", "no image that coop reads", "classify", good,
                 FIXTURES "README.md");
     cli_refuses(cli, 3, VIT, "not a prompt", "classify", VIT, IMAGE);
     static const char *const others[][2] = {
@@ -392,14 +392,17 @@ static void test_encode(void **state) {
     const char *odd = cli_path(cli, "odd");
     assert_int_equal(make_folders(odd, NULL), 0);
     scratch_file(cli_path(cli, "odd/a"), "text", 4);
-    cli_refuses(cli, 3, cli_path(cli, "odd/a: "), "neither a JPEG", "encode", "--model", VIT, "--images", odd,
-                "--out", out);
+    cli_refuses(cli, 3, cli_path(cli, "odd/a: "), "no image that coop reads", "encode", "--model", VIT,
+                "--images", odd, "--out", out);
     scratch_file(cli_path(cli, "odd/b"), "", 0); /* several are listed */
     assert_int_equal(cli_run(cli, "encode", "--model", VIT, "--images", odd, "--out", out), 3);
-    assert_string_equal(cli->err, arena_printf(cli->arena,
-                                               "%s/a: start: neither a JPEG nor a PNG nor a WebP file\n"
-                                               "%s/b: start: the file is empty\n2 images cannot be read\n",
-                                               odd, odd));
+    assert_string_equal(
+        cli->err,
+        arena_printf(
+            cli->arena,
+            "%s/a: start: no image that coop reads (JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC and AVIF)\n"
+            "%s/b: start: the file is empty\n2 images cannot be read\n",
+            odd, odd));
     cli_refuses(cli, 3, cli_path(cli, "no"), "No such file", "encode", "--model", VIT, "--images",
                 cli_path(cli, "no"), "--out", out);
     assert_false(cli_exists(out));

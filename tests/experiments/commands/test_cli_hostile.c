@@ -231,8 +231,9 @@ static void test_images(void **state) {
     static const unsigned char pixels[] = "\0\1\2\3\4\5\6\0\6\5\4\3\2\1";
     show_image(cli, make_png(pixels, 14, &(PngKind)PNG(2, 2, 8, 2)), NULL); /* named .jpg */
     show_image(cli, copy_bytes("", 0), "empty");
-    show_image(cli, copy_bytes("GIF89a\1\0\1\0", 10), "a GIF image; coop reads JPEG, PNG and WebP");
-    show_image(cli, copy_bytes("text", 4), "neither a JPEG nor a PNG nor a WebP");
+    show_image(cli, copy_bytes("\xff\x0a\xff\x07\x08\x83\x04\x0c\0\x4b", 10),
+               "a JPEG XL image; coop reads JPEG, PNG");
+    show_image(cli, copy_bytes("text", 4), "no image that coop reads");
     Bytes cut = make_any_jpeg(&(JpegKind){.width = 90, .height = 90, .channels = 3});
     cut.size /= 2;
     show_image(cli, cut, "cut short");

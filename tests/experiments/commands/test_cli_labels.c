@@ -49,11 +49,12 @@ static void check_bad_images(Cli *cli, const char *const *command, int n) {
     memcpy(words + n, images, sizeof images);
     cli_expect(cli, 1, words);
     assert_string_equal(cli->out, expected);
-    const char *errors = arena_printf(cli->arena,
-                                      "%s: cannot open: No such file or directory\n"
-                                      "%s: start: neither a JPEG nor a PNG nor a WebP file\n"
-                                      "%s: start: neither a JPEG nor a PNG nor a WebP file\n",
-                                      missing, text, again);
+    const char *errors =
+        arena_printf(cli->arena,
+                     "%s: cannot open: No such file or directory\n"
+                     "%s: start: no image that coop reads (JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC and AVIF)\n"
+                     "%s: start: no image that coop reads (JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC and AVIF)\n",
+                     missing, text, again);
     assert_non_null(strstr(cli->err, errors));
     const char *last = arena_printf(cli->arena, "\ncoop %s: 3 of 5 images could not be read\n", command[0]);
     assert_non_null(strstr(cli->err, last));

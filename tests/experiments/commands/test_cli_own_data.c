@@ -174,7 +174,8 @@ static void test_refusals(void **state) {
     assert_int_equal(mkdir(deep, 0777), 0);
     refuse_photos(cli, "photos/empty: class without images", "\n");
     write_text(cli_path(cli, "photos/empty/notes.txt"), "not an image");
-    refuse_photos(cli, "photos/empty/notes.txt: start: ", "neither a JPEG nor a PNG nor a WebP file");
+    refuse_photos(cli, "photos/empty/notes.txt: start: ",
+                  "no image that coop reads (JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC and AVIF)");
     write_text(cli_path(cli, "photos/empty/notes.txt"), "");
     refuse_photos(cli, "photos/empty/notes.txt: start: ", "the file is empty");
     assert_int_equal(unlink(cli_path(cli, "photos/empty/notes.txt")), 0);
