@@ -123,6 +123,7 @@ Transform image_transform(const ImagePreparation *images, int image_size) {
 FeatureSource loaded_model_source(LoadedModel *model) {
     FeatureSource source = {.encode = model->encode ? model->encode : encode,
                             .context = model->encode ? model->encode_context : model,
+                            .upright = model->upright,
                             .transform = image_transform(&model->clip->images, model->clip->image_size),
                             .embed_dim = model->clip->embed_dim,
                             .model_digest = "",

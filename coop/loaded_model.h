@@ -15,6 +15,7 @@ typedef struct {
     char name[48];         /* for tables: "RN50", "RN50 bfloat16" */
     Precision asked;       /* clip->precision is what came of it */
     char tower_digest[65]; /* loaded_model_tower_digest's */
+    bool upright;          /* images are turned first as their EXIF orientation says */
     EncodeFn encode;       /* in place of the image tower: tuned_clip_lend. NULL: the tower itself */
     void *encode_context;
 } LoadedModel;

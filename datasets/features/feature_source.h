@@ -6,6 +6,7 @@
 #include "clip/base/error.h"
 #include "datasets/images/transform.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The image tower, as datasets/ sees it: pixels (n, 3, S, S) to features (n, E). */
@@ -15,6 +16,7 @@ typedef struct {
     EncodeFn encode;
     void *context;
     Transform transform; /* its size is S */
+    bool upright;        /* images are turned first as their EXIF orientation says */
     int embed_dim;       /* E */
     float mean[3], std[3];
     const char *model_digest; /* names the tower in a cache on disk; borrowed */

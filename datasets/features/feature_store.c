@@ -87,10 +87,10 @@ static char *tower_text(Arena *arena, const FeatureSource *source) {
     return !transform ? NULL
                       : arena_printf(arena,
                                      "model %s\ntransform %d\nsize %d\nfeatures %d\nmean %08x %08x %08x\n"
-                                     "std %08x %08x %08x\n%s",
+                                     "std %08x %08x %08x\n%s%s",
                                      source->model_digest, TRANSFORM_VERSION, source->transform.size,
                                      source->embed_dim, bits[0], bits[1], bits[2], bits[3], bits[4], bits[5],
-                                     transform);
+                                     transform, source->upright ? "exif rotate\n" : "");
 }
 
 static char *view_text(Arena *arena, FeatureView view) {

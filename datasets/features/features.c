@@ -227,7 +227,7 @@ static int transform_item(const Job *job, int item, float *pixels, Arena *arena,
     if (!digest_equal(&digest, expected))
         return error_set(err, "%s: content: the file changed while it was read", path);
     Image image;
-    if (image_decode(&image, data, size, path, arena, err) < 0)
+    if ((source->upright ? image_decode_upright : image_decode)(&image, data, size, path, arena, err) < 0)
         return -1;
     int result;
     if (job->view.random) {

@@ -42,6 +42,9 @@ typedef struct Dataset {
     Remarks remarks;
 } Dataset;
 
+/* What becomes of an image that says by EXIF how its camera was held. */
+typedef enum { EXIF_IGNORE, EXIF_ROTATE } ExifUse;
+
 /* What to open: the keys of `dataset:` in an experiment file. NULL strings are absent. */
 typedef struct {
     const char *name;   /* of the catalog: "oxford_pets"; any name when format is given */
@@ -56,6 +59,7 @@ typedef struct {
     const char *class_names; /* with format: a file of class_names.h */
     const char *template;    /* the dataset's prompt, with {}; NULL: the catalog's, or "a photo of a {}." */
     const char *subsample_classes; /* "all", "base" or "new"; NULL is all */
+    ExifUse exif;                  /* of its images; the original code ignores it */
     /* The shares of each class that are drawn for training and validation, where neither folders nor a column
      * `split` give the parts (random_parts.h). p_trn 0 means those of the original code, 0.5 and 0.2. */
     double p_trn, p_val;

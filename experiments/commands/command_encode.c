@@ -16,7 +16,7 @@ typedef struct {
     ClipActivation activation;
     int heads;
     Precision precision;
-    bool quiet;
+    bool quiet, upright;
 } Request;
 
 /* The lines of a text file, owned by the arena; without blank, those that are not empty. */
@@ -180,6 +180,7 @@ static int encode_image_files(const Request *request, int n_threads, Arena *aren
                                         .n_threads = n_threads};
     if (cli_model_open(&model, request->weights, options, err) < 0)
         goto out;
+    model.upright = request->upright;
     float *features = arena_floats(arena, (size_t)paths.n, (size_t)model.clip->embed_dim);
     if (!features) {
         error_memory(err);
@@ -197,7 +198,7 @@ out:
 static int run(CommandLine *line, Error *err) {
     Arena *arena = line->arena;
     Request request = {0};
-    const char *activation = NULL, *precision = NULL;
+    const char *activation = NULL, *precision = NULL, *exif = NULL;
     const Option options[] = {
         {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE", "the checkpoint"},
         {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
@@ -210,15 +211,17 @@ static int run(CommandLine *line, Error *err) {
         {"texts", OPTION_TEXT, &request.texts, 0, 0, "FILE", "a text per line"},
         {"images", OPTION_TEXT, &request.images, 0, 0, "LIST_OR_DIR",
          "a path per line, or a folder of images or of class folders"},
+        {"exif", OPTION_TEXT, &exif, 0, 0, "USE",
+         "of images: ignore (default), or rotate: they are turned upright first"},
         {"out", OPTION_TEXT, &request.out, 0, 0, "FILE", "the safetensors file to write"}};
-    int status = command_parse(line, &command_encode, options, 8, err);
+    int status = command_parse(line, &command_encode, options, 9, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.weights || !request.out || !request.texts == !request.images)
         return error_usage(err, "--model, --out and one of --texts and --images are needed: %s",
                            command_encode.usage);
     if (cli_activation(&request.activation, activation, err) < 0 ||
-        cli_precision(&request.precision, precision, err) < 0)
+        cli_precision(&request.precision, precision, err) < 0 || cli_exif(&request.upright, exif, err) < 0)
         return -1;
     request.quiet = line->common.quiet;
     if (request.texts)
@@ -226,19 +229,20 @@ static int run(CommandLine *line, Error *err) {
     return encode_image_files(&request, line->common.threads, arena, err);
 }
 
-const Command command_encode = {.name = "encode",
-                                .usage = "coop encode --model FILE (--texts FILE | --images LIST_OR_DIR) "
-                                         "--out FILE.safetensors [--vocab FILE]\n"
-                                         "            [--activation NAME] [--heads N] [--precision NAME]",
-                                .summary = "write the features of texts or images",
-                                .help = "features [N, E] F32 as the towers give them (not of unit length); "
-                                        "for texts also tokens [N, T] I32. The\n"
-                                        "metadata `items` holds the lines, or the paths within the folder, "
-                                        "one per line. Each line of\n"
-                                        "texts is a row, also an empty one; a text that is too long is cut, "
-                                        "as OpenCLIP does.\n",
-                                .example = "coop encode --model experiments/demo/clip_demo.safetensors "
-                                           "--texts prompts.txt --out features.safetensors",
-                                .min_words = 0,
-                                .max_words = 0,
-                                .run = run};
+const Command command_encode = {
+    .name = "encode",
+    .usage = "coop encode --model FILE (--texts FILE | --images LIST_OR_DIR) "
+             "--out FILE.safetensors [--vocab FILE]\n"
+             "            [--activation NAME] [--heads N] [--precision NAME] [--exif USE]",
+    .summary = "write the features of texts or images",
+    .help = "features [N, E] F32 as the towers give them (not of unit length); "
+            "for texts also tokens [N, T] I32. The\n"
+            "metadata `items` holds the lines, or the paths within the folder, "
+            "one per line. Each line of\n"
+            "texts is a row, also an empty one; a text that is too long is cut, "
+            "as OpenCLIP does.\n",
+    .example = "coop encode --model experiments/demo/clip_demo.safetensors "
+               "--texts prompts.txt --out features.safetensors",
+    .min_words = 0,
+    .max_words = 0,
+    .run = run};

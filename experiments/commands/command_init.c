@@ -111,6 +111,7 @@ static void write_dataset(Buffer *out, const Draft *draft) {
             write_key(out, "val", spec->val);
         write_key(out, "test", spec->test);
     }
+    buffer_printf(out, "  exif: rotate    # photos are turned as their camera noted\n");
     buffer_printf(
         out, "  template: \"a photo of a {}.\"  # better: \"a photo of a {}, a type of flower.\"\n"
              "  # class_names: names.txt      # a line per folder: its name, a tab, the name for prompts\n");

@@ -59,7 +59,7 @@ static bool is_among(const char *name, const char *const *names, int n) {
 }
 
 static int check_dataset(DatasetSpec *spec, const Node *map, Error *err) {
-    static const char *const always[] = {"name", "format", "subsample_classes", "template"};
+    static const char *const always[] = {"name", "format", "subsample_classes", "template", "exif"};
     const DatasetRule *rule = dataset_rule(spec);
     if (node_is_empty(map))
         return node_error(map, err, "dataset: give a name with root, or a format (folder, split or csv)");
@@ -71,7 +71,7 @@ static int check_dataset(DatasetSpec *spec, const Node *map, Error *err) {
                               rule->what);
     for (int i = 0; i < map->n; i++) {
         const char *key = map->keys[i]->text;
-        if (!is_among(key, always, 4) && !is_among(key, rule->required, 3) &&
+        if (!is_among(key, always, 5) && !is_among(key, rule->required, 3) &&
             !is_among(key, rule->optional, 5))
             return node_error(map->keys[i], err, "dataset.%s does not go with %s", key, rule->what);
     }

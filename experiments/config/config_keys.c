@@ -11,7 +11,7 @@
 #define AT(field) offsetof(Experiment, field)
 
 static_assert(sizeof(Schedule) == sizeof(int) && sizeof(ClipActivation) == sizeof(int) &&
-                  sizeof(Precision) == sizeof(int),
+                  sizeof(Precision) == sizeof(int) && sizeof(ExifUse) == sizeof(int),
               "enums are stored as int");
 
 static const KeySpec top_keys[] = {
@@ -77,6 +77,10 @@ static const KeySpec dataset_keys[] = {
              "that of a known name, or \"a photo of a {}.\")"},
     {"subsample_classes", KEY_TEXT, 0, AT(dataset.subsample_classes), .choices = "all|base|new",
      .fallback = "all", .help = "first half of the classes, second, or all"},
+    {"exif", KEY_CHOICE, 0, AT(dataset.exif), .choices = "ignore|rotate", .fallback = "ignore",
+     .help = "rotate: photos are turned upright first, as\n"
+             "their camera noted; ignore: as the original\n"
+             "code reads them. `coop init` writes rotate"},
 };
 
 static const KeySpec grid_keys[] = {

@@ -162,6 +162,8 @@ static int describe_config(Point *point, const PointContext *context, Arena *are
     if (json && context->digests.precision != PRECISION_FLOAT32)
         failed |=
             json_object_set_new(json, "precision", json_string(precision_name(context->digests.precision)));
+    if (json && context->experiment->dataset.exif == EXIF_ROTATE)
+        failed |= json_object_set_new(json, "exif", json_string("rotate"));
     if (json && point->num_shots != SHOTS_NONE) {
         failed |= json_object_set_new(json, "num_shots",
                                       point->num_shots == SHOTS_ALL ? json_string("all")

@@ -61,6 +61,10 @@ static int read_pairs(PairSpec *spec, const char *name, const SectionSpec *keys,
     const Node *templates = node_find(map, "templates");
     if (dataset_spec_read(&spec->dataset, node_find(map, "dataset"), arena, err) < 0)
         return -1;
+    if (spec->dataset.exif != EXIF_IGNORE)
+        return node_error(map, err,
+                          "%s.dataset.exif: a pretraining takes images as they are stored, as OpenCLIP does",
+                          name);
     return templates_resolve(&spec->templates, &spec->dataset, name, templates ? templates : map, arena, err);
 }
 

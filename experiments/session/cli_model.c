@@ -6,6 +6,7 @@
 #include "experiments/terminal/progress.h"
 
 #include <stdio.h>
+#include <string.h>
 
 int cli_activation(ClipActivation *choice, const char *text, Error *err) {
     if (text && clip_activation_from(choice, text) < 0)
@@ -16,6 +17,14 @@ int cli_activation(ClipActivation *choice, const char *text, Error *err) {
 int cli_precision(Precision *choice, const char *text, Error *err) {
     if (text && precision_from(choice, text) < 0)
         return error_usage(err, "--precision %s: float32, bfloat16 or auto is needed", text);
+    return 0;
+}
+
+int cli_exif(bool *upright, const char *text, Error *err) {
+    if (text && strcmp(text, "rotate") != 0 && strcmp(text, "ignore") != 0)
+        return error_usage(err, "--exif %s: rotate or ignore is needed", text);
+    if (text)
+        *upright = *text == 'r';
     return 0;
 }
 

@@ -8,6 +8,8 @@
 /* The values of --activation and --precision; ERROR_USAGE. NULL leaves *choice as it is. */
 int cli_activation(ClipActivation *choice, const char *text, Error *err);
 int cli_precision(Precision *choice, const char *text, Error *err);
+/* The value of --exif: whether images are turned upright first. */
+int cli_exif(bool *upright, const char *text, Error *err);
 
 /* loaded_model_open, stopped by a signal. Caller closes, also after a failure. */
 int cli_model_open(LoadedModel *model, const char *weights, LoadedModelOptions options, Error *err);

@@ -46,10 +46,12 @@ static int keep_text(const char **earlier, const Buffer *text, const char *path,
     return same ? 0 : file_write(path, text->bytes, text->size, err);
 }
 
-static void print_drawn(const Dataset *drawn, const char *images, const char *path, const char *earlier) {
+static void print_drawn(const Dataset *drawn, bool is_turned, const char *images, const char *path,
+                        const char *earlier) {
     print_line(stderr, "drawn: %d images for training, %d for validation, %d for testing; to use them again:",
                drawn->train.n, drawn->val.n, drawn->test.n);
-    print_line(stderr, "  dataset: {format: split, images: %s, split: %s}", images, path);
+    print_line(stderr, "  dataset: {format: split, images: %s, split: %s%s}", images, path,
+               is_turned ? ", exif: rotate" : "");
     if (earlier)
         print_line(
             stderr,
@@ -77,6 +79,6 @@ int keep_split(const Session *session, Error *err) {
     if (result < 0)
         return -1;
     if (!session->quiet)
-        print_drawn(drawn, images, path, earlier);
+        print_drawn(drawn, session->experiment->dataset.exif == EXIF_ROTATE, images, path, earlier);
     return 0;
 }

@@ -64,8 +64,9 @@ static void close_cache(Session *session) {
 int session_attach(Session *session, const LoadedModel *model, const Session *from, Error *err) {
     close_cache(session);
     session->model = *model;
-    session->borrows_cache = from != NULL;
-    if (from) {
+    session->model.upright = session->experiment->dataset.exif == EXIF_ROTATE;
+    session->borrows_cache = from && from->model.upright == session->model.upright;
+    if (session->borrows_cache) {
         session->cache = from->cache;
         return 0;
     }

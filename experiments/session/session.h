@@ -39,8 +39,8 @@ typedef struct {
 int session_open(Session *session, const Experiment *experiment, bool quiet, Error *err);
 
 /* Gives the session a model, which it borrows, and a cache of image features: that of `from`, if given, whose
- * model must be the same. Nothing is written yet: encoded images wait for session_save, or for features_get
- * once the first has waited half a minute. */
+ * model must be the same, unless its images are turned otherwise. Nothing is written yet: encoded images wait
+ * for session_save, or for features_get once the first has waited half a minute. */
 int session_attach(Session *session, const LoadedModel *model, const Session *from, Error *err);
 void session_close(Session *session);
 

@@ -101,7 +101,13 @@ static void test_transforms_apart(void **state) {
         add(store, centre, 0, 5);
         feature_store_close(store);
     }
-    FeatureStore *store = open_store(state);
+    FeatureSource turned = source;
+    turned.upright = true;
+    FeatureStore *store = feature_store_open(folder, &turned, &err);
+    assert_non_null(store);
+    assert_holds(store, centre, 0, 0);
+    feature_store_close(store);
+    store = open_store(state);
     assert_holds(store, centre, 0, 5);
     feature_store_close(store);
     assert_true(folder_exists(scratch_path(state, "a/cache/1274171285eaf110", folder, sizeof folder)));

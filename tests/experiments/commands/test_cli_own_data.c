@@ -76,10 +76,12 @@ static void test_two_commands(void **state) {
     assert_string_equal(cli->err, arena_printf(cli->arena, "run it: %s run %s\n", cli->program, yaml));
     assert_holds(text, "# 21 images in 3 classes: Ring, key, red fox\n# 7 images each.");
     assert_holds(text, "  # - coop: {n_ctx: 4, csc: true} ");
+    assert_holds(text, "\n  exif: rotate ");
     assert_holds(text, "  num_shots: [1, 2, 4]  #"); /* 4 of 7 are to train on */
     cli_ok(cli, "run", yaml, "--set", arena_printf(cli->arena, "output=%s", output), "--set",
            "grid.num_shots=[2]", "--set", "grid.seed=1", "--set", "optim.max_epoch=2");
     assert_holds(cli->err, "drawn: 12 images for training, 3 for validation, 6 for testing");
+    assert_holds(cli->err, "split_zhou_photos.json, exif: rotate}\n");
     assert_holds(cli->out, "photos, ");
     assert_int_equal(cli_results(cli, "p", NULL).n, 4);
     const char *prompt = cli_point_file(cli, "p", "CoOp M=16 end", 1, "prompt.safetensors");
@@ -92,7 +94,9 @@ static void test_two_commands(void **state) {
     cli_ok(cli, "classify", prompt, FIXTURES "images/shape00/0000.jpg");
     /* What was drawn is a split file, and finds the same results. */
     const char *set = arena_printf(
-        cli->arena, "dataset={format: split, images: %s, split: %s/split_zhou_photos.json}", photos, output);
+        cli->arena, "dataset={format: split, images: %s, split: %s/split_zhou_photos.json, exif: rotate}",
+        photos, output);
+
     cli_ok(cli, "run", yaml, "--set", arena_printf(cli->arena, "output=%s", output), "--set",
            "grid.num_shots=[2]", "--set", "grid.seed=1", "--set", "optim.max_epoch=2", "--set", set,
            "--dry-run");

@@ -52,8 +52,26 @@ static void test_optim(void **state) {
     json_decref(first);
 }
 
+#define PHOTOS "model: {weights: m/RN50.pt}\ndataset: {format: folder, images: photos"
+
+/* What earlier experiments say stays as it is: only photos that are turned have another key. */
+static void test_exif(void **state) {
+    Trial *trial = *state;
+    Grid grid = trial_expand(trial, PHOTOS "}\nmethods: [zeroshot: ]\n");
+    const char *key = arena_strdup(trial->arena, grid.points[0].key);
+    assert_null(strstr(grid.points[0].config, "exif"));
+    grid = trial_expand(trial, PHOTOS ", exif: ignore}\nmethods: [zeroshot: ]\n");
+    assert_string_equal(grid.points[0].key, key);
+    grid = trial_expand(trial, PHOTOS ", exif: rotate}\nmethods: [zeroshot: ]\n");
+    assert_string_not_equal(grid.points[0].key, key);
+    assert_non_null(strstr(grid.points[0].config, "\"exif\":\"rotate\""));
+    trial_refuses(trial, PHOTOS ", exif: turn}\nmethods: [zeroshot: ]\n", NULL,
+                  "line 2: dataset.exif: 'turn' is not one of ignore, rotate");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_optim, trial_setup, trial_teardown)};
+        cmocka_unit_test_setup_teardown(test_optim, trial_setup, trial_teardown),
+        cmocka_unit_test_setup_teardown(test_exif, trial_setup, trial_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,8 @@ static void test_round_trip(void **state) {
     check_round_trip(
         trial, "name: 'it''s \"q\" \\ \xc3\xa9'\nmodel: {weights: \"m, {x}: #1.pt\", vocab: 'auto', "
                "activation: gelu, heads: 20, precision: bfloat16}\n"
-               "dataset: {format: split, images: 'a b', split: \"c'd.json\", subsample_classes: new}\n"
+               "dataset: {format: split, images: 'a b', split: \"c'd.json\", subsample_classes: new, "
+               "exif: rotate}\n"
                "grid: {num_shots: [1, all], seed: [0, 2147483647]}\nmemory_budget: 1GB\n"
                "methods:\n- zeroshot: {templates: [ensemble, 'a \"{}\" \\']}\n- zeroshot:\n"
                "- linear_probe:\n- coop: {n_ctx: [1, 5], ctx_init: ['', 'true', '12'], "
