@@ -18,6 +18,7 @@ typedef struct TensorFile TensorFile;
 struct TensorFile {
     char *path;   /* owned by the arena */
     FileMap map;  /* the whole file */
+    bool borrowed; /* the map is bytes of the caller's */
     Arena *arena; /* owned; the tables below are in it */
 
     const char *format;

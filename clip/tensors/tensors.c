@@ -14,7 +14,8 @@ void tensors_close(TensorFile *file) {
         task_wait(file->digesting);
         for (int i = 0; i < file->n_shards; i++)
             tensors_close(file->shards[i]);
-        file_unmap(&file->map);
+        if (!file->borrowed)
+            file_unmap(&file->map);
         arena_free(file->arena);
         free(file);
     }

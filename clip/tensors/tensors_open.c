@@ -14,27 +14,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+static TensorFile *new_file(const char *path, Error *err) {
+    TensorFile *file = calloc(1, sizeof *file);
+    if (file)
+        file->arena = arena_create();
+    if (file && file->arena)
+        file->path = arena_strdup(file->arena, path);
+    if (file && file->path)
+        return file;
+    error_memory(err);
+    tensors_close(file);
+    return NULL;
+}
+
 /* A mapped file that nothing has been read from yet. */
 static TensorFile *map_file(const char *path, Error *err) {
-    TensorFile *file = calloc(1, sizeof *file);
-    if (!file) {
-        error_memory(err);
+    TensorFile *file = new_file(path, err);
+    if (!file)
         return NULL;
-    }
-    file->arena = arena_create();
-    file->path = file->arena ? arena_strdup(file->arena, path) : NULL;
-    if (!file->path) {
-        error_memory(err);
-        goto fail;
-    }
-    if (file_map(&file->map, path, err) < 0)
-        goto fail;
-    if (file->map.size == 0) {
+    if (file_map(&file->map, path, err) == 0) {
+        if (file->map.size > 0)
+            return file;
         error_set(err, "%s: the file is empty", path);
-        goto fail;
     }
-    return file;
-fail:
     tensors_close(file);
     return NULL;
 }
@@ -150,4 +152,17 @@ TensorFile *tensors_open(const char *path, Error *err) {
 
 TensorFile *tensors_open_digesting(const char *path, Error *err) {
     return open_file(path, true, err);
+}
+
+TensorFile *tensors_open_bytes(const void *bytes, size_t size, const char *name, Error *err) {
+    TensorFile *file = new_file(name, err);
+    if (!file)
+        return NULL;
+    file->map = (FileMap){.data = bytes, .size = size};
+    file->borrowed = true;
+    if (size > 0 ? read_container(file, err) == 0 && tensor_file_index(file, err) == 0
+                 : error_set(err, "%s: no bytes", name) == 0)
+        return file;
+    tensors_close(file);
+    return NULL;
 }

@@ -67,11 +67,44 @@ static void test_digest(void **state) {
     free(values);
 }
 
+/* Wherever they lie: the tensors and the digest are those of the file, and the bytes stay the caller's. */
+static void test_bytes(void **state) {
+    (void)state;
+    Error err = {0};
+    FileMap map;
+    TensorFile *file = tensors_open(FIXTURE, &err);
+    assert_int_equal(file_map(&map, FIXTURE, &err), 0);
+    unsigned char *bytes = malloc(map.size + 1);
+    memcpy(bytes + 1, map.data, map.size); /* at an odd address */
+    TensorFile *again = tensors_open_bytes(bytes + 1, map.size, "in memory", &err);
+    assert_non_null(again);
+    assert_string_equal(tensors_path(again), "in memory");
+    assert_string_equal(tensors_digest(again), tensors_digest(file));
+    assert_int_equal(tensors_count(again), tensors_count(file));
+    const Tensor *a = tensors_find(file, "visual.proj"), *b = tensors_find(again, "visual.proj");
+    float *want = calloc(a->count, sizeof *want), *got = calloc(b->count, sizeof *got);
+    assert_int_equal(tensor_to_float(file, a, want, &err), 0);
+    assert_int_equal(tensor_to_float(again, b, got, &err), 0);
+    assert_memory_equal(got, want, a->count * sizeof *want);
+    tensors_close(again);
+    assert_memory_equal(bytes + 1, map.data, map.size);
+    assert_null(tensors_open_bytes(bytes + 1, map.size - 1, "in memory", &err));
+    assert_non_null(strstr(err.text, "in memory: "));
+    assert_null(tensors_open_bytes(bytes, 0, "nothing", &err));
+    assert_string_equal(err.text, "nothing: no bytes");
+    free(want);
+    free(got);
+    free(bytes);
+    file_unmap(&map);
+    tensors_close(file);
+}
+
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open),
+        cmocka_unit_test(test_bytes),
         IN_SCRATCH(test_no_file),
         IN_SCRATCH(test_digest),
     };
