@@ -23,7 +23,8 @@ typedef struct {
     int n_images;                /* how many are expected (loaded_model_few); 0: many */
 } ClassifierOptions;
 
-/* What is known of it; texts are owned by the classifier, and NULL, like numbers NAN or -1, where unknown. */
+/* What is known of it; texts are owned by the classifier, and NULL, like numbers NAN or -1, where unknown.
+ * num_shots is as in Provenance (prompt_file.h). */
 typedef struct {
     const char *method; /* as in an experiment file: "coop", "linear_probe", "zeroshot", ... */
     const char *const *class_names;
@@ -35,7 +36,7 @@ typedef struct {
 } ClassifierInfo;
 
 /* Any learned file, told by its content: prompts (ours and the original code's), classifier.safetensors,
- * weights and low-rank matrices of fine-tuning. Caller closes, also after a failure. */
+ * weights and low-rank matrices of fine-tuning. options may be NULL. Caller closes, also after a failure. */
 int classifier_open(Classifier **classifier, const char *path, const ClassifierOptions *options, Error *err);
 /* The same from bytes, which are borrowed until it is closed; name stands for a path in messages. */
 int classifier_open_bytes(Classifier **classifier, const void *bytes, size_t size, const char *name,
@@ -49,7 +50,8 @@ const ClassifierInfo *classifier_info(const Classifier *classifier);
 LoadedModel *classifier_model(Classifier *classifier); /* with the image tower that it wants */
 
 /* logits (n, K) of features (n, E) as the image tower gives them, not of unit length. The bits of a row do
- * not depend on its neighbours. */
+ * not depend on its neighbours. The first call also fails where the checkpoint is another than this was
+ * learned with: its digest is computed meanwhile. */
 int classifier_logits(Classifier *classifier, float *logits, const float *features, int n, Error *err);
 
 #endif
