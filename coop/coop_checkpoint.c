@@ -2,7 +2,6 @@
 #include "coop/coop_checkpoint.h"
 
 #include "clip/math/half.h"
-#include "clip/tensors/tensors_open.h"
 #include "clip/tensors/torch_write.h"
 
 #include <assert.h>
@@ -11,13 +10,8 @@
 
 #define PADDING_TOKEN 0
 
-int coop_checkpoint_detect(bool *is_one, const char *path, Error *err) {
-    TensorFile *file = tensors_open(path, err);
-    if (!file)
-        return -1;
-    *is_one = tensors_find(file, "ctx") && tensors_find(file, "token_suffix");
-    tensors_close(file);
-    return 0;
+bool coop_checkpoint_is_one(const TensorFile *file) {
+    return tensors_find(file, "ctx") && tensors_find(file, "token_suffix");
 }
 
 /* --- from embeddings back to tokens --- */
@@ -227,11 +221,8 @@ static int compute_features(Prompt *prompt, Clip *clip, const Tokenizer *tokeniz
     return 0;
 }
 
-int coop_checkpoint_read(Prompt *prompt, const char *path, ClassTokenPosition position, Clip *clip,
+int coop_checkpoint_read(Prompt *prompt, const TensorFile *file, ClassTokenPosition position, Clip *clip,
                          const Tokenizer *tokenizer, Pool *pool, Arena *arena, Error *err) {
-    TensorFile *file = tensors_open(path, err);
-    if (!file)
-        return -1;
     *prompt = (Prompt){.width = clip->text.width,
                        .embed_dim = clip->embed_dim,
                        .class_token_position = position,
@@ -244,15 +235,13 @@ int coop_checkpoint_read(Prompt *prompt, const char *path, ClassTokenPosition po
                        .image_size = clip->image_size};
     memcpy(prompt->mean, clip->mean, sizeof prompt->mean);
     memcpy(prompt->std, clip->std, sizeof prompt->std);
-    int result = -1;
     if (arena_failed(arena))
-        error_memory(err);
-    else if (read_ctx(prompt, file, clip, arena, err) == 0 &&
-             read_names(prompt, file, clip, tokenizer, arena, err) == 0 &&
-             compute_features(prompt, clip, tokenizer, pool, arena, err) == 0)
-        result = 0;
-    tensors_close(file);
-    return result;
+        return error_memory(err);
+    return read_ctx(prompt, file, clip, arena, err) < 0 ||
+                   read_names(prompt, file, clip, tokenizer, arena, err) < 0 ||
+                   compute_features(prompt, clip, tokenizer, pool, arena, err) < 0
+               ? -1
+               : 0;
 }
 
 /* --- writing --- */

@@ -11,14 +11,13 @@
 
 #include "coop/prompt_file.h"
 
-/* Whether a file holds such a prompt: it has a tensor ctx and a tensor token_suffix. Fails when it is no
- * file of tensors. */
-int coop_checkpoint_detect(bool *is_one, const char *path, Error *err);
+/* Whether a file holds such a prompt: it has a tensor ctx and a tensor token_suffix. */
+bool coop_checkpoint_is_one(const TensorFile *file);
 
 /* The prompt in it, text features computed with the given model, everything owned by the arena. Class names
  * come out as the tokenizer spells them (lower case, blanks around punctuation). A suffix that is not of this
  * model's tokens is an error: "FILE: tensor token_suffix: class 3: ...". */
-int coop_checkpoint_read(Prompt *prompt, const char *path, ClassTokenPosition position, Clip *clip,
+int coop_checkpoint_read(Prompt *prompt, const TensorFile *file, ClassTokenPosition position, Clip *clip,
                          const Tokenizer *tokenizer, Pool *pool, Arena *arena, Error *err);
 
 /* A class name as coop_checkpoint_read spells it, owned by the arena; NULL when its tokens do not lead back

@@ -5,8 +5,10 @@
  * version "1", class_names (a JSON list), class_token_position, csc ("true" or "false"), n_ctx, backbone,
  * backbone_digest, vocab_digest, dataset, checkpoint, image_size, mean and std (JSON lists of three numbers);
  * activation ("quick_gelu" or "gelu") and heads (of the image tower) where the experiment chose them, or
- * activation "quick_gelu (assumed)"; checkpoint_stamp (files.h) where the checkpoint is a single file; a
- * checksum (safetensors_write.h), which prompts from elsewhere need not have.
+ * activation "quick_gelu (assumed)"; checkpoint_stamp (files.h) where the checkpoint is a single file; exif
+ * "rotate" where images were turned; how it was learned: method, num_shots (a number or "all"), seed,
+ * val_accuracy and accuracy (in 0..1), key, program; a checksum (safetensors_write.h), which prompts from
+ * elsewhere need not have.
  */
 #ifndef COOP_PROMPT_FILE_H
 #define COOP_PROMPT_FILE_H
@@ -16,7 +18,18 @@
 
 #define PROMPT_FILE "prompt.safetensors"
 
-/* What was learned otherwise (tuned_file.h) has the fields from class_names on without ctx, the rest zero. */
+/* How something was learned, and how accurate it is. NULL, -1 and NAN: not known; without a method nothing
+ * is, as of what earlier versions have written. */
+typedef struct {
+    const char *method;            /* the section of an experiment file: "coop", "linear_probe" */
+    int num_shots, seed;           /* images of each class; 0: it needs none; ALL_SHOTS: all there were */
+    double val_accuracy, accuracy; /* on validation and on test images, in 0..1 */
+    const char *key, *program;     /* of its result (results.jsonl); "coop 1.2.3" */
+} Provenance;
+enum { ALL_SHOTS = 1 << 30 };
+
+/* What was learned otherwise (tuned_file.h, classifier_file.h) has the fields from class_names on without
+ * ctx, the rest zero. */
 typedef struct {
     int n_classes, n_ctx, width, embed_dim; /* K, M, C, E */
     bool csc;
@@ -33,6 +46,8 @@ typedef struct {
     bool assumed;                 /* nothing told the activation, and QuickGELU was assumed */
     int image_size;
     float mean[3], std[3];
+    bool exif_rotate; /* its images were turned as their EXIF says */
+    Provenance made;
 } Prompt;
 
 /* ctx, text_features and logit_scale, as they are written; they point into the prompt. */
@@ -43,6 +58,7 @@ void prompt_tensors(TensorOut out[PROMPT_TENSORS], const Prompt *prompt);
 int prompt_write(const char *path, const Prompt *prompt, Error *err);
 /* Everything is owned by the arena. Shapes, counts, finiteness and the length of the features are checked. */
 int prompt_read(Prompt *prompt, const char *path, Arena *arena, Error *err);
+int prompt_read_from(Prompt *prompt, const TensorFile *file, Arena *arena, Error *err);
 /* Fails, saying what differs, unless the prompt belongs to this checkpoint: widths, image size and digest
  * agree. path is the prompt's, for messages. A checkpoint with the stamp that the prompt holds is not
  * digested again. prompt_check_sizes leaves out the digest, which may take a while. */
@@ -51,13 +67,16 @@ int prompt_check_sizes(const Prompt *prompt, const char *path, const Clip *clip,
 
 /* --- for files of what was learned otherwise, but that has classes and a checkpoint, too --- */
 
-/* Writes text_features, logit_scale and the tensors, with the metadata above but that of contexts, and
- * `more`. At most PROMPT_MORE of these. */
+/* Writes text_features and logit_scale (unless there are no text features) and the tensors, with the metadata
+ * above but that of contexts, and `more`. At most PROMPT_MORE of these. */
 enum { PROMPT_MORE = 8 };
 int prompt_write_as(const char *path, const char *format, const Prompt *prompt, const TensorOut *tensors,
                     int n_tensors, const MetadataOut *more, int n_more, Error *err);
-/* Reads what that wrote, but for the tensors and `more`. */
+/* Reads what that wrote, but for the tensors and `more`; prompt_read_head the metadata alone, and
+ * prompt_read_texts the rest of it. */
 int prompt_read_as(Prompt *prompt, const TensorFile *file, const char *format, Arena *arena, Error *err);
+int prompt_read_head(Prompt *prompt, const TensorFile *file, const char *format, Arena *arena, Error *err);
+int prompt_read_texts(Prompt *prompt, const TensorFile *file, Arena *arena, Error *err);
 
 /* A list of texts as JSON, caller frees; NULL when one is not UTF-8, or memory is out. */
 char *prompt_list_json(const char *const *texts, int n);

@@ -3,6 +3,7 @@
 
 #include "clip/math/gemm.h"
 #include "coop/cosine_classifier.h"
+#include "coop/learned/cache_kind.h"
 #include "coop/zeroshot.h"
 
 #include <assert.h>
@@ -32,13 +33,9 @@ static void vote_row(void *context, int row, int worker) {
     (void)worker;
     const Votes *votes = context;
     const TipAdapter *a = votes->adapter;
-    float *logits = votes->logits + (size_t)row * (size_t)a->n_classes;
-    float *affinity = votes->affinity + (size_t)row * (size_t)a->n_keys;
-    float alpha = (float)a->alpha, beta = (float)a->beta;
-    for (int i = 0; i < a->n_keys; i++) {
-        affinity[i] = alpha * expf(-beta * (1 - affinity[i]));
-        logits[a->labels[i]] += affinity[i];
-    }
+    const ImageCache cache = {a->n_keys, a->keys, a->labels, (float)a->alpha, (float)a->beta};
+    image_cache_vote(&cache, votes->logits + (size_t)row * (size_t)a->n_classes,
+                     votes->affinity + (size_t)row * (size_t)a->n_keys);
 }
 
 static void forward(const TipAdapter *adapter, float *logits, float *affinity, const float *images,

@@ -10,16 +10,16 @@ static int most_images(const LoadedModel *model) {
     return min_int(MOST_IMAGES, loaded_model_source((LoadedModel *)model).max_batch);
 }
 
-int tuned_clip_open(TunedClip *tuned_clip, const Tuned *tuned, const char *path, LoadedModel *model,
+int tuned_clip_open(TunedClip *tuned_clip, const Tuned *tuned, const TensorFile *file, LoadedModel *model,
                     const TunedSource *source, Error *err) {
     TunedClip *t = tuned_clip;
     bool image, text;
     *t = (TunedClip){.model = model};
-    if (prompt_check_model(&tuned->head, path, model->clip, err) < 0)
+    if (prompt_check_model(&tuned->head, tensors_path(file), model->clip, err) < 0)
         return -1;
     t->clip = trainable_clip_open(source->weights, source->activation, source->heads, model->clip->precision,
                                   model->pool, err);
-    if (!t->clip || tuned_apply(tuned, path, t->clip, &image, &text, err) < 0)
+    if (!t->clip || tuned_apply(tuned, file, t->clip, &image, &text, err) < 0)
         return -1;
     if (image)
         t->images =

@@ -1,7 +1,7 @@
 /* tuned_clip.h: a checkpoint with what a tuner has learned in place: its towers as in a test.
  *
- *     tuned_read(&tuned, path, arena, err);
- *     tuned_clip_open(&clip, &tuned, path, &model, &source, err);
+ *     tuned_read(&tuned, file, arena, err);
+ *     tuned_clip_open(&clip, &tuned, file, &model, &source, err);
  *
  * A tower that did not change is the frozen one of the model.
  */
@@ -27,7 +27,7 @@ typedef struct {
 } TunedClip;
 
 /* Checks that the file belongs to the model's checkpoint. Caller closes, also after a failure. */
-int tuned_clip_open(TunedClip *tuned_clip, const Tuned *tuned, const char *path, LoadedModel *model,
+int tuned_clip_open(TunedClip *tuned_clip, const Tuned *tuned, const TensorFile *file, LoadedModel *model,
                     const TunedSource *source, Error *err);
 void tuned_clip_close(TunedClip *tuned_clip);
 

@@ -2,7 +2,6 @@
 #include "coop/tuned_file.h"
 
 #include "clip/tensors/safetensors_write.h"
-#include "clip/tensors/tensors_open.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,14 +19,9 @@ const char *tuned_part_name(TunedPart part) {
     return part_names[part];
 }
 
-int tuned_detect(bool *is_one, const char *path, Error *err) {
-    TensorFile *file = tensors_open(path, err);
-    if (!file)
-        return -1;
+bool tuned_is_one(const TensorFile *file) {
     const char *format = tensors_metadata(file, "format");
-    *is_one = format && (strcmp(format, WEIGHTS) == 0 || strcmp(format, LOW_RANK) == 0);
-    tensors_close(file);
-    return 0;
+    return format && (strcmp(format, WEIGHTS) == 0 || strcmp(format, LOW_RANK) == 0);
 }
 
 /* --- writing --- */
@@ -144,7 +138,8 @@ static int read_scale(Tuned *tuned, const TensorFile *file, Error *err) {
     return 0;
 }
 
-static int read_all(Tuned *tuned, const TensorFile *file, Arena *arena, Error *err) {
+int tuned_read(Tuned *tuned, const TensorFile *file, Arena *arena, Error *err) {
+    *tuned = (Tuned){0};
     const char *format = tensors_metadata(file, "format");
     const bool is_low_rank = format && strcmp(format, LOW_RANK) == 0;
     if (prompt_read_as(&tuned->head, file, is_low_rank ? LOW_RANK : WEIGHTS, arena, err) < 0 ||
@@ -154,16 +149,6 @@ static int read_all(Tuned *tuned, const TensorFile *file, Arena *arena, Error *e
         return bad_metadata(file, "part", err);
     tuned->templates = prompt_list_read(file, "templates", &tuned->n_templates, arena, err);
     return tuned->templates ? 0 : -1;
-}
-
-int tuned_read(Tuned *tuned, const char *path, Arena *arena, Error *err) {
-    *tuned = (Tuned){0};
-    TensorFile *file = tensors_open(path, err);
-    if (!file)
-        return -1;
-    const int result = read_all(tuned, file, arena, err);
-    tensors_close(file);
-    return result;
 }
 
 /* --- applying --- */
@@ -213,11 +198,10 @@ static int apply_matrices(const Tuned *tuned, const TensorFile *file, const Tens
     return 0;
 }
 
-int tuned_apply(const Tuned *tuned, const char *path, TrainableClip *clip, bool *image, bool *text,
+int tuned_apply(const Tuned *tuned, const TensorFile *file, TrainableClip *clip, bool *image, bool *text,
                 Error *err) {
-    TensorFile *file = tensors_open(path, err);
     Arena *arena = arena_create();
-    int result = file && arena ? 0 : file ? error_memory(err) : -1;
+    int result = arena ? 0 : error_memory(err);
     *image = *text = false;
     for (int i = 0; result == 0 && i < tensors_count(file); i++) {
         const Tensor *tensor = tensors_at(file, i);
@@ -228,6 +212,5 @@ int tuned_apply(const Tuned *tuned, const char *path, TrainableClip *clip, bool 
                                               : apply_weight(file, tensor, clip, err);
     }
     arena_free(arena);
-    tensors_close(file);
     return result;
 }

@@ -29,19 +29,18 @@ typedef struct {
 const char *tuned_part_name(TunedPart part); /* "image_encoder"; as choices, in order: */
 #define TUNED_PARTS "image_encoder|text_encoder|all|image_projection|bias|layer_norm"
 
-/* Whether a file holds such a thing. Fails when it is no file of tensors. */
-int tuned_detect(bool *is_one, const char *path, Error *err);
+bool tuned_is_one(const TensorFile *file); /* whether it holds such a thing */
 
 /* Written atomically. The head and the templates say what the file says; tuner and clip what was learned. */
 int tuned_write(const char *path, const Tuned *tuned, const TrainableClip *clip, const TunerConfig *config,
                 const Tuner *tuner, Error *err);
 
 /* All but the weights; owned by the arena. */
-int tuned_read(Tuned *tuned, const char *path, Arena *arena, Error *err);
+int tuned_read(Tuned *tuned, const TensorFile *file, Arena *arena, Error *err);
 
 /* Puts the weights of the file into a clip of the same checkpoint, low-rank matrices merged. *image and *text
  * say which towers changed. */
-int tuned_apply(const Tuned *tuned, const char *path, TrainableClip *clip, bool *image, bool *text,
+int tuned_apply(const Tuned *tuned, const TensorFile *file, TrainableClip *clip, bool *image, bool *text,
                 Error *err);
 
 #endif

@@ -1,4 +1,5 @@
 /* command_eval.c: coop eval */
+#include "clip/tensors/tensors_open.h"
 #include "coop/coop_checkpoint.h"
 #include "coop/prompt_file.h"
 #include "coop/zeroshot.h"
@@ -17,7 +18,8 @@
 
 /* What is asked for. */
 typedef struct {
-    const char *path;     /* of the prompt */
+    const char *path; /* of what was learned */
+    TensorFile *file;
     bool original;        /* it is a file of the original code, */
     const char *position; /* which does not say where the class name stands */
     const char *config, *logits;
@@ -55,14 +57,14 @@ static int read_learned(Learned *learned, const Request *request, Session *sessi
     Prompt *prompt = &learned->prompt;
     ClassTokenPosition position;
     if (learned->is_tuned)
-        return tuned_read(&learned->tuned, request->path, arena, err);
+        return tuned_read(&learned->tuned, request->file, arena, err);
     if (!request->original)
-        return prompt_read(prompt, request->path, arena, err);
+        return prompt_read_from(prompt, request->file, arena, err);
     if (position_parse(&position, request->position) < 0)
         return error_usage(err, "--class-token-position %s: end, middle or front is needed",
                            request->position);
     const Tokenizer *tokenizer = session->model.tokenizer;
-    if (coop_checkpoint_read(prompt, request->path, position, session->model.clip, tokenizer,
+    if (coop_checkpoint_read(prompt, request->file, position, session->model.clip, tokenizer,
                              session->model.pool, arena, err) < 0)
         return -1;
     return adopt_names(prompt, &session->dataset, tokenizer, arena, err);
@@ -85,32 +87,33 @@ static int prompt_logits(float *logits, const Prompt *prompt, const char *path, 
 }
 
 /* Behind the templates that it was learned with. */
-static int logits_of_tuned(float *logits, const Tuned *tuned, const char *path, Session *session,
+static int logits_of_tuned(float *logits, const Tuned *tuned, const TensorFile *file, Session *session,
                            Arena *arena, Error *err) {
     const TextList templates = {.values = tuned->templates, .n = tuned->n_templates};
     session->test_labels = list_labels(&session->dataset.test, arena);
     if (!session->test_labels)
         return error_memory(err);
-    if (session_check_texts(session, &templates, path, err) < 0 || session_check_images(session, err) < 0)
+    if (session_check_texts(session, &templates, tensors_path(file), err) < 0 ||
+        session_check_images(session, err) < 0)
         return -1;
-    return tuned_logits(logits, tuned, path, session, &templates, NULL, arena, err);
+    return tuned_logits(logits, tuned, file, session, &templates, NULL, arena, err);
 }
 
-static int evaluate(const Learned *learned, const char *path, const char *logits_path, Session *session,
-                    Arena *arena, Error *err) {
+static int evaluate(const Learned *learned, const Request *request, Session *session, Arena *arena,
+                    Error *err) {
     const Dataset *dataset = &session->dataset;
     float *logits = arena_floats(arena, (size_t)dataset->test.n, (size_t)dataset->n_classes);
     Scores scores;
     if (!logits)
         return error_memory(err);
-    if ((learned->is_tuned ? logits_of_tuned(logits, &learned->tuned, path, session, arena, err)
-                           : prompt_logits(logits, &learned->prompt, path, session, arena, err)) < 0)
+    if ((learned->is_tuned ? logits_of_tuned(logits, &learned->tuned, request->file, session, arena, err)
+                           : prompt_logits(logits, &learned->prompt, request->path, session, arena, err)) < 0)
         return -1;
     if (scores_compute(&scores, logits, session->test_labels, dataset->test.n, dataset->n_classes, arena,
                        err) < 0)
         return -1;
     if (session_save(session, err) < 0 ||
-        (logits_path && logits_write(logits_path, logits, dataset, arena, err) < 0))
+        (request->logits && logits_write(request->logits, logits, dataset, arena, err) < 0))
         return -1;
     TextMap said = {.arena = arena};
     cli_model_print_note(&session->model, session->quiet);
@@ -119,6 +122,28 @@ static int evaluate(const Learned *learned, const char *path, const char *logits
     printf("%s: accuracy %.2f %%, macro-F1 %.2f %% on %d test images of %d classes\n", session->name,
            scores.accuracy, scores.macro_f1, dataset->test.n, dataset->n_classes);
     return 0;
+}
+
+static int eval(Request *request, const CommonOptions *common, Arena *arena, Error *err) {
+    Experiment experiment;
+    Session session = {0};
+    LoadedModel model = {0};
+    Learned learned = {.is_tuned = tuned_is_one(request->file)};
+    request->original = coop_checkpoint_is_one(request->file);
+    /* A file of our own is read before the model, so that a bad one is refused at once. */
+    if ((!request->original && read_learned(&learned, request, NULL, arena, err) < 0) ||
+        experiment_read(&experiment, request->config, request->sets.values, request->sets.n, method_list(),
+                        arena, err) < 0)
+        return -1;
+    int result = -1;
+    if (session_open(&session, &experiment, common->quiet, err) == 0 &&
+        cli_model_open_for(&model, &experiment, common->threads, err) == 0 &&
+        session_attach(&session, &model, NULL, err) == 0 &&
+        (!request->original || read_learned(&learned, request, &session, arena, err) == 0))
+        result = evaluate(&learned, request, &session, arena, err);
+    session_close(&session);
+    loaded_model_close(&model);
+    return result;
 }
 
 static int run(CommandLine *line, Error *err) {
@@ -136,27 +161,11 @@ static int run(CommandLine *line, Error *err) {
         return status < 0 ? -1 : 0;
     if (!request.config)
         return error_usage(err, "--config is needed: %s", command_eval.usage);
-    Learned learned;
-    Experiment experiment;
     request.path = line->words.values[0];
-    /* A file of our own is read before the model, so that a bad one is refused at once. */
-    if (coop_checkpoint_detect(&request.original, request.path, err) < 0 ||
-        tuned_detect(&learned.is_tuned, request.path, err) < 0 ||
-        (!request.original && read_learned(&learned, &request, NULL, arena, err) < 0) ||
-        experiment_read(&experiment, request.config, request.sets.values, request.sets.n, method_list(),
-                        arena, err) < 0)
-        return -1;
-    Session session;
-    LoadedModel model = {0};
-    int result = -1;
-    if (session_open(&session, &experiment, line->common.quiet, err) == 0 &&
-        cli_model_open_for(&model, &experiment, line->common.threads, err) == 0 &&
-        session_attach(&session, &model, NULL, err) == 0 &&
-        (!request.original || read_learned(&learned, &request, &session, arena, err) == 0))
-        result = evaluate(&learned, request.path, request.logits, &session, arena, err);
-    session_close(&session);
-    loaded_model_close(&model);
-    return result;
+    request.file = tensors_open(request.path, err);
+    status = request.file ? eval(&request, &line->common, arena, err) : -1;
+    tensors_close(request.file);
+    return status;
 }
 
 const Command command_eval = {

@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "clip/image/image_tower.h"
+#include "clip/tensors/tensors_open.h"
 #include "clip/text/text_encoder.h"
 #include "coop/image_crops.h"
 #include "coop/zeroshot.h"
@@ -156,11 +157,21 @@ static int learn(Tuning *t, const OptimConfig *optim, const char *folder, const 
     return status;
 }
 
+static int logits_of_file(float *logits, const char *path, const Session *session, const TextList *templates,
+                          Progress *progress, Arena *arena, Error *err) {
+    Tuned tuned;
+    TensorFile *file = tensors_open(path, err);
+    int status = file ? tuned_read(&tuned, file, arena, err) : -1;
+    if (status == 0)
+        status = tuned_logits(logits, &tuned, file, session, templates, progress, arena, err);
+    tensors_close(file);
+    return status;
+}
+
 int tuning_run(Session *session, const Point *point, TunerConfig config, const OptimConfig *optim,
                bool random_crops, const char *folder, float *logits, Result *result, Progress *progress,
                Arena *arena, Error *err) {
     const char *path = file_of(config.part == TUNE_LOW_RANK, folder, arena);
-    Tuned tuned;
     config.batch_size = optim->batch_size;
     Tuning t = {.session = session,
                 .point = point,
@@ -171,19 +182,15 @@ int tuning_run(Session *session, const Point *point, TunerConfig config, const O
                           .random = random_crops}};
     if (!path)
         return error_memory(err);
-    if (learn(&t, optim, folder, path, result, progress, arena, err) < 0 ||
-        tuned_read(&tuned, path, arena, err) < 0)
+    if (learn(&t, optim, folder, path, result, progress, arena, err) < 0)
         return -1;
-    return tuned_logits(logits, &tuned, path, session, &point->options->templates, progress, arena, err);
+    return logits_of_file(logits, path, session, &point->options->templates, progress, arena, err);
 }
 
 int tuning_transfer(const Point *learned, bool is_low_rank, const char *folder, const Session *target,
                     float *logits, Arena *arena, Error *err) {
     const char *path = file_of(is_low_rank, folder, arena);
-    Tuned tuned;
     if (!path)
         return error_memory(err);
-    if (tuned_read(&tuned, path, arena, err) < 0)
-        return -1;
-    return tuned_logits(logits, &tuned, path, target, &learned->options->templates, NULL, arena, err);
+    return logits_of_file(logits, path, target, &learned->options->templates, NULL, arena, err);
 }

@@ -56,7 +56,7 @@ static int classify(float *logits, TunedClip *clip, const Tuned *tuned, const Se
     return 0;
 }
 
-int tuned_logits(float *logits, const Tuned *tuned, const char *path, const Session *session,
+int tuned_logits(float *logits, const Tuned *tuned, const TensorFile *file, const Session *session,
                  const TextList *templates, Progress *progress, Arena *arena, Error *err) {
     const Experiment *experiment = session->experiment;
     const TunedSource source = {.weights = experiment->model.weights,
@@ -65,7 +65,7 @@ int tuned_logits(float *logits, const Tuned *tuned, const char *path, const Sess
                                 .memory_budget = experiment_memory_budget(experiment)};
     LoadedModel model = session->model; /* a copy, whose images go another way */
     TunedClip clip;
-    int result = tuned_clip_open(&clip, tuned, path, &model, &source, err);
+    int result = tuned_clip_open(&clip, tuned, file, &model, &source, err);
     if (result == 0)
         result = classify(logits, &clip, tuned, session, templates, progress, arena, err);
     tuned_clip_close(&clip);

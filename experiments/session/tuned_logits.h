@@ -6,9 +6,9 @@
 #include "experiments/session/session.h"
 
 /* logits (n_test, K) of the session's test images for its classes, whose texts are those of the templates.
- * path is that of the file, for messages and for its weights. Images are encoded anew where the tower
+ * file is the one that tuned was read from. Images are encoded anew where the tower
  * changed, or the session has no features of theirs. ERROR_SIGNAL when a signal came. */
-int tuned_logits(float *logits, const Tuned *tuned, const char *path, const Session *session,
+int tuned_logits(float *logits, const Tuned *tuned, const TensorFile *file, const Session *session,
                  const TextList *templates, Progress *progress, Arena *arena, Error *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include "coop/coop_checkpoint.h"
 
 #include "clip/base/files.h"
+#include "clip/tensors/tensors_open.h"
 #include "clip/tensors/torch_write.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
@@ -68,6 +69,16 @@ static Prompt random_prompt(World *w, bool csc, ClassTokenPosition position) {
                     .text_features = text};
 }
 
+static int read_path(Prompt *prompt, const char *path, ClassTokenPosition position, World *w, Error *err) {
+    TensorFile *file = tensors_open(path, err);
+    int result =
+        file ? coop_checkpoint_read(prompt, file, position, w->clip, w->tokenizer, w->pool, w->arena, err)
+             : -1;
+    assert_true(result < 0 || coop_checkpoint_is_one(file));
+    tensors_close(file);
+    return result;
+}
+
 static void test_round_trip(void **state) {
     World w;
     Error err = {0};
@@ -76,13 +87,9 @@ static void test_round_trip(void **state) {
     scratch_path(state, "model.pth.tar-7", path, sizeof path);
     for (int i = 0; i < 6; i++) {
         Prompt prompt = random_prompt(&w, i % 2, (ClassTokenPosition)(i / 2)), read;
-        bool is_one = false;
         if (coop_checkpoint_write(path, &prompt, 7, w.clip, w.tokenizer, &err) < 0)
             fail_msg("%s", err.text);
-        assert_int_equal(coop_checkpoint_detect(&is_one, path, &err), 0);
-        assert_true(is_one);
-        if (coop_checkpoint_read(&read, path, prompt.class_token_position, w.clip, w.tokenizer, w.pool,
-                                 w.arena, &err) < 0)
+        if (read_path(&read, path, prompt.class_token_position, &w, &err) < 0)
             fail_msg("%s", err.text);
         assert_int_equal(read.n_classes, 4);
         assert_int_equal(read.n_ctx, 3);
@@ -100,11 +107,9 @@ static void test_round_trip(void **state) {
 
 static void test_other_files(void **state) {
     (void)state;
-    Error err = {0};
-    bool is_one = true;
-    assert_int_equal(coop_checkpoint_detect(&is_one, FIXTURES "clip_vit.safetensors", &err), 0);
-    assert_false(is_one);
-    assert_int_equal(coop_checkpoint_detect(&is_one, FIXTURES "merges.txt.gz", &err), -1);
+    TensorFile *file = fixture_open(FIXTURES "clip_vit.safetensors");
+    assert_false(coop_checkpoint_is_one(file));
+    tensors_close(file);
 }
 
 /* Writes ctx (M, C) and token_suffix (K, rows, C) from the given numbers, and expects this refusal. */
@@ -120,8 +125,7 @@ static void refused(void **state, World *w, int M, int C, int rows, const float 
     scratch_path(state, "bad.pth.tar-1", path, sizeof path);
     if (torch_checkpoint_write(path, tensors, 2, 1, &err) < 0)
         fail_msg("%s", err.text);
-    assert_int_equal(
-        coop_checkpoint_read(&read, path, POSITION_END, w->clip, w->tokenizer, w->pool, w->arena, &err), -1);
+    assert_int_equal(read_path(&read, path, POSITION_END, w, &err), -1);
     assert_string_equal(err.text, arena_printf(w->arena, "%s: %s", path, message));
     assert_int_equal(err.kind, ERROR_INPUT);
 }
@@ -172,8 +176,7 @@ static void test_damage(void **state) {
             if (!cut)
                 scratch_flip(path, i, 0x10);
             err = (Error){0};
-            if (coop_checkpoint_read(&read, path, POSITION_END, w.clip, w.tokenizer, w.pool, w.arena, &err) ==
-                0) {
+            if (read_path(&read, path, POSITION_END, &w, &err) == 0) {
                 /* what no tensor needs, such as the time of a file in the archive, may be anything */
                 assert_false(cut);
                 assert_int_equal(read.n_classes, 1);

@@ -3,6 +3,7 @@
 #include "coop/tuned_file.h"
 
 #include "clip/tensors/safetensors_write.h"
+#include "clip/tensors/tensors_open.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 #include "tests/support/train_support.h"
@@ -91,11 +92,11 @@ static void write_tuned(Bench *b, const char *path) {
 
 static void read_back(Bench *b, const char *path, Tuned *read, TrainableClip *clip, bool *image, bool *text) {
     Error err = {0};
-    bool is_one;
-    assert_int_equal(tuned_detect(&is_one, path, &err), 0);
-    assert_true(is_one);
-    if (tuned_read(read, path, b->arena, &err) < 0 || tuned_apply(read, path, clip, image, text, &err) < 0)
+    TensorFile *file = fixture_open(path);
+    assert_true(tuned_is_one(file));
+    if (tuned_read(read, file, b->arena, &err) < 0 || tuned_apply(read, file, clip, image, text, &err) < 0)
         fail_msg("%s", err.text);
+    tensors_close(file);
     assert_int_equal(read->head.n_classes, K);
     assert_string_equal(read->head.class_names[2], names[2]);
     assert_string_equal(read->head.backbone_digest, "d1");
@@ -181,8 +182,10 @@ static void refuse(const char *path, const Tuned *good, const char *part, const 
     assert_int_equal(prompt_write_as(path, low_rank ? "coop-lora" : "coop-weights", &good->head, &tensor, 1,
                                      more, 5, &err),
                      0);
-    if (tuned_read(&read, path, arena, &err) == 0)
-        assert_int_equal(tuned_apply(&read, path, clip, &image, &text, &err), -1);
+    TensorFile *file = fixture_open(path);
+    if (tuned_read(&read, file, arena, &err) == 0)
+        assert_int_equal(tuned_apply(&read, file, clip, &image, &text, &err), -1);
+    tensors_close(file);
     if (!strstr(err.text, expected))
         fail_msg("'%s' where '%s' is needed", err.text, expected);
     train_clip_free(clip);
@@ -213,14 +216,13 @@ static void test_bad_files(void **state) {
 static void test_damage(void **state) {
     char path[512];
     Bench b;
-    Tuned read;
     scratch_path(state, TUNED_WEIGHTS_FILE, path, sizeof path);
     open_bench(&b, TUNE_IMAGE_PROJECTION);
     write_tuned(&b, path);
     for (size_t at = 0; at < 1500; at += 97) {
         Error err = {0};
         scratch_flip(path, at, 4);
-        assert_int_equal(tuned_read(&read, path, b.arena, &err), -1);
+        assert_null(tensors_open(path, &err));
         scratch_flip(path, at, 4);
     }
     close_bench(&b);
