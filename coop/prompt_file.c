@@ -12,7 +12,7 @@
 
 #define FORMAT "coop-prompt"
 #define VERSION "1"
-enum { MAX_PROVENANCE = 7, MAX_METADATA = 16 + PROMPT_MORE + MAX_PROVENANCE };
+enum { MAX_METADATA = 16 + PROMPT_MORE + PROVENANCE_METADATA };
 #define QUICK_ASSUMED "quick_gelu" ASSUMED
 #define MAX_CLASSES 1000000
 #define MAX_WIDTH (1 << 24)
@@ -56,7 +56,7 @@ void prompt_tensors(TensorOut out[PROMPT_TENSORS], const Prompt *prompt) {
 /* What is known of every learned file. The texts are in it as long as the head lasts. */
 typedef struct {
     char image_size[16], heads[16], mean[64], std[64];
-    char num_shots[16], seed[16], val_accuracy[32], accuracy[32];
+    ProvenanceTexts made;
     char *names;
     MetadataOut metadata[MAX_METADATA];
     int n;
@@ -70,28 +70,6 @@ static void add_metadata(Head *head, const MetadataOut *metadata, size_t n) {
 static void add_text(Head *head, const char *key, const char *value) {
     if (value)
         head->metadata[head->n++] = (MetadataOut){key, value};
-}
-
-static const char *share_text(char *out, size_t size, double share) {
-    snprintf(out, size, "%.9g", share);
-    return share >= 0 ? out : NULL;
-}
-
-static void add_provenance(Head *head, const Provenance *made) {
-    if (!made->method)
-        return;
-    add_text(head, "method", made->method);
-    snprintf(head->num_shots, sizeof head->num_shots, "%d", made->num_shots);
-    if (made->num_shots >= 0)
-        add_text(head, "num_shots", made->num_shots == ALL_SHOTS ? "all" : head->num_shots);
-    snprintf(head->seed, sizeof head->seed, "%d", made->seed);
-    if (made->seed >= 0)
-        add_text(head, "seed", head->seed);
-    add_text(head, "val_accuracy",
-             share_text(head->val_accuracy, sizeof head->val_accuracy, made->val_accuracy));
-    add_text(head, "accuracy", share_text(head->accuracy, sizeof head->accuracy, made->accuracy));
-    add_text(head, "key", made->key);
-    add_text(head, "program", made->program);
 }
 
 static int make_head(Head *head, const char *path, const char *format, const Prompt *prompt,
@@ -125,7 +103,7 @@ static int make_head(Head *head, const char *path, const char *format, const Pro
         head->metadata[head->n++] = (MetadataOut){"heads", head->heads};
     add_text(head, "checkpoint_stamp", prompt->checkpoint_stamp);
     add_text(head, "exif", prompt->exif_rotate ? "rotate" : NULL);
-    add_provenance(head, &prompt->made);
+    head->n += provenance_metadata(head->metadata + head->n, &head->made, &prompt->made);
     return 0;
 }
 
@@ -253,50 +231,19 @@ static int read_contexts_metadata(const TensorFile *file, Prompt *prompt, Error 
     return need_int(file, "n_ctx", &prompt->n_ctx, err);
 }
 
-static int bad_metadata(const TensorFile *file, const char *key, Error *err) {
-    return error_set(err, "%s: metadata: %s '%.40s'", tensors_path(file), key, tensors_metadata(file, key));
-}
-
-/* A number in 0 .. high; *out stays as it is where there is none. */
-static int read_number(const TensorFile *file, const char *key, double high, double *out, Error *err) {
-    const char *text = tensors_metadata(file, key);
-    char *end;
-    if (!text)
-        return 0;
-    *out = strtod(text, &end);
-    return end > text && *end == '\0' && *out >= 0 && *out <= high ? 0 : bad_metadata(file, key, err);
-}
-
-static int read_provenance(const TensorFile *file, Provenance *made, Arena *arena, Error *err) {
-    const char *method = tensors_metadata(file, "method"), *shots = tensors_metadata(file, "num_shots");
-    const char *key = tensors_metadata(file, "key"), *program = tensors_metadata(file, "program");
-    const bool all = shots && strcmp(shots, "all") == 0;
-    double num_shots = -1, seed = -1;
-    *made = (Provenance){.val_accuracy = NAN, .accuracy = NAN};
-    if ((!all && read_number(file, "num_shots", ALL_SHOTS, &num_shots, err) < 0) ||
-        read_number(file, "seed", INT32_MAX, &seed, err) < 0 ||
-        read_number(file, "val_accuracy", 1, &made->val_accuracy, err) < 0 ||
-        read_number(file, "accuracy", 1, &made->accuracy, err) < 0)
-        return -1;
-    made->num_shots = all ? ALL_SHOTS : (int)num_shots;
-    made->seed = (int)seed;
-    made->method = method ? arena_strdup(arena, method) : NULL;
-    made->key = key ? arena_strdup(arena, key) : NULL;
-    made->program = program ? arena_strdup(arena, program) : NULL;
-    return arena_failed(arena) ? error_memory(err) : 0;
-}
-
 static int read_exif(const TensorFile *file, Prompt *prompt, Error *err) {
     const char *exif = tensors_metadata(file, "exif");
     prompt->exif_rotate = exif && strcmp(exif, "rotate") == 0;
-    return !exif || prompt->exif_rotate || strcmp(exif, "ignore") == 0 ? 0 : bad_metadata(file, "exif", err);
+    return !exif || prompt->exif_rotate || strcmp(exif, "ignore") == 0
+               ? 0
+               : error_set(err, "%s: metadata: exif '%.40s'", tensors_path(file), exif);
 }
 
 static int read_head(const TensorFile *file, const char *wanted, Prompt *prompt, Arena *arena, Error *err) {
     const char *format = tensors_metadata(file, "format"), *version;
     if (!format || strcmp(format, wanted) != 0)
         return error_set(err, "%s: metadata: not a prompt (no format \"%s\")", tensors_path(file), wanted);
-    if (read_provenance(file, &prompt->made, arena, err) < 0 || read_exif(file, prompt, err) < 0)
+    if (provenance_read(&prompt->made, file, arena, err) < 0 || read_exif(file, prompt, err) < 0)
         return -1;
     if (!(version = need(file, "version", err)))
         return -1;

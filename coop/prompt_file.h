@@ -6,27 +6,17 @@
  * backbone_digest, vocab_digest, dataset, checkpoint, image_size, mean and std (JSON lists of three numbers);
  * activation ("quick_gelu" or "gelu") and heads (of the image tower) where the experiment chose them, or
  * activation "quick_gelu (assumed)"; checkpoint_stamp (files.h) where the checkpoint is a single file; exif
- * "rotate" where images were turned; how it was learned: method, num_shots (a number or "all"), seed,
- * val_accuracy and accuracy (in 0..1), key, program; a checksum (safetensors_write.h), which prompts from
- * elsewhere need not have.
+ * "rotate" where images were turned; how it was learned (coop/learned/provenance.h); a checksum
+ * (safetensors_write.h), which prompts from elsewhere need not have.
  */
 #ifndef COOP_PROMPT_FILE_H
 #define COOP_PROMPT_FILE_H
 
 #include "clip/tensors/tensors.h"
+#include "coop/learned/provenance.h"
 #include "coop/prompt_learner.h"
 
 #define PROMPT_FILE "prompt.safetensors"
-
-/* How something was learned, and how accurate it is. NULL, -1 and NAN: not known; without a method nothing
- * is, as of what earlier versions have written. */
-typedef struct {
-    const char *method;            /* the section of an experiment file: "coop", "linear_probe" */
-    int num_shots, seed;           /* images of each class; 0: it needs none; ALL_SHOTS: all there were */
-    double val_accuracy, accuracy; /* on validation and on test images, in 0..1 */
-    const char *key, *program;     /* of its result (results.jsonl); "coop 1.2.3" */
-} Provenance;
-enum { ALL_SHOTS = 1 << 30 };
 
 /* What was learned otherwise (tuned_file.h, classifier_file.h) has the fields from class_names on without
  * ctx, the rest zero. */
