@@ -42,7 +42,7 @@ int loaded_model_open(LoadedModel *model, const char *weights, const LoadedModel
     model->pool = pool_create(options->n_threads);
     if (!model->pool)
         return error_run(err, "cannot start threads: out of memory, or too many of them");
-    pool_set_stop(model->pool, options->stop);
+    pool_set_stop(model->pool, options->stop, options->stop_context);
     const ClipOptions clip_options = {.towers = options->towers,
                                       .activation = options->activation,
                                       .heads = options->heads,

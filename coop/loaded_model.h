@@ -29,6 +29,7 @@ typedef struct {
     Precision precision;
     int n_threads;
     StopFn stop; /* asked during long work whether to go on (clip/base/parallel.h); may be NULL */
+    void *stop_context;
 } LoadedModelOptions;
 
 /* Opens the checkpoint (a file or its folder, clip/checkpoint/locate.h) and, with the text tower, its

@@ -59,6 +59,7 @@ struct Pool {
     atomic_bool stop;
 
     StopFn ask_stop; /* or NULL */
+    void *stop_context;
     int n_threads, n_started;
     bool crowded;    /* more threads than cores */
     Worker *workers; /* (n_threads); the first is the caller and has no thread */
@@ -288,10 +289,11 @@ void task_wait(Task *task) {
     free(task);
 }
 
-void pool_set_stop(Pool *pool, StopFn stop) {
+void pool_set_stop(Pool *pool, StopFn stop, void *context) {
     pool->ask_stop = stop;
+    pool->stop_context = context;
 }
 
 int pool_stopped(const Pool *pool, Error *err) {
-    return pool && pool->ask_stop ? pool->ask_stop(err) : 0;
+    return pool && pool->ask_stop ? pool->ask_stop(pool->stop_context, err) : 0;
 }

@@ -26,9 +26,10 @@ void pool_run(Pool *pool, int n_tiles, TileFn tile_fn, void *context);
 
 /* Long work asks its pool between its parts, from any thread, whether to go on. pool_stopped returns 0 until
  * the function given to pool_set_stop says otherwise, then -1 with that function's Error (err may be NULL);
- * without such a function, as for NULL, it always returns 0. Once stopped, a pool stays stopped. */
-typedef int (*StopFn)(Error *err);
-void pool_set_stop(Pool *pool, StopFn stop);
+ * without such a function, as for NULL, it always returns 0. A function that has said so must stay with it
+ * until that work has returned. */
+typedef int (*StopFn)(void *context, Error *err);
+void pool_set_stop(Pool *pool, StopFn stop, void *context);
 int pool_stopped(const Pool *pool, Error *err);
 
 /* A function on a thread of its own, independent of any pool. NULL when it cannot be started. */

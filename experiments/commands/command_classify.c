@@ -92,7 +92,7 @@ static int run(CommandLine *line, Error *err) {
         return error_usage(err, "--class-token-position %s: end, middle or front is needed", position);
     given->n_images = request.images.n;
     given->model.n_threads = line->common.threads;
-    given->model.stop = interrupt_check;
+    given->model.stop = interrupt_stop;
     return classify(&request, line->common.quiet, line->arena, err);
 }
 

@@ -119,7 +119,7 @@ int pretrain_open(PretrainSession *session, const PretrainConfig *config, int n_
     session->pool = pool_create(n_threads);
     if (!session->pool)
         return error_run(err, "cannot start threads: out of memory, or too many of them");
-    pool_set_stop(session->pool, interrupt_check);
+    pool_set_stop(session->pool, interrupt_stop, NULL);
     if (pretrain_open_data(session, err) < 0 || open_clip(session, err) < 0 ||
         open_vocabulary(session, err) < 0 || count_steps(session, err) < 0)
         return -1;

@@ -215,7 +215,7 @@ static int open_job(Job *job, const Stage *stage, Round *round, Error *err) {
     if (!pool)
         return error_run(err, "cannot start the threads of %d jobs: out of memory, or too many of them",
                          round->n_jobs);
-    pool_set_stop(pool, interrupt_check);
+    pool_set_stop(pool, interrupt_stop, NULL);
     job->experiment.n_sharing = round->n_jobs;
     for (int t = -1; t < n_targets; t++) {
         Session *session = t < 0 ? &job->session : &job->targets[t];

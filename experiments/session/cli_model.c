@@ -29,7 +29,7 @@ int cli_exif(bool *upright, const char *text, Error *err) {
 }
 
 int cli_model_open(LoadedModel *model, const char *weights, LoadedModelOptions options, Error *err) {
-    options.stop = interrupt_check;
+    options.stop = interrupt_stop;
     return loaded_model_open(model, weights, &options, err);
 }
 

@@ -49,6 +49,11 @@ int interrupt_signal(void) {
     return caught;
 }
 
+int interrupt_stop(void *context, Error *err) {
+    (void)context;
+    return interrupt_check(err);
+}
+
 int interrupt_check(Error *err) {
     if (!caught)
         return 0;

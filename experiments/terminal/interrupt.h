@@ -16,5 +16,6 @@ int interrupt_signal(void); /* the signal that came, or 0 */
 
 /* -1 with ERROR_SIGNAL when a signal came, else 0. */
 int interrupt_check(Error *err);
+int interrupt_stop(void *context, Error *err); /* the same for a pool (clip/base/parallel.h) */
 
 #endif

@@ -449,7 +449,8 @@ static void large_features_converge(void **state) {
 
 static atomic_int asks_left;
 
-static int stop_later(Error *err) {
+static int stop_later(void *context, Error *err) {
+    (void)context;
     return atomic_fetch_sub(&asks_left, 1) <= 0 ? error_run(err, "stopped") : 0;
 }
 
@@ -459,7 +460,7 @@ static void a_search_can_be_stopped(void **state) {
     enum { E = 8, K = 3 };
     Arena *arena = arena_create();
     Pool *pool = pool_create(2);
-    pool_set_stop(pool, stop_later);
+    pool_set_stop(pool, stop_later, NULL);
     ProbeData data = clusters(30, E, K, 61, arena);
     int n_stopped = 0;
     for (int asks = 0; asks < 2000; asks += 37) {

@@ -153,7 +153,8 @@ static void test_threads(void **state) {
     assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
 }
 
-static int stop_at_once(Error *err) {
+static int stop_at_once(void *context, Error *err) {
+    (void)context;
     return error_run(err, "stopped");
 }
 
@@ -169,7 +170,7 @@ static void test_stop_and_bad_rate(void **state) {
     TrainState train_state = trainer_begin(trainee, &optim, bench->arena);
     assert_int_equal(trainer_run(trainee, &data, &optim, &train_state, NULL, NULL, NULL, &err), -1);
     assert_string_equal(err.text, "epoch 1: step 2: the loss is not finite");
-    pool_set_stop(pool, stop_at_once);
+    pool_set_stop(pool, stop_at_once, NULL);
     adapter = adapter_of(bench, N, pool);
     assert_int_equal(tip_adapter_search(&adapter, bench->val, bench->val_labels, N_VAL, 3, 7, &err), -1);
     assert_int_equal(tip_adapter_logits(&adapter, logits, bench->test, N_TEST, &err), -1);

@@ -325,7 +325,8 @@ static void test_bad_templates(void **state) {
 
 /* --- stopping --- */
 
-static int stop_at_once(Error *err) {
+static int stop_at_once(void *context, Error *err) {
+    (void)context;
     return error_run(err, "stopped");
 }
 
@@ -335,7 +336,7 @@ static void test_stop(void **state) {
     const char *const templates[] = {"a photo of a {}.", "{}"};
     Error err = {0};
     Pool *pool = pool_create(2);
-    pool_set_stop(pool, stop_at_once);
+    pool_set_stop(pool, stop_at_once, NULL);
     assert_int_equal(zeroshot_features(features, b->clip, b->tokenizer, pool, templates, 2, NAMES, 4, &err),
                      -1);
     assert_string_equal(err.text, "stopped");

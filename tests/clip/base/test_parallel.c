@@ -175,7 +175,8 @@ static void pools_come_and_go(void **state) {
 /* The function of a stop has nothing but its Error, so what it says is kept here. */
 static atomic_bool told_to_stop;
 
-static int ask_stop(Error *err) {
+static int ask_stop(void *context, Error *err) {
+    (void)context;
     return atomic_load(&told_to_stop) ? error_run(err, "told to stop") : 0;
 }
 
@@ -191,7 +192,7 @@ static void a_pool_stops_when_told(void **state) {
     Pool *pool = pool_create(3);
     Error err = {0};
     assert_int_equal(pool_stopped(pool, &err), 0);
-    pool_set_stop(pool, ask_stop);
+    pool_set_stop(pool, ask_stop, NULL);
     assert_int_equal(pool_stopped(pool, &err), 0);
     pool_run(pool, 50, ask_from_tile, &pool);
     assert_int_equal(pool_stopped(pool, NULL), -1);

@@ -304,7 +304,8 @@ static void test_not_finite(void **state) {
 
 static atomic_int asked;
 
-static int stop_at_third(Error *err) {
+static int stop_at_third(void *context, Error *err) {
+    (void)context;
     if (atomic_fetch_add(&asked, 1) < 2)
         return 0;
     *err = (Error){.kind = ERROR_SIGNAL};
@@ -321,7 +322,7 @@ static void test_stop(void **state) {
     parameters_train(&clip->parameters, NULL, NULL);
     ContrastiveTrainer *trainer = trainer_of(clip, pool, 4, 2, 0);
     const PairBatch batches[] = {batch_of(clip, 0, 4, arena), batch_of(clip, 1, 4, arena)};
-    pool_set_stop(pool, stop_at_third);
+    pool_set_stop(pool, stop_at_third, NULL);
     assert_int_equal(contrastive_trainer_gradients(trainer, &loss, batches, 2, &err), -1);
     assert_int_equal(err.kind, ERROR_SIGNAL);
     assert_int_equal(atomic_load(&asked), 3);
