@@ -2,6 +2,7 @@
 #include "coop/optimizer.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 Optimizer optimizer_sgd(size_t n, double momentum, double weight_decay, Arena *arena) {
     return (Optimizer){.kind = OPTIMIZER_SGD,
@@ -25,6 +26,13 @@ Optimizer optimizer_adamw(size_t n, double beta1, double beta2, double epsilon, 
         .n_buffers = 2};
 }
 
+Optimizer optimizer_adam(size_t n, double beta1, double beta2, double epsilon, double weight_decay,
+                         Arena *arena) {
+    Optimizer optimizer = optimizer_adamw(n, beta1, beta2, epsilon, weight_decay, arena);
+    optimizer.kind = OPTIMIZER_ADAM;
+    return optimizer;
+}
+
 enum { PIECE = 1 << 16 }; /* numbers of one tile */
 
 typedef struct {
@@ -44,16 +52,20 @@ static void sgd_step(const Step *step, size_t first, size_t end) {
     }
 }
 
-static void adamw_step(const Step *step, size_t first, size_t end) {
+/* AdamW, or Adam. */
+static void adam_step(const Step *step, size_t first, size_t end) {
     const Optimizer *o = step->optimizer;
     const double lr = step->lr, t = step->t;
-    float decay = (float)(1 - lr * o->weight_decay), rate = (float)(lr / (1 - pow(o->beta1, t)));
+    const bool is_l2 = o->kind == OPTIMIZER_ADAM && o->weight_decay > 0;
+    const float l2 = (float)o->weight_decay;
+    float decay = o->kind == OPTIMIZER_ADAM ? 1 : (float)(1 - lr * o->weight_decay);
+    float rate = (float)(lr / (1 - pow(o->beta1, t)));
     float root = (float)sqrt(1 - pow(o->beta2, t)), epsilon = (float)o->epsilon;
     float b1 = (float)o->beta1, b2 = (float)o->beta2;
     float rest1 = (float)(1 - o->beta1), rest2 = (float)(1 - o->beta2); /* 1 - 0.999f is not 0.001f */
     float *mean = o->buffers[0].values, *square = o->buffers[1].values, *x = step->x;
     for (size_t i = first; i < end; i++) {
-        float g = step->gradient[i];
+        float g = is_l2 ? step->gradient[i] + l2 * x[i] : step->gradient[i];
         mean[i] = b1 * mean[i] + rest1 * g;
         square[i] = b2 * square[i] + rest2 * g * g;
         x[i] = decay * x[i] - rate * mean[i] / (sqrtf(square[i]) / root + epsilon);
@@ -68,7 +80,7 @@ static void step_piece(void *context, int piece, int worker) {
     if (step->optimizer->kind == OPTIMIZER_SGD)
         sgd_step(step, first, end);
     else
-        adamw_step(step, first, end);
+        adam_step(step, first, end);
 }
 
 void optimizer_step(Optimizer *optimizer, float *x, const float *gradient, double lr, long t, Pool *pool) {

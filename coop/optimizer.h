@@ -5,7 +5,7 @@
 #include "clip/base/arena.h"
 #include "clip/base/parallel.h"
 
-typedef enum { OPTIMIZER_SGD, OPTIMIZER_ADAMW } OptimizerKind;
+typedef enum { OPTIMIZER_SGD, OPTIMIZER_ADAMW, OPTIMIZER_ADAM } OptimizerKind;
 
 /* What an optimiser remembers about each parameter from step to step. */
 typedef struct {
@@ -19,7 +19,7 @@ typedef struct {
     OptimizerKind kind;
     double weight_decay;
     double momentum;              /* SGD */
-    double beta1, beta2, epsilon; /* AdamW */
+    double beta1, beta2, epsilon; /* AdamW, Adam */
     size_t n;                     /* parameters */
     OptimizerBuffer buffers[OPTIMIZER_MAX_BUFFERS];
     int n_buffers;
@@ -36,6 +36,10 @@ Optimizer optimizer_sgd(size_t n, double momentum, double weight_decay, Arena *a
  */
 Optimizer optimizer_adamw(size_t n, double beta1, double beta2, double epsilon, double weight_decay,
                           Arena *arena);
+
+/* torch.optim.Adam: the same with g + weight_decay x in the place of g, and no decay of x itself. */
+Optimizer optimizer_adam(size_t n, double beta1, double beta2, double epsilon, double weight_decay,
+                         Arena *arena);
 
 /* Step t (from 1) with the gradient g: parameters x (n), gradient (n). With a pool of NULL the calling thread
  * works alone; the bits are the same. */

@@ -23,7 +23,8 @@ double optim_lr(const OptimConfig *optim, int epoch, int step, int n_steps) {
 
 int trainer_steps(const TrainData *data, const OptimConfig *optim) {
     int whole = data->n / optim->batch_size, rest = data->n % optim->batch_size;
-    return whole == 0 || (optim->keep_last && rest > 0) ? whole + 1 : whole;
+    int n = whole == 0 || (optim->keep_last && rest > 0) ? whole + 1 : whole;
+    return optim->epoch_steps > 0 && optim->epoch_steps < n ? optim->epoch_steps : n;
 }
 
 long trainer_total_steps(const TrainData *data, const OptimConfig *optim) {
@@ -32,10 +33,10 @@ long trainer_total_steps(const TrainData *data, const OptimConfig *optim) {
 
 TrainState trainer_begin(const Trainee *trainee, const OptimConfig *optim, Arena *arena) {
     size_t n = trainee->n_parameters;
-    return (TrainState){.optimizer = optim->optimizer == OPTIMIZER_SGD
-                                         ? optimizer_sgd(n, optim->momentum, optim->weight_decay, arena)
-                                         : optimizer_adamw(n, optim->beta1, optim->beta2, optim->epsilon,
-                                                           optim->weight_decay, arena)};
+    if (optim->optimizer == OPTIMIZER_SGD)
+        return (TrainState){.optimizer = optimizer_sgd(n, optim->momentum, optim->weight_decay, arena)};
+    return (TrainState){.optimizer = (optim->optimizer == OPTIMIZER_ADAM ? optimizer_adam : optimizer_adamw)(
+                            n, optim->beta1, optim->beta2, optim->epsilon, optim->weight_decay, arena)};
 }
 
 /* One call of trainer_run, with room for one step. */
@@ -49,23 +50,22 @@ typedef struct {
     EpochFn on_epoch;
     StepFn on_step;
     void *context;
-    int *order;      /* (n) */
+    int *order;    /* (n): of epoch n_drawn */
+    Rng generator; /* behind the orders that are drawn */
+    int n_drawn;
     float *images;   /* (B, E) */
     int *labels;     /* (B) */
     float *logits;   /* (B, K) */
     float *gradient; /* (n_parameters) */
 } Run;
 
-/* The order of the items in an epoch, as a plain PyTorch loop draws it: one randperm per epoch. Those of
- * earlier epochs are drawn again, so that an epoch's order needs nothing from before. */
-static void draw_order(const Run *run, int epoch) {
-    for (int i = 0; i < run->data->n; i++)
+/* The order of the items in an epoch, as a plain PyTorch loop draws it: one randperm per epoch. A resumed run
+ * draws those of earlier epochs again, so that an epoch's order needs nothing from before. */
+static void draw_order(Run *run, int epoch) {
+    for (int i = 0; i < run->data->n && !run->optim->shuffle; i++)
         run->order[i] = i;
-    if (!run->optim->shuffle)
-        return;
-    Rng rng = *run->trainee->generator;
-    for (int e = 1; e <= epoch; e++)
-        rng_torch_permutation(&rng, run->order, run->data->n);
+    for (; run->n_drawn < epoch && run->optim->shuffle; run->n_drawn++)
+        rng_torch_permutation(&run->generator, run->order, run->data->n);
 }
 
 static int batch_size(const Run *run) {
@@ -118,7 +118,7 @@ static bool is_finite(const Trainee *trainee) {
 }
 
 /* What is left of an epoch. Returns 1 when a callback stops the training. */
-static int run_epoch(const Run *run, Error *err) {
+static int run_epoch(Run *run, Error *err) {
     TrainState *state = run->state;
     const long left = run->n_in_all - (long)state->epoch * run->n_steps;
     int epoch = state->epoch + 1, n_steps = left < run->n_steps ? (int)left : run->n_steps, result;
@@ -163,6 +163,8 @@ int trainer_run(const Trainee *trainee, const TrainData *data, const OptimConfig
                .gradient =
                    trainee->gradient ? trainee->gradient : arena_floats(arena, trainee->n_parameters, 1)};
     int result = arena_failed(arena) ? error_memory(err) : 0;
+    if (optim->shuffle)
+        run.generator = *trainee->generator;
     while (result == 0 && state->epoch < optim->max_epoch)
         result = run_epoch(&run, err);
     arena_free(arena);

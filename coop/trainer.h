@@ -45,19 +45,20 @@ typedef struct {
     OptimizerKind optimizer;      /* (SGD) */
     double lr, weight_decay;      /* (0.002, 5e-4) */
     double momentum;              /* SGD (0.9) */
-    double beta1, beta2, epsilon; /* AdamW */
+    double beta1, beta2, epsilon; /* AdamW, Adam */
     int max_epoch, batch_size;    /* (by shots, 32) */
     Schedule lr_scheduler;        /* (cosine) */
     bool lr_by_step;              /* the cosine falls at every step; else at every epoch (false) */
     int warmup_epoch;             /* epochs at warmup_cons_lr (1) */
     double warmup_cons_lr;        /* (1e-5) */
-    bool shuffle;   /* a fresh order every epoch (Trainee.generator); else that of the list (true) */
-    long max_steps; /* where it is not 0, training ends after so many steps, in whichever epoch that is, and
-                     * the cosine by step goes over these and down to lr_min; max_epoch is the epochs that
-                     * they take (0) */
-    double lr_min;  /* (0) */
-    bool keep_last; /* the last batch counts though it is incomplete; else it is dropped, unless it is all
-                     * that there is (false) */
+    bool shuffle;    /* a fresh order every epoch (Trainee.generator); else that of the list (true) */
+    long max_steps;  /* where it is not 0, training ends after so many steps, in whichever epoch that is, and
+                      * the cosine by step goes over these and down to lr_min; max_epoch is the epochs that
+                      * they take (0) */
+    double lr_min;   /* (0) */
+    int epoch_steps; /* where it is not 0, an epoch ends after so many steps, though items are left (0) */
+    bool keep_last;  /* the last batch counts though it is incomplete; else it is dropped, unless it is all
+                      * that there is (false) */
 } OptimConfig;
 
 /* The learning rate of a step; epoch e and step s count from 1, n_steps S is per epoch. Up to warmup_epoch W

@@ -67,6 +67,31 @@ static void test_adamw(void **test) {
     arena_free(arena);
 }
 
+static void test_adam(void **test) {
+    (void)test;
+    Arena *arena = arena_create();
+    Optimizer adam = optimizer_adam(N, 0.9, 0.99, 1e-3, 0.2, arena);
+    float x[N], gradient[N], want[N];
+    double exact[N], mean[N] = {0}, square[N] = {0};
+    fill_normal(x, N, 1, 1);
+    for (int i = 0; i < N; i++)
+        exact[i] = (double)x[i];
+    for (int t = 1; t <= STEPS; t++) {
+        double lr = 0.1 / t;
+        fill_normal(gradient, N, 1, (uint32_t)(10 + t));
+        optimizer_step(&adam, x, gradient, lr, t, NULL);
+        for (int i = 0; i < N; i++) {
+            double g = (double)gradient[i] + 0.2 * exact[i];
+            mean[i] = 0.9 * mean[i] + 0.1 * g;
+            square[i] = 0.99 * square[i] + 0.01 * g * g;
+            exact[i] -= lr / (1 - pow(0.9, t)) * mean[i] / (sqrt(square[i] / (1 - pow(0.99, t))) + 1e-3);
+            want[i] = (float)exact[i];
+        }
+        assert_close("parameters", x, want, N, 1e-6);
+    }
+    arena_free(arena);
+}
+
 /* With threads or without: the same bits. */
 static void test_pool(void **test) {
     (void)test;
@@ -101,10 +126,8 @@ static void test_memory(void **test) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sgd),
-        cmocka_unit_test(test_adamw),
-        cmocka_unit_test(test_pool),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_sgd),  cmocka_unit_test(test_adamw),  cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_pool), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,6 +235,22 @@ static void test_batches(void **test) {
     }
 }
 
+/* An epoch that ends early, with the accuracy of what it has seen. */
+static void test_epoch_steps(void **test) {
+    Bench *bench = *test;
+    PromptLearner *learner = bench_learner(bench, false, 3);
+    Watch watch = {0};
+    bench->optim.epoch_steps = 2;
+    TrainState state = bench_state(bench, learner);
+    assert_int_equal(trainer_steps(&bench->data, &bench->optim), 2);
+    assert_int_equal(train(bench, learner, &state, &watch), 0);
+    assert_int_equal(watch.n_steps, 2 * EPOCHS);
+    assert_true(watch.reports[0].accuracy * 2 * B == floor(watch.reports[0].accuracy * 2 * B));
+    bench->optim.epoch_steps = 1000;
+    assert_int_equal(trainer_steps(&bench->data, &bench->optim), N / B);
+    learner_free(learner);
+}
+
 /* --- steps --- */
 
 static int stop_after_epoch(void *context, const EpochReport *report, const TrainState *state) {
@@ -461,6 +477,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_resume, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_order, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_batches, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(test_epoch_steps, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_sgd, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(test_not_finite, bench_setup, bench_teardown),
         cmocka_unit_test(test_steps),
