@@ -177,9 +177,20 @@ void zeroshot_average(float *features, float *each, int n_templates, int n_class
     unit_rows_forward(features, NULL, features, n_classes, E);
 }
 
-int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
-                      const char *const *templates, int n_templates, const char *const *class_names,
-                      int n_classes, Error *err) {
+static void raw_average(float *features, float *each, int n_templates, int n_classes, int E) {
+    const size_t size = (size_t)n_classes * (size_t)E;
+    memset(features, 0, size * sizeof *features);
+    for (int t = 0; t < n_templates; t++)
+        add_rows(features, each + (size_t)t * size, size);
+    for (size_t i = 0; i < size; i++)
+        features[i] /= (float)n_templates;
+}
+
+typedef void (*AverageFn)(float *features, float *each, int n_templates, int n_classes, int E);
+
+static int encode_and_average(float *features, AverageFn average, const Clip *clip,
+                              const Tokenizer *tokenizer, Pool *pool, const char *const *templates,
+                              int n_templates, const char *const *class_names, int n_classes, Error *err) {
     int result = -1;
     size_t K = (size_t)n_classes, E = (size_t)clip->embed_dim, P = K * (size_t)n_templates;
     Arena *arena = arena_create();
@@ -193,11 +204,25 @@ int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokeni
     }
     if (encode_texts(each, NULL, NULL, clip, tokenizer, pool, texts, (int)P, NULL, err) < 0)
         goto out;
-    zeroshot_average(features, each, n_templates, n_classes, (int)E);
+    average(features, each, n_templates, n_classes, (int)E);
     result = 0;
 out:
     arena_free(arena);
     return result;
+}
+
+int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                      const char *const *templates, int n_templates, const char *const *class_names,
+                      int n_classes, Error *err) {
+    return encode_and_average(features, zeroshot_average, clip, tokenizer, pool, templates, n_templates,
+                              class_names, n_classes, err);
+}
+
+int zeroshot_raw_features(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                          const char *const *templates, int n_templates, const char *const *class_names,
+                          int n_classes, Error *err) {
+    return encode_and_average(features, raw_average, clip, tokenizer, pool, templates, n_templates,
+                              class_names, n_classes, err);
 }
 
 void cosine_logits(Pool *pool, float *logits, const float *images, const float *classes, int n, int n_classes,

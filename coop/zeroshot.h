@@ -21,6 +21,11 @@ int zeroshot_features(float *features, const Clip *clip, const Tokenizer *tokeni
                       const char *const *templates, int n_templates, const char *const *class_names,
                       int n_classes, Error *err);
 
+/* The same without unit lengths: the mean over the templates of what the tower gives. */
+int zeroshot_raw_features(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                          const char *const *templates, int n_templates, const char *const *class_names,
+                          int n_classes, Error *err);
+
 /* The prompts of that, (n_templates, K), owned by the arena; NULL with an error. */
 const char **zeroshot_prompts(const char *const *templates, int n_templates, const char *const *class_names,
                               int n_classes, Arena *arena, Error *err);

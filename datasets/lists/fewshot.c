@@ -84,6 +84,12 @@ static int copy_list(ItemList *out, const ItemList *list, Arena *arena, Error *e
 
 int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots, uint32_t seed,
                      Arena *arena, Error *err) {
+    return dataset_few_shot_with(train, val, dataset, num_shots, num_shots > 4 ? 4 : num_shots, seed, arena,
+                                 err);
+}
+
+int dataset_few_shot_with(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots,
+                          int val_shots, uint32_t seed, Arena *arena, Error *err) {
     if (num_shots < 0)
         return error_set(err, "num_shots: %d is negative (0 is all)", num_shots);
     if (num_shots == 0)
@@ -102,7 +108,11 @@ int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int
     int result = 0;
     for (int i = 0; i < 2 && result == 0; i++) {
         Groups groups = {0};
-        int shots = i == 1 && num_shots > 4 ? 4 : num_shots;
+        const int shots = i == 0 ? num_shots : val_shots;
+        if (shots == 0) {
+            result = copy_list(outs[i], &dataset->val, arena, err);
+            break;
+        }
         result = group_by_label(&groups, lists[i], whole->n_classes, scratch, err);
         if (result == 0)
             result = draw_groups(outs[i], lists[i], &groups, dataset, shots, &rng, arena, scratch, err);

@@ -13,4 +13,8 @@
 int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots, uint32_t seed,
                      Arena *arena, Error *err);
 
+/* The same with another number of validation items per class (0: the whole list). */
+int dataset_few_shot_with(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots,
+                          int val_shots, uint32_t seed, Arena *arena, Error *err);
+
 #endif

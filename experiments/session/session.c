@@ -227,6 +227,19 @@ int session_lists(Session *session, ItemList *train, ItemList *val, int num_shot
     return dataset_few_shot(train, val, &session->dataset, num_shots, (uint32_t)seed, arena, err);
 }
 
+int session_lists_with(Session *session, ItemList *train, ItemList *val, Validation validation, int num_shots,
+                       int seed, Arena *arena, Error *err) {
+    const int val_shots = validation == VALIDATION_AS_TRAIN ? num_shots
+                          : validation == VALIDATION_MIN4   ? (num_shots > 4 ? 4 : num_shots)
+                                                            : 0;
+    if (dataset_few_shot_with(train, val, &session->dataset, num_shots, val_shots, (uint32_t)seed, arena,
+                              err) < 0)
+        return -1;
+    if (validation == VALIDATION_NONE)
+        val->n = 0;
+    return 0;
+}
+
 /* --- texts --- */
 
 int session_check_texts(const Session *session, const TextList *templates, const char *label, Error *err) {
@@ -237,7 +250,12 @@ int session_check_texts(const Session *session, const TextList *templates, const
     return 0;
 }
 
-float *session_texts(const Session *session, const TextList *templates, Arena *arena, Error *err) {
+typedef int (*TextsFn)(float *features, const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                       const char *const *templates, int n_templates, const char *const *class_names,
+                       int n_classes, Error *err);
+
+static float *texts(TextsFn encode, const Session *session, const TextList *templates, Arena *arena,
+                    Error *err) {
     const Dataset *dataset = &session->dataset;
     const LoadedModel *model = &session->model;
     float *text = arena_floats(arena, (size_t)dataset->n_classes, (size_t)model->clip->embed_dim);
@@ -245,9 +263,17 @@ float *session_texts(const Session *session, const TextList *templates, Arena *a
         error_memory(err);
         return NULL;
     }
-    int status = zeroshot_features(text, model->clip, model->tokenizer, model->pool, templates->values,
-                                   templates->n, dataset->class_names, dataset->n_classes, err);
+    int status = encode(text, model->clip, model->tokenizer, model->pool, templates->values, templates->n,
+                        dataset->class_names, dataset->n_classes, err);
     return status == 0 ? text : NULL;
+}
+
+float *session_texts(const Session *session, const TextList *templates, Arena *arena, Error *err) {
+    return texts(zeroshot_features, session, templates, arena, err);
+}
+
+float *session_raw_texts(const Session *session, const TextList *templates, Arena *arena, Error *err) {
+    return texts(zeroshot_raw_features, session, templates, arena, err);
 }
 
 void session_classify(const Session *session, float *logits, const float *text) {

@@ -66,6 +66,18 @@ int session_features(Session *session, float *features, const ItemList *items, F
 int session_lists(Session *session, ItemList *train, ItemList *val, int num_shots, int seed, Arena *arena,
                   Error *err);
 
+/* What a method may search its settings on, beside the training images. */
+typedef enum {
+    VALIDATION_MIN4,     /* min(num_shots, 4) images per class, as CoOp's splits have them */
+    VALIDATION_AS_TRAIN, /* num_shots per class */
+    VALIDATION_ALL,      /* the whole validation split */
+    VALIDATION_NONE
+} Validation;
+#define VALIDATIONS "min4|as_train|all|none"
+/* The same lists with so many validation images. */
+int session_lists_with(Session *session, ItemList *train, ItemList *val, Validation validation, int num_shots,
+                       int seed, Arena *arena, Error *err);
+
 /* Fails unless there are training images. */
 int session_check_training(const Session *session, Error *err);
 
@@ -74,6 +86,8 @@ int session_check_training(const Session *session, Error *err);
 int session_check_texts(const Session *session, const TextList *templates, const char *label, Error *err);
 /* Their features (K, E), unit length, owned by the arena; NULL with an error. */
 float *session_texts(const Session *session, const TextList *templates, Arena *arena, Error *err);
+/* The same without unit lengths (zeroshot_raw_features). */
+float *session_raw_texts(const Session *session, const TextList *templates, Arena *arena, Error *err);
 /* logits (n_test, K) of the test images for the classes of these text features (K, E), unit length. */
 void session_classify(const Session *session, float *logits, const float *text);
 

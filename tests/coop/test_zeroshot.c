@@ -194,6 +194,21 @@ static void test_ensemble(void **state) {
     assert_close("ensemble", together, want, size, 1e-6);
 }
 
+/* The mean of what the tower gives, whose lengths differ. */
+static void test_raw(void **state) {
+    Bench *b = *state;
+    static const char *const templates[] = {"a photo of a {}.", "{}"};
+    const char *const texts[] = {"a photo of a cup.", "cup"};
+    float *raw = arena_floats(b->arena, 1, (size_t)b->E), *each = arena_floats(b->arena, 2, (size_t)b->E);
+    Error err = {0};
+    assert_int_equal(zeroshot_raw_features(raw, b->clip, b->tokenizer, NULL, templates, 2, NAMES, 1, &err),
+                     0);
+    assert_int_equal(encode_texts(each, NULL, NULL, b->clip, b->tokenizer, NULL, texts, 2, NULL, &err), 0);
+    for (int e = 0; e < b->E; e++)
+        each[e] = (each[e] + each[b->E + e]) / 2;
+    assert_close("raw features", raw, each, (size_t)b->E, 1e-6);
+}
+
 /* Neither the other texts nor their order change a text's tokens. */
 static void test_tokens(void **state) {
     Bench *b = *state;
@@ -375,7 +390,7 @@ int main(void) {
         cmocka_unit_test(test_tokens),        cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_cut),           cmocka_unit_test(test_many_positions),
         cmocka_unit_test(test_bad_templates), cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_cosine_logits),
+        cmocka_unit_test(test_cosine_logits), cmocka_unit_test(test_raw),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

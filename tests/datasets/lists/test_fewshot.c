@@ -237,6 +237,29 @@ static void test_shared(void **state) {
         skip();
 }
 
+/* --- other numbers of validation images --- */
+
+/* As many as of training (drawn by Python as the others are), or all. */
+static void test_validation(void **state) {
+    Lists *lists = *state;
+    Dataset dataset = generate_dataset(lists);
+    ItemList train, val, usual, ignored;
+    Buffer out = {0};
+    for (int shots = 1; shots <= 16; shots++) {
+        lists_assert_ok(
+            lists, dataset_few_shot_with(&train, &val, &dataset, shots, shots, 1, lists->arena, &lists->err));
+        print_list(&out, &train);
+        print_list(&out, &val);
+    }
+    assert_digest(&out, "3857a529cd1ea711d3a644ef7962b89230782f11e693fe798e89e2aa4a09ddee");
+    lists_assert_ok(lists, dataset_few_shot_with(&train, &val, &dataset, 5, 0, 1, lists->arena, &lists->err));
+    lists_assert_ok(lists, dataset_few_shot(&usual, &ignored, &dataset, 5, 1, lists->arena, &lists->err));
+    assert_int_equal(val.n, dataset.val.n);
+    assert_int_equal(train.n, usual.n);
+    for (int i = 0; i < train.n; i++)
+        assert_ptr_equal(train.items[i].path, usual.items[i].path);
+}
+
 /* --- the rest --- */
 
 static void test_all_shots(void **state) {
@@ -276,6 +299,6 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lists_setup, lists_teardown)
     const struct CMUnitTest tests[] = {TEST(test_generated),      TEST(test_every_size), TEST(test_golden),
                                        TEST(test_golden_in_full), TEST(test_shared),     TEST(test_all_shots),
-                                       TEST(test_too_many_shots)};
+                                       TEST(test_too_many_shots), TEST(test_validation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
