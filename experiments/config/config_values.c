@@ -261,6 +261,8 @@ const char *key_value_text(const KeySpec *key, const void *value, Arena *arena) 
     char number[40];
     switch (key->type) {
     case KEY_REAL:
+        if (key->word && *(const double *)value == 0)
+            return arena_strdup(arena, key->word);
         real_text(number, *(const double *)value);
         return arena_strdup(arena, number);
     case KEY_INT:

@@ -4,11 +4,12 @@
 #include "experiments/methods/method.h"
 
 extern const Method method_zeroshot, method_linear_probe, method_coop, method_text_layer, method_tip_adapter,
-    method_finetune, method_clip_lora;
+    method_finetune, method_clip_lora, method_text_probe, method_clap, method_taskres;
 
 static const MethodSpec *const specs[] = {
     &method_zeroshot.spec,    &method_linear_probe.spec, &method_coop.spec,      &method_text_layer.spec,
-    &method_tip_adapter.spec, &method_finetune.spec,     &method_clip_lora.spec,
+    &method_tip_adapter.spec, &method_finetune.spec,     &method_clip_lora.spec, &method_text_probe.spec,
+    &method_clap.spec,        &method_taskres.spec,
 };
 static const MethodList list = {specs, sizeof specs / sizeof *specs};
 

@@ -38,6 +38,8 @@ static const char *const titles[][2] = {{"n_ctx", "Context length M"},
                                         {"n_iters", "Iterations per shot"},
                                         {"optimizer", "Optimiser"},
                                         {"crops", "Training images"},
+                                        {"recipe", "Recipe"},
+                                        {"residual_scale", "Weight of the residual"},
                                         {"backbone", "Backbone"}};
 
 /* Of yes or no: setting, no, yes. */

@@ -1,0 +1,168 @@
+/* head.c: see head.h */
+#include "coop/heads/head.h"
+
+#include "clip/math/gemm.h"
+#include "clip/math/ops.h"
+#include "coop/heads/softmax_loss.h"
+
+#include <math.h>
+#include <string.h>
+
+struct Head {
+    HeadConfig config;
+    float scale;       /* exp of logit_scale */
+    float *parameters; /* (K, E): x */
+    float *weights;    /* (K, E): w; x itself where that is the head */
+    float *unit;       /* (K, E): w of unit length; w itself as it is */
+    float *d_unit, *norm;
+    Rng generator;
+    Pool *pool;
+    Trainee trainee;
+};
+
+static size_t size_of(const Head *head) {
+    return (size_t)head->config.n_classes * (size_t)head->config.embed_dim;
+}
+
+/* w = t + alpha x, and w of unit length */
+static void weights_forward(Head *head) {
+    const HeadConfig *c = &head->config;
+    const float alpha = (float)c->alpha;
+    for (size_t i = 0; head->weights != head->parameters && i < size_of(head); i++)
+        head->weights[i] = c->text[i] + alpha * head->parameters[i];
+    if (!c->as_it_is)
+        unit_rows_forward(head->unit, head->norm, head->weights, c->n_classes, c->embed_dim);
+}
+
+/* mean_c lambda_c |w_c - t_c|^2, whose gradient is added. */
+static double constraint(const Head *head, float *d_weights) {
+    const HeadConfig *c = &head->config;
+    const size_t E = (size_t)c->embed_dim;
+    double sum = 0;
+    for (size_t k = 0; k < (size_t)c->n_classes; k++) {
+        const float share = 2 * c->lambda[k] / (float)c->n_classes;
+        double square = 0;
+        for (size_t i = k * E; i < (k + 1) * E; i++) {
+            const float apart = head->weights[i] - c->text[i];
+            square += (double)apart * (double)apart;
+            d_weights[i] += share * apart;
+        }
+        sum += (double)c->lambda[k] * square;
+    }
+    return sum / c->n_classes;
+}
+
+/* logits = scale f . unit  gives  d_unit = scale d_logits^T f, and that of w and x behind it. */
+static void weights_backward(Head *head, const float *images, const float *d_logits, int B, float *gradient) {
+    const HeadConfig *c = &head->config;
+    float *d_unit = c->as_it_is ? gradient : head->d_unit;
+    linear_backward_weight(head->pool, d_unit, d_logits, images, B, c->embed_dim, c->n_classes);
+    if (c->as_it_is)
+        return;
+    memset(gradient, 0, size_of(head) * sizeof *gradient);
+    unit_rows_backward(gradient, d_unit, head->unit, head->norm, c->n_classes, c->embed_dim);
+}
+
+static double loss(void *model, const float *images, const int *labels, int B, float *logits, float *gradient,
+                   int *n_correct) {
+    Head *head = model;
+    const HeadConfig *c = &head->config;
+    weights_forward(head);
+    linear_forward(head->pool, logits, images, head->unit, NULL, B, c->embed_dim, c->n_classes, false);
+    for (size_t i = 0; i < (size_t)B * (size_t)c->n_classes; i++)
+        logits[i] *= head->scale;
+    double mean = softmax_loss(logits, labels, B, c->n_classes, head->scale, n_correct);
+    weights_backward(head, images, logits, B, gradient);
+    if (c->lambda)
+        mean += constraint(head, gradient);
+    for (size_t i = 0; c->alpha != 0 && i < size_of(head); i++)
+        gradient[i] *= (float)c->alpha;
+    return mean;
+}
+
+Head *head_create(const HeadConfig *config, Pool *pool, Arena *arena) {
+    const size_t K = (size_t)config->n_classes, E = (size_t)config->embed_dim;
+    const bool is_residual = config->alpha != 0;
+    Head *head = ARENA_NEW(arena, Head, 1);
+    float *parameters = arena_floats(arena, K, E);
+    float *weights = is_residual ? arena_floats(arena, K, E) : parameters;
+    float *unit = config->as_it_is ? weights : arena_floats(arena, K, E);
+    float *d_unit = config->as_it_is ? NULL : arena_floats(arena, K, E), *norm = arena_floats(arena, K, 1);
+    if (arena_failed(arena))
+        return NULL;
+    if (!is_residual)
+        memcpy(parameters, config->text, K * E * sizeof *parameters);
+    *head = (Head){.config = *config,
+                   .scale = expf(config->logit_scale),
+                   .parameters = parameters,
+                   .weights = weights,
+                   .unit = unit,
+                   .d_unit = d_unit,
+                   .norm = norm,
+                   .pool = pool,
+                   .trainee = {.name = is_residual ? "residual" : "head",
+                               .parameters = parameters,
+                               .n_parameters = K * E,
+                               .n_classes = config->n_classes,
+                               .pool = pool,
+                               .generator = &head->generator,
+                               .loss = loss,
+                               .model = head}};
+    rng_torch_seed(&head->generator, config->seed);
+    return head;
+}
+
+const Trainee *head_trainee(Head *head) {
+    return &head->trainee;
+}
+
+void head_classifier(Head *head, LinearClassifier *classifier) {
+    weights_forward(head);
+    memcpy(classifier->weights, head->unit, size_of(head) * sizeof *head->unit);
+    classifier->scale = head->scale;
+}
+
+/* The mean of what a class has, of those that have some, for the others. */
+static void fill_missing(float *lambda, const double *sums, const int *counts, int K) {
+    double total = 0;
+    int n = 0;
+    for (int k = 0; k < K; k++)
+        if (counts[k] > 0) {
+            lambda[k] = (float)(sums[k] / counts[k]);
+            total += sums[k] / counts[k];
+            n++;
+        }
+    for (int k = 0; k < K; k++)
+        if (counts[k] == 0)
+            lambda[k] = n > 0 ? (float)(total / n) : 0;
+}
+
+int head_zero_shot_lambda(float *lambda, const HeadConfig *config, const float *images, const int *labels,
+                          int n, Pool *pool, Error *err) {
+    enum { CHUNK = 1024 };
+    const size_t K = (size_t)config->n_classes, E = (size_t)config->embed_dim;
+    Arena *arena = arena_create();
+    LinearClassifier text = linear_classifier(config->n_classes, config->embed_dim, arena);
+    float *logits = arena_floats(arena, CHUNK, K);
+    double *sums = ARENA_NEW(arena, double, K);
+    int *counts = ARENA_NEW(arena, int, K);
+    const int status = arena_failed(arena) ? error_memory(err) : 0;
+    if (status == 0) {
+        unit_rows_forward(text.weights, NULL, config->text, (int)K, (int)E);
+        text.scale = expf(config->logit_scale);
+    }
+    for (int first = 0; status == 0 && first < n; first += CHUNK) {
+        const int rows = n - first < CHUNK ? n - first : CHUNK;
+        linear_classifier_logits(&text, pool, logits, images + (size_t)first * E, rows);
+        for (int i = 0; i < rows; i++) {
+            const int label = labels[first + i];
+            softmax_row(logits + (size_t)i * K, (int)K);
+            sums[label] += (double)logits[(size_t)i * K + (size_t)label];
+            counts[label]++;
+        }
+    }
+    if (status == 0)
+        fill_missing(lambda, sums, counts, (int)K);
+    arena_free(arena);
+    return status;
+}

@@ -1,0 +1,12 @@
+/* softmax_loss.h: the mean cross-entropy of a batch, with its gradient in the place of the logits. */
+#ifndef COOP_HEADS_SOFTMAX_LOSS_H
+#define COOP_HEADS_SOFTMAX_LOSS_H
+
+/* In place: logits (B, K) become scale d_loss/d_logits = scale (softmax - one-hot) / B. Returns the mean
+ * cross-entropy; *n_correct (may be NULL) counts the rows whose label has the largest logit. */
+double softmax_loss(float *logits, const int *labels, int B, int K, float scale, int *n_correct);
+
+/* Rows of logits (n, K) whose label has the largest one, the first among equals. */
+int count_correct(const float *logits, const int *labels, int n, int K);
+
+#endif

@@ -1,0 +1,172 @@
+/* heads.c: see heads.h */
+#include "experiments/methods/heads.h"
+
+#include "clip/base/files.h"
+#include "clip/math/ops.h"
+#include "coop/train_state.h"
+#include "experiments/session/prompt_classes.h"
+
+#include <string.h>
+
+OptimConfig heads_optim(const HeadOptions *options, OptimizerKind optimizer, double lr, int max_epoch) {
+    const bool is_paper = options->recipe.values[0] == RECIPE_PAPER;
+    return (OptimConfig){.optimizer = optimizer,
+                         .lr = lr,
+                         .weight_decay = options->weight_decay.values[0],
+                         .momentum = 0.9,
+                         .beta1 = 0.9,
+                         .beta2 = 0.999,
+                         .epsilon = 1e-8,
+                         .max_epoch = max_epoch,
+                         .batch_size = options->batch_size.values[0],
+                         .lr_scheduler = SCHEDULE_COSINE,
+                         .warmup_epoch = is_paper ? 1 : 0,
+                         .warmup_cons_lr = 1e-5,
+                         .shuffle = true,
+                         .keep_last = !is_paper};
+}
+
+/* --- images --- */
+
+/* The views one behind the other are rows already: only their labels repeat. */
+static int views_as_rows(TrainData *train, Arena *arena, Error *err) {
+    int *labels = ARENA_NEW(arena, int, (size_t)train->n *(size_t)train->n_views);
+    if (!labels)
+        return error_memory(err);
+    for (int v = 0; v < train->n_views; v++)
+        memcpy(labels + (size_t)v * (size_t)train->n, train->labels, (size_t)train->n * sizeof *labels);
+    train->labels = labels;
+    train->n *= train->n_views;
+    train->n_views = 1;
+    return 0;
+}
+
+int heads_load(HeadImages *images, Session *session, const Point *point, int n_views, bool as_rows,
+               Validation validation, Arena *arena, Error *err) {
+    const int E = session->model.clip->embed_dim;
+    ItemList train, val;
+    *images = (HeadImages){0};
+    if (training_load(session, point, n_views, &images->train, NULL, arena, err) < 0 ||
+        (as_rows && views_as_rows(&images->train, arena, err) < 0))
+        return -1;
+    if (validation == VALIDATION_NONE)
+        return 0;
+    if (session_lists_with(session, &train, &val, validation, point->num_shots, point->seed, arena, err) < 0)
+        return -1;
+    images->n_val = val.n;
+    images->val = arena_floats(arena, (size_t)val.n, (size_t)E);
+    images->val_labels = list_labels(&val, arena);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (session_features(session, images->val, &val, (FeatureView){0}, "encoding validation images", err) < 0)
+        return -1;
+    unit_rows_forward(images->val, NULL, images->val, val.n, E);
+    return 0;
+}
+
+/* --- logits --- */
+
+int heads_classify(const LinearClassifier *classifier, const Session *session, const Session *tested,
+                   float *logits, Arena *arena, Error *err) {
+    const Dataset *from = &session->dataset, *to = &tested->dataset;
+    Pool *pool = tested->model.pool;
+    if (session == tested) {
+        linear_classifier_logits(classifier, pool, logits, tested->test_unit, to->test.n);
+        return 0;
+    }
+    float *scores = arena_floats(arena, (size_t)to->test.n, (size_t)from->n_classes);
+    if (!scores)
+        return error_memory(err);
+    linear_classifier_logits(classifier, pool, scores, tested->test_unit, to->test.n);
+    class_columns(logits, scores, from, to);
+    return 0;
+}
+
+bool heads_serve_known_classes(const Point *learned) {
+    (void)learned;
+    return false;
+}
+
+/* --- trained heads --- */
+
+static int begin(HeadConfig *config, const HeadPlan *plan, const Session *session, const Point *point,
+                 Arena *arena, Error *err) {
+    *config = (HeadConfig){.n_classes = session->dataset.n_classes,
+                           .embed_dim = session->model.clip->embed_dim,
+                           .text = session_raw_texts(session, &point->options->templates, arena, err),
+                           .logit_scale = session->model.clip->logit_scale,
+                           .alpha = plan->alpha,
+                           .seed = (uint32_t)point->seed};
+    return config->text ? 0 : -1;
+}
+
+static int add_constraint(HeadConfig *config, const TrainData *train, Pool *pool, Arena *arena, Error *err) {
+    float *lambda = arena_floats(arena, (size_t)config->n_classes, 1);
+    if (!lambda)
+        return error_memory(err);
+    config->lambda = lambda;
+    return head_zero_shot_lambda(lambda, config, train->features, train->labels, train->n, pool, err);
+}
+
+/* The head of a point, with what it is trained by. */
+static Head *head_of(const HeadConfig *config, const Session *session, Arena *arena, Error *err) {
+    Head *head = head_create(config, session->model.pool, arena);
+    if (!head)
+        error_memory(err);
+    return head;
+}
+
+static int classify(Head *head, const HeadConfig *config, const Session *session, const Session *tested,
+                    float *logits, Arena *arena, Error *err) {
+    LinearClassifier classifier = linear_classifier(config->n_classes, config->embed_dim, arena);
+    if (arena_failed(arena))
+        return error_memory(err);
+    head_classifier(head, &classifier);
+    return heads_classify(&classifier, session, tested, logits, arena, err);
+}
+
+int heads_prepare(const HeadPlan *plan, Session *session, const Point *point, Arena *arena, Error *err) {
+    HeadImages images;
+    return heads_load(&images, session, point, plan->views, plan->as_rows, VALIDATION_NONE, arena, err);
+}
+
+int heads_run(const HeadPlan *plan, Session *session, const Point *point, const char *folder, float *logits,
+              Result *result, Progress *progress, Arena *arena, Error *err) {
+    HeadImages images;
+    HeadConfig config;
+    Point trained = *point;
+    trained.optim = plan->optim;
+    if (heads_load(&images, session, point, plan->views, plan->as_rows, VALIDATION_NONE, arena, err) < 0 ||
+        begin(&config, plan, session, point, arena, err) < 0 ||
+        (plan->constrained && add_constraint(&config, &images.train, session->model.pool, arena, err) < 0))
+        return -1;
+    const int n_views = plan->as_rows && plan->views > 1 ? plan->views : 1;
+    const int n_images = images.train.n / n_views;
+    if (plan->as_rows)
+        trained.optim.epoch_steps =
+            n_images > trained.optim.batch_size ? n_images / trained.optim.batch_size : 1;
+    Head *head = head_of(&config, session, arena, err);
+    if (!head || training_run(session, &trained, folder, head_trainee(head), &images.train, "", result,
+                              progress, arena, err) < 0)
+        return -1;
+    result->epochs = trained.optim.max_epoch;
+    result->n_train = n_images;
+    return classify(head, &config, session, session, logits, arena, err);
+}
+
+int heads_transfer(const HeadPlan *plan, Session *session, const Point *learned, const char *folder,
+                   const Session *target, float *logits, Arena *arena, Error *err) {
+    HeadConfig config;
+    Head *head = NULL;
+    if (begin(&config, plan, session, learned, arena, err) == 0)
+        head = head_of(&config, session, arena, err);
+    if (!head)
+        return -1;
+    const char *path = path_join(arena, folder, STATE_FILE);
+    TrainState state = trainer_begin(head_trainee(head), &plan->optim, arena);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (train_state_read(path, head_trainee(head), &state, learned->key, err) < 0)
+        return -1;
+    return classify(head, &config, session, target, logits, arena, err);
+}

@@ -1,0 +1,76 @@
+/* test_cli_heads.c: the learners on cached features as a user runs them: the same bits for every number of
+ * threads and after an interruption, and what they learned on another set of the same images.
+ */
+#include "tests/support/cli_support.h"
+#include "tests/support/scratch.h"
+#include "tests/support/support.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define GOLDEN "images: " FIXTURES "images, split: " FIXTURES "split_zhou_Golden.json"
+#define METHODS                                                                                              \
+    "  - text_probe: {views: 2, max_epoch: 20}\n  - text_probe: {recipe: plain, views: 0, max_epoch: 9}\n"   \
+    "  - clap: {views: 2, max_epoch: 20}\n  - taskres: {residual_scale: [auto, 1], max_epoch: 9}\n"
+enum { N_POINTS = 5 };
+
+static const char *experiment(Cli *cli, const char *name, const char *kind) {
+    return cli_experiment(cli, name, kind,
+                          "transfer: [{name: again, format: split, " GOLDEN "}]\noutputs: {logits: true}\n"
+                          "grid: {num_shots: 2, seed: 1}\naugment: {views: 2}\nmethods:\n" METHODS);
+}
+
+static void assert_same_logits(Cli *cli, const char *a, const char *b) {
+    ResultList results = cli_results(cli, a, NULL), others = cli_results(cli, b, NULL);
+    assert_int_equal(results.n, 2 * N_POINTS);
+    assert_int_equal(others.n, 2 * N_POINTS);
+    for (int i = 0; i < results.n; i++) {
+        const char *folder = results.results[i].folder;
+        assert_non_null(results_find(&others, results.results[i].key));
+        cli_assert_same_files(cli, cli_path(cli, "%s/%s/test_logits.safetensors", a, folder),
+                              cli_path(cli, "%s/%s/test_logits.safetensors", b, folder));
+    }
+}
+
+static void test_same_bits(void **state) {
+    Cli *cli = *state;
+    cli_ok(cli, "run", experiment(cli, "one", "vit"), "--threads", "1");
+    const double duration = cli->seconds;
+    cli_ok(cli, "run", experiment(cli, "three", "vit"), "--threads", "3");
+    assert_same_logits(cli, "one", "three");
+    const char *words[] = {"run", experiment(cli, "killed", "vit"), NULL};
+    for (int n = 1; n < 6; n++)
+        cli_survives(cli, words, duration * n / 6, n % 2 ? SIGKILL : SIGTERM);
+    cli_ok(cli, "run", words[1]);
+    assert_same_logits(cli, "one", "killed");
+}
+
+/* The same images under another name: the same logits, from what was kept. */
+static void test_transfer(void **state) {
+    Cli *cli = *state;
+    cli_ok(cli, "run", experiment(cli, "rn", "rn"));
+    ResultList results = cli_results(cli, "rn", NULL);
+    int n = 0;
+    for (int i = 0; i < results.n; i++) {
+        const Result *result = &results.results[i];
+        if (!result->source)
+            continue;
+        const char *folder = result->folder, *end = strstr(folder, "/on_again");
+        assert_non_null(end);
+        const char *own = arena_printf(cli->arena, "%.*s", (int)(end - folder), folder);
+        cli_assert_same_files(cli, cli_path(cli, "rn/%s/predictions.csv", own),
+                              cli_path(cli, "rn/%s/predictions.csv", folder));
+        n++;
+    }
+    assert_int_equal(n, N_POINTS);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {CLI_TEST(test_same_bits), CLI_TEST(test_transfer)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
