@@ -46,18 +46,32 @@ double cross_entropy(float *logits, const int *labels, int B, int K, int *n_corr
     return loss / B;
 }
 
-double cosine_classifier_loss(CosineClassifier *c, const float *images, const int *labels, int B,
-                              float *logits, bool gradient, int *n_correct) {
+void cosine_classifier_logits(CosineClassifier *c, const float *images, int B, float *logits) {
     int K = c->n_classes, E = c->embed_dim;
     cosine_classifier_normalise(c);
     /* logits = scale images unit^T */
     gemm(false, true, B, K, E, c->scale, images, E, c->unit, E, 0, logits, K);
-    double loss = cross_entropy(logits, labels, B, K, n_correct);
-    if (!gradient)
-        return loss;
+}
+
+void cosine_classifier_gradient(CosineClassifier *c, const float *images, int B, const float *d_logits) {
+    int K = c->n_classes, E = c->embed_dim;
     /* d_unit = scale d_logits^T images */
-    gemm(true, false, K, E, B, c->scale, logits, K, images, E, 0, c->d_unit, E);
+    gemm(true, false, K, E, B, c->scale, d_logits, K, images, E, 0, c->d_unit, E);
+}
+
+void cosine_classifier_finish(CosineClassifier *c) {
+    int K = c->n_classes, E = c->embed_dim;
     memset(c->d_features, 0, (size_t)K * (size_t)E * sizeof(float));
     unit_rows_backward(c->d_features, c->d_unit, c->unit, c->norm, K, E);
+}
+
+double cosine_classifier_loss(CosineClassifier *c, const float *images, const int *labels, int B,
+                              float *logits, bool gradient, int *n_correct) {
+    cosine_classifier_logits(c, images, B, logits);
+    double loss = cross_entropy(logits, labels, B, c->n_classes, n_correct);
+    if (!gradient)
+        return loss;
+    cosine_classifier_gradient(c, images, B, logits);
+    cosine_classifier_finish(c);
     return loss;
 }

@@ -28,6 +28,13 @@ void cosine_classifier_normalise(CosineClassifier *classifier);
 double cosine_classifier_loss(CosineClassifier *classifier, const float *images, const int *labels, int B,
                               float *logits, bool gradient, int *n_correct);
 
+/* The same in steps, for losses of other kinds: normalises, and gives the logits; d_unit from d_logits (B,
+ * K), to which a loss may add; d_features from d_unit. */
+void cosine_classifier_logits(CosineClassifier *classifier, const float *images, int B, float *logits);
+void cosine_classifier_gradient(CosineClassifier *classifier, const float *images, int B,
+                                const float *d_logits);
+void cosine_classifier_finish(CosineClassifier *classifier);
+
 /* In place: logits (B, K) become d_loss/d_logits = (softmax - one-hot) / B. Returns the mean cross-entropy.
  */
 double cross_entropy(float *logits, const int *labels, int B, int K, int *n_correct);

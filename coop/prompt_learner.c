@@ -7,7 +7,6 @@
 #include "clip/tensors/tensors.h"
 #include "clip/tensors/tensors_open.h"
 #include "clip/text/text_encoder.h"
-#include "coop/cosine_classifier.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -18,6 +17,7 @@
 
 struct PromptLearner {
     int n_classes, n_ctx, width; /* K, M, C */
+    int n_sets;                  /* of contexts, each with prompts of its own for all classes */
     bool csc;
     ClassTokenPosition position;
     Rng generator; /* after a random start */
@@ -27,7 +27,8 @@ struct PromptLearner {
     TextEncoder *encoder;
     CosineClassifier classifier; /* of the features that the encoder gives */
     Trainee trainee;
-    float *ctx; /* (M, C) or (K, M, C) */
+    float *ctx;         /* (M, C) or (K, M, C); n_sets of them */
+    const char *around; /* what stands around a name, "{}." */
 };
 
 static const char *const POSITION_NAMES[] = {"end", "middle", "front"};
@@ -69,25 +70,27 @@ const char *ctx_init_words(const char *ctx_init) {
     return ctx_init + strspn(ctx_init, " ");
 }
 
-static void random_ctx(PromptLearner *learner) {
-    rng_torch_normal(&learner->generator, learner->ctx, learner_ctx_size(learner), INIT_STD);
-}
-
 static int allocate_ctx(PromptLearner *learner, int n_ctx, Error *err) {
     learner->n_ctx = n_ctx;
     learner->ctx = arena_floats(learner->arena, learner_ctx_size(learner), 1);
     return arena_failed(learner->arena) ? error_memory(err) : 0;
 }
 
-/* Under csc every class starts from the same vectors. */
+/* Every class, or every set, starts from the same vectors. */
 static void repeat_ctx(PromptLearner *learner) {
     size_t one = (size_t)learner->n_ctx * (size_t)learner->width;
-    for (int k = 1; learner->csc && k < learner->n_classes; k++)
+    for (int k = 1; k < (learner->csc ? learner->n_classes : learner->n_sets); k++)
         memcpy(learner->ctx + (size_t)k * one, learner->ctx, one * sizeof(float));
 }
 
+/* How many vectors the words start, of the n that they are. */
+static int n_started(const LearnerConfig *config, int n) {
+    return config->n_start > 0 && config->n_start < n ? config->n_start : n;
+}
+
 static int ctx_from_words(PromptLearner *learner, const Clip *clip, const Tokenizer *tokenizer,
-                          const char *words, Error *err) {
+                          const LearnerConfig *config, Error *err) {
+    const char *words = ctx_init_words(config->ctx_init);
     int ids[TREE_MAX_DEPTH];
     char *text = arena_strdup(learner->arena, words);
     if (!text)
@@ -101,12 +104,15 @@ static int ctx_from_words(PromptLearner *learner, const Clip *clip, const Tokeni
     if (n == 0 || n > max)
         return error_set(err, "ctx_init '%.60s%s': %d tokens where 1 to %d are possible", words,
                          strlen(words) > 60 ? "..." : "", n, max);
-    if (allocate_ctx(learner, n, err) < 0)
+    const int started = n_started(config, n), n_ctx = config->last ? config->n_ctx : started;
+    if (started > n_ctx)
+        return error_set(err, "ctx_init '%.60s': %d vectors where n_ctx is %d", words, started, n_ctx);
+    if (allocate_ctx(learner, n_ctx, err) < 0)
         return -1;
     size_t C = (size_t)learner->width;
-    for (int m = 0; m < n; m++)
-        memcpy(learner->ctx + (size_t)m * C, clip->text.token_embedding + (size_t)ids[m] * C,
-               C * sizeof(float));
+    for (int m = 0; m < started; m++)
+        memcpy(learner->ctx + (size_t)(n_ctx - started + m) * C,
+               clip->text.token_embedding + (size_t)ids[m] * C, C * sizeof(float));
     repeat_ctx(learner);
     return 0;
 }
@@ -144,10 +150,13 @@ static int start_ctx(PromptLearner *learner, const Clip *clip, const Tokenizer *
     if (ctx_init_is_file(init))
         return ctx_from_file(learner, init, err);
     if (*init)
-        return ctx_from_words(learner, clip, tokenizer, ctx_init_words(init), err);
+        return ctx_from_words(learner, clip, tokenizer, config, err);
     if (allocate_ctx(learner, config->n_ctx, err) < 0)
         return -1;
-    random_ctx(learner);
+    size_t n = learner_ctx_size(learner) / (size_t)learner->n_sets;
+    rng_torch_normal(&learner->generator, learner->ctx, n, INIT_STD);
+    if (!learner->csc)
+        repeat_ctx(learner);
     return 0;
 }
 
@@ -158,24 +167,30 @@ typedef struct {
     int n;
 } SymbolList;
 
-/* The prompt of class k, up to EOS.
+/* "name." of a class, or what else stands around its name; '_' stands for a space. Owned by the arena. */
+static char *name_text(const PromptLearner *learner, const char *name, const char *around) {
+    const char *at = strstr(around, "{}");
+    char *text = arena_printf(learner->arena, "%.*s%s%s", (int)(at - around), around, name, at + 2);
+    for (char *c = text; c && *c; c++)
+        *c = *c == '_' ? ' ' : *c;
+    return text;
+}
+
+/* The prompt of class k around a set of contexts, up to EOS.
  *
  * The original pads "SOS ctx[M] suffix", suffix = the tokens of "name." and EOS, to all positions, moves the
  * first name_len tokens of the suffix before (a part of) the contexts, name_len being the tokens of the bare
  * name, and reads the feature where EOS was: at 1 + M + len("name."). Going by token position, not by text,
  * matters for names whose last token swallows the added period; here the same list is built and cut behind
  * the same position. */
-static int class_prompt(const PromptLearner *learner, int k, const char *name, const Clip *clip,
+static int class_prompt(const PromptLearner *learner, int set, int k, const char *name, const Clip *clip,
                         const Tokenizer *tokenizer, SymbolList *out, Error *err) {
     int max = text_max_symbols(&clip->text), M = learner->n_ctx, suffix[TREE_MAX_DEPTH];
-    char *text = arena_printf(learner->arena, "%s.", name);
-    if (!text)
+    const char *text = name_text(learner, name, learner->around), *bare = name_text(learner, name, "{}");
+    if (!text || !bare)
         return error_memory(err);
-    for (char *c = text; *c; c++)
-        *c = *c == '_' ? ' ' : *c;
     int n_suffix = tokenizer_encode(tokenizer, text, suffix, TREE_MAX_DEPTH, err);
-    text[strlen(text) - 1] = '\0';
-    int n_name = n_suffix < 0 ? -1 : tokenizer_encode(tokenizer, text, NULL, 0, err);
+    int n_name = n_suffix < 0 ? -1 : tokenizer_encode(tokenizer, bare, NULL, 0, err);
     if (n_name < 0)
         return error_prefix(err, "class '%s'", name);
     int length = 1 + M + n_suffix + 1;
@@ -194,7 +209,7 @@ static int class_prompt(const PromptLearner *learner, int k, const char *name, c
         if (m == before)
             for (int j = 0; j < n_moved; j++)
                 out->symbols[n++] = j <= n_suffix ? suffix[j] : PADDING_TOKEN;
-        out->symbols[n++] = SYMBOL_CONTEXT((learner->csc ? k * M : 0) + m);
+        out->symbols[n++] = SYMBOL_CONTEXT((learner->csc ? k * M : set * M) + m);
     }
     for (int j = n_moved; j <= n_suffix; j++)
         out->symbols[n++] = suffix[j];
@@ -204,19 +219,19 @@ static int class_prompt(const PromptLearner *learner, int k, const char *name, c
 
 static int build_tree(PromptLearner *learner, const Clip *clip, const Tokenizer *tokenizer,
                       const char **class_names, Error *err) {
-    int K = learner->n_classes;
-    const int **prompts = ARENA_NEW(learner->arena, const int *, K);
-    int *lengths = ARENA_NEW(learner->arena, int, K);
+    const int K = learner->n_classes, n = learner->n_sets * K;
+    const int **prompts = ARENA_NEW(learner->arena, const int *, n);
+    int *lengths = ARENA_NEW(learner->arena, int, n);
     if (arena_failed(learner->arena))
         return error_memory(err);
-    for (int k = 0; k < K; k++) {
+    for (int i = 0; i < n; i++) {
         SymbolList prompt = {0};
-        if (class_prompt(learner, k, class_names[k], clip, tokenizer, &prompt, err) < 0)
+        if (class_prompt(learner, i / K, i % K, class_names[i % K], clip, tokenizer, &prompt, err) < 0)
             return -1;
-        prompts[k] = prompt.symbols;
-        lengths[k] = prompt.n;
+        prompts[i] = prompt.symbols;
+        lengths[i] = prompt.n;
     }
-    return token_tree_build(&learner->tree, prompts, lengths, K, learner->arena, err);
+    return token_tree_build(&learner->tree, prompts, lengths, n, learner->arena, err);
 }
 
 /* --- life --- */
@@ -236,11 +251,15 @@ static PromptLearner *build(const Clip *clip, const Tokenizer *tokenizer, Pool *
                                .width = clip->text.width,
                                .csc = config->csc,
                                .n_ctx = config->n_ctx,
+                               .n_sets = config->n_sets > 0 ? config->n_sets : 1,
+                               .around = config->around ? config->around : "{}.",
                                .position = config->class_token_position,
                                .pool = pool,
                                .arena = arena};
     rng_torch_seed(&learner->generator, config->seed);
-    learner->classifier = cosine_classifier(n_classes, clip->text.embed_dim, clip->logit_scale, arena);
+    assert(!config->csc || learner->n_sets == 1);
+    learner->classifier =
+        cosine_classifier(learner->n_sets * n_classes, clip->text.embed_dim, clip->logit_scale, arena);
     int result = arena_failed(arena) ? error_memory(err) : 0;
     if (result == 0)
         result = start_ctx(learner, clip, tokenizer, config, err);
@@ -298,7 +317,7 @@ int learner_n_ctx(const PromptLearner *learner) {
 }
 
 size_t learner_ctx_size(const PromptLearner *learner) {
-    size_t classes = learner->csc ? (size_t)learner->n_classes : 1;
+    size_t classes = (size_t)(learner->csc ? learner->n_classes : learner->n_sets);
     return classes * (size_t)learner->n_ctx * (size_t)learner->width;
 }
 
@@ -308,27 +327,35 @@ const TokenTree *learner_tree(const PromptLearner *learner) {
 
 /* --- loss --- */
 
-static void encode(PromptLearner *learner) {
+CosineClassifier *learner_classifier(PromptLearner *learner) {
+    return &learner->classifier;
+}
+
+void learner_forward(PromptLearner *learner) {
     text_encoder_forward(learner->encoder, learner->classifier.features, learner->ctx);
+}
+
+void learner_backward(PromptLearner *learner, float *d_ctx) {
+    memset(d_ctx, 0, learner_ctx_size(learner) * sizeof *d_ctx);
+    text_encoder_backward(learner->encoder, d_ctx, learner->classifier.d_features);
 }
 
 void learner_text_features(PromptLearner *learner, float *features) {
     CosineClassifier *classifier = &learner->classifier;
-    encode(learner);
+    learner_forward(learner);
     cosine_classifier_normalise(classifier);
     memcpy(features, classifier->unit,
-           (size_t)learner->n_classes * (size_t)classifier->embed_dim * sizeof *features);
+           (size_t)classifier->n_classes * (size_t)classifier->embed_dim * sizeof *features);
 }
 
 double learner_loss(PromptLearner *learner, const float *images, const int *labels, int B, float *logits,
                     float *d_ctx, int *n_correct) {
-    encode(learner);
+    assert(learner->n_sets == 1);
+    learner_forward(learner);
     double loss =
         cosine_classifier_loss(&learner->classifier, images, labels, B, logits, d_ctx != NULL, n_correct);
-    if (!d_ctx)
-        return loss;
-    memset(d_ctx, 0, learner_ctx_size(learner) * sizeof *d_ctx);
-    text_encoder_backward(learner->encoder, d_ctx, learner->classifier.d_features);
+    if (d_ctx)
+        learner_backward(learner, d_ctx);
     return loss;
 }
 

@@ -15,6 +15,7 @@
 #include "clip/checkpoint/model.h"
 #include "clip/text/token_tree.h"
 #include "clip/text/tokenizer.h"
+#include "coop/cosine_classifier.h"
 #include "coop/trainer.h"
 
 #include <stdbool.h>
@@ -33,6 +34,13 @@ typedef struct {
      * prompt of ours, or model.pth.tar-N of the original code. */
     const char *ctx_init;
     uint32_t seed; /* of the random start and of the order of the batches, as torch.manual_seed */
+
+    /* for learners that start from CoOp's prompts (coop/prompts/); zero is CoOp */
+    const char *around; /* what follows the contexts, with {} for the name; NULL: "{}." */
+    bool last;          /* the words start the last of n_ctx vectors, and those before are zero */
+    int n_start;        /* only the first so many tokens of the words start vectors; 0: all */
+    int n_sets; /* contexts (n_sets, M, C), each with prompts for all classes: K prompts, then the next
+                 * set's, and so the features; 0: one. Not with csc */
 } LearnerConfig;
 
 /* Whatever looks like a path is a file, so that a misspelt one is never taken for words: a slash, "~" in
@@ -62,6 +70,13 @@ float *learner_ctx(PromptLearner *learner);
 int learner_n_ctx(const PromptLearner *learner);
 size_t learner_ctx_size(const PromptLearner *learner);       /* M C, or K M C */
 const TokenTree *learner_tree(const PromptLearner *learner); /* borrowed */
+
+/* For losses of other kinds: the prompts' features go to the classifier, and d_ctx, like the contexts, is
+ * overwritten by the gradient that follows from its d_features. After one forward pass the backward pass may
+ * be run again. */
+CosineClassifier *learner_classifier(PromptLearner *learner);
+void learner_forward(PromptLearner *learner);
+void learner_backward(PromptLearner *learner, float *d_ctx);
 
 /* features (K, E): text features of unit length at the present contexts. */
 void learner_text_features(PromptLearner *learner, float *features);
