@@ -46,7 +46,9 @@ static void write_facts(Html *html, const Group *group) {
         if (row < 0 || (i > 0 && columns[i] == columns[i - 1]))
             continue;
         shots_text(cells->shots[columns[i]], shots);
-        snprintf(before, sizeof before, cells->shots[columns[i]] == SHOTS_NONE ? "" : "%s: ", shots);
+        snprintf(before, sizeof before, "%s: ", shots);
+        if (cells->shots[columns[i]] == SHOTS_NONE)
+            before[0] = '\0';
         write_fact(html, cells_at(cells, row, columns[i])->mean, before, cells->labels[row]);
     }
     html_markup(html, "</ul>\n");
