@@ -151,6 +151,9 @@ static bool is_due(int frequency, int epoch, int last) {
 
 static void tell_evaluation(Run *run, const Evaluation *evaluation) {
     char val[96] = "", zeroshot[64] = "";
+    if (evaluation->n_val + evaluation->n_zeroshot == 0)
+        return;
+    pretrain_metrics_evaluation(&run->metrics, evaluation);
     if (run->quiet)
         return;
     if (evaluation->n_val > 0)
@@ -162,24 +165,17 @@ static void tell_evaluation(Run *run, const Evaluation *evaluation) {
     progress_print(&run->progress, "epoch %d%s%s", evaluation->epoch, val, zeroshot);
 }
 
-static int evaluate(Run *run, int epoch, Error *err) {
+static int evaluate(Run *run, Evaluation *evaluation, Error *err) {
     const PretrainSession *session = run->session;
-    const int last = session->optim.epochs;
-    Evaluation evaluation = {.step = (long)epoch * session->steps_per_epoch, .epoch = epoch};
+    const int epoch = evaluation->epoch, last = session->optim.epochs;
     int status = 0;
     if (session->val && is_due(run->config->val_frequency, epoch, last))
-        status = evaluate_pairs(&evaluation, session, run->stepper.trainer, &run->broken, err);
+        status = evaluate_pairs(evaluation, session, run->stepper.trainer, &run->broken, err);
     if (status == 0 && session->zeroshot.images && is_due(run->config->zeroshot_frequency, epoch, last))
-        status = evaluate_zeroshot(&evaluation, session, run->stepper.trainer, &run->broken, err);
+        status = evaluate_zeroshot(evaluation, session, run->stepper.trainer, &run->broken, err);
     if (status < 0 && err->kind == ERROR_RUN && !err->is_memory)
         error_prefix(err, "%s: evaluation of epoch %d", run->config->path, epoch);
-    if (status < 0)
-        return -1;
-    if (evaluation.n_val + evaluation.n_zeroshot == 0)
-        return 0;
-    tell_evaluation(run, &evaluation);
-    pretrain_metrics_evaluation(&run->metrics, &evaluation);
-    return 0;
+    return status;
 }
 
 /* A last step may have made numbers of which neither a checkpoint nor an evaluation should be. */
@@ -193,11 +189,14 @@ static int check_finite(const Run *run, Error *err) {
     return 0;
 }
 
+/* An evaluation is told when the epoch is over: what fails before that is evaluated again. */
 static int finish_epoch(Run *run, Error *err) {
     const int epoch = run->state.epoch + 1;
-    if (check_finite(run, err) < 0 || evaluate(run, epoch, err) < 0 ||
+    Evaluation evaluation = {.step = (long)epoch * run->session->steps_per_epoch, .epoch = epoch};
+    if (check_finite(run, err) < 0 || evaluate(run, &evaluation, err) < 0 ||
         checkpoints_add(run->session, epoch, err) < 0)
         return -1;
+    tell_evaluation(run, &evaluation);
     run->state.epoch = epoch;
     run->state.step = run->state.position = 0;
     return save_state(run, err);
