@@ -1,13 +1,14 @@
 /* packed_bf16.c: the two kernels of packed_bf16.h, chosen at run time, under one loop.
  *
  * Per block of K_BLOCK rows of the matrix, some rows of `in` are rounded into a buffer that stays in the
- * second-level cache; then each panel meets all of them, ROWS at a time: the kernel leaves ROWS x 32 sums in
- * the first-level cache, which are added to what `out` has or starts with.
+ * second-level cache; then each panel meets all of them, some rows at a time, whose sums are added to what
+ * `out` has or starts with.
  *
  * AMX holds 32 x 32 sums in four tiles (16 rows of 64 bytes each), and per step multiplies two tiles of 16
- * rows x 32 numbers of `in` with two of 16 pairs of rows x 16 columns of the matrix. AVX-512 BF16 holds 12 x
- * 32 sums as the float kernel does (packed.c) and takes a pair of rows per step. (Intel 64 and IA-32
- * Architectures Software Developer's Manual, TDPBF16PS, VDPBF16PS, and volume 1, 18.3, on tile data.)
+ * rows x 32 numbers of `in` with two of 16 pairs of rows x 16 columns of the matrix; it leaves its sums in
+ * the first-level cache. AVX-512 BF16 holds up to 12 x 32 sums as the float kernel does (packed.c) and takes
+ * a pair of rows per step. (Intel 64 and IA-32 Architectures Software Developer's Manual, TDPBF16PS,
+ * VDPBF16PS, and volume 1, 18.3, on tile data.)
  */
 #include "clip/math/packed_bf16.h"
 
@@ -37,7 +38,7 @@ Bf16Kernel bf16_best_kernel(void) {
 #define TARGET_AVX512 "avx512f,avx512bw,avx512vl,avx512bf16"
 #define TARGET_AMX "amx-tile,amx-bf16"
 
-enum { AVX512_ROWS = 12, PACK_AHEAD = 8 /* rows fetched before they are packed */ };
+enum { AVX512_ROWS = 12 /* at most */, PACK_AHEAD = 8 /* rows fetched before they are packed */ };
 
 static int padded(int k) {
     return (k + K_STEP - 1) / K_STEP * K_STEP;
@@ -59,7 +60,8 @@ static bool has_kernel(Bf16Kernel kernel) {
            (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & amx) == amx && may_use_tiles());
 }
 
-/* Asked once: a virtual machine leaves the processor for each CPUID, which takes as long as a small product. */
+/* Asked once: a virtual machine leaves the processor for each CPUID, which takes as long as a small product.
+ */
 static pthread_once_t asked = PTHREAD_ONCE_INIT;
 static bool has_avx512, has_amx;
 
@@ -225,41 +227,81 @@ uint16_t *bf16_transpose(const uint16_t *panels, int k, int n, Arena *arena) {
 
 /* --- kernels --- */
 
-/* sums (rows, 32) = a (rows, k) panel (k, 32) */
+/* out = max(start + bias + sums, floor), of a row's 32 columns or the first of them; start and bias may be
+ * NULL. A NaN stays. */
 __attribute__((target(TARGET_AVX512), always_inline)) static inline void
-avx512_rows(float *sums, int rows, int k, const uint16_t *a, const uint16_t *panel) {
+finish_row(float *out, __m512 low, __m512 high, const float *bias, const float *start, float floor,
+           int columns) {
+    const uint32_t mask = columns >= BF16_PANEL ? ~0u : (1u << columns) - 1;
+    const __m512 least = _mm512_set1_ps(floor);
+    for (int half = 0; half < 2; half++) {
+        const __mmask16 m = (__mmask16)(mask >> 16 * half);
+        __m512 x = half ? high : low;
+        x = _mm512_add_ps(x, bias ? _mm512_maskz_loadu_ps(m, bias + 16 * half) : _mm512_setzero_ps());
+        if (start)
+            x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(m, start + 16 * half));
+        _mm512_mask_storeu_ps(out + 16 * half, m, _mm512_max_ps(least, x));
+    }
+}
+
+/* The rows of a block from `first` on, so few that the sums stay in registers. What they are added to is
+ * fetched while they are computed. */
+__attribute__((target(TARGET_AVX512), always_inline)) static inline void
+avx512_rows(const Bf16Block *b, int first, const int rows, float floor) {
+    const size_t k = (size_t)padded(b->k), ldc = (size_t)b->ldc, at = (size_t)first * ldc;
+    const uint16_t *a = b->a + (size_t)first * k, *panel = b->panel;
+    const float *start = b->start ? b->start + at : NULL;
+    float *out = b->out + at;
     __m512 sum[AVX512_ROWS][2];
 #pragma GCC unroll 12
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) {
         sum[i][0] = sum[i][1] = _mm512_setzero_ps();
-    for (int p = 0; p < k; p += 2, panel += 2 * BF16_PANEL) {
+        __builtin_prefetch((start ? start : out) + (size_t)i * ldc);
+        __builtin_prefetch((start ? start : out) + (size_t)i * ldc + 16);
+    }
+    for (size_t p = 0; p < k; p += 2, panel += 2 * BF16_PANEL) {
         __m512bh b0 = (__m512bh)_mm512_loadu_si512(panel), b1 = (__m512bh)_mm512_loadu_si512(panel + 32);
 #pragma GCC unroll 12
         for (int i = 0; i < rows; i++) {
             int pair;
-            memcpy(&pair, a + (size_t)i * (size_t)k + (size_t)p, sizeof pair);
+            memcpy(&pair, a + (size_t)i * k + p, sizeof pair);
             __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
             sum[i][0] = _mm512_dpbf16_ps(sum[i][0], x, b0);
             sum[i][1] = _mm512_dpbf16_ps(sum[i][1], x, b1);
         }
     }
 #pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) {
-        _mm512_storeu_ps(sums + i * BF16_PANEL, sum[i][0]);
-        _mm512_storeu_ps(sums + i * BF16_PANEL + 16, sum[i][1]);
-    }
+    for (int i = 0; i < rows; i++)
+        finish_row(out + (size_t)i * ldc, sum[i][0], sum[i][1], b->bias,
+                   start ? start + (size_t)i * ldc : NULL, floor, b->columns);
 }
 
-/* Fewer rows go one by one. */
-__attribute__((target(TARGET_AVX512))) static void avx512_kernel(float *sums, int rows, int k,
-                                                                 const uint16_t *a, const uint16_t *panel) {
-    if (rows == AVX512_ROWS) {
-        avx512_rows(sums, AVX512_ROWS, k, a, panel);
-        return;
-    }
-    for (int i = 0; i < rows; i++)
-        avx512_rows(sums + i * BF16_PANEL, 1, k, a + (size_t)i * (size_t)k, panel);
+#define CASE(rows)                                                                                           \
+    case rows:                                                                                               \
+        avx512_rows(b, first, rows, floor);                                                                  \
+        break;
+
+/* Rows are cut as evenly as can be: a sum of few rows waits for the one before it. */
+__attribute__((target(TARGET_AVX512))) static void avx512_panel(const Bf16Block *b, float floor) {
+    const int step = ceil_div(b->rows, ceil_div(b->rows, AVX512_ROWS));
+    for (int first = 0; first < b->rows; first += step)
+        switch (min_int(step, b->rows - first)) {
+            CASE(1)
+            CASE(2)
+            CASE(3)
+            CASE(4)
+            CASE(5)
+            CASE(6)
+            CASE(7)
+            CASE(8)
+            CASE(9)
+            CASE(10)
+            CASE(11)
+            CASE(12)
+        }
 }
+
+#undef CASE
 
 /* The compiler does not know that the tile instructions read and write memory. */
 #define MEMORY_CHANGES() __asm__ volatile("" ::: "memory")
@@ -320,21 +362,17 @@ __attribute__((target(TARGET_AMX))) static void amx_kernel(float *sums, int rows
         amx_rows(sums, false, k, a, panel);
 }
 
-/* out = max(start + bias + sums, floor), (rows, columns); start and bias may be NULL. A NaN stays. */
-__attribute__((target(TARGET_AVX512))) static void add_sums(float *out, const float *sums, const float *bias,
-                                                            const float *start, float floor, int rows,
-                                                            int columns, int n) {
-    const uint32_t mask = columns >= BF16_PANEL ? ~0u : (1u << columns) - 1;
-    const __m512 least = _mm512_set1_ps(floor);
-    for (int half = 0; half < 2; half++, out += 16, sums += 16) {
-        const __mmask16 m = (__mmask16)(mask >> 16 * half);
-        const __m512 b = bias ? _mm512_maskz_loadu_ps(m, bias + 16 * half) : _mm512_setzero_ps();
+__attribute__((target(TARGET_AVX512))) static void amx_panel(const Bf16Block *b, float floor) {
+    float sums[MAX_ROWS * BF16_PANEL] __attribute__((aligned(64)));
+    const int kk = padded(b->k);
+    for (int first = 0; first < b->rows; first += MAX_ROWS) {
+        const int rows = min_int(MAX_ROWS, b->rows - first);
+        amx_kernel(sums, rows, kk, b->a + (size_t)first * (size_t)kk, b->panel);
         for (int i = 0; i < rows; i++) {
-            const size_t at = (size_t)i * (size_t)n;
-            __m512 x = _mm512_add_ps(_mm512_loadu_ps(sums + i * BF16_PANEL), b);
-            if (start)
-                x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(m, start + 16 * half + at));
-            _mm512_mask_storeu_ps(out + at, m, _mm512_max_ps(least, x));
+            const size_t at = (size_t)(first + i) * (size_t)b->ldc;
+            const float *row = sums + i * BF16_PANEL;
+            finish_row(b->out + at, _mm512_load_ps(row), _mm512_load_ps(row + 16), b->bias,
+                       b->start ? b->start + at : NULL, floor, b->columns);
         }
     }
 }
@@ -349,23 +387,10 @@ static void fetch_rows(uint16_t *a, const Bf16Product *p, int row, int rows, int
         p->row(a + (size_t)i * (size_t)padded(count), p->context, row + i, k0, count);
 }
 
-/* out = max(start + bias + a panel, floor) */
-static void multiply_panel(bool amx, const Bf16Block *b, float floor) {
-    float sums[MAX_ROWS * BF16_PANEL] __attribute__((aligned(64)));
-    const int step = amx ? MAX_ROWS : AVX512_ROWS, kk = padded(b->k);
-    for (int i = 0; i < b->rows; i += step) {
-        const size_t at = (size_t)i * (size_t)b->ldc;
-        const int rows = min_int(step, b->rows - i);
-        (amx ? amx_kernel : avx512_kernel)(sums, rows, kk, b->a + (size_t)i * (size_t)kk, b->panel);
-        add_sums(b->out + at, sums, b->bias, b->start ? b->start + at : NULL, floor, rows, b->columns,
-                 b->ldc);
-    }
-}
-
 void bf16_block(Bf16Kernel kernel, const Bf16Block *block) {
     if (kernel == BF16_AMX)
         amx_begin();
-    multiply_panel(kernel == BF16_AMX, block, -__builtin_inff());
+    (kernel == BF16_AMX ? amx_panel : avx512_panel)(block, -__builtin_inff());
     if (kernel == BF16_AMX)
         amx_end();
 }
@@ -386,7 +411,7 @@ static void multiply_block(const Bf16Product *p, bool amx, const uint16_t *a, in
                                  .rows = rows,
                                  .k = count,
                                  .columns = end - j};
-        multiply_panel(amx, &block, floor);
+        (amx ? amx_panel : avx512_panel)(&block, floor);
     }
 }
 

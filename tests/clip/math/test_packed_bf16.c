@@ -122,6 +122,32 @@ static void row_has_bits_of_its_own(void **state) {
     arena_free(arena);
 }
 
+/* Every number of rows that a kernel may be left with gives a row the same bits. */
+static void rows_are_cut_anywhere(void **state) {
+    (void)state;
+    enum { ROWS = 37, K = 70, N = 45 };
+    Arena *arena = arena_create();
+    float *w = arena_floats(arena, K, N), *in = arena_floats(arena, ROWS, K),
+          *start = arena_floats(arena, ROWS, N);
+    float *all = arena_floats(arena, ROWS, N), *some = arena_floats(arena, ROWS, N);
+    fill_normal(w, (size_t)K * N, 1, 1);
+    fill_normal(in, (size_t)ROWS * K, 1, 2);
+    fill_normal(start, (size_t)ROWS * N, 1, 3);
+    for (int i = 0; i < 2; i++) {
+        PackedMatrix packed;
+        if (!packed_create_bf16(&packed, KERNELS[i], w, K, N, false, arena))
+            continue;
+        packed_product(NULL, all, in, &packed, w, start, ROWS);
+        for (int rows = 1; rows < ROWS; rows++) {
+            memcpy(some, start, (size_t)ROWS * N * sizeof *some);
+            packed_product(NULL, some, in, &packed, w, some, rows);
+            assert_memory_equal(some, all, (size_t)rows * N * sizeof *some);
+            assert_memory_equal(some + rows * N, start + rows * N, (size_t)(ROWS - rows) * N * sizeof *some);
+        }
+    }
+    arena_free(arena);
+}
+
 /* x as the product with the (1, 1) matrix 1, and 1 with the matrix x. */
 static void check_rounding(float x, float want) {
     Arena *arena = arena_create();
@@ -188,6 +214,7 @@ int main(void) {
         cmocka_unit_test(product_is_the_sum),
         cmocka_unit_test(transpose_multiplies_the_other_way),
         cmocka_unit_test(row_has_bits_of_its_own),
+        cmocka_unit_test(rows_are_cut_anywhere),
         cmocka_unit_test(factors_are_rounded_to_nearest_even),
         cmocka_unit_test(precision_has_names_and_a_fallback),
     };
