@@ -51,6 +51,7 @@ typedef struct {
     StepFn on_step;
     void *context;
     int *order;    /* (n): of epoch n_drawn */
+    int *next;     /* (n): that of the next epoch; NULL: nobody asks */
     Rng generator; /* behind the orders that are drawn */
     int n_drawn;
     float *images;   /* (B, E) */
@@ -59,24 +60,46 @@ typedef struct {
     float *gradient; /* (n_parameters) */
 } Run;
 
+static void order_of_next_epoch(const Run *run, int *order, Rng *generator) {
+    for (int i = 0; i < run->data->n && !run->optim->shuffle; i++)
+        order[i] = i;
+    if (run->optim->shuffle)
+        rng_torch_permutation(generator, order, run->data->n);
+}
+
 /* The order of the items in an epoch, as a plain PyTorch loop draws it: one randperm per epoch. A resumed run
  * draws those of earlier epochs again, so that an epoch's order needs nothing from before. */
 static void draw_order(Run *run, int epoch) {
-    for (int i = 0; i < run->data->n && !run->optim->shuffle; i++)
-        run->order[i] = i;
-    for (; run->n_drawn < epoch && run->optim->shuffle; run->n_drawn++)
-        rng_torch_permutation(&run->generator, run->order, run->data->n);
+    for (; run->n_drawn < epoch; run->n_drawn++)
+        order_of_next_epoch(run, run->order, &run->generator);
 }
 
-static int batch_size(const Run *run) {
-    int left = run->data->n - run->state->step * run->optim->batch_size;
+/* Of a step from 0. */
+static int batch_size(const Run *run, int step) {
+    int left = run->data->n - step * run->optim->batch_size;
     return left < run->optim->batch_size ? left : run->optim->batch_size;
+}
+
+/* Says what the step behind the present one will load. */
+static void prepare_next(const Run *run) {
+    const TrainData *data = run->data;
+    const TrainState *state = run->state;
+    if (!run->next || (long)state->epoch * run->n_steps + state->step + 1 >= run->n_in_all)
+        return;
+    const bool same = state->step + 1 < run->n_steps;
+    const int step = same ? state->step + 1 : 0, epoch = state->epoch + (same ? 1 : 2);
+    Rng ahead = run->generator;
+    if (!same)
+        order_of_next_epoch(run, run->next, &ahead);
+    const int *order = same ? run->order : run->next;
+    data->prepare(data->context, order + step * run->optim->batch_size, batch_size(run, step), epoch);
 }
 
 /* Fills images and labels for the next step. */
 static int gather_batch(const Run *run, Error *err) {
     const TrainData *data = run->data;
-    const int *items = run->order + run->state->step * run->optim->batch_size, B = batch_size(run);
+    const int *items = run->order + run->state->step * run->optim->batch_size;
+    const int B = batch_size(run, run->state->step);
     for (int i = 0; i < B; i++)
         run->labels[i] = data->labels[items[i]];
     if (!data->features)
@@ -93,9 +116,10 @@ static int gather_batch(const Run *run, Error *err) {
 static int take_step(const Run *run, Error *err) {
     const Trainee *trainee = run->trainee;
     TrainState *state = run->state;
-    int epoch = state->epoch + 1, step = state->step + 1, n_correct, B = batch_size(run);
+    int epoch = state->epoch + 1, step = state->step + 1, n_correct, B = batch_size(run, state->step);
     if (gather_batch(run, err) < 0)
         return -1;
+    prepare_next(run);
     double lr = optim_lr(run->optim, epoch, step, run->n_steps);
     double loss =
         trainee->loss(trainee->model, run->images, run->labels, B, run->logits, run->gradient, &n_correct);
@@ -157,6 +181,7 @@ int trainer_run(const Trainee *trainee, const TrainData *data, const OptimConfig
                .on_step = on_step,
                .context = context,
                .order = ARENA_NEW(arena, int, n),
+               .next = !data->features && data->prepare ? ARENA_NEW(arena, int, n) : NULL,
                .images = arena_floats(arena, B, (size_t)data->embed_dim),
                .labels = ARENA_NEW(arena, int, B),
                .logits = arena_floats(arena, B, (size_t)trainee->n_classes),

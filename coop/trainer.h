@@ -70,10 +70,14 @@ double optim_lr(const OptimConfig *optim, int epoch, int step, int n_steps);
 /* Where images are made for each batch: images (B, E) of these items, for a step of an epoch, both from 1. */
 typedef int (*LoadFn)(void *context, float *images, const int *items, int B, int epoch, int step, Error *err);
 
+/* Told before a step is computed: what load will be asked for next. */
+typedef void (*PrepareFn)(void *context, const int *items, int B, int epoch);
+
 typedef struct {
     const float *features;     /* (n_views, n, E), unit length; epoch e uses view (e - 1) mod n_views */
     LoadFn load;               /* used where there are no features */
-    void *context;             /* of load */
+    PrepareFn prepare;         /* may be NULL */
+    void *context;             /* of both */
     const int *labels;         /* (n) */
     int n, n_views, embed_dim; /* n, n_views >= 1 */
 } TrainData;

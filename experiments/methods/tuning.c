@@ -72,6 +72,11 @@ static int load(void *context, float *images, const int *items, int B, int epoch
     return image_crops_load(&t->crops, images, items, B, epoch, err);
 }
 
+static void prepare(void *context, const int *items, int B, int epoch) {
+    Tuning *t = context;
+    image_crops_prepare(&t->crops, items, B, epoch);
+}
+
 /* The texts of the classes: as prompts, or as features where these stay. Where dropout draws a mask for each
  * row, prompts share none, as they do not in the reference. */
 static int open_texts(const Tuning *t, TunedTexts *texts, Arena *arena, Error *err) {
@@ -133,6 +138,7 @@ static int train(Tuning *t, const OptimConfig *optim, const char *folder, Result
         return -1;
     t->crops.items = &items;
     TrainData data = {.load = load,
+                      .prepare = prepare,
                       .context = t,
                       .labels = list_labels(&items, arena),
                       .n = items.n,
@@ -152,6 +158,7 @@ static int learn(Tuning *t, const OptimConfig *optim, const char *folder, const 
     int status = -1;
     if (open_tuner(t, arena, err) == 0 && train(t, optim, folder, result, progress, arena, err) == 0)
         status = write_tuned(t, path, arena, err);
+    image_crops_close(&t->crops);
     tuner_free(t->tuner);
     trainable_clip_free(t->clip);
     return status;

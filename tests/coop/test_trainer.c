@@ -397,7 +397,16 @@ enum { LOADED = 5, LOADED_BATCH = 2, LOADED_STEPS = 7 }; /* 3 steps an epoch: th
 typedef struct {
     float parameter;
     int n_loads, n_items;
+    int said[LOADED_BATCH], n_said, said_epoch; /* to be loaded next */
 } Loaded;
+
+static void prepare(void *context, const int *items, int size, int epoch) {
+    Loaded *loaded = context;
+    assert_int_equal(loaded->n_said, 0);
+    memcpy(loaded->said, items, (size_t)size * sizeof *items);
+    loaded->n_said = size;
+    loaded->said_epoch = epoch;
+}
 
 static int load(void *context, float *images, const int *items, int size, int epoch, int step, Error *err) {
     Loaded *loaded = context;
@@ -407,6 +416,11 @@ static int load(void *context, float *images, const int *items, int size, int ep
     assert_int_equal(size, step == 3 ? 1 : LOADED_BATCH);
     for (int i = 0; i < size; i++)
         images[i] = (float)items[i];
+    if (loaded->n_loads > 0) {
+        assert_true(loaded->n_said == size && loaded->said_epoch == epoch);
+        assert_memory_equal(loaded->said, items, (size_t)size * sizeof *items);
+    }
+    loaded->n_said = 0;
     loaded->n_loads++;
     loaded->n_items += size;
     return 0;
@@ -443,7 +457,8 @@ static void test_loaded(void **test) {
                              .n_classes = LOADED,
                              .generator = &generator,
                              .loss = loaded_loss};
-    TrainData data = {.load = load, .context = &loaded, .labels = labels, .n = LOADED, .n_views = 1};
+    TrainData data = {
+        .load = load, .prepare = prepare, .context = &loaded, .labels = labels, .n = LOADED, .n_views = 1};
     OptimConfig optim = {.lr = 0.5,
                          .max_epoch = 3,
                          .batch_size = LOADED_BATCH,
@@ -456,6 +471,7 @@ static void test_loaded(void **test) {
     TrainState state = trainer_begin(&trainee, &optim, arena);
     assert_int_equal(trainer_run(&trainee, &data, &optim, &state, NULL, NULL, NULL, &err), 0);
     assert_int_equal(loaded.n_loads, LOADED_STEPS);
+    assert_int_equal(loaded.n_said, 0); /* nothing comes behind the last */
     assert_int_equal(loaded.n_items, 2 * LOADED + LOADED_BATCH);
     assert_true(state.epoch == 3 && state.step == 0 && state.loss == 1);
     double sum = 0;
