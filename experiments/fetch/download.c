@@ -251,6 +251,8 @@ static int give_name(Task *task, Error *err) {
 
 /* What an earlier run left may be of another file: then the second round begins at the first byte. */
 static int fetch(Task *task, HttpClient *client, Error *err) {
+    if (task->what->size >= 0 && task->have > (uint64_t)task->what->size && restart(task, err) < 0)
+        return -1;
     for (;;) {
         if (check_space(task, err) < 0 || fetch_bytes(task, client, err) < 0)
             return -1;
