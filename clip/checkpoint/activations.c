@@ -50,8 +50,9 @@ static const char *other_name(const Activations *said, Activation is) {
 int activations_find(Activations *out, const TensorFile *file, const ModelConfig *config, bool is_vit,
                      bool matters, ClipActivation choice, Arena *arena, Error *err) {
     const char *path = tensors_path(file);
+    const char *source = config->path ? config->path : config->name;
     const Activations by_config = {
-        .source = config->path, .text = config->text.activation, .image = config->image.activation};
+        .source = source, .text = config->text.activation, .image = config->image.activation};
     Activations by_code;
     if (ask_code(&by_code, file, err) < 0)
         return -1;
@@ -66,7 +67,7 @@ int activations_find(Activations *out, const TensorFile *file, const ModelConfig
     } else if (by_config.source && by_code.source && differ(&by_config, &by_code, is_vit)) {
         return error_set(
             err, "%s: its code computes %s, but %s says %s (--activation or model.activation decides)", path,
-            activation_name(by_code.text), config->path, other_name(&by_config, by_code.text));
+            activation_name(by_code.text), source, other_name(&by_config, by_code.text));
     } else if (!out->source && matters) {
         out->assumed = true;
         out->note =

@@ -7,7 +7,7 @@
 static void add_activation(ModelConfig *config, const Named *named, Arena *arena) {
     const Activation is = named->quick_gelu ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU;
     if (!config->path) {
-        config->path = arena_printf(arena, "the name %s", named->name);
+        config->name = arena_printf(arena, "the name %s", named->name);
         config->text.activation = config->image.activation = is;
     } else if (config->text.activation != is) {
         config->note = arena_printf(arena, "%s: %s, where the name %s stands for %s; the config goes first",

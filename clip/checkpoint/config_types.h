@@ -31,7 +31,8 @@ typedef struct {
 } TowerConfig;
 
 typedef struct {
-    const char *path; /* or what else says so; NULL if there is no config; then the sizes below are 0 */
+    const char *path; /* NULL if there is no config; then the sizes below are 0 */
+    const char *name; /* in its place, what tells the activation; NULL: nothing else does */
     TowerConfig text, image;
     int embed_dim;
     bool has_pixels;

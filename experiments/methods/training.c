@@ -2,6 +2,7 @@
 #include "experiments/methods/training.h"
 
 #include "clip/base/files.h"
+#include "clip/checkpoint/locate.h"
 #include "clip/math/ops.h"
 #include "coop/train_state.h"
 #include "coop/tuned_file.h"
@@ -96,8 +97,10 @@ int training_head(Prompt *prompt, Session *session, const float *text, Arena *ar
                        .image_size = clip->image_size};
     memcpy(prompt->mean, clip->mean, sizeof prompt->mean);
     memcpy(prompt->std, clip->std, sizeof prompt->std);
-    /* found again from any folder; not through a link, for the config lies beside the link */
-    char *folder_now = *prompt->checkpoint == '/' ? NULL : realpath(".", NULL);
+    /* A path is found again from any folder; not through a link, for the config lies beside the link. A name
+     * is found on other machines too. */
+    const bool stays = *prompt->checkpoint == '/' || locate_is_name(prompt->checkpoint);
+    char *folder_now = stays ? NULL : realpath(".", NULL);
     if (folder_now)
         prompt->checkpoint = path_join(arena, folder_now, prompt->checkpoint);
     free(folder_now);

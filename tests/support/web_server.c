@@ -71,7 +71,8 @@ static const char config[] =
     "  default_type application/octet-stream; root www;\n"
     "  limit_req_zone $server_port zone=slow:1m rate=2r/s; limit_req_status 429;\n"
     "  server { listen 127.0.0.1:%d default_server; server_name 127.0.0.1; %s }\n"
-    "  server { listen 127.0.0.1:%d; server_name localhost; }\n"
+    "  server { listen 127.0.0.1:%d; server_name localhost;\n"
+    "    if (-f $document_root/slow) { set $limit_rate 1m; } }\n"
     "}\n";
 
 /* `rules` with the port for each "%d". */

@@ -20,7 +20,8 @@ typedef struct {
     Arena *arena;
 } WebServer;
 
-/* Serves FOLDER/www as http://127.0.0.1:PORT and, as if it were another host, http://localhost:PORT. `rules`
+/* Serves FOLDER/www as http://127.0.0.1:PORT and, as if it were another host, http://localhost:PORT
+ * (1 MiB a second while there is a file FOLDER/www/slow). `rules`
  * go into nginx's server of the first name; "%d" in it becomes the port. */
 void web_start(WebServer *server, const char *folder, const char *rules, Arena *arena);
 void web_stop(WebServer *server);

@@ -43,7 +43,8 @@ static void test_alone(void **state) {
         const Named named = parse(cases[i].name, arena);
         ModelConfig config = {0};
         config_add_named(&config, &named, "w", arena);
-        assert_string_equal(config.path, arena_printf(arena, "the name %s", cases[i].name));
+        assert_null(config.path);
+        assert_string_equal(config.name, arena_printf(arena, "the name %s", cases[i].name));
         assert_int_equal(config.text.activation, cases[i].activation);
         assert_int_equal(config.image.activation, cases[i].activation);
         assert_true(config.has_pixels);
@@ -94,7 +95,7 @@ static void test_unknown(void **state) {
     assert_null(config.note);
     config = (ModelConfig){0};
     config_add_named(&config, &openai, "w", arena); /* its code tells */
-    assert_null(config.path);
+    assert_null(config.name);
     arena_free(arena);
 }
 
