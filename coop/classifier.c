@@ -4,6 +4,7 @@
 #include "coop/classifier.h"
 
 #include "clip/base/files.h"
+#include "clip/checkpoint/locate.h"
 #include "clip/tensors/tensors_open.h"
 #include "coop/classifier_file.h"
 #include "coop/coop_checkpoint.h"
@@ -78,9 +79,11 @@ static int use_texts(Classifier *c, Error *err) {
 /* --- the checkpoint --- */
 
 /* The digest is begun at once unless the checkpoint is the file that this was learned with. */
-static ClipTowers digest_of(const Prompt *head, const char *weights) {
+static ClipTowers digest_of(const Prompt *head, const char *weights, Arena *arena) {
     char stamp[FILE_STAMP];
-    file_stamp(stamp, weights);
+    Error ignored = {0};
+    const char *file = locate_weights(weights, arena, &ignored);
+    file_stamp(stamp, file ? file : weights);
     return head->checkpoint_stamp && strcmp(head->checkpoint_stamp, stamp) == 0 ? 0 : CLIP_DIGEST;
 }
 
@@ -95,7 +98,7 @@ static int open_model(Classifier *c, const char **weights, const ClassifierOptio
     *weights = loaded_model_prompt_weights(&c->head, path, options->weights, err);
     if (!*weights)
         return -1;
-    model.towers = CLIP_IMAGE | digest_of(&c->head, *weights) | few(options);
+    model.towers = CLIP_IMAGE | digest_of(&c->head, *weights, c->arena) | few(options);
     model.activation = c->head.activation;
     model.heads = c->head.heads;
     if (loaded_model_open(&c->own, *weights, &model, err) < 0)

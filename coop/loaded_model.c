@@ -72,7 +72,10 @@ const char *loaded_model_prompt_weights(const Prompt *prompt, const char *path, 
                                         Error *err) {
     if (given || locate_is_there(prompt->checkpoint))
         return given ? given : prompt->checkpoint;
-    error_set(err, "%s: checkpoint: %s is not there; say with --model where it is", path, prompt->checkpoint);
+    const bool named = locate_is_name(prompt->checkpoint);
+    error_set(err, "%s: checkpoint: %s is not there; say with --model where it is%s%s", path,
+              prompt->checkpoint, named ? ", or fetch it: coop models get " : "",
+              named ? prompt->checkpoint : "");
     return NULL;
 }
 

@@ -200,7 +200,8 @@ static int run(CommandLine *line, Error *err) {
     Request request = {0};
     const char *activation = NULL, *precision = NULL, *exif = NULL;
     const Option options[] = {
-        {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE", "the checkpoint"},
+        {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE|NAME",
+         "the checkpoint: a file, its folder, or a name (coop models)"},
         {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
          "its vocabulary (default: found beside the checkpoint)"},
         {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",

@@ -201,7 +201,8 @@ static int run(CommandLine *line, Error *err) {
     Arena *arena = line->arena;
     Draft draft = {0};
     const Option options[] = {
-        {"model", OPTION_TEXT, &draft.weights, 0, 0, "FILE", "the checkpoint"},
+        {"model", OPTION_TEXT, &draft.weights, 0, 0, "FILE|NAME",
+         "the checkpoint: a file, its folder, or a name (coop models)"},
         {"vocab", OPTION_TEXT, &draft.vocab, 0, 0, "FILE",
          "its vocabulary (default: found beside the checkpoint)"},
         {"out", OPTION_TEXT, &draft.out, 0, 0, "FILE", "write to a new file instead of standard output"}};

@@ -70,7 +70,8 @@ static int run(CommandLine *line, Error *err) {
     Request request = {.template = "a photo of a {}.", .top = 1};
     const char *activation = NULL, *precision = NULL;
     const Option options[] = {
-        {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE", "the checkpoint"},
+        {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE|NAME",
+         "the checkpoint: a file, its folder, or a name (coop models)"},
         {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
          "auto (default: as its config says), quick_gelu or gelu"},
         {"heads", OPTION_INT, &request.heads, 1, 1024, "N",

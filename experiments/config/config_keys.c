@@ -33,7 +33,7 @@ static const KeySpec top_keys[] = {
 
 static const KeySpec model_keys[] = {
     {"weights", KEY_PATH, KEY_REQUIRED | KEY_EACH, AT(model.weights),
-     .help = "a CLIP checkpoint, or the folder of one"},
+     .help = "a CLIP checkpoint, the folder of one, or a name\n(coop models)"},
     {"vocab", KEY_PATH, 0, AT(model.vocab), .word = "auto", .fallback = "auto",
      .help = "merges file; auto looks beside the weights"},
     {"activation", KEY_CHOICE, 0, AT(model.activation), .choices = "auto|quick_gelu|gelu", .fallback = "auto",

@@ -42,7 +42,8 @@ static const KeySpec top_keys[] = {
 static const KeySpec model_keys[] = {
     {"config", KEY_PATH, 0, AT(model.config),
      .help = "from scratch: a model config of OpenCLIP\n(ViT-B-32.json, open_clip_config.json)"},
-    {"weights", KEY_PATH, 0, AT(model.weights), .help = "go on from this checkpoint, or the folder of one"},
+    {"weights", KEY_PATH, 0, AT(model.weights),
+     .help = "go on from this checkpoint: a file, its folder,\nor a name (coop models)"},
     {"vocab", KEY_PATH, 0, AT(model.vocab), .word = "auto", .fallback = "auto",
      .help = "merges file; auto looks beside config or weights"},
     {"activation", KEY_CHOICE, 0, AT(model.activation), .choices = "auto|quick_gelu|gelu", .fallback = "auto",

@@ -178,7 +178,10 @@ static void test_commands(void **state) {
     assert_non_null(strstr(cli->out, name)); /* and the digest, beside it */
     unlink(
         cli_path(cli, HUB "timm--vit_base_patch32_clip_224.openai/snapshots/1/open_clip_model.safetensors"));
-    cli_refuses(cli, 3, prompt, "ViT-B-32:openai", "classify", prompt, IMAGE);
+    cli_refuses(cli, 3, prompt,
+                ": checkpoint: ViT-B-32:openai is not there; say with --model where it is, or fetch it: "
+                "coop models get ViT-B-32:openai",
+                "classify", prompt, IMAGE);
     cli_refuses(cli, 3, "ViT-B-32:openai: not on this disk; this fetches it: coop models get ViT-B-32:openai",
                 "", "run", yaml, "--set", set, "--set", "model.vocab=auto", "--set",
                 arena_printf(cli->arena, "output=%s", cli_path(cli, "x")));
