@@ -24,7 +24,7 @@ DEBS    := gcc pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-de
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
 # Used if its headers are there at build time, and loaded when something is fetched; without it coop says what it lacks.
-CURL     = $(filter-out $(WITHOUT),$(shell pkg-config --exists libcurl && echo libcurl))
+CURL     = $(filter-out $(WITHOUT),$(shell pkg-config --exists 'libcurl >= 7.85' && echo libcurl))
 
 # Used where they are found: GIF, TIFF, HEIC and AVIF are refused by name without. WITHOUT="libheif" leaves one out.
 # (giflib has no .pc file everywhere.)

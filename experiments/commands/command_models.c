@@ -26,43 +26,45 @@ static void print_here(Arena *arena) {
                    here[i].has_vocabulary ? "" : "  (its vocabulary is not here)");
 }
 
-/* "  ViT-B-32: openai, laion400m_e31" */
-static void print_tags(Arena *arena) {
-    Named named;
-    size_t n_model = 0;
-    char model[64] = "";
-    for (int i = 0; named_at(i, &named, arena); i++) {
-        if (named.kind != NAMED_OPENCLIP)
-            continue;
-        const char *colon = strchr(named.name, ':');
-        const bool same = n_model == (size_t)(colon - named.name) && strncmp(model, named.name, n_model) == 0;
-        n_model = (size_t)(colon - named.name);
-        snprintf(model, sizeof model, "%.*s", (int)n_model, named.name);
-        printf(same ? ", %s" : "%s    %s", same ? colon + 1 : *model && i > 9 ? "\n" : "", named.name);
-    }
-    printf("\n");
+/* Behind a comma, on another line where it would pass column 80. */
+static void put_word(int *column, const char *word) {
+    const int n = (int)strlen(word);
+    const bool fits = *column + n + 3 <= 80;
+    printf(fits ? ", %s" : ",\n      %s", word);
+    *column = fits ? *column + n + 2 : n + 6;
 }
 
+/* Known names; of OpenCLIP, a model with its tags behind it. */
 static void print_kind(NamedKind kind, Arena *arena) {
     Named named;
-    const char *gap = "    ";
-    for (int i = 0; named_at(i, &named, arena); i++)
-        if (named.kind == kind) {
-            printf("%s%s", gap, named.name);
-            gap = ", ";
+    const char *first = NULL; /* of this line */
+    int column = 0;
+    for (int i = 0; named_at(i, &named, arena); i++) {
+        const char *colon = strchr(named.name, ':');
+        const size_t n_model = colon ? (size_t)(colon + 1 - named.name) : 0;
+        if (named.kind != kind)
+            continue;
+        if (first && strncmp(first, named.name, n_model) == 0) {
+            put_word(&column, named.name + n_model);
+            continue;
         }
+        printf("%s    %s", first ? "\n" : "", named.name);
+        column = 4 + (int)strlen(named.name);
+        first = named.name;
+    }
+    printf("\n");
 }
 
 static void print_list(Arena *arena) {
     print_here(arena);
     printf("\ncoop models get NAME fetches\n  of OpenAI:\n");
     print_kind(NAMED_OPENAI, arena);
-    printf("\n  of OpenCLIP, MODEL:TAG:\n");
-    print_tags(arena);
-    printf("  of the Hugging Face hub, OWNER/NAME, any that holds a CLIP:\n");
+    printf("  of OpenCLIP, MODEL:TAG:\n");
+    print_kind(NAMED_OPENCLIP, arena);
+    printf("  of the Hugging Face hub any that holds a CLIP, OWNER/NAME, such as\n");
     print_kind(NAMED_HUB, arena);
-    printf(", ...\n\nWherever a checkpoint is given, its name will do once it is here. coop models NAME says "
-           "more of one.\n");
+    printf("\nWherever a checkpoint is given, its name will do once it is here. coop models NAME says more "
+           "of one.\n");
 }
 
 /* --- one of them --- */

@@ -28,7 +28,7 @@ int curl_library_load(CurlLibrary *curl, Error *err) {
         memcpy(functions[i].place, &function, sizeof function);
         if (!function) {
             curl_library_unload(curl);
-            return error_run(err, LIBRARY " has no %s: it is older than 7.84", functions[i].name);
+            return error_run(err, LIBRARY " has no %s: it is older than 7.85", functions[i].name);
         }
     }
     return 0;
