@@ -5,6 +5,8 @@
 #include "clip/named/checkpoint_folder.h"
 #include "clip/named/named_find.h"
 
+#include <string.h>
+
 bool locate_is_name(const char *text) {
     return !file_exists(text) && !folder_exists(text) && !named_is_path(text);
 }
@@ -91,6 +93,24 @@ const char *locate_vocabulary(const char *text, Arena *arena, Error *err) {
             "(coop models says where CLIP's is)",
             text, folder_exists(text) ? "in it" : "beside it");
     return NULL;
+}
+
+int locate_check_digest(const char *text, const char *path, const char *digest, Error *err) {
+    Arena *arena = arena_create();
+    Named named = {0};
+    int result = locate_is_name(text) ? named_parse(&named, text, arena, err) : 0;
+    const char *name = named.digest ? path_last(arena, path) : NULL;
+    if (arena_failed(arena))
+        result = error_memory(err);
+    else if (result == 0 && name && strcmp(name, named.file) == 0 &&
+             strncmp(digest, named.digest, strlen(named.digest)) != 0)
+        result = error_set(
+            err,
+            "%s: %s: sha256 %.12s...: not the file of that name that was published (%.12s...); this "
+            "fetches it: coop models get %s; as it is it can be used by its path",
+            text, path, digest, named.digest, named.name);
+    arena_free(arena);
+    return result;
 }
 
 bool locate_is_there(const char *text) {

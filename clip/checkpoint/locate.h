@@ -27,6 +27,10 @@ const char *locate_vocabulary(const char *text, Arena *arena, Error *err);
  * Owned by the arena. */
 const char *locate_beside(const char *path, const char *name, Arena *arena);
 
+/* A name stands for the file that was published. If the text is one whose single file's digest is known, and
+ * `path` is that file, fails unless this is its digest. */
+int locate_check_digest(const char *text, const char *path, const char *digest, Error *err);
+
 /* Whether the text is taken for a name. */
 bool locate_is_name(const char *text);
 

@@ -10,18 +10,37 @@
 static const char *const vocabularies[] = {"merges.txt", "merges.txt.gz", "bpe_simple_vocab_16e6.txt.gz",
                                            "bpe_simple_vocab_16e6.txt", "tokenizer.json"};
 
+/* The name of the only folder in a folder; NULL. */
+static const char *only_folder(const char *folder, Arena *arena) {
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    const char *only = NULL;
+    int n = 0;
+    while (dir && (entry = readdir(dir)))
+        if (entry->d_name[0] != '.') {
+            only = arena_strdup(arena, entry->d_name);
+            n++;
+        }
+    if (dir)
+        closedir(dir);
+    return n == 1 ? only : NULL;
+}
+
 const char *checkpoint_snapshot(const char *folder, Arena *arena) {
     enum { MAX_REVISION = 128 };
     Error ignored = {0};
     size_t size;
-    const char *ref = path_join(arena, folder, "refs/main");
-    char *revision = ref && file_exists(ref) ? file_read(ref, MAX_REVISION, arena, &size, &ignored) : NULL;
-    if (!revision)
+    const char *ref = path_join(arena, folder, "refs/main"),
+               *snapshots = path_join(arena, folder, "snapshots");
+    if (!ref || !snapshots || !folder_exists(snapshots))
         return folder;
-    revision[strcspn(revision, "/\r\n")] = '\0';
-    const char *snapshots = path_join(arena, folder, "snapshots");
-    const char *found = snapshots ? path_join(arena, snapshots, revision) : NULL;
-    return found && *revision && *revision != '.' && folder_exists(found) ? found : folder;
+    const char *revision = file_exists(ref) ? file_read(ref, MAX_REVISION, arena, &size, &ignored)
+                                            : only_folder(snapshots, arena);
+    revision = revision ? arena_printf(arena, "%.*s", (int)strcspn(revision, "/\r\n"), revision) : NULL;
+    if (!revision || !*revision || *revision == '.')
+        return folder;
+    const char *found = path_join(arena, snapshots, revision);
+    return found && folder_exists(found) ? found : folder;
 }
 
 const char *checkpoint_file(const char *folder, const char *name, Arena *arena) {

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 
 /* The folder of the files: Hugging Face's cache of a model (models--OWNER--NAME) keeps them in
- * snapshots/REVISION, and the newest revision in the file refs/main; any other folder is itself. */
+ * snapshots/REVISION, and the newest revision in the file refs/main; without that file, one that is alone is
+ * meant. Any other folder is itself. */
 const char *checkpoint_snapshot(const char *folder, Arena *arena);
 
 /* The file `name` in a folder; NULL when there is none. Owned by the arena. */

@@ -57,8 +57,12 @@ static int add_model(Identity *identity, const PretrainSession *session, Error *
         TensorFile *file = path ? tensors_open(path, err) : NULL;
         if (!file)
             return -1;
-        buffer_printf(&identity->out, "model.weights: %s\n", tensors_digest(file));
+        const char *is = tensors_digest(file);
+        const int status = locate_check_digest(config->model.weights, path, is, err);
+        buffer_printf(&identity->out, "model.weights: %s\n", is);
         tensors_close(file);
+        if (status < 0)
+            return -1;
     }
     static const char *const files[] = {"config", "weights", "vocab", "precision", NULL};
     add_section(identity, "model", config, files);

@@ -1,6 +1,7 @@
 /* cli_model.c: see cli_model.h */
 #include "experiments/session/cli_model.h"
 
+#include "clip/checkpoint/locate.h"
 #include "experiments/session/print_faults.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/progress.h"
@@ -40,7 +41,13 @@ int cli_model_open_for(LoadedModel *model, const Experiment *experiment, int n_t
                                         .heads = experiment->model.heads,
                                         .precision = experiment->model.precision,
                                         .n_threads = n_threads};
-    return cli_model_open(model, experiment->model.weights, options, err);
+    const char *weights = experiment->model.weights;
+    if (cli_model_open(model, weights, options, err) < 0)
+        return -1;
+    const TensorFile *file = model->clip->file;
+    return locate_is_name(weights) /* else its digest is not yet needed */
+               ? locate_check_digest(weights, tensors_path(file), tensors_digest(model->clip->file), err)
+               : 0;
 }
 
 int cli_model_open_text(LoadedModel *model, const Prompt *prompt, const char *path, const char *weights,

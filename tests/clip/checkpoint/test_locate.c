@@ -139,12 +139,41 @@ static void test_hub(void **state) {
         }
         arena_free(arena);
     }
+    /* a revision that was asked for by its number has no ref */
+    Error err = {0};
+    Arena *arena = arena_create();
+    unlink(scratch_path(state, "refs/main", path, sizeof path));
+    assert_null(locate_weights(*state, arena, &err)); /* which of the two? */
+    unlink(scratch_path(state, "snapshots/1b/model.safetensors", path, sizeof path));
+    unlink(scratch_path(state, "snapshots/1b/merges.txt", path, sizeof path));
+    rmdir(scratch_path(state, "snapshots/1b", path, sizeof path));
+    assert_string_equal(locate_weights(*state, arena, &err),
+                        scratch_path(state, "snapshots/0a/model.safetensors", path, sizeof path));
+    arena_free(arena);
     static const char *const files[] = {"snapshots/0a/model.safetensors", "snapshots/1b/model.safetensors",
                                         "snapshots/0a/merges.txt", "snapshots/1b/merges.txt", "refs/main"};
     for (int i = 0; i < 5; i++)
         unlink(scratch_path(state, files[i], path, sizeof path));
     for (int i = 4; i-- > 0;)
         rmdir(scratch_path(state, folders[i], path, sizeof path));
+}
+
+/* A name stands for what was published. */
+static void test_digest(void **state) {
+    (void)state;
+    const char *published = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af";
+    Error err = {0};
+    assert_int_equal(locate_check_digest("ViT-B/32", "/a/ViT-B-32.pt", published, &err), 0);
+    assert_int_equal(locate_check_digest("ViT-B-32:laion2b_e16", "/a/vit_b_32-laion2b_e16-af8dbd0c.pth",
+                                         "af8dbd0c99", &err),
+                     0);
+    assert_int_equal(locate_check_digest("./ViT-B-32.pt", "./ViT-B-32.pt", "00", &err), 0); /* a path */
+    assert_int_equal(locate_check_digest("ViT-B-32:openai", "/s/open_clip_model.safetensors", "00", &err), 0);
+    assert_int_equal(locate_check_digest("ViT-B/32", "/a/ViT-B-32.pt", "0011", &err), -1);
+    assert_string_equal(
+        err.text, "ViT-B/32: /a/ViT-B-32.pt: sha256 0011...: not the file of that name that was published "
+                  "(40d365715913...); this fetches it: coop models get ViT-B/32; as it is it can be used by "
+                  "its path");
 }
 
 /* A name, unless a file or folder is spelled so; what is not here is fetched by one command. */
@@ -199,7 +228,7 @@ static void test_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {SCRATCH_TEST(test_weights), SCRATCH_TEST(test_vocabulary),
-                                       SCRATCH_TEST(test_file), SCRATCH_TEST(test_hub),
-                                       SCRATCH_TEST(test_names)};
+                                       SCRATCH_TEST(test_file),    SCRATCH_TEST(test_hub),
+                                       SCRATCH_TEST(test_names),   cmocka_unit_test(test_digest)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,6 +187,24 @@ static void test_commands(void **state) {
                 arena_printf(cli->arena, "output=%s", cli_path(cli, "x")));
 }
 
+/* A name of single files stands for the published ones. */
+static void test_other_content(void **state) {
+    Cli *cli = *state;
+    hub_environment(NULL, cli->scratch);
+    assert_int_equal(make_folders(cli_path(cli, ".cache/clip"), NULL), 0);
+    const char *file = cli_path(cli, ".cache/clip/ViT-B-32.pt");
+    cli_copy(VIT, file);
+    const char *yaml = cli_experiment(cli, "run", "vit", "methods:\n  - zeroshot: {}\n");
+    cli_refuses(cli, 3, "ViT-B/32: ",
+                "not the file of that name that was published (40d365715913...); this fetches "
+                "it: coop models get ViT-B/32",
+                "run", yaml, "--set", "model.weights=ViT-B/32");
+    cli_ok(cli, "run", yaml, "--set", arena_printf(cli->arena, "model.weights=%s", file));
+    cli_run(cli, "models", "ViT-B/32");
+    assert_int_equal(cli->status, 3);
+    assert_non_null(strstr(cli->err, ": not the published one (40d3"));
+}
+
 static void test_pretrain(void **state) {
     Cli *cli = *state;
     put_name(cli, "timm--vit_base_patch32_clip_224.openai", "open_clip_model.safetensors");
@@ -203,7 +221,8 @@ static void test_pretrain(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest uses[] = {CLI_TEST(test_commands), CLI_TEST(test_pretrain)};
+    const struct CMUnitTest uses[] = {CLI_TEST(test_commands), CLI_TEST(test_pretrain),
+                                      CLI_TEST(test_other_content)};
     const struct CMUnitTest fetches[] = {CLI_TEST(test_get), CLI_TEST(test_interrupt),
                                          CLI_TEST(test_no_space), CLI_TEST(test_too_many)};
     const int failed = cmocka_run_group_tests(uses, NULL, NULL);
