@@ -70,8 +70,9 @@ void loaded_model_close(LoadedModel *model) {
 
 const char *loaded_model_prompt_weights(const Prompt *prompt, const char *path, const char *given,
                                         Error *err) {
-    if (given || locate_is_there(prompt->checkpoint))
-        return given ? given : prompt->checkpoint;
+    const int there = given ? 1 : locate_is_there(prompt->checkpoint, err);
+    if (there != 0)
+        return there < 0 ? NULL : given ? given : prompt->checkpoint;
     const bool named = locate_is_name(prompt->checkpoint);
     error_set(err, "%s: checkpoint: %s is not there; say with --model where it is%s%s", path,
               prompt->checkpoint, named ? ", or fetch it: coop models get " : "",

@@ -113,13 +113,13 @@ int locate_check_digest(const char *text, const char *path, const char *digest, 
     return result;
 }
 
-bool locate_is_there(const char *text) {
-    Error ignored = {0};
+int locate_is_there(const char *text, Error *err) {
+    Error why = {0};
     if (!locate_is_name(text))
         return file_exists(text) || folder_exists(text);
     Arena *arena = arena_create();
     NamedFiles files;
-    const bool found = find_name(&files, text, arena, &ignored);
+    const bool found = find_name(&files, text, arena, &why);
     arena_free(arena);
-    return found;
+    return why.is_memory ? error_memory(err) : found;
 }

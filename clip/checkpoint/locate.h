@@ -34,7 +34,7 @@ int locate_check_digest(const char *text, const char *path, const char *digest, 
 /* Whether the text is taken for a name. */
 bool locate_is_name(const char *text);
 
-/* Whether a file, a folder, or files of that name are there. */
-bool locate_is_there(const char *text);
+/* 1 if a file, a folder, or files of that name are there, else 0; -1 when memory is out. */
+int locate_is_there(const char *text, Error *err);
 
 #endif

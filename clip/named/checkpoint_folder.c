@@ -5,10 +5,16 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 static const char *const vocabularies[] = {"merges.txt", "merges.txt.gz", "bpe_simple_vocab_16e6.txt.gz",
                                            "bpe_simple_vocab_16e6.txt", "tokenizer.json"};
+
+/* Whoever finds nothing asks the arena whether that is so. */
+static void *lack_memory(Arena *arena) {
+    return arena_alloc(arena, SIZE_MAX, SIZE_MAX);
+}
 
 /* The name of the only folder in a folder; NULL. */
 static const char *only_folder(const char *folder, Arena *arena) {
@@ -21,6 +27,8 @@ static const char *only_folder(const char *folder, Arena *arena) {
             only = arena_strdup(arena, entry->d_name);
             n++;
         }
+    if (!dir && errno == ENOMEM)
+        lack_memory(arena);
     if (dir)
         closedir(dir);
     return n == 1 ? only : NULL;
@@ -36,6 +44,8 @@ const char *checkpoint_snapshot(const char *folder, Arena *arena) {
         return folder;
     const char *revision = file_exists(ref) ? file_read(ref, MAX_REVISION, arena, &size, &ignored)
                                             : only_folder(snapshots, arena);
+    if (ignored.is_memory)
+        lack_memory(arena);
     revision = revision ? arena_printf(arena, "%.*s", (int)strcspn(revision, "/\r\n"), revision) : NULL;
     if (!revision || !*revision || *revision == '.')
         return folder;
@@ -79,8 +89,11 @@ static void add_match(Matches *matches, const char *folder, const char *name, Ar
 
 static int list_matches(Matches *index, Matches *single, const char *folder, Arena *arena, Error *err) {
     DIR *dir = opendir(folder);
+    const int reason = errno;
+    if (!dir && reason == ENOMEM)
+        lack_memory(arena);
     if (!dir)
-        return error_errno(err, ERROR_INPUT, errno, "%s: cannot open", folder);
+        return error_errno(err, ERROR_INPUT, reason, "%s: cannot open", folder);
     const struct dirent *entry;
     while ((entry = readdir(dir))) {
         const char *name = entry->d_name;

@@ -1,4 +1,5 @@
-/* checkpoint_folder.h: which files of a folder are those of a checkpoint. */
+/* checkpoint_folder.h: which files of a folder are those of a checkpoint. What is not found for lack of
+ * memory makes the arena fail (arena_failed). */
 #ifndef CLIP_NAMED_CHECKPOINT_FOLDER_H
 #define CLIP_NAMED_CHECKPOINT_FOLDER_H
 

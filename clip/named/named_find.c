@@ -21,7 +21,7 @@ static const char *snapshot_of(const char *repo, Arena *arena) {
 
 /* The other weights in timm's repositories are those of the image tower alone, for another program. */
 static const char *weights_in(const char *snapshot, const char *repo, Arena *arena) {
-    Error ignored = {0};
+    Error ignored = {0}; /* of memory, the arena knows */
     if (strncmp(repo, "timm/", 5) != 0)
         return checkpoint_weights(snapshot, arena, &ignored);
     const char *found = checkpoint_file(snapshot, "open_clip_model.safetensors", arena);

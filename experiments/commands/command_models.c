@@ -17,13 +17,16 @@ enum { TRIES = 5 };
 
 /* --- the list --- */
 
-static void print_here(Arena *arena) {
+static int print_here(Arena *arena, Error *err) {
     int n;
-    const ModelHere *here = models_here(&n, arena);
+    const ModelHere *here;
+    if (models_here(&here, &n, arena, err) < 0)
+        return -1;
     printf(n > 0 ? "on this disk:\n" : "on this disk: none\n");
     for (int i = 0; i < n; i++)
         print_line(stdout, "  %-36s %6.0f MB  %s%s", here[i].name, (double)here[i].size / 1e6, here[i].path,
                    here[i].has_vocabulary ? "" : "  (its vocabulary is not here)");
+    return 0;
 }
 
 /* Behind a comma, on another line where it would pass column 80. */
@@ -55,8 +58,9 @@ static void print_kind(NamedKind kind, Arena *arena) {
     printf("\n");
 }
 
-static void print_list(Arena *arena) {
-    print_here(arena);
+static int print_list(Arena *arena, Error *err) {
+    if (print_here(arena, err) < 0)
+        return -1;
     printf("\ncoop models get NAME fetches\n  of OpenAI:\n");
     print_kind(NAMED_OPENAI, arena);
     printf("  of OpenCLIP, MODEL:TAG:\n");
@@ -65,6 +69,7 @@ static void print_list(Arena *arena) {
     print_kind(NAMED_HUB, arena);
     printf("\nWherever a checkpoint is given, its name will do once it is here. coop models NAME says more "
            "of one.\n");
+    return arena_failed(arena) ? error_memory(err) : 0;
 }
 
 /* --- one of them --- */
@@ -90,13 +95,17 @@ static int print_named(const char *text, Arena *arena, Error *err) {
     const Architecture *a = architecture_find(named.name);
     if (arena_failed(arena))
         return error_memory(err);
+    const char *address = fetch_address(&named, arena),
+               *name = files.weights ? path_last(arena, files.weights) : "";
+    if (!address || !name)
+        return error_memory(err);
     print_line(stdout, "%s", named.name);
     if (a)
         printf("  image %d, embedding %d, text width %d\n", a->image_size, a->embed_dim, a->text_width);
     if (named.known)
         printf("  activation %s%s%s\n", named.quick_gelu ? "quick_gelu" : "gelu",
                named.half_pixels ? ", pixels (x - 0.5) / 0.5" : "", named.squash ? ", images squashed" : "");
-    print_line(stdout, "  address %s", fetch_address(&named, arena));
+    print_line(stdout, "  address %s", address);
     if (named.digest)
         print_line(stdout, "  sha256 %s%s", named.digest, strlen(named.digest) < 64 ? "..." : "");
     if (!files.weights)
@@ -110,8 +119,7 @@ static int print_named(const char *text, Arena *arena, Error *err) {
         print_line(stdout, "  vocabulary %s", files.vocabulary);
     else if (files.weights)
         print_line(stdout, "  its vocabulary is not on this disk");
-    const char *name = files.weights ? path_last(arena, files.weights) : NULL;
-    const bool single = name && named.file && strcmp(name, named.file) == 0;
+    const bool single = named.file && strcmp(name, named.file) == 0;
     return single && named.digest ? print_digest(files.weights, named.digest, err) : 0;
 }
 
@@ -188,7 +196,7 @@ static int run(CommandLine *line, Error *err) {
     if ((gets && words->n == 1) || (folder && !gets))
         return error_usage(err, "usage: coop models get NAME... [--dir DIR]");
     if (words->n == 0)
-        print_list(line->arena);
+        return print_list(line->arena, err);
     if (folder && !(folder = path_expand(line->arena, folder)))
         return error_memory(err);
     for (int i = gets; i < words->n && status == 0; i++) {

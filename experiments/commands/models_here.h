@@ -3,6 +3,7 @@
 #define EXPERIMENTS_COMMANDS_MODELS_HERE_H
 
 #include "clip/base/arena.h"
+#include "clip/base/error.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +15,8 @@ typedef struct {
     bool has_vocabulary;
 } ModelHere;
 
-/* All that are known by name, and whatever else in the hub's cache is a CLIP. None twice. */
-const ModelHere *models_here(int *n, Arena *arena);
+/* All that are known by name, and whatever else in the hub's cache is a CLIP. None twice. Fails when memory
+ * is out. */
+int models_here(const ModelHere **models, int *n, Arena *arena, Error *err);
 
 #endif

@@ -399,6 +399,16 @@ static void write_faulty(Cli *cli) {
     write_input(cli, "faulty/results.jsonl", &out);
 }
 
+/* The same folder as a repository of a hub's cache. */
+static int write_hub(Cli *cli) {
+    Error err = {0};
+    if (make_folders(cli_path(cli, "in/hub/models--me--mine/snapshots"), &err) < 0)
+        return -1;
+    setenv("HF_HUB_CACHE", cli_path(cli, "in/hub"), 1);
+    setenv("HOME", cli_path(cli, "in/home"), 1);
+    return symlink(cli_path(cli, "in/hf"), cli_path(cli, "in/hub/models--me--mine/snapshots/1"));
+}
+
 static int setup(void **state) {
     if (cli_setup(state) < 0)
         return -1;
@@ -416,6 +426,8 @@ static int setup(void **state) {
         return -1;
     write_hugging_face(cli);
     write_tokenizer(cli);
+    if (write_hub(cli) < 0)
+        return -1;
     mini_write(cli_path(cli, "in/datasets"));
     buffer_puts(&texts, "a cup\n\xc3\x89toile &amp; key\n");
     write_input(cli, "texts.txt", &texts);
@@ -480,6 +492,11 @@ static const Case cases[] = {
     {"export-npz", {"export", "in/prompt.safetensors", "--format", "npz", "--out", "work/x.npz"}, 15},
     {"export", {"export", "in/prompt.safetensors", "--format", "safetensors", "--out", "work/x"}, 15},
     {"models", {"models", VIT, "in/prompt.safetensors"}, 10},
+    {"models-list", {"models"}, 10},
+    {"models-name", {"models", "ViT-B-32:laion2b_s34b_b79k", "me/mine"}, 10},
+    {"zeroshot-name",
+     {"zeroshot", "--model", "me/mine", "--classes", "cup,star", DRAWING, "--threads", "1"},
+     20},
     {"datasets", {"datasets", "--root", "in/datasets"}, 20},
     {"datasets-json", {"datasets", "--root", "in/datasets", "--json"}, 20},
     {"report", {"report", "run", "--out", "work/x.html"}, 20},
