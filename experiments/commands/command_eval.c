@@ -96,7 +96,7 @@ static int logits_of_tuned(float *logits, const Tuned *tuned, const TensorFile *
     if (session_check_texts(session, &templates, tensors_path(file), err) < 0 ||
         session_check_images(session, err) < 0)
         return -1;
-    return tuned_logits(logits, tuned, file, session, &templates, NULL, arena, err);
+    return tuned_logits(logits, NULL, tuned, file, session, &templates, NULL, arena, err);
 }
 
 static int evaluate(const Learned *learned, const Request *request, Session *session, Arena *arena,

@@ -6,6 +6,7 @@
 #include "clip/base/files.h"
 #include "coop/prompt_file.h"
 #include "experiments/config/names.h"
+#include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 #include "experiments/methods/training.h"
 #include "experiments/session/prompt_classes.h"
@@ -189,7 +190,7 @@ static int write_prompt(Session *session, const Point *point, PromptLearner *lea
     Prompt prompt;
     if (!path)
         return error_memory(err);
-    if (training_head(&prompt, session, text, arena, err) < 0)
+    if (learned_head(&prompt, session, text, arena, err) < 0)
         return -1;
     prompt.n_ctx = learner_n_ctx(learner);
     prompt.width = session->model.clip->text.width;
@@ -216,7 +217,8 @@ static int learn(Session *session, const Point *point, PromptLearner *learner, c
     if (!text)
         return error_memory(err);
     learner_text_features(learner, text);
-    session_classify(session, logits, text);
+    if (learned_classify(session, text, logits, result, arena, err) < 0)
+        return -1;
     result_set_int(result, "n_ctx", learner_n_ctx(learner));
     return write_prompt(session, point, learner, text, folder, arena, err);
 }

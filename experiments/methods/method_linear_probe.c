@@ -1,5 +1,9 @@
-/* method_linear_probe.c: logistic regression on centre-crop features, C searched on the validation items. */
+/* method_linear_probe.c: logistic regression on centre-crop features, C searched on the validation items.
+ * What is learned lies in the point's folder, in classifier.safetensors. */
+#include "clip/base/files.h"
+#include "coop/classifier_file.h"
 #include "coop/linear_probe.h"
+#include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 #include "experiments/session/prompt_classes.h"
 
@@ -46,9 +50,27 @@ static int fit(LinearProbe *probe, Data *data, Session *session, const Point *po
                                session->dataset.n_classes, session->model.pool, arena, err);
 }
 
+/* Shares and the file for classify. */
+static int keep(const LinearProbe *probe, Session *session, const char *folder, Result *result, Arena *arena,
+                Error *err) {
+    const int K = probe->n_classes, E = probe->n_features;
+    const char *path = path_join(arena, folder, CLASSIFIER_FILE);
+    float *val = arena_floats(arena, (size_t)session->val.n, (size_t)K);
+    Prompt head;
+    const TensorOut tensors[] = {{"weights", DTYPE_F64, 2, {K, E}, probe->weights},
+                                 {"bias", DTYPE_F64, 1, {K}, probe->bias}};
+    if (arena_failed(arena))
+        return error_memory(err);
+    linear_probe_scores(probe, val, session->val_raw, session->val.n);
+    result->val_accuracy = learned_val_accuracy(session, val);
+    if (learned_head(&head, session, NULL, arena, err) < 0)
+        return -1;
+    return classifier_file_write(path, &head, &linear_kind, tensors, 2, err);
+}
+
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                Progress *progress, Arena *arena, Error *err) {
-    (void)folder, (void)progress;
+    (void)progress;
     Data data;
     LinearProbe probe;
     if (fit(&probe, &data, session, point, arena, err) < 0)
@@ -56,10 +78,11 @@ static int run(Session *session, const Point *point, const char *folder, float *
     linear_probe_scores(&probe, logits, session->test_raw, session->dataset.test.n);
     result->n_train = data.train.n;
     result_set_real(result, "C", probe.C);
-    return 0;
+    return keep(&probe, session, folder, result, arena, err);
 }
 
-/* A fit takes seconds, so it is done again instead of being kept. The columns of the target's classes. */
+/* A fit takes seconds, and an earlier version kept none: it is done again. The columns of the target's
+ * classes. */
 static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
                     float *logits, Arena *arena, Error *err) {
     (void)folder;

@@ -1,10 +1,12 @@
 /* method_text_layer.c: a linear layer or a bias behind the text encoder, trained as prompts are
- * (coop/text_adapter.h). What is learned lies in the folder of the training, in state.safetensors.
+ * (coop/text_adapter.h). What is learned lies in the folder of the training: the layer in state.safetensors,
+ * for other classes, and the features behind it in classifier.safetensors.
  */
 #include "coop/text_adapter.h"
 
 #include "clip/base/files.h"
 #include "coop/train_state.h"
+#include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 #include "experiments/methods/training.h"
 
@@ -44,14 +46,15 @@ static TextAdapter *begin(const Session *session, const Point *point, Arena *are
     return adapter;
 }
 
-static int classify(TextAdapter *adapter, const Session *tested, float *logits, Arena *arena, Error *err) {
+/* Behind the texts of the tested classes; NULL with an error. */
+static const float *features(TextAdapter *adapter, const Session *tested, Arena *arena, Error *err) {
     float *text =
         arena_floats(arena, (size_t)tested->dataset.n_classes, (size_t)tested->model.clip->embed_dim);
-    if (!text)
-        return error_memory(err);
-    text_adapter_features(adapter, text);
-    session_classify(tested, logits, text);
-    return 0;
+    if (text)
+        text_adapter_features(adapter, text);
+    else
+        error_memory(err);
+    return text;
 }
 
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
@@ -62,7 +65,8 @@ static int run(Session *session, const Point *point, const char *folder, float *
         training_run(session, point, folder, text_adapter_trainee(adapter), &data, "", result, progress,
                      arena, err) < 0)
         return -1;
-    return classify(adapter, session, logits, arena, err);
+    const float *text = features(adapter, session, arena, err);
+    return text ? learned_write_texts(session, text, folder, logits, result, arena, err) : -1;
 }
 
 /* The layer of a finished training, behind the texts of other classes. */
@@ -79,7 +83,11 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
         return error_memory(err);
     if (train_state_read(path, trainee, &state, learned->key, err) < 0)
         return -1;
-    return classify(adapter, target, logits, arena, err);
+    const float *text = features(adapter, target, arena, err);
+    if (!text)
+        return -1;
+    session_classify(target, logits, text);
+    return 0;
 }
 
 static bool serves_new_classes(const Point *learned) {

@@ -1,15 +1,19 @@
 /* method_tip_adapter.c: Tip-Adapter and Tip-Adapter-F (coop/tip_adapter.h). A training takes seconds, minutes
  * for 1,000 classes: one that is interrupted begins anew, with the same bits. What is learned lies in the
- * point's folder, in cache.safetensors.
+ * point's folder, in classifier.safetensors.
  *
  * Keys are averaged over the random views of the section augment, as the authors average them over ten epochs
  * of augmentation; epoch e trains on view e. alpha and beta are searched on the few-shot validation images,
  * as C of a linear probe is; where there are none, those given count.
  */
-#include "coop/tip_adapter_file.h"
+#include "coop/tip_adapter.h"
 
 #include "clip/base/files.h"
 #include "clip/math/ops.h"
+#include "clip/tensors/tensors_open.h"
+#include "coop/classifier_file.h"
+#include "coop/learned/cache_kind.h"
+#include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 #include "experiments/methods/training.h"
 #include "experiments/session/prompt_classes.h"
@@ -17,6 +21,7 @@
 #include "experiments/terminal/interrupt.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct {
     MethodOptions common;
@@ -161,40 +166,83 @@ static int begin(TipAdapter *adapter, Session *session, const Point *point, floa
     return text ? 0 : -1;
 }
 
-static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
-               Progress *progress, Arena *arena, Error *err) {
+/* The adapter after its training; text features and keys are owned by the arena. */
+static int make(TipAdapter *adapter, Session *session, const Point *point, Result *result, Progress *progress,
+                Arena *arena, Error *err) {
     Data data;
-    TipAdapter adapter;
-    const char *path = path_join(arena, folder, TIP_ADAPTER_FILE);
+    if (load(session, point, &data, arena, err) < 0 ||
+        begin(adapter, session, point, data.keys, data.train.labels, data.train.n, arena, err) < 0)
+        return -1;
+    unit_rows_forward(data.keys, NULL, data.keys, data.train.n, adapter->embed_dim);
+    result->n_train = data.train.n;
+    return learn(adapter, &data, point, result, progress, arena, err);
+}
+
+static int write_file(const TipAdapter *adapter, Session *session, const char *folder, Arena *arena,
+                      Error *err) {
+    const char *path = path_join(arena, folder, CLASSIFIER_FILE);
+    const ImageCache cache = {adapter->n_keys, adapter->keys, adapter->labels, (float)adapter->alpha,
+                              (float)adapter->beta}; /* as logits take them */
+    TensorOut tensors[IMAGE_CACHE_TENSORS];
+    Prompt head;
     if (!path)
         return error_memory(err);
-    if (load(session, point, &data, arena, err) < 0 ||
-        begin(&adapter, session, point, data.keys, data.train.labels, data.train.n, arena, err) < 0)
+    if (learned_head(&head, session, adapter->text, arena, err) < 0)
         return -1;
-    unit_rows_forward(data.keys, NULL, data.keys, data.train.n, adapter.embed_dim);
-    result->n_train = data.train.n;
-    if (learn(&adapter, &data, point, result, progress, arena, err) < 0 ||
-        tip_adapter_write(path, &adapter, point->key, err) < 0)
+    image_cache_tensors(tensors, &cache, adapter->embed_dim);
+    return classifier_file_write(path, &head, &cache_kind, tensors, IMAGE_CACHE_TENSORS, err);
+}
+
+static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+               Progress *progress, Arena *arena, Error *err) {
+    TipAdapter adapter;
+    float *val = arena_floats(arena, (size_t)session->val.n, (size_t)session->dataset.n_classes);
+    if (!val)
+        return error_memory(err);
+    if (make(&adapter, session, point, result, progress, arena, err) < 0 ||
+        write_file(&adapter, session, folder, arena, err) < 0 ||
+        tip_adapter_logits(&adapter, val, session->val_unit, session->val.n, err) < 0)
         return -1;
+    result->val_accuracy = learned_val_accuracy(session, val);
     return tip_adapter_logits(&adapter, logits, session->test_unit, session->dataset.test.n, err);
 }
 
-/* The cache as it was learned, all classes voting; the columns of the target's classes. */
+/* What a finished point has left. */
+static int read_file(TipAdapter *adapter, const char *path, Session *session, const Point *learned,
+                     Arena *arena, Error *err) {
+    ImageCache cache;
+    TensorFile *file = tensors_open(path, err);
+    int status = file ? image_cache_read(&cache, file, session->dataset.n_classes,
+                                         session->model.clip->embed_dim, arena, err)
+                      : -1;
+    const char *key = file ? tensors_metadata(file, "key") : NULL;
+    if (status == 0 && (!key || strcmp(key, learned->key) != 0))
+        status = error_set(err, "%s: metadata: key: of another configuration", path);
+    if (status == 0) {
+        status =
+            begin(adapter, session, learned, (float *)cache.keys, cache.labels, cache.n_keys, arena, err);
+        adapter->alpha = cache.alpha;
+        adapter->beta = cache.beta;
+    }
+    tensors_close(file);
+    return status;
+}
+
+/* The cache as it was learned, all classes voting; the columns of the target's classes. An earlier version
+ * left another file: there it is learned again. */
 static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
                     float *logits, Arena *arena, Error *err) {
     const Dataset *from = &session->dataset, *to = &target->dataset;
-    ItemList train, val;
     TipAdapter adapter;
-    if (session_lists(session, &train, &val, learned->num_shots, learned->seed, arena, err) < 0)
-        return -1;
-    float *cached = arena_floats(arena, (size_t)train.n, (size_t)session->model.clip->embed_dim);
+    Result unused;
+    Progress silent = {0};
     float *scores = arena_floats(arena, (size_t)to->test.n, (size_t)from->n_classes);
-    const int *labels = list_labels(&train, arena);
-    const char *path = path_join(arena, folder, TIP_ADAPTER_FILE);
+    const char *path = path_join(arena, folder, CLASSIFIER_FILE);
     if (arena_failed(arena))
         return error_memory(err);
-    if (begin(&adapter, session, learned, cached, labels, train.n, arena, err) < 0 ||
-        tip_adapter_read(path, &adapter, learned->key, err) < 0 ||
+    result_start(&unused, learned, from->name, arena);
+    if ((file_exists(path) ? read_file(&adapter, path, session, learned, arena, err)
+                           : make(&adapter, session, learned, &unused, &silent, arena, err)) < 0 ||
         tip_adapter_logits(&adapter, scores, target->test_unit, to->test.n, err) < 0)
         return -1;
     class_columns(logits, scores, from, to);

@@ -1,5 +1,6 @@
 /* method_zeroshot.c: hand-written prompts, one or an ensemble. */
 #include "experiments/config/names.h"
+#include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 
 #include <string.h>
@@ -36,12 +37,9 @@ static int check(Session *session, const Point *point, Error *err) {
 
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                Progress *progress, Arena *arena, Error *err) {
-    (void)folder, (void)result, (void)progress;
+    (void)progress;
     const float *text = session_texts(session, templates_of(point), arena, err);
-    if (!text)
-        return -1;
-    session_classify(session, logits, text);
-    return 0;
+    return text ? learned_write_texts(session, text, folder, logits, result, arena, err) : -1;
 }
 
 static const PointRules rules = {.label = label, .leaf = leaf};

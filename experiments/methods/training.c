@@ -2,11 +2,10 @@
 #include "experiments/methods/training.h"
 
 #include "clip/base/files.h"
-#include "clip/checkpoint/locate.h"
 #include "clip/math/ops.h"
 #include "coop/train_state.h"
-#include "coop/tuned_file.h"
 #include "experiments/grid/point_yaml.h"
+#include "experiments/results/learned_file.h"
 #include "experiments/results/logits.h"
 #include "experiments/results/metrics.h"
 #include "experiments/results/predictions.h"
@@ -73,38 +72,6 @@ int training_check_texts(Session *session, const Point *point, Error *err) {
     if (session_check_training(session, err) < 0)
         return -1;
     return session_check_texts(session, &point->options->templates, point->label, err);
-}
-
-/* --- what is learned --- */
-
-int training_head(Prompt *prompt, Session *session, const float *text, Arena *arena, Error *err) {
-    Clip *clip = session->model.clip;
-    const Dataset *dataset = &session->dataset;
-    *prompt = (Prompt){.n_classes = dataset->n_classes,
-                       .embed_dim = clip->embed_dim,
-                       .class_names = dataset->class_names,
-                       .text_features = text,
-                       .logit_scale = clip->logit_scale,
-                       .backbone = clip->name,
-                       .backbone_digest = clip_digest(clip),
-                       .vocab_digest = tokenizer_digest(session->model.tokenizer),
-                       .dataset = dataset->name,
-                       .checkpoint = session->experiment->model.weights,
-                       .checkpoint_stamp = clip_stamp(clip),
-                       .activation = session->experiment->model.activation,
-                       .assumed = clip->assumed,
-                       .heads = session->experiment->model.heads,
-                       .image_size = clip->image_size};
-    memcpy(prompt->mean, clip->mean, sizeof prompt->mean);
-    memcpy(prompt->std, clip->std, sizeof prompt->std);
-    /* A path is found again from any folder; not through a link, for the config lies beside the link. A name
-     * is found on other machines too. */
-    const bool stays = *prompt->checkpoint == '/' || locate_is_name(prompt->checkpoint);
-    char *folder_now = stays ? NULL : realpath(".", NULL);
-    if (folder_now)
-        prompt->checkpoint = path_join(arena, folder_now, prompt->checkpoint);
-    free(folder_now);
-    return prompt->checkpoint ? 0 : error_memory(err);
 }
 
 /* --- the folder of a run --- */
@@ -178,6 +145,12 @@ static int resume(Run *run, Arena *arena, Error *err) {
     return -1;
 }
 
+static void remove_file(const Run *run, const char *name, Arena *arena) {
+    const char *path = path_join(arena, run->folder, name);
+    if (path)
+        unlink(path);
+}
+
 static int begin_or_resume(Run *run, Arena *arena, Error *err) {
     Error why = {0};
     bool there = file_exists(run->state_path);
@@ -187,14 +160,11 @@ static int begin_or_resume(Run *run, Arena *arena, Error *err) {
         return -1;
     }
     if (!usable) {
-        static const char *const names[] = {"log.txt",          METRICS_FILE,        PROMPT_FILE,
-                                            TUNED_WEIGHTS_FILE, TUNED_LOW_RANK_FILE, LOGITS_FILE,
-                                            PREDICTIONS_FILE};
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-            const char *path = path_join(arena, run->folder, names[i]);
-            if (path)
-                unlink(path);
-        }
+        static const char *const names[] = {"log.txt", METRICS_FILE, LOGITS_FILE, PREDICTIONS_FILE, NULL};
+        for (int i = 0; names[i]; i++)
+            remove_file(run, names[i], arena);
+        for (int i = 0; learned_file_name(i); i++)
+            remove_file(run, learned_file_name(i), arena);
     }
     const char *log_path = path_join(arena, run->folder, "log.txt");
     if (!log_path)

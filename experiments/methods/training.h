@@ -8,7 +8,6 @@
 #ifndef EXPERIMENTS_METHODS_TRAINING_H
 #define EXPERIMENTS_METHODS_TRAINING_H
 
-#include "coop/prompt_file.h"
 #include "coop/trainer.h"
 #include "experiments/grid/grid.h"
 #include "experiments/results/results.h"
@@ -32,10 +31,6 @@ int training_load(Session *session, const Point *point, int n_views, TrainData *
 int training_run(Session *session, const Point *point, const char *folder, const Trainee *trainee,
                  const TrainData *data, const char *detail, Result *result, Progress *progress, Arena *arena,
                  Error *err);
-
-/* What a learned file says of its classes and its checkpoint: all of a Prompt but what is about contexts.
- * text (K, E), of unit length, is borrowed, as all that the session has; the rest is owned by the arena. */
-int training_head(Prompt *prompt, Session *session, const float *text, Arena *arena, Error *err);
 
 /* The random views that such a training sees: with more views than epochs the rest are never seen. */
 int training_views(const Point *point);

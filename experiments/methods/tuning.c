@@ -7,6 +7,7 @@
 #include "clip/text/text_encoder.h"
 #include "coop/image_crops.h"
 #include "coop/zeroshot.h"
+#include "experiments/methods/learned.h"
 #include "experiments/session/tuned_logits.h"
 
 #include <stdio.h>
@@ -123,7 +124,7 @@ static int write_tuned(const Tuning *t, const char *path, Arena *arena, Error *e
     Tuned tuned = {.templates = templates->values, .n_templates = templates->n};
     if (!text)
         return error_memory(err);
-    if (tuner_texts(t->tuner, text, err) < 0 || training_head(&tuned.head, session, text, arena, err) < 0)
+    if (tuner_texts(t->tuner, text, err) < 0 || learned_head(&tuned.head, session, text, arena, err) < 0)
         return -1;
     return tuned_write(path, &tuned, t->clip, &t->config, t->tuner, err);
 }
@@ -164,13 +165,14 @@ static int learn(Tuning *t, const OptimConfig *optim, const char *folder, const 
     return status;
 }
 
-static int logits_of_file(float *logits, const char *path, const Session *session, const TextList *templates,
-                          Progress *progress, Arena *arena, Error *err) {
+/* val (n_val, K) may be NULL. */
+static int logits_of_file(float *logits, float *val, const char *path, const Session *session,
+                          const TextList *templates, Progress *progress, Arena *arena, Error *err) {
     Tuned tuned;
     TensorFile *file = tensors_open(path, err);
     int status = file ? tuned_read(&tuned, file, arena, err) : -1;
     if (status == 0)
-        status = tuned_logits(logits, &tuned, file, session, templates, progress, arena, err);
+        status = tuned_logits(logits, val, &tuned, file, session, templates, progress, arena, err);
     tensors_close(file);
     return status;
 }
@@ -187,11 +189,14 @@ int tuning_run(Session *session, const Point *point, TunerConfig config, const O
                           .root = session->dataset.root,
                           .seed = (uint32_t)point->seed,
                           .random = random_crops}};
-    if (!path)
+    float *val = arena_floats(arena, (size_t)session->val.n, (size_t)session->dataset.n_classes);
+    if (arena_failed(arena))
         return error_memory(err);
-    if (learn(&t, optim, folder, path, result, progress, arena, err) < 0)
+    if (learn(&t, optim, folder, path, result, progress, arena, err) < 0 ||
+        logits_of_file(logits, val, path, session, &point->options->templates, progress, arena, err) < 0)
         return -1;
-    return logits_of_file(logits, path, session, &point->options->templates, progress, arena, err);
+    result->val_accuracy = learned_val_accuracy(session, val);
+    return 0;
 }
 
 int tuning_transfer(const Point *learned, bool is_low_rank, const char *folder, const Session *target,
@@ -199,5 +204,5 @@ int tuning_transfer(const Point *learned, bool is_low_rank, const char *folder, 
     const char *path = file_of(is_low_rank, folder, arena);
     if (!path)
         return error_memory(err);
-    return logits_of_file(logits, path, target, &learned->options->templates, NULL, arena, err);
+    return logits_of_file(logits, NULL, path, target, &learned->options->templates, NULL, arena, err);
 }

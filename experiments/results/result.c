@@ -63,6 +63,7 @@ void result_start(Result *result, const Point *point, const char *dataset, Arena
                        .seed = point->seed,
                        .accuracy = NAN,
                        .macro_f1 = NAN,
+                       .val_accuracy = NAN,
                        .final_loss = NAN,
                        .train_seconds = NAN,
                        .total_seconds = NAN};

@@ -42,6 +42,7 @@ typedef struct {
     ResultSetting settings[RESULT_MAX_SETTINGS]; /* (n_settings) */
     int n_settings;
     double accuracy, macro_f1; /* percent */
+    double val_accuracy;       /* percent of the images of session_encode_val */
     const double *per_class;   /* (n_classes) accuracy in percent; NaN for a class without test images */
     int n_classes, n_train, n_test;
     int split_train, split_val; /* images of the whole lists that few are drawn from; 0: none, or not known */

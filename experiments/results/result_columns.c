@@ -44,6 +44,7 @@ static const Column columns[] = {
     {"ctx_init", COLUMN_SETTING, .setting = SETTING_TEXT},
     {"accuracy", COLUMN_REAL, .offset = AT(accuracy), .format = "%.4f"},
     {"macro_f1", COLUMN_REAL, .offset = AT(macro_f1), .format = "%.4f"},
+    {"val_accuracy", COLUMN_REAL, .offset = AT(val_accuracy), .format = "%.4f"},
     {"n_classes", COLUMN_INT, .offset = AT(n_classes)},
     {"n_train", COLUMN_INT, .offset = AT(n_train)},
     {"n_test", COLUMN_INT, .offset = AT(n_test)},
@@ -274,7 +275,7 @@ static const char *const csv_columns[] = {"dataset",      "source",        "meth
                                           "folder",       "backbone",      "model_digest",
                                           "vocab_digest", "split_digest",  "finished",
                                           "key",          "activation",    "split_train",
-                                          "split_val",    "program"};
+                                          "split_val",    "program",       "val_accuracy"};
 enum { N_CSV_COLUMNS = sizeof csv_columns / sizeof *csv_columns };
 
 static void csv_real(FileWriter *writer, const char *format, double number) {

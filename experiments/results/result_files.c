@@ -2,8 +2,7 @@
 #include "experiments/results/result_files.h"
 
 #include "clip/base/files.h"
-#include "coop/prompt_file.h"
-#include "coop/tip_adapter_file.h"
+#include "coop/classifier_file.h"
 #include "coop/train_state.h"
 #include "coop/tuned_file.h"
 #include "experiments/grid/point_yaml.h"
@@ -15,8 +14,8 @@
 #include <string.h>
 
 /* log.txt is for people, and grows. */
-static const char *const names[] = {PREDICTIONS_FILE,    PROMPT_FILE, TIP_ADAPTER_FILE, TUNED_WEIGHTS_FILE,
-                                    TUNED_LOW_RANK_FILE, STATE_FILE,  POINT_YAML_FILE,  METRICS_FILE,
+static const char *const names[] = {PREDICTIONS_FILE,    PROMPT_FILE, CLASSIFIER_FILE, TUNED_WEIGHTS_FILE,
+                                    TUNED_LOW_RANK_FILE, STATE_FILE,  POINT_YAML_FILE, METRICS_FILE,
                                     TENSORBOARD_FILE,    LOGITS_FILE};
 enum { N_NAMES = sizeof names / sizeof *names };
 

@@ -206,13 +206,22 @@ static bool is_prepared(const Stage *stage, int index) {
     return false;
 }
 
+/* Is a point to run whose accuracy on validation images will be asked for? */
+static bool needs_val(const Stage *stage, int target) {
+    for (int i = 0; i < stage->grid.n; i++)
+        if (stage->pending[i] && !stage->grid.points[i].learned && stage->grid.points[i].target == target)
+            return true;
+    return false;
+}
+
 /* All images that the pending points will ask for. */
 static int ask_images(Stage *stage, Error *err) {
-    if (session_encode_test(&stage->session, err) < 0)
-        return -1;
-    for (int t = 0; t < stage->experiment->n_targets; t++)
-        if (session_encode_test(&stage->targets[t], err) < 0)
+    for (int t = -1; t < stage->experiment->n_targets; t++) {
+        Session *tested = t < 0 ? &stage->session : &stage->targets[t];
+        if (session_encode_test(tested, err) < 0 ||
+            (needs_val(stage, t) && session_encode_val(tested, err) < 0))
             return -1;
+    }
     for (int i = 0; i < stage->grid.n; i++) {
         const Point *point = &stage->grid.points[i];
         if (!stage->pending[i] || !method_of(point)->prepare || is_prepared(stage, i))

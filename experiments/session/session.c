@@ -215,6 +215,26 @@ int session_encode_test(Session *session, Error *err) {
     return 0;
 }
 
+int session_encode_val(Session *session, Error *err) {
+    enum { SHOTS = 16, SEED = 1 };
+    ItemList train, *val = &session->val;
+    if (session_lists(session, &train, val, SHOTS, SEED, session->arena, err) < 0)
+        return -1;
+    size_t n = (size_t)val->n, E = (size_t)session->model.clip->embed_dim;
+    if (session->notes)
+        return image_notes_add(session->notes, val, (FeatureView){0}, err);
+    float *raw = arena_floats(session->arena, n, E), *unit = arena_floats(session->arena, n, E);
+    session->val_labels = list_labels(val, session->arena);
+    if (arena_failed(session->arena))
+        return error_memory(err);
+    if (session_features(session, raw, val, (FeatureView){0}, "encoding validation images", err) < 0)
+        return -1;
+    unit_rows_forward(unit, NULL, raw, val->n, (int)E);
+    session->val_raw = raw;
+    session->val_unit = unit;
+    return 0;
+}
+
 int session_check_training(const Session *session, Error *err) {
     if (session->dataset.train.n > 0)
         return 0;
@@ -276,9 +296,16 @@ float *session_raw_texts(const Session *session, const TextList *templates, Aren
     return texts(zeroshot_raw_features, session, templates, arena, err);
 }
 
-void session_classify(const Session *session, float *logits, const float *text) {
+static void classify(const Session *session, float *logits, const float *images, int n, const float *text) {
     const Clip *clip = session->model.clip;
-    const Dataset *dataset = &session->dataset;
-    cosine_logits(session->model.pool, logits, session->test_unit, text, dataset->test.n, dataset->n_classes,
-                  clip->embed_dim, clip->logit_scale);
+    cosine_logits(session->model.pool, logits, images, text, n, session->dataset.n_classes, clip->embed_dim,
+                  clip->logit_scale);
+}
+
+void session_classify(const Session *session, float *logits, const float *text) {
+    classify(session, logits, session->test_unit, session->dataset.test.n, text);
+}
+
+void session_classify_val(const Session *session, float *logits, const float *text) {
+    classify(session, logits, session->val_unit, session->val.n, text);
 }

@@ -33,6 +33,11 @@ typedef struct {
     /* filled by session_encode_test */
     const float *test_raw, *test_unit; /* (n_test, E): as the tower gives them, and of unit length */
     const int *test_labels;            /* (n_test) */
+
+    /* filled by session_encode_val */
+    ItemList val;
+    const float *val_raw, *val_unit; /* (val.n, E), as those of the test */
+    const int *val_labels;           /* (val.n) */
 } Session;
 
 /* Reads the lists of the dataset. Caller closes, also after a failure. */
@@ -56,6 +61,10 @@ int session_check_images(const Session *session, Error *err);
 
 /* Encodes the test images and fills in the fields above. */
 int session_encode_test(Session *session, Error *err);
+
+/* The same for the validation images on which all points are compared: those of 16 shots and seed 1, at most
+ * four of each class, whatever a point itself is trained with. None where the dataset has none. */
+int session_encode_val(Session *session, Error *err);
 
 /* features (n, E) as the tower gives them; label is for the progress bar. ERROR_SIGNAL when a signal came;
  * what was encoded until then is saved. */
@@ -88,8 +97,10 @@ int session_check_texts(const Session *session, const TextList *templates, const
 float *session_texts(const Session *session, const TextList *templates, Arena *arena, Error *err);
 /* The same without unit lengths (zeroshot_raw_features). */
 float *session_raw_texts(const Session *session, const TextList *templates, Arena *arena, Error *err);
-/* logits (n_test, K) of the test images for the classes of these text features (K, E), unit length. */
+/* logits (n_test, K) of the test images for the classes of these text features (K, E), unit length; or
+ * (n_val, K) of the validation images. */
 void session_classify(const Session *session, float *logits, const float *text);
+void session_classify_val(const Session *session, float *logits, const float *text);
 
 /* The labels (n) of a list, owned by the arena; NULL when memory is out. */
 int *list_labels(const ItemList *list, Arena *arena);

@@ -448,7 +448,7 @@ static void test_terminal(void **state) {
     const char *grid = "grid: {num_shots: 1, seed: 1}\noptim: {max_epoch: 2}\nmethods:\n  - zeroshot: {}\n"
                        "  - coop: {n_ctx: 2}\n";
     char *text = run_in_terminal(cli, cli_experiment(cli, "terminal", "vit", grid));
-    assert_non_null(strstr(text, "encoded 40 images in "));
+    assert_non_null(strstr(text, "encoded 50 images in "));
     assert_non_null(strstr(text, "[2/2] CoOp M=2 end, 1 shot, seed 1"));
     assert_non_null(strstr(text, "\033[1m"));
     assert_non_null(strstr(text, "────"));

@@ -49,10 +49,15 @@ static void test_finished(void **state) {
     Cli *cli = *state;
     static const struct {
         const char *label, *name;
-    } files[] = {{"prompt", "prompt.safetensors"}, {"prompt", PREDICTIONS_FILE},
-                 {"prompt", METRICS_FILE},         {"prompt", "state.safetensors"},
-                 {"prompt", "config.yaml"},        {"layer", "state.safetensors"},
-                 {"cache", "cache.safetensors"},   {"cache", PREDICTIONS_FILE}};
+    } files[] = {{"prompt", "prompt.safetensors"},
+                 {"prompt", PREDICTIONS_FILE},
+                 {"prompt", METRICS_FILE},
+                 {"prompt", "state.safetensors"},
+                 {"prompt", "config.yaml"},
+                 {"layer", "state.safetensors"},
+                 {"cache", "classifier.safetensors"},
+                 {"layer", "classifier.safetensors"},
+                 {"cache", PREDICTIONS_FILE}};
     const char *yaml = cli_experiment(cli, "out", "vit", SMALL), *copy = cli_path(cli, "copy");
     cli_ok(cli, "run", yaml);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

@@ -54,6 +54,7 @@ static Result example(const char *key) {
                      .seed = 3,
                      .accuracy = 81.2345678901,
                      .macro_f1 = 79.5,
+                     .val_accuracy = 75.125,
                      .per_class = per_class,
                      .n_classes = 3,
                      .n_train = 48,
@@ -107,9 +108,11 @@ static void assert_same(const Result *a, const Result *b) {
     assert_true(a->split_train == b->split_train && a->split_val == b->split_val);
     assert_text(a->program, b->program);
     assert_true(a->epochs == b->epochs);
-    const double x[] = {a->accuracy, a->macro_f1, a->final_loss, a->train_seconds, a->total_seconds};
-    const double y[] = {b->accuracy, b->macro_f1, b->final_loss, b->train_seconds, b->total_seconds};
-    for (int i = 0; i < 5; i++)
+    const double x[] = {a->accuracy,   a->macro_f1,      a->val_accuracy,
+                        a->final_loss, a->train_seconds, a->total_seconds};
+    const double y[] = {b->accuracy,   b->macro_f1,      b->val_accuracy,
+                        b->final_loss, b->train_seconds, b->total_seconds};
+    for (int i = 0; i < 6; i++)
         assert_true(x[i] == y[i] || (isnan(x[i]) && isnan(y[i])));
     for (int k = 0; k < a->n_classes; k++)
         assert_true(a->per_class[k] == b->per_class[k] || (isnan(a->per_class[k]) && isnan(b->per_class[k])));
@@ -357,7 +360,7 @@ static void test_csv(void **state) {
     rows[0].final_loss = -0.125;
     rows[1].num_shots = SHOTS_ALL;
     rows[1].epochs = rows[1].n_settings = 0;
-    rows[1].final_loss = NAN;
+    rows[1].final_loss = rows[1].val_accuracy = NAN;
     result_set_text(&rows[1], "found", "alpha=2");
     result_set_real(&rows[1], "C", 0.31622776);
     const ResultList list = {.results = rows, .n = 2};
@@ -370,14 +373,14 @@ static void test_csv(void **state) {
         "backbone,model_digest,"
         "vocab_"
         "digest,"
-        "split_digest,finished,key,activation,split_train,split_val,program\n"
+        "split_digest,finished,key,activation,split_train,split_val,program,val_accuracy\n"
         "pets,,coop,\"CoOp \"\"x\"\", "
         "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,-0.125,,,1.500,2.500,"
-        "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A ",quick_gelu (assumed),500,,coop 1\n"
+        "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A ",quick_gelu (assumed),500,,coop 1,75.1250\n"
         "pets,,linear_probe,\"'=linear "
         "probe\",all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,alpha=2,1.500,2.500,pets/coop/"
         "x,RN50,m,,s,"
-        "2024-05-01T12:00:00Z," KEY_B ",quick_gelu (assumed),500,,coop 1\n";
+        "2024-05-01T12:00:00Z," KEY_B ",quick_gelu (assumed),500,,coop 1,\n";
     assert_string_equal(file_text(trial, "results.csv", NULL), expected);
     assert_int_equal(results_write_csv("/dev/null/x", &list, &trial->err), -1);
 }

@@ -1,0 +1,99 @@
+/* learned.c: see learned.h. */
+#include "experiments/methods/learned.h"
+
+#include "clip/base/files.h"
+#include "clip/checkpoint/locate.h"
+#include "coop/classifier_file.h"
+#include "coop/version.h"
+#include "experiments/results/learned_file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int learned_head(Prompt *prompt, Session *session, const float *text, Arena *arena, Error *err) {
+    Clip *clip = session->model.clip;
+    const Dataset *dataset = &session->dataset;
+    *prompt = (Prompt){.n_classes = dataset->n_classes,
+                       .embed_dim = clip->embed_dim,
+                       .class_names = dataset->class_names,
+                       .text_features = text,
+                       .logit_scale = clip->logit_scale,
+                       .backbone = clip->name,
+                       .backbone_digest = clip_digest(clip),
+                       .vocab_digest = tokenizer_digest(session->model.tokenizer),
+                       .dataset = dataset->name,
+                       .checkpoint = session->experiment->model.weights,
+                       .checkpoint_stamp = clip_stamp(clip),
+                       .activation = session->experiment->model.activation,
+                       .assumed = clip->assumed,
+                       .heads = session->experiment->model.heads,
+                       .image_size = clip->image_size};
+    memcpy(prompt->mean, clip->mean, sizeof prompt->mean);
+    memcpy(prompt->std, clip->std, sizeof prompt->std);
+    /* A path is found again from any folder; not through a link, for the config lies beside the link. A name
+     * is found on other machines too. */
+    const bool stays = *prompt->checkpoint == '/' || locate_is_name(prompt->checkpoint);
+    char *folder_now = stays ? NULL : realpath(".", NULL);
+    if (folder_now)
+        prompt->checkpoint = path_join(arena, folder_now, prompt->checkpoint);
+    free(folder_now);
+    return prompt->checkpoint ? 0 : error_memory(err);
+}
+
+double learned_val_accuracy(const Session *session, const float *logits) {
+    const int n = session->val.n, K = session->dataset.n_classes;
+    int n_right = 0;
+    for (int i = 0; i < n; i++) {
+        const float *row = logits + (size_t)i * (size_t)K;
+        int best = 0;
+        for (int k = 1; k < K; k++)
+            best = row[k] > row[best] ? k : best;
+        n_right += best == session->val_labels[i];
+    }
+    return n > 0 ? 100.0 * n_right / n : NAN;
+}
+
+int learned_classify(Session *session, const float *text, float *logits, Result *result, Arena *arena,
+                     Error *err) {
+    float *val = arena_floats(arena, (size_t)session->val.n, (size_t)session->dataset.n_classes);
+    if (!val)
+        return error_memory(err);
+    session_classify(session, logits, text);
+    session_classify_val(session, val, text);
+    result->val_accuracy = learned_val_accuracy(session, val);
+    return 0;
+}
+
+int learned_write_texts(Session *session, const float *text, const char *folder, float *logits,
+                        Result *result, Arena *arena, Error *err) {
+    Prompt head;
+    const char *path = path_join(arena, folder, CLASSIFIER_FILE);
+    if (!path)
+        return error_memory(err);
+    if (learned_classify(session, text, logits, result, arena, err) < 0 ||
+        learned_head(&head, session, text, arena, err) < 0)
+        return -1;
+    return classifier_file_write(path, &head, &cosine_kind, NULL, 0, err);
+}
+
+int learned_describe(const Point *point, const Result *result, const char *folder, Arena *arena, Error *err) {
+    const int shots = point->num_shots;
+    const Provenance made = {.method = result->method,
+                             .num_shots = shots == SHOTS_ALL    ? ALL_SHOTS
+                                          : shots == SHOTS_NONE ? 0
+                                                                : shots,
+                             .seed = shots == SHOTS_NONE ? -1 : point->seed,
+                             .val_accuracy = result->val_accuracy / 100,
+                             .accuracy = result->accuracy / 100,
+                             .key = point->key,
+                             .program = "coop " COOP_VERSION};
+    for (int i = 0; learned_file_name(i); i++) {
+        const char *path = path_join(arena, folder, learned_file_name(i));
+        if (!path)
+            return error_memory(err);
+        if (file_exists(path) && provenance_put(path, &made, err) < 0)
+            return -1;
+    }
+    return 0;
+}
