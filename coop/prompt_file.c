@@ -241,8 +241,11 @@ static int read_exif(const TensorFile *file, Prompt *prompt, Error *err) {
 
 static int read_head(const TensorFile *file, const char *wanted, Prompt *prompt, Arena *arena, Error *err) {
     const char *format = tensors_metadata(file, "format"), *version;
-    if (!format || strcmp(format, wanted) != 0)
+    if (!format)
         return error_set(err, "%s: metadata: not a prompt (no format \"%s\")", tensors_path(file), wanted);
+    if (strcmp(format, wanted) != 0)
+        return error_set(err, "%s: metadata: format '%.40s' where '%s' is needed", tensors_path(file), format,
+                         wanted);
     if (provenance_read(&prompt->made, file, arena, err) < 0 || read_exif(file, prompt, err) < 0)
         return -1;
     if (!(version = need(file, "version", err)))

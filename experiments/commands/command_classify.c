@@ -3,6 +3,7 @@
 #include "coop/classifier.h"
 #include "coop/coop_checkpoint.h"
 #include "experiments/commands/commands.h"
+#include "experiments/commands/find_learned.h"
 #include "experiments/commands/print_labels.h"
 #include "experiments/session/cli_model.h"
 #include "experiments/terminal/interrupt.h"
@@ -63,7 +64,8 @@ static int run(CommandLine *line, Error *err) {
     const char *activation = NULL, *precision = NULL, *position = NULL;
     Request request = {.top = 1};
     ClassifierOptions *given = &request.options;
-    const Option options[] = {
+    LearnedWish wish;
+    Option options[8 + FIND_LEARNED_OPTIONS] = {
         {"model", OPTION_TEXT, &given->weights, 0, 0, "FILE",
          "the checkpoint (default: where it was when this was learned)"},
         {"vocab", OPTION_TEXT, &given->model.vocab, 0, 0, "FILE",
@@ -77,13 +79,16 @@ static int run(CommandLine *line, Error *err) {
         {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
         {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
         {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
-    int status = command_parse(line, &command_classify, options, 8, err);
+    find_learned_options(options + 8, &wish);
+    int status = command_parse(line, &command_classify, options, 8 + FIND_LEARNED_OPTIONS, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (cli_activation(&given->model.activation, activation, err) < 0 ||
         cli_precision(&given->model.precision, precision, err) < 0)
         return -1;
-    request.path = line->words.values[0];
+    request.path = find_learned(line->words.values[0], &wish, line->common.quiet, line->arena, err);
+    if (!request.path)
+        return -1;
     request.images = (OptionTexts){.values = line->words.values + 1, .n = line->words.n - 1};
     if ((given->model.vocab || position || activation || given->model.heads) &&
         check_original(request.path, err) < 0)
@@ -98,12 +103,16 @@ static int run(CommandLine *line, Error *err) {
 
 const Command command_classify = {
     .name = "classify",
-    .usage = "coop classify LEARNED IMAGE... [--model FILE] [--top K] [--json]",
-    .summary = "label images with a learned prompt, or fine-tuned weights",
-    .help = "LEARNED is prompt.safetensors, lora.safetensors or weights.safetensors "
-            "of a training. With a prompt, only the\n"
-            "image tower of the checkpoint is read.\n",
-    .example = "coop classify runs/demo/.../prompt.safetensors photo.jpg --top 3",
+    .usage = "coop classify RUN_DIR|LEARNED IMAGE... [--model FILE] [--top K] [--json]",
+    .summary = "label images with the best that a run has learned, or with a learned file",
+    .help =
+        "RUN_DIR is the output of a run: the classifier with the highest accuracy on validation images is "
+        "taken, and named.\n"
+        "Of equals the one with more shots counts, then the lower seed; without validation images, accuracy "
+        "on test images.\n"
+        "LEARNED is the file of one point: prompt.safetensors, classifier.safetensors, lora.safetensors or "
+        "weights.safetensors.\n",
+    .example = "coop classify runs/demo photo.jpg --top 3",
     .min_words = 2,
     .max_words = ANY_NUMBER,
     .run = run};

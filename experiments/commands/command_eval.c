@@ -1,5 +1,6 @@
 /* command_eval.c: coop eval */
 #include "clip/tensors/tensors_open.h"
+#include "coop/classifier_file.h"
 #include "coop/coop_checkpoint.h"
 #include "coop/prompt_file.h"
 #include "coop/zeroshot.h"
@@ -28,8 +29,9 @@ typedef struct {
 
 /* What the file holds. */
 typedef struct {
-    bool is_tuned; /* weights; else a prompt */
+    enum { A_PROMPT, A_CLASSIFIER, WEIGHTS } kind;
     Prompt prompt;
+    ClassifierFile classifier;
     Tuned tuned;
 } Learned;
 
@@ -56,7 +58,9 @@ static int read_learned(Learned *learned, const Request *request, Session *sessi
                         Error *err) {
     Prompt *prompt = &learned->prompt;
     ClassTokenPosition position;
-    if (learned->is_tuned)
+    if (learned->kind == A_CLASSIFIER)
+        return classifier_file_read(&learned->classifier, request->file, arena, err);
+    if (learned->kind == WEIGHTS)
         return tuned_read(&learned->tuned, request->file, arena, err);
     if (!request->original)
         return prompt_read_from(prompt, request->file, arena, err);
@@ -86,6 +90,28 @@ static int prompt_logits(float *logits, const Prompt *prompt, const char *path, 
     return 0;
 }
 
+/* The columns of the dataset's classes, all of which it must have learned. */
+static int logits_of_classifier(float *logits, const ClassifierFile *classifier, const char *path,
+                                Session *session, Arena *arena, Error *err) {
+    const Prompt *head = &classifier->head;
+    const Dataset *dataset = &session->dataset;
+    float *scores = arena_floats(arena, (size_t)dataset->test.n, (size_t)head->n_classes);
+    if (!scores)
+        return error_memory(err);
+    for (int k = 0; k < dataset->n_classes; k++)
+        if (class_index(head->class_names, head->n_classes, dataset, k) < 0)
+            return error_set(err,
+                             "%s: class_names: a classifier of %d classes, but '%s' of %s is not among them",
+                             path, head->n_classes, dataset->class_names[k], session->name);
+    if (prompt_check_model(head, path, session->model.clip, err) < 0 ||
+        session_check_images(session, err) < 0 || session_encode_test(session, err) < 0 ||
+        classifier->kind->logits(classifier->state, session->model.pool, scores, session->test_raw,
+                                 dataset->test.n, err) < 0)
+        return -1;
+    class_columns(logits, scores, head->class_names, head->n_classes, dataset);
+    return 0;
+}
+
 /* Behind the templates that it was learned with. */
 static int logits_of_tuned(float *logits, const Tuned *tuned, const TensorFile *file, Session *session,
                            Arena *arena, Error *err) {
@@ -99,6 +125,15 @@ static int logits_of_tuned(float *logits, const Tuned *tuned, const TensorFile *
     return tuned_logits(logits, NULL, tuned, file, session, &templates, NULL, arena, err);
 }
 
+static int logits_of(float *logits, const Learned *learned, const Request *request, Session *session,
+                     Arena *arena, Error *err) {
+    if (learned->kind == WEIGHTS)
+        return logits_of_tuned(logits, &learned->tuned, request->file, session, arena, err);
+    if (learned->kind == A_CLASSIFIER)
+        return logits_of_classifier(logits, &learned->classifier, request->path, session, arena, err);
+    return prompt_logits(logits, &learned->prompt, request->path, session, arena, err);
+}
+
 static int evaluate(const Learned *learned, const Request *request, Session *session, Arena *arena,
                     Error *err) {
     const Dataset *dataset = &session->dataset;
@@ -106,8 +141,7 @@ static int evaluate(const Learned *learned, const Request *request, Session *ses
     Scores scores;
     if (!logits)
         return error_memory(err);
-    if ((learned->is_tuned ? logits_of_tuned(logits, &learned->tuned, request->file, session, arena, err)
-                           : prompt_logits(logits, &learned->prompt, request->path, session, arena, err)) < 0)
+    if (logits_of(logits, learned, request, session, arena, err) < 0)
         return -1;
     if (scores_compute(&scores, logits, session->test_labels, dataset->test.n, dataset->n_classes, arena,
                        err) < 0)
@@ -128,7 +162,9 @@ static int eval(Request *request, const CommonOptions *common, Arena *arena, Err
     Experiment experiment;
     Session session = {0};
     LoadedModel model = {0};
-    Learned learned = {.is_tuned = tuned_is_one(request->file)};
+    Learned learned = {.kind = tuned_is_one(request->file)             ? WEIGHTS
+                               : classifier_file_is_one(request->file) ? A_CLASSIFIER
+                                                                       : A_PROMPT};
     request->original = coop_checkpoint_is_one(request->file);
     /* A file of our own is read before the model, so that a bad one is refused at once. */
     if ((!request->original && read_learned(&learned, request, NULL, arena, err) < 0) ||
@@ -171,11 +207,13 @@ static int run(CommandLine *line, Error *err) {
 const Command command_eval = {
     .name = "eval",
     .usage = "coop eval LEARNED --config EXPERIMENT.yaml [--set KEY=VALUE]... [--logits FILE]",
-    .summary = "test a learned prompt, or fine-tuned weights, on a dataset, its own or another",
-    .help = "LEARNED is prompt.safetensors, lora.safetensors or weights.safetensors of a training.\n"
-            "A unified prompt also serves classes that it was not learned on; class-specific contexts do "
-            "not. Classes are\n"
-            "matched by their names.\n",
+    .summary = "test what was learned on a dataset, its own or another",
+    .help =
+        "LEARNED is prompt.safetensors, classifier.safetensors, lora.safetensors or weights.safetensors of a "
+        "point.\n"
+        "A unified prompt and fine-tuned weights also serve classes that they were not learned on; "
+        "class-specific contexts\n"
+        "and classifiers do not. Classes are matched by their names.\n",
     .example = "coop eval runs/demo/.../prompt.safetensors --config experiments/demo/thermal.yaml",
     .min_words = 1,
     .max_words = 1,

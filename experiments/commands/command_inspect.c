@@ -6,11 +6,12 @@
 #include "clip/checkpoint/model_config.h"
 #include "clip/tensors/tensors_open.h"
 #include "clip/text/tokenizer.h"
-#include "coop/prompt_file.h"
+#include "coop/classifier_file.h"
 #include "datasets/lists/dataset_open.h"
 #include "experiments/commands/commands.h"
 #include "experiments/terminal/printable.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,23 +35,65 @@ static void print_tensors(const TensorFile *file, Arena *arena) {
     }
 }
 
+static void print_share(const char *name, double share) {
+    if (!isnan(share))
+        printf("%-22s %.2f %%\n", name, 100 * share);
+}
+
+/* How it was learned, where the file tells. */
+static void print_provenance(const Provenance *made) {
+    if (!made->method)
+        return;
+    print_field("method", made->method);
+    if (made->num_shots == ALL_SHOTS)
+        print_field("shots", "all images");
+    else if (made->num_shots >= 0)
+        print_number("shots", made->num_shots);
+    if (made->seed >= 0)
+        print_number("seed", made->seed);
+    print_share("validation accuracy", made->val_accuracy);
+    print_share("test accuracy", made->accuracy);
+    if (made->key)
+        print_field("key", made->key);
+    if (made->program)
+        print_field("program", made->program);
+}
+
+static void print_head(const Prompt *head, Arena *arena) {
+    print_provenance(&head->made);
+    print_field("backbone", head->backbone);
+    print_field("backbone digest", head->backbone_digest);
+    print_field("vocabulary digest", head->vocab_digest);
+    print_field("checkpoint", head->checkpoint);
+    print_number("image_size", head->image_size);
+    if (head->exif_rotate)
+        print_field("exif", "rotate");
+    print_number("classes", head->n_classes);
+    for (int k = 0; k < head->n_classes; k++)
+        printf("  %s\n", printable(head->class_names[k], arena));
+}
+
 static int inspect_prompt(TensorFile *file, Arena *arena, Error *err) {
     Prompt prompt;
-    if (prompt_read(&prompt, tensors_path(file), arena, err) < 0)
+    if (prompt_read_from(&prompt, file, arena, err) < 0)
         return -1;
     print_field("kind", "prompt");
     print_field("dataset", prompt.dataset);
     print_number("n_ctx", prompt.n_ctx);
     print_field("class_token_position", position_name(prompt.class_token_position));
     print_field("csc", prompt.csc ? "true" : "false");
-    print_field("backbone", prompt.backbone);
-    print_field("backbone digest", prompt.backbone_digest);
-    print_field("vocabulary digest", prompt.vocab_digest);
-    print_field("checkpoint", prompt.checkpoint);
-    print_number("image_size", prompt.image_size);
-    print_number("classes", prompt.n_classes);
-    for (int k = 0; k < prompt.n_classes; k++)
-        printf("  %s\n", printable(prompt.class_names[k], arena));
+    print_head(&prompt, arena);
+    print_tensors(file, arena);
+    return 0;
+}
+
+static int inspect_classifier(TensorFile *file, Arena *arena, Error *err) {
+    ClassifierFile classifier;
+    if (classifier_file_read(&classifier, file, arena, err) < 0)
+        return -1;
+    printf("%-22s classifier (%s)\n", "kind", classifier.kind->name);
+    print_field("dataset", classifier.head.dataset);
+    print_head(&classifier.head, arena);
     print_tensors(file, arena);
     return 0;
 }
@@ -122,7 +165,8 @@ static const char *kind_by_format(const TensorFile *file) {
                                            {"coop-pretrain", "state of a pretraining"},
                                            {"coop-weights", "fine-tuned weights"},
                                            {"coop-lora", "low-rank matrices (CLIP-LoRA)"},
-                                           {"coop-cache", "cache of a Tip-Adapter"}};
+                                           {"coop-classifier", "classifier"},
+                                           {"coop-cache", "cache of a Tip-Adapter of an earlier version"}};
     const char *format = tensors_metadata(file, "format");
     for (size_t i = 0; format && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(format, kinds[i][0]) == 0)
@@ -152,6 +196,8 @@ static int inspect_tensors(const char *path, const char *weights, int n_threads,
     const char *format = tensors_metadata(file, "format");
     if (format && strcmp(format, "coop-prompt") == 0)
         result = inspect_prompt(file, arena, err);
+    else if (classifier_file_is_one(file))
+        result = inspect_classifier(file, arena, err);
     else {
         print_field("kind", kind_of_tensors(file));
         print_field("format", tensors_format(file));

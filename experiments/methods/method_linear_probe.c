@@ -95,7 +95,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     if (fit(&probe, &data, session, learned, arena, err) < 0)
         return -1;
     linear_probe_scores(&probe, scores, target->test_raw, to->test.n);
-    class_columns(logits, scores, from, to);
+    class_columns(logits, scores, from->class_names, from->n_classes, to);
     return 0;
 }
 

@@ -245,7 +245,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
                            : make(&adapter, session, learned, &unused, &silent, arena, err)) < 0 ||
         tip_adapter_logits(&adapter, scores, target->test_unit, to->test.n, err) < 0)
         return -1;
-    class_columns(logits, scores, from, to);
+    class_columns(logits, scores, from->class_names, from->n_classes, to);
     return 0;
 }
 

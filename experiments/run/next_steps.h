@@ -4,8 +4,9 @@
 
 #include "experiments/run/stage.h"
 
-/* On stderr. page is the path of the report, or NULL. The prompt it names is the first of those
- * learned from the most images per class; the best on the test images would look better than it is. */
-void next_steps_print(const Stage *stages, int n_stages, const char *page, Arena *arena);
+/* On stderr. page is the path of the report, or NULL. The classifier it names is the best on validation
+ * images (best_classifier.h), of the first dataset. */
+void next_steps_print(const Stage *stages, int n_stages, const ResultList *results, const char *page,
+                      Arena *arena);
 
 #endif

@@ -244,7 +244,7 @@ static int print_results(Runner *runner, bool nothing_run, Error *err) {
     page = status == 0 ? page : NULL;
     fflush(stdout); /* the table first, also where both streams go to one file */
     if (!runner->options->quiet)
-        next_steps_print(runner->stages, runner->study->n, page, runner->arena);
+        next_steps_print(runner->stages, runner->study->n, &results, page, runner->arena);
     return 0;
 }
 

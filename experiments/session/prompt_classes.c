@@ -13,12 +13,12 @@ int class_index(const char *const *names, int n, const Dataset *dataset, int k) 
     return -1;
 }
 
-void class_columns(float *logits, const float *scores, const Dataset *from, const Dataset *to) {
+void class_columns(float *logits, const float *scores, const char *const *names, int n, const Dataset *to) {
     for (int k = 0; k < to->n_classes; k++) {
-        int column = class_index(from->class_names, from->n_classes, to, k);
+        int column = class_index(names, n, to, k);
         for (int i = 0; i < to->test.n; i++)
             logits[(size_t)i * (size_t)to->n_classes + (size_t)k] =
-                scores[(size_t)i * (size_t)from->n_classes + (size_t)column];
+                scores[(size_t)i * (size_t)n + (size_t)column];
     }
 }
 

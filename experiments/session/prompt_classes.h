@@ -9,9 +9,9 @@
  * there twice, the one at index k is meant. */
 int class_index(const char *const *names, int n, const Dataset *dataset, int k);
 
-/* logits (n_test of `to`, K of `to`): the columns of these classes, picked from the scores (n_test of `to`, K
- * of `from`) of all classes of `from`, which must have every class of `to`. */
-void class_columns(float *logits, const float *scores, const Dataset *from, const Dataset *to);
+/* logits (n_test of `to`, K of `to`): the columns of these classes, picked from the scores (n_test of `to`,
+ * n) of n classes, which must have every class of `to`. */
+void class_columns(float *logits, const float *scores, const char *const *names, int n, const Dataset *to);
 
 /* text (K, E), unit length, for the K classes of the session's dataset: the features stored in the prompt if
  * it has all of these classes, else those of its context vectors around the new names. path is the prompt's,
