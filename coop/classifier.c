@@ -103,6 +103,7 @@ static int open_model(Classifier *c, const char **weights, const ClassifierOptio
     model.heads = c->head.heads;
     if (loaded_model_open(&c->own, *weights, &model, err) < 0)
         return -1;
+    c->own.upright = c->head.exif_rotate;
     return prompt_check_sizes(&c->head, path, c->own.clip, err);
 }
 

@@ -1,7 +1,7 @@
 /* classifier_file.h: what was learned otherwise than as a prompt or as weights of the towers, on disk: all
  * that `classify` needs beside the checkpoint.
  *
- * Layout of `classifier.safetensors` (format "coop-classifier"): metadata kind ("cosine", "linear", "cache"),
+ * Layout of `classifier.safetensors` (format "coop-classifier"): metadata kind ("cosine", "linear", ...),
  * the tensors of that kind (coop/learned/NAME_kind.c), with it text_features and logit_scale where the kind
  * has texts, and the metadata of a prompt's file (prompt_file.h) but that of contexts.
  */

@@ -1,8 +1,9 @@
-/* linear_kind.c: one linear layer on features as the tower gives them: a linear probe.
+/* linear_kind.c: one linear layer on features, as the tower gives them ("linear": a linear probe) or of unit
+ * length ("unit_linear": most learners on cached features).
  *
  *     logits = features weights^T + bias       tensors weights F64 [K, E], bias F64 [K]
  *
- * In double, as a probe is fitted: features are not of unit length, and weights may be large.
+ * In double, as a probe is fitted: features may be of any length, and weights large.
  */
 #include "coop/learned/classifier_kind.h"
 
@@ -11,6 +12,7 @@
 
 typedef struct {
     int n_classes, embed_dim;
+    bool of_unit_length;   /* the features that are taken */
     const double *weights; /* (K, E) */
     const double *bias;    /* (K) */
 } Linear;
@@ -39,7 +41,8 @@ static const double *read_doubles(const TensorFile *file, const char *name, int 
     return values;
 }
 
-static void *open(KindInput *input, const TensorFile *file, Arena *arena, Error *err) {
+static void *open_layer(KindInput *input, const TensorFile *file, bool of_unit_length, Arena *arena,
+                        Error *err) {
     const int64_t shape[] = {input->n_classes, -1};
     Linear *l = ARENA_NEW(arena, Linear, 1);
     if (!l) {
@@ -53,31 +56,54 @@ static void *open(KindInput *input, const TensorFile *file, Arena *arena, Error 
         error_set(err, "%s: tensor weights: width %lld", tensors_path(file), (long long)weights->shape[1]);
         return NULL;
     }
-    *l = (Linear){.n_classes = input->n_classes, .embed_dim = (int)weights->shape[1]};
+    *l = (Linear){
+        .n_classes = input->n_classes, .embed_dim = (int)weights->shape[1], .of_unit_length = of_unit_length};
     input->embed_dim = l->embed_dim;
     l->weights = read_doubles(file, "weights", 2, shape, arena, err);
     l->bias = l->weights ? read_doubles(file, "bias", 1, shape, arena, err) : NULL;
     return l->bias ? l : NULL;
 }
 
+static void *open_linear(KindInput *input, const TensorFile *file, Arena *arena, Error *err) {
+    return open_layer(input, file, false, arena, err);
+}
+
+static void *open_unit_linear(KindInput *input, const TensorFile *file, Arena *arena, Error *err) {
+    return open_layer(input, file, true, arena, err);
+}
+
+enum { LANES = 16 };
+
+static double add_lanes(const double *sums) {
+    double sum = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        sum += sums[lane];
+    return sum;
+}
+
 /* Sixteen sums side by side, always in this order. */
 static double dot_double(const float *x, const double *w, int n) {
-    enum { LANES = 16 };
-    double sums[LANES] = {0}, sum = 0;
+    double sums[LANES] = {0};
     int i = 0;
     for (; i + LANES <= n; i += LANES)
         for (int lane = 0; lane < LANES; lane++)
             sums[lane] += x[i + lane] * w[i + lane];
     for (; i < n; i++)
         sums[0] += x[i] * w[i];
-    for (int lane = 0; lane < LANES; lane++)
-        sum += sums[lane];
-    return sum;
+    return add_lanes(sums);
+}
+
+static double length(const float *x, int n) {
+    double sums[LANES] = {0};
+    for (int i = 0; i < n; i++)
+        sums[i % LANES] += (double)x[i] * x[i];
+    return sqrt(add_lanes(sums));
 }
 
 typedef struct {
     const Linear *linear;
     const float *features; /* (n, E) */
+    const double *lengths; /* (n), by which they are divided */
     float *logits;         /* (n, K) */
     int n, block;          /* classes of a tile */
 } Work;
@@ -91,17 +117,31 @@ static void run_tile(void *context, int tile, int worker) {
     const int first = tile * work->block;
     const int end = first + work->block < l->n_classes ? first + work->block : l->n_classes;
     for (int i = 0; i < work->n; i++)
-        for (int k = first; k < end; k++)
-            work->logits[(size_t)i * K + (size_t)k] =
-                (float)(l->bias[k] +
-                        dot_double(work->features + (size_t)i * E, l->weights + (size_t)k * E, l->embed_dim));
+        for (int k = first; k < end; k++) {
+            const double product =
+                dot_double(work->features + (size_t)i * E, l->weights + (size_t)k * E, l->embed_dim);
+            work->logits[(size_t)i * K + (size_t)k] = (float)(l->bias[k] + product / work->lengths[i]);
+        }
 }
 
 static int linear_logits(const void *state, Pool *pool, float *logits, const float *features, int n,
                          Error *err) {
-    Work work = {state, features, logits, n, 8};
-    pool_run(pool, (work.linear->n_classes + work.block - 1) / work.block, run_tile, &work);
-    return pool_stopped(pool, err);
+    const Linear *l = state;
+    Arena *arena = arena_create();
+    double *lengths = ARENA_NEW(arena, double, n);
+    int status = lengths ? 0 : error_memory(err);
+    for (int i = 0; status == 0 && i < n; i++)
+        lengths[i] =
+            l->of_unit_length ? length(features + (size_t)i * (size_t)l->embed_dim, l->embed_dim) : 1;
+    Work work = {l, features, lengths, logits, n, 8};
+    if (status == 0) {
+        pool_run(pool, (l->n_classes + work.block - 1) / work.block, run_tile, &work);
+        status = pool_stopped(pool, err);
+    }
+    arena_free(arena);
+    return status;
 }
 
-const ClassifierKind linear_kind = {.name = "linear", .open = open, .logits = linear_logits};
+const ClassifierKind linear_kind = {.name = "linear", .open = open_linear, .logits = linear_logits};
+const ClassifierKind unit_linear_kind = {
+    .name = "unit_linear", .open = open_unit_linear, .logits = linear_logits};

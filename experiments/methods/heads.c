@@ -4,6 +4,7 @@
 #include "clip/base/files.h"
 #include "clip/math/ops.h"
 #include "coop/train_state.h"
+#include "experiments/methods/learned.h"
 #include "experiments/session/prompt_classes.h"
 
 #include <string.h>
@@ -78,7 +79,7 @@ int heads_classify(const LinearClassifier *classifier, const Session *session, c
     if (!scores)
         return error_memory(err);
     linear_classifier_logits(classifier, pool, scores, tested->test_unit, to->test.n);
-    class_columns(logits, scores, from, to);
+    class_columns(logits, scores, from->class_names, from->n_classes, to);
     return 0;
 }
 
@@ -116,13 +117,13 @@ static Head *head_of(const HeadConfig *config, const Session *session, Arena *ar
     return head;
 }
 
-static int classify(Head *head, const HeadConfig *config, const Session *session, const Session *tested,
-                    float *logits, Arena *arena, Error *err) {
-    LinearClassifier classifier = linear_classifier(config->n_classes, config->embed_dim, arena);
+static int classify(LinearClassifier *classifier, Head *head, const HeadConfig *config,
+                    const Session *session, const Session *tested, float *logits, Arena *arena, Error *err) {
+    *classifier = linear_classifier(config->n_classes, config->embed_dim, arena);
     if (arena_failed(arena))
         return error_memory(err);
-    head_classifier(head, &classifier);
-    return heads_classify(&classifier, session, tested, logits, arena, err);
+    head_classifier(head, classifier);
+    return heads_classify(classifier, session, tested, logits, arena, err);
 }
 
 int heads_prepare(const HeadPlan *plan, Session *session, const Point *point, Arena *arena, Error *err) {
@@ -151,7 +152,10 @@ int heads_run(const HeadPlan *plan, Session *session, const Point *point, const 
         return -1;
     result->epochs = trained.optim.max_epoch;
     result->n_train = n_images;
-    return classify(head, &config, session, session, logits, arena, err);
+    LinearClassifier classifier;
+    if (classify(&classifier, head, &config, session, session, logits, arena, err) < 0)
+        return -1;
+    return learned_write_linear(session, &classifier, folder, result, arena, err);
 }
 
 int heads_transfer(const HeadPlan *plan, Session *session, const Point *learned, const char *folder,
@@ -168,5 +172,6 @@ int heads_transfer(const HeadPlan *plan, Session *session, const Point *learned,
         return error_memory(err);
     if (train_state_read(path, head_trainee(head), &state, learned->key, err) < 0)
         return -1;
-    return classify(head, &config, session, target, logits, arena, err);
+    LinearClassifier classifier;
+    return classify(&classifier, head, &config, session, target, logits, arena, err);
 }

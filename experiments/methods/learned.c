@@ -28,7 +28,8 @@ int learned_head(Prompt *prompt, Session *session, const float *text, Arena *are
                        .activation = session->experiment->model.activation,
                        .assumed = clip->assumed,
                        .heads = session->experiment->model.heads,
-                       .image_size = clip->image_size};
+                       .image_size = clip->image_size,
+                       .exif_rotate = session->model.upright};
     memcpy(prompt->mean, clip->mean, sizeof prompt->mean);
     memcpy(prompt->std, clip->std, sizeof prompt->std);
     /* A path is found again from any folder; not through a link, for the config lies beside the link. A name
@@ -75,6 +76,28 @@ int learned_write_texts(Session *session, const float *text, const char *folder,
         learned_head(&head, session, text, arena, err) < 0)
         return -1;
     return classifier_file_write(path, &head, &cosine_kind, NULL, 0, err);
+}
+
+int learned_write_linear(Session *session, const LinearClassifier *classifier, const char *folder,
+                         Result *result, Arena *arena, Error *err) {
+    const int K = classifier->n_classes, E = classifier->embed_dim;
+    const char *path = path_join(arena, folder, CLASSIFIER_FILE);
+    float *val = arena_floats(arena, (size_t)session->val.n, (size_t)K);
+    double *weights = ARENA_NEW(arena, double, (size_t)K *(size_t)E), *bias = ARENA_NEW(arena, double, K);
+    const TensorOut tensors[] = {{"weights", DTYPE_F64, 2, {K, E}, weights},
+                                 {"bias", DTYPE_F64, 1, {K}, bias}};
+    Prompt head;
+    if (arena_failed(arena))
+        return error_memory(err);
+    linear_classifier_logits(classifier, session->model.pool, val, session->val_unit, session->val.n);
+    result->val_accuracy = learned_val_accuracy(session, val);
+    for (size_t i = 0; i < (size_t)K * (size_t)E; i++)
+        weights[i] = (double)classifier->scale * classifier->weights[i];
+    for (int k = 0; k < K; k++)
+        bias[k] = classifier->bias[k];
+    if (learned_head(&head, session, NULL, arena, err) < 0)
+        return -1;
+    return classifier_file_write(path, &head, &unit_linear_kind, tensors, 2, err);
 }
 
 int learned_describe(const Point *point, const Result *result, const char *folder, Arena *arena, Error *err) {

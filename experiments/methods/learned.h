@@ -7,6 +7,7 @@
 #ifndef EXPERIMENTS_METHODS_LEARNED_H
 #define EXPERIMENTS_METHODS_LEARNED_H
 
+#include "coop/heads/linear_classifier.h"
 #include "coop/prompt_file.h"
 #include "experiments/grid/point.h"
 #include "experiments/results/result.h"
@@ -26,6 +27,10 @@ int learned_classify(Session *session, const float *text, float *logits, Result 
 /* The same, and classifier.safetensors in the folder. */
 int learned_write_texts(Session *session, const float *text, const char *folder, float *logits,
                         Result *result, Arena *arena, Error *err);
+
+/* val_accuracy and the file for logits = scale f . w_k + b_k of f of unit length. */
+int learned_write_linear(Session *session, const LinearClassifier *classifier, const char *folder,
+                         Result *result, Arena *arena, Error *err);
 
 /* Adds to the learned file of the folder, if there is one, where it comes from and what the result says. */
 int learned_describe(const Point *point, const Result *result, const char *folder, Arena *arena, Error *err);

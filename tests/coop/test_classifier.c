@@ -167,10 +167,20 @@ static void test_cosine(void **state) {
     assert_int_equal(classifier_file_write(path, &w.head, &cosine_kind, NULL, 0, &err), 0);
     expect_cosine(&w, w.head.text_features, expected);
     check_file(&w, path, "somehow", expected, 1e-5);
+    /* Photos are turned, or not, as when it was learned. */
+    for (int rotate = 0; rotate < 2; rotate++) {
+        Classifier *c;
+        w.head.exif_rotate = rotate;
+        assert_int_equal(classifier_file_write(path, &w.head, &cosine_kind, NULL, 0, &err), 0);
+        assert_int_equal(classifier_open(&c, path, NULL, &err), 0);
+        assert_int_equal(classifier_info(c)->exif_rotate, rotate);
+        assert_int_equal(classifier_model(c)->upright, rotate);
+        classifier_close(c);
+    }
     close_world(&w);
 }
 
-static void test_linear(void **state) {
+static void check_linear(void **state, const ClassifierKind *kind) {
     World w;
     char path[512];
     double expected[N * K], bias[K] = {0.5, -1, 0, 3, -1e30};
@@ -184,16 +194,24 @@ static void test_linear(void **state) {
                                  {"bias", DTYPE_F64, 1, {K}, bias}};
     Prompt head = w.head;
     head.text_features = NULL;
-    assert_int_equal(classifier_file_write(path, &head, &linear_kind, tensors, 2, &err), 0);
-    for (int i = 0; i < N; i++)
+    assert_int_equal(classifier_file_write(path, &head, kind, tensors, 2, &err), 0);
+    for (int i = 0; i < N; i++) {
+        const float *x = w.features + i * w.E;
+        const double length = kind == &linear_kind ? 1 : sqrt(product(x, x, w.E));
         for (int k = 0; k < K; k++) {
             double *sum = &expected[i * K + k];
             *sum = bias[k];
             for (int e = 0; e < w.E; e++)
-                *sum += w.features[i * w.E + e] * weights[k * w.E + e];
+                *sum += x[e] / length * weights[k * w.E + e];
         }
+    }
     check_file(&w, path, "somehow", expected, 1e-6);
     close_world(&w);
+}
+
+static void test_linear(void **state) {
+    check_linear(state, &linear_kind);
+    check_linear(state, &unit_linear_kind);
 }
 
 static void test_cache(void **state) {

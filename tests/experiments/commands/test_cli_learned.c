@@ -1,6 +1,7 @@
 /* test_cli_learned.c: what a run learns classifies: every kind of file gives the labels and probabilities of
  * the run's own predictions, `classify RUN_DIR` takes the best, and eval tests each. */
 #include "clip/base/files.h"
+#include "experiments/methods/methods.h"
 #include "experiments/results/best_classifier.h"
 #include "experiments/results/learned_file.h"
 #include "experiments/results/predictions.h"
@@ -27,8 +28,9 @@
     "  - coop: {n_ctx: 2, csc: [false, true]}\n  - text_layer: {layer: [linear, bias]}\n"                    \
     "  - tip_adapter: {train: [false, true], max_epoch: 2}\n"                                                \
     "  - finetune: {part: [image_projection, layer_norm, text_encoder], lr: 1.0e-3, max_epoch: 1}\n"         \
-    "  - clip_lora: {n_iters: 1}\n"
-enum { N_POINTS = 13 };
+    "  - clip_lora: {n_iters: 1}\n  - text_probe: {max_epoch: 2}\n  - taskres: {max_epoch: 2}\n"             \
+    "  - clap: {max_epoch: 2}\n"
+enum { N_POINTS = 16 };
 
 static void has(const char *text, const char *part) {
     if (!strstr(text, part))
@@ -86,12 +88,25 @@ static const char *file_of(Cli *cli, const Result *result) {
     return NULL;
 }
 
+/* None is forgotten. */
+static void check_methods(const ResultList *results) {
+    const MethodList *methods = method_list();
+    for (int m = 0; m < methods->n; m++) {
+        int i = 0;
+        while (i < results->n && strcmp(results->results[i].method, methods->specs[m]->section.name) != 0)
+            i++;
+        if (i == results->n)
+            fail_msg("%s is not among the methods of this test", methods->specs[m]->section.name);
+    }
+}
+
 static void test_every_kind(void **state) {
     Cli *cli = *state;
     const char *yaml = cli_experiment(cli, "all", "vit", ALL_METHODS);
     cli_ok(cli, "run", yaml);
     const ResultList results = cli_results(cli, "all", NULL);
     assert_int_equal(results.n, N_POINTS);
+    check_methods(&results);
     for (int i = 0; i < results.n; i++) {
         const Result *result = &results.results[i];
         const char *file = file_of(cli, result);
@@ -205,6 +220,21 @@ static void test_earlier_version(void **state) {
     has(cli->err, "; 4 were finished by an earlier version, without validation images\n");
 }
 
+/* Whether photos were turned is kept with whatever was learned of them. */
+static void test_exif(void **state) {
+    Cli *cli = *state;
+    const char *yaml = cli_experiment(cli, "few", "vit", FEW);
+    cli_ok(cli, "run", yaml, "--set", "dataset.exif=rotate", "--set", "grid={num_shots: 1, seed: 1}");
+    const ResultList results = cli_results(cli, "few", NULL);
+    assert_int_equal(results.n, 3);
+    for (int i = 0; i < results.n; i++) {
+        const char *prompt = cli_path(cli, "few/%s/prompt.safetensors", results.results[i].folder);
+        const char *file = cli_path(cli, "few/%s/classifier.safetensors", results.results[i].folder);
+        cli_ok(cli, "inspect", cli_exists(prompt) ? prompt : file);
+        has(cli->out, "exif                   rotate\n");
+    }
+}
+
 /* Class names of another dataset: a classifier serves only those that it was learned on. */
 static void test_new_classes(void **state) {
     Cli *cli = *state;
@@ -221,8 +251,8 @@ static void test_new_classes(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_every_kind), CLI_TEST(test_run_dir),
+    const struct CMUnitTest tests[] = {CLI_TEST(test_every_kind),    CLI_TEST(test_run_dir),
                                        CLI_TEST(test_other_folders), CLI_TEST(test_earlier_version),
-                                       CLI_TEST(test_new_classes)};
+                                       CLI_TEST(test_exif),          CLI_TEST(test_new_classes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
