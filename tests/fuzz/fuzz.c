@@ -147,6 +147,7 @@ void fuzz_finish(void) {
 const FuzzTarget *fuzz_targets(int *n) {
     static const FuzzTarget targets[] = {
         {"class_names", fuzz_class_names},
+        {"classifier", fuzz_classifier},
         {"commands", fuzz_commands},
         {"config", fuzz_config},
         {"csv", fuzz_csv},

@@ -30,6 +30,7 @@ void fuzz_names_finish(void);
 void fuzz_state_finish(void);
 
 int fuzz_class_names(const uint8_t *data, size_t size);
+int fuzz_classifier(const uint8_t *data, size_t size);
 int fuzz_commands(const uint8_t *data, size_t size);
 int fuzz_config(const uint8_t *data, size_t size);
 int fuzz_csv(const uint8_t *data, size_t size);
