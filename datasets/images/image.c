@@ -69,6 +69,21 @@ static const Format formats[] = {
 };
 #define ARE_READ "JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC and AVIF"
 
+/* NULL: of no known kind. */
+static const Format *sniff(const unsigned char *data, size_t size) {
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        const Format *format = &formats[i];
+        if (size >= format->offset + format->length &&
+            memcmp(data + format->offset, format->magic, format->length) == 0)
+            return format;
+    }
+    return NULL;
+}
+
+bool image_is_known(const unsigned char *data, size_t size) {
+    return sniff(data, size) != NULL;
+}
+
 static int refuse(const Format *format, const char *name, Error *err) {
     const char *n = *format->format == 'A' ? "n" : "";
     if (format->needs)
@@ -84,17 +99,13 @@ static const Format *find_format(const unsigned char *data, size_t size, const c
         error_set(err, "%s: start: the file is empty", name);
         return NULL;
     }
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        const Format *format = &formats[i];
-        if (size < format->offset + format->length ||
-            memcmp(data + format->offset, format->magic, format->length) != 0)
-            continue;
-        if (format->decode)
-            return format;
+    const Format *format = sniff(data, size);
+    if (format && format->decode)
+        return format;
+    if (format)
         refuse(format, name, err);
-        return NULL;
-    }
-    error_set(err, "%s: start: no image that coop reads (" ARE_READ ")", name);
+    else
+        error_set(err, "%s: start: no image that coop reads (" ARE_READ ")", name);
     return NULL;
 }
 

@@ -13,6 +13,8 @@
 
 #include "datasets/images/pixels.h"
 
+#include <stdbool.h>
+
 /* Decodes one file in memory; name is for messages alone. A truncated file is an error. On failure nothing
  * stays in the arena. */
 int image_decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
@@ -26,6 +28,8 @@ int image_load(Image *image, const char *path, Arena *arena, Error *err);
  * cheaper than to decode it. Faults within its data are not found. Nothing stays in the arena. */
 int image_check(const unsigned char *data, size_t size, const char *name, Arena *arena, Error *err);
 
+/* Whether the first bytes are those of an image of a known kind, be it one that is read or not. */
+bool image_is_known(const unsigned char *data, size_t size);
 /* 0 when the first bytes of a file are those of a format that is read; else an error that says what they are.
  */
 int image_sniff(const char *path, Error *err);

@@ -88,16 +88,34 @@ static bool needs_quotes(const char *text) {
            (n > 0 && (is_blank(text[0]) || is_blank(text[n - 1])));
 }
 
-void csv_put(FileWriter *writer, const char *text) {
+typedef void (*PutFn)(void *to, const char *bytes, size_t n);
+
+static void put_field(PutFn put, void *to, const char *text) {
     text = text ? text : "";
     if (!needs_quotes(text)) {
-        file_append(writer, text, strlen(text));
+        put(to, text, strlen(text));
         return;
     }
-    file_append(writer, "\"'", is_formula(text) ? 2 : 1);
+    put(to, "\"'", is_formula(text) ? 2 : 1);
     for (; *text; text++)
-        file_append(writer, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-    file_append(writer, "\"", 1);
+        put(to, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+    put(to, "\"", 1);
+}
+
+static void put_to_writer(void *to, const char *bytes, size_t n) {
+    file_append(to, bytes, n);
+}
+
+static void put_to_stream(void *to, const char *bytes, size_t n) {
+    fwrite(bytes, 1, n, to);
+}
+
+void csv_put(FileWriter *writer, const char *text) {
+    put_field(put_to_writer, writer, text);
+}
+
+void csv_print(FILE *out, const char *text) {
+    put_field(put_to_stream, out, text);
 }
 
 char *csv_plain(char *field) {

@@ -7,6 +7,7 @@
 #include "clip/base/files.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* Fields are unpacked in place: "" becomes ", separators become NUL, so the text must outlive the fields. A
  * quoted field may hold commas, quotes and line ends; other fields lose the blanks around them. Lines end
@@ -29,6 +30,7 @@ char *csv_field(CsvText *csv, bool *last, Error *err);
 /* Writes a text (NULL is empty), in quotes where they are needed. One that a spreadsheet would take for a
  * formula (it begins with = + - @, a tab or CR) gets an apostrophe in front. */
 void csv_put(FileWriter *writer, const char *text);
+void csv_print(FILE *out, const char *text);
 /* The text of a field that csv_put wrote: without the apostrophe. Lists of others are taken as they are. */
 char *csv_plain(char *field);
 

@@ -4,7 +4,7 @@
 #include "coop/coop_checkpoint.h"
 #include "experiments/commands/commands.h"
 #include "experiments/commands/find_learned.h"
-#include "experiments/commands/print_labels.h"
+#include "experiments/commands/label_stream.h"
 #include "experiments/session/cli_model.h"
 #include "experiments/terminal/interrupt.h"
 
@@ -12,36 +12,16 @@
 typedef struct {
     const char *path; /* of what was learned */
     ClassifierOptions options;
-    OptionTexts images;
-    int top;
-    bool json;
+    LabelRequest labels;
 } Request;
 
-static int label(Classifier *classifier, const Request *request, bool quiet, Arena *arena, Error *err) {
-    const ClassifierInfo *info = classifier_info(classifier);
-    LoadedModel *model = classifier_model(classifier);
-    int n = request->images.n;
-    const char **paths = request->images.values;
-    float *features = arena_floats(arena, (size_t)n, (size_t)info->embed_dim);
-    float *logits = arena_floats(arena, (size_t)n, (size_t)info->n_classes);
-    Error *bad = ARENA_NEW(arena, Error, n);
-    if (arena_failed(arena))
-        return error_memory(err);
-    if (cli_model_encode(model, features, bad, paths, n, false, quiet, err) < 0 ||
-        classifier_logits(classifier, logits, features, n, err) < 0)
-        return -1;
-    const LabelledImages images = {paths, bad, n, logits, info->class_names, info->n_classes};
-    int result = print_labels(&images, request->top, request->json, arena, err);
-    if (result == 0 || err->kind == ERROR_PARTLY) /* a refusal is one line */
-        cli_model_print_note(model, quiet);
-    return result;
-}
-
-static int classify(const Request *request, bool quiet, Arena *arena, Error *err) {
+static int classify(const Request *request, bool quiet, Error *err) {
     Classifier *classifier;
     int result = classifier_open(&classifier, request->path, &request->options, err);
     if (result == 0)
-        result = label(classifier, request, quiet, arena, err);
+        result = label_images(classifier, &request->labels, quiet, err);
+    if (result == 0 || (classifier && err->kind == ERROR_PARTLY)) /* a refusal is one line */
+        cli_model_print_note(classifier_model(classifier), quiet);
     classifier_close(classifier);
     return result;
 }
@@ -62,10 +42,11 @@ static int check_original(const char *path, Error *err) {
 
 static int run(CommandLine *line, Error *err) {
     const char *activation = NULL, *precision = NULL, *position = NULL;
-    Request request = {.top = 1};
+    Request request = {.labels = {.top = 1, .was_learned = true}};
     ClassifierOptions *given = &request.options;
     LearnedWish wish;
-    Option options[8 + FIND_LEARNED_OPTIONS] = {
+    enum { N_OPTIONS = 6 + N_LABEL_OPTIONS };
+    Option options[N_OPTIONS + FIND_LEARNED_OPTIONS] = {
         {"model", OPTION_TEXT, &given->weights, 0, 0, "FILE",
          "the checkpoint (default: where it was when this was learned)"},
         {"vocab", OPTION_TEXT, &given->model.vocab, 0, 0, "FILE",
@@ -77,33 +58,34 @@ static int run(CommandLine *line, Error *err) {
         {"heads", OPTION_INT, &given->model.heads, 1, 1024, "N",
          "of its image tower, where the checkpoint does not tell"},
         {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
-        {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
-        {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
-    find_learned_options(options + 8, &wish);
-    int status = command_parse(line, &command_classify, options, 8 + FIND_LEARNED_OPTIONS, err);
+        LABEL_OPTIONS(request.labels)};
+    find_learned_options(options + N_OPTIONS, &wish);
+    int status = command_parse(line, &command_classify, options, N_OPTIONS + FIND_LEARNED_OPTIONS, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (cli_activation(&given->model.activation, activation, err) < 0 ||
         cli_precision(&given->model.precision, precision, err) < 0)
         return -1;
+    request.labels.images = (OptionTexts){.values = line->words.values + 1, .n = line->words.n - 1};
+    if (label_request_check(&request.labels, &given->n_images, err) < 0)
+        return -1;
     request.path = find_learned(line->words.values[0], &wish, line->common.quiet, line->arena, err);
     if (!request.path)
         return -1;
-    request.images = (OptionTexts){.values = line->words.values + 1, .n = line->words.n - 1};
     if ((given->model.vocab || position || activation || given->model.heads) &&
         check_original(request.path, err) < 0)
         return -1;
     if (position_parse(&given->position, position ? position : "end") < 0)
         return error_usage(err, "--class-token-position %s: end, middle or front is needed", position);
-    given->n_images = request.images.n;
     given->model.n_threads = line->common.threads;
     given->model.stop = interrupt_stop;
-    return classify(&request, line->common.quiet, line->arena, err);
+    return classify(&request, line->common.quiet, err);
 }
 
 const Command command_classify = {
     .name = "classify",
-    .usage = "coop classify RUN_DIR|LEARNED IMAGE... [--model FILE] [--top K] [--json]",
+    .usage = "coop classify RUN_DIR|LEARNED IMAGE... [--model FILE] [--top K] [--json | --csv]\n"
+             "              [--html FILE] [--list FILE [--null]] [--batch N]",
     .summary = "label images with the best that a run has learned, or with a learned file",
     .help =
         "RUN_DIR is the output of a run: the classifier with the highest accuracy on validation images is "
@@ -111,8 +93,8 @@ const Command command_classify = {
         "Of equals the one with more shots counts, then the lower seed; without validation images, accuracy "
         "on test images.\n"
         "LEARNED is the file of one point: prompt.safetensors, classifier.safetensors, lora.safetensors or "
-        "weights.safetensors.\n",
+        "weights.safetensors.\n" LABEL_HELP,
     .example = "coop classify runs/demo photo.jpg --top 3",
-    .min_words = 2,
+    .min_words = 1,
     .max_words = ANY_NUMBER,
     .run = run};

@@ -1,7 +1,7 @@
 /* command_zeroshot.c: coop zeroshot */
 #include "coop/zeroshot.h"
 #include "experiments/commands/commands.h"
-#include "experiments/commands/print_labels.h"
+#include "experiments/commands/label_stream.h"
 #include "experiments/session/cli_model.h"
 
 #include <string.h>
@@ -11,8 +11,8 @@ typedef struct {
     ClipActivation activation;
     int heads;
     Precision precision;
-    bool ensemble, json;
-    int top;
+    bool ensemble, upright;
+    LabelRequest labels;
 } Request;
 
 /* "a, b,c" to three names without the blanks around them; owned by the arena. */
@@ -37,8 +37,7 @@ static int split_names(const char ***names, int *n, const char *text, Arena *are
     return *n > 0 ? 0 : error_usage(err, "--classes '%s': no class names", text);
 }
 
-static int label(const Request *request, OptionTexts images, LoadedModel *model, bool quiet, Arena *arena,
-                 Error *err) {
+static int label(const Request *request, LoadedModel *model, bool quiet, Arena *arena, Error *err) {
     const char **names;
     int K, n_templates = 1;
     if (split_names(&names, &K, request->classes, arena, err) < 0)
@@ -50,25 +49,18 @@ static int label(const Request *request, OptionTexts images, LoadedModel *model,
             err->kind = ERROR_USAGE; /* names and template come from the command line */
         return -1;
     }
-    size_t E = (size_t)clip->embed_dim;
-    float *text = arena_floats(arena, (size_t)K, E), *features = arena_floats(arena, (size_t)images.n, E);
-    float *logits = arena_floats(arena, (size_t)images.n, (size_t)K);
-    Error *bad = ARENA_NEW(arena, Error, images.n);
-    if (arena_failed(arena))
-        return error_memory(err);
-    if (zeroshot_features(text, clip, model->tokenizer, model->pool, templates, n_templates, names, K, err) <
-            0 ||
-        cli_model_encode(model, features, bad, images.values, images.n, true, quiet, err) < 0)
-        return -1;
-    cosine_logits(model->pool, logits, features, text, images.n, K, clip->embed_dim, clip->logit_scale);
-    const LabelledImages labelled = {images.values, bad, images.n, logits, names, K};
-    return print_labels(&labelled, request->top, request->json, arena, err);
+    Classifier *classifier;
+    int result = classifier_zeroshot(&classifier, model, templates, n_templates, names, K, err);
+    if (result == 0)
+        result = label_images(classifier, &request->labels, quiet, err);
+    classifier_close(classifier);
+    return result;
 }
 
 static int run(CommandLine *line, Error *err) {
     Arena *arena = line->arena;
-    Request request = {.template = "a photo of a {}.", .top = 1};
-    const char *activation = NULL, *precision = NULL;
+    Request request = {.template = "a photo of a {}.", .labels = {.top = 1}};
+    const char *activation = NULL, *precision = NULL, *exif = NULL;
     const Option options[] = {
         {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE|NAME",
          "the checkpoint: a file, its folder, or a name (coop models)"},
@@ -83,17 +75,22 @@ static int run(CommandLine *line, Error *err) {
         {"template", OPTION_TEXT, &request.template, 0, 0, "TEXT",
          "the prompt, {} for the name (default \"a photo of a {}.\")"},
         {"ensemble", OPTION_FLAG, &request.ensemble, 0, 0, NULL, "seven templates instead"},
-        {"top", OPTION_INT, &request.top, 1, 1000000, "K", "labels per image (default 1)"},
-        {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "one JSON object per line"}};
-    int status = command_parse(line, &command_zeroshot, options, 10, err);
+        {"exif", OPTION_TEXT, &exif, 0, 0, "USE",
+         "of images: ignore (default), or rotate: they are turned upright first"},
+        LABEL_OPTIONS(request.labels)};
+    int status = command_parse(line, &command_zeroshot, options, 9 + N_LABEL_OPTIONS, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.weights || !request.classes)
         return error_usage(err, "--model and --classes are needed: %s", command_zeroshot.usage);
     if (cli_activation(&request.activation, activation, err) < 0 ||
-        cli_precision(&request.precision, precision, err) < 0)
+        cli_precision(&request.precision, precision, err) < 0 || cli_exif(&request.upright, exif, err) < 0)
         return -1;
-    const LoadedModelOptions model_options = {.towers = CLIP_BOTH | loaded_model_few(line->words.n),
+    request.labels.images = line->words;
+    int n;
+    if (label_request_check(&request.labels, &n, err) < 0)
+        return -1;
+    const LoadedModelOptions model_options = {.towers = CLIP_BOTH | (n > 0 ? loaded_model_few(n) : 0),
                                               .vocab = request.vocab,
                                               .activation = request.activation,
                                               .heads = request.heads,
@@ -101,8 +98,10 @@ static int run(CommandLine *line, Error *err) {
                                               .n_threads = line->common.threads};
     LoadedModel model;
     int result = -1;
-    if (cli_model_open(&model, request.weights, model_options, err) == 0)
-        result = label(&request, line->words, &model, line->common.quiet, arena, err);
+    if (cli_model_open(&model, request.weights, model_options, err) == 0) {
+        model.upright = request.upright;
+        result = label(&request, &model, line->common.quiet, arena, err);
+    }
     if (result == 0 || err->kind == ERROR_PARTLY)
         cli_model_print_note(&model, line->common.quiet);
     loaded_model_close(&model);
@@ -111,11 +110,13 @@ static int run(CommandLine *line, Error *err) {
 
 const Command command_zeroshot = {
     .name = "zeroshot",
-    .usage = "coop zeroshot --model FILE --classes A,B,C IMAGE... [--template TEXT | --ensemble] [--top K] "
-             "[--json]",
+    .usage = "coop zeroshot --model FILE --classes A,B,C IMAGE... [--template TEXT | --ensemble]\n"
+             "              [--exif USE] [--top K] [--json | --csv] [--html FILE] [--list FILE [--null]] "
+             "[--batch N]",
     .summary = "label images with a hand-written prompt",
+    .help = LABEL_HELP,
     .example =
         "coop zeroshot --model experiments/demo/clip_demo.safetensors --classes cup,key,star photo.jpg",
-    .min_words = 1,
+    .min_words = 0,
     .max_words = ANY_NUMBER,
     .run = run};

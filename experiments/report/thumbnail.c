@@ -7,18 +7,22 @@
 
 enum { QUALITY = 82 };
 
-int thumbnail_make(Thumbnail *thumbnail, const char *path, int side, Arena *arena, Error *err) {
-    Image image, small;
+int thumbnail_of(Thumbnail *thumbnail, const Image *image, int side, Arena *arena, Error *err) {
+    Image small;
     *thumbnail = (Thumbnail){0};
-    if (image_load(&image, path, arena, err) < 0)
-        return -1;
-    int longer = image.width > image.height ? image.width : image.height;
+    int longer = image->width > image->height ? image->width : image->height;
     double scale = longer > side ? (double)side / longer : 1;
-    thumbnail->width = image.width * scale < 1 ? 1 : (int)(image.width * scale + 0.5);
-    thumbnail->height = image.height * scale < 1 ? 1 : (int)(image.height * scale + 0.5);
-    CropBox whole = {0, 0, image.width, image.height};
-    if (image_resize(&small, &image, whole, thumbnail->width, thumbnail->height, FILTER_BICUBIC, arena, err) <
+    thumbnail->width = image->width * scale < 1 ? 1 : (int)(image->width * scale + 0.5);
+    thumbnail->height = image->height * scale < 1 ? 1 : (int)(image->height * scale + 0.5);
+    CropBox whole = {0, 0, image->width, image->height};
+    if (image_resize(&small, image, whole, thumbnail->width, thumbnail->height, FILTER_BICUBIC, arena, err) <
         0)
         return -1;
     return jpeg_write(&small, QUALITY, &thumbnail->jpeg, &thumbnail->size, arena, err);
+}
+
+int thumbnail_make(Thumbnail *thumbnail, const char *path, int side, Arena *arena, Error *err) {
+    Image image;
+    *thumbnail = (Thumbnail){0};
+    return image_load(&image, path, arena, err) < 0 ? -1 : thumbnail_of(thumbnail, &image, side, arena, err);
 }

@@ -2,8 +2,7 @@
 #ifndef EXPERIMENTS_REPORT_THUMBNAIL_H
 #define EXPERIMENTS_REPORT_THUMBNAIL_H
 
-#include "clip/base/arena.h"
-#include "clip/base/error.h"
+#include "datasets/images/pixels.h"
 
 #include <stddef.h>
 
@@ -15,5 +14,7 @@ typedef struct {
 
 /* The whole image with its longer side at most `side` pixels; smaller images keep their size. */
 int thumbnail_make(Thumbnail *thumbnail, const char *path, int side, Arena *arena, Error *err);
+/* The same of an image in memory. */
+int thumbnail_of(Thumbnail *thumbnail, const Image *image, int side, Arena *arena, Error *err);
 
 #endif

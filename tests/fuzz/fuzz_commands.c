@@ -16,7 +16,7 @@
 #include "coop/words.h"
 #include "coop/zeroshot.h"
 #include "experiments/commands/commands.h"
-#include "experiments/commands/print_labels.h"
+#include "experiments/commands/label_output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,16 +149,23 @@ static void use_model(const Prompt *prompt, FuzzFile *input) {
 }
 
 static void classify(const Prompt *prompt, FuzzFile *input) {
-    const char *const paths[] = {"photo.jpg"};
-    Error bad[1] = {0};
+    const StreamImage photo = {.path = "photo.jpg", .rgb = (const unsigned char *)""};
+    const StreamImage *const photos[] = {&photo};
     float *logits = arena_floats(input->arena, 1, (size_t)prompt->n_classes);
     need(logits != NULL);
     cosine_logits(shared.pool, logits, prompt->text_features, prompt->text_features, 1, prompt->n_classes,
                   prompt->embed_dim, prompt->logit_scale);
-    const LabelledImages images = {paths, bad, 1, logits, prompt->class_names, prompt->n_classes};
     FILE *before = begin_print();
-    for (int json = 0; json < 2; json++)
-        need(print_labels(&images, TOP, json, input->arena, &input->err) == 0);
+    for (LabelFormat format = LABELS_TEXT; format <= LABELS_JSON; format++) {
+        LabelOutput output = {.format = format,
+                              .top = TOP,
+                              .class_names = prompt->class_names,
+                              .n_classes = prompt->n_classes,
+                              .arena = input->arena};
+        label_output_begin(&output);
+        need(label_output_put(&output, photos, 1, logits, 1, &input->err) == 0);
+        need(label_output_verdict(&output, &input->err) == 0);
+    }
     end_print(before);
 }
 
