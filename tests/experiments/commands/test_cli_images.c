@@ -1,5 +1,6 @@
 /* test_cli_images.c: images as people have them, from outside: which way up they are, and what there is to
  * label. */
+#include "clip/base/buffer.h"
 #include "clip/base/files.h"
 #include "clip/tensors/tensors_open.h"
 #include "tests/support/cli_support.h"
@@ -7,11 +8,16 @@
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -71,8 +77,163 @@ static void test_encode_turns(void **state) {
                 MODEL, "--images", upright, "--out", cli_path(cli, "x"), "--exif", "turn");
 }
 
+/* --- what there is to label --- */
+
+#define CLASSES "--classes", "ring,boat,fish"
+#define ZEROSHOT "zeroshot", "--model", MODEL, "--vocab", VOCAB, CLASSES
+#define GOOD FIXTURES "images/shape00/0000.jpg"
+#define FOLDER FIXTURES "images/shape01"
+
+static int count(const char *text, const char *part) {
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+        n++;
+    return n;
+}
+
+/* However images are named, they get the same labels. */
+static void test_ways_to_name_images(void **state) {
+    Cli *cli = *state;
+    const char *list = cli_path(cli, "list");
+    cli_ok(cli, ZEROSHOT, "--json", FOLDER);
+    const char *expected = arena_strdup(cli->arena, cli->out);
+    assert_int_equal(count(expected, "\n"), 7);
+    Buffer lines = {0}, zeros = {0};
+    for (const char *at = expected; (at = strstr(at, "{\"image\":\"")); at++) {
+        const char *path = at + 10, *end = strchr(path, '"');
+        buffer_printf(&lines, "%.*s\n", (int)(end - path), path);
+        buffer_append(&zeros, path, (size_t)(end - path));
+        buffer_append(&zeros, "", 1);
+    }
+    scratch_file(list, lines.bytes, lines.size);
+    cli_ok(cli, ZEROSHOT, "--json", "--list", list);
+    assert_string_equal(cli->out, expected);
+    for (int batch = 1; batch < 6; batch += 2) {
+        cli_ok(cli, ZEROSHOT, "--json", "--list", list, "--threads", batch == 3 ? "3" : "1", "--batch",
+               arena_printf(cli->arena, "%d", batch));
+        assert_string_equal(cli->out, expected);
+    }
+    scratch_file(list, zeros.bytes, zeros.size);
+    cli_ok(cli, ZEROSHOT, "--json", "--list", list, "--null");
+    assert_string_equal(cli->out, expected);
+    buffer_free(&lines);
+    buffer_free(&zeros);
+}
+
+/* One line for each bad image, one record for it; other files of a folder are passed over. */
+static void test_bad_images_are_records(void **state) {
+    Cli *cli = *state;
+    const char *folder = cli_path(cli, "photos"), *bad = cli_path(cli, "photos/cut.jpg");
+    const char *good = cli_path(cli, "photos/good.jpg"), *text = cli_path(cli, "photos/read,me.txt");
+    assert_int_equal(make_folders(folder, NULL), 0);
+    cli_copy(GOOD, good);
+    scratch_file(bad, "\xff\xd8\xff\xe0", 4);
+    scratch_file(text, "words", 5);
+    const char *fault = arena_printf(cli->arena, "%s: header: the file is cut short", bad);
+    assert_int_equal(cli_run(cli, ZEROSHOT, "--csv", "--top", "2", folder), 1);
+    assert_int_equal(strncmp(cli->out, "image,label,probability,label_2,probability_2,error\n", 52), 0);
+    assert_non_null(strstr(cli->out, arena_printf(cli->arena, "\n%s,,,,,%s\n", bad, fault)));
+    assert_non_null(strstr(cli->out, arena_printf(cli->arena, "\n%s,", good)));
+    assert_int_equal(count(cli->out, "\n"), 3);
+    assert_non_null(strstr(cli->err, arena_printf(cli->arena, "%s\n", fault)));
+    assert_non_null(
+        strstr(cli->err,
+               arena_printf(cli->arena, "note: 1 file of folders is no image and passed over (%s)\n", text)));
+    assert_non_null(strstr(cli->err, "coop zeroshot: 1 of 2 images could not be read\n"));
+    assert_int_equal(cli_run(cli, ZEROSHOT, "--json", folder, text),
+                     1); /* what is named itself is no other file */
+    assert_int_equal(count(cli->out, "\n"), 3);
+    assert_int_equal(count(cli->out, "\"error\":"), 2);
+    assert_int_equal(cli_run(cli, ZEROSHOT, "--quiet", folder, cli_path(cli, "none")), 1);
+    assert_null(strstr(cli->err, "note: "));
+    cli_refuses(cli, 3, "there is no image", "", ZEROSHOT,
+                (make_folders(cli_path(cli, "empty"), NULL), cli_path(cli, "empty")));
+}
+
+static void test_sheet(void **state) {
+    Cli *cli = *state;
+    const char *page = cli_path(cli, "sheet.html");
+    cli_ok(cli, ZEROSHOT, FOLDER, GOOD, "--html", page);
+    const char *text = cli_read(cli, page, NULL);
+    assert_int_equal(count(text, "<img "), 8);
+    assert_non_null(strstr(text, "8 images, each as the model sees it"));
+    cli_run(cli, ZEROSHOT, GOOD, "--html", cli_path(cli, "none/sheet.html"));
+    assert_int_equal(cli->status, 4);
+}
+
+/* That nothing was turned is said. */
+static void test_turned_images_are_told(void **state) {
+    Cli *cli = *state;
+    const char *upright = cli_path(cli, "upright.png"), *lying = cli_path(cli, "lying.png");
+    write_png(upright, false, false);
+    write_png(lying, true, true);
+    cli_ok(cli, ZEROSHOT, "--json", upright);
+    const char *expected = strstr(arena_strdup(cli->arena, cli->out), "labels");
+    assert_null(strstr(cli->err, "EXIF"));
+    cli_ok(cli, ZEROSHOT, "--json", "--exif", "rotate", lying);
+    assert_string_equal(strstr(cli->out, "labels"), expected);
+    assert_null(strstr(cli->err, "EXIF"));
+    cli_ok(cli, ZEROSHOT, "--json", lying);
+    assert_string_not_equal(strstr(cli->out, "labels"), expected);
+    assert_non_null(strstr(
+        cli->err,
+        arena_printf(
+            cli->arena,
+            "note: 1 image is turned by EXIF, which was ignored; --exif rotate turns them upright (%s)\n",
+            lying)));
+}
+
+/* A pipe that is fed slowly gets each label at once, and the end of it is an end. */
+static void test_pipe(void **state) {
+    Cli *cli = *state;
+    int to[2], from[2];
+    assert_true(pipe(to) == 0 && pipe(from) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(to[0], 0), dup2(from[1], 1);
+        close(to[0]), close(to[1]), close(from[0]), close(from[1]);
+        execl(cli->program, "coop", ZEROSHOT, "--quiet", "-", (char *)NULL);
+        _exit(127);
+    }
+    close(to[0]), close(from[1]);
+    for (int i = 0; i < 3; i++) { /* each answer comes before the next question */
+        char answer[256];
+        assert_int_equal(write(to[1], GOOD "\n", strlen(GOOD) + 1), strlen(GOOD) + 1);
+        ssize_t n = read(from[0], answer, sizeof answer - 1);
+        assert_true(n > 0 && answer[n - 1] == '\n');
+        answer[n] = '\0';
+        assert_int_equal(strncmp(answer, GOOD "  ", strlen(GOOD) + 2), 0);
+    }
+    int status;
+    close(to[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(from[0]);
+}
+
+/* Ctrl-C while it waits for a pipe, or works: whole lines, and the status of a signal. */
+static void test_interrupt(void **state) {
+    Cli *cli = *state;
+    const char *list = cli_path(cli, "list");
+    assert_int_equal(mkfifo(list, 0600), 0);
+    const int fd = open(list, O_RDWR); /* it stays open */
+    assert_int_equal(write(fd, GOOD "\n" GOOD "\n", 2 * strlen(GOOD) + 2), 2 * strlen(GOOD) + 2);
+    assert_false(cli_survives(cli, (const char *const[]){ZEROSHOT, "--list", list, NULL}, 3, SIGINT));
+    close(fd);
+    assert_int_equal(cli->status, 130);
+    assert_int_equal(count(cli->out, "\n"), 2);
+    assert_int_equal(count(cli->out, " %\n"), 2);
+    assert_non_null(strstr(cli->err, "stopped by SIGINT"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        CLI_TEST(test_ways_to_name_images),
+        CLI_TEST(test_bad_images_are_records),
+        CLI_TEST(test_sheet),
+        CLI_TEST(test_turned_images_are_told),
+        CLI_TEST(test_pipe),
+        CLI_TEST(test_interrupt),
         CLI_TEST(test_encode_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
