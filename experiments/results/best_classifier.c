@@ -188,32 +188,70 @@ static int refuse_wish(const Candidates *all, const ResultList *results, const c
                        wanted, all->n, methods, datasets);
 }
 
+/* Of several datasets that on which something was trained is meant, if it is one. */
+static bool is_trained_on(const Candidates *all, const char *dataset) {
+    for (int i = 0; i < all->n; i++)
+        if (all->items[i].result->num_shots != SHOTS_NONE &&
+            strcmp(all->items[i].result->dataset, dataset) == 0)
+            return true;
+    return false;
+}
+
+/* Those of `from` that fit; NULL items when memory is out. */
+static Candidates choose(const Candidates *from, const Candidates *all, const ClassifierWish *wish,
+                         bool trained_on, Arena *arena) {
+    Candidates chosen = {.items = ARENA_NEW(arena, Candidate, from->n)};
+    for (int i = 0; chosen.items && i < from->n; i++) {
+        const Result *result = from->items[i].result;
+        if (fits(result, wish) && (!trained_on || is_trained_on(all, result->dataset)))
+            chosen.items[chosen.n++] = from->items[i];
+    }
+    return chosen;
+}
+
+static int count_datasets(const Candidates *all, Arena *arena) {
+    int n;
+    list_texts(all, dataset_of, &n, arena);
+    return n;
+}
+
+/* All that may be meant by a wish without a dataset. */
+static Candidates of_dataset(const Candidates *fitting, const Candidates *all, const ClassifierWish *wish,
+                             Arena *arena) {
+    if (wish->dataset || count_datasets(fitting, arena) <= 1)
+        return *fitting;
+    const Candidates trained = choose(fitting, all, wish, true, arena);
+    return trained.n > 0 ? trained : *fitting;
+}
+
 int best_classifier(BestClassifier *best, const ResultList *results, const char *folder,
                     const ClassifierWish *wish, Arena *arena, Error *err) {
-    Candidates all, fitting;
+    const ClassifierWish any = ANY_CLASSIFIER;
+    Candidates all;
     int n_datasets, n_val = 0;
     if (find_all(&all, results, folder, arena, err) < 0)
         return -1;
-    fitting = (Candidates){.items = ARENA_NEW(arena, Candidate, all.n)};
-    for (int i = 0; fitting.items && i < all.n; i++)
-        if (fits(all.items[i].result, wish)) {
-            n_val += !isnan(all.items[i].result->val_accuracy);
-            fitting.items[fitting.n++] = all.items[i];
-        }
+    Candidates fitting = choose(&all, &all, wish, false, arena);
+    fitting = of_dataset(&fitting, &all, wish, arena);
     if (fitting.n == 0)
         return arena_failed(arena) ? error_memory(err) : refuse_wish(&all, results, folder, wish, arena, err);
     const char *datasets = list_texts(&fitting, dataset_of, &n_datasets, arena);
     if (datasets && n_datasets > 1)
         return error_usage(err, "%s: classifiers of several datasets: --dataset says which of %s", folder,
                            datasets);
+    for (int i = 0; i < fitting.n; i++)
+        n_val += !isnan(fitting.items[i].result->val_accuracy);
     const Candidate *first = fitting.items;
     for (int i = 1; i < fitting.n; i++)
         if (is_better(fitting.items[i].result, first->result, n_val == fitting.n))
             first = &fitting.items[i];
+    const Candidates meant = of_dataset(&all, &all, &any, arena);
     *best = (BestClassifier){.result = first->result,
                              .path = first->path,
                              .name = name_of(first->result, arena),
-                             .why = why_of(first->result, &fitting, n_val, arena)};
-    datasets = list_texts(&all, dataset_of, &best->n_datasets, arena);
+                             .why = why_of(first->result, &fitting, n_val, arena),
+                             .needs_dataset =
+                                 count_datasets(&meant, arena) > 1 ||
+                                 strcmp(meant.items[0].result->dataset, first->result->dataset) != 0};
     return arena_failed(arena) ? error_memory(err) : 0;
 }

@@ -4,7 +4,8 @@
  * shots, for few images tell small differences badly and more to learn from is the safer bet; then the lower
  * seed, then the label, in the order of bytes. Accuracy on the test images takes the place of the other for
  * all where one candidate lacks it: the dataset has no validation images, or an earlier version has finished
- * that point.
+ * that point. Where there are classifiers of several datasets, that on which something was trained counts, as
+ * long as it is one: the others are tested on (transfer), and have hand-written prompts of their own.
  */
 #ifndef EXPERIMENTS_RESULTS_BEST_CLASSIFIER_H
 #define EXPERIMENTS_RESULTS_BEST_CLASSIFIER_H
@@ -26,7 +27,7 @@ typedef struct {
     const char *path;     /* of its file, which may be missing or damaged by now */
     const char *name;     /* "linear probe, 16 shots, seed 3" */
     const char *why;      /* "the best of 32 on validation images: 87.0 % (86.6 % on test images)" */
-    int n_datasets;       /* of classifiers below the folder, whatever is asked for */
+    bool needs_dataset;   /* there are several to choose from, unless one is asked for */
 } BestClassifier;
 
 /* Texts are owned by the arena. ERROR_USAGE where nothing fits, or several datasets do and none is asked

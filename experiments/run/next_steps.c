@@ -42,5 +42,5 @@ void next_steps_print(const Stage *stages, int n_stages, const ResultList *resul
     print_line(stderr, "best classifier: %s, %s", best.name, best.why);
     print_line(stderr, "its file: %s", best.path);
     print_line(stderr, "label images: %s classify %s%s%s IMAGE...", program_invocation_name, output,
-               best.n_datasets > 1 ? " --dataset " : "", best.n_datasets > 1 ? wish.dataset : "");
+               best.needs_dataset ? " --dataset " : "", best.needs_dataset ? wish.dataset : "");
 }

@@ -441,6 +441,8 @@ static int setup(void **state) {
     cli_ok(cli, "run", cli_path(cli, "in/run.yaml"), "--threads", "1");
     cli_copy(cli_point_file(cli, "run", "CoOp", 1, "prompt.safetensors"),
              cli_path(cli, "in/prompt.safetensors"));
+    cli_copy(cli_point_file(cli, "run", "Tip-Adapter", 1, "classifier.safetensors"),
+             cli_path(cli, "in/classifier.safetensors"));
     cli_copy(PHOTO, cli_path(cli, ODD));
     write_faulty(cli);
     cli_ok(cli, "export", cli_path(cli, "in/prompt.safetensors"), "--format", "torch", "--out",
@@ -466,6 +468,11 @@ static const Case cases[] = {
     {"classify", {"classify", "in/prompt.safetensors", PHOTO, DRAWING, "--top", "2", "--threads", "1"}, 20},
     {"classify-json", {"classify", "in/prompt.safetensors", PHOTO, "--json", "--threads", "1"}, 10},
     {"classify-odd", {"classify", "in/prompt.safetensors", ODD, DRAWING, "--threads", "1"}, 20},
+    {"classify-run", {"classify", "run", PHOTO, DRAWING, "--threads", "1"}, 20},
+    {"classify-classifier", {"classify", "in/classifier.safetensors", PHOTO, "--threads", "1"}, 20},
+    {"eval-classifier",
+     {"eval", "in/classifier.safetensors", "--config", "in/run.yaml", "--threads", "1"},
+     15},
     {"zeroshot",
      {"zeroshot", "--model", VIT, "--vocab", MERGES, "--classes", "cup,star", PHOTO, "--json", "--threads",
       "1"},
@@ -484,6 +491,7 @@ static const Case cases[] = {
     {"words", {"words", "in/prompt.safetensors", "--top", "2", "--threads", "1"}, 15},
     {"inspect", {"inspect", "in/hf"}, 15},
     {"inspect-prompt", {"inspect", "in/prompt.safetensors"}, 15},
+    {"inspect-classifier", {"inspect", "in/classifier.safetensors"}, 15},
     {"inspect-torch", {"inspect", FIXTURES "torch/state_dict.pt"}, 15},
     {"inspect-script", {"inspect", FIXTURES "torch/script.pt"}, 15},
     {"inspect-split", {"inspect", FIXTURES "split_zhou_Golden.json"}, 15},

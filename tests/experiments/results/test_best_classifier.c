@@ -139,11 +139,31 @@ static void test_datasets(void **state) {
     ClassifierWish wish = ANY_CLASSIFIER;
     wish.dataset = "pets";
     expect(trial, &list, wish, 0, "coop, 16 shots, seed 1", "the only one: 90.0 % (70.0 % on test images)");
-    assert_int_equal(find(trial, &list, wish).n_datasets, 2);
+    assert_true(find(trial, &list, wish).needs_dataset);
     wish.dataset = "birds";
     refuses(trial, &list, wish, ERROR_USAGE,
             "out: no classifier fits --dataset birds: there are 2, of methods 'coop' and datasets 'pets', "
             "'cars'");
+}
+
+/* Tested on others, where hand-written prompts are run too: the one that was trained on is meant. */
+static void test_targets(void **state) {
+    Trial *trial = *state;
+    const Made made[] = {{"coop", "pets", 16, 1, 90, 70, .file = PROMPT_FILE},
+                         {"zeroshot", "pets", SHOTS_NONE, 0, 80, 70, .file = CLASSIFIER_FILE},
+                         {"zeroshot", "cars", SHOTS_NONE, 0, 99, 70, .file = CLASSIFIER_FILE}};
+    const ResultList list = make(trial, made, 3), alone = make(trial, made + 1, 2);
+    const BestClassifier best = find(trial, &list, ANY_CLASSIFIER);
+    assert_ptr_equal(best.result, &list.results[0]);
+    assert_false(best.needs_dataset);
+    ClassifierWish wish = ANY_CLASSIFIER;
+    wish.method = "zeroshot";
+    assert_ptr_equal(find(trial, &list, wish).result, &list.results[1]);
+    wish.dataset = "cars";
+    assert_ptr_equal(find(trial, &list, wish).result, &list.results[2]);
+    assert_true(find(trial, &list, wish).needs_dataset);
+    refuses(trial, &alone, ANY_CLASSIFIER, ERROR_USAGE,
+            "out: classifiers of several datasets: --dataset says which of 'pets', 'cars'");
 }
 
 /* A folder that a later point has used; results that are set aside; none at all. */
@@ -182,7 +202,8 @@ static void test_noted_none(void **state) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, trial_setup, trial_teardown)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(test_order), TEST(test_without_validation), TEST(test_datasets),
+    const struct CMUnitTest tests[] = {TEST(test_order),    TEST(test_without_validation),
+                                       TEST(test_datasets), TEST(test_targets),
                                        TEST(test_left_out), TEST(test_noted_none)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
