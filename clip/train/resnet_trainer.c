@@ -73,7 +73,8 @@ static void create_room(ResnetTrainer *t, const TrainableClip *clip, Pool *pool)
     t->room.pool = pool;
     t->room.conv = conv_room_create(shapes, n_shapes, clip->precision, pool, t->arena);
     if (t->lowest < t->n_units)
-        t->room.gradient = conv_gradient_create(shapes, sides, n_shapes, t->max_images, pool, t->arena);
+        t->room.gradient =
+            conv_gradient_create(shapes, sides, n_shapes, t->max_images, clip->precision, pool, t->arena);
     t->room.sums = ARENA_NEW(t->arena, double, sums);
     t->room.shortcut_sums = ARENA_NEW(t->arena, double, sums);
     t->attention = attention_pool_create(clip, pool, t->max_images, t->arena);

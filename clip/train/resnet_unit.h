@@ -13,9 +13,9 @@
 #define CLIP_TRAIN_RESNET_UNIT_H
 
 #include "clip/base/parallel.h"
-#include "clip/math/batch_norm.h"
-#include "clip/math/conv_gradient.h"
-#include "clip/math/trained_conv.h"
+#include "clip/conv/batch_norm.h"
+#include "clip/conv/conv_gradient.h"
+#include "clip/conv/trained_conv.h"
 #include "clip/train/parameters.h"
 
 #include <stdbool.h>

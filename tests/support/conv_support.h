@@ -2,7 +2,7 @@
 #ifndef TESTS_SUPPORT_CONV_SUPPORT_H
 #define TESTS_SUPPORT_CONV_SUPPORT_H
 
-#include "clip/math/trained_conv.h"
+#include "clip/conv/trained_conv.h"
 
 /* Calls visit for every product of the convolution: out[at] += w[weight] in[from]. */
 typedef void (*ConvVisit)(void *context, size_t at, size_t weight, size_t from);

@@ -49,7 +49,8 @@ static Case case_create(int kind) {
     const size_t largest = c.in_size > c.out_size ? c.in_size : c.out_size;
     c.room.pool = pool_create(2);
     c.room.conv = conv_room_create(shapes, 3 + u->has_shortcut, PRECISION_FLOAT32, c.room.pool, a);
-    c.room.gradient = conv_gradient_create(shapes, sides, 3 + u->has_shortcut, N, c.room.pool, a);
+    c.room.gradient =
+        conv_gradient_create(shapes, sides, 3 + u->has_shortcut, N, PRECISION_FLOAT32, c.room.pool, a);
     c.room.sums = ARENA_NEW(a, double, N * 2 * 1000);
     c.room.shortcut_sums = ARENA_NEW(a, double, N * 2 * 1000);
     c.room.g = arena_floats(a, largest, 1);

@@ -1,6 +1,6 @@
 /* Convolutions whose weights change: against their definition, for each kind of weights, whatever the
  * threads. */
-#include "clip/math/trained_conv.h"
+#include "clip/conv/trained_conv.h"
 
 #include "tests/support/conv_support.h"
 #include "tests/support/support.h"

@@ -7,20 +7,23 @@
  * offset. Pixels are cut into parts, and output channels into blocks, as the sizes want it; each tile sums
  * its part for its block, chunk by chunk, and parts are added in their order. So the bits follow from the
  * sizes alone.
+ *
+ * In bfloat16 (conv_gradient_bf16.h) parts and their sums are the same; a convolution with stride 2, which
+ * has 3 channels, stays in float.
  */
-#ifndef CLIP_MATH_CONV_GRADIENT_H
-#define CLIP_MATH_CONV_GRADIENT_H
+#ifndef CLIP_CONV_CONV_GRADIENT_H
+#define CLIP_CONV_CONV_GRADIENT_H
 
 #include "clip/base/arena.h"
 #include "clip/base/parallel.h"
-#include "clip/math/trained_conv.h"
+#include "clip/conv/trained_conv.h"
 
 typedef struct ConvGradient ConvGradient;
 
 /* Room for the given shapes and up to n images with maps of the given sides (of the input); owned by the
- * arena. Check arena_failed. */
-ConvGradient *conv_gradient_create(const ConvShape *shapes, const int *sides, int n_shapes, int n, Pool *pool,
-                                   Arena *arena);
+ * arena. Where the processor does not have the precision, it is float. Check arena_failed. */
+ConvGradient *conv_gradient_create(const ConvShape *shapes, const int *sides, int n_shapes, int n,
+                                   Precision precision, Pool *pool, Arena *arena);
 
 /* d_w (n_out, n_in, kernel, kernel) += ..., of d_out (n, side/stride, side/stride, n_out) and in (n, side,
  * side, n_in). */
@@ -29,5 +32,8 @@ void conv_gradient(ConvGradient *room, float *d_w, const float *d_out, const flo
 
 /* For tests: with vectors of 16 or 8 floats, or 1: plain code. False if this processor has none such. */
 bool conv_gradient_vectors(ConvGradient *room, int floats);
+
+/* For tests: with another kernel, of a room in bfloat16. */
+bool conv_gradient_halves(ConvGradient *room, Bf16Kernel kernel);
 
 #endif

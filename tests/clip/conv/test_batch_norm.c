@@ -1,6 +1,6 @@
 /* Batch norms with what is behind them: forward against the formula in double, backward against central
  * differences of it. */
-#include "clip/math/batch_norm.h"
+#include "clip/conv/batch_norm.h"
 
 #include "tests/support/support.h"
 

@@ -7,8 +7,8 @@
  * pass. Sums are in float along a row of pixels, in double over rows, and over images in their order: the
  * bits do not depend on who sums which image. Functions of an image are for tiles; a tile may be any image.
  */
-#ifndef CLIP_MATH_BATCH_NORM_H
-#define CLIP_MATH_BATCH_NORM_H
+#ifndef CLIP_CONV_BATCH_NORM_H
+#define CLIP_CONV_BATCH_NORM_H
 
 #include "clip/base/arena.h"
 

@@ -7,8 +7,8 @@
  *
  * The bits of an image depend on that image alone, however many there are and whatever the threads.
  */
-#ifndef CLIP_MATH_TRAINED_CONV_H
-#define CLIP_MATH_TRAINED_CONV_H
+#ifndef CLIP_CONV_TRAINED_CONV_H
+#define CLIP_CONV_TRAINED_CONV_H
 
 #include "clip/base/arena.h"
 #include "clip/base/parallel.h"

@@ -10,10 +10,11 @@
  * A convolution with stride 2 (the stem's first one, with 3 channels) has its neighbourhoods gathered
  * instead, and is then one tap with 9 n_in channels.
  */
-#include "clip/math/conv_gradient.h"
+#include "clip/conv/conv_gradient.h"
 
 #include "clip/base/minimum.h"
 #include "clip/base/simd.h"
+#include "clip/conv/conv_gradient_bf16.h"
 
 #include <string.h>
 
@@ -31,6 +32,8 @@ enum {
     CHUNK_PIXELS = 256, /* about */
     BLOCK_1 = 96,       /* output channels of a tile with one tap, and with nine */
     BLOCK_9 = 24,
+    CHUNK_PIXELS_BF16 = 512,
+    BLOCK_BF16 = 128,       /* at most */
     TILES = 32,             /* so many, if the parts' sums are not too large for that: */
     PARTS_FLOATS = 1 << 20, /* of all parts, unless there is one alone */
     REDUCE_ROWS = 8
@@ -52,11 +55,11 @@ typedef void (*Kernel)(int rows, int vectors, const Block *block);
 
 #define KERNEL kernel_512
 #define BITS 512
-#include "clip/math/conv_gradient_kernel.h"
+#include "clip/conv/conv_gradient_kernel.h"
 
 #define KERNEL kernel_256
 #define BITS 256
-#include "clip/math/conv_gradient_kernel.h"
+#include "clip/conv/conv_gradient_kernel.h"
 
 #endif
 
@@ -76,6 +79,7 @@ typedef struct {
     int n, side, out_side;
     int taps, columns; /* channels of `in` for each */
     bool gathered;
+    bool halves;
     size_t width, row;         /* columns rounded up; floats of a row of sums: taps width */
     int rows, images;          /* of a chunk: so many rows of one image, or all of so many images */
     int chunks, parts, blocks; /* in all */
@@ -88,32 +92,49 @@ struct ConvGradient {
     Pool *pool;
     Kernel kernel;
     int floats, vectors;
-    float *sums;  /* (parts, n_out, row) */
-    float *a, *b; /* (workers, ...): copies of d_out and of `in` */
-    int *places;  /* (workers, pixels) */
+    Bf16Kernel bf16; /* NONE: float */
+    float *sums;     /* (parts, n_out, row) */
+    float *a, *b;    /* (workers, ...): copies of d_out and of `in` */
+    int *places;     /* (workers, pixels) */
     size_t a_size, b_size, places_size;
+    uint16_t *left, *right; /* (workers, ...): the same in bfloat16 */
+    const float **lines;
+    ConvBf16Sizes sizes;
 };
 
 static int clamp(int x, int least, int most) {
     return x < least ? least : x > most ? most : x;
 }
 
-static Plan plan_of(ConvShape shape, int n, int side) {
+/* Larger blocks in bfloat16, where copying costs more beside the products, as long as each thread has two
+ * tiles; no bit depends on them. */
+static int block_rows_bf16(int n_out, int parts, int threads) {
+    const int blocks = ceil_div(2 * threads, parts), rows = ceil_div(n_out, blocks);
+    return clamp(bf16_padded(rows), BF16_K_STEP, BLOCK_BF16);
+}
+
+static Plan plan_of(const ConvGradient *room, ConvShape shape, int n, int side) {
     Plan p = {.shape = shape, .n = n, .side = side, .out_side = side / shape.stride};
     const int taps = shape.kernel * shape.kernel, area = p.out_side * p.out_side;
     p.gathered = shape.stride == 2;
+    p.halves = room->bf16 != BF16_NONE && !p.gathered;
+    const int chunk = p.halves ? CHUNK_PIXELS_BF16 : CHUNK_PIXELS;
     p.taps = p.gathered ? 1 : taps;
     p.columns = p.gathered ? taps * shape.n_in : shape.n_in;
     p.width = (size_t)(ceil_div(p.columns, ROUND) * ROUND);
     p.row = (size_t)p.taps * p.width;
-    p.rows = clamp(CHUNK_PIXELS / p.out_side, 1, p.out_side);
-    p.images = p.rows < p.out_side ? 1 : clamp(CHUNK_PIXELS / area, 1, n);
+    p.rows = clamp(chunk / p.out_side, 1, p.out_side);
+    p.images = p.rows < p.out_side ? 1 : clamp(chunk / area, 1, n);
     p.chunks = p.rows < p.out_side ? n * ceil_div(p.out_side, p.rows) : ceil_div(n, p.images);
     p.block_rows = p.taps == 1 ? BLOCK_1 : BLOCK_9;
     p.blocks = ceil_div(shape.n_out, p.block_rows);
     const size_t fit = PARTS_FLOATS / ((size_t)shape.n_out * p.row);
     p.parts = clamp(TILES / p.blocks, 1, fit < 1 ? 1 : fit < TILES ? (int)fit : TILES);
     p.parts = clamp(p.parts, 1, p.chunks);
+    if (p.halves) {
+        p.block_rows = block_rows_bf16(shape.n_out, p.parts, pool_threads(room->pool));
+        p.blocks = ceil_div(shape.n_out, p.block_rows);
+    }
     p.padded = p.taps == 1 ? p.out_side : p.out_side + 1;
     p.segment = p.taps == 1 ? p.rows * p.padded : (p.rows + 2) * p.padded + 1;
     p.pixels = p.images * p.rows * p.out_side;
@@ -137,25 +158,54 @@ bool conv_gradient_vectors(ConvGradient *room, int floats) {
     return true;
 }
 
-ConvGradient *conv_gradient_create(const ConvShape *shapes, const int *sides, int n_shapes, int n, Pool *pool,
-                                   Arena *arena) {
+bool conv_gradient_halves(ConvGradient *room, Bf16Kernel kernel) {
+    if (room->bf16 == BF16_NONE || !bf16_can_multiply(kernel))
+        return false;
+    room->bf16 = kernel;
+    return true;
+}
+
+/* The largest chunk of a shape. */
+static ConvPixels pixels_of(const Plan *p) {
+    return (ConvPixels){.taps = p->taps, .side = p->side, .images = p->images, .rows = p->rows};
+}
+
+static void grow(ConvGradient *room, const Plan *p) {
+    if (!p->halves) {
+        room->a_size = max_size(room->a_size, (size_t)p->pixels * (size_t)p->block_rows + PANEL);
+        room->b_size = max_size(room->b_size, (size_t)p->images * (size_t)p->segment * PANEL);
+        room->places_size = max_size(room->places_size, (size_t)p->pixels);
+        return;
+    }
+    const ConvPixels pixels = pixels_of(p);
+    const ConvBf16Sizes sizes = conv_gradient_bf16_sizes(&pixels, BLOCK_BF16);
+    room->sizes.left = max_size(room->sizes.left, sizes.left);
+    room->sizes.right = max_size(room->sizes.right, sizes.right);
+    room->sizes.lines = max_size(room->sizes.lines, sizes.lines);
+}
+
+ConvGradient *conv_gradient_create(const ConvShape *shapes, const int *sides, int n_shapes, int n,
+                                   Precision precision, Pool *pool, Arena *arena) {
     ConvGradient *room = ARENA_NEW(arena, ConvGradient, 1);
     if (!room)
         return NULL;
     const size_t workers = (size_t)pool_threads(pool);
     size_t sums = 0;
     room->pool = pool;
+    if (precision_here(precision) == PRECISION_BFLOAT16)
+        room->bf16 = bf16_best_kernel();
     for (int i = 0; i < n_shapes; i++) { /* parts are fewer for fewer images, and so are images of a chunk */
-        const Plan p = plan_of(shapes[i], n, sides[i]);
+        const Plan p = plan_of(room, shapes[i], n, sides[i]);
         sums = max_size(sums, (size_t)p.parts * (size_t)shapes[i].n_out * p.row);
-        room->a_size = max_size(room->a_size, (size_t)p.pixels * (size_t)p.block_rows + PANEL);
-        room->b_size = max_size(room->b_size, (size_t)p.images * (size_t)p.segment * PANEL);
-        room->places_size = max_size(room->places_size, (size_t)p.pixels);
+        grow(room, &p);
     }
     room->sums = arena_floats(arena, sums, 1);
     room->a = arena_floats(arena, workers, room->a_size);
     room->b = arena_floats(arena, workers, room->b_size);
     room->places = arena_alloc(arena, workers * room->places_size, sizeof *room->places);
+    room->left = arena_alloc(arena, workers * room->sizes.left, sizeof *room->left);
+    room->right = arena_alloc(arena, workers * room->sizes.right, sizeof *room->right);
+    room->lines = arena_alloc(arena, workers * room->sizes.lines, sizeof *room->lines);
     (void)(conv_gradient_vectors(room, 16) || conv_gradient_vectors(room, 8) ||
            conv_gradient_vectors(room, 1));
     return room;
@@ -285,28 +335,67 @@ static void panel_sums(const Job *job, const float *a, const float *b, Block blo
     }
 }
 
-static void sum_tile(void *context, int tile, int worker) {
-    const Job *job = context;
+/* Channels [first, first + channels) of d_out, which sums are of. */
+typedef struct {
+    int first, channels, worker;
+    float *sums;
+} Rows;
+
+static void add_chunk(const Job *job, const Chunk *chunk, const Rows *rows) {
     const ConvGradient *room = job->room;
     const Plan *p = &job->plan;
+    float *a = room->a + (size_t)rows->worker * room->a_size,
+          *b = room->b + (size_t)rows->worker * room->b_size;
+    int *places = room->places + (size_t)rows->worker * room->places_size;
+    const Block block = {.places = places, .n = chunk->pixels, .sums = rows->sums, .stride = p->row};
+    find_places(p, chunk, places);
+    copy_d_out(p, chunk, a, job->d_out, rows->first, rows->channels);
+    for (int column = 0; column < p->columns; column += PANEL) {
+        (p->gathered ? gather : copy_rows)(p, chunk, b, job->in, column, min_int(PANEL, p->columns - column));
+        panel_sums(job, a, b, block, column / PANEL, rows->channels);
+    }
+}
+
+static void add_chunk_bf16(const Job *job, const Chunk *chunk, const Rows *rows) {
+    const ConvGradient *room = job->room;
+    const Plan *p = &job->plan;
+    ConvPixels pixels = pixels_of(p);
+    pixels.image = chunk->image;
+    pixels.images = chunk->images;
+    pixels.row = chunk->row;
+    pixels.rows = chunk->rows;
+    const size_t worker = (size_t)rows->worker;
+    const ConvGradientBf16 g = {.kernel = room->bf16,
+                                .pixels = pixels,
+                                .d_out = job->d_out,
+                                .in = job->in,
+                                .n_in = p->shape.n_in,
+                                .n_out = p->shape.n_out,
+                                .first = rows->first,
+                                .channels = rows->channels,
+                                .width = p->width,
+                                .sums = rows->sums,
+                                .left = room->left + worker * room->sizes.left,
+                                .right = room->right + worker * room->sizes.right,
+                                .lines = room->lines + worker * room->sizes.lines};
+    conv_gradient_bf16(&g);
+}
+
+static void sum_tile(void *context, int tile, int worker) {
+    const Job *job = context;
+    const Plan *p = &job->plan;
     const int part = tile / p->blocks, first = tile % p->blocks * p->block_rows;
-    const int channels = min_int(p->block_rows, p->shape.n_out - first);
     const int begin = (int)((int64_t)p->chunks * part / p->parts),
               end = (int)((int64_t)p->chunks * (part + 1) / p->parts);
-    float *a = room->a + (size_t)worker * room->a_size, *b = room->b + (size_t)worker * room->b_size;
-    int *places = room->places + (size_t)worker * room->places_size;
-    float *sums = room->sums + ((size_t)part * (size_t)p->shape.n_out + (size_t)first) * p->row;
-    memset(sums, 0, (size_t)channels * p->row * sizeof *sums);
+    const Rows rows = {.first = first,
+                       .channels = min_int(p->block_rows, p->shape.n_out - first),
+                       .worker = worker,
+                       .sums = job->room->sums +
+                               ((size_t)part * (size_t)p->shape.n_out + (size_t)first) * p->row};
+    memset(rows.sums, 0, (size_t)rows.channels * p->row * sizeof *rows.sums);
     for (int i = begin; i < end; i++) {
         const Chunk chunk = chunk_at(p, i);
-        const Block block = {.places = places, .n = chunk.pixels, .sums = sums, .stride = p->row};
-        find_places(p, &chunk, places);
-        copy_d_out(p, &chunk, a, job->d_out, first, channels);
-        for (int column = 0; column < p->columns; column += PANEL) {
-            (p->gathered ? gather : copy_rows)(p, &chunk, b, job->in, column,
-                                               min_int(PANEL, p->columns - column));
-            panel_sums(job, a, b, block, column / PANEL, channels);
-        }
+        (p->halves ? add_chunk_bf16 : add_chunk)(job, &chunk, &rows);
     }
 }
 
@@ -334,7 +423,7 @@ static void reduce_tile(void *context, int tile, int worker) {
 
 void conv_gradient(ConvGradient *room, float *d_w, const float *d_out, const float *in, ConvShape shape,
                    int n, int side) {
-    Job job = {.room = room, .plan = plan_of(shape, n, side), .d_w = d_w, .d_out = d_out, .in = in};
+    Job job = {.room = room, .plan = plan_of(room, shape, n, side), .d_w = d_w, .d_out = d_out, .in = in};
     pool_run(room->pool, job.plan.parts * job.plan.blocks, sum_tile, &job);
     pool_run(room->pool, ceil_div(shape.n_out, REDUCE_ROWS), reduce_tile, &job);
 }

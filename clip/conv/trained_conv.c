@@ -1,5 +1,5 @@
 /* trained_conv.c: see trained_conv.h */
-#include "clip/math/trained_conv.h"
+#include "clip/conv/trained_conv.h"
 
 #include "clip/base/minimum.h"
 #include "clip/math/conv_bf16.h"

@@ -1,5 +1,5 @@
 /* batch_norm.c: see batch_norm.h */
-#include "clip/math/batch_norm.h"
+#include "clip/conv/batch_norm.h"
 
 #include "clip/base/minimum.h"
 #include "clip/base/simd.h"
