@@ -1,5 +1,5 @@
 #: coop: prompt learning for CLIP
-#: make            build build/coop, build/libcoop.a
+#: make            build build/coop, and the library build/libcoop.so and .a
 #: make deps       install the Debian packages that coop and its tests need
 #: make demo       run the whole comparison on the embedded demo
 #: make test       build and run the tests; valgrind, asan: the same under a checker
@@ -8,7 +8,8 @@
 #: make check      rooms and includes, formatting, cppcheck (make tools installs these)
 #: make bench      this machine's speed on the main loops
 #: make peer       the same loops in PyTorch beside them (tests/peer/README.md)
-#: make install    to PREFIX=/usr/local
+#: make install    to PREFIX=/usr/local, below DESTDIR; uninstall removes it again
+#: make deb        a Debian package of all that
 
 BUILD   ?= build
 OBJ     := $(BUILD)/obj
@@ -18,7 +19,7 @@ MAKEFLAGS += --jobs=$(shell nproc) --no-print-directory
 
 # Recursive on purpose: pkg-config must be asked after `deps` has installed what it will find.
 PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate nettle $(filter-out gif,$(EXTRA))
-DEBS    := gcc pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
+DEBS    := gcc g++ pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
            libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
            libgif-dev libtiff-dev libcmocka-dev gnuplot-nox libcurl4-openssl-dev nginx-light
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
@@ -38,29 +39,55 @@ WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwri
            $(if $(filter 1,$(WERROR)),-Werror)
 FLAGS    = -std=gnu11 -I. -g $(OPT) -fopenmp-simd -ffp-contract=off $(WARN) $(shell pkg-config --cflags $(PKGS)) \
            $(HAVE) $(CFLAGS)
-LIBS     = $(shell pkg-config --libs $(PKGS)) $(patsubst gif,-lgif,$(filter gif,$(EXTRA))) -lunistring -lm -lpthread
+PLAIN    = $(patsubst gif,-lgif,$(filter gif,$(EXTRA))) -lunistring -lm -lpthread
+LIBS     = $(shell pkg-config --libs $(PKGS)) $(PLAIN)
+
+# Which program works with which library: coop/coop.h says so.
+VERSION := $(shell sed -n 's/^.define COOP_VERSION "\(.*\)"/\1/p' coop/coop.h)
+SONAME  := libcoop.so.$(firstword $(subst ., ,$(VERSION)))
+LIBDIR  ?= $(PREFIX)/lib
+PYTHONDIR ?= $(PREFIX)/share/coop
 
 # The library labels images and learns; the rest reads experiment files and command lines.
 sources  = $(sort $(shell find $(1) -name '*.c'))
-LIBRARY := $(patsubst %.c,$(OBJ)/%.o,$(call sources,clip datasets coop))
+LIBRARY := $(patsubst %.c,$(OBJ)/%.o,$(filter-out coop/examples/%,$(call sources,clip datasets coop)))
 PROGRAM := $(patsubst %.c,$(OBJ)/%.o,$(filter-out experiments/main.c,$(call sources,experiments)))
-ARCHIVES := $(BUILD)/libexperiments.a $(BUILD)/libcoop.a
+ARCHIVES := $(BUILD)/libexperiments.a $(OBJ)/library.a
+# What its users see of the library, and what they need.
+PUBLIC  := $(filter $(OBJ)/coop/library/%,$(LIBRARY))
+SHARED  := $(BUILD)/libcoop.so.$(VERSION)
+MANUAL  := $(BUILD)/coop.1 $(BUILD)/coop.3
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
 SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/support/test_% tests/fuzz/test_%, \
                $(wildcard tests/support/*.c tests/fuzz/*.c)))
 
-.PHONY: all deps tools demo test valgrind asan tsan races fuzz fuzzers check bench peer install clean help
+.PHONY: all deps tools demo test valgrind asan tsan races fuzz fuzzers check bench peer install uninstall deb clean \
+    help
 .SECONDARY:
 
-all: $(BUILD)/coop
+all: $(BUILD)/coop $(SHARED) $(BUILD)/libcoop.a
 $(BUILD)/coop: $(OBJ)/experiments/main.o $(ARCHIVES)
 	@echo "  link $@"
 	@$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/libcoop.a: $(LIBRARY)
+$(OBJ)/library.a: $(LIBRARY)
 $(BUILD)/libexperiments.a: $(PROGRAM)
 $(ARCHIVES):
 	@rm -f $@ && ar rcs $@ $^
+
+# In both libraries only coop_* is visible (COOP_API; gcc shows functions with target_clones nevertheless): in the
+# static one, too, which is a single object whose other symbols are made local. nodelete: jansson keeps the
+# allocator that json.c has put around its own.
+$(SHARED): $(PUBLIC) $(OBJ)/library.a coop/library/symbols.map
+	@echo "  link $@"
+	@$(CC) $(OPT) $(LDFLAGS) -shared -o $@ -Wl,-soname,$(SONAME) -Wl,-z,nodelete \
+	    -Wl,--version-script=coop/library/symbols.map -Wl,--as-needed $(filter %.o %.a,$^) $(LIBS)
+	@ln -sf $(@F) $(BUILD)/$(SONAME) && ln -sf $(SONAME) $(BUILD)/libcoop.so
+$(BUILD)/libcoop.a: $(PUBLIC) $(OBJ)/library.a
+	@echo "  link $@"
+	@$(LD) -r -o $(OBJ)/coop.o $^ && objcopy --localize-hidden -w -G 'coop_*' $(OBJ)/coop.o
+	@rm -f $@ && ar rcs $@ $(OBJ)/coop.o
+$(LIBRARY): FLAGS += -fPIC -fvisibility=hidden
 
 # Files from outside are read in these folders: the compiler watches every narrowing there.
 $(OBJ)/clip/base/%.o $(OBJ)/clip/tensors/%.o $(OBJ)/datasets/%.o: WARN += -Wconversion -Wno-sign-conversion
@@ -79,9 +106,9 @@ $(BUILD)/tests/%: $(OBJ)/tests/%.o $(SUPPORT) $(ARCHIVES)
 	@$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LIBS)
 
 # All of the library and nothing else: whatever it needed of experiments/ would be missing here.
-$(BUILD)/tests/coop/test_library: $(OBJ)/tests/coop/test_library.o $(BUILD)/libcoop.a
+$(BUILD)/tests/coop/test_library: $(OBJ)/tests/coop/test_library.o $(OBJ)/library.a
 	@mkdir -p $(@D)
-	@$(CC) $(OPT) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(BUILD)/libcoop.a -Wl,--no-whole-archive \
+	@$(CC) $(OPT) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(OBJ)/library.a -Wl,--no-whole-archive \
 	    $(shell pkg-config --libs cmocka) $(LIBS)
 
 # Memory that runs out at will: preloaded by the test beside it.
@@ -148,8 +175,16 @@ peer: $(BUILD)/coop
 	    "and pillow: tests/peer/README.md says how" >&2; exit 1; }
 	@$(PYTHON) -B tests/peer/peer.py $(BUILD)/coop $(LOOPS)
 
-install: $(BUILD)/coop
-	install -D -m 755 $(BUILD)/coop $(DESTDIR)$(PREFIX)/bin/coop
+# The manual is what the program and the header say, so it cannot say anything else.
+$(BUILD)/coop.1: $(BUILD)/coop .ci/manual ; @.ci/manual 1 $(VERSION) $(BUILD)/coop > $@
+$(BUILD)/coop.3: coop/coop.h .ci/manual ; @.ci/manual 3 $(VERSION) coop/coop.h > $@
+
+install: $(BUILD)/coop $(SHARED) $(BUILD)/libcoop.a $(MANUAL)
+	@.ci/install_files $(BUILD) $(VERSION) "$(DESTDIR)" $(PREFIX) $(LIBDIR) $(PYTHONDIR) \
+	    "$(filter-out yaml-0.1,$(PKGS))" "$(PLAIN)"
+uninstall: ; @.ci/install_files --remove $(VERSION) "$(DESTDIR)" $(PREFIX) $(LIBDIR) $(PYTHONDIR)
+deb: $(BUILD)/coop $(SHARED) $(BUILD)/libcoop.a $(MANUAL)
+	@.ci/install dpkg-dev && .ci/deb $(BUILD) $(VERSION) "$(filter-out yaml-0.1,$(PKGS))" "$(PLAIN)"
 clean: ; rm -rf $(BUILD)
 help: ; @sed -n 's/^#: //p' Makefile
 

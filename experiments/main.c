@@ -1,7 +1,7 @@
 /* main.c: the program `coop`: finds the subcommand, prints its error, ends with its status. */
 #include "clip/base/mapped_files.h"
 #include "clip/base/nearest.h"
-#include "coop/version.h"
+#include "coop/coop.h"
 #include "experiments/commands/commands.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/output.h"

@@ -88,6 +88,36 @@ void file_unmap(FileMap *map) {
     *map = (FileMap){0};
 }
 
+static int read_exactly(int fd, unsigned char *out, size_t size, const char *path, Error *err) {
+    size_t used = 0;
+    while (used < size) {
+        const ssize_t got = read(fd, out + used, size - used);
+        if (got < 0 && errno != EINTR)
+            return error_errno(err, ERROR_INPUT, errno, "%s: cannot read", path);
+        if (got == 0)
+            return error_set(err, "%s: was cut while being read", path);
+        used += got > 0 ? (size_t)got : 0;
+    }
+    return 0;
+}
+
+unsigned char *file_bytes(const char *path, size_t *size, Arena *arena, Error *err) {
+    struct stat info;
+    unsigned char *bytes = NULL;
+    int fd = open_input(path, O_NONBLOCK, &info, err);
+    if (fd < 0)
+        return NULL;
+    *size = (size_t)info.st_size;
+    if (!S_ISREG(info.st_mode))
+        error_set(err, "%s: cannot open: not a regular file", path);
+    else if (!(bytes = arena_alloc(arena, *size, 1)))
+        error_memory(err);
+    else if (read_exactly(fd, bytes, *size, path, err) < 0)
+        bytes = NULL;
+    close(fd);
+    return bytes;
+}
+
 /* Where text comes from: a descriptor, or zlib on top of one. */
 typedef struct {
     const char *path;

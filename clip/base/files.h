@@ -25,6 +25,10 @@ typedef struct {
 int file_map(FileMap *map, const char *path, Error *err); /* "PATH: cannot open: No such file or directory" */
 void file_unmap(FileMap *map);                            /* a zeroed map is fine */
 
+/* The bytes of a regular file, owned by the arena: unlike a map, they stay whoever cuts the file. NULL with
+ * an error, also when it has become shorter while it was read. */
+unsigned char *file_bytes(const char *path, size_t *size, Arena *arena, Error *err);
+
 /* The whole text of a file, NUL-terminated, owned by the arena; *size, without the NUL, may be NULL. A file
  * of more than max_size bytes is an error. */
 char *file_read(const char *path, size_t max_size, Arena *arena, size_t *size, Error *err);

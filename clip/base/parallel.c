@@ -225,7 +225,7 @@ Pool *pool_create(int n_threads) {
     Pool *pool = aligned_alloc(CACHE_LINE, sizeof *pool);
     if (!pool)
         return NULL;
-    int n_cores = machine_threads("");
+    const int n_cores = n_threads == 1 ? 1 : machine_threads("");
     *pool = (Pool){.n_threads = n_threads > 0 ? n_threads : n_cores};
     pool->crowded = pool->n_threads > n_cores;
     pthread_mutex_init(&pool->mutex, NULL);

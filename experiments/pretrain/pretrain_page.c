@@ -2,7 +2,7 @@
 #include "experiments/pretrain/pretrain_page.h"
 
 #include "clip/base/files.h"
-#include "coop/version.h"
+#include "coop/coop.h"
 #include "experiments/pretrain/checkpoints.h"
 #include "experiments/pretrain/pretrain_curves.h"
 #include "experiments/pretrain/pretrain_metrics.h"

@@ -2,7 +2,7 @@
 #include "experiments/report/report.h"
 
 #include "clip/base/files.h"
-#include "coop/version.h"
+#include "coop/coop.h"
 #include "experiments/report/report_sections.h"
 
 #include <errno.h>

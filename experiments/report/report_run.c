@@ -1,5 +1,5 @@
 /* report_run.c: what was run: model, dates, times and program, and how much of each dataset there is. */
-#include "coop/version.h"
+#include "coop/coop.h"
 #include "experiments/report/report_sections.h"
 #include "experiments/terminal/duration.h"
 

@@ -2,7 +2,7 @@
 #include "experiments/run/jobs.h"
 
 #include "clip/base/files.h"
-#include "coop/version.h"
+#include "coop/coop.h"
 #include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 #include "experiments/results/logits.h"

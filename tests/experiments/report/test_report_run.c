@@ -1,6 +1,6 @@
 /* test_report_run.c: experiments/report/report_run.c: the head of the page says what was run, and what it
  * does not know. */
-#include "coop/version.h"
+#include "coop/coop.h"
 #include "experiments/report/report.h"
 #include "tests/support/report_support.h"
 #include "tests/support/scratch.h"

@@ -1,0 +1,16 @@
+/* learned_files.h: a learned file of each kind, for the fixture clip_vit.safetensors. */
+#ifndef TESTS_SUPPORT_LEARNED_FILES_H
+#define TESTS_SUPPORT_LEARNED_FILES_H
+
+#define LEARNED_WEIGHTS "tests/fixtures/clip_vit.safetensors"
+#define LEARNED_VOCAB "tests/fixtures/merges.txt.gz"
+
+enum { LEARNED_CLASSES = 4 };
+extern const char *const LEARNED_NAMES[LEARNED_CLASSES];
+
+typedef enum { LEARNED_PROMPT, LEARNED_COSINE, LEARNED_LINEAR, LEARNED_CACHE, LEARNED_KINDS } LearnedKind;
+
+/* Fails the test when it cannot. */
+void learned_file_write(const char *path, LearnedKind kind);
+
+#endif
