@@ -16,7 +16,7 @@
 #include "clip/checkpoint/model_config.h"
 #include "clip/checkpoint/shapes.h"
 #include "clip/checkpoint/weights.h"
-#include "clip/math/blas_room.h"
+#include "clip/math/blas.h"
 #include "clip/tensors/tensors_open.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
 
 #include "clip/base/random.h"
 #include "clip/checkpoint/packed_blocks.h"
-#include "clip/math/blas_room.h"
+#include "clip/math/blas.h"
 #include "clip/math/packed_conv.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* gemm.c: matrix products, by OpenBLAS on one thread, and the tiles of a linear layer.
+/* gemm.c: matrix products, by OpenBLAS unless it would spread them over its threads, and the tiles of a
+ * linear layer.
  *
  * The tiles. OpenBLAS packs both operands of every product, so a tile costs its share of the work times about
  * 1 + 28 / columns + 33 / rows (measured with OpenBLAS 0.3.21 on one AVX-512 core: k 512 and 2048, n 512 to
@@ -19,10 +20,10 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/minimum.h"
-#include "clip/math/blas_room.h"
+#include "clip/math/blas.h"
+#include "clip/math/product.h"
+#include "clip/math/strips.h"
 
-#include <cblas.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,29 +36,40 @@
 #define MAX_BLOCK 512
 #define TILES_WANTED 16
 
-/* OpenBLAS keeps its number of threads for the whole process; this flag is as global as that. */
-static pthread_once_t single_threaded = PTHREAD_ONCE_INIT;
-
-static void set_single_threaded(void) {
-    openblas_set_num_threads(1);
+/* By the kernels of product.h, where there are any; their c begins with c or zero, and has no factor. */
+static bool multiply_alone(bool trans_a, bool trans_b, int m, int n, int k, float alpha, const float *a,
+                           int lda, const float *b, int ldb, float beta, float *c, int ldc) {
+    if (strip_best_panel() == 0 || (beta != 0 && (beta != 1 || alpha != 1)))
+        return false;
+    const Product product = {.m = m,
+                             .n = n,
+                             .k = k,
+                             .a = a,
+                             .lda = lda,
+                             .trans_a = trans_a,
+                             .b = b,
+                             .ldb = ldb,
+                             .trans_b = trans_b,
+                             .start = beta != 0 ? c : NULL,
+                             .c = c,
+                             .ldc = ldc};
+    product_run(NULL, &product, PRECISION_FLOAT32);
+    for (int i = 0; i < m && alpha != 1; i++)
+        for (int j = 0; j < n; j++)
+            c[(size_t)i * (size_t)ldc + (size_t)j] *= alpha;
+    return true;
 }
 
 void gemm(bool trans_a, bool trans_b, int m, int n, int k, float alpha, const float *a, int lda,
           const float *b, int ldb, float beta, float *c, int ldc) {
-    pthread_once(&single_threaded, set_single_threaded);
-    const bool entered = blas_room_enter();
-    cblas_sgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, m, n,
-                k, alpha, a, lda, b, ldb, beta, c, ldc);
-    blas_room_leave(entered);
+    if (!blas_spreads(m, n, k) ||
+        !multiply_alone(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc))
+        blas_product(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 void gemm_double(bool trans_a, bool trans_b, int m, int n, int k, double alpha, const double *a, int lda,
                  const double *b, int ldb, double beta, double *c, int ldc) {
-    pthread_once(&single_threaded, set_single_threaded);
-    const bool entered = blas_room_enter();
-    cblas_dgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, m, n,
-                k, alpha, a, lda, b, ldb, beta, c, ldc);
-    blas_room_leave(entered);
+    blas_product_double(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 /* c (rows, n) = a (rows, k) op(w) + bias, in tiles of c. */

@@ -1,4 +1,4 @@
-/* gemm.h: matrix products. Only gemm.c includes cblas.
+/* gemm.h: matrix products.
  *
  * Matrices are row-major. Products over a whole problem are cut into tiles (a chunk of rows) x (a block of
  * columns), each one single-threaded GEMM; the cuts depend on the sizes alone, so the bits of a result do not
@@ -13,7 +13,8 @@
 
 /* One single-threaded product: c = alpha * op(a) op(b) + beta * c, with op(a) (m, k), op(b) (k, n), c (m, n)
  * and leading dimensions lda, ldb, ldc (elements from one row to the next, as stored). May be called from
- * tiles. */
+ * tiles. Where OpenBLAS has several threads (blas.h), a large product is made by the kernels of product.h
+ * instead of OpenBLAS, with other roundings. */
 void gemm(bool trans_a, bool trans_b, int m, int n, int k, float alpha, const float *a, int lda,
           const float *b, int ldb, float beta, float *c, int ldc);
 

@@ -9,7 +9,7 @@
 #include "clip/math/packed.h"
 
 #include "clip/base/minimum.h"
-#include "clip/math/gemm.h"
+#include "clip/math/blas.h"
 #include "clip/math/strips.h"
 
 #include <stddef.h>
@@ -233,14 +233,15 @@ static void start_tile(const Product *p, Tile t) {
     }
 }
 
-/* Without kernels: gemm on a part of the source. */
+/* Without kernels: OpenBLAS on a part of the source. */
 static void plain_tile(const Product *p, Tile t) {
     const PackedMatrix *m = p->matrix;
     int ld = m->transposed ? m->k : m->n;
     const float *w = m->source + (m->transposed ? (size_t)t.column * (size_t)ld : (size_t)t.column);
     start_tile(p, t);
-    gemm(false, m->transposed, t.rows, t.end - t.column, m->k, 1, p->in + (size_t)t.row * (size_t)m->k, m->k,
-         w, ld, 1, p->out + (size_t)t.row * (size_t)m->n + (size_t)t.column, m->n);
+    blas_product(false, m->transposed, t.rows, t.end - t.column, m->k, 1,
+                 p->in + (size_t)t.row * (size_t)m->k, m->k, w, ld, 1,
+                 p->out + (size_t)t.row * (size_t)m->n + (size_t)t.column, m->n);
 }
 
 static void run_tile(void *context, int tile, int worker) {
@@ -263,8 +264,8 @@ static void run_tile(void *context, int tile, int worker) {
 
 /* Cuts rows into chunks, equally many for each thread, so that a thread multiplies rows that are in its
  * cache. Few rows are not cut for this, since every chunk reads the whole matrix; nor those of a deferred
- * matrix, which every chunk packs; nor those that gemm multiplies, whose bits would change. Cuts columns so
- * that all threads have some tiles to share. Returns the number of tiles. */
+ * matrix, which every chunk packs; nor those that OpenBLAS multiplies, whose bits would change. Cuts columns
+ * so that all threads have some tiles to share. Returns the number of tiles. */
 static int cut_tiles(Product *p, int n_threads) {
     const PackedMatrix *m = p->matrix;
     const int most = m->read ? DEFERRED_ROWS : CHUNK_ROWS;

@@ -9,7 +9,7 @@
  * Layout: panels of `panel` columns (64 with AVX-512, 16 with AVX2), each (k, panel) and contiguous, the last
  * one padded with zeros:
  *     [ b[0][0..63] b[1][0..63] ... b[k-1][0..63] | b[0][64..127] ... ]
- * On a processor with neither, the matrix stays as it is and gemm() multiplies it. A matrix in bfloat16 has
+ * On a processor with neither, the matrix stays as it is and OpenBLAS multiplies it. A matrix in bfloat16 has
  * panels of its own kind (packed_bf16.h).
  */
 #ifndef CLIP_MATH_PACKED_H
@@ -70,8 +70,8 @@ typedef struct {
 void packed_product_then(Pool *pool, float *out, const float *in, const PackedMatrix *matrix,
                          const float *bias, const float *start, int rows, PackedThen then);
 
-/* The matrix where it is, without a copy: gemm() multiplies it, and the bits of a row depend on how many rows
- * there are. */
+/* The matrix where it is, without a copy: OpenBLAS multiplies it, and the bits of a row depend on how many
+ * rows there are. */
 void packed_borrow(PackedMatrix *packed, const float *w, int k, int n, bool transposed);
 
 /* Whether matrices are packed on this processor; if so, the source is not needed after packed_create. */

@@ -7,7 +7,7 @@
 #include "clip/math/product.h"
 
 #include "clip/base/minimum.h"
-#include "clip/math/gemm.h"
+#include "clip/math/blas.h"
 #include "clip/math/strips.h"
 
 #include <string.h>
@@ -30,7 +30,7 @@ enum {
 typedef struct {
     const Product *product;
     int panel;         /* of a float kernel */
-    StripKernel strip; /* NULL: gemm */
+    StripKernel strip; /* NULL: OpenBLAS */
     Bf16Kernel bf16;   /* instead of `strip` */
     int rows, columns; /* of a tile */
     int n_across;
@@ -154,9 +154,9 @@ static void plain_tile(const Job *job, const Tile *t) {
         const size_t at = (size_t)i * (size_t)p->ldc + (size_t)t->column;
         start_row(p, p->c + at, at, t->column, t->columns);
     }
-    gemm(p->trans_a, p->trans_b, t->rows, t->columns, p->k, 1, a_at(p, t->row, 0), p->lda,
-         b_at(p, 0, t->column), p->ldb, 1, p->c + (size_t)t->row * (size_t)p->ldc + (size_t)t->column,
-         p->ldc);
+    blas_product(p->trans_a, p->trans_b, t->rows, t->columns, p->k, 1, a_at(p, t->row, 0), p->lda,
+                 b_at(p, 0, t->column), p->ldb, 1, p->c + (size_t)t->row * (size_t)p->ldc + (size_t)t->column,
+                 p->ldc);
 }
 
 /* --- all --- */

@@ -10,7 +10,7 @@
  * share out: there k is cut into pieces, whose length follows from m, n and k alone, and an element is start
  * + bias plus the chains of the pieces, each of which begins with zero, in ascending order.
  *
- * Where no kernel runs, gemm() multiplies tiles that follow from the sizes alone, in OpenBLAS's order.
+ * Where no kernel runs, OpenBLAS multiplies tiles that follow from the sizes alone, in OpenBLAS's order.
  */
 #ifndef CLIP_MATH_PRODUCT_H
 #define CLIP_MATH_PRODUCT_H
@@ -41,8 +41,8 @@ typedef struct {
  * the precision, it is float. */
 void product_run(Pool *pool, const Product *product, Precision precision);
 
-/* For tests: with float panels of a given width (64 or 16; 0: gemm), or for a bfloat16 kernel, when it is not
- * NONE. False, with nothing done, if this processor cannot. */
+/* For tests: with float panels of a given width (64 or 16; 0: OpenBLAS), or for a bfloat16 kernel, when it is
+ * not NONE. False, with nothing done, if this processor cannot. */
 bool product_run_as(Pool *pool, const Product *product, int panel, Bf16Kernel kernel);
 
 /* What one thread reaches at most: the kernel of product_run on factors that are packed and in the cache. 0

@@ -9,6 +9,8 @@
 
 enum { MOST_PROCESSORS = 1 << 14 };
 
+void openblas_set_num_threads(int n); /* its header is for clip/math/blas.c alone */
+
 /* Nothing could hand this from before main to main. */
 static struct {
     cpu_set_t sets[MOST_PROCESSORS / CPU_SETSIZE];
@@ -31,4 +33,5 @@ void processors_show_all(void) {
     if (all.hidden)
         sched_setaffinity(0, sizeof all.sets, all.sets);
     all.hidden = false;
+    openblas_set_num_threads(1);
 }

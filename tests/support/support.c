@@ -85,3 +85,9 @@ char *stream_text(FILE *stream, Arena *arena) {
     assert_true(text && pread(fileno(stream), text, (size_t)size, 0) == size);
     return text;
 }
+
+/* As the program does (experiments/terminal/processors.h): tests of what it computes compare bits. */
+void openblas_set_num_threads(int n);
+__attribute__((constructor)) static void use_one_thread(void) {
+    openblas_set_num_threads(1);
+}

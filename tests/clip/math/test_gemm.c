@@ -3,6 +3,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/random.h"
+#include "clip/math/product.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -80,6 +81,55 @@ static void gemm_is_the_sum(void **state) {
         assert_true(relative_error(c, want, (size_t)M * ldc) < TOLERANCE);
         arena_reset(arena, 0);
     }
+    arena_free(arena);
+}
+
+/* OpenBLAS's own; cblas.h, which has them, is for blas.c alone. */
+void openblas_set_num_threads(int n);
+int openblas_get_num_threads(void);
+
+/* Where OpenBLAS has two threads, a large product is made without it where there are kernels: with their
+ * bits, whatever the calling program goes on to do with its threads. */
+static void gemm_spares_the_threads_of_openblas(void **state) {
+    (void)state;
+    enum { M = 50, N = 70, K = 100, C = M * N };
+    Arena *arena = arena_create();
+    Rng rng;
+    rng_seed(&rng, (uint32_t[]){3}, 1);
+    const float *a = random_floats(arena, &rng, M * K), *b = random_floats(arena, &rng, N * K);
+    const float *start = random_floats(arena, &rng, C);
+    float *c = arena_floats(arena, M, N), *own = arena_floats(arena, M, N);
+    double *want = ARENA_NEW(arena, double, C);
+    openblas_set_num_threads(2);
+    for (int kind = 0; kind < 3; kind++) { /* as attention scales, as layers add, and as nothing here does */
+        const float alpha = kind == 0 ? 0.125f : kind == 1 ? 1 : 0.5f, beta = kind == 0 ? 0 : 1;
+        for (int i = 0; i < C; i++) {
+            c[i] = own[i] = start[i];
+            want[i] = beta * (double)start[i];
+            for (int k = 0; k < K; k++)
+                want[i] += (double)alpha * a[i / N * K + k] * b[i % N * K + k];
+        }
+        gemm(false, true, M, N, K, alpha, a, K, b, K, beta, c, N);
+        assert_true(relative_error(c, want, C) < TOLERANCE);
+        const Product product = {.m = M,
+                                 .n = N,
+                                 .k = K,
+                                 .a = a,
+                                 .lda = K,
+                                 .b = b,
+                                 .ldb = K,
+                                 .trans_b = true,
+                                 .start = kind > 0 ? own : NULL,
+                                 .c = own,
+                                 .ldc = N};
+        if (kind < 2 && packed_is_supported()) {
+            product_run(NULL, &product, PRECISION_FLOAT32);
+            for (int i = 0; i < C; i++)
+                assert_true(c[i] == own[i] * alpha);
+        }
+    }
+    assert_int_equal(openblas_get_num_threads(), 2);
+    openblas_set_num_threads(1);
     arena_free(arena);
 }
 
@@ -309,6 +359,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_comparison_can_fail),
         cmocka_unit_test(gemm_is_the_sum),
+        cmocka_unit_test(gemm_spares_the_threads_of_openblas),
         cmocka_unit_test(gemm_double_is_the_sum),
         cmocka_unit_test(linear_forward_is_the_sum),
         cmocka_unit_test(linear_backward_weight_is_the_sum),

@@ -1,12 +1,13 @@
-/* blas_room.c: see blas_room.h.
+/* blas.c: see blas.h.
  *
  * A semaphore counts the rooms that are free. A product that finds none asks for another room: all that there
  * are are emptied first, for only then does OpenBLAS, which hands out what it has before it maps anything,
  * map exactly one more. That happens as often as there are threads, at their first products.
  */
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
-#include "clip/math/blas_room.h"
+#include "clip/math/blas.h"
 
+#include <cblas.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stddef.h>
@@ -16,6 +17,9 @@
  * telling what it maps, and products go in as they come. */
 __attribute__((weak)) void *blas_memory_alloc(int position);
 __attribute__((weak)) void blas_memory_free(void *memory);
+
+/* Below that OpenBLAS uses one thread, whatever it may use (its interface/gemm.c). */
+#define SPREAD_FROM (4.0 * 65536)
 
 enum { MOST_ROOMS = 256 }; /* OpenBLAS, built for Debian's 128 threads, has a list of twice as many */
 #define ROOM_BYTES ((size_t)128 << 20)
@@ -108,4 +112,26 @@ int blas_room_prepare(Error *err) {
     const bool entered = blas_room_enter();
     blas_room_leave(entered);
     return entered || !is_known() ? 0 : error_memory(err);
+}
+
+/* --- products --- */
+
+void blas_product(bool trans_a, bool trans_b, int m, int n, int k, float alpha, const float *a, int lda,
+                  const float *b, int ldb, float beta, float *c, int ldc) {
+    const bool entered = blas_room_enter();
+    cblas_sgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, m, n,
+                k, alpha, a, lda, b, ldb, beta, c, ldc);
+    blas_room_leave(entered);
+}
+
+void blas_product_double(bool trans_a, bool trans_b, int m, int n, int k, double alpha, const double *a,
+                         int lda, const double *b, int ldb, double beta, double *c, int ldc) {
+    const bool entered = blas_room_enter();
+    cblas_dgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans, trans_b ? CblasTrans : CblasNoTrans, m, n,
+                k, alpha, a, lda, b, ldb, beta, c, ldc);
+    blas_room_leave(entered);
+}
+
+bool blas_spreads(int m, int n, int k) {
+    return (double)m * n * k > SPREAD_FROM && openblas_get_num_threads() > 1;
 }

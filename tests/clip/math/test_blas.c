@@ -1,5 +1,5 @@
-/* test_blas_room.c: products side by side, one by one, and not at all, as there is room. */
-#include "clip/math/blas_room.h"
+/* test_blas.c: products side by side, one by one, and not at all, as there is room. */
+#include "clip/math/blas.h"
 
 #include "clip/base/parallel.h"
 #include "clip/math/gemm.h"
