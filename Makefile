@@ -111,6 +111,12 @@ $(BUILD)/tests/coop/test_library: $(OBJ)/tests/coop/test_library.o $(OBJ)/librar
 	@$(CC) $(OPT) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(OBJ)/library.a -Wl,--no-whole-archive \
 	    $(shell pkg-config --libs cmocka) $(LIBS)
 
+# A program of others: the header and the shared library alone.
+$(BUILD)/tests/coop/library/test_stranger: $(OBJ)/tests/coop/library/test_stranger.o $(SHARED)
+	@mkdir -p $(@D)
+	@$(CC) $(OPT) $(LDFLAGS) -o $@ $< -L$(BUILD) -lcoop -Wl,-rpath,'$$ORIGIN/../../..' \
+	    $(shell pkg-config --libs cmocka) -lpthread
+
 # Memory that runs out at will: preloaded by the test beside it.
 $(BUILD)/tests/memory/%.so: tests/memory/%.c
 	@mkdir -p $(@D)
@@ -144,7 +150,7 @@ RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/tes
              clip/image/test_vit clip/math/test_blas clip/math/test_gemm clip/math/test_packed \
              clip/math/test_product clip/tensors/test_tensors_open clip/text/test_text_encoder \
              clip/train/test_contrastive_trainer clip/train/test_resnet_trainer clip/train/test_text_trainer \
-             clip/train/test_vit_trainer coop/test_trainer datasets/features/test_features \
+             clip/train/test_vit_trainer coop/library/test_stranger coop/test_trainer datasets/features/test_features \
              datasets/pairs/test_pair_loader experiments/commands/test_cli_commands \
              experiments/commands/test_cli_study)
 tsan:

@@ -94,9 +94,9 @@ typedef struct coop_options {
     int images;  /* how many are expected: for up to 7, opening is faster and each of them slower; 0: many */
     coop_precision precision;
 
-    /* Asked now and then during long work, from any thread; what is not 0 ends the call with COOP_STOPPED,
-     * and the handle can be used again. It must not call the library. The context is borrowed until the
-     * handle is closed. */
+    /* Asked now and then during long work, from any thread and in the "C" locale; what is not 0 ends the call
+     * with COOP_STOPPED, and the handle can be used again. It must not call the library. The context is borrowed
+     * until the handle is closed. */
     int (*stop)(void *context);
     void *stop_context;
 

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct Entry {
 static _Atomic(Entry *) entries;
 static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
 static atomic_flag said = ATOMIC_FLAG_INIT;
+static atomic_bool watching; /* without the handler nothing is noted */
 
 static void on_bus_error(int number, siginfo_t *info, void *context) {
     (void)context;
@@ -47,6 +49,7 @@ void mapped_files_watch(void) {
     struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
+    atomic_store(&watching, true);
 }
 
 /* One that stands for no map, in the list; NULL when memory is out. */
@@ -62,6 +65,8 @@ static Entry *unused_entry(void) {
 }
 
 int mapped_files_add(const void *data, size_t size, const char *path, Error *err) {
+    if (!atomic_load(&watching))
+        return 0;
     pthread_mutex_lock(&changing);
     Entry *entry = unused_entry();
     if (entry) {
