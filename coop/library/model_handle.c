@@ -79,14 +79,16 @@ static int check_rows(const char *function, const coop_model *model, const void 
 }
 
 static int encode_list(coop_model *model, float *features, const coop_image *images, int n, int flags,
-                  coop_error *errors, Error *err) {
+                       coop_error *errors, Error *err) {
     if (check_rows("coop_encode_images", model, features, images, n, flags, err) < 0)
         return -1;
     if (!(model->towers & CLIP_IMAGE))
         return error_usage(err, "coop_encode_images: the model was opened without its image tower");
     const int result = encode_images(model, features, images, n, errors, err);
-    if ((result == 0 || err->kind == ERROR_PARTLY) && flags & COOP_UNIT)
-        unit_rows_forward(features, NULL, features, n, model->loaded->clip->embed_dim);
+    const int E = model->loaded->clip->embed_dim;
+    for (int i = 0; i < n && flags & COOP_UNIT && (result == 0 || err->kind == ERROR_PARTLY); i++)
+        if (!errors || errors[i].code == COOP_OK) /* the others are zero */
+            unit_rows_forward(features + (size_t)i * (size_t)E, NULL, features + (size_t)i * (size_t)E, 1, E);
     return result;
 }
 
@@ -97,7 +99,8 @@ int coop_encode_images(coop_model *model, float *features, const coop_image *lis
     return call_end(&call, encode_list(model, features, list, n, flags, errors, &call.err), error);
 }
 
-static int encode_text_list(coop_model *model, float *features, const char *const *list, int n, int flags, Error *err) {
+static int encode_text_list(coop_model *model, float *features, const char *const *list, int n, int flags,
+                            Error *err) {
     if (check_rows("coop_encode_texts", model, features, list, n, flags, err) < 0)
         return -1;
     if (!model->loaded->tokenizer)
