@@ -83,6 +83,7 @@ typedef struct coop_error {
 
 typedef enum coop_activation { COOP_AUTO_ACTIVATION, COOP_QUICK_GELU, COOP_GELU } coop_activation;
 typedef enum coop_precision { COOP_FLOAT32, COOP_BFLOAT16, COOP_AUTO_PRECISION } coop_precision;
+typedef enum coop_exif { COOP_EXIF_AS_LEARNED, COOP_EXIF_IGNORE, COOP_EXIF_ROTATE } coop_exif;
 typedef enum coop_towers { COOP_BOTH, COOP_IMAGES, COOP_TEXTS } coop_towers;
 typedef enum coop_position { COOP_END, COOP_MIDDLE, COOP_FRONT } coop_position;
 
@@ -95,14 +96,15 @@ typedef struct coop_options {
     coop_precision precision;
 
     /* Asked now and then during long work, from any thread and in the "C" locale; what is not 0 ends the call
-     * with COOP_STOPPED, and the handle can be used again. It must not call the library. The context is borrowed
-     * until the handle is closed. */
+     * with COOP_STOPPED, and the handle can be used again. It must not call the library. The context is
+     * borrowed until the handle is closed. */
     int (*stop)(void *context);
     void *stop_context;
 
     const char *checkpoint; /* of a classifier: a file or its folder; NULL: where it was when it learned */
     const char *vocabulary; /* a file or its folder; NULL: looked for beside the checkpoint */
     coop_towers towers;     /* of a model: what it is for. One tower opens faster, in less memory */
+    coop_exif exif;         /* whether files are turned as their EXIF says. A model has not learned: IGNORE */
 
     /* For what neither a checkpoint nor a learned file says. */
     coop_activation activation;

@@ -48,6 +48,8 @@ static int open_learned(coop_classifier **classifier, const Source *source, cons
         return -1;
     }
     c->own.loaded = classifier_model(c->classifier);
+    if (options.exif == COOP_EXIF_AS_LEARNED)
+        c->own.upright = classifier_info(c->classifier)->exif_rotate;
     *classifier = c;
     return 0;
 }

@@ -53,7 +53,7 @@ static int take_pixels(Image *out, const coop_image *in, Arena *arena, Error *er
     return 0;
 }
 
-static int decode(Image *out, const coop_image *in, Arena *arena, Error *err) {
+static int decode(Image *out, const coop_image *in, bool upright, Arena *arena, Error *err) {
     const unsigned char *data = in->data;
     size_t size = in->size;
     if (in->reserved[0] || in->reserved[1])
@@ -65,13 +65,13 @@ static int decode(Image *out, const coop_image *in, Arena *arena, Error *err) {
         return error_usage(err, "image: neither a path nor data");
     if (!data && !(data = file_bytes(in->name, &size, arena, err)))
         return -1;
-    return image_decode(out, data, size, name_of(in), arena, err);
+    return (upright ? image_decode_upright : image_decode)(out, data, size, name_of(in), arena, err);
 }
 
 int image_input(float *pixels, const coop_image *image, const ImageShape *shape, Arena *arena, Error *err) {
     const size_t mark = arena_mark(arena), S = (size_t)shape->transform.size;
     Image decoded = {0};
-    int result = decode(&decoded, image, arena, err);
+    int result = decode(&decoded, image, shape->upright, arena, err);
     unsigned char *square = result == 0 ? ARENA_NEW(arena, unsigned char, 3 * S * S) : NULL;
     if (result == 0 && !square)
         result = error_memory(err);

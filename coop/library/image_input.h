@@ -9,6 +9,7 @@
 typedef struct {
     Transform transform; /* to squares of its size, S */
     float mean[3], std[3];
+    bool upright; /* first turned as EXIF says; pixels have none */
 } ImageShape;
 
 /* pixels (3, S, S). Scratch memory comes from the arena and goes back. */

@@ -34,6 +34,8 @@ static int check(const coop_options *o, Error *err) {
                            (int)o->activation);
     if ((unsigned)o->towers > COOP_TEXTS)
         return error_usage(err, "options: towers %d: there is no such coop_towers", (int)o->towers);
+    if ((unsigned)o->exif > COOP_EXIF_ROTATE)
+        return error_usage(err, "options: exif %d: there is no such coop_exif", (int)o->exif);
     if ((unsigned)o->position > COOP_FRONT)
         return error_usage(err, "options: position %d: there is no such coop_position", (int)o->position);
     return 0;

@@ -43,7 +43,7 @@ _STOP = ctypes.CFUNCTYPE(c_int, c_void_p)
 class _Options(ctypes.Structure):
     _fields_ = [("size", c_size_t), ("threads", c_int), ("images", c_int), ("precision", c_int), ("stop", _STOP),
                 ("stop_context", c_void_p), ("checkpoint", c_char_p), ("vocabulary", c_char_p), ("towers", c_int),
-                ("activation", c_int), ("heads", c_int), ("position", c_int)]
+                ("exif", c_int), ("activation", c_int), ("heads", c_int), ("position", c_int)]
 
 
 class _Image(ctypes.Structure):
@@ -142,7 +142,7 @@ def _options(choices):
     options = _Options()
     _lib.coop_options_init(ctypes.byref(options), ctypes.sizeof(options))
     for key, value in choices.items():
-        if key not in ("threads", "images", "precision", "stop", "checkpoint", "vocabulary", "towers", "activation",
+        if key not in ("threads", "images", "precision", "stop", "checkpoint", "vocabulary", "towers", "exif", "activation",
                        "heads", "position"):
             raise TypeError("no such option: %s" % key)
         if key == "stop":

@@ -41,6 +41,7 @@ static int write_linear(const char *path, Prompt *head, Arena *arena, Error *err
     const TensorOut tensors[] = {{"weights", DTYPE_F64, 2, {K, E}, weights},
                                  {"bias", DTYPE_F64, 1, {K}, bias}};
     head->text_features = NULL;
+    head->exif_rotate = true;
     return classifier_file_write(path, head, &linear_kind, tensors, 2, err);
 }
 
@@ -89,4 +90,16 @@ void learned_file_write(const char *path, LearnedKind kind) {
         fail_msg("%s", err.text);
     loaded_model_close(&model);
     arena_free(arena);
+}
+
+unsigned char *jpeg_on_its_side(const unsigned char *jpeg, size_t *size, Arena *arena) {
+    static const unsigned char app1[] = {0xff, 0xe1, 0, 34, 'E', 'x', 'i', 'f', 0, 0,    'M', 'M',
+                                         0,    '*',  0, 0,  0,   8,   0,   1,   1, 0x12, 0,   3,
+                                         0,    0,    0, 1,  0,   6,   0,   0,   0, 0,    0,   0};
+    unsigned char *out = ARENA_NEW(arena, unsigned char, *size + sizeof app1);
+    memcpy(out, jpeg, 2);
+    memcpy(out + 2, app1, sizeof app1);
+    memcpy(out + 2 + sizeof app1, jpeg + 2, *size - 2);
+    *size += sizeof app1;
+    return out;
 }

@@ -304,6 +304,43 @@ static void test_wrong_arguments(void **state) {
     assert_null(coop_classifier_model(NULL));
 }
 
+/* As where it was learned, unless it is told otherwise. */
+static void test_exif(void **state) {
+    Cli *cli = *state;
+    const char *path = cli_path(cli, "learned.safetensors");
+    coop_error error;
+    FileMap map;
+    Image plain, turned;
+    Error err = {0};
+    assert_int_equal(file_map(&map, IMAGES[0], &err), 0);
+    size_t size = map.size;
+    const unsigned char *jpeg = jpeg_on_its_side(map.data, &size, cli->arena);
+    assert_int_equal(image_decode(&plain, jpeg, size, "x", cli->arena, &err), 0);
+    assert_int_equal(image_decode_upright(&turned, jpeg, size, "x", cli->arena, &err), 0);
+    const coop_image image = coop_image_bytes(jpeg, size);
+    const coop_image expected[] = {coop_image_pixels(plain.rgb, plain.width, plain.height),
+                                   coop_image_pixels(turned.rgb, turned.width, turned.height)};
+    for (int kind = 0; kind < 2; kind++) {
+        learned_file_write(path, kind == 0 ? LEARNED_COSINE : LEARNED_LINEAR);
+        for (coop_exif exif = COOP_EXIF_AS_LEARNED; exif <= COOP_EXIF_ROTATE; exif++) {
+            coop_options options;
+            coop_classifier *c;
+            coop_label labels[K], wanted[K];
+            const int turns = exif == COOP_EXIF_ROTATE || (exif == COOP_EXIF_AS_LEARNED && kind == 1);
+            coop_options_init(&options, sizeof options);
+            options.exif = exif;
+            expect_ok(coop_classifier_open(&c, path, &options, &error), &error);
+            expect_ok(coop_classify(c, &image, 1, labels, K, NULL, &error), &error);
+            expect_ok(coop_classify(c, &expected[turns], 1, wanted, K, NULL, &error), &error);
+            assert_labels(labels, wanted, K);
+            expect_ok(coop_classify(c, &expected[!turns], 1, wanted, K, NULL, &error), &error);
+            assert_true(labels[0].probability != wanted[0].probability);
+            coop_classifier_close(c);
+        }
+    }
+    file_unmap(&map);
+}
+
 /* A program may know less of it than the library. */
 static void test_info(void **state) {
     Cli *cli = *state;
@@ -319,7 +356,7 @@ static void test_info(void **state) {
     assert_int_equal(info.shots, 16);
     assert_int_equal(info.seed, 2);
     assert_true(info.val_accuracy == 0.75 && info.accuracy == 0.5);
-    assert_int_equal(info.exif_rotate, 0);
+    assert_int_equal(info.exif_rotate, 1);
     memset(&info, 7, sizeof info);
     coop_classifier_info(c, &info, offsetof(coop_info, shots));
     assert_string_equal(info.dataset, "rings");
@@ -328,9 +365,9 @@ static void test_info(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_kinds),           CLI_TEST(test_logits),
-                                       CLI_TEST(test_bad_images),      CLI_TEST(test_stop),
-                                       CLI_TEST(test_wrong_arguments), CLI_TEST(test_info),
-                                       cmocka_unit_test(test_zeroshot)};
+    const struct CMUnitTest tests[] = {
+        CLI_TEST(test_kinds), CLI_TEST(test_logits),          CLI_TEST(test_bad_images),
+        CLI_TEST(test_stop),  CLI_TEST(test_wrong_arguments), CLI_TEST(test_info),
+        CLI_TEST(test_exif),  cmocka_unit_test(test_zeroshot)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

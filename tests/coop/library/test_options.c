@@ -77,6 +77,7 @@ static void test_ranges(void **state) {
     bad = good, bad.heads = -2, refuse(bad, "heads -2");
     bad = good, bad.precision = (coop_precision)3, refuse(bad, "precision 3");
     bad = good, bad.activation = (coop_activation)-1, refuse(bad, "activation -1");
+    bad = good, bad.exif = (coop_exif)3, refuse(bad, "exif 3");
     bad = good, bad.towers = (coop_towers)9, refuse(bad, "towers 9");
     bad = good, bad.position = (coop_position)3, refuse(bad, "position 3");
 }
