@@ -1,8 +1,8 @@
 /* main.c: the program `coop`: finds the subcommand, prints its error, ends with its status. */
-#include "clip/base/mapped_files.h"
 #include "clip/base/nearest.h"
 #include "coop/coop.h"
 #include "experiments/commands/commands.h"
+#include "experiments/terminal/bus_error.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/output.h"
 #include "experiments/terminal/printable.h"
@@ -105,7 +105,7 @@ int main(int argc, char **argv) {
     processors_show_all();
     hold_standard_streams();
     interrupt_install();
-    mapped_files_watch();
+    bus_error_install();
     if (argc < 2) {
         print_overview(stderr);
         return ERROR_USAGE;

@@ -4,17 +4,14 @@
  * and never freed, but used again for another map. An entry whose end is 0 is nobody's, and the text, which
  * is made ready beforehand, changes only in such a one.
  */
-#define _GNU_SOURCE /* sigaction */
 #include "clip/base/mapped_files.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct Entry Entry;
 struct Entry {
@@ -26,30 +23,18 @@ struct Entry {
 /* A handler can reach nothing else. */
 static _Atomic(Entry *) entries;
 static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
-static atomic_flag said = ATOMIC_FLAG_INIT;
-static atomic_bool watching; /* without the handler nothing is noted */
+static atomic_bool noting;
 
-static void on_bus_error(int number, siginfo_t *info, void *context) {
-    (void)context;
-    const uintptr_t at = (uintptr_t)info->si_addr;
-    for (const Entry *entry = info->si_code > 0 ? entries : NULL; entry; entry = entry->next) {
-        if (at < entry->begin || at >= entry->end)
-            continue;
-        while (atomic_flag_test_and_set(&said)) /* another thread is about to end it */
-            pause();
-        if (write(STDERR_FILENO, entry->line.text, strlen(entry->line.text)) < 0)
-            _exit(ERROR_RUN);
-        _exit(ERROR_RUN);
-    }
-    signal(number, SIG_DFL);
-    raise(number); /* takes effect when the handler returns */
+void mapped_files_note(void) {
+    atomic_store(&noting, true);
 }
 
-void mapped_files_watch(void) {
-    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, NULL);
-    atomic_store(&watching, true);
+const char *mapped_files_line(const void *address) {
+    const uintptr_t at = (uintptr_t)address;
+    for (const Entry *entry = entries; entry; entry = entry->next)
+        if (at >= entry->begin && at < entry->end)
+            return entry->line.text;
+    return NULL;
 }
 
 /* One that stands for no map, in the list; NULL when memory is out. */
@@ -65,7 +50,7 @@ static Entry *unused_entry(void) {
 }
 
 int mapped_files_add(const void *data, size_t size, const char *path, Error *err) {
-    if (!atomic_load(&watching))
+    if (!atomic_load(&noting))
         return 0;
     pthread_mutex_lock(&changing);
     Entry *entry = unused_entry();

@@ -198,7 +198,7 @@ void pool_run(Pool *pool, int n_tiles, TileFn tile_fn, void *context) {
 }
 
 /* Threads block all signals, so that the handlers of the program run in its main thread; except for SIGBUS,
- * which comes of what a thread itself does (mapped_files.h). An errno, or 0. */
+ * which comes of what a thread itself does (a cut file: mapped_files.h). An errno, or 0. */
 static int start_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
     sigset_t all, before;
     sigfillset(&all);
