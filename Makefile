@@ -117,6 +117,8 @@ $(BUILD)/tests/coop/library/test_stranger: $(OBJ)/tests/coop/library/test_strang
 	@$(CC) $(OPT) $(LDFLAGS) -o $@ $< -L$(BUILD) -lcoop -Wl,-rpath,'$$ORIGIN/../../..' \
 	    $(shell pkg-config --libs cmocka) -lpthread
 
+$(BUILD)/tests/coop/library/test_installed: | $(BUILD)/coop $(SHARED) $(BUILD)/libcoop.a $(MANUAL)
+
 # Memory that runs out at will: preloaded by the test beside it.
 $(BUILD)/tests/memory/%.so: tests/memory/%.c
 	@mkdir -p $(@D)

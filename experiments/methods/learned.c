@@ -4,7 +4,7 @@
 #include "clip/base/files.h"
 #include "clip/checkpoint/locate.h"
 #include "coop/classifier_file.h"
-#include "coop/version.h"
+#include "coop/coop.h"
 #include "experiments/results/learned_file.h"
 
 #include <math.h>
