@@ -5,8 +5,8 @@
 #include "coop/coop.h"
 #include "coop/labels.h"
 #include "datasets/images/image.h"
+#include "tests/coop/library/learned_files.h"
 #include "tests/support/cli_support.h"
-#include "tests/support/learned_files.h"
 #include "tests/support/support.h"
 
 #include <math.h>

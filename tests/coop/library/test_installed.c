@@ -3,8 +3,8 @@
  * then they run. Only coop_* is visible; the manual says all that there is; and all of it goes again.
  */
 #include "clip/base/files.h"
+#include "tests/coop/library/learned_files.h"
 #include "tests/support/cli_support.h"
-#include "tests/support/learned_files.h"
 #include "tests/support/scratch.h"
 
 #include <poll.h>

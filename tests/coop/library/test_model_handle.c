@@ -3,7 +3,7 @@
 #include "coop/coop.h"
 #include "coop/loaded_model.h"
 #include "coop/zeroshot.h"
-#include "tests/support/learned_files.h"
+#include "tests/coop/library/learned_files.h"
 #include "tests/support/support.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* learned_files.c: see learned_files.h. What was learned is drawn at random. */
-#include "tests/support/learned_files.h"
+#include "tests/coop/library/learned_files.h"
 
 #include "clip/math/ops.h"
 #include "coop/classifier_file.h"

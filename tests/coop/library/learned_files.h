@@ -1,6 +1,6 @@
 /* learned_files.h: a learned file of each kind, for the fixture clip_vit.safetensors. */
-#ifndef TESTS_SUPPORT_LEARNED_FILES_H
-#define TESTS_SUPPORT_LEARNED_FILES_H
+#ifndef TESTS_COOP_LIBRARY_LEARNED_FILES_H
+#define TESTS_COOP_LIBRARY_LEARNED_FILES_H
 
 #include "clip/base/arena.h"
 
