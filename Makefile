@@ -17,7 +17,7 @@ PREFIX  ?= /usr/local
 WERROR  ?= 0
 MAKEFLAGS += --jobs=$(shell nproc) --no-print-directory
 
-# Recursive on purpose: pkg-config must be asked after `deps` has installed what it will find.
+# What asks the machine is asked when it is first needed, since `deps` installs what pkg-config finds, and only once.
 PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate nettle $(filter-out gif,$(EXTRA))
 DEBS    := gcc g++ pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
            libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
@@ -25,22 +25,23 @@ DEBS    := gcc g++ pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspn
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
 # Used if its headers are there at build time, and loaded when something is fetched; without it coop says what it lacks.
-CURL     = $(filter-out $(WITHOUT),$(shell pkg-config --exists 'libcurl >= 7.85' && echo libcurl))
+CURL     = $(eval CURL := $(filter-out $(WITHOUT),$(shell pkg-config --exists 'libcurl >= 7.85' && echo libcurl)))$(CURL)
 
 # Used where they are found: GIF, TIFF, HEIC and AVIF are refused by name without. WITHOUT="libheif" leaves one out.
 # (giflib has no .pc file everywhere.)
-EXTRA    = $(filter-out $(WITHOUT),$(shell pkg-config --exists 'libtiff-4 >= 4.5' && echo libtiff-4; \
-             pkg-config --exists libheif && echo libheif; test -e /usr/include/gif_lib.h && echo gif))
+EXTRA    = $(eval EXTRA := $(filter-out $(WITHOUT),$(shell \
+             pkg-config --exists 'libtiff-4 >= 4.5' && echo libtiff-4; pkg-config --exists libheif && echo libheif; \
+             test -e /usr/include/gif_lib.h && echo gif)))$(EXTRA)
 HAVE     = $(patsubst libtiff-4,-DHAVE_TIFF,$(patsubst libheif,-DHAVE_HEIF,$(patsubst gif,-DHAVE_GIF,$(EXTRA))))
 
 # -ffp-contract=off: pixels must match Pillow bit for bit. Kernels may use fused multiply-add (below).
 OPT     ?= -O3
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -Wundef \
            $(if $(filter 1,$(WERROR)),-Werror)
-FLAGS    = -std=gnu11 -I. -g $(OPT) -fopenmp-simd -ffp-contract=off $(WARN) $(shell pkg-config --cflags $(PKGS)) \
-           $(HAVE) $(CFLAGS)
+HEADERS  = $(eval HEADERS := $(shell pkg-config --cflags $(PKGS)))$(HEADERS)
+FLAGS    = -std=gnu11 -I. -g $(OPT) -fopenmp-simd -ffp-contract=off $(WARN) $(HEADERS) $(HAVE) $(CFLAGS)
 PLAIN    = $(patsubst gif,-lgif,$(filter gif,$(EXTRA))) -lunistring -lm -lpthread
-LIBS     = $(shell pkg-config --libs $(PKGS)) $(PLAIN)
+LIBS     = $(eval LIBS := $(shell pkg-config --libs $(PKGS)) $(PLAIN))$(LIBS)
 
 # Which program works with which library: coop/coop.h says so.
 VERSION := $(shell sed -n 's/^.define COOP_VERSION "\(.*\)"/\1/p' coop/coop.h)
