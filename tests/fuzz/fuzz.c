@@ -152,6 +152,7 @@ const FuzzTarget *fuzz_targets(int *n) {
         {"config", fuzz_config},
         {"csv", fuzz_csv},
         {"feature_store", fuzz_feature_store},
+        {"hub", fuzz_hub},
         {"image", fuzz_image},
         {"merges", fuzz_merges},
         {"model", fuzz_model},
