@@ -3,9 +3,9 @@
 
 #include "clip/base/files.h"
 #include "experiments/fetch/http.h"
-#include "tests/support/hub_support.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
+#include "tests/web/hub_support.h"
 
 #include <setjmp.h>
 #include <signal.h>

@@ -5,7 +5,7 @@
 #include "clip/base/files.h"
 #include "experiments/terminal/interrupt.h"
 #include "tests/support/scratch.h"
-#include "tests/support/web_server.h"
+#include "tests/web/web_server.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -3,8 +3,8 @@
 
 #include "clip/base/files.h"
 #include "clip/named/named_find.h"
-#include "tests/support/hub_support.h"
 #include "tests/support/scratch.h"
+#include "tests/web/hub_support.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #include "clip/base/buffer.h"
 #include "experiments/terminal/clock.h"
 #include "tests/support/scratch.h"
-#include "tests/support/web_server.h"
+#include "tests/web/web_server.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

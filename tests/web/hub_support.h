@@ -1,9 +1,9 @@
 /* hub_support.h: the Hugging Face hub as nginx serves it: the list of a repository's files, small files at
  * once, large ones by way of another host, all for one token. */
-#ifndef TESTS_SUPPORT_HUB_SUPPORT_H
-#define TESTS_SUPPORT_HUB_SUPPORT_H
+#ifndef TESTS_WEB_HUB_SUPPORT_H
+#define TESTS_WEB_HUB_SUPPORT_H
 
-#include "tests/support/web_server.h"
+#include "tests/web/web_server.h"
 
 #define HUB_TOKEN "hf_x"
 #define HUB_COMMIT "0123456789abcdef0123456789abcdef01234567"

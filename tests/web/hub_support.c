@@ -1,5 +1,5 @@
 /* hub_support.c: see hub_support.h */
-#include "tests/support/hub_support.h"
+#include "tests/web/hub_support.h"
 
 #include "clip/base/buffer.h"
 #include "experiments/fetch/file_digest.h"

@@ -4,8 +4,8 @@
  * does that works (to break off in the middle, to fall silent, to lie) is done by a small one of our own.
  * Nothing here, and no test, asks a host of the internet.
  */
-#ifndef TESTS_SUPPORT_WEB_SERVER_H
-#define TESTS_SUPPORT_WEB_SERVER_H
+#ifndef TESTS_WEB_WEB_SERVER_H
+#define TESTS_WEB_WEB_SERVER_H
 
 #include "clip/base/arena.h"
 

@@ -1,6 +1,6 @@
 /* web_server.c: see web_server.h */
 #define _GNU_SOURCE /* strcasestr */
-#include "tests/support/web_server.h"
+#include "tests/web/web_server.h"
 
 #include "clip/base/buffer.h"
 #include "clip/base/files.h"
