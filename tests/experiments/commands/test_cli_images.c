@@ -226,8 +226,63 @@ static void test_interrupt(void **state) {
     assert_non_null(strstr(cli->err, "stopped by SIGINT"));
 }
 
+/* --- coop check --- */
+
+static void put_photo(Cli *cli, const char *name, const char *from) {
+    const char *path = cli_path(cli, "%s", name);
+    char *folder = arena_strdup(cli->arena, path);
+    *strrchr(folder, '/') = '\0';
+    assert_int_equal(make_folders(folder, NULL), 0);
+    cli_copy(from, path);
+}
+
+static void assert_line(Cli *cli, const char *image, const char *finding, const char *other,
+                        const char *end) {
+    const char *line = arena_printf(cli->arena, "%s%s%s%s\n", cli_path(cli, "%s", image), finding,
+                                    *other ? cli_path(cli, "%s", other) : "", end);
+    if (!strstr(cli->out, line))
+        fail_msg("no '%s' in\n%s", line, cli->out);
+}
+
+static void test_check(void **state) {
+    Cli *cli = *state;
+    const char *photos = cli_path(cli, "photos"), *empty = cli_path(cli, "empty");
+    put_photo(cli, "photos/train/cup/1.jpg", FIXTURES "images/shape00/0000.jpg");
+    put_photo(cli, "photos/train/cup/2.jpg", FIXTURES "images/shape00/0001.jpg");
+    put_photo(cli, "photos/test/cup/3.jpg", FIXTURES "images/shape00/0002.jpg");
+    cli_ok(cli, "check", photos);
+    assert_string_equal(cli->out, "");
+    assert_string_equal(cli->err, "3 images, nothing found\n");
+    put_photo(cli, "photos/train/key/4.jpg", FIXTURES "images/shape00/0001.jpg");
+    put_photo(cli, "photos/test/cup/6.jpg", FIXTURES "images/shape00/0000.jpg");
+    scratch_file(cli_path(cli, "photos/train/cup/5.jpg"), "\xff\xd8\xff\xe0", 4);
+    write_png(cli_path(cli, "photos/train/key/7.png"), false, false);
+    write_png(cli_path(cli, "photos/train/key/8.png"), false, true);
+    assert_int_equal(cli_run(cli, "check", photos), 1);
+    assert_int_equal(count(cli->out, "\n"), 6);
+    assert_line(cli, "photos/train/key/4.jpg", ": the same file as ", "photos/train/cup/2.jpg",
+                ", in another class");
+    assert_line(cli, "photos/train/cup/1.jpg", ": the same file as ", "photos/test/cup/6.jpg",
+                ", in another part");
+    assert_line(cli, "photos/train/key/8.png", ": the same pixels as ", "photos/train/key/7.png", "");
+    assert_line(cli, "photos/train/key/7.png", ": tiny: 40 x 20 pixels", "", "");
+    assert_line(cli, "photos/train/cup/5.jpg", ": header: the file is cut short", "", "");
+    assert_non_null(strstr(cli->err, "note: 1 image is turned by EXIF"));
+    assert_non_null(strstr(cli->err, "coop check: of 8 images 1 cannot be read, 2 are tiny, 3 are copies, "
+                                     "1 of these in another class, 1 of these in another part\n"));
+    assert_int_equal(cli_run(cli, "check", photos, "--json", "--min-side", "20"), 1);
+    assert_int_equal(count(cli->out, "\n"), 4);
+    assert_int_equal(count(cli->out, "\"finding\":\"same bytes\""), 2);
+    assert_int_equal(count(cli->out, "\"finding\":\"same pixels\""), 1);
+    assert_int_equal(count(cli->out, "\"across\":\"class\""), 1);
+    assert_int_equal(make_folders(empty, NULL), 0);
+    cli_refuses(cli, 3, empty, "no files", "check", empty);
+    assert_int_equal(cli_run(cli, "check", cli_path(cli, "none")), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        CLI_TEST(test_check),
         CLI_TEST(test_ways_to_name_images),
         CLI_TEST(test_bad_images_are_records),
         CLI_TEST(test_sheet),
