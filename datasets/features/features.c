@@ -227,9 +227,10 @@ static int transform_item(const Job *job, int item, float *pixels, Arena *arena,
     if (!digest_equal(&digest, expected))
         return error_set(err, "%s: content: the file changed while it was read", path);
     Image image;
-    if ((source->upright ? image_decode_upright : image_decode)(&image, data, size, path, arena, err) < 0)
+    int result = source->upright ? image_decode_upright(&image, data, size, path, arena, err)
+                                 : image_decode(&image, data, size, path, arena, err);
+    if (result < 0)
         return -1;
-    int result;
     if (job->view.random) {
         const unsigned char *b = expected->bytes;
         uint32_t key = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];

@@ -100,6 +100,10 @@ static void what_is_wrong_is_named(void **state) {
          "data.train.root does not go with webdataset"},
         {"model: {config: a}\ndata:\n  train: {csv: a}\n  val: {csv: a, seperator: x}",
          "line 4: unknown key 'seperator' in data.val (did you mean 'separator'?)"},
+        {"model: {config: a}\ndata: {train: {dataset: {format: folder, images: b, exif: rotate}, templates: "
+         "'a "
+         "{}'}}",
+         "data.train.dataset.exif: a pretraining takes images as they are stored"},
         {LEAST "optim: {name: adam}", "optim.name: 'adam' is not one of adamw, sgd"},
         {LEAST "optim: {lr_scheduler: linear}", "is not one of cosine, const, const-cooldown"},
         {LEAST "optim: {name: sgd, beta2: 0.9}", "optim.beta2 goes with adamw alone"},
