@@ -155,7 +155,7 @@ int heads_run(const HeadPlan *plan, Session *session, const Point *point, const 
     LinearClassifier classifier;
     if (classify(&classifier, head, &config, session, session, logits, arena, err) < 0)
         return -1;
-    return learned_write_linear(session, &classifier, folder, result, arena, err);
+    return learned_write_linear(session, point, &classifier, folder, logits, result, arena, err);
 }
 
 int heads_transfer(const HeadPlan *plan, Session *session, const Point *learned, const char *folder,

@@ -5,13 +5,46 @@
 #include "clip/checkpoint/locate.h"
 #include "coop/classifier_file.h"
 #include "coop/coop.h"
-#include "experiments/results/learned_file.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-int learned_head(Prompt *prompt, Session *session, const float *text, Arena *arena, Error *err) {
+/* How many of n rows have their largest logit, the first among equals, at their label. */
+static int count_right(const float *logits, const int *labels, int n, int K) {
+    int n_right = 0;
+    for (int i = 0; i < n; i++) {
+        const float *row = logits + (size_t)i * (size_t)K;
+        int best = 0;
+        for (int k = 1; k < K; k++)
+            best = row[k] > row[best] ? k : best;
+        n_right += best == labels[i];
+    }
+    return n_right;
+}
+
+double learned_val_accuracy(const Session *session, const float *logits) {
+    const int n = session->val.n;
+    return n > 0 ? 100.0 * count_right(logits, session->val_labels, n, session->dataset.n_classes) / n : NAN;
+}
+
+Provenance learned_provenance(const Session *session, const Point *point, const float *logits,
+                              const Result *result) {
+    const int shots = point->num_shots, n = session->dataset.test.n;
+    return (Provenance){
+        .method = point->method->section.name,
+        .num_shots = shots == SHOTS_ALL    ? ALL_SHOTS
+                     : shots == SHOTS_NONE ? 0
+                                           : shots,
+        .seed = shots == SHOTS_NONE ? -1 : point->seed,
+        .val_accuracy = result->val_accuracy / 100,
+        .accuracy = (double)count_right(logits, session->test_labels, n, session->dataset.n_classes) / n,
+        .key = point->key,
+        .program = "coop " COOP_VERSION};
+}
+
+int learned_head(Prompt *prompt, Session *session, const Point *point, const float *text, const float *logits,
+                 const Result *result, Arena *arena, Error *err) {
     Clip *clip = session->model.clip;
     const Dataset *dataset = &session->dataset;
     *prompt = (Prompt){.n_classes = dataset->n_classes,
@@ -30,6 +63,8 @@ int learned_head(Prompt *prompt, Session *session, const float *text, Arena *are
                        .heads = session->experiment->model.heads,
                        .image_size = clip->image_size,
                        .exif_rotate = session->model.upright};
+    if (logits)
+        prompt->made = learned_provenance(session, point, logits, result);
     memcpy(prompt->mean, clip->mean, sizeof prompt->mean);
     memcpy(prompt->std, clip->std, sizeof prompt->std);
     /* A path is found again from any folder; not through a link, for the config lies beside the link. A name
@@ -40,19 +75,6 @@ int learned_head(Prompt *prompt, Session *session, const float *text, Arena *are
         prompt->checkpoint = path_join(arena, folder_now, prompt->checkpoint);
     free(folder_now);
     return prompt->checkpoint ? 0 : error_memory(err);
-}
-
-double learned_val_accuracy(const Session *session, const float *logits) {
-    const int n = session->val.n, K = session->dataset.n_classes;
-    int n_right = 0;
-    for (int i = 0; i < n; i++) {
-        const float *row = logits + (size_t)i * (size_t)K;
-        int best = 0;
-        for (int k = 1; k < K; k++)
-            best = row[k] > row[best] ? k : best;
-        n_right += best == session->val_labels[i];
-    }
-    return n > 0 ? 100.0 * n_right / n : NAN;
 }
 
 int learned_classify(Session *session, const float *text, float *logits, Result *result, Arena *arena,
@@ -66,20 +88,20 @@ int learned_classify(Session *session, const float *text, float *logits, Result 
     return 0;
 }
 
-int learned_write_texts(Session *session, const float *text, const char *folder, float *logits,
-                        Result *result, Arena *arena, Error *err) {
+int learned_write_texts(Session *session, const Point *point, const float *text, const char *folder,
+                        float *logits, Result *result, Arena *arena, Error *err) {
     Prompt head;
     const char *path = path_join(arena, folder, CLASSIFIER_FILE);
     if (!path)
         return error_memory(err);
     if (learned_classify(session, text, logits, result, arena, err) < 0 ||
-        learned_head(&head, session, text, arena, err) < 0)
+        learned_head(&head, session, point, text, logits, result, arena, err) < 0)
         return -1;
     return classifier_file_write(path, &head, &cosine_kind, NULL, 0, err);
 }
 
-int learned_write_linear(Session *session, const LinearClassifier *classifier, const char *folder,
-                         Result *result, Arena *arena, Error *err) {
+int learned_write_linear(Session *session, const Point *point, const LinearClassifier *classifier,
+                         const char *folder, const float *logits, Result *result, Arena *arena, Error *err) {
     const int K = classifier->n_classes, E = classifier->embed_dim;
     const char *path = path_join(arena, folder, CLASSIFIER_FILE);
     float *val = arena_floats(arena, (size_t)session->val.n, (size_t)K);
@@ -95,28 +117,7 @@ int learned_write_linear(Session *session, const LinearClassifier *classifier, c
         weights[i] = (double)classifier->scale * classifier->weights[i];
     for (int k = 0; k < K; k++)
         bias[k] = classifier->bias[k];
-    if (learned_head(&head, session, NULL, arena, err) < 0)
+    if (learned_head(&head, session, point, NULL, logits, result, arena, err) < 0)
         return -1;
     return classifier_file_write(path, &head, &unit_linear_kind, tensors, 2, err);
-}
-
-int learned_describe(const Point *point, const Result *result, const char *folder, Arena *arena, Error *err) {
-    const int shots = point->num_shots;
-    const Provenance made = {.method = result->method,
-                             .num_shots = shots == SHOTS_ALL    ? ALL_SHOTS
-                                          : shots == SHOTS_NONE ? 0
-                                                                : shots,
-                             .seed = shots == SHOTS_NONE ? -1 : point->seed,
-                             .val_accuracy = result->val_accuracy / 100,
-                             .accuracy = result->accuracy / 100,
-                             .key = point->key,
-                             .program = "coop " COOP_VERSION};
-    for (int i = 0; learned_file_name(i); i++) {
-        const char *path = path_join(arena, folder, learned_file_name(i));
-        if (!path)
-            return error_memory(err);
-        if (file_exists(path) && provenance_put(path, &made, err) < 0)
-            return -1;
-    }
-    return 0;
 }

@@ -184,13 +184,14 @@ static int flops(double *flops, Session *session, const Point *point, Error *err
 }
 
 static int write_prompt(Session *session, const Point *point, PromptLearner *learner, const float *text,
-                        const char *folder, Arena *arena, Error *err) {
+                        const char *folder, const float *logits, const Result *result, Arena *arena,
+                        Error *err) {
     LearnerConfig config = coop_learner_config(point);
     const char *path = path_join(arena, folder, PROMPT_FILE);
     Prompt prompt;
     if (!path)
         return error_memory(err);
-    if (learned_head(&prompt, session, text, arena, err) < 0)
+    if (learned_head(&prompt, session, point, text, logits, result, arena, err) < 0)
         return -1;
     prompt.n_ctx = learner_n_ctx(learner);
     prompt.width = session->model.clip->text.width;
@@ -220,7 +221,7 @@ static int learn(Session *session, const Point *point, PromptLearner *learner, c
     if (learned_classify(session, text, logits, result, arena, err) < 0)
         return -1;
     result_set_int(result, "n_ctx", learner_n_ctx(learner));
-    return write_prompt(session, point, learner, text, folder, arena, err);
+    return write_prompt(session, point, learner, text, folder, logits, result, arena, err);
 }
 
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,

@@ -51,8 +51,8 @@ static int fit(LinearProbe *probe, Data *data, Session *session, const Point *po
 }
 
 /* Shares and the file for classify. */
-static int keep(const LinearProbe *probe, Session *session, const char *folder, Result *result, Arena *arena,
-                Error *err) {
+static int keep(const LinearProbe *probe, Session *session, const Point *point, const char *folder,
+                const float *logits, Result *result, Arena *arena, Error *err) {
     const int K = probe->n_classes, E = probe->n_features;
     const char *path = path_join(arena, folder, CLASSIFIER_FILE);
     float *val = arena_floats(arena, (size_t)session->val.n, (size_t)K);
@@ -63,7 +63,7 @@ static int keep(const LinearProbe *probe, Session *session, const char *folder, 
         return error_memory(err);
     linear_probe_scores(probe, val, session->val_raw, session->val.n);
     result->val_accuracy = learned_val_accuracy(session, val);
-    if (learned_head(&head, session, NULL, arena, err) < 0)
+    if (learned_head(&head, session, point, NULL, logits, result, arena, err) < 0)
         return -1;
     return classifier_file_write(path, &head, &linear_kind, tensors, 2, err);
 }
@@ -78,7 +78,7 @@ static int run(Session *session, const Point *point, const char *folder, float *
     linear_probe_scores(&probe, logits, session->test_raw, session->dataset.test.n);
     result->n_train = data.train.n;
     result_set_real(result, "C", probe.C);
-    return keep(&probe, session, folder, result, arena, err);
+    return keep(&probe, session, point, folder, logits, result, arena, err);
 }
 
 /* A fit takes seconds, and an earlier version kept none: it is done again. The columns of the target's

@@ -66,7 +66,7 @@ static int run(Session *session, const Point *point, const char *folder, float *
                      arena, err) < 0)
         return -1;
     const float *text = features(adapter, session, arena, err);
-    return text ? learned_write_texts(session, text, folder, logits, result, arena, err) : -1;
+    return text ? learned_write_texts(session, point, text, folder, logits, result, arena, err) : -1;
 }
 
 /* The layer of a finished training, behind the texts of other classes. */

@@ -178,8 +178,8 @@ static int make(TipAdapter *adapter, Session *session, const Point *point, Resul
     return learn(adapter, &data, point, result, progress, arena, err);
 }
 
-static int write_file(const TipAdapter *adapter, Session *session, const char *folder, Arena *arena,
-                      Error *err) {
+static int write_file(const TipAdapter *adapter, Session *session, const Point *point, const char *folder,
+                      const float *logits, const Result *result, Arena *arena, Error *err) {
     const char *path = path_join(arena, folder, CLASSIFIER_FILE);
     const ImageCache cache = {adapter->n_keys, adapter->keys, adapter->labels, (float)adapter->alpha,
                               (float)adapter->beta}; /* as logits take them */
@@ -187,7 +187,7 @@ static int write_file(const TipAdapter *adapter, Session *session, const char *f
     Prompt head;
     if (!path)
         return error_memory(err);
-    if (learned_head(&head, session, adapter->text, arena, err) < 0)
+    if (learned_head(&head, session, point, adapter->text, logits, result, arena, err) < 0)
         return -1;
     image_cache_tensors(tensors, &cache, adapter->embed_dim);
     return classifier_file_write(path, &head, &cache_kind, tensors, IMAGE_CACHE_TENSORS, err);
@@ -200,11 +200,11 @@ static int run(Session *session, const Point *point, const char *folder, float *
     if (!val)
         return error_memory(err);
     if (make(&adapter, session, point, result, progress, arena, err) < 0 ||
-        write_file(&adapter, session, folder, arena, err) < 0 ||
+        tip_adapter_logits(&adapter, logits, session->test_unit, session->dataset.test.n, err) < 0 ||
         tip_adapter_logits(&adapter, val, session->val_unit, session->val.n, err) < 0)
         return -1;
     result->val_accuracy = learned_val_accuracy(session, val);
-    return tip_adapter_logits(&adapter, logits, session->test_unit, session->dataset.test.n, err);
+    return write_file(&adapter, session, point, folder, logits, result, arena, err);
 }
 
 /* What a finished point has left. */

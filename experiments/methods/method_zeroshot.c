@@ -39,7 +39,7 @@ static int run(Session *session, const Point *point, const char *folder, float *
                Progress *progress, Arena *arena, Error *err) {
     (void)progress;
     const float *text = session_texts(session, templates_of(point), arena, err);
-    return text ? learned_write_texts(session, text, folder, logits, result, arena, err) : -1;
+    return text ? learned_write_texts(session, point, text, folder, logits, result, arena, err) : -1;
 }
 
 static const PointRules rules = {.label = label, .leaf = leaf};

@@ -124,7 +124,8 @@ static int write_tuned(const Tuning *t, const char *path, Arena *arena, Error *e
     Tuned tuned = {.templates = templates->values, .n_templates = templates->n};
     if (!text)
         return error_memory(err);
-    if (tuner_texts(t->tuner, text, err) < 0 || learned_head(&tuned.head, session, text, arena, err) < 0)
+    if (tuner_texts(t->tuner, text, err) < 0 ||
+        learned_head(&tuned.head, session, t->point, text, NULL, NULL, arena, err) < 0)
         return -1;
     return tuned_write(path, &tuned, t->clip, &t->config, t->tuner, err);
 }
@@ -196,7 +197,8 @@ int tuning_run(Session *session, const Point *point, TunerConfig config, const O
         logits_of_file(logits, val, path, session, &point->options->templates, progress, arena, err) < 0)
         return -1;
     result->val_accuracy = learned_val_accuracy(session, val);
-    return 0;
+    const Provenance made = learned_provenance(session, point, logits, result);
+    return provenance_put(path, &made, err);
 }
 
 int tuning_transfer(const Point *learned, bool is_low_rank, const char *folder, const Session *target,

@@ -3,7 +3,6 @@
 
 #include "clip/base/files.h"
 #include "coop/coop.h"
-#include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 #include "experiments/results/logits.h"
 #include "experiments/results/predictions.h"
@@ -55,7 +54,6 @@ static int keep_result(const Stage *stage, const Session *tested, const Point *p
     result->accuracy = scores.accuracy;
     result->macro_f1 = scores.macro_f1;
     if (predictions_write(predictions_path, logits, scores.predicted, dataset, arena, err) < 0 ||
-        (!point->learned && learned_describe(point, result, folder, arena, err) < 0) ||
         result_files_note(result, folder, arena, err) < 0)
         return -1;
     result->per_class = scores.per_class;
