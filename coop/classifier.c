@@ -101,6 +101,8 @@ static int open_model(Classifier *c, const char **weights, const ClassifierOptio
     model.towers = CLIP_IMAGE | digest_of(&c->head, *weights, c->arena) | few(options);
     model.activation = c->head.activation;
     model.heads = c->head.heads;
+    if (!options->set_precision)
+        model.precision = c->head.precision;
     if (loaded_model_open(&c->own, *weights, &model, err) < 0)
         return -1;
     c->own.upright = c->head.exif_rotate;

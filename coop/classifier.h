@@ -19,6 +19,7 @@ typedef struct Classifier Classifier;
 typedef struct {
     const char *weights;
     LoadedModelOptions model;    /* vocab, activation and heads for files that do not say them */
+    bool set_precision;          /* model.precision counts; else that in which it was learned */
     ClassTokenPosition position; /* of a prompt of the original code, which does not say it */
     int n_images;                /* how many are expected (loaded_model_few); 0: many */
 } ClassifierOptions;

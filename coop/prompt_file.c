@@ -12,7 +12,7 @@
 
 #define FORMAT "coop-prompt"
 #define VERSION "1"
-enum { MAX_METADATA = 16 + PROMPT_MORE + PROVENANCE_METADATA };
+enum { MAX_METADATA = 17 + PROMPT_MORE + PROVENANCE_METADATA };
 #define QUICK_ASSUMED "quick_gelu" ASSUMED
 #define MAX_CLASSES 1000000
 #define MAX_WIDTH (1 << 24)
@@ -103,6 +103,8 @@ static int make_head(Head *head, const char *path, const char *format, const Pro
         head->metadata[head->n++] = (MetadataOut){"heads", head->heads};
     add_text(head, "checkpoint_stamp", prompt->checkpoint_stamp);
     add_text(head, "exif", prompt->exif_rotate ? "rotate" : NULL);
+    if (prompt->precision != PRECISION_FLOAT32)
+        add_text(head, "precision", precision_name(prompt->precision));
     head->n += provenance_metadata(head->metadata + head->n, &head->made, &prompt->made);
     return 0;
 }
@@ -231,12 +233,16 @@ static int read_contexts_metadata(const TensorFile *file, Prompt *prompt, Error 
     return need_int(file, "n_ctx", &prompt->n_ctx, err);
 }
 
-static int read_exif(const TensorFile *file, Prompt *prompt, Error *err) {
+/* What was done with its images. */
+static int read_images(const TensorFile *file, Prompt *prompt, Error *err) {
+    const char *precision = tensors_metadata(file, "precision");
     const char *exif = tensors_metadata(file, "exif");
     prompt->exif_rotate = exif && strcmp(exif, "rotate") == 0;
-    return !exif || prompt->exif_rotate || strcmp(exif, "ignore") == 0
-               ? 0
-               : error_set(err, "%s: metadata: exif '%.40s'", tensors_path(file), exif);
+    if (exif && !prompt->exif_rotate && strcmp(exif, "ignore") != 0)
+        return error_set(err, "%s: metadata: exif '%.40s'", tensors_path(file), exif);
+    if (precision && precision_from(&prompt->precision, precision) < 0)
+        return error_set(err, "%s: metadata: precision '%.40s'", tensors_path(file), precision);
+    return 0;
 }
 
 static int read_head(const TensorFile *file, const char *wanted, Prompt *prompt, Arena *arena, Error *err) {
@@ -246,7 +252,7 @@ static int read_head(const TensorFile *file, const char *wanted, Prompt *prompt,
     if (strcmp(format, wanted) != 0)
         return error_set(err, "%s: metadata: format '%.40s' where '%s' is needed", tensors_path(file), format,
                          wanted);
-    if (provenance_read(&prompt->made, file, arena, err) < 0 || read_exif(file, prompt, err) < 0)
+    if (provenance_read(&prompt->made, file, arena, err) < 0 || read_images(file, prompt, err) < 0)
         return -1;
     if (!(version = need(file, "version", err)))
         return -1;

@@ -6,8 +6,8 @@
  * backbone_digest, vocab_digest, dataset, checkpoint, image_size, mean and std (JSON lists of three numbers);
  * activation ("quick_gelu" or "gelu") and heads (of the image tower) where the experiment chose them, or
  * activation "quick_gelu (assumed)"; checkpoint_stamp (files.h) where the checkpoint is a single file; exif
- * "rotate" where images were turned; how it was learned (coop/learned/provenance.h); a checksum
- * (safetensors_write.h), which prompts from elsewhere need not have.
+ * "rotate" where images were turned; precision "bfloat16" where they were encoded in that; how it was learned
+ * (coop/learned/provenance.h); a checksum (safetensors_write.h), which prompts from elsewhere need not have.
  */
 #ifndef COOP_PROMPT_FILE_H
 #define COOP_PROMPT_FILE_H
@@ -36,7 +36,8 @@ typedef struct {
     bool assumed;                 /* nothing told the activation, and QuickGELU was assumed */
     int image_size;
     float mean[3], std[3];
-    bool exif_rotate; /* its images were turned as their EXIF says */
+    bool exif_rotate;    /* its images were turned as their EXIF says */
+    Precision precision; /* FLOAT32 or BFLOAT16: in which they were encoded */
     Provenance made;
 } Prompt;
 

@@ -57,7 +57,8 @@ static int run(CommandLine *line, Error *err) {
          "of its checkpoint: auto (default: as its config says), quick_gelu or gelu"},
         {"heads", OPTION_INT, &given->model.heads, 1, 1024, "N",
          "of its image tower, where the checkpoint does not tell"},
-        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
+        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME",
+         "float32, bfloat16 or auto (default: that in which it was learned)"},
         LABEL_OPTIONS(request.labels)};
     find_learned_options(options + N_OPTIONS, &wish);
     int status = command_parse(line, &command_classify, options, N_OPTIONS + FIND_LEARNED_OPTIONS, err);
@@ -77,6 +78,7 @@ static int run(CommandLine *line, Error *err) {
         return -1;
     if (position_parse(&given->position, position ? position : "end") < 0)
         return error_usage(err, "--class-token-position %s: end, middle or front is needed", position);
+    given->set_precision = precision != NULL;
     given->model.n_threads = line->common.threads;
     given->model.stop = interrupt_stop;
     return classify(&request, line->common.quiet, err);

@@ -68,6 +68,8 @@ static void print_head(const Prompt *head, Arena *arena) {
     print_number("image_size", head->image_size);
     if (head->exif_rotate)
         print_field("exif", "rotate");
+    if (head->precision != PRECISION_FLOAT32)
+        print_field("precision", precision_name(head->precision));
     print_number("classes", head->n_classes);
     for (int k = 0; k < head->n_classes; k++)
         printf("  %s\n", printable(head->class_names[k], arena));

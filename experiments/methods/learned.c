@@ -62,7 +62,8 @@ int learned_head(Prompt *prompt, Session *session, const Point *point, const flo
                        .assumed = clip->assumed,
                        .heads = session->experiment->model.heads,
                        .image_size = clip->image_size,
-                       .exif_rotate = session->model.upright};
+                       .exif_rotate = session->model.upright,
+                       .precision = clip->precision};
     if (logits)
         prompt->made = learned_provenance(session, point, logits, result);
     memcpy(prompt->mean, clip->mean, sizeof prompt->mean);

@@ -177,6 +177,16 @@ static void test_cosine(void **state) {
         assert_int_equal(classifier_model(c)->upright, rotate);
         classifier_close(c);
     }
+    /* They are encoded in the same precision, unless another is asked for. */
+    w.head.precision = PRECISION_BFLOAT16;
+    assert_int_equal(classifier_file_write(path, &w.head, &cosine_kind, NULL, 0, &err), 0);
+    for (int set = 0; set < 2; set++) {
+        Classifier *c;
+        const ClassifierOptions options = {.set_precision = set};
+        assert_int_equal(classifier_open(&c, path, &options, &err), 0);
+        assert_int_equal(classifier_model(c)->asked, set ? PRECISION_FLOAT32 : PRECISION_BFLOAT16);
+        classifier_close(c);
+    }
     close_world(&w);
 }
 

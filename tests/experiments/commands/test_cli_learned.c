@@ -78,9 +78,9 @@ static void check_inspect(Cli *cli, const Result *result, const char *file) {
     }
 }
 
-static const char *file_of(Cli *cli, const Result *result) {
+static const char *file_of(Cli *cli, const char *output, const Result *result) {
     for (int i = 0; learned_file_name(i); i++) {
-        const char *path = cli_path(cli, "all/%s/%s", result->folder, learned_file_name(i));
+        const char *path = cli_path(cli, "%s/%s/%s", output, result->folder, learned_file_name(i));
         if (cli_exists(path))
             return path;
     }
@@ -109,7 +109,7 @@ static void test_every_kind(void **state) {
     check_methods(&results);
     for (int i = 0; i < results.n; i++) {
         const Result *result = &results.results[i];
-        const char *file = file_of(cli, result);
+        const char *file = file_of(cli, "all", result);
         assert_true(result->val_accuracy >= 0 && result->val_accuracy <= 100);
         check_same(cli, result, file, cli_path(cli, "all/%s/" PREDICTIONS_FILE, result->folder));
         check_inspect(cli, result, file);
@@ -117,6 +117,20 @@ static void test_every_kind(void **state) {
         has(cli->out, arena_printf(cli->arena, "accuracy %.2f %%, macro-F1 %.2f %%", result->accuracy,
                                    result->macro_f1));
     }
+}
+
+/* Images that were encoded in bfloat16 are again, where this processor has it. */
+static void test_bfloat16(void **state) {
+    Cli *cli = *state;
+    const char *yaml = cli_experiment(cli, "half", "vit",
+                                      "grid: {num_shots: 2, seed: 1}\noptim: {max_epoch: 2, batch_size: 8}\n"
+                                      "methods:\n  - linear_probe: {}\n  - coop: {n_ctx: 2}\n");
+    cli_ok(cli, "run", yaml, "--set", "model.precision=bfloat16");
+    const ResultList results = cli_results(cli, "half", NULL);
+    assert_int_equal(results.n, 2);
+    for (int i = 0; i < results.n; i++)
+        check_same(cli, &results.results[i], file_of(cli, "half", &results.results[i]),
+                   cli_path(cli, "half/%s/" PREDICTIONS_FILE, results.results[i].folder));
 }
 
 /* --- the best of a run --- */
@@ -251,8 +265,9 @@ static void test_new_classes(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_every_kind),    CLI_TEST(test_run_dir),
-                                       CLI_TEST(test_other_folders), CLI_TEST(test_earlier_version),
-                                       CLI_TEST(test_exif),          CLI_TEST(test_new_classes)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_every_kind),      CLI_TEST(test_bfloat16),
+                                       CLI_TEST(test_run_dir),         CLI_TEST(test_other_folders),
+                                       CLI_TEST(test_earlier_version), CLI_TEST(test_exif),
+                                       CLI_TEST(test_new_classes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
