@@ -154,6 +154,7 @@ const FuzzTarget *fuzz_targets(int *n) {
         {"feature_store", fuzz_feature_store},
         {"hub", fuzz_hub},
         {"image", fuzz_image},
+        {"library", fuzz_library},
         {"merges", fuzz_merges},
         {"model", fuzz_model},
         {"names", fuzz_names},

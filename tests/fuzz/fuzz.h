@@ -37,6 +37,7 @@ int fuzz_csv(const uint8_t *data, size_t size);
 int fuzz_feature_store(const uint8_t *data, size_t size);
 int fuzz_hub(const uint8_t *data, size_t size);
 int fuzz_image(const uint8_t *data, size_t size);
+int fuzz_library(const uint8_t *data, size_t size);
 int fuzz_merges(const uint8_t *data, size_t size);
 int fuzz_model(const uint8_t *data, size_t size);
 int fuzz_names(const uint8_t *data, size_t size);
