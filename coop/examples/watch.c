@@ -46,7 +46,8 @@ static void label(coop_classifier *classifier, const char *folder, const char *n
     }
     image = coop_image_file(path);
     if (coop_classify(classifier, &image, 1, &best, 1, NULL, &error) == COOP_OK)
-        printf("%s  %s %.1f %%\n", path, coop_classifier_name(classifier, best.index), 100 * best.probability);
+        printf("%s  %s %.1f %%\n", path, coop_classifier_name(classifier, best.index),
+               100 * best.probability);
     else if (error.code != COOP_STOPPED)
         fprintf(stderr, "%s\n", error.message);
     fflush(stdout);
