@@ -137,6 +137,23 @@ FeatureSource loaded_model_source(LoadedModel *model) {
     return source;
 }
 
+static int encode_unprojected(void *context, const float *pixels, int n, float *features, Error *err) {
+    LoadedModel *model = context;
+    return image_tower_forward_unprojected(model->clip, model->pool, pixels, n, features, err);
+}
+
+FeatureSource loaded_model_unprojected_source(LoadedModel *model) {
+    FeatureSource source = loaded_model_source(model);
+    char text[100];
+    const int n = snprintf(text, sizeof text, "%s unprojected", loaded_model_tower_digest(model));
+    digest_bytes(model->unprojected_digest, text, (size_t)n);
+    source.encode = encode_unprojected;
+    source.context = model;
+    source.embed_dim = image_tower_width(model->clip);
+    source.model_digest = model->unprojected_digest;
+    return source;
+}
+
 int loaded_model_encode(LoadedModel *model, float *features, Error *bad, const char *const *paths, int n,
                         bool unit, ProgressFn progress, void *progress_context, ImageFaults *faults,
                         Error *err) {

@@ -12,11 +12,12 @@ typedef struct {
     Clip *clip;
     Tokenizer *tokenizer; /* NULL without the text tower */
     Pool *pool;
-    char name[48];         /* for tables: "RN50", "RN50 bfloat16" */
-    Precision asked;       /* clip->precision is what came of it */
-    char tower_digest[65]; /* loaded_model_tower_digest's */
-    bool upright;          /* images are turned first as their EXIF orientation says */
-    EncodeFn encode;       /* in place of the image tower: tuned_clip_lend. NULL: the tower itself */
+    char name[48];               /* for tables: "RN50", "RN50 bfloat16" */
+    Precision asked;             /* clip->precision is what came of it */
+    char tower_digest[65];       /* loaded_model_tower_digest's */
+    bool upright;                /* images are turned first as their EXIF orientation says */
+    char unprojected_digest[65]; /* of loaded_model_unprojected_source */
+    EncodeFn encode;             /* in place of the image tower: tuned_clip_lend. NULL: the tower itself */
     void *encode_context;
 } LoadedModel;
 
@@ -64,6 +65,10 @@ Transform image_transform(const ImagePreparation *images, int image_size);
 /* The image tower as the feature cache sees it. Borrows the model. A cache on disk needs model_digest too:
  * loaded_model_tower_digest. */
 FeatureSource loaded_model_source(LoadedModel *model);
+
+/* The same tower before its last layer (image_tower_width numbers an image), whatever stands in its place;
+ * with its model_digest. */
+FeatureSource loaded_model_unprojected_source(LoadedModel *model);
 
 /* Names what the image tower computes: clip_digest, and the precision. Borrowed from the model. */
 const char *loaded_model_tower_digest(LoadedModel *model);

@@ -220,6 +220,11 @@ void rng_torch_normal(Rng *rng, float *out, size_t n, double std) {
     torch_fill_sixteen(out + n - 16, std);
 }
 
+void rng_torch_uniform(Rng *rng, float *out, size_t n, float low, float high) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = torch_uniform(rng) * (high - low) + low;
+}
+
 void rng_torch_permutation(Rng *rng, int *out, int n) {
     for (int i = 0; i < n; i++)
         out[i] = i;

@@ -38,7 +38,7 @@ typedef struct {
     const float *ln_pre_w, *ln_pre_b, *ln_post_w, *ln_post_b; /* (C) */
     const BlockWeights *blocks;                               /* (L) */
     const PackedBlock *forward;                               /* (L) */
-    const float *proj;                                        /* (C, E) */
+    const float *proj;                                        /* (C, E); NULL: features are of width C = E */
 } VitWeights;
 
 typedef struct {
@@ -57,7 +57,7 @@ typedef struct {
     int n_tokens, attn_width, n_heads;                                            /* T, C, C/64 */
     const float *positional_embedding;                                            /* (T, C) */
     const float *q_proj_w, *q_proj_b, *k_proj_w, *k_proj_b, *v_proj_w, *v_proj_b; /* (C, C), (C) */
-    const float *c_proj_w, *c_proj_b;                                             /* (E, C), (E) */
+    const float *c_proj_w, *c_proj_b; /* (E, C), (E); NULL: features are of width C = E */
 } ResnetWeights;
 
 /* Fills in text->backward from text->forward, for d_in = d_out w; a second call does nothing. Owned by the

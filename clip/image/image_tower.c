@@ -4,11 +4,38 @@
 #include "clip/image/resnet.h"
 #include "clip/image/vit.h"
 
+#include <string.h>
+
 int image_tower_forward(const Clip *clip, Pool *pool, const float *pixels, int n, float *features,
                         Error *err) {
     if (clip->image == IMAGE_TOWER_VIT)
         return vit_forward(&clip->vit, pool, pixels, n, features, err);
     return resnet_forward(&clip->resnet, pool, pixels, n, features, err);
+}
+
+int image_tower_width(const Clip *clip) {
+    return clip->image == IMAGE_TOWER_VIT ? clip->vit.width : clip->resnet.attn_width;
+}
+
+int image_tower_forward_unprojected(const Clip *clip, Pool *pool, const float *pixels, int n, float *features,
+                                    Error *err) {
+    VitWeights vit = clip->vit;
+    ResnetWeights resnet = clip->resnet;
+    vit.proj = resnet.c_proj_w = resnet.c_proj_b = NULL;
+    vit.embed_dim = resnet.embed_dim = image_tower_width(clip);
+    if (clip->image == IMAGE_TOWER_VIT)
+        return vit_forward(&vit, pool, pixels, n, features, err);
+    return resnet_forward(&resnet, pool, pixels, n, features, err);
+}
+
+void image_tower_projection(const Clip *clip, float *w, const float **bias) {
+    const size_t C = (size_t)image_tower_width(clip), E = (size_t)clip->embed_dim;
+    *bias = clip->image == IMAGE_TOWER_VIT ? NULL : clip->resnet.c_proj_b;
+    if (clip->image == IMAGE_TOWER_RESNET)
+        memcpy(w, clip->resnet.c_proj_w, E * C * sizeof *w);
+    else
+        for (size_t i = 0; i < E * C; i++)
+            w[i] = clip->vit.proj[i % C * E + i / C];
 }
 
 double image_tower_flops(const Clip *clip) {

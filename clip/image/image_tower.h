@@ -11,6 +11,13 @@
 int image_tower_forward(const Clip *clip, Pool *pool, const float *pixels, int n, float *features,
                         Error *err);
 
+/* The same before the last layer, a projection: features (n, C), C = image_tower_width. */
+int image_tower_forward_unprojected(const Clip *clip, Pool *pool, const float *pixels, int n, float *features,
+                                    Error *err);
+int image_tower_width(const Clip *clip);
+/* That layer: feature = w x + bias, w (E, C) filled in, *bias (E) borrowed, NULL where there is none. */
+void image_tower_projection(const Clip *clip, float *w, const float **bias);
+
 double image_tower_flops(const Clip *clip); /* floating-point operations for one image */
 
 #endif

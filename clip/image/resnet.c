@@ -194,7 +194,10 @@ static void attention_pool_forward(const ResnetWeights *resnet, const ResnetScra
             s->pooled[(size_t)i * width + r] = dot(s->mixed + (size_t)i * heads + (size_t)(r / D) * width,
                                                    resnet->v_proj_w + (size_t)r * width, C) +
                                                resnet->v_proj_b[r];
-    tile_linear_forward(features, s->pooled, resnet->c_proj_w, resnet->c_proj_b, n, 1, C, E, false);
+    if (resnet->c_proj_w)
+        tile_linear_forward(features, s->pooled, resnet->c_proj_w, resnet->c_proj_b, n, 1, C, E, false);
+    else
+        memcpy(features, s->pooled, (size_t)n * width * sizeof *features);
 }
 
 /* Up to layer2, maps are large and weights small: one image after the other. After that it is the reverse,

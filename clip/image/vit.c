@@ -148,7 +148,10 @@ static void tile_forward(void *context, int tile, int worker) {
         block_forward(vit, l, s, n, T);
     block_forward(vit, vit->n_layers - 1, s, n, 1);
     layer_norm_forward(s->y, NULL, NULL, s->x, vit->ln_post_w, vit->ln_post_b, vit->norm_eps, n, C);
-    project_forward(job->features + (size_t)first * E, s->y, vit->proj, n, C, E);
+    if (vit->proj)
+        project_forward(job->features + (size_t)first * E, s->y, vit->proj, n, C, E);
+    else
+        memcpy(job->features + (size_t)first * E, s->y, (size_t)n * (size_t)C * sizeof *s->y);
 }
 
 static bool is_packed(const VitWeights *vit) {

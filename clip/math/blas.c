@@ -132,6 +132,18 @@ void blas_product_double(bool trans_a, bool trans_b, int m, int n, int k, double
     blas_room_leave(entered);
 }
 
+/* LAPACK's, which is in OpenBLAS; its headers do not say so. Matrices are in columns. */
+void dposv_(const char *triangle, const int *n, const int *n_right, double *a, const int *lda, double *b,
+            const int *ldb, int *info);
+
+int blas_solve_positive(double *a, int n, double *x, int rows) {
+    int info = 0;
+    const bool entered = blas_room_enter();
+    dposv_("U", &n, &rows, a, &n, x, &n, &info); /* the upper triangle of columns is the lower one of rows */
+    blas_room_leave(entered);
+    return info == 0 ? 0 : -1;
+}
+
 bool blas_spreads(int m, int n, int k) {
     return (double)m * n * k > SPREAD_FROM && openblas_get_num_threads() > 1;
 }

@@ -23,11 +23,18 @@ typedef struct {
     int max_batch; /* most images per call (progress is reported between calls); 0: up to the cache */
 } FeatureSource;
 
+enum {
+    VIEW_CENTRE,    /* the test transform (seed and view are ignored) */
+    VIEW_CROP,      /* a random resized crop, of 8 % of the area and more, and a flip (Dassl) */
+    VIEW_LARGE_CROP /* the same of 50 % and more (Tip-Adapter, and what is built on its code) */
+};
+
 /* Which view of an image. */
 typedef struct {
-    int random;    /* 0: the test transform (seed and view are ignored); 1: a random resized crop and flip */
+    int random;    /* of these */
     uint32_t seed; /* the stream of a random view is keyed by (seed, image content, view) */
     uint32_t view;
+    int unprojected; /* 1: before the tower's last layer, for whoever has a cache of its own for these */
 } FeatureView;
 
 #endif

@@ -1,7 +1,7 @@
 /* feature_store.c: features by content of image, on shelves by view.
  *
  * Layout of a folder:
- *     FOLDER/<16 digits>/centre.features, s1-v0.features, ...
+ *     FOLDER/<16 digits>/centre.features, s1-v0.features, large-s1-v0.features, ...
  * The digits begin the digest of tower and transform.
  *
  * Layout of a file, in the machine's byte order:
@@ -94,7 +94,8 @@ static char *tower_text(Arena *arena, const FeatureSource *source) {
 }
 
 static char *view_text(Arena *arena, FeatureView view) {
-    return view.random ? arena_printf(arena, "s%" PRIu32 "-v%" PRIu32, view.seed, view.view)
+    const char *large = view.random == VIEW_LARGE_CROP ? "large-" : "";
+    return view.random ? arena_printf(arena, "%ss%" PRIu32 "-v%" PRIu32, large, view.seed, view.view)
                        : arena_strdup(arena, "centre");
 }
 
@@ -264,7 +265,7 @@ static int index_records(FeatureStore *store, Shelf *shelf, Error *err) {
 }
 
 int feature_store_select(FeatureStore *store, FeatureView view, Error *err) {
-    view = view.random ? (FeatureView){1, view.seed, view.view} : (FeatureView){0};
+    view = view.random ? view : (FeatureView){0};
     close_file(store);
     Shelf *shelf = store->shelves;
     while (shelf && (shelf->view.random != view.random || shelf->view.seed != view.seed ||

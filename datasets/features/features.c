@@ -236,7 +236,9 @@ static int transform_item(const Job *job, int item, float *pixels, Arena *arena,
         uint32_t key = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
         Rng rng;
         rng_stream(&rng, job->view.seed, STREAM_AUGMENT, key, job->view.view);
-        result = transform_random_crop(rgb, &image, &source->transform, &rng, arena, err);
+        Transform crop = source->transform;
+        crop.least = job->view.random == VIEW_LARGE_CROP ? 0.5 : 0;
+        result = transform_random_crop(rgb, &image, &crop, &rng, arena, err);
     } else {
         result = transform_fit(rgb, &image, &source->transform, arena, err);
     }

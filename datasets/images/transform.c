@@ -125,7 +125,8 @@ static int crop_box(unsigned char *out, const Image *in, CropBox box, const Tran
 
 int transform_random_crop(unsigned char *out, const Image *in, const Transform *transform, Rng *rng,
                           Arena *arena, Error *err) {
-    CropBox box = random_box(in->width, in->height, (double[]){0.08, 1.0}, rng);
+    const double least = transform->least > 0 ? transform->least : 0.08;
+    CropBox box = random_box(in->width, in->height, (double[]){least, 1.0}, rng);
     bool flipped = rng_double(rng) < 0.5;
     if (crop_box(out, in, box, transform, arena, err) < 0)
         return -1;

@@ -27,6 +27,7 @@ typedef struct {
     TransformFit fit;
     ResizeFilter filter;
     unsigned char fill; /* of FIT_PAD, in all three channels */
+    double least;       /* share of the area of a random crop; 0: 0.08 */
 } Transform;
 
 /* The test transform: out (n, n, 3) bytes. An image so elongated that a side would overflow an int, or
@@ -34,7 +35,7 @@ typedef struct {
 int transform_fit(unsigned char *out, const Image *in, const Transform *transform, Arena *arena, Error *err);
 
 /* RandomResizedCrop(n) and a flip with probability 1/2, drawn from rng: out (n, n, 3) bytes. Of the
- * transform, size and filter count. */
+ * transform, size, filter and least count. */
 int transform_random_crop(unsigned char *out, const Image *in, const Transform *transform, Rng *rng,
                           Arena *arena, Error *err);
 

@@ -2,6 +2,7 @@
 #include "tests/support/tower_support.h"
 
 #include "clip/image/image_tower.h"
+#include "clip/math/gemm.h"
 #include "datasets/images/image.h"
 #include "datasets/images/transform.h"
 #include "datasets/lists/dataset_open.h"
@@ -88,5 +89,24 @@ void tower_check_independence(const Clip *clip, int n_images) {
     assert_int_equal(image_tower_forward(clip, three, pixels, 0, together, &err), 0);
     pool_free(one);
     pool_free(three);
+    arena_free(arena);
+}
+
+void tower_check_unprojected(const Clip *clip, int n) {
+    const int C = image_tower_width(clip), E = clip->embed_dim;
+    const size_t size = (size_t)n * 3 * (size_t)clip->image_size * (size_t)clip->image_size;
+    Arena *arena = arena_create();
+    Pool *pool = pool_create(2);
+    float *pixels = arena_floats(arena, size, 1), *x = arena_floats(arena, (size_t)n, (size_t)C);
+    float *want = arena_floats(arena, (size_t)n, (size_t)E), *got = arena_floats(arena, (size_t)n, (size_t)E);
+    float *w = arena_floats(arena, (size_t)E, (size_t)C);
+    const float *bias;
+    fill_normal(pixels, size, 1, 5);
+    image_tower_projection(clip, w, &bias);
+    assert_int_equal(image_tower_forward(clip, pool, pixels, n, want, NULL), 0);
+    assert_int_equal(image_tower_forward_unprojected(clip, pool, pixels, n, x, NULL), 0);
+    linear_forward(pool, got, x, w, bias, n, C, E, false);
+    assert_close("projected features", got, want, (size_t)n * (size_t)E, 1e-5);
+    pool_free(pool);
     arena_free(arena);
 }

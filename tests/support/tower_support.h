@@ -14,4 +14,7 @@ void tower_check_golden(const char *model, const char *golden);
 /* The bits of a feature are the same alone, among others, and on one or three threads. */
 void tower_check_independence(const Clip *clip, int n_images);
 
+/* Features before the last layer, through that layer, are those behind it. */
+void tower_check_unprojected(const Clip *clip, int n_images);
+
 #endif

@@ -23,10 +23,18 @@ static void test_independence(void **state) {
     clip_free(clip);
 }
 
+static void test_unprojected(void **state) {
+    (void)state;
+    Clip *clip = tower_open(FIXTURES "clip_rn.safetensors", CLIP_IMAGE);
+    tower_check_unprojected(clip, 5);
+    clip_free(clip);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_independence),
+        cmocka_unit_test(test_unprojected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

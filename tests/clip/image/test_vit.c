@@ -47,10 +47,18 @@ static void test_few_images(void **state) {
     clip_free(many);
 }
 
+static void test_unprojected(void **state) {
+    (void)state;
+    Clip *clip = tower_open(FIXTURES "clip_vit.safetensors", CLIP_IMAGE);
+    tower_check_unprojected(clip, 5);
+    clip_free(clip);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_independence),
+        cmocka_unit_test(test_unprojected),
         cmocka_unit_test(test_few_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

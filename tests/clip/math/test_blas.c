@@ -5,6 +5,7 @@
 #include "clip/math/gemm.h"
 #include "tests/support/scratch.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -144,10 +145,39 @@ static void without_blas_threads(char **argv) {
         execv("/proc/self/exe", argv);
 }
 
+/* a = m m^T + I, of which only the lower triangle is there; x solved and multiplied again. */
+static void solve_undoes_the_product(void **state) {
+    (void)state;
+    enum { SIZE = 37, ROWS = 3 };
+    double a[SIZE * SIZE], lower[SIZE * SIZE], x[ROWS * SIZE], want[ROWS * SIZE], m[SIZE * SIZE];
+    for (int i = 0; i < SIZE * SIZE; i++)
+        m[i] = sin(0.3 + 1.7 * i * i);
+    for (int i = 0; i < SIZE; i++)
+        for (int j = 0; j < SIZE; j++) {
+            a[i * SIZE + j] = i == j;
+            for (int k = 0; k < SIZE; k++)
+                a[i * SIZE + j] += m[i * SIZE + k] * m[j * SIZE + k];
+            lower[i * SIZE + j] = j <= i ? a[i * SIZE + j] : NAN;
+        }
+    for (int i = 0; i < ROWS * SIZE; i++)
+        x[i] = want[i] = sin(i);
+    assert_int_equal(blas_solve_positive(lower, SIZE, x, ROWS), 0);
+    for (int r = 0; r < ROWS; r++)
+        for (int i = 0; i < SIZE; i++) {
+            double sum = 0;
+            for (int j = 0; j < SIZE; j++)
+                sum += a[i * SIZE + j] * x[r * SIZE + j];
+            assert_true(fabs(sum - want[r * SIZE + i]) < 1e-9);
+        }
+    lower[0] = -1;
+    assert_int_equal(blas_solve_positive(lower, SIZE, x, ROWS), -1);
+}
+
 int main(int argc, char **argv) {
     (void)argc;
     without_blas_threads(argv);
     const struct CMUnitTest tests[] = {cmocka_unit_test(where_memory_is_short_products_wait),
-                                       cmocka_unit_test(each_thread_gets_a_room)};
+                                       cmocka_unit_test(each_thread_gets_a_room),
+                                       cmocka_unit_test(solve_undoes_the_product)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

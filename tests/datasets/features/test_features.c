@@ -156,8 +156,9 @@ static float *expect(Bench *bench, FeatureView view) {
             memcpy(first, hex, 8);
             Rng rng;
             rng_stream(&rng, view.seed, STREAM_AUGMENT, (uint32_t)strtoul(first, NULL, 16), view.view);
-            assert_int_equal(
-                transform_random_crop(rgb, &image, &bench->source.transform, &rng, bench->arena, NULL), 0);
+            Transform crop = bench->source.transform;
+            crop.least = view.random == VIEW_LARGE_CROP ? 0.5 : 0.08;
+            assert_int_equal(transform_random_crop(rgb, &image, &crop, &rng, bench->arena, NULL), 0);
         } else {
             assert_int_equal(transform_fit(rgb, &image, &bench->source.transform, bench->arena, NULL), 0);
         }
@@ -191,10 +192,10 @@ static char *cache_file(Bench *bench, const char *name) {
 static void features_are_those_of_the_transforms(void **state) {
     Bench *bench = *state;
     make_items(bench, 130);
-    static const FeatureView views[] = {{0}, {1, 5, 0}, {1, 5, 1}, {1, 6, 0}};
-    float *results[4];
+    static const FeatureView views[] = {{0}, {1, 5, 0}, {1, 5, 1}, {1, 6, 0}, {VIEW_LARGE_CROP, 5, 0}};
+    float *results[5];
     FeatureCache *cache = open_cache(bench, NULL);
-    for (int v = 0; v < 4; v++) {
+    for (int v = 0; v < 5; v++) {
         results[v] = expect(bench, views[v]);
         assert_same(bench, get(bench, cache, views[v], 130), results[v]);
         assert_int_equal(bench->counter.n_calls, 3);
@@ -206,7 +207,7 @@ static void features_are_those_of_the_transforms(void **state) {
         for (int u = 0; u < v; u++)
             assert_memory_not_equal(results[u], results[v], 130 * E * sizeof(float));
     }
-    for (int v = 0; v < 4; v++)
+    for (int v = 0; v < 5; v++)
         assert_same(bench, get(bench, cache, views[v], 0), results[v]);
     get(bench, cache, (FeatureView){0, 77, 3}, 0); /* the centre crop has neither seed nor view */
     features_close(cache);
