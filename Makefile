@@ -59,9 +59,9 @@ PUBLIC  := $(filter $(OBJ)/coop/library/%,$(LIBRARY))
 SHARED  := $(BUILD)/libcoop.so.$(VERSION)
 MANUAL  := $(BUILD)/coop.1 $(BUILD)/coop.3
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
-SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/support/test_% tests/fuzz/test_%, \
-               $(wildcard tests/support/*.c tests/web/*.c tests/fuzz/*.c)) \
-               tests/coop/library/learned_files.c)
+# What several of them share lies beside those who share it, or in support/.
+SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(sort $(shell find tests -name '*.c' ! -name 'test_*' ! -name 'fuzz_*' \
+               ! -path 'tests/memory/*')))
 
 .PHONY: all deps tools demo test valgrind asan tsan races fuzz fuzzers check bench peer install uninstall deb clean \
     help

@@ -9,10 +9,11 @@
 #include <stdint.h>
 
 typedef enum {
-    USES_TRAINING = 1, /* training images: its points have shots and seeds */
-    USES_OPTIM = 2,    /* the section optim: Point.optim */
-    USES_VIEWS = 4,    /* the section augment: Point.views */
-    USES_TEXT = 8      /* the tokenizer */
+    USES_TRAINING = 1,    /* training images: its points have shots and seeds */
+    USES_OPTIM = 2,       /* the section optim: Point.optim */
+    USES_VIEWS = 4,       /* the section augment: Point.views */
+    USES_TEXT = 8,        /* the tokenizer */
+    USES_UNPROJECTED = 16 /* image features before the tower's last layer */
 } MethodUse;
 
 /* What the options of every method begin with. Only the keys in a method's section can be given. */

@@ -2,11 +2,13 @@
 #include "experiments/methods/heads.h"
 
 #include "clip/base/files.h"
+#include "clip/image/image_tower.h"
 #include "clip/math/ops.h"
 #include "coop/train_state.h"
 #include "experiments/methods/learned.h"
 #include "experiments/session/prompt_classes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 OptimConfig heads_optim(const HeadOptions *options, OptimizerKind optimizer, double lr, int max_epoch) {
@@ -42,27 +44,67 @@ static int views_as_rows(TrainData *train, Arena *arena, Error *err) {
     return 0;
 }
 
-int heads_load(HeadImages *images, Session *session, const Point *point, int n_views, bool as_rows,
-               Validation validation, Arena *arena, Error *err) {
-    const int E = session->model.clip->embed_dim;
-    ItemList train, val;
-    *images = (HeadImages){0};
-    if (training_load(session, point, n_views, &images->train, NULL, arena, err) < 0 ||
-        (as_rows && views_as_rows(&images->train, arena, err) < 0))
-        return -1;
-    if (validation == VALIDATION_NONE)
-        return 0;
-    if (session_lists_with(session, &train, &val, validation, point->num_shots, point->seed, arena, err) < 0)
-        return -1;
-    images->n_val = val.n;
-    images->val = arena_floats(arena, (size_t)val.n, (size_t)E);
-    images->val_labels = list_labels(&val, arena);
+static int load_views(HeadImages *images, Session *session, const Point *point, const ItemList *train,
+                      const HeadViews *views, Arena *arena, Error *err) {
+    const Clip *clip = session->model.clip;
+    const size_t E = (size_t)(views->unprojected ? image_tower_width(clip) : clip->embed_dim);
+    const size_t n = (size_t)train->n;
+    const int n_views = views->n > 0 ? views->n : 1;
+    float *features = arena_floats(arena, (size_t)n_views * n, E);
+    images->n_images = train->n;
+    images->train = (TrainData){.features = features,
+                                .labels = list_labels(train, arena),
+                                .n = train->n,
+                                .n_views = n_views,
+                                .embed_dim = (int)E};
     if (arena_failed(arena))
         return error_memory(err);
-    if (session_features(session, images->val, &val, (FeatureView){0}, "encoding validation images", err) < 0)
+    for (int v = 0; v < n_views; v++) {
+        char label[64] = "encoding training images";
+        const FeatureView view = {.random = views->n > 0 ? views->kind : VIEW_CENTRE,
+                                  .seed = (uint32_t)point->seed,
+                                  .view = (uint32_t)v,
+                                  .unprojected = views->unprojected};
+        if (views->n > 0)
+            snprintf(label, sizeof label, "encoding view %d of %d", v + 1, views->n);
+        float *rows = features + (size_t)v * n * E;
+        if (session_features(session, rows, train, view, label, err) < 0)
+            return -1;
+        if (!views->raw)
+            unit_rows_forward(rows, NULL, rows, train->n, (int)E);
+    }
+    return views->as_rows ? views_as_rows(&images->train, arena, err) : 0;
+}
+
+static int load_validation(HeadImages *images, Session *session, const ItemList *val, bool raw, Arena *arena,
+                           Error *err) {
+    const int E = session->model.clip->embed_dim;
+    images->n_val = val->n;
+    images->val = arena_floats(arena, (size_t)val->n, (size_t)E);
+    images->val_labels = list_labels(val, arena);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (session_features(session, images->val, val, (FeatureView){0}, "encoding validation images", err) < 0)
         return -1;
-    unit_rows_forward(images->val, NULL, images->val, val.n, E);
+    if (!raw)
+        unit_rows_forward(images->val, NULL, images->val, val->n, E);
     return 0;
+}
+
+int heads_load(HeadImages *images, Session *session, const Point *point, const HeadViews *views, Arena *arena,
+               Error *err) {
+    ItemList train, val;
+    *images = (HeadImages){0};
+    if (session_lists_with(session, &train, &val, views->validation, point->num_shots, point->seed, arena,
+                           err) < 0 ||
+        load_views(images, session, point, &train, views, arena, err) < 0)
+        return -1;
+    return load_validation(images, session, &val, views->raw, arena, err);
+}
+
+void heads_tell_validation(Result *result, const HeadImages *images) {
+    if (images->n_val == 0)
+        result_set_text(result, "validation", "none");
 }
 
 /* --- logits --- */
@@ -86,6 +128,32 @@ int heads_classify(const LinearClassifier *classifier, const Session *session, c
 bool heads_serve_known_classes(const Point *learned) {
     (void)learned;
     return false;
+}
+
+/* --- closed forms --- */
+
+int heads_run_fit(HeadFit fit, Session *session, const Point *point, const char *folder, float *logits,
+                  Result *result, Progress *progress, Arena *arena, Error *err) {
+    LinearClassifier classifier =
+        linear_classifier(session->dataset.n_classes, session->model.clip->embed_dim, arena);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (fit(&classifier, session, point, result, progress, arena, err) < 0 ||
+        heads_classify(&classifier, session, session, logits, arena, err) < 0)
+        return -1;
+    return learned_write_linear(session, &classifier, folder, result, arena, err);
+}
+
+int heads_transfer_fit(HeadFit fit, Session *session, const Point *learned, const Session *target,
+                       float *logits, Arena *arena, Error *err) {
+    Progress none = {0};
+    LinearClassifier classifier =
+        linear_classifier(session->dataset.n_classes, session->model.clip->embed_dim, arena);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (fit(&classifier, session, learned, NULL, &none, arena, err) < 0)
+        return -1;
+    return heads_classify(&classifier, session, target, logits, arena, err);
 }
 
 /* --- trained heads --- */
@@ -128,7 +196,7 @@ static int classify(LinearClassifier *classifier, Head *head, const HeadConfig *
 
 int heads_prepare(const HeadPlan *plan, Session *session, const Point *point, Arena *arena, Error *err) {
     HeadImages images;
-    return heads_load(&images, session, point, plan->views, plan->as_rows, VALIDATION_NONE, arena, err);
+    return heads_load(&images, session, point, &plan->views, arena, err);
 }
 
 int heads_run(const HeadPlan *plan, Session *session, const Point *point, const char *folder, float *logits,
@@ -137,21 +205,19 @@ int heads_run(const HeadPlan *plan, Session *session, const Point *point, const 
     HeadConfig config;
     Point trained = *point;
     trained.optim = plan->optim;
-    if (heads_load(&images, session, point, plan->views, plan->as_rows, VALIDATION_NONE, arena, err) < 0 ||
+    if (heads_load(&images, session, point, &plan->views, arena, err) < 0 ||
         begin(&config, plan, session, point, arena, err) < 0 ||
         (plan->constrained && add_constraint(&config, &images.train, session->model.pool, arena, err) < 0))
         return -1;
-    const int n_views = plan->as_rows && plan->views > 1 ? plan->views : 1;
-    const int n_images = images.train.n / n_views;
-    if (plan->as_rows)
-        trained.optim.epoch_steps =
-            n_images > trained.optim.batch_size ? n_images / trained.optim.batch_size : 1;
+    const int n_steps = images.n_images / trained.optim.batch_size;
+    if (plan->views.as_rows)
+        trained.optim.epoch_steps = n_steps > 0 ? n_steps : 1;
     Head *head = head_of(&config, session, arena, err);
     if (!head || training_run(session, &trained, folder, head_trainee(head), &images.train, "", result,
                               progress, arena, err) < 0)
         return -1;
     result->epochs = trained.optim.max_epoch;
-    result->n_train = n_images;
+    result->n_train = images.n_images;
     LinearClassifier classifier;
     if (classify(&classifier, head, &config, session, session, logits, arena, err) < 0)
         return -1;

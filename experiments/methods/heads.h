@@ -23,26 +23,54 @@ typedef struct {
  * incomplete batch counts. */
 OptimConfig heads_optim(const HeadOptions *options, OptimizerKind optimizer, double lr, int max_epoch);
 
-/* Images of a point, of unit length, and their labels. */
+/* Which images a method asks for. */
 typedef struct {
+    int n;            /* random views of each training image; 0: the centre crop */
+    int kind;         /* VIEW_CROP, VIEW_LARGE_CROP */
+    bool as_rows;     /* all views are images of their own; else epochs take them in turn */
+    bool raw;         /* as the tower gives them; else of unit length */
+    bool unprojected; /* before the tower's last layer (n, C) */
+    Validation validation;
+} HeadViews;
+
+typedef struct {
+    int n_images; /* of training, whatever their views */
     TrainData train;
     float *val;            /* (n_val, E), the centre crop */
     const int *val_labels; /* (n_val) */
     int n_val;
 } HeadImages;
 
-/* n_views random views of the training images (0: the centre crop), for epochs in turn, or with as_rows all
- * as images of their own (n counts them all). Owned by the arena. */
-int heads_load(HeadImages *images, Session *session, const Point *point, int n_views, bool as_rows,
-               Validation validation, Arena *arena, Error *err);
+/* Owned by the arena. */
+int heads_load(HeadImages *images, Session *session, const Point *point, const HeadViews *views, Arena *arena,
+               Error *err);
+
+/* The key "validation" of such a method, and what it came to in a result. */
+#define VALIDATION_KEY(field, fallback_text, help_text)                                                      \
+    {                                                                                                        \
+        "validation", KEY_CHOICE, KEY_LIST | KEY_COLUMN, field, .choices = VALIDATIONS,                      \
+                                                                .fallback = fallback_text, .help = help_text \
+    }
+void heads_tell_validation(Result *result, const HeadImages *images);
+
+/* --- closed forms, and trainings of seconds: done again for a transfer, instead of being kept --- */
+
+/* Fills a classifier; result is NULL in a transfer. */
+typedef int (*HeadFit)(LinearClassifier *classifier, Session *session, const Point *point, Result *result,
+                       Progress *progress, Arena *arena, Error *err);
+int heads_run_fit(HeadFit fit, Session *session, const Point *point, const char *folder, float *logits,
+                  Result *result, Progress *progress, Arena *arena, Error *err);
+int heads_transfer_fit(HeadFit fit, Session *session, const Point *learned, const Session *target,
+                       float *logits, Arena *arena, Error *err);
+
+/* --- trainings that go on where they were interrupted --- */
 
 /* A head trained from the text features. */
 typedef struct {
     OptimConfig optim;
     double alpha; /* of a residual; 0: none */
     bool constrained;
-    int views;
-    bool as_rows; /* each epoch sees as many of all views as there are images */
+    HeadViews views; /* as_rows: each epoch sees as many of all views as there are images */
 } HeadPlan;
 
 int heads_prepare(const HeadPlan *plan, Session *session, const Point *point, Arena *arena, Error *err);

@@ -24,8 +24,9 @@ typedef struct {
     /* Checks prompts and files; called once for all shots and seeds of a variant. Fast. */
     int (*check)(Session *session, const Point *point, Error *err);
 
-    /* Encodes (into the session's cache) what the point will ask for: images by num_shots, seed, views and
-     * max_epoch alone. NULL: nothing. Throw-away memory is taken from the arena. */
+    /* Encodes (into the session's cache) what the point will ask for; of a method that USES_OPTIM, images by
+     * num_shots, seed, views and max_epoch alone. NULL: nothing. Throw-away memory is taken from the arena.
+     */
     int (*prepare)(Session *session, const Point *point, Arena *arena, Error *err);
 
     /* Floating-point operations of running the point, for a dry run; NULL: next to nothing. */

@@ -40,8 +40,11 @@ static HeadPlan plan_of(const Session *session, const Point *point) {
     if (max_epoch == 0)
         max_epoch = point->num_shots >= 8 || point->num_shots == SHOTS_ALL ? 200 : 100;
     const OptimConfig optim = heads_optim(&options->head, OPTIMIZER_ADAM, lr, max_epoch);
-    return (HeadPlan){
-        .optim = optim, .alpha = alpha, .views = point->views < max_epoch ? point->views : max_epoch};
+    return (HeadPlan){.optim = optim,
+                      .alpha = alpha,
+                      .views = {.n = point->views < max_epoch ? point->views : max_epoch,
+                                .kind = VIEW_CROP,
+                                .validation = VALIDATION_NONE}};
 }
 
 static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {

@@ -34,8 +34,10 @@ static HeadPlan plan_of(const Point *point) {
     return (HeadPlan){.optim = heads_optim(&options->head, OPTIMIZER_SGD, options->head.common.lr.values[0],
                                            options->head.common.max_epoch.values[0]),
                       .constrained = point->method == &method_clap.spec,
-                      .views = options->views.values[0],
-                      .as_rows = options->head.recipe.values[0] == RECIPE_PAPER};
+                      .views = {.n = options->views.values[0],
+                                .kind = VIEW_CROP,
+                                .as_rows = options->head.recipe.values[0] == RECIPE_PAPER,
+                                .validation = VALIDATION_NONE}};
 }
 
 static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {

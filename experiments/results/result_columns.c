@@ -56,6 +56,7 @@ static const Column columns[] = {
     {"train_seconds", COLUMN_REAL, .offset = AT(train_seconds), .format = "%.3f"},
     {"total_seconds", COLUMN_REAL, .offset = AT(total_seconds), .format = "%.3f"},
     {"found", COLUMN_SETTING, .setting = SETTING_TEXT},
+    {"validation", COLUMN_SETTING, .setting = SETTING_TEXT},
     {"folder", COLUMN_TEXT, .offset = AT(folder)},
     {"backbone", COLUMN_TEXT, .offset = AT(backbone)},
     {"activation", COLUMN_TEXT, .offset = AT(activation)},
@@ -275,7 +276,8 @@ static const char *const csv_columns[] = {"dataset",      "source",        "meth
                                           "folder",       "backbone",      "model_digest",
                                           "vocab_digest", "split_digest",  "finished",
                                           "key",          "activation",    "split_train",
-                                          "split_val",    "program",       "val_accuracy"};
+                                          "split_val",    "program",       "val_accuracy",
+                                          "validation"};
 enum { N_CSV_COLUMNS = sizeof csv_columns / sizeof *csv_columns };
 
 static void csv_real(FileWriter *writer, const char *format, double number) {

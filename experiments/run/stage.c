@@ -195,11 +195,12 @@ int stage_check(Stage *stage, const LoadedModel *model, Error *err) {
     return 0;
 }
 
-/* Has an earlier point asked for the same images? Variants of a method do. */
+/* Has an earlier point asked for the same images? Variants of a method do, whose images follow from the
+ * section optim; where they follow from keys of its own, it is asked again. */
 static bool is_prepared(const Stage *stage, int index) {
     const Point *points = stage->grid.points, *point = &points[index];
     for (int i = 0; i < index; i++)
-        if (stage->pending[i] && points[i].method == point->method &&
+        if (stage->pending[i] && points[i].method == point->method && point->method->uses & USES_OPTIM &&
             points[i].num_shots == point->num_shots && points[i].seed == point->seed &&
             points[i].views == point->views && points[i].optim.max_epoch >= point->optim.max_epoch)
             return true;
@@ -263,7 +264,8 @@ static int note_images(Stage *stage, NotesFn notes_fn, void *context, Error *err
 
 static int count_notes(void *context, const ImageNotes *notes, const Session *session, Error *err) {
     long n_missing = 0, *n_images = context;
-    int status = image_notes_missing(&n_missing, notes, session->cache, session->dataset.root, err);
+    int status = image_notes_missing(&n_missing, notes, session->cache, session->unprojected,
+                                     session->dataset.root, err);
     *n_images += n_missing;
     return status;
 }

@@ -7,7 +7,8 @@
 #include <string.h>
 
 static bool same_view(FeatureView a, FeatureView b) {
-    return a.random == b.random && (!a.random || (a.seed == b.seed && a.view == b.view));
+    return a.unprojected == b.unprojected && a.random == b.random &&
+           (!a.random || (a.seed == b.seed && a.view == b.view));
 }
 
 static ViewItems *items_of_view(ImageNotes *notes, FeatureView view) {
@@ -65,9 +66,11 @@ int image_notes_check(const ImageNotes *notes, FeatureCache *cache, const char *
     return result;
 }
 
-int image_notes_missing(long *n, const ImageNotes *notes, FeatureCache *cache, const char *root, Error *err) {
+int image_notes_missing(long *n, const ImageNotes *notes, FeatureCache *projected, FeatureCache *unprojected,
+                        const char *root, Error *err) {
     *n = 0;
     for (const ViewItems *at = notes->views; at; at = at->next) {
+        FeatureCache *cache = at->view.unprojected ? unprojected : projected;
         int missing;
         if (features_missing(cache, &missing, root, &at->items, at->view, err) < 0)
             return print_faults(features_faults(cache), err);

@@ -27,6 +27,7 @@ int image_notes_check(const ImageNotes *notes, FeatureCache *cache, const char *
 
 /* *n: how many of these views the cache lacks, those of images with the same content counted once. root is
  * that of features_missing. */
-int image_notes_missing(long *n, const ImageNotes *notes, FeatureCache *cache, const char *root, Error *err);
+int image_notes_missing(long *n, const ImageNotes *notes, FeatureCache *projected, FeatureCache *unprojected,
+                        const char *root, Error *err);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "clip/base/buffer.h"
 #include "clip/base/files.h"
+#include "clip/image/image_tower.h"
 #include "clip/math/ops.h"
 #include "coop/zeroshot.h"
 #include "datasets/lists/dataset_open.h"
@@ -56,9 +57,18 @@ int session_open(Session *session, const Experiment *experiment, bool quiet, Err
 }
 
 static void close_cache(Session *session) {
-    if (!session->borrows_cache)
+    if (!session->borrows_cache) {
         features_close(session->cache);
-    session->cache = NULL;
+        features_close(session->unprojected);
+    }
+    session->cache = session->unprojected = NULL;
+}
+
+static FeatureCache *open_cache(Session *session, const FeatureSource *source, Error *err) {
+    FeatureCache *cache = features_open(session->experiment->cache, source, session->model.pool, err);
+    if (cache)
+        features_hold(cache, HOLD_SECONDS);
+    return cache;
 }
 
 int session_attach(Session *session, const LoadedModel *model, const Session *from, Error *err) {
@@ -68,15 +78,15 @@ int session_attach(Session *session, const LoadedModel *model, const Session *fr
     session->borrows_cache = from && from->model.upright == session->model.upright;
     if (session->borrows_cache) {
         session->cache = from->cache;
+        session->unprojected = from->unprojected;
         return 0;
     }
     FeatureSource source = loaded_model_source(&session->model);
     source.model_digest = loaded_model_tower_digest(&session->model);
-    session->cache = features_open(session->experiment->cache, &source, session->model.pool, err);
-    if (!session->cache)
-        return -1;
-    features_hold(session->cache, HOLD_SECONDS);
-    return 0;
+    const FeatureSource unprojected = loaded_model_unprojected_source(&session->model);
+    session->cache = open_cache(session, &source, err);
+    session->unprojected = session->cache ? open_cache(session, &unprojected, err) : NULL;
+    return session->unprojected ? 0 : -1;
 }
 
 void session_close(Session *session) {
@@ -112,8 +122,8 @@ static int on_progress(void *context, long done, long total) {
 }
 
 /* Above the bar, if there is one. */
-static void tell_damage(Session *session) {
-    const char *damage = features_damage(session->cache);
+static void tell_damage(Session *session, FeatureCache *cache) {
+    const char *damage = features_damage(cache);
     if (damage && session->progress.out)
         progress_print(&session->progress, "note: %s", damage);
     else if (damage)
@@ -124,9 +134,10 @@ static void tell_damage(Session *session) {
 static int get_features(Session *session, float *features, const ItemList *items, FeatureView view,
                         const char *label, Error *err) {
     Encoding encoding = {.label = label, .session = session};
-    int result = features_get(session->cache, features, session->dataset.root, items, view, on_progress,
-                              &encoding, err);
-    tell_damage(session);
+    FeatureCache *cache = view.unprojected ? session->unprojected : session->cache;
+    int result =
+        features_get(cache, features, session->dataset.root, items, view, on_progress, &encoding, err);
+    tell_damage(session, cache);
     if (encoding.started)
         session->seconds += clock_seconds() - encoding.start;
     session->n_encoded += encoding.done;
@@ -134,7 +145,7 @@ static int get_features(Session *session, float *features, const ItemList *items
         return 0;
     progress_erase(&session->progress);
     if (!interrupt_signal())
-        return print_faults(features_faults(session->cache), err);
+        return print_faults(features_faults(cache), err);
     return session_save(session, err) < 0 ? -1 : interrupt_check(err);
 }
 
@@ -183,7 +194,9 @@ int session_save(Session *session, Error *err) {
                 session->seconds);
     session->n_encoded = 0;
     session->seconds = 0;
-    return features_save(session->cache, err);
+    if (features_save(session->cache, err) < 0)
+        return -1;
+    return features_save(session->unprojected, err);
 }
 
 int *list_labels(const ItemList *list, Arena *arena) {
@@ -198,9 +211,33 @@ int session_check_images(const Session *session, Error *err) {
     return dataset_check_images(&session->dataset, &faults, err) < 0 ? print_faults(&faults, err) : 0;
 }
 
+static bool uses_unprojected(const Experiment *experiment) {
+    for (int i = 0; i < experiment->n_methods; i++)
+        if (experiment->methods[i].method->uses & USES_UNPROJECTED)
+            return true;
+    return false;
+}
+
+static int encode_unprojected_test(Session *session, Error *err) {
+    const ItemList *test = &session->dataset.test;
+    const FeatureView view = {.unprojected = 1};
+    if (!uses_unprojected(session->experiment))
+        return 0;
+    if (session->notes)
+        return image_notes_add(session->notes, test, view, err);
+    float *features =
+        arena_floats(session->arena, (size_t)test->n, (size_t)image_tower_width(session->model.clip));
+    if (!features)
+        return error_memory(err);
+    session->test_unprojected = features;
+    return session_features(session, features, test, view, "encoding test images", err);
+}
+
 int session_encode_test(Session *session, Error *err) {
     const ItemList *test = &session->dataset.test;
     size_t n = (size_t)test->n, E = (size_t)session->model.clip->embed_dim;
+    if (encode_unprojected_test(session, err) < 0)
+        return -1;
     if (session->notes)
         return image_notes_add(session->notes, test, (FeatureView){0}, err);
     float *raw = arena_floats(session->arena, n, E), *unit = arena_floats(session->arena, n, E);

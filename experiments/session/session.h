@@ -17,7 +17,7 @@ typedef struct {
     Dataset dataset;
     const char *name;  /* of the dataset in results and titles: "oxford_pets_new" */
     LoadedModel model; /* set and borrowed by session_attach; a copy of the session may use another pool */
-    FeatureCache *cache;
+    FeatureCache *cache, *unprojected; /* the second of features before the tower's last layer */
     bool borrows_cache;
     ImageNotes *notes;           /* while set, images are noted here instead of encoded */
     pthread_mutex_t *cache_lock; /* of a cache that points running side by side share; else NULL */
@@ -33,6 +33,7 @@ typedef struct {
     /* filled by session_encode_test */
     const float *test_raw, *test_unit; /* (n_test, E): as the tower gives them, and of unit length */
     const int *test_labels;            /* (n_test) */
+    const float *test_unprojected;     /* (n_test, C), for methods that use them (MethodUse); else NULL */
 
     /* filled by session_encode_val */
     ItemList val;
@@ -66,8 +67,8 @@ int session_encode_test(Session *session, Error *err);
  * four of each class, whatever a point itself is trained with. None where the dataset has none. */
 int session_encode_val(Session *session, Error *err);
 
-/* features (n, E) as the tower gives them; label is for the progress bar. ERROR_SIGNAL when a signal came;
- * what was encoded until then is saved. */
+/* features (n, E; n, C of an unprojected view) as the tower gives them; label is for the progress bar.
+ * ERROR_SIGNAL when a signal came; what was encoded until then is saved. */
 int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
                      const char *label, Error *err);
 

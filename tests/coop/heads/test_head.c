@@ -2,7 +2,7 @@
  * text-initialised probe and of CLAP against the authors' programs.
  */
 #include "coop/heads/head.h"
-#include "tests/support/heads_support.h"
+#include "tests/coop/heads/heads_support.h"
 
 #include <math.h>
 #include <setjmp.h>

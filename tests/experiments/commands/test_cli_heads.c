@@ -16,8 +16,15 @@
 #define GOLDEN "images: " FIXTURES "images, split: " FIXTURES "split_zhou_Golden.json"
 #define METHODS                                                                                              \
     "  - text_probe: {views: 2, max_epoch: 20}\n  - text_probe: {recipe: plain, views: 0, max_epoch: 9}\n"   \
-    "  - clap: {views: 2, max_epoch: 20}\n  - taskres: {residual_scale: [auto, 1], max_epoch: 9}\n"
-enum { N_POINTS = 5 };
+    "  - clap: {views: 2, max_epoch: 20}\n  - taskres: {residual_scale: [auto, 1], max_epoch: 9}\n"          \
+    "  - ss_text: {}\n  - ss_text: {balanced_importance: false, repel: true}\n"                              \
+    "  - ss_text: {text_lambda: adaptive_perf}\n  - gda: {views: 2}\n  - gda: {views: 0, alpha: 2}\n"        \
+    "  - lpp: {max_epoch: 30}\n  - lpp: {recipe: plain, validation: none, views: 0, max_epoch: 30}\n"        \
+    "  - prolip: {max_epoch: 9, lr: 1.0e-4}\n  - prolip: {recipe: plain, lambda_v: 2, max_epoch: 9}\n"       \
+    "  - clip_adapter: {max_epoch: 9}\n  - cross_modal: {max_iter: 250}\n"                                   \
+    "  - cross_modal: {search: false, validation: none, max_iter: 250, wiseft_ratio: 0.5,\n"                 \
+    "                  templates: ['a {}.', '{}']}\n"
+enum { N_POINTS = 17 };
 
 static const char *experiment(Cli *cli, const char *name, const char *kind) {
     return cli_experiment(cli, name, kind,

@@ -242,7 +242,8 @@ static const struct {
     {"methods:\n- coop: {}\n- cop: {}\n", "line 5: unknown method 'cop' (did you mean 'coop'?)"},
     {"methods:\n- maple: {}\n", "line 4: unknown method 'maple' (known are zeroshot, linear_probe, coop, "
                                 "text_layer, tip_adapter, finetune, "
-                                "clip_lora, text_probe, clap, taskres)"},
+                                "clip_lora, text_probe, clap, taskres, "
+                                "ss_text, gda, lpp, clip_adapter, cross_modal, prolip)"},
     {"methods:\n- coop: {ctx: 4}\n", "line 4: unknown key 'ctx' in coop (did you mean 'n_ctx'?)"},
     {"methods:\n- coop: {class_token_position: [end, back]}\n",
      "line 4: coop.class_token_position: 'back' is not one of end, middle, front"},
