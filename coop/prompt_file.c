@@ -124,10 +124,11 @@ int prompt_write(const char *path, const Prompt *prompt, Error *err) {
     snprintf(n_ctx, sizeof n_ctx, "%d", prompt->n_ctx);
     const MetadataOut more[] = {{"class_token_position", position_name(prompt->class_token_position)},
                                 {"csc", prompt->csc ? "true" : "false"},
-                                {"n_ctx", n_ctx}};
+                                {"n_ctx", n_ctx},
+                                {"around", prompt->around}};
     TensorOut tensors[PROMPT_TENSORS];
     prompt_tensors(tensors, prompt);
-    return write_file(path, FORMAT, prompt, tensors, PROMPT_TENSORS, more, 3, err);
+    return write_file(path, FORMAT, prompt, tensors, PROMPT_TENSORS, more, prompt->around ? 4 : 3, err);
 }
 
 int prompt_write_as(const char *path, const char *format, const Prompt *prompt, const TensorOut *tensors,
@@ -221,8 +222,11 @@ const char **prompt_list_read(const TensorFile *file, const char *key, int *n_te
     return is_whole ? texts : NULL;
 }
 
-static int read_contexts_metadata(const TensorFile *file, Prompt *prompt, Error *err) {
-    const char *position, *csc;
+static int read_contexts_metadata(const TensorFile *file, Prompt *prompt, Arena *arena, Error *err) {
+    const char *position, *csc, *around = tensors_metadata(file, "around");
+    if (around && !strstr(around, "{}"))
+        return error_set(err, "%s: metadata: around '%.40s' has no {}", tensors_path(file), around);
+    prompt->around = around ? arena_strdup(arena, around) : NULL;
     if (!(position = need(file, "class_token_position", err)) || !(csc = need(file, "csc", err)))
         return -1;
     if (position_parse(&prompt->class_token_position, position) < 0)
@@ -360,7 +364,8 @@ int prompt_read_as(Prompt *prompt, const TensorFile *file, const char *format, A
 
 int prompt_read_from(Prompt *prompt, const TensorFile *file, Arena *arena, Error *err) {
     *prompt = (Prompt){0};
-    return read_head(file, FORMAT, prompt, arena, err) < 0 || read_contexts_metadata(file, prompt, err) < 0 ||
+    return read_head(file, FORMAT, prompt, arena, err) < 0 ||
+                   read_contexts_metadata(file, prompt, arena, err) < 0 ||
                    read_contexts(file, prompt, arena, err) < 0 || read_classes(file, prompt, arena, err) < 0
                ? -1
                : 0;

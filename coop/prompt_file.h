@@ -7,7 +7,8 @@
  * activation ("quick_gelu" or "gelu") and heads (of the image tower) where the experiment chose them, or
  * activation "quick_gelu (assumed)"; checkpoint_stamp (files.h) where the checkpoint is a single file; exif
  * "rotate" where images were turned; precision "bfloat16" where they were encoded in that; how it was learned
- * (coop/learned/provenance.h); a checksum (safetensors_write.h), which prompts from elsewhere need not have.
+ * (coop/learned/provenance.h); a checksum (safetensors_write.h), which prompts from elsewhere need not have;
+ * around, the text behind the contexts with {} for the name, where it is not "{}.".
  */
 #ifndef COOP_PROMPT_FILE_H
 #define COOP_PROMPT_FILE_H
@@ -25,6 +26,7 @@ typedef struct {
     bool csc;
     ClassTokenPosition class_token_position;
     const char **class_names;   /* (K) */
+    const char *around;         /* what follows the contexts, with {} for the name; NULL: "{}." */
     const float *ctx;           /* (M, C) or (K, M, C) */
     const float *text_features; /* (K, E), unit length */
     float logit_scale;          /* a logarithm */

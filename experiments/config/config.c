@@ -141,7 +141,10 @@ static int read_method(MethodEntry *read, const MethodSpec *method, const Node *
     for (int i = 0; (key = section_key_at(section, i)); i++)
         read->options->given |= (uint64_t)(node_find(map, key->name) != NULL) << i;
     const Node *node = node_find(map, "templates");
-    return templates_resolve(&read->options->templates, dataset, section->name, node ? node : entry, arena,
+    DatasetSpec named = *dataset;
+    if (!named.template && method->template)
+        named.template = method->template(named.name);
+    return templates_resolve(&read->options->templates, &named, section->name, node ? node : entry, arena,
                              err);
 }
 

@@ -36,6 +36,9 @@ typedef struct {
     const char *title;       /* label in tables: "linear probe" */
     int uses;                /* of MethodUse */
     const PointRules *rules; /* how its points are named where its keys alone do not say it; or NULL */
+    /* What `default` stands for in templates for a known dataset; NULL, the field or what it returns: the
+     * dataset's own template. */
+    const char *(*template)(const char *dataset);
 } MethodSpec;
 
 /* All methods there are, in the order of the help: method_list() of experiments/methods/methods.h. The

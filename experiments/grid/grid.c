@@ -183,6 +183,8 @@ static int add_method(Expansion *expansion, const MethodEntry *entry) {
             point.views = experiment->augment.views;
         if (method->uses & USES_OPTIM) {
             point.optim = experiment->optim;
+            if (method->rules && method->rules->recipe)
+                method->rules->recipe(&point.optim, options, experiment->dataset.name);
             override_optim(&point);
         }
         point.label = point_label(&point, entry, &expansion->context, expansion->arena);

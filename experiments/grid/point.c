@@ -107,8 +107,7 @@ static json_t *templates_json(const KeySpec *key, const MethodOptions *options, 
     return NULL;
 }
 
-/* What the keys say, and what the method uses. */
-static json_t *options_json(const Point *point, const PointContext *context, Arena *arena) {
+json_t *options_json(const Point *point, const PointContext *context, Arena *arena) {
     const MethodSpec *method = point->method;
     json_t *json = json_pack("{s:s}", "name", method->section.name);
     const KeySpec *key;
@@ -193,7 +192,7 @@ const char *options_label(const char *start, const char *except, const Point *va
         const char *text = key_value_text(key, key_value(key, variant->options, 0), arena);
         bool is_default = text && key->fallback && strcmp(text, key->fallback) == 0;
         if (n > 1 || (all && !is_default))
-            label = text ? arena_printf(arena, "%s %s=%s", label, key->name, text) : NULL;
+            label = text ? arena_printf(arena, "%s %s=%s", label, key->name, *text ? text : "\"\"") : NULL;
     }
     return label;
 }

@@ -46,6 +46,9 @@ typedef struct {
 struct PointRules {
     /* Completes the options of one variant by what does not depend on shots and seed: digests of files. */
     int (*resolve)(MethodOptions *options, Arena *arena, Error *err);
+    /* Puts the values of its authors' recipe in the place of those of the section optim, which the method's
+     * own keys may replace again. */
+    void (*recipe)(OptimConfig *optim, const MethodOptions *options, const char *dataset);
     /* The label of a row; entry has all values of the dimensions. Owned by the arena; NULL when memory is
      * out. */
     const char *(*label)(const Point *variant, const MethodEntry *entry, const PointContext *context,
@@ -77,6 +80,9 @@ const char *point_label(const Point *variant, const MethodEntry *entry, const Po
  * dimensions that vary or differ from the default, except that of the key `except` (may be NULL). */
 const char *options_label(const char *start, const char *except, const Point *variant,
                           const MethodEntry *entry, Arena *arena);
+
+/* The canonical text that follows from the keys, as JSON; NULL when memory is out. */
+json_t *options_json(const Point *point, const PointContext *context, Arena *arena);
 
 /* The field of a key of the section optim, which has one. */
 void *optim_field(const KeySpec *key, const OptimConfig *optim);

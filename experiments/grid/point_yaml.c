@@ -53,13 +53,19 @@ static void write_key(Buffer *out, const KeySpec *key, const void *value, Arena 
         buffer_puts(out, text);
 }
 
-/* What a key of optim says is written there. */
+/* What a key of optim says is written there, but for a method with a recipe of its own, which stands in its
+ * place. */
 static void write_method(Buffer *out, const Point *point, Arena *arena) {
-    const SectionSpec *section = &point->method->section;
+    const SectionSpec *section = &point->method->section, *optim = section_find("optim");
+    const PointRules *rules = point->method->rules;
     buffer_printf(out, "methods:\n  - %s:", section->name);
     write_pair(out, "\n      ", "name", point->label);
     const KeySpec *key;
     for (int i = 0; (key = section_key_at(section, i)); i++) {
+        if (key->flags & KEY_OPTIM && rules && rules->recipe) {
+            buffer_printf(out, "\n      %s: ", key->name);
+            write_key(out, key, optim_field(section_key(optim, key->name), &point->optim), arena);
+        }
         if (!(key->flags & KEY_LIST) || key->flags & KEY_OPTIM || key_count(key, point->options) == 0)
             continue;
         buffer_printf(out, "\n      %s:", key->name);

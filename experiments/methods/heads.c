@@ -141,7 +141,7 @@ int heads_run_fit(HeadFit fit, Session *session, const Point *point, const char 
     if (fit(&classifier, session, point, result, progress, arena, err) < 0 ||
         heads_classify(&classifier, session, session, logits, arena, err) < 0)
         return -1;
-    return learned_write_linear(session, &classifier, folder, result, arena, err);
+    return learned_write_linear(session, point, &classifier, folder, logits, result, arena, err);
 }
 
 int heads_transfer_fit(HeadFit fit, Session *session, const Point *learned, const Session *target,

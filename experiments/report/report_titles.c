@@ -51,6 +51,9 @@ static const char *const titles[][2] = {{"n_ctx", "Context length M"},
                                         {"ratio", "Share of the network"},
                                         {"lr_alpha", "Learning rate of the texts' weights"},
                                         {"residual_scale", "Weight of the residual"},
+                                        {"w", "Weight of the hand-written prompts"},
+                                        {"lambda", "Share that is projected away"},
+                                        {"temperature", "Temperature"},
                                         {"backbone", "Backbone"}};
 
 /* Of yes or no: setting, no, yes. */

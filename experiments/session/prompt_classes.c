@@ -46,8 +46,10 @@ int prompt_class_features(float *text, const Prompt *prompt, const char *path, c
             path, prompt->n_classes, dataset->class_names[unknown], session->name);
     if (loaded_model_check_vocab(&session->model, path, prompt->vocab_digest, err) < 0)
         return -1;
-    LearnerConfig config = {
-        .n_ctx = prompt->n_ctx, .class_token_position = prompt->class_token_position, .ctx_init = ""};
+    LearnerConfig config = {.n_ctx = prompt->n_ctx,
+                            .class_token_position = prompt->class_token_position,
+                            .ctx_init = "",
+                            .around = prompt->around};
     PromptLearner *learner = learner_create(session->model.clip, session->model.tokenizer,
                                             session->model.pool, dataset->class_names, dataset->n_classes,
                                             &config, experiment_memory_budget(session->experiment), err);

@@ -38,9 +38,9 @@ const TextList *templates_of(const MethodSpec *method, const MethodOptions *opti
     return &options->templates;
 }
 
-const CoopOptions *coop_of(const MethodSpec *method, const MethodOptions *options) {
+const PromptOptions *coop_of(const MethodSpec *method, const MethodOptions *options) {
     assert_method(method, "coop");
-    return (const CoopOptions *)options;
+    return (const PromptOptions *)options;
 }
 
 int trial_read(Trial *trial, const char *text, const char *override) {

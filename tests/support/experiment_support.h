@@ -5,8 +5,8 @@
 #include "experiments/config/config.h"
 #include "experiments/grid/grid.h"
 #include "experiments/grid/point_yaml.h"
-#include "experiments/methods/method_coop.h"
 #include "experiments/methods/methods.h"
+#include "experiments/methods/prompting.h"
 
 /* The least that an experiment file needs before "methods:". */
 #define LEAST "model: {weights: m/RN50.pt}\ndataset: {name: oxford_pets, root: data}\n"
@@ -25,7 +25,7 @@ int trial_teardown(void **state);
 
 /* The options of an entry or a point. */
 const TextList *templates_of(const MethodSpec *method, const MethodOptions *options);
-const CoopOptions *coop_of(const MethodSpec *method, const MethodOptions *options);
+const PromptOptions *coop_of(const MethodSpec *method, const MethodOptions *options);
 /* Fails the test unless it is the method of that name. */
 void assert_method(const MethodSpec *method, const char *name);
 

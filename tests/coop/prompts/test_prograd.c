@@ -144,6 +144,28 @@ static void test_gradients(void **state) {
     learner_free(learner);
 }
 
+/* Activations that there is no room for are computed again, for each of the two backward passes. */
+static void test_small_budget(void **state) {
+    PromptsBench *bench = *state;
+    const LearnerConfig config = {.n_ctx = 60, .csc = true, .ctx_init = ""};
+    const float *texts = prompts_texts(bench, "a photo of a {}.");
+    const size_t n = 10 * 60 * (size_t)bench->clip->text.width;
+    float *gradients[2], *logits = arena_floats(bench->arena, 6, PROMPTS_CLASSES);
+    for (int i = 0; i < 2; i++) {
+        Error err = {0};
+        PromptLearner *learner = learner_create(bench->clip, bench->tokenizer, bench->pool,
+                                                bench->dataset.class_names, 10, &config, (size_t)i, &err);
+        assert_non_null(learner);
+        assert_int_equal(learner_ctx_size(learner), n);
+        assert_true(learner_tree(learner)->n_segments - learner_tree(learner)->n_shared_segments > 1);
+        gradients[i] = arena_floats(bench->arena, n, 1);
+        prograd_loss(prograd_create(learner, texts, 1, 1, 6, bench->arena), bench->train, bench->labels, 6,
+                     logits, gradients[i], NULL);
+        learner_free(learner);
+    }
+    assert_memory_equal(gradients[0], gradients[1], n * sizeof(float));
+}
+
 static void test_start_errors(void **state) {
     PromptsBench *bench = *state;
     Error err = {0};
@@ -162,6 +184,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_front, prompts_setup, prompts_teardown),
         cmocka_unit_test_setup_teardown(test_random, prompts_setup, prompts_teardown),
         cmocka_unit_test_setup_teardown(test_gradients, prompts_setup, prompts_teardown),
+        cmocka_unit_test_setup_teardown(test_small_budget, prompts_setup, prompts_teardown),
         cmocka_unit_test_setup_teardown(test_start_errors, prompts_setup, prompts_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

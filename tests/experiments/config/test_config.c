@@ -61,7 +61,7 @@ static void test_whole_file(void **state) {
     assert_int_equal(templates->n, 1);
     assert_string_equal(templates->values[0], "a photo of a {}, a type of pet.");
     assert_method(e->methods[1].method, "linear_probe");
-    const CoopOptions *coop = coop_of(e->methods[2].method, e->methods[2].options);
+    const PromptOptions *coop = coop_of(e->methods[2].method, e->methods[2].options);
     assert_int_equal(coop->n_ctx.values[1], 16);
     assert_int_equal(coop->class_token_position.values[0], POSITION_END);
     assert_int_equal(coop->class_token_position.values[1], POSITION_MIDDLE);
@@ -103,7 +103,7 @@ static void test_defaults(void **state) {
     assert_memory_equal(e->grid.num_shots.values, shots, sizeof shots);
     assert_memory_equal(e->grid.seed.values, seeds, sizeof seeds);
     assert_string_equal(e->dataset.subsample_classes, "all");
-    const CoopOptions *coop = coop_of(e->methods[0].method, e->methods[0].options);
+    const PromptOptions *coop = coop_of(e->methods[0].method, e->methods[0].options);
     assert_true(coop->n_ctx.n == 1 && coop->n_ctx.values[0] == 16);
     assert_true(coop->class_token_position.n == 1 && coop->class_token_position.values[0] == POSITION_END);
     assert_true(coop->csc.n == 1 && coop->csc.values[0] == 0);
@@ -241,7 +241,7 @@ static const struct {
      "line 4: methods[0]: must be one method and its keys, as 'coop: {n_ctx: 16}'"},
     {"methods:\n- coop: {}\n- cop: {}\n", "line 5: unknown method 'cop' (did you mean 'coop'?)"},
     {"methods:\n- maple: {}\n", "line 4: unknown method 'maple' (known are zeroshot, linear_probe, coop, "
-                                "text_layer, tip_adapter, finetune, "
+                                "kgcoop, prograd, text_layer, tip_adapter, finetune, "
                                 "clip_lora, text_probe, clap, taskres, "
                                 "ss_text, gda, lpp, clip_adapter, cross_modal, prolip)"},
     {"methods:\n- coop: {ctx: 4}\n", "line 4: unknown key 'ctx' in coop (did you mean 'n_ctx'?)"},

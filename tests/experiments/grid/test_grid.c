@@ -72,7 +72,7 @@ static void test_design_example(void **state) {
     assert_string_equal(p->folder, "oxford_pets/coop/RN50_16shots/nctx16_cscTrue_ctpfront/seed3");
     assert_int_equal(p->num_shots, 16);
     assert_int_equal(p->seed, 3);
-    LearnerConfig learner = coop_learner_config(p);
+    LearnerConfig learner = prompting_config(p);
     assert_int_equal(learner.n_ctx, 16);
     assert_true(learner.csc);
     assert_int_equal(learner.class_token_position, POSITION_FRONT);
@@ -91,8 +91,8 @@ static void test_order(void **state) {
     check_distinct(&grid);
     for (int i = 0; i < 16; i++) {
         const Point *p = &grid.points[i];
-        assert_int_equal(coop_learner_config(p).n_ctx, 1 + i / 8);
-        assert_int_equal(coop_learner_config(p).csc, i / 4 % 2);
+        assert_int_equal(prompting_config(p).n_ctx, 1 + i / 8);
+        assert_int_equal(prompting_config(p).csc, i / 4 % 2);
         assert_true(p->optim.lr == (i / 2 % 2 ? 0.2 : 0.1));
         assert_int_equal(p->optim.max_epoch, i % 2 ? 50 : 3);
     }
@@ -155,7 +155,7 @@ static void test_duplicates(void **state) {
         LEAST "grid: {num_shots: 1, seed: 1}\nmethods:\n- coop: {ctx_init: 'words: a photo', n_ctx: 7}\n"
               "- coop: {ctx_init: a photo}\n- coop: {ctx_init: 'words: and/or'}\n");
     assert_int_equal(grid.n, 2);
-    const CoopOptions *coop = coop_of(grid.points[0].method, grid.points[0].options);
+    const PromptOptions *coop = coop_of(grid.points[0].method, grid.points[0].options);
     assert_string_equal(coop->ctx_init.values[0], "a photo");
     assert_int_equal(coop->ignored_n_ctx, 7);
     assert_int_equal(coop->n_ctx.n, 0);
