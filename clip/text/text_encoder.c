@@ -28,6 +28,7 @@ struct TextEncoder {
     const TokenTree *tree;
     Pool *pool;
     Arena *arena;
+    int first, end;        /* blocks [first, end) */
     bool training;         /* a backward pass will follow */
     bool recompute;        /* the caches did not fit into the budget */
     const float *contexts; /* of the last forward call */
@@ -39,6 +40,9 @@ struct TextEncoder {
     float **shared_kv;   /* (L) of (n_shared, 2C) */
     float **d_shared_kv; /* (L) of (n_shared - n_frozen, 2C) */
     float *d_x;          /* (max rows, C) */
+
+    float *rows; /* (N, C) of every node behind block end - 1, where that is not the last one */
+    const float *d_rows;
 
     int n_leaves;                    /* U: distinct EOS nodes */
     int *leaf_nodes;                 /* (U) ascending */
@@ -76,7 +80,7 @@ static size_t input_floats(const TextEncoder *e, const Segment *segment) {
 static size_t place_inside(const TextEncoder *e, const Segment *segment, BlockCache *blocks, float *memory,
                            bool keep) {
     size_t used = 0, largest = 0;
-    for (int l = 0; l < e->w->n_layers; l++) {
+    for (int l = e->first; l < e->end; l++) {
         bool last = l == e->w->n_layers - 1;
         size_t floats = block_cache_place(blocks ? &blocks[l] : NULL, e->w, e->tree, segment, last,
                                           memory ? memory + (keep ? used : 0) : NULL);
@@ -97,7 +101,7 @@ static bool fits(size_t floats, size_t *left) {
  * the first on, and of these the rest of as many as fit. Frozen segments have no backward pass. */
 static void choose_kept(TextEncoder *e, size_t budget) {
     const TokenTree *tree = e->tree;
-    const int first = tree->n_frozen_segments, L = e->w->n_layers;
+    const int first = tree->n_frozen_segments, L = e->end - e->first;
     size_t all = 0, trunk = 0, slots = 0, left = 0;
     for (int i = first; i < tree->n_segments; i++) {
         const Segment *segment = &e->segments[i];
@@ -121,7 +125,7 @@ static void choose_kept(TextEncoder *e, size_t budget) {
 /* Gives all segments their own memory or that of the slots. A segment without a backward pass has one
  * input, which every block overwrites with its output. */
 static void allocate_caches(TextEncoder *e) {
-    const int n = e->tree->n_segments, L = e->w->n_layers;
+    const int n = e->tree->n_segments, L = e->end - e->first;
     size_t slot_inputs = 0, slot_inside = 0;
     for (int i = 0; i < n; i++) {
         const bool backward = e->training && i >= e->tree->n_frozen_segments;
@@ -142,20 +146,33 @@ static void allocate_caches(TextEncoder *e) {
               *inside = inside_slot;
         if (kept->inside)
             inside = arena_floats(e->arena, place_inside(e, segment, NULL, NULL, true), 1);
-        kept->blocks = ARENA_NEW(e->arena, BlockCache, L);
+        kept->blocks = ARENA_NEW(e->arena, BlockCache, e->end);
         if (arena_failed(e->arena))
             return;
         place_inside(e, segment, kept->blocks, inside, kept->inside);
         for (int l = 0; l < L; l++)
-            kept->blocks[l].x = inputs + (backward ? input * (size_t)l : 0);
+            kept->blocks[e->first + l].x = inputs + (backward ? input * (size_t)l : 0);
     }
+}
+
+/* What stands behind the last block: the features of the leaves. */
+static void allocate_leaves(TextEncoder *e) {
+    const size_t C = (size_t)e->w->width, E = (size_t)e->w->embed_dim, U = (size_t)e->n_leaves;
+    e->leaf_x = arena_floats(e->arena, U, C);
+    e->leaf_h = arena_floats(e->arena, U, C);
+    e->leaf_mean = arena_floats(e->arena, U, 1);
+    e->leaf_rstd = arena_floats(e->arena, U, 1);
+    e->leaf_features = arena_floats(e->arena, U, E);
+    e->text_projection = arena_floats(e->arena, E, C);
+    if (e->training)
+        e->d_leaf = arena_floats(e->arena, U, C);
 }
 
 static void allocate(TextEncoder *e, size_t memory_budget) {
     const TextWeights *w = e->w;
     const TokenTree *tree = e->tree;
     Arena *arena = e->arena;
-    size_t C = (size_t)w->width, E = (size_t)w->embed_dim, P = (size_t)tree->n_prompts;
+    size_t C = (size_t)w->width, P = (size_t)tree->n_prompts;
     e->segments = ARENA_NEW(arena, Segment, tree->n_segments);
     e->kept = ARENA_NEW(arena, Kept, tree->n_segments);
     e->leaf_nodes = ARENA_NEW(arena, int, P);
@@ -164,35 +181,45 @@ static void allocate(TextEncoder *e, size_t memory_budget) {
         return;
     e->n_leaves = token_tree_leaves(tree, e->leaf_nodes, e->leaf_of_prompt);
     int max_rows = lay_segments(e);
-    size_t U = (size_t)e->n_leaves;
     if (e->training)
         choose_kept(e, memory_budget > 0 ? memory_budget / sizeof(float) : SIZE_MAX);
     allocate_caches(e);
     block_scratch_alloc(&e->scratch, w, max_rows, e->training, arena);
-    e->shared_kv = ARENA_NEW(arena, float *, w->n_layers);
-    e->d_shared_kv = ARENA_NEW(arena, float *, w->n_layers);
-    e->leaf_x = arena_floats(arena, U, C);
-    e->leaf_h = arena_floats(arena, U, C);
-    e->leaf_mean = arena_floats(arena, U, 1);
-    e->leaf_rstd = arena_floats(arena, U, 1);
-    e->leaf_features = arena_floats(arena, U, E);
-    e->text_projection = arena_floats(arena, E, C);
-    for (int l = 0; l < w->n_layers && !arena_failed(arena); l++) {
+    e->shared_kv = ARENA_NEW(arena, float *, e->end);
+    e->d_shared_kv = ARENA_NEW(arena, float *, e->end);
+    if (e->end == w->n_layers)
+        allocate_leaves(e);
+    else
+        e->rows = arena_floats(arena, (size_t)tree->n_nodes, C);
+    for (int l = e->first; l < e->end && !arena_failed(arena); l++) {
         e->shared_kv[l] = arena_floats(arena, (size_t)tree->n_shared, 2 * C);
         if (e->training)
             e->d_shared_kv[l] = arena_floats(arena, (size_t)(tree->n_shared - tree->n_frozen), 2 * C);
     }
-    if (e->training) {
+    if (e->training)
         e->d_x = arena_floats(arena, (size_t)max_rows, C);
-        e->d_leaf = arena_floats(arena, U, C);
-    }
 }
 
 static void segment_forward(TextEncoder *e, int i);
 
+/* The projection as a linear layer's weight. */
+static void transpose_projection(TextEncoder *e) {
+    const TextWeights *w = e->w;
+    for (int row = 0; row < w->width; row++)
+        for (int column = 0; column < w->embed_dim; column++)
+            e->text_projection[(size_t)column * w->width + row] =
+                w->text_projection[(size_t)row * w->embed_dim + column];
+}
+
 TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tree, Pool *pool, bool training,
                                  size_t memory_budget, Error *err) {
+    return text_encoder_create_part(weights, tree, pool, training, 0, weights->n_layers, memory_budget, err);
+}
+
+TextEncoder *text_encoder_create_part(const TextWeights *weights, const TokenTree *tree, Pool *pool,
+                                      bool training, int first, int end, size_t memory_budget, Error *err) {
     assert(!training || weights->backward);
+    assert(0 <= first && first < end && end <= weights->n_layers && (first == 0 || tree->n_frozen == 0));
     assert(tree->max_depth < weights->n_positions && tree->max_depth < TREE_MAX_DEPTH);
     Arena *arena = arena_create();
     TextEncoder *e = ARENA_NEW(arena, TextEncoder, 1);
@@ -201,17 +228,21 @@ TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tr
         error_memory(err);
         return NULL;
     }
-    *e = (TextEncoder){.w = weights, .tree = tree, .pool = pool, .arena = arena, .training = training};
+    *e = (TextEncoder){.w = weights,
+                       .tree = tree,
+                       .pool = pool,
+                       .arena = arena,
+                       .first = first,
+                       .end = end,
+                       .training = training};
     allocate(e, memory_budget);
     if (arena_failed(arena)) {
         arena_free(arena);
         error_memory(err);
         return NULL;
     }
-    for (int row = 0; row < weights->width; row++)
-        for (int column = 0; column < weights->embed_dim; column++)
-            e->text_projection[(size_t)column * weights->width + row] =
-                weights->text_projection[(size_t)row * weights->embed_dim + column];
+    if (end == weights->n_layers)
+        transpose_projection(e);
     for (int i = 0; i < tree->n_frozen_segments; i++)
         segment_forward(e, i);
     return e;
@@ -228,7 +259,7 @@ bool text_encoder_recomputes(const TextEncoder *encoder) {
 
 /* --- forward --- */
 
-/* x = token or context + position */
+/* x = token or context + position; behind the first block, x is given */
 static void embed_rows(const TextEncoder *e, const Segment *segment, float *x) {
     size_t C = (size_t)e->w->width;
     for (int i = 0; i < segment->rows; i++) {
@@ -236,7 +267,8 @@ static void embed_rows(const TextEncoder *e, const Segment *segment, float *x) {
         const float *row = SYMBOL_IS_CONTEXT(symbol) ? e->contexts + (size_t)SYMBOL_ROW(symbol) * C
                                                      : e->w->token_embedding + (size_t)symbol * C;
         memcpy(x + (size_t)i * C, row, C * sizeof *x);
-        add_rows(x + (size_t)i * C, e->w->positional_embedding + (size_t)e->tree->depth[node] * C, C);
+        if (e->first == 0)
+            add_rows(x + (size_t)i * C, e->w->positional_embedding + (size_t)e->tree->depth[node] * C, C);
     }
 }
 
@@ -259,10 +291,11 @@ static void segment_forward(TextEncoder *e, int i) {
     const Segment *segment = &e->segments[i];
     BlockCache *blocks = e->kept[i].blocks;
     BlockContext context = block_context(e);
-    embed_rows(e, segment, blocks[0].x);
-    for (int l = 0; l < e->w->n_layers && !is_stopped(e); l++) {
-        bool last = l == e->w->n_layers - 1;
-        float *y = last ? leaf_rows(e, e->leaf_x, segment) : blocks[l + 1].x;
+    embed_rows(e, segment, blocks[e->first].x);
+    for (int l = e->first; l < e->end && !is_stopped(e); l++) {
+        float *y = l + 1 < e->end ? blocks[l + 1].x
+                   : e->rows      ? e->rows + (size_t)segment->first * (size_t)e->w->width
+                                  : leaf_rows(e, e->leaf_x, segment);
         block_forward(&context, l, segment, &blocks[l], y, e->shared_kv[l]);
     }
 }
@@ -276,6 +309,10 @@ int text_encoder_forward(TextEncoder *encoder, float *features, const float *con
         segment_forward(e, i);
     if (is_stopped(e))
         return -1;
+    if (e->rows) {
+        memcpy(features, e->rows, (size_t)e->tree->n_nodes * (size_t)w->width * sizeof *features);
+        return 0;
+    }
     layer_norm_forward(e->leaf_h, e->leaf_mean, e->leaf_rstd, e->leaf_x, w->ln_final_w, w->ln_final_b,
                        w->norm_eps, e->n_leaves, w->width);
     linear_forward(e->pool, e->leaf_features, e->leaf_h, e->text_projection, NULL, e->n_leaves, w->width,
@@ -296,8 +333,10 @@ static void segment_backward(TextEncoder *e, int i, float *d_contexts) {
     size_t C = (size_t)e->w->width;
     if (!kept->inputs)
         segment_forward(e, i);
-    for (int l = e->w->n_layers - 1; l >= 0; l--) {
-        const float *d_y = l == e->w->n_layers - 1 ? leaf_rows(e, e->d_leaf, segment) : e->d_x;
+    for (int l = e->end - 1; l >= e->first; l--) {
+        const float *d_y = l + 1 < e->end ? e->d_x
+                           : e->rows      ? e->d_rows + (size_t)segment->first * C
+                                          : leaf_rows(e, e->d_leaf, segment);
         if (!kept->inside)
             block_forward(&context, l, segment, &kept->blocks[l], NULL, e->shared_kv[l]);
         block_backward(&context, l, segment, &kept->blocks[l], e->d_x, d_y, e->shared_kv[l],
@@ -310,13 +349,11 @@ static void segment_backward(TextEncoder *e, int i, float *d_contexts) {
     }
 }
 
-void text_encoder_backward(TextEncoder *encoder, float *d_contexts, const float *d_features) {
-    TextEncoder *e = encoder;
+/* d_leaf from the gradients at the features. */
+static void leaves_backward(TextEncoder *e, const float *d_features) {
     const TextWeights *w = e->w;
     const TokenTree *tree = e->tree;
-    size_t C = (size_t)w->width, E = (size_t)w->embed_dim;
-    assert(e->training);
-
+    const size_t C = (size_t)w->width, E = (size_t)w->embed_dim;
     memset(e->leaf_features, 0, (size_t)e->n_leaves * E * sizeof(float));
     for (int i = 0; i < tree->n_prompts; i++)
         add_rows(e->leaf_features + (size_t)e->leaf_of_prompt[i] * E, d_features + (size_t)i * E, E);
@@ -325,10 +362,19 @@ void text_encoder_backward(TextEncoder *encoder, float *d_contexts, const float 
     memset(e->d_leaf, 0, (size_t)e->n_leaves * C * sizeof(float));
     layer_norm_backward(e->d_leaf, e->leaf_h, e->leaf_x, e->leaf_mean, e->leaf_rstd, w->ln_final_w,
                         e->n_leaves, w->width);
+}
 
+void text_encoder_backward(TextEncoder *encoder, float *d_contexts, const float *d_features) {
+    TextEncoder *e = encoder;
+    const TokenTree *tree = e->tree;
+    assert(e->training);
+    if (e->rows)
+        e->d_rows = d_features;
+    else
+        leaves_backward(e, d_features);
     size_t trunk = (size_t)(tree->n_shared - tree->n_frozen);
-    for (int l = 0; l < w->n_layers; l++)
-        memset(e->d_shared_kv[l], 0, trunk * 2 * C * sizeof(float));
+    for (int l = e->first; l < e->end; l++)
+        memset(e->d_shared_kv[l], 0, trunk * 2 * (size_t)e->w->width * sizeof(float));
     for (int i = tree->n_shared_segments; i < tree->n_segments; i++)
         segment_backward(e, i, d_contexts);
     for (int i = tree->n_shared_segments - 1; i >= tree->n_frozen_segments; i--)

@@ -36,6 +36,13 @@ TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tr
                                  size_t memory_budget, Error *err);
 void text_encoder_free(TextEncoder *encoder); /* NULL is fine */
 
+/* The same for the blocks [first, end) alone. Where the first is not block 0, all symbols are rows of the
+ * table of contexts, and these are the inputs of block `first` as they are. Where end is not behind the last
+ * block, features are the outputs of block end - 1, (N, C) for every node of the tree, and d_features are
+ * likewise. */
+TextEncoder *text_encoder_create_part(const TextWeights *weights, const TokenTree *tree, Pool *pool,
+                                      bool training, int first, int end, size_t memory_budget, Error *err);
+
 /* features (P, E), not of unit length, in the order of the prompts. contexts (n_contexts, C): the rows that
  * context symbols name; NULL for a tree without any. Returns 0; without training, also -1 with the features
  * unfinished when the pool is stopped. */

@@ -248,12 +248,69 @@ static void test_tree_equals_single_prompts(void **state) {
     arena_free(arena);
 }
 
+/* The same tree with the number of a node for its symbol. */
+static void renumber(TokenTree *tree, const TokenTree *from, Arena *arena) {
+    const int **prompts = ARENA_NEW(arena, const int *, from->n_prompts);
+    int *lengths = ARENA_NEW(arena, int, from->n_prompts);
+    for (int i = 0; i < from->n_prompts; i++) {
+        const int *path = from->path + from->path_start[from->leaf[i]];
+        lengths[i] = from->depth[from->leaf[i]] + 1;
+        int *prompt = ARENA_NEW(arena, int, lengths[i]);
+        for (int j = 0; j < lengths[i]; j++)
+            prompt[j] = SYMBOL_CONTEXT(path[j]);
+        prompts[i] = prompt;
+    }
+    Error err = {0};
+    assert_int_equal(token_tree_build(tree, prompts, lengths, from->n_prompts, arena, &err), 0);
+}
+
+/* Blocks in two parts, of which the second takes the rows of the first, are the whole tower. */
+static void test_parts(void **state) {
+    (void)state;
+    const Shape shapes[] = {{30, 3, 3, false, 2}, {400, 4, 3, false, 4}, {300, 4, 2, true, 4}};
+    for (size_t s = 0; s < 6; s++) {
+        Error err = {0};
+        Arena *arena = arena_create();
+        Pool *pool = pool_create(2);
+        float *features, *grad;
+        size_t n, m;
+        bool recomputes;
+        run(shapes[s / 2], 2, 0, &features, &grad, &n, &m, &recomputes, arena);
+        TextWeights w = text_random(64, 2, VOCABULARY, 32, 7, arena);
+        TokenTree lower_tree, upper_tree;
+        build(&lower_tree, shapes[s / 2], arena);
+        renumber(&upper_tree, &lower_tree, arena);
+        const size_t budget = s % 2 ? 1 << 20 : 0;
+        TextEncoder *lower = text_encoder_create_part(&w, &lower_tree, pool, true, 0, 1, budget, &err);
+        TextEncoder *upper = text_encoder_create_part(&w, &upper_tree, pool, true, 1, 2, budget, &err);
+        const size_t n_rows = (size_t)lower_tree.n_nodes * 64;
+        float *ctx = arena_floats(arena, m, 1), *weights = arena_floats(arena, n, 1),
+              *got = arena_floats(arena, n, 1), *sum = arena_floats(arena, m, 1),
+              *rows = arena_floats(arena, n_rows, 1), *d_rows = arena_floats(arena, n_rows, 1);
+        fill_normal(ctx, m, 0.1, 101);
+        fill_normal(weights, n, 1, 100);
+        for (int pass = 0; pass < 2; pass++) {
+            memset(d_rows, 0, n_rows * sizeof *d_rows);
+            memset(sum, 0, m * sizeof *sum);
+            text_encoder_forward(lower, rows, ctx);
+            text_encoder_forward(upper, got, rows);
+            text_encoder_backward(upper, d_rows, weights);
+            text_encoder_backward(lower, sum, d_rows);
+        }
+        assert_memory_equal(got, features, n * sizeof *got);
+        assert_close("gradient", sum, grad, m, 1e-5);
+        text_encoder_free(lower);
+        text_encoder_free(upper);
+        pool_free(pool);
+        arena_free(arena);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),
-        cmocka_unit_test(test_central_differences),
-        cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_tree_equals_single_prompts),
+        cmocka_unit_test(test_golden),    cmocka_unit_test(test_central_differences),
+        cmocka_unit_test(test_same_bits), cmocka_unit_test(test_tree_equals_single_prompts),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
