@@ -236,10 +236,9 @@ static int build_tree(PromptLearner *learner, const Clip *clip, const Tokenizer 
 
 /* --- life --- */
 
-/* All but the encoder. */
-static PromptLearner *build(const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
-                            const char **class_names, int n_classes, const LearnerConfig *config,
-                            Error *err) {
+PromptLearner *learner_create_prompts(const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                                      const char **class_names, int n_classes, const LearnerConfig *config,
+                                      Error *err) {
     Arena *arena = arena_create();
     PromptLearner *learner = ARENA_NEW(arena, PromptLearner, 1);
     if (!learner) {
@@ -273,7 +272,8 @@ static PromptLearner *build(const Clip *clip, const Tokenizer *tokenizer, Pool *
 
 PromptLearner *learner_create(Clip *clip, const Tokenizer *tokenizer, Pool *pool, const char **class_names,
                               int n_classes, const LearnerConfig *config, size_t memory_budget, Error *err) {
-    PromptLearner *learner = build(clip, tokenizer, pool, class_names, n_classes, config, err);
+    PromptLearner *learner =
+        learner_create_prompts(clip, tokenizer, pool, class_names, n_classes, config, err);
     if (!learner)
         return NULL;
     if (clip_prepare_training(clip, err) == 0)
@@ -286,7 +286,8 @@ PromptLearner *learner_create(Clip *clip, const Tokenizer *tokenizer, Pool *pool
 
 int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
                   const LearnerConfig *config, Error *err) {
-    PromptLearner *learner = build(clip, tokenizer, NULL, class_names, n_classes, config, err);
+    PromptLearner *learner =
+        learner_create_prompts(clip, tokenizer, NULL, class_names, n_classes, config, err);
     int n_ctx = learner ? learner->n_ctx : -1;
     learner_free(learner);
     return n_ctx;
@@ -294,7 +295,8 @@ int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **cla
 
 int learner_step_flops(double *flops, const Clip *clip, const Tokenizer *tokenizer, const char **class_names,
                        int n_classes, const LearnerConfig *config, Error *err) {
-    PromptLearner *learner = build(clip, tokenizer, NULL, class_names, n_classes, config, err);
+    PromptLearner *learner =
+        learner_create_prompts(clip, tokenizer, NULL, class_names, n_classes, config, err);
     if (learner)
         *flops = text_encoder_flops(&clip->text, &learner->tree, true);
     learner_free(learner);

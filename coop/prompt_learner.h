@@ -57,6 +57,11 @@ PromptLearner *learner_create(Clip *clip, const Tokenizer *tokenizer, Pool *pool
                               int n_classes, const LearnerConfig *config, size_t memory_budget, Error *err);
 void learner_free(PromptLearner *learner); /* NULL is fine */
 
+/* All but what encodes them: contexts, tree and classifier, for who computes the features otherwise. */
+PromptLearner *learner_create_prompts(const Clip *clip, const Tokenizer *tokenizer, Pool *pool,
+                                      const char **class_names, int n_classes, const LearnerConfig *config,
+                                      Error *err);
+
 /* Builds only the prompts: their M, after which learner_create can fail for lack of memory alone, or -1. */
 int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
                   const LearnerConfig *config, Error *err);

@@ -47,7 +47,7 @@ void rng_sample(Rng *rng, int n, int k,
 void rng_torch_seed(Rng *rng, uint32_t seed); /* torch.manual_seed(seed) */
 /* torch.empty(n).normal_(std=std), to a few units in the last place. */
 void rng_torch_normal(Rng *rng, float *out, size_t n, double std);
-/* torch.empty(n).uniform_(low, high) */
+/* torch.empty(n).uniform_(low, high), the same bits. */
 void rng_torch_uniform(Rng *rng, float *out, size_t n, float low, float high);
 void rng_torch_permutation(Rng *rng, int *out, int n); /* torch.randperm(n) */
 

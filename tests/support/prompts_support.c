@@ -140,25 +140,26 @@ void prompts_check_gradient(PromptsBench *bench, const Trainee *trainee, int bat
           *start = arena_floats(bench->arena, n, 1);
     memcpy(start, x, n * sizeof *x);
     loss_of(bench, trainee, batch, gradient);
+    double square = 0;
+    for (size_t i = from; i < to; i++)
+        square += (double)gradient[i] * (double)gradient[i];
+    const double root = sqrt((double)(to - from)), step = 1e-2 / root, scale = sqrt(square) * root;
     for (int direction = 0; direction < 3; direction++) {
-        double along = 0, sides[2], square = 0;
-        for (size_t i = from; i < to; i++)
-            square += (double)gradient[i] * (double)gradient[i];
-        const double step = 2e-3 / sqrt((double)(to - from));
-        for (int side = 0; side < 2; side++) {
+        static const int steps[] = {-2, -1, 1, 2};
+        double along = 0, at[4];
+        for (int j = 0; j < 4; j++) {
             along = 0;
             for (size_t i = from; i < to; i++) {
-                const double wave = direction == 0 ? (double)gradient[i] / sqrt(square / (double)(to - from))
+                const double wave = direction == 0 ? (double)gradient[i] * root / sqrt(square)
                                                    : sin(0.4 + direction * 1.3 * (double)(i - from));
-                x[i] = (float)((double)start[i] + (side ? step : -step) * wave);
+                x[i] = (float)((double)start[i] + steps[j] * step * wave);
                 along += (double)gradient[i] * wave;
             }
-            sides[side] = loss_of(bench, trainee, batch, NULL);
+            at[j] = loss_of(bench, trainee, batch, NULL);
             memcpy(x, start, n * sizeof *x);
         }
-        const double slope = (sides[1] - sides[0]) / (2 * step),
-                     scale = sqrt(square * (double)(to - from)) * (direction == 0 ? 1 : 0.5);
-        if (!(fabs(slope - along) <= 5e-3 * scale))
+        const double slope = (8 * (at[2] - at[1]) - (at[3] - at[0])) / (12 * step); /* off by step^4 */
+        if (!(fabs(slope - along) <= 1e-3 * scale))
             fail_msg("direction %d of [%zu, %zu): %.8g by differences, %.8g by the gradient, of %.8g",
                      direction, from, to, slope, along, scale);
     }

@@ -41,8 +41,8 @@ OptimConfig prompts_optim(int batch);
 void prompts_check_logits(PromptsBench *bench, const char *of, const char *what, const float *logits,
                           double tolerance);
 
-/* Fails unless the gradient (n) of a trainee's loss on the first `batch` training images is that of central
- * differences along three directions: of each part [from, to) of its parameters in turn. */
+/* Fails unless the gradient of a trainee's loss on the first `batch` training images at the parameters [from,
+ * to) is that of central differences, along itself and two waves. */
 void prompts_check_gradient(PromptsBench *bench, const Trainee *trainee, int batch, size_t from, size_t to);
 
 #endif

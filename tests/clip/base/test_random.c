@@ -293,6 +293,25 @@ static void small_torch_draws_are_those_of_pytorch(void **state) {
     }
 }
 
+/* By PyTorch: 5 numbers, then 40 of which the last two, then randperm(3). */
+static void uniform_torch_draws_are_those_of_pytorch(void **state) {
+    (void)state;
+    static const float first[] = {0.16512593626976013f, -0.18694454431533813f, 0.2037348449230194f,
+                                  0.15996351838111877f, 0.21005171537399292f},
+                       last[] = {0.11633607745170593f, 0.18979310989379883f};
+    static const int order[] = {1, 2, 0};
+    float x[40];
+    int drawn[3];
+    Rng rng;
+    rng_torch_seed(&rng, 5);
+    rng_torch_uniform(&rng, x, 5, -0.25f, 0.25f);
+    assert_memory_equal(x, first, sizeof first);
+    rng_torch_uniform(&rng, x, 40, -0.25f, 0.25f);
+    assert_memory_equal(x + 38, last, sizeof last);
+    rng_torch_permutation(&rng, drawn, 3);
+    assert_memory_equal(drawn, order, sizeof order);
+}
+
 /* Means within about five standard errors: 1/sqrt(n), sqrt(2/n) and sqrt(15/n) are 0.0022, 0.0032 and 0.0087.
  */
 static void normal_has_its_moments(void **state) {
@@ -324,28 +343,8 @@ static void uniform_stays_inside(void **state) {
     }
 }
 
-/* By PyTorch: 5 numbers, then 40 of which the last two, then randperm(3). */
-static void torch_uniform_is_pytorchs(void **state) {
-    (void)state;
-    static const float first[] = {0.16512593626976013f, -0.18694454431533813f, 0.2037348449230194f,
-                                  0.15996351838111877f, 0.21005171537399292f},
-                       last[] = {0.11633607745170593f, 0.18979310989379883f};
-    static const int order[] = {1, 2, 0};
-    float x[40];
-    int drawn[3];
-    Rng rng;
-    rng_torch_seed(&rng, 5);
-    rng_torch_uniform(&rng, x, 5, -0.25f, 0.25f);
-    assert_memory_equal(x, first, sizeof first);
-    rng_torch_uniform(&rng, x, 40, -0.25f, 0.25f);
-    assert_memory_equal(x + 38, last, sizeof last);
-    rng_torch_permutation(&rng, drawn, 3);
-    assert_memory_equal(drawn, order, sizeof order);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torch_uniform_is_pytorchs),
         cmocka_unit_test(first_words_are_pythons),
         cmocka_unit_test(keys_are_the_reference_s),
         cmocka_unit_test(shuffles_are_pythons),
@@ -355,6 +354,7 @@ int main(void) {
         cmocka_unit_test(streams_differ_in_every_part_of_the_key),
         cmocka_unit_test(torch_draws_are_those_of_pytorch),
         cmocka_unit_test(small_torch_draws_are_those_of_pytorch),
+        cmocka_unit_test(uniform_torch_draws_are_those_of_pytorch),
         cmocka_unit_test(normal_has_its_moments),
         cmocka_unit_test(uniform_stays_inside),
     };
