@@ -101,7 +101,8 @@ typedef struct coop_options {
     int (*stop)(void *context);
     void *stop_context;
 
-    const char *checkpoint; /* of a classifier: a file or its folder; NULL: where it was when it learned */
+    const char
+        *checkpoint; /* of a classifier: as coop_model_open's path; NULL: where it was when it learned */
     const char *vocabulary; /* a file or its folder; NULL: looked for beside the checkpoint */
     coop_towers towers;     /* of a model: what it is for. One tower opens faster, in less memory */
     coop_exif exif;         /* whether files are turned as their EXIF says. A model has not learned: IGNORE */
@@ -195,7 +196,9 @@ COOP_API void coop_classifier_info(const coop_classifier *classifier, coop_info 
 
 /* --- models --- */
 
-/* Opens a checkpoint, a file or its folder, and for texts its vocabulary. options may be NULL. Any thread. */
+/* Opens a checkpoint, and for texts its vocabulary. path is a file, its folder, or a name, as "ViT-B/32" or
+ * "openai/clip-vit-base-patch32", of what other programs or `coop models get` have put on this disk: nothing
+ * is fetched. options may be NULL. Any thread. */
 COOP_API int coop_model_open(coop_model **model, const char *path, const coop_options *options,
                              coop_error *error);
 /* After the classifiers that borrow it. No other thread may use it any more. */

@@ -1,9 +1,12 @@
 /* test_model_handle.c: features from coop.h are those of the towers, of unit length where asked for; what a
  * model lacks is said. */
 #include "coop/coop.h"
+
+#include "clip/base/files.h"
 #include "coop/loaded_model.h"
 #include "coop/zeroshot.h"
 #include "tests/coop/library/learned_files.h"
+#include "tests/support/scratch.h"
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -13,6 +16,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -139,8 +143,35 @@ static void test_wrong_arguments(void **state) {
     assert_null(coop_model_note(NULL));
 }
 
+/* A checkpoint that another program keeps, by its name; one that is not here names what fetches it. */
+static void test_name(void **state) {
+    Arena *arena = arena_create();
+    const char *snapshot = arena_printf(
+        arena, "%s/models--timm--vit_base_patch32_clip_224.openai/snapshots/1", (const char *)*state);
+    coop_options options;
+    coop_error error;
+    coop_model *model;
+    coop_options_init(&options, sizeof options);
+    options.vocabulary = LEARNED_VOCAB;
+    setenv("HF_HUB_CACHE", *state, 1);
+    setenv("HOME", *state, 1);
+    refuse(coop_model_open(&model, "ViT-B-32:openai", &options, &error), COOP_INPUT, &error,
+           "this fetches it: coop models get ViT-B-32:openai");
+    assert_int_equal(make_folders(snapshot, NULL), 0);
+    char *weights = realpath(LEARNED_WEIGHTS, NULL);
+    assert_int_equal(symlink(weights, arena_printf(arena, "%s/open_clip_model.safetensors", snapshot)), 0);
+    free(weights);
+    if (coop_model_open(&model, "ViT-B-32:openai", &options, &error) != COOP_OK)
+        fail_msg("%s", error.message);
+    assert_null(coop_model_note(model)); /* nothing is assumed: the name says it */
+    coop_model_close(model);
+    arena_free(arena);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_features), cmocka_unit_test(test_bad_image),
-                                       cmocka_unit_test(test_texts), cmocka_unit_test(test_wrong_arguments)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_name, scratch_setup, scratch_teardown),
+        cmocka_unit_test(test_features), cmocka_unit_test(test_bad_image), cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_wrong_arguments)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
