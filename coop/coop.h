@@ -82,7 +82,12 @@ typedef struct coop_error {
 /* --- options --- */
 
 typedef enum coop_activation { COOP_AUTO_ACTIVATION, COOP_QUICK_GELU, COOP_GELU } coop_activation;
-typedef enum coop_precision { COOP_FLOAT32, COOP_BFLOAT16, COOP_AUTO_PRECISION } coop_precision;
+typedef enum coop_precision {
+    COOP_PRECISION_AS_LEARNED,
+    COOP_FLOAT32,
+    COOP_BFLOAT16,
+    COOP_AUTO_PRECISION
+} coop_precision;
 typedef enum coop_exif { COOP_EXIF_AS_LEARNED, COOP_EXIF_IGNORE, COOP_EXIF_ROTATE } coop_exif;
 typedef enum coop_towers { COOP_BOTH, COOP_IMAGES, COOP_TEXTS } coop_towers;
 typedef enum coop_position { COOP_END, COOP_MIDDLE, COOP_FRONT } coop_position;
@@ -93,7 +98,7 @@ typedef struct coop_options {
 
     int threads; /* that share the work; 0: one per processor that the process may use */
     int images;  /* how many are expected: for up to 7, opening is faster and each of them slower; 0: many */
-    coop_precision precision;
+    coop_precision precision; /* in which images and texts are encoded. A model has not learned: FLOAT32 */
 
     /* Asked now and then during long work, from any thread and in the "C" locale; what is not 0 ends the call
      * with COOP_STOPPED, and the handle can be used again. It must not call the library. The context is

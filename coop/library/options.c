@@ -58,7 +58,8 @@ int options_read(coop_options *options, const coop_options *given, Error *err) {
 LoadedModelOptions options_of_model(const coop_options *o) {
     static const ClipActivation activations[] = {CLIP_ACTIVATION_AUTO, CLIP_ACTIVATION_QUICK_GELU,
                                                  CLIP_ACTIVATION_GELU};
-    static const Precision precisions[] = {PRECISION_FLOAT32, PRECISION_BFLOAT16, PRECISION_AUTO};
+    static const Precision precisions[] = {PRECISION_FLOAT32, PRECISION_FLOAT32, PRECISION_BFLOAT16,
+                                           PRECISION_AUTO};
     static const ClipTowers towers[] = {CLIP_BOTH, CLIP_IMAGE, CLIP_TEXT};
     const ClipTowers few = o->images > 0 ? loaded_model_few(o->images) : 0;
     return (LoadedModelOptions){.towers = towers[o->towers] | few,
@@ -73,6 +74,7 @@ ClassifierOptions options_of_classifier(const coop_options *o) {
     static const ClassTokenPosition positions[] = {POSITION_END, POSITION_MIDDLE, POSITION_FRONT};
     ClassifierOptions options = {.weights = o->checkpoint,
                                  .model = options_of_model(o),
+                                 .set_precision = o->precision != COOP_PRECISION_AS_LEARNED,
                                  .position = positions[o->position],
                                  .n_images = o->images};
     options.model.towers = 0;

@@ -33,7 +33,7 @@ static void test_older(void **state) {
     old.threads = 3;
     assert_int_equal(options_read(&read, &old, NULL), 0);
     assert_int_equal(read.threads, 3);
-    assert_int_equal(read.precision, COOP_FLOAT32);
+    assert_int_equal(read.precision, COOP_PRECISION_AS_LEARNED);
     assert_null(read.checkpoint);
 }
 
@@ -75,7 +75,7 @@ static void test_ranges(void **state) {
     bad = good, bad.threads = 100000, refuse(bad, "threads 100000");
     bad = good, bad.images = -1, refuse(bad, "images -1");
     bad = good, bad.heads = -2, refuse(bad, "heads -2");
-    bad = good, bad.precision = (coop_precision)3, refuse(bad, "precision 3");
+    bad = good, bad.precision = (coop_precision)4, refuse(bad, "precision 4");
     bad = good, bad.activation = (coop_activation)-1, refuse(bad, "activation -1");
     bad = good, bad.exif = (coop_exif)3, refuse(bad, "exif 3");
     bad = good, bad.towers = (coop_towers)9, refuse(bad, "towers 9");
@@ -100,6 +100,12 @@ static void test_meaning(void **state) {
     assert_string_equal(classifier.weights, "weights");
     assert_int_equal(classifier.position, POSITION_FRONT);
     assert_int_equal(classifier.n_images, 2);
+    assert_true(classifier.set_precision);
+    options.precision = COOP_PRECISION_AS_LEARNED;
+    assert_false(options_of_classifier(&options).set_precision);
+    options.precision = COOP_FLOAT32;
+    assert_true(options_of_classifier(&options).set_precision);
+    assert_int_equal(options_of_model(&options).precision, PRECISION_FLOAT32);
     options.images = 0;
     options.towers = COOP_BOTH;
     assert_int_equal(options_of_model(&options).towers, CLIP_BOTH);
