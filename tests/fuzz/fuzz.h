@@ -1,10 +1,11 @@
 /* fuzz.h: one function per kind of file, which takes arbitrary bytes for such a file.
  *
  * Each lives in fuzz_KIND.c. `make fuzz` compiles it with -DLIBFUZZER into a program of its own, which feeds
- * it with changed copies of tests/fuzz/corpus/KIND/; test_fuzz_corpus.c calls the same functions with those
- * seeds and with all that ever went wrong (tests/fuzz/regressions/KIND/). The functions hold the readers to
- * their word: a refusal is one line that begins with the file and costs no more memory than the file and 64
- * MiB. They abort when it is not so, and return 1 when the bytes were read, 0 when they were refused.
+ * it with changed copies of tests/fuzz/corpus/KIND/; tests/test_fuzz_corpus.c calls the same functions with
+ * those seeds and with all that ever went wrong (tests/fuzz/regressions/KIND/). The functions hold the
+ * readers to their word: a refusal is one line that begins with the file and costs no more memory than the
+ * file and 64 MiB. They abort when it is not so, and return 1 when the bytes were read, 0 when they were
+ * refused.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
