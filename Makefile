@@ -60,7 +60,7 @@ SHARED  := $(BUILD)/libcoop.so.$(VERSION)
 MANUAL  := $(BUILD)/coop.1 $(BUILD)/coop.3
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests -name 'test_*.c')))
 # What several of them share lies beside those who share it, or in support/.
-SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(sort $(shell find tests -name '*.c' ! -name 'test_*' ! -name 'fuzz_*' \
+SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(sort $(shell find tests -name '*.c' ! -name 'test_*' \
                ! -path 'tests/memory/*')))
 
 .PHONY: all deps tools demo test valgrind asan tsan races fuzz fuzzers check bench peer install uninstall deb clean \

@@ -19,7 +19,7 @@ enum { E = 3, N = 200 };
 
 static const FeatureSource source = {
     .transform.size = 4, .embed_dim = E, .std = {1, 1, 1}, .model_digest = "abc"};
-static const FeatureView centre = {0}, view_1 = {1, 7, 1};
+static const FeatureView centre = {0}, view_1 = {.random = VIEW_CROP, .seed = 7, .view = 1};
 
 static Digest image(int i) {
     return digest_of(&i, sizeof i);

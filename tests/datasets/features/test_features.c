@@ -121,6 +121,10 @@ static FeatureCache *open_cache(Bench *bench, const char *folder) {
 
 static const FeatureView centre = {0};
 
+static FeatureView crop(uint32_t seed, uint32_t view) {
+    return (FeatureView){.random = VIEW_CROP, .seed = seed, .view = view};
+}
+
 /* Gets all items, and checks that the tower saw n_images of them. The features are owned by the arena. */
 static float *get(Bench *bench, FeatureCache *cache, FeatureView view, int n_images) {
     float *features = arena_floats(bench->arena, (size_t)bench->list.n, E);
@@ -192,7 +196,11 @@ static char *cache_file(Bench *bench, const char *name) {
 static void features_are_those_of_the_transforms(void **state) {
     Bench *bench = *state;
     make_items(bench, 130);
-    static const FeatureView views[] = {{0}, {1, 5, 0}, {1, 5, 1}, {1, 6, 0}, {VIEW_LARGE_CROP, 5, 0}};
+    static const FeatureView views[] = {{0},
+                                        {.random = VIEW_CROP, .seed = 5},
+                                        {.random = VIEW_CROP, .seed = 5, .view = 1},
+                                        {.random = VIEW_CROP, .seed = 6},
+                                        {.random = VIEW_LARGE_CROP, .seed = 5}};
     float *results[5];
     FeatureCache *cache = open_cache(bench, NULL);
     for (int v = 0; v < 5; v++) {
@@ -209,19 +217,20 @@ static void features_are_those_of_the_transforms(void **state) {
     }
     for (int v = 0; v < 5; v++)
         assert_same(bench, get(bench, cache, views[v], 0), results[v]);
-    get(bench, cache, (FeatureView){0, 77, 3}, 0); /* the centre crop has neither seed nor view */
+    get(bench, cache, (FeatureView){.seed = 77, .view = 3},
+        0); /* the centre crop has neither seed nor view */
     features_close(cache);
 }
 
 static void threads_do_not_change_bits(void **state) {
     Bench *bench = *state;
     make_items(bench, 70);
-    float *expected = expect(bench, (FeatureView){1, 2, 3});
+    float *expected = expect(bench, crop(2, 3));
     for (int n_threads = 1; n_threads <= 4; n_threads++) {
         pool_free(bench->pool);
         bench->pool = pool_create(n_threads);
         FeatureCache *cache = open_cache(bench, NULL);
-        assert_same(bench, get(bench, cache, (FeatureView){1, 2, 3}, 70), expected);
+        assert_same(bench, get(bench, cache, crop(2, 3), 70), expected);
         features_close(cache);
     }
 }
@@ -229,16 +238,16 @@ static void threads_do_not_change_bits(void **state) {
 static void kept_on_disk(void **state) {
     Bench *bench = *state;
     make_items(bench, 70);
-    float *first = get_once(bench, centre, 70), *view = get_once(bench, (FeatureView){1, 2, 3}, 70);
+    float *first = get_once(bench, centre, 70), *view = get_once(bench, crop(2, 3), 70);
     assert_same(bench, get_once(bench, centre, 0), first);
-    assert_same(bench, get_once(bench, (FeatureView){1, 2, 3}, 0), view);
+    assert_same(bench, get_once(bench, crop(2, 3), 0), view);
     make_items(bench, 100);
     get_once(bench, centre, 30);
     /* One cache that goes back and forth between views. */
     FeatureCache *cache = open_cache(bench, bench->cache_folder);
     for (int i = 0; i < 3; i++) {
         get(bench, cache, centre, 0);
-        get(bench, cache, (FeatureView){1, 2, 3}, i ? 0 : 30);
+        get(bench, cache, crop(2, 3), i ? 0 : 30);
     }
     features_close(cache);
 }
@@ -282,8 +291,7 @@ static void copies_are_encoded_once(void **state) {
     assert_same(bench, get(bench, cache, centre, 4), expect(bench, centre));
     assert_int_equal(features_missing(cache, &missing, bench->folder, &bench->list, centre, NULL), 0);
     assert_int_equal(missing, 0);
-    assert_int_equal(
-        features_missing(cache, &missing, bench->folder, &bench->list, (FeatureView){1, 0, 0}, NULL), 0);
+    assert_int_equal(features_missing(cache, &missing, bench->folder, &bench->list, crop(0, 0), NULL), 0);
     assert_int_equal(missing, 4);
     features_close(cache);
 }
@@ -482,7 +490,7 @@ static void foreign_files_are_not_believed(void **state) {
     get_once(bench, centre, 3);
     char *path = cache_file(bench, "centre.features"), *other = cache_file(bench, "s1-v2.features");
     assert_int_equal(rename(path, other), 0);
-    assert_same(bench, get_once(bench, (FeatureView){1, 1, 2}, 3), expect(bench, (FeatureView){1, 1, 2}));
+    assert_same(bench, get_once(bench, crop(1, 2), 3), expect(bench, crop(1, 2)));
     scratch_file(path, "hello", 5);
     assert_same(bench, get_once(bench, centre, 3), expect(bench, centre));
     assert_int_equal(remove(path), 0);
