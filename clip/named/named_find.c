@@ -6,10 +6,6 @@
 
 #include <string.h>
 
-bool named_has_clip_vocabulary(const Named *named) {
-    return named->known;
-}
-
 static const char *file_in(const char *folder, const char *name, Arena *arena) {
     return folder && name ? checkpoint_file(folder, name, arena) : NULL;
 }
@@ -35,7 +31,7 @@ static const char *lacking_config(const char *snapshot, const char *weights, Are
     return checkpoint_file(snapshot, name, arena) ? NULL : name;
 }
 
-/* CLIP's own vocabulary, which is the same in all of these. */
+/* CLIP's own vocabulary, which is that of all that is known by name. */
 static const char *clip_vocabulary(Arena *arena) {
     const char *const folders[] = {cache_openai(arena),
                                    cache_coop(arena),
@@ -63,7 +59,7 @@ NamedFiles named_find(const Named *named, Arena *arena) {
         out.weights = file_in(cache_openai(arena), named->file, arena);
     if (!out.weights)
         out.weights = file_in(cache_coop(arena), named->file, arena);
-    if (!out.vocabulary && named_has_clip_vocabulary(named))
+    if (!out.vocabulary && named->known)
         out.vocabulary = clip_vocabulary(arena);
     return out;
 }

@@ -18,7 +18,4 @@ typedef struct {
 /* Texts are NULL too when memory is out: arena_failed says so. */
 NamedFiles named_find(const Named *named, Arena *arena);
 
-/* Whether the vocabulary is CLIP's own, as of all that is known by name. */
-bool named_has_clip_vocabulary(const Named *named);
-
 #endif

@@ -132,13 +132,6 @@ const OpenclipTag *openclip_tag_of_repo(const char *repo) {
     return NULL;
 }
 
-bool openclip_model_known(const char *model) {
-    for (int i = 0; i < N_TAGS; i++)
-        if (strcmp(tags[i].model, model) == 0)
-            return true;
-    return false;
-}
-
 const char *openclip_model_other(const char *model) {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcasestr(model, others[i][0]))

@@ -7,8 +7,6 @@
 #ifndef CLIP_NAMED_OPENCLIP_TAGS_H
 #define CLIP_NAMED_OPENCLIP_TAGS_H
 
-#include <stdbool.h>
-
 /* QUICK_GELU: not the exact one. HALF_PIXELS: mean and standard deviation are 0.5. SQUASH: both sides are
  * resized. */
 enum { QUICK_GELU = 1, HALF_PIXELS = 2, SQUASH = 4 };
@@ -26,7 +24,6 @@ int openclip_tag_count(void);
 const OpenclipTag *openclip_tag_at(int index); /* NULL behind the last */
 const OpenclipTag *openclip_tag_find(const char *model, const char *tag);
 const OpenclipTag *openclip_tag_of_repo(const char *repo);
-bool openclip_model_known(const char *model);
 /* Why a model that OpenCLIP has is none that is read here; NULL: it is not known to be one. */
 const char *openclip_model_other(const char *model);
 
