@@ -3,6 +3,9 @@
  * A tile of c is some rows and some panels of columns. Per block of k, each panel of op(b) is packed into the
  * cache, and all rows of the tile meet it there. Rows of a that lie as the kernel wants them are read where
  * they are; a transposed a, or one that must be rounded, is packed once per tile and block.
+ *
+ * In bfloat16, where packing costs more beside the products, tiles above each other share the panels of a
+ * block of k: these are packed by all threads before it.
  */
 #include "clip/math/product.h"
 
@@ -10,18 +13,21 @@
 #include "clip/math/blas.h"
 #include "clip/math/strips.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum {
-    TILE_ROWS = 384,            /* a multiple of the rows of every kernel */
-    ROW_STEP = 96,              /* the least such */
+    TILE_ROWS = 384, /* a multiple of the rows of every kernel */
+    ROW_STEP = 96,   /* the least such */
+    BF16_TILE_ROWS = 192,
+    BF16_ROW_STEP = 16,
     K_BLOCK = 384,              /* with TILE_ROWS, a block of a takes half of the second-level cache */
     PACKED_STEP = K_BLOCK + 16, /* from row to row of a packed a: rows in different sets of a cache */
     BF16_K_BLOCK = 1536, /* twice that: sums are added to c less often, which is worth more (measured) */
     PACK_AHEAD = 8,      /* rows fetched before they are packed */
     TILES_PER_THREAD = 4,
-    PACKED_TILES = 2, /* the same where every tile packs rows of a for itself */
+    PACKED_TILES = 2, /* the same where a tile transposes rows of a for itself */
     COLUMN_STEP = 64, /* a multiple of every panel */
     PLAIN_ROWS = 192,
     PLAIN_COLUMNS = 256 /* of a tile without kernels */
@@ -34,6 +40,8 @@ typedef struct {
     Bf16Kernel bf16;   /* instead of `strip` */
     int rows, columns; /* of a tile */
     int n_across;
+    int k0;           /* of a block of k that all tiles share: */
+    uint16_t *panels; /* its panels; NULL: each tile packs its own */
 } Job;
 
 typedef struct {
@@ -111,30 +119,41 @@ static void float_tile(const Job *job, const Tile *t) {
 
 /* --- bfloat16 --- */
 
-static void bf16_tile(const Job *job, const Tile *t) {
+/* The panel of op(b) from (k0, column) on. */
+static void pack_bf16(uint16_t *panel, const Product *p, int k0, int k, int column) {
+    bf16_right(panel, b_at(p, k0, column), p->ldb, p->trans_b, k, min_int(BF16_PANEL, p->n - column));
+}
+
+static uint16_t *shared_panel(const Job *job, int k, int column) {
+    return job->panels + (size_t)(column / BF16_PANEL) * (size_t)bf16_padded(k) * BF16_PANEL;
+}
+
+static void bf16_tile_block(const Job *job, const Tile *t, int k0) {
     const Product *p = job->product;
-    _Alignas(64) uint16_t a[TILE_ROWS * BF16_K_BLOCK], panel[BF16_K_BLOCK * BF16_PANEL];
-    const int end = t->column + t->columns;
-    for (int k0 = 0; k0 == 0 || k0 < p->k; k0 += BF16_K_BLOCK) {
-        const int k = min_int(BF16_K_BLOCK, p->k - k0);
-        bf16_left(a, a_at(p, t->row, k0), p->lda, p->trans_a, t->rows, k);
-        for (int j = t->column; j < end; j += BF16_PANEL) {
-            const size_t at = (size_t)t->row * (size_t)p->ldc + (size_t)j;
-            const float *start = k0 == 0 ? p->start : p->c;
-            const int columns = min_int(BF16_PANEL, end - j);
-            bf16_right(panel, b_at(p, k0, j), p->ldb, p->trans_b, k, columns);
-            const Bf16Block block = {.out = p->c + at,
-                                     .start = start ? start + at : NULL,
-                                     .ldc = p->ldc,
-                                     .a = a,
-                                     .panel = panel,
-                                     .bias = p->bias && k0 == 0 ? p->bias + j : NULL,
-                                     .rows = t->rows,
-                                     .k = k,
-                                     .columns = columns};
-            bf16_block(job->bf16, &block);
-        }
+    _Alignas(64) uint16_t a[BF16_TILE_ROWS * BF16_K_BLOCK], own[BF16_K_BLOCK * BF16_PANEL];
+    const int end = t->column + t->columns, k = min_int(BF16_K_BLOCK, p->k - k0);
+    const float *start = k0 == 0 ? p->start : p->c;
+    bf16_left(a, a_at(p, t->row, k0), p->lda, p->trans_a, t->rows, k);
+    for (int j = t->column; j < end; j += BF16_PANEL) {
+        const size_t at = (size_t)t->row * (size_t)p->ldc + (size_t)j;
+        if (!job->panels)
+            pack_bf16(own, p, k0, k, j);
+        const Bf16Block block = {.out = p->c + at,
+                                 .start = start ? start + at : NULL,
+                                 .ldc = p->ldc,
+                                 .a = a,
+                                 .panel = job->panels ? shared_panel(job, k, j) : own,
+                                 .bias = p->bias && k0 == 0 ? p->bias + j : NULL,
+                                 .rows = t->rows,
+                                 .k = k,
+                                 .columns = min_int(BF16_PANEL, end - j)};
+        bf16_block(job->bf16, &block);
     }
+}
+
+static void bf16_tile(const Job *job, const Tile *t) {
+    for (int k0 = 0; k0 == 0 || k0 < job->product->k; k0 += BF16_K_BLOCK)
+        bf16_tile_block(job, t, k0);
 }
 
 /* --- without kernels --- */
@@ -161,39 +180,84 @@ static void plain_tile(const Job *job, const Tile *t) {
 
 /* --- all --- */
 
-static void run_tile(void *context, int tile, int worker) {
-    (void)worker;
-    const Job *job = context;
+static Tile tile_at(const Job *job, int tile) {
     const Product *p = job->product;
     Tile t = {.row = tile / job->n_across * job->rows, .column = tile % job->n_across * job->columns};
     t.rows = min_int(job->rows, p->m - t.row);
     t.columns = min_int(job->columns, p->n - t.column);
+    return t;
+}
+
+static void finish_tile(const Product *p, const Tile *t) {
+    if (p->then.run)
+        p->then.run(p->then.context, t->row, t->rows, t->column, t->columns);
+}
+
+static void run_tile(void *context, int tile, int worker) {
+    (void)worker;
+    const Job *job = context;
+    const Tile t = tile_at(job, tile);
     if (job->bf16)
         bf16_tile(job, &t);
     else if (job->strip)
         float_tile(job, &t);
     else
         plain_tile(job, &t);
-    if (p->then.run)
-        p->then.run(p->then.context, t.row, t.rows, t.column, t.columns);
+    finish_tile(job->product, &t);
 }
 
-/* Tall tiles, since each packs its panels anew; as wide as leaves every thread some of all the tiles of
- * n_pieces. No bit depends on where kernels cut. Returns the number of tiles of a piece. */
+/* Tall tiles, since each packs its panels anew, or what it needs of a; as wide as leaves every thread some of
+ * all the tiles of n_pieces. No bit depends on where kernels cut. Returns the number of tiles of a piece. */
 static int cut_tiles(Job *job, int n_pieces, int n_threads) {
     const int m = job->product->m, n = job->product->n;
     job->rows = PLAIN_ROWS;
     job->columns = PLAIN_COLUMNS;
     if (job->bf16 || job->strip) {
-        const int n_down = ceil_div(m, TILE_ROWS), most = ceil_div(n, COLUMN_STEP);
-        const int per_thread = job->bf16 || job->product->trans_a ? PACKED_TILES : TILES_PER_THREAD;
+        int n_down = ceil_div(m, job->bf16 ? BF16_TILE_ROWS : TILE_ROWS);
+        if (job->bf16 && n_down > n_threads) /* as many for each thread */
+            n_down = ceil_div(n_down, n_threads) * n_threads;
+        const int most = ceil_div(n, COLUMN_STEP), step = job->bf16 ? BF16_ROW_STEP : ROW_STEP;
+        const int per_thread = job->product->trans_a ? PACKED_TILES : TILES_PER_THREAD;
         const int64_t wanted = per_thread * (int64_t)n_threads / n_down / n_pieces;
         const int n_across = wanted < 1 ? 1 : wanted > most ? most : (int)wanted;
-        job->rows = ceil_div(ceil_div(m, n_down), ROW_STEP) * ROW_STEP;
+        job->rows = ceil_div(ceil_div(m, n_down), step) * step;
         job->columns = ceil_div(ceil_div(n, n_across), COLUMN_STEP) * COLUMN_STEP;
     }
     job->n_across = ceil_div(n, job->columns);
     return ceil_div(m, job->rows) * job->n_across;
+}
+
+/* --- panels that tiles share --- */
+
+static void pack_shared(void *context, int panel, int worker) {
+    (void)worker;
+    const Job *job = context;
+    const int k = min_int(BF16_K_BLOCK, job->product->k - job->k0), column = panel * BF16_PANEL;
+    pack_bf16(shared_panel(job, k, column), job->product, job->k0, k, column);
+}
+
+static void run_shared_tile(void *context, int tile, int worker) {
+    (void)worker;
+    const Job *job = context;
+    const Tile t = tile_at(job, tile);
+    bf16_tile_block(job, &t, job->k0);
+    if (job->k0 + BF16_K_BLOCK >= job->product->k)
+        finish_tile(job->product, &t);
+}
+
+static void run_tiles(Pool *pool, Job *job) {
+    const Product *p = job->product;
+    const int n_tiles = cut_tiles(job, 1, pool_threads(pool)), n_panels = ceil_div(p->n, BF16_PANEL);
+    if (job->bf16 && n_tiles > job->n_across && p->k > 0)
+        job->panels = aligned_alloc(64, (size_t)n_panels * BF16_PANEL * sizeof *job->panels *
+                                            (size_t)bf16_padded(min_int(BF16_K_BLOCK, p->k)));
+    if (!job->panels) /* tiles side by side, or no memory */
+        pool_run(pool, n_tiles, run_tile, job);
+    for (job->k0 = 0; job->panels && job->k0 < p->k; job->k0 += BF16_K_BLOCK) {
+        pool_run(pool, n_panels, pack_shared, job);
+        pool_run(pool, n_tiles, run_shared_tile, job);
+    }
+    free(job->panels);
 }
 
 /* --- a long k in pieces --- */
@@ -293,7 +357,7 @@ bool product_run_as(Pool *pool, const Product *product, int panel, Bf16Kernel ke
     if (n_pieces > 1)
         run_pieces(pool, &job, n_pieces);
     else
-        pool_run(pool, cut_tiles(&job, 1, pool_threads(pool)), run_tile, &job);
+        run_tiles(pool, &job);
     return true;
 }
 

@@ -32,8 +32,9 @@ typedef struct {
     int m, n, k;
 } Shape;
 
-static const Shape SHAPES[] = {{1, 1, 1},     {5, 33, 31},  {13, 65, 513}, {97, 70, 31},  {401, 3, 5},
-                               {12, 200, 64}, {7, 9, 5000}, {391, 70, 40}, {6, 9, 16385}, {9, 6, 16385}};
+static const Shape SHAPES[] = {{1, 1, 1},     {5, 33, 31},   {13, 65, 513},  {97, 70, 31},
+                               {401, 3, 5},   {12, 200, 64}, {7, 9, 5000},   {391, 70, 40},
+                               {6, 9, 16385}, {9, 6, 16385}, {200, 40, 1600}};
 enum { N_SHAPES = sizeof SHAPES / sizeof *SHAPES };
 
 enum { START_NULL, START_OTHER, START_SAME };
@@ -196,13 +197,17 @@ static void linear_layer_and_its_gradients(void **state) {
 
 static void no_k_leaves_the_start(void **state) {
     (void)state;
+    enum { ROWS = 400 }; /* several tiles */
     const float bias[2] = {1, 2};
     for (int i = PRECISION_FLOAT32; i <= PRECISION_BFLOAT16; i++) {
-        float c[2] = {3, 4};
+        float c[2 * ROWS];
+        for (int j = 0; j < 2 * ROWS; j++)
+            c[j] = (float)j;
         const Product p = {
-            .m = 1, .n = 2, .a = bias, .b = bias, .ldb = 2, .bias = bias, .start = c, .c = c, .ldc = 2};
+            .m = ROWS, .n = 2, .a = bias, .b = bias, .ldb = 2, .bias = bias, .start = c, .c = c, .ldc = 2};
         product_run(NULL, &p, (Precision)i);
-        assert_true(c[0] == 4 && c[1] == 6);
+        for (int j = 0; j < 2 * ROWS; j++)
+            assert_true(c[j] == (float)j + bias[j % 2]);
     }
 }
 
