@@ -6,6 +6,7 @@
 
 #include "clip/base/random.h"
 #include "clip/math/gemm.h"
+#include "clip/math/product.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/output.h"
@@ -53,23 +54,30 @@ void bench_fill(float *x, size_t n, double scale) {
         x[i] = (float)(scale * rng_normal(&rng));
 }
 
-/* --- sgemm on all threads at once --- */
+/* --- the most that all threads reach at once --- */
+
+typedef struct {
+    bool kernel; /* of product.h in this precision; else OpenBLAS's sgemm */
+    Precision precision;
+    double *rates; /* (threads) */
+} Peaks;
 
 static void peak_tile(void *context, int tile, int worker) {
     (void)worker;
-    ((double *)context)[tile] = gemm_peak_gflops();
+    const Peaks *peaks = context;
+    peaks->rates[tile] = peaks->kernel ? product_peak_gflops(peaks->precision) : gemm_peak_gflops();
 }
 
-static int measure_peak(double *peak, Pool *pool, Error *err) {
+static int measure_peak(double *peak, const Bench *bench, bool kernel, Pool *pool, Error *err) {
     int n = pool_threads(pool);
-    double *rates = calloc((size_t)n, sizeof *rates);
-    if (!rates)
+    Peaks peaks = {kernel, bench->precision, calloc((size_t)n, sizeof *peaks.rates)};
+    if (!peaks.rates)
         return error_memory(err);
-    pool_run(pool, n, peak_tile, rates);
+    pool_run(pool, n, peak_tile, &peaks);
     *peak = 0;
     for (int i = 0; i < n; i++)
-        *peak += rates[i];
-    free(rates);
+        *peak += peaks.rates[i];
+    free(peaks.rates);
     return 0;
 }
 
@@ -104,7 +112,8 @@ static double peak_memory_bytes(void) {
 typedef struct {
     const char *loop;
     int threads;
-    double peak; /* GFLOP/s of sgemm */
+    double peak;   /* GFLOP/s of sgemm */
+    double kernel; /* of the loop's own kernel; 0: there is none, or it is not asked for */
     double memory;
     bool memory_so_far; /* of the rows before it too */
     double efficiency;  /* against the first number of threads; 0 for that */
@@ -131,7 +140,8 @@ static int print_json(const Bench *bench, const Row *row, Error *err) {
                                "sgemm_gflops", row->peak, "share", rate / row->peak, "peak_bytes",
                                (json_int_t)row->memory, "peak_so_far", row->memory_so_far, "detail", s->note);
     if (!object ||
-        (row->efficiency > 0 && json_object_set_new(object, "efficiency", json_real(row->efficiency)) != 0)) {
+        (row->efficiency > 0 && json_object_set_new(object, "efficiency", json_real(row->efficiency)) != 0) ||
+        (row->kernel > 0 && json_object_set_new(object, "kernel_gflops", json_real(row->kernel)) != 0)) {
         json_decref(object);
         return error_memory(err);
     }
@@ -163,7 +173,10 @@ static void print_text(const Bench *bench, const Row *row) {
         printf(" %9.0f %%", 100 * row->efficiency);
     else if (bench->n_counts > 1)
         printf(" %11s", "");
-    printf("  %s\n", s->note);
+    printf("  %s", s->note);
+    if (row->kernel > 0)
+        printf(", %.0f %% of the kernel's peak", 100 * rate / row->kernel);
+    printf("\n");
 }
 
 /* One row with so many threads. */
@@ -172,11 +185,13 @@ static int measure_row(const Bench *bench, Row *row, int n_threads, MeasureFn me
     Pool *pool = pool_create(n_threads);
     if (!pool)
         return error_run(err, "cannot start threads: out of memory, or too many of them");
-    int result = measure_peak(&row->peak, pool, err);
+    int result = measure_peak(&row->peak, bench, false, pool, err);
     row->threads = pool_threads(pool);
     row->memory_so_far = !reset_peak_memory();
     if (result == 0)
         result = interrupt_check(err) < 0 ? -1 : measure(bench, context, pool, &row->sample, err);
+    if (result == 0 && row->sample.products)
+        result = measure_peak(&row->kernel, bench, true, pool, err);
     row->memory = row->sample.memory > 0 ? row->sample.memory : peak_memory_bytes();
     pool_free(pool);
     return result;

@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
     double seconds; /* of one pass */
     double flops;   /* that a pass needs; 0: not counted */
+    bool products;  /* which are those of product.h: their share of its kernel's peak is told, too */
     double memory;  /* bytes, of a process of its own; 0: use the peak of this process */
     char note[128];
 } Sample;

@@ -171,6 +171,7 @@ static int measure_training(const Bench *bench, void *context, Pool *pool, Sampl
     sample->flops = step.n * image_trainer_flops(step.clip, true);
     if (step.pairs)
         sample->flops += text_flops(&step, step.arena);
+    sample->products = true;
     snprintf(sample->note, sizeof sample->note, "%.1f %s per second", step.n / sample->seconds,
              step.pairs ? "pairs" : "images");
     result = 0;

@@ -76,10 +76,11 @@ const Command command_bench = {
     .help =
         "Each row: median time, operations that the loop needs, rate, share of the sgemm peak that as many\n"
         "threads reach right before it, peak memory of this row; with several numbers of threads also the\n"
-        "efficiency, t1 / (n tn). Full-size towers with random weights; a few minutes. LOOP is a part of a\n"
-        "loop's name: only such loops are measured. \"small experiment\" and \"whole experiment\" (100 "
-        "classes of\n"
-        "16 images, 50 epochs, 2,500 test images, RN50) are measured only when named.\n",
+        "efficiency, t1 / (n tn); of steps that train a tower also the share of what their own kernel, in\n"
+        "their precision, reaches on factors in the cache. Full-size towers with random weights; a few\n"
+        "minutes. LOOP is a part of a loop's name: only such loops are measured. \"small experiment\" and\n"
+        "\"whole experiment\" (100 classes of 16 images, 50 epochs, 2,500 test images, RN50) are measured\n"
+        "only when named.\n",
     .example = "coop bench --threads 1,2 RN50 \"100 classes\"",
     .min_words = 0,
     .max_words = ANY_NUMBER,

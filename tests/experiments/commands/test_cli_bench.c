@@ -1,7 +1,7 @@
 /* test_cli_bench.c: `coop bench` from outside: its rows, what it refuses, and how it stops. */
 #include "tests/support/cli_support.h"
 
-#include "clip/math/precision.h"
+#include "clip/math/packed.h"
 #include "tests/support/scratch.h"
 
 #include <setjmp.h>
@@ -92,6 +92,22 @@ static void test_linear(void **state) {
     assert_string_equal(line, "");
     /* 58 nodes that move, against 244 */
     assert_in_range((int)(100 * gflop[1] / gflop[0]), 300, 500);
+}
+
+/* A step of training tells how near it is to its own kernel, which is a processor's own. */
+static void test_training(void **state) {
+    Cli *cli = *state;
+    if (scratch_instrumented())
+        skip();
+    cli_ok(cli, "bench", "--json", "--precision", "auto", "--threads", "1", "pretrain step, small");
+    json_t *json;
+    Row row = read_row(cli->out, &json);
+    assert_string_equal(row.loop, "pretrain step, small ViT, 64 pairs");
+    assert_non_null(strstr(row.detail, "pairs per second"));
+    const json_t *kernel = json_object_get(json, "kernel_gflops");
+    assert_true(json_is_real(kernel) == packed_is_supported());
+    assert_true(!kernel || json_real_value(kernel) > row.gflop / row.seconds);
+    json_decref(json);
 }
 
 /* All of an experiment: its parts take its time, its files go with it. */
@@ -211,13 +227,10 @@ static void test_no_folder(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_rows),
-                                       CLI_TEST(test_linear),
-                                       CLI_TEST(test_experiment),
-                                       CLI_TEST(test_table),
-                                       CLI_TEST(test_refusals),
-                                       CLI_TEST(test_interrupt),
-                                       CLI_TEST(test_interrupted_files),
+    const struct CMUnitTest tests[] = {CLI_TEST(test_rows),      CLI_TEST(test_linear),
+                                       CLI_TEST(test_training),  CLI_TEST(test_experiment),
+                                       CLI_TEST(test_table),     CLI_TEST(test_refusals),
+                                       CLI_TEST(test_interrupt), CLI_TEST(test_interrupted_files),
                                        CLI_TEST(test_no_folder)};
     return cmocka_run_group_tests_name("cli_bench", tests, NULL, NULL);
 }
