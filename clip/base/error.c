@@ -87,12 +87,13 @@ int error_memory(Error *err) {
     return -1;
 }
 
+/* A lack of descriptors is no more the fault of a file than one of memory. */
 int error_errno(Error *err, ErrorKind kind, int reason, const char *format, ...) {
     if (!err)
         return -1;
     va_list args;
     va_start(args, format);
-    set(err, reason == ENOMEM ? ERROR_RUN : kind, format, args);
+    set(err, reason == ENOMEM || reason == EMFILE || reason == ENFILE ? ERROR_RUN : kind, format, args);
     va_end(args);
     err->is_memory = reason == ENOMEM;
     const char *why = reason == ENOMEM ? "out of memory" : strerror(reason);

@@ -1,8 +1,7 @@
 /* method_clip_lora.c: low-rank matrices beside queries, keys and values of both towers (Zanella and Ben Ayed
  * 2024; coop/low_rank.h), with their recipe: AdamW, n_iters iterations per shot, a cosine down to 1e-6. Where
  * this differs from the authors' program: products are float where theirs are half precision under autocast,
- * the scale is the checkpoint's (theirs: 100, which is that of OpenAI's models), and a mask of the text tower
- * is drawn for a row of the prefix tree, which serves all prompts that begin so.
+ * and the scale is the checkpoint's (theirs: 100, which is that of OpenAI's models).
  */
 #include "experiments/methods/method.h"
 #include "experiments/methods/tuning.h"

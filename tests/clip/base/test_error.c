@@ -140,6 +140,11 @@ static void memory_is_never_the_file_s_fault(void **state) {
     error_prefix(&err, "b.yaml");
     assert_true(err.is_memory);
     assert_int_equal(error_errno(NULL, ERROR_INPUT, ENOMEM, "a.txt"), -1);
+    static const int lacks[] = {EMFILE, ENFILE};
+    for (int i = 0; i < 2; i++) {
+        error_errno(&err, ERROR_INPUT, lacks[i], "a.txt: cannot open");
+        assert_true(err.kind == ERROR_RUN && !err.is_memory);
+    }
 }
 
 int main(void) {
