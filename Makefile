@@ -154,7 +154,7 @@ RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/tes
              clip/image/test_vit clip/math/test_blas clip/math/test_gemm clip/math/test_packed \
              clip/math/test_product clip/tensors/test_tensors_open clip/text/test_text_encoder \
              clip/train/test_contrastive_trainer clip/train/test_resnet_trainer clip/train/test_text_trainer \
-             clip/train/test_vit_trainer coop/library/test_stranger coop/test_trainer datasets/features/test_features \
+             clip/train/test_vit_trainer coop/library/test_stranger coop/test_trainer datasets/features/test_features datasets/features/test_image_stream \
              datasets/pairs/test_pair_loader experiments/commands/test_cli_commands \
              experiments/commands/test_cli_study)
 tsan:

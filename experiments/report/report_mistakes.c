@@ -10,7 +10,7 @@
 enum { N_MISTAKES = 12, THUMBNAIL_SIDE = 96 };
 
 /* The number of the image's thumbnail, which is made when it is first asked for; -1 when memory is out. */
-static int thumbnail_number(Thumbnails *thumbnails, const char *path) {
+static int thumbnail_number(Thumbnails *thumbnails, const char *path, bool upright) {
     const int *known = text_map_find(&thumbnails->numbers, path);
     if (known)
         return *known;
@@ -26,7 +26,7 @@ static int thumbnail_number(Thumbnails *thumbnails, const char *path) {
     Error err = {0};
     int number = -1;
     if (copy && scratch && text_map_put(&thumbnails->numbers, copy, thumbnails->n) == 0) {
-        if (thumbnail_make(&made, path, THUMBNAIL_SIDE, scratch, &err) < 0)
+        if (thumbnail_make(&made, path, upright, THUMBNAIL_SIDE, scratch, &err) < 0)
             made = (Thumbnail){0};
         unsigned char *jpeg = made.jpeg ? ARENA_NEW(arena, unsigned char, made.size) : NULL;
         if (jpeg)
@@ -41,7 +41,9 @@ static int thumbnail_number(Thumbnails *thumbnails, const char *path) {
 static void write_thumbnail(Detail *detail, const char *path) {
     Html *html = &detail->report->html;
     Thumbnails *thumbnails = detail->thumbnails;
-    int number = thumbnail_number(thumbnails, path);
+    const char *config = detail->score->last ? detail->score->last->config : NULL;
+    const bool upright = config && strstr(config, "\"exif\":\"rotate\"");
+    int number = thumbnail_number(thumbnails, path, upright);
     html->failed |= number < 0;
     const Thumbnail *thumbnail = number < 0 ? NULL : &thumbnails->list[number];
     if (!thumbnail || !thumbnail->jpeg)

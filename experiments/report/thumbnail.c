@@ -1,6 +1,7 @@
 /* thumbnail.c: see thumbnail.h */
 #include "experiments/report/thumbnail.h"
 
+#include "clip/base/files.h"
 #include "datasets/images/image.h"
 #include "datasets/images/jpeg_write.h"
 #include "datasets/images/resize.h"
@@ -21,8 +22,14 @@ int thumbnail_of(Thumbnail *thumbnail, const Image *image, int side, Arena *aren
     return jpeg_write(&small, QUALITY, &thumbnail->jpeg, &thumbnail->size, arena, err);
 }
 
-int thumbnail_make(Thumbnail *thumbnail, const char *path, int side, Arena *arena, Error *err) {
+int thumbnail_make(Thumbnail *thumbnail, const char *path, bool upright, int side, Arena *arena, Error *err) {
     Image image;
+    FileMap map;
     *thumbnail = (Thumbnail){0};
-    return image_load(&image, path, arena, err) < 0 ? -1 : thumbnail_of(thumbnail, &image, side, arena, err);
+    if (file_map(&map, path, err) < 0)
+        return -1;
+    int result = upright ? image_decode_upright(&image, map.data, map.size, path, arena, err)
+                         : image_decode(&image, map.data, map.size, path, arena, err);
+    file_unmap(&map);
+    return result < 0 ? -1 : thumbnail_of(thumbnail, &image, side, arena, err);
 }

@@ -4,6 +4,7 @@
 
 #include "datasets/images/pixels.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
@@ -12,8 +13,9 @@ typedef struct {
     int width, height;
 } Thumbnail;
 
-/* The whole image with its longer side at most `side` pixels; smaller images keep their size. */
-int thumbnail_make(Thumbnail *thumbnail, const char *path, int side, Arena *arena, Error *err);
+/* The whole image with its longer side at most `side` pixels; smaller images keep their size. upright: turned
+ * first as its EXIF says. */
+int thumbnail_make(Thumbnail *thumbnail, const char *path, bool upright, int side, Arena *arena, Error *err);
 /* The same of an image in memory. */
 int thumbnail_of(Thumbnail *thumbnail, const Image *image, int side, Arena *arena, Error *err);
 

@@ -27,7 +27,7 @@
 enum { SIDE = 40 };
 
 /* A picture, lying on its side if asked, with or without an EXIF that says so. */
-static void write_png(const char *path, bool lies, bool says) {
+static void write_picture(const char *path, int tone, bool lies, bool says) {
     static const unsigned char exif[] = {'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 1, 0x12, 0,
                                          3,   0,   0, 0,   1, 0, 6, 0, 0, 0, 0, 0,    0};
     const int width = lies ? SIDE / 2 : SIDE, height = lies ? SIDE : SIDE / 2;
@@ -37,8 +37,8 @@ static void write_png(const char *path, bool lies, bool says) {
         for (int x = 0; x < width; x++) {
             const int u = lies ? SIDE - 1 - y : x, v = lies ? x : y; /* stored a quarter turn to the left */
             *to++ = (unsigned char)(6 * u);
-            *to++ = (unsigned char)(12 * v);
-            *to++ = (unsigned char)(200 - 5 * u);
+            *to++ = (unsigned char)((12 + tone) * v);
+            *to++ = (unsigned char)(200 - 5 * u + tone);
         }
     }
     Bytes png = make_png(lines, (size_t)(to - lines), &(PngKind)PNG((uint32_t)width, (uint32_t)height, 8, 2));
@@ -46,6 +46,10 @@ static void write_png(const char *path, bool lies, bool says) {
         png_insert(&png, "eXIf", exif, sizeof exif);
     scratch_file(path, png.data, png.size);
     free(png.data);
+}
+
+static void write_png(const char *path, bool lies, bool says) {
+    write_picture(path, 0, lies, says);
 }
 
 static const char *encoded(Cli *cli, const char *image, const char *exif) {
@@ -75,6 +79,58 @@ static void test_encode_turns(void **state) {
     assert_string_equal(encoded(cli, lying, "ignore"), encoded(cli, silent, "rotate"));
     cli_refuses(cli, 2, "coop encode: --exif turn: rotate or ignore is needed", "", "encode", "--model",
                 MODEL, "--images", upright, "--out", cli_path(cli, "x"), "--exif", "turn");
+}
+
+/* Two classes of pictures, upright or lying with an EXIF that says so. */
+static const char *make_photos(Cli *cli, const char *name, bool lie) {
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(make_folders(cli_path(cli, "%s/photos/%s", name, k ? "light" : "dark"), NULL), 0);
+        for (int i = 0; i < 8; i++)
+            write_picture(cli_path(cli, "%s/photos/%s/%d.png", name, k ? "light" : "dark", i), 40 * k + i,
+                          lie, lie);
+    }
+    return cli_path(cli, "%s/photos", name);
+}
+
+/* The learned vectors, in hexadecimal digits, and where they are kept. */
+static const char *learned(Cli *cli, const char *name, bool lie, const char *exif, const char **prompt) {
+    const char *yaml = cli_path(cli, "%s.yaml", name), *photos = make_photos(cli, name, lie);
+    const char *text = arena_printf(cli->arena,
+                                    "output: %s\nmodel: {weights: " MODEL ", vocab: " VOCAB "}\n"
+                                    "dataset: {format: folder, images: %s, exif: %s}\n"
+                                    "grid: {num_shots: 2, seed: 1}\noptim: {max_epoch: 3}\n"
+                                    "methods: [coop: {name: x, n_ctx: 2}]\n",
+                                    cli_path(cli, "%s", name), photos, exif);
+    char digest[65];
+    scratch_file(yaml, text, strlen(text));
+    cli_ok(cli, "run", yaml);
+    *prompt = cli_point_file(cli, name, "x", 1, "prompt.safetensors");
+    TensorFile *file = tensors_open(*prompt, NULL);
+    assert_non_null(file);
+    const Tensor *ctx = tensors_find(file, "ctx");
+    digest_bytes(digest, ctx->data, (size_t)(ctx->shape[0] * ctx->shape[1]) * sizeof(float));
+    tensors_close(file);
+    return arena_strdup(cli->arena, digest);
+}
+
+/* Photos that are turned teach what upright ones do, and what has learned so turns, too. */
+static void test_turned_photos_are_learned(void **state) {
+    Cli *cli = *state;
+    const char *upright, *turned, *lying;
+    const char *expected = learned(cli, "a", false, "ignore", &upright);
+    assert_string_equal(learned(cli, "b", true, "rotate", &turned), expected);
+    assert_string_not_equal(learned(cli, "c", true, "ignore", &lying), expected);
+    cli_ok(cli, "classify", upright, "--json", cli_path(cli, "a/photos/dark/1.png"));
+    const char *labels = strstr(arena_strdup(cli->arena, cli->out), "labels");
+    assert_null(strstr(cli->err, "EXIF"));
+    const char *image = cli_path(cli, "b/photos/dark/1.png");
+    cli_ok(cli, "classify", turned, "--json", image);
+    assert_string_equal(strstr(cli->out, "labels"), labels);
+    assert_non_null(
+        strstr(cli->err, "note: images are turned upright as their EXIF says, as when this was learned"));
+    cli_ok(cli, "classify", lying, "--json", image);
+    assert_non_null(
+        strstr(cli->err, "note: 1 image is turned by EXIF, which was ignored as when this was learned"));
 }
 
 /* --- what there is to label --- */
@@ -290,6 +346,7 @@ int main(void) {
         CLI_TEST(test_pipe),
         CLI_TEST(test_interrupt),
         CLI_TEST(test_encode_turns),
+        CLI_TEST(test_turned_photos_are_learned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
