@@ -254,8 +254,8 @@ static int read_head(const TensorFile *file, const char *wanted, Prompt *prompt,
     if (!format)
         return error_set(err, "%s: metadata: not a prompt (no format \"%s\")", tensors_path(file), wanted);
     if (strcmp(format, wanted) != 0)
-        return error_set(err, "%s: metadata: format '%.40s' where '%s' is needed", tensors_path(file), format,
-                         wanted);
+        return error_set(err, "%s: metadata: not a prompt (format '%.40s' where '%s' is needed)",
+                         tensors_path(file), format, wanted);
     if (provenance_read(&prompt->made, file, arena, err) < 0 || read_images(file, prompt, err) < 0)
         return -1;
     if (!(version = need(file, "version", err)))
