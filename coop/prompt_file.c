@@ -111,7 +111,7 @@ static int make_head(Head *head, const char *path, const char *format, const Pro
 
 static int write_file(const char *path, const char *format, const Prompt *prompt, const TensorOut *tensors,
                       int n_tensors, const MetadataOut *more, int n_more, Error *err) {
-    Head head;
+    Head head = {0};
     if (make_head(&head, path, format, prompt, more, n_more, err) < 0)
         return -1;
     int result = safetensors_write(path, tensors, n_tensors, head.metadata, head.n, err);
