@@ -136,7 +136,8 @@ typedef struct coop_image {
 
 COOP_API coop_image coop_image_file(const char *path);
 COOP_API coop_image coop_image_bytes(const void *data, size_t size);
-/* Rows of red, green and blue bytes, (height, width, 3), top left first. */
+/* Rows of red, green and blue bytes, (height, width, 3), top left first. Squares of coop_model_image_size are
+ * taken as they are: who prepares images on threads of his own gives the model those. */
 COOP_API coop_image coop_image_pixels(const void *rgb, int width, int height);
 
 /* --- classifiers --- */

@@ -68,19 +68,30 @@ static int decode(Image *out, const coop_image *in, bool upright, Arena *arena, 
     return (upright ? image_decode_upright : image_decode)(out, data, size, name_of(in), arena, err);
 }
 
-int image_input(float *pixels, const coop_image *image, const ImageShape *shape, Arena *arena, Error *err) {
-    const size_t mark = arena_mark(arena), S = (size_t)shape->transform.size;
+/* square (S, S, 3): the pixels themselves where they are that already. */
+static const unsigned char *make_square(const coop_image *image, const ImageShape *shape, Arena *arena,
+                                        Error *err) {
+    const int S = shape->transform.size;
     Image decoded = {0};
-    int result = decode(&decoded, image, shape->upright, arena, err);
-    unsigned char *square = result == 0 ? ARENA_NEW(arena, unsigned char, 3 * S * S) : NULL;
-    if (result == 0 && !square)
-        result = error_memory(err);
-    if (result == 0)
-        result = transform_fit(square, &decoded, &shape->transform, arena, err) == 0
-                     ? 0
-                     : error_prefix(err, "%s", name_of(image));
-    if (result == 0)
+    if (decode(&decoded, image, shape->upright, arena, err) < 0)
+        return NULL;
+    if (image->width == S && image->height == S)
+        return decoded.rgb;
+    unsigned char *square = ARENA_NEW(arena, unsigned char, 3 * (size_t)S * (size_t)S);
+    if (!square)
+        error_memory(err);
+    else if (transform_fit(square, &decoded, &shape->transform, arena, err) == 0)
+        return square;
+    else
+        error_prefix(err, "%s", name_of(image));
+    return NULL;
+}
+
+int image_input(float *pixels, const coop_image *image, const ImageShape *shape, Arena *arena, Error *err) {
+    const size_t mark = arena_mark(arena);
+    const unsigned char *square = make_square(image, shape, arena, err);
+    if (square)
         transform_normalize(pixels, square, shape->transform.size, shape->mean, shape->std);
     arena_reset(arena, mark);
-    return result;
+    return square ? 0 : -1;
 }

@@ -51,6 +51,22 @@ static void test_forms(void **state) {
     arena_free(arena);
 }
 
+/* A square of the model's size is not cut again, though a photo of that size would be. */
+static void test_prepared(void **state) {
+    (void)state;
+    unsigned char square[PIXELS];
+    float expected[PIXELS], pixels[PIXELS];
+    const ImageShape shape = {.transform = {.size = S, .resize = S + 4}, .std = {1, 1, 1}};
+    Arena *arena = arena_create();
+    for (int i = 0; i < PIXELS; i++)
+        square[i] = (unsigned char)(i * 7);
+    transform_normalize(expected, square, S, shape.mean, shape.std);
+    const coop_image image = coop_image_pixels(square, S, S);
+    assert_int_equal(image_input(pixels, &image, &shape, arena, NULL), 0);
+    assert_memory_equal(pixels, expected, sizeof expected);
+    arena_free(arena);
+}
+
 static void refuse(coop_image image, ErrorKind kind, const char *part) {
     float pixels[PIXELS];
     Error err;
@@ -102,7 +118,7 @@ static void test_cut_files(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_forms), cmocka_unit_test(test_prepared),
         cmocka_unit_test_setup_teardown(test_refusals, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_cut_files, scratch_setup, scratch_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
