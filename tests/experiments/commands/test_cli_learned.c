@@ -1,6 +1,8 @@
 /* test_cli_learned.c: what a run learns classifies: every kind of file gives the labels and probabilities of
- * the run's own predictions, `classify RUN_DIR` takes the best, and eval tests each. */
+ * the run's own predictions, on the command line and from coop.h, `classify RUN_DIR` takes the best, and eval
+ * tests each. */
 #include "clip/base/files.h"
+#include "coop/coop.h"
 #include "experiments/methods/methods.h"
 #include "experiments/results/best_classifier.h"
 #include "experiments/results/learned_file.h"
@@ -38,6 +40,26 @@ static void has(const char *text, const char *part) {
         fail_msg("no '%s' in\n%s", part, text);
 }
 
+/* A program of others, all images in one call, against the command line. */
+static void check_library(const Predictions *predictions, const char *file, const double *probabilities,
+                          Arena *arena) {
+    coop_classifier *classifier;
+    coop_error error;
+    const int n = predictions->n;
+    coop_image *images = ARENA_NEW(arena, coop_image, n);
+    coop_label *best = ARENA_NEW(arena, coop_label, n);
+    for (int i = 0; i < n; i++)
+        images[i] = coop_image_file(predictions->items[i].path);
+    if (coop_classifier_open(&classifier, file, NULL, &error) != COOP_OK ||
+        coop_classify(classifier, images, n, best, 1, NULL, &error) != COOP_OK)
+        fail_msg("%s", error.message);
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(best[i].index, predictions->items[i].predicted);
+        assert_true(fabs(best[i].probability - probabilities[i]) <= 1e-8);
+    }
+    coop_classifier_close(classifier);
+}
+
 /* `classify FILE IMAGE...` against the predictions in the folder of the file. */
 static void check_same(Cli *cli, const Result *result, const char *file, const char *predictions_path) {
     Error err = {0};
@@ -52,6 +74,7 @@ static void check_same(Cli *cli, const Result *result, const char *file, const c
         words[3 + i] = predictions.items[i].path;
     cli_expect(cli, 0, words);
     const char *at = cli->out;
+    double *probabilities = ARENA_NEW(cli->arena, double, predictions.n);
     for (int i = 0; i < predictions.n; i++) {
         json_t *line = json_loads(at, JSON_DISABLE_EOF_CHECK, NULL);
         assert_non_null(line);
@@ -65,7 +88,9 @@ static void check_same(Cli *cli, const Result *result, const char *file, const c
                      predictions.items[i].confidence);
         json_decref(line);
         at = strchr(at, '\n') + 1;
+        probabilities[i] = probability;
     }
+    check_library(&predictions, file, probabilities, cli->arena);
 }
 
 /* The file says what results.jsonl says of its point. */
