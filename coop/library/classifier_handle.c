@@ -48,8 +48,8 @@ static int open_learned(coop_classifier **classifier, const Source *source, cons
         return -1;
     }
     c->own.loaded = classifier_model(c->classifier);
-    if (options.exif == COOP_EXIF_AS_LEARNED)
-        c->own.upright = classifier_info(c->classifier)->exif_rotate;
+    if (options.exif != COOP_EXIF_AS_LEARNED)
+        c->own.loaded->upright = options.exif == COOP_EXIF_ROTATE;
     *classifier = c;
     return 0;
 }

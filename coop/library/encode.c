@@ -99,7 +99,7 @@ static int batch_create(Batch *batch, coop_model *model, int most, Arena *arena,
     const int workers = pool_threads(model->loaded->pool);
     *batch = (Batch){.model = model, .source = loaded_model_source(model->loaded)};
     batch->shape.transform = batch->source.transform;
-    batch->shape.upright = model->upright;
+    batch->shape.upright = batch->source.upright;
     memcpy(batch->shape.mean, batch->source.mean, sizeof batch->shape.mean);
     memcpy(batch->shape.std, batch->source.std, sizeof batch->shape.std);
     batch->pixels = arena_floats(arena, (size_t)most, pixel_count(batch));

@@ -17,7 +17,6 @@ int stop_asked(void *context, Error *err) {
 
 int handle_prepare(coop_model *model, const coop_options *options, Error *err) {
     model->loaded = &model->own;
-    model->upright = options->exif == COOP_EXIF_ROTATE;
     model->stop.ask = options->stop;
     model->stop.context = options->stop_context;
     atomic_init(&model->stop.said, false);

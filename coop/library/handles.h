@@ -22,7 +22,6 @@ struct coop_model {
     LoadedModel own;     /* zeroed when it is a classifier's */
     LoadedModel *loaded; /* own, or that of a classifier */
     ClipTowers towers;
-    bool upright;         /* images are turned as their EXIF says */
     Stop stop;            /* of loaded->pool */
     pthread_mutex_t turn; /* held by who works with loaded->pool */
 };

@@ -25,6 +25,7 @@ static int open_model(coop_model **model, const char *path, const coop_options *
     loading.stop = stop_asked;
     loading.stop_context = &m->stop;
     if (loaded_model_open(&m->own, path, &loading, err) == 0) {
+        m->own.upright = options.exif == COOP_EXIF_ROTATE;
         *model = m;
         return 0;
     }

@@ -1,29 +1,49 @@
 /* command_classify.c: coop classify */
 #include "clip/tensors/tensors_open.h"
-#include "coop/classifier.h"
 #include "coop/coop_checkpoint.h"
 #include "experiments/commands/commands.h"
 #include "experiments/commands/find_learned.h"
 #include "experiments/commands/label_stream.h"
+#include "experiments/commands/library_call.h"
 #include "experiments/session/cli_model.h"
-#include "experiments/terminal/interrupt.h"
 
 /* What is asked for. */
 typedef struct {
     const char *path; /* of what was learned */
-    ClassifierOptions options;
+    coop_options options;
     LabelRequest labels;
 } Request;
 
 static int classify(const Request *request, bool quiet, Error *err) {
-    Classifier *classifier;
-    int result = classifier_open(&classifier, request->path, &request->options, err);
-    if (result == 0)
-        result = label_images(classifier, &request->labels, quiet, err);
-    if (result == 0 || (classifier && err->kind == ERROR_PARTLY)) /* a refusal is one line */
-        cli_model_print_note(classifier_model(classifier), quiet);
-    classifier_close(classifier);
+    coop_classifier *classifier;
+    coop_error error;
+    if (coop_classifier_open(&classifier, request->path, &request->options, &error) != COOP_OK)
+        return library_fail(err, &error);
+    const int result = label_images(classifier, &request->labels, quiet, err);
+    if (result == 0 || err->kind == ERROR_PARTLY) /* a refusal is one line */
+        cli_model_print_note(library_model(classifier), quiet);
+    coop_classifier_close(classifier);
     return result;
+}
+
+/* The options as the library has them. */
+static int read_options(coop_options *options, const char *activation, const char *precision,
+                        const char *position, Error *err) {
+    static const coop_activation activations[] = {COOP_AUTO_ACTIVATION, COOP_QUICK_GELU, COOP_GELU};
+    static const coop_precision precisions[] = {COOP_FLOAT32, COOP_BFLOAT16, COOP_AUTO_PRECISION};
+    static const coop_position positions[] = {COOP_END, COOP_MIDDLE, COOP_FRONT};
+    ClipActivation asked_activation = CLIP_ACTIVATION_AUTO;
+    Precision asked_precision = PRECISION_FLOAT32;
+    ClassTokenPosition asked_position = POSITION_END;
+    if (cli_activation(&asked_activation, activation, err) < 0 ||
+        cli_precision(&asked_precision, precision, err) < 0)
+        return -1;
+    if (position && position_parse(&asked_position, position) < 0)
+        return error_usage(err, "--class-token-position %s: end, middle or front is needed", position);
+    options->activation = activations[asked_activation];
+    options->precision = precision ? precisions[asked_precision] : COOP_PRECISION_AS_LEARNED;
+    options->position = positions[asked_position];
+    return 0;
 }
 
 /* Files of our own say where the class name stands, and all about their checkpoint. */
@@ -43,19 +63,20 @@ static int check_original(const char *path, Error *err) {
 static int run(CommandLine *line, Error *err) {
     const char *activation = NULL, *precision = NULL, *position = NULL;
     Request request = {.labels = {.top = 1, .was_learned = true}};
-    ClassifierOptions *given = &request.options;
+    coop_options *given = &request.options;
     LearnedWish wish;
+    coop_options_init(given, sizeof *given);
     enum { N_OPTIONS = 6 + N_LABEL_OPTIONS };
     Option options[N_OPTIONS + FIND_LEARNED_OPTIONS] = {
-        {"model", OPTION_TEXT, &given->weights, 0, 0, "FILE",
+        {"model", OPTION_TEXT, &given->checkpoint, 0, 0, "FILE",
          "the checkpoint (default: where it was when this was learned)"},
-        {"vocab", OPTION_TEXT, &given->model.vocab, 0, 0, "FILE",
+        {"vocab", OPTION_TEXT, &given->vocabulary, 0, 0, "FILE",
          "its vocabulary, for a prompt of the original code (default: beside the checkpoint)"},
         {"class-token-position", OPTION_TEXT, &position, 0, 0, "POSITION",
          "of a prompt of the original code: end (default), middle, front"},
         {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
          "of its checkpoint: auto (default: as its config says), quick_gelu or gelu"},
-        {"heads", OPTION_INT, &given->model.heads, 1, 1024, "N",
+        {"heads", OPTION_INT, &given->heads, 1, 1024, "N",
          "of its image tower, where the checkpoint does not tell"},
         {"precision", OPTION_TEXT, &precision, 0, 0, "NAME",
          "float32, bfloat16 or auto (default: that in which it was learned)"},
@@ -64,23 +85,19 @@ static int run(CommandLine *line, Error *err) {
     int status = command_parse(line, &command_classify, options, N_OPTIONS + FIND_LEARNED_OPTIONS, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    if (cli_activation(&given->model.activation, activation, err) < 0 ||
-        cli_precision(&given->model.precision, precision, err) < 0)
+    if (read_options(given, activation, precision, position, err) < 0)
         return -1;
     request.labels.images = (OptionTexts){.values = line->words.values + 1, .n = line->words.n - 1};
-    if (label_request_check(&request.labels, &given->n_images, err) < 0)
+    if (label_request_check(&request.labels, &given->images, err) < 0)
         return -1;
     request.path = find_learned(line->words.values[0], &wish, line->common.quiet, line->arena, err);
     if (!request.path)
         return -1;
-    if ((given->model.vocab || position || activation || given->model.heads) &&
+    if ((given->vocabulary || position || activation || given->heads) &&
         check_original(request.path, err) < 0)
         return -1;
-    if (position_parse(&given->position, position ? position : "end") < 0)
-        return error_usage(err, "--class-token-position %s: end, middle or front is needed", position);
-    given->set_precision = precision != NULL;
-    given->model.n_threads = line->common.threads;
-    given->model.stop = interrupt_stop;
+    given->threads = line->common.threads;
+    given->stop = library_stop;
     return classify(&request, line->common.quiet, err);
 }
 

@@ -1,7 +1,7 @@
 /* command_zeroshot.c: coop zeroshot */
-#include "coop/zeroshot.h"
 #include "experiments/commands/commands.h"
 #include "experiments/commands/label_stream.h"
+#include "experiments/commands/library_call.h"
 #include "experiments/session/cli_model.h"
 
 #include <string.h>
@@ -37,23 +37,24 @@ static int split_names(const char ***names, int *n, const char *text, Arena *are
     return *n > 0 ? 0 : error_usage(err, "--classes '%s': no class names", text);
 }
 
-static int label(const Request *request, LoadedModel *model, bool quiet, Arena *arena, Error *err) {
+static int label(const Request *request, coop_model *model, bool quiet, Arena *arena, Error *err) {
     const char **names;
     int K, n_templates = 1;
     if (split_names(&names, &K, request->classes, arena, err) < 0)
         return -1;
-    const char *const *templates = request->ensemble ? zeroshot_ensemble(&n_templates) : &request->template;
-    const Clip *clip = model->clip;
-    if (zeroshot_check(clip, model->tokenizer, templates, n_templates, names, K, err) < 0) {
+    const char *const *templates = request->ensemble ? coop_templates(&n_templates) : &request->template;
+    coop_classifier *classifier;
+    coop_error error;
+    if (coop_classifier_zeroshot(&classifier, model, templates, n_templates, names, K, &error) != COOP_OK) {
+        library_fail(err, &error);
         if (err->kind == ERROR_INPUT)
             err->kind = ERROR_USAGE; /* names and template come from the command line */
         return -1;
     }
-    Classifier *classifier;
-    int result = classifier_zeroshot(&classifier, model, templates, n_templates, names, K, err);
-    if (result == 0)
-        result = label_images(classifier, &request->labels, quiet, err);
-    classifier_close(classifier);
+    const int result = label_images(classifier, &request->labels, quiet, err);
+    if (result == 0 || err->kind == ERROR_PARTLY)
+        cli_model_print_note(library_model(classifier), quiet);
+    coop_classifier_close(classifier);
     return result;
 }
 
@@ -90,21 +91,24 @@ static int run(CommandLine *line, Error *err) {
     int n;
     if (label_request_check(&request.labels, &n, err) < 0)
         return -1;
-    const LoadedModelOptions model_options = {.towers = CLIP_BOTH | (n > 0 ? loaded_model_few(n) : 0),
-                                              .vocab = request.vocab,
-                                              .activation = request.activation,
-                                              .heads = request.heads,
-                                              .precision = request.precision,
-                                              .n_threads = line->common.threads};
-    LoadedModel model;
-    int result = -1;
-    if (cli_model_open(&model, request.weights, model_options, err) == 0) {
-        model.upright = request.upright;
-        result = label(&request, &model, line->common.quiet, arena, err);
-    }
-    if (result == 0 || err->kind == ERROR_PARTLY)
-        cli_model_print_note(&model, line->common.quiet);
-    loaded_model_close(&model);
+    static const coop_activation activations[] = {COOP_AUTO_ACTIVATION, COOP_QUICK_GELU, COOP_GELU};
+    static const coop_precision precisions[] = {COOP_FLOAT32, COOP_BFLOAT16, COOP_AUTO_PRECISION};
+    coop_options given;
+    coop_options_init(&given, sizeof given);
+    given.vocabulary = request.vocab;
+    given.activation = activations[request.activation];
+    given.heads = request.heads;
+    given.precision = precisions[request.precision];
+    given.exif = request.upright ? COOP_EXIF_ROTATE : COOP_EXIF_IGNORE;
+    given.images = n;
+    given.threads = line->common.threads;
+    given.stop = library_stop;
+    coop_model *model;
+    coop_error error;
+    if (coop_model_open(&model, request.weights, &given, &error) != COOP_OK)
+        return library_fail(err, &error);
+    const int result = label(&request, model, line->common.quiet, arena, err);
+    coop_model_close(model);
     return result;
 }
 

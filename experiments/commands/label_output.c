@@ -2,7 +2,6 @@
 #include "experiments/commands/label_output.h"
 
 #include "clip/base/json.h"
-#include "coop/labels.h"
 #include "datasets/lists/csv_fields.h"
 #include "experiments/terminal/output.h"
 #include "experiments/terminal/printable.h"
@@ -12,30 +11,30 @@
 #include <string.h>
 #include <unistd.h>
 
-static int top_of(const LabelOutput *output) {
+int label_output_top(const LabelOutput *output) {
     return output->top < output->n_classes ? output->top : output->n_classes;
 }
 
-static const char *name_of(const LabelOutput *output, Label label) {
-    return output->class_names[label.label];
+static const char *name_of(const LabelOutput *output, coop_label label) {
+    return output->class_names[label.index];
 }
 
 /* --- one image: labels NULL where it has none --- */
 
-static void print_text(const LabelOutput *output, const char *path, const Label *labels) {
+static void print_text(const LabelOutput *output, const char *path, const coop_label *labels) {
     if (!labels)
         return;
     printf("%-*s", output->width, printable(path, output->arena));
-    for (int j = 0; j < top_of(output); j++)
+    for (int j = 0; j < label_output_top(output); j++)
         printf("  %s %.1f %%", printable(name_of(output, labels[j]), output->arena),
                100 * labels[j].probability);
     printf("\n");
 }
 
-static json_t *json_labels(const LabelOutput *output, const Label *labels) {
+static json_t *json_labels(const LabelOutput *output, const coop_label *labels) {
     json_t *list = json_array();
     int failed = !list;
-    for (int j = 0; j < top_of(output); j++)
+    for (int j = 0; j < label_output_top(output); j++)
         failed |= json_array_append_new(list, json_pack("{s:s, s:f}", "name", name_of(output, labels[j]),
                                                         "probability", labels[j].probability));
     if (!failed)
@@ -45,7 +44,8 @@ static json_t *json_labels(const LabelOutput *output, const Label *labels) {
 }
 
 /* A path that is not UTF-8, which JSON needs, is shown as text shows it. */
-static int print_json(const LabelOutput *output, const StreamImage *image, const Label *labels, Error *err) {
+static int print_json(const LabelOutput *output, const StreamImage *image, const coop_label *labels,
+                      Error *err) {
     char *text = NULL;
     for (int attempt = 0; attempt < 2 && !text; attempt++) {
         const char *path = attempt == 0 ? image->path : printable(image->path, output->arena);
@@ -68,9 +68,9 @@ static void print_field(const LabelOutput *output, const char *text) {
     csv_print(stdout, isatty(STDOUT_FILENO) ? printable(text, output->arena) : text);
 }
 
-static void print_csv(const LabelOutput *output, const StreamImage *image, const Label *labels) {
+static void print_csv(const LabelOutput *output, const StreamImage *image, const coop_label *labels) {
     print_field(output, image->path);
-    for (int j = 0; j < top_of(output); j++) {
+    for (int j = 0; j < label_output_top(output); j++) {
         putchar(',');
         if (labels)
             print_field(output, name_of(output, labels[j]));
@@ -83,7 +83,8 @@ static void print_csv(const LabelOutput *output, const StreamImage *image, const
     putchar('\n');
 }
 
-static int print_image(const LabelOutput *output, const StreamImage *image, const Label *labels, Error *err) {
+static int print_image(const LabelOutput *output, const StreamImage *image, const coop_label *labels,
+                       Error *err) {
     if (output->format == LABELS_JSON)
         return print_json(output, image, labels, err);
     if (output->format == LABELS_CSV)
@@ -97,7 +98,7 @@ void label_output_begin(const LabelOutput *output) {
     if (output->format != LABELS_CSV)
         return;
     printf("image,label,probability");
-    for (int j = 1; j < top_of(output); j++)
+    for (int j = 1; j < label_output_top(output); j++)
         printf(",label_%d,probability_%d", j + 1, j + 1);
     printf(",error\n");
 }
@@ -123,8 +124,8 @@ static int pass_over(LabelOutput *output, const char *path, Error *err) {
     return 0;
 }
 
-static int put_image(LabelOutput *output, const StreamImage *image, const float *logits, Label *labels,
-                     int side, Error *err) {
+static int put_image(LabelOutput *output, const StreamImage *image, const coop_label *labels, int side,
+                     Error *err) {
     if (!image->rgb && image->err.kind == ERROR_NONE)
         return pass_over(output, image->path, err);
     if (image->err.kind > ERROR_INPUT) { /* it is not the image: no memory */
@@ -134,14 +135,12 @@ static int put_image(LabelOutput *output, const StreamImage *image, const float 
     }
     tell_held(output);
     output->n++;
-    if (image->rgb)
-        labels_rank(labels, logits, output->n_classes);
-    else
+    if (!image->rgb)
         output->n_bad++, tell_fault(output, &image->err);
     if (print_image(output, image, image->rgb ? labels : NULL, err) < 0)
         return -1;
     return output->sheet ? contact_sheet_add(output->sheet, image->path, image->rgb, side,
-                                             image->rgb ? labels[0].label : -1,
+                                             image->rgb ? labels[0].index : -1,
                                              image->rgb ? labels[0].probability : 0, image->err.text, err)
                          : 0;
 }
@@ -154,16 +153,15 @@ static void widen(LabelOutput *output, const StreamImage *const *images, int n) 
     }
 }
 
-int label_output_put(LabelOutput *output, const StreamImage *const *images, int n, const float *logits,
+int label_output_put(LabelOutput *output, const StreamImage *const *images, int n, const coop_label *labels,
                      int side, Error *err) {
     const size_t mark = arena_mark(output->arena);
-    Label *labels = ARENA_NEW(output->arena, Label, output->n_classes);
-    int result = labels ? 0 : error_memory(err);
+    int result = 0;
     if (output->format == LABELS_TEXT)
         widen(output, images, n);
     for (int i = 0; i < n && result == 0; i++) {
-        result = put_image(output, images[i], logits, labels, side, err);
-        logits += images[i]->rgb ? output->n_classes : 0;
+        result = put_image(output, images[i], labels, side, err);
+        labels += images[i]->rgb ? label_output_top(output) : 0;
     }
     arena_reset(output->arena, mark);
     return result < 0 ? -1 : output_flush(err);

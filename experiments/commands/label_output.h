@@ -2,6 +2,7 @@
 #ifndef EXPERIMENTS_COMMANDS_LABEL_OUTPUT_H
 #define EXPERIMENTS_COMMANDS_LABEL_OUTPUT_H
 
+#include "coop/coop.h"
 #include "datasets/features/image_stream.h"
 #include "experiments/report/contact_sheet.h"
 #include "experiments/terminal/progress.h"
@@ -32,8 +33,10 @@ typedef struct {
 
 /* What stands before everything else. */
 void label_output_begin(const LabelOutput *output);
-/* Prints n images and flushes; the logits (n_classes) of those that have pixels follow each other. */
-int label_output_put(LabelOutput *output, const StreamImage *const *images, int n, const float *logits,
+/* How many labels an image gets: not more than there are classes. */
+int label_output_top(const LabelOutput *output);
+/* Prints n images and flushes; the labels (label_output_top) of those that have pixels follow each other. */
+int label_output_put(LabelOutput *output, const StreamImage *const *images, int n, const coop_label *labels,
                      int side, Error *err);
 /* 0 when all images were labelled. ERROR_PARTLY when some could not be read, ERROR_INPUT when none could; of
  * a single image what is wrong with it. */

@@ -2,6 +2,7 @@
 #include "experiments/commands/label_stream.h"
 
 #include "experiments/commands/label_inputs.h"
+#include "experiments/commands/library_call.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"
@@ -14,7 +15,7 @@
 enum { DEFAULT_BATCH = 64 };
 
 typedef struct {
-    Classifier *classifier;
+    coop_classifier *classifier;
     const LabelRequest *request;
     FeatureSource source;
     ImageStream *stream;
@@ -24,9 +25,8 @@ typedef struct {
     Arena *arena;
     int batch;
     const StreamImage **images; /* (batch) */
-    const StreamImage **good;   /* (batch): those with pixels */
-    float *pixels;              /* (batch, 3, S, S) */
-    float *features, *logits;   /* (batch, E), (batch, K) */
+    coop_image *squares;        /* (batch): of those with pixels */
+    coop_label *labels;         /* (batch, top): the same */
     long n_turned;              /* by their EXIF */
     char *first_turned;         /* malloc'd */
 } Labelling;
@@ -42,14 +42,6 @@ int label_request_check(const LabelRequest *request, int *n, Error *err) {
 
 /* --- a batch --- */
 
-static void normalize_tile(void *context, int tile, int worker) {
-    (void)worker;
-    const Labelling *s = context;
-    const size_t S = (size_t)s->source.transform.size;
-    transform_normalize(s->pixels + (size_t)tile * 3 * S * S, s->good[tile]->rgb, (int)S, s->source.mean,
-                        s->source.std);
-}
-
 static int note_turned(Labelling *s, const StreamImage *image, Error *err) {
     if (image->orientation == 1 || !image->rgb)
         return 0;
@@ -60,31 +52,30 @@ static int note_turned(Labelling *s, const StreamImage *image, Error *err) {
 
 static int label_batch(Labelling *s, int n, Error *err) {
     int n_good = 0;
+    const int S = s->source.transform.size;
+    coop_error error;
     for (int i = 0; i < n; i++) {
         if (s->images[i]->rgb)
-            s->good[n_good++] = s->images[i];
+            s->squares[n_good++] = coop_image_pixels(s->images[i]->rgb, S, S);
         if (note_turned(s, s->images[i], err) < 0)
             return -1;
     }
-    pool_run(classifier_model(s->classifier)->pool, n_good, normalize_tile, s);
-    if (n_good > 0 && (s->source.encode(s->source.context, s->pixels, n_good, s->features, err) < 0 ||
-                       classifier_logits(s->classifier, s->logits, s->features, n_good, err) < 0))
-        return -1;
-    return label_output_put(&s->output, s->images, n, s->logits, s->source.transform.size, err);
+    if (coop_classify(s->classifier, s->squares, n_good, s->labels, label_output_top(&s->output), NULL,
+                      &error) != COOP_OK)
+        return library_fail(err, &error);
+    return label_output_put(&s->output, s->images, n, s->labels, S, err);
 }
 
 /* --- all --- */
 
 static int open_stream(Labelling *s, Error *err) {
-    const ClassifierInfo *info = classifier_info(s->classifier);
-    const size_t S = (size_t)s->source.transform.size, n = (size_t)s->batch;
-    const int n_threads = pool_threads(classifier_model(s->classifier)->pool);
+    const ClassifierInfo *info = library_info(s->classifier);
+    const size_t n = (size_t)s->batch, top = (size_t)label_output_top(&s->output);
+    const int n_threads = pool_threads(library_model(s->classifier)->pool);
     const StreamOptions ahead = {.n_threads = n_threads, .n_ahead = 2 * s->batch + n_threads};
     s->images = ARENA_NEW(s->arena, const StreamImage *, n);
-    s->good = ARENA_NEW(s->arena, const StreamImage *, n);
-    s->pixels = arena_floats(s->arena, n, 3 * S * S);
-    s->features = arena_floats(s->arena, n, (size_t)s->source.embed_dim);
-    s->logits = arena_floats(s->arena, n, (size_t)info->n_classes);
+    s->squares = ARENA_NEW(s->arena, coop_image, n);
+    s->labels = ARENA_NEW(s->arena, coop_label, n * top);
     if (arena_failed(s->arena))
         return error_memory(err);
     if (s->request->html &&
@@ -142,12 +133,12 @@ static void tell(const Labelling *s, double seconds) {
                    (double)output->n / seconds);
 }
 
-int label_images(Classifier *classifier, const LabelRequest *request, bool quiet, Error *err) {
+int label_images(coop_classifier *classifier, const LabelRequest *request, bool quiet, Error *err) {
     Labelling s = {.classifier = classifier,
                    .request = request,
-                   .source = loaded_model_source(classifier_model(classifier)),
+                   .source = loaded_model_source(library_model(classifier)),
                    .arena = arena_create()};
-    const ClassifierInfo *info = classifier_info(classifier);
+    const ClassifierInfo *info = library_info(classifier);
     int result = -1;
     s.batch = request->batch > 0       ? request->batch
               : s.source.max_batch > 0 ? s.source.max_batch

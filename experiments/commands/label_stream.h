@@ -3,7 +3,7 @@
 #ifndef EXPERIMENTS_COMMANDS_LABEL_STREAM_H
 #define EXPERIMENTS_COMMANDS_LABEL_STREAM_H
 
-#include "coop/classifier.h"
+#include "coop/coop.h"
 #include "experiments/commands/label_output.h"
 #include "experiments/terminal/options.h"
 
@@ -42,6 +42,6 @@ enum { N_LABEL_OPTIONS = 7 };
 int label_request_check(const LabelRequest *request, int *n, Error *err);
 /* At the end as label_output_verdict, or
  * ERROR_SIGNAL, with whole records on stdout. */
-int label_images(Classifier *classifier, const LabelRequest *request, bool quiet, Error *err);
+int label_images(coop_classifier *classifier, const LabelRequest *request, bool quiet, Error *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/tensors_open.h"
 #include "coop/coop_checkpoint.h"
+#include "coop/labels.h"
 #include "coop/prompt_file.h"
 #include "coop/words.h"
 #include "coop/zeroshot.h"
@@ -152,9 +153,14 @@ static void classify(const Prompt *prompt, FuzzFile *input) {
     const StreamImage photo = {.path = "photo.jpg", .rgb = (const unsigned char *)""};
     const StreamImage *const photos[] = {&photo};
     float *logits = arena_floats(input->arena, 1, (size_t)prompt->n_classes);
-    need(logits != NULL);
+    Label *ranked = ARENA_NEW(input->arena, Label, prompt->n_classes);
+    coop_label labels[TOP];
+    need(logits && ranked);
     cosine_logits(shared.pool, logits, prompt->text_features, prompt->text_features, 1, prompt->n_classes,
                   prompt->embed_dim, prompt->logit_scale);
+    labels_rank(ranked, logits, prompt->n_classes);
+    for (int i = 0; i < TOP && i < prompt->n_classes; i++)
+        labels[i] = (coop_label){ranked[i].label, ranked[i].probability};
     FILE *before = begin_print();
     for (LabelFormat format = LABELS_TEXT; format <= LABELS_JSON; format++) {
         LabelOutput output = {.format = format,
@@ -163,7 +169,7 @@ static void classify(const Prompt *prompt, FuzzFile *input) {
                               .n_classes = prompt->n_classes,
                               .arena = input->arena};
         label_output_begin(&output);
-        need(label_output_put(&output, photos, 1, logits, 1, &input->err) == 0);
+        need(label_output_put(&output, photos, 1, labels, 1, &input->err) == 0);
         need(label_output_verdict(&output, &input->err) == 0);
     }
     end_print(before);
