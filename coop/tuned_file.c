@@ -1,6 +1,7 @@
 /* tuned_file.c: see tuned_file.h. */
 #include "coop/tuned_file.h"
 
+#include "clip/image/image_tower.h"
 #include "clip/tensors/safetensors_write.h"
 
 #include <math.h>
@@ -94,6 +95,33 @@ int tuned_write(const char *path, const Tuned *tuned, const TrainableClip *clip,
                                  more, is_low_rank ? 5 : 2, err);
     free(templates);
     arena_free(out.arena);
+    return result;
+}
+
+int tuned_write_projection(const char *path, const Tuned *tuned, const Clip *clip, const float *w,
+                           Error *err) {
+    const bool is_vit = clip->image == IMAGE_TOWER_VIT; /* whose projection is kept as x proj */
+    const int C = image_tower_width(clip), E = clip->embed_dim;
+    char *templates = prompt_list_json(tuned->templates, tuned->n_templates);
+    Arena *arena = arena_create();
+    float *proj = arena_floats(arena, (size_t)C, (size_t)E);
+    int result = -1;
+    for (size_t i = 0; proj && i < (size_t)C * (size_t)E; i++)
+        proj[i] = w[i % (size_t)E * (size_t)C + i / (size_t)E];
+    const TensorOut tensor = {.name = is_vit ? "visual.proj" : "visual.attnpool.c_proj.weight",
+                              .dtype = DTYPE_F32,
+                              .n_dims = 2,
+                              .shape = {is_vit ? C : E, is_vit ? E : C},
+                              .data = is_vit ? proj : w};
+    const MetadataOut more[] = {{"part", tuned_part_name(TUNE_IMAGE_PROJECTION)}, {"templates", templates}};
+    if (!templates)
+        error_set(err, "%s: metadata: templates that are not UTF-8", path);
+    else if (!proj)
+        error_memory(err);
+    else
+        result = prompt_write_as(path, WEIGHTS, &tuned->head, &tensor, 1, more, 2, err);
+    free(templates);
+    arena_free(arena);
     return result;
 }
 

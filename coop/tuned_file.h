@@ -35,6 +35,10 @@ bool tuned_is_one(const TensorFile *file); /* whether it holds such a thing */
 int tuned_write(const char *path, const Tuned *tuned, const TrainableClip *clip, const TunerConfig *config,
                 const Tuner *tuner, Error *err);
 
+/* The same for an image projection that was trained otherwise: w (E, C) (image_tower_projection). */
+int tuned_write_projection(const char *path, const Tuned *tuned, const Clip *clip, const float *w,
+                           Error *err);
+
 /* All but the weights; owned by the arena. */
 int tuned_read(Tuned *tuned, const TensorFile *file, Arena *arena, Error *err);
 

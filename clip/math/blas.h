@@ -24,8 +24,8 @@ void blas_product(bool trans_a, bool trans_b, int m, int n, int k, float alpha, 
 void blas_product_double(bool trans_a, bool trans_b, int m, int n, int k, double alpha, const double *a,
                          int lda, const double *b, int ldb, double beta, double *c, int ldc);
 
-/* x (rows, n): each row becomes a^-1 of itself, for a symmetric positive definite matrix a (n, n), of which the
- * lower triangle is read and then holds Cholesky's factor. -1 when a is not positive definite. */
+/* x (rows, n): each row becomes a^-1 of itself, for a symmetric positive definite matrix a (n, n), of which
+ * the lower triangle is read and then holds Cholesky's factor. -1 when a is not positive definite. */
 int blas_solve_positive(double *a, int n, double *x, int rows);
 
 /* Whether OpenBLAS would use more than one for such a product. */

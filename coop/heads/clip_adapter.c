@@ -63,9 +63,13 @@ static void start(ClipAdapter *adapter) {
     rng_torch_uniform(&adapter->generator, adapter->w2, n, -bound2, bound2);
 }
 
+int clip_adapter_hidden(const ClipAdapterConfig *config) {
+    const int hidden = config->loss.embed_dim / config->reduction;
+    return hidden > 0 ? hidden : 1;
+}
+
 ClipAdapter *clip_adapter_create(const ClipAdapterConfig *config, Arena *arena) {
-    const int hidden =
-        config->loss.embed_dim / config->reduction > 0 ? config->loss.embed_dim / config->reduction : 1;
+    const int hidden = clip_adapter_hidden(config);
     const size_t B = (size_t)config->loss.max_batch, E = (size_t)config->loss.embed_dim, H = (size_t)hidden;
     ClipAdapter *adapter = ARENA_NEW(arena, ClipAdapter, 1);
     float *parameters = arena_floats(arena, 2 * H, E);

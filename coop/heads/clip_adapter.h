@@ -19,6 +19,8 @@ typedef struct {
     uint32_t seed; /* of the start and of the order of the images, as torch.manual_seed */
 } ClipAdapterConfig;
 
+int clip_adapter_hidden(const ClipAdapterConfig *config); /* H = E / reduction, at least 1 */
+
 typedef struct ClipAdapter ClipAdapter;
 
 /* Owned by the arena; NULL when there is no memory. */

@@ -34,6 +34,6 @@ typedef struct {
 /* By its name; NULL: no kind is called so. */
 const ClassifierKind *classifier_kind(const char *name);
 
-extern const ClassifierKind cosine_kind, linear_kind, unit_linear_kind, cache_kind;
+extern const ClassifierKind cosine_kind, linear_kind, unit_linear_kind, cache_kind, adapter_kind;
 
 #endif

@@ -4,8 +4,10 @@
 #include "coop/heads/clip_adapter.h"
 
 #include "clip/base/files.h"
+#include "coop/classifier_file.h"
 #include "coop/train_state.h"
 #include "experiments/methods/heads.h"
+#include "experiments/methods/learned.h"
 
 #include <string.h>
 
@@ -80,16 +82,36 @@ static ClipAdapter *begin(ClipAdapterConfig *config, const Session *session, con
     return adapter;
 }
 
-static int classify(const ClipAdapter *adapter, const ClipAdapterConfig *config, const Session *tested,
-                    float *logits, Arena *arena, Error *err) {
-    const int n = tested->dataset.test.n;
+/* logits (n, K) of images (n, E) as the tower gives them. */
+static int classify(const ClipAdapter *adapter, const ClipAdapterConfig *config, float *logits,
+                    const float *images, int n, Arena *arena, Error *err) {
     float *g = arena_floats(arena, (size_t)n, (size_t)config->loss.embed_dim);
     if (!g)
         return error_memory(err);
-    if (clip_adapter_features(adapter, g, tested->test_raw, n, err) < 0)
+    if (clip_adapter_features(adapter, g, images, n, err) < 0)
         return -1;
     image_logits(&config->loss, logits, g, n);
     return 0;
+}
+
+/* val_accuracy, and classifier.safetensors. */
+static int keep(ClipAdapter *adapter, const ClipAdapterConfig *config, Session *session, const char *folder,
+                Result *result, Arena *arena, Error *err) {
+    const int E = config->loss.embed_dim, H = clip_adapter_hidden(config);
+    const float ratio = (float)config->ratio, *w1 = clip_adapter_trainee(adapter)->parameters;
+    const char *path = path_join(arena, folder, CLASSIFIER_FILE);
+    float *val = arena_floats(arena, (size_t)session->val.n, (size_t)config->loss.n_classes);
+    const TensorOut tensors[] = {{"w1", DTYPE_F32, 2, {H, E}, w1},
+                                 {"w2", DTYPE_F32, 2, {E, H}, w1 + (size_t)H * (size_t)E},
+                                 {"ratio", DTYPE_F32, 1, {1}, &ratio}};
+    Prompt head;
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (classify(adapter, config, val, session->val_raw, session->val.n, arena, err) < 0 ||
+        learned_head(&head, session, config->loss.text, arena, err) < 0)
+        return -1;
+    result->val_accuracy = learned_val_accuracy(session, val);
+    return classifier_file_write(path, &head, &adapter_kind, tensors, 3, err);
 }
 
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
@@ -105,7 +127,9 @@ static int run(Session *session, const Point *point, const char *folder, float *
                      progress, arena, err) < 0)
         return -1;
     result->epochs = trained.optim.max_epoch;
-    return classify(adapter, &config, session, logits, arena, err);
+    if (classify(adapter, &config, logits, session->test_raw, session->dataset.test.n, arena, err) < 0)
+        return -1;
+    return keep(adapter, &config, session, folder, result, arena, err);
 }
 
 static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
@@ -122,7 +146,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
         return error_memory(err);
     if (train_state_read(path, trainee, &state, learned->key, err) < 0)
         return -1;
-    return classify(adapter, &config, target, logits, arena, err);
+    return classify(adapter, &config, logits, target->test_raw, target->dataset.test.n, arena, err);
 }
 
 static bool serves_new_classes(const Point *learned) {

@@ -7,7 +7,9 @@
 #include "clip/base/files.h"
 #include "clip/image/image_tower.h"
 #include "coop/train_state.h"
+#include "coop/tuned_file.h"
 #include "experiments/methods/heads.h"
+#include "experiments/methods/learned.h"
 
 #include <string.h>
 
@@ -112,15 +114,31 @@ static Prolip *begin(ProlipConfig *config, const Session *classes, const Point *
     return prolip;
 }
 
-static int classify(const Prolip *prolip, const ProlipConfig *config, const Session *tested, float *logits,
-                    Arena *arena, Error *err) {
-    const int n = tested->dataset.test.n;
+/* logits (n, K) of images (n, C) before the projection. */
+static int classify(const Prolip *prolip, const ProlipConfig *config, float *logits, const float *images,
+                    int n, Arena *arena, Error *err) {
     float *g = arena_floats(arena, (size_t)n, (size_t)config->loss.embed_dim);
     if (!g)
         return error_memory(err);
-    prolip_features(prolip, g, tested->test_unprojected, n);
+    prolip_features(prolip, g, images, n);
     image_logits(&config->loss, logits, g, n);
     return 0;
+}
+
+/* val_accuracy, and the projection as fine-tuning keeps it: weights.safetensors. */
+static int keep(Prolip *prolip, const ProlipConfig *config, Session *session, const Point *point,
+                const char *folder, Result *result, Arena *arena, Error *err) {
+    const TextList *templates = &point->options->templates;
+    const char *path = path_join(arena, folder, TUNED_WEIGHTS_FILE);
+    float *val = arena_floats(arena, (size_t)session->val.n, (size_t)config->loss.n_classes);
+    Tuned tuned = {.templates = templates->values, .n_templates = templates->n};
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (classify(prolip, config, val, session->val_unprojected, session->val.n, arena, err) < 0 ||
+        learned_head(&tuned.head, session, config->loss.text, arena, err) < 0)
+        return -1;
+    result->val_accuracy = learned_val_accuracy(session, val);
+    return tuned_write_projection(path, &tuned, session->model.clip, prolip_trainee(prolip)->parameters, err);
 }
 
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
@@ -140,7 +158,9 @@ static int run(Session *session, const Point *point, const char *folder, float *
                      arena, err) < 0)
         return -1;
     result->epochs = trained.optim.max_epoch;
-    return classify(prolip, &config, session, logits, arena, err);
+    if (classify(prolip, &config, logits, session->test_unprojected, session->dataset.test.n, arena, err) < 0)
+        return -1;
+    return keep(prolip, &config, session, point, folder, result, arena, err);
 }
 
 static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
@@ -158,7 +178,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
         return error_memory(err);
     if (train_state_read(path, trainee, &state, learned->key, err) < 0)
         return -1;
-    return classify(prolip, &config, target, logits, arena, err);
+    return classify(prolip, &config, logits, target->test_unprojected, target->dataset.test.n, arena, err);
 }
 
 static bool serves_new_classes(const Point *learned) {

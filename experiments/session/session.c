@@ -218,25 +218,26 @@ static bool uses_unprojected(const Experiment *experiment) {
     return false;
 }
 
-static int encode_unprojected_test(Session *session, Error *err) {
-    const ItemList *test = &session->dataset.test;
+/* features (n, C) of a list before the tower's last layer, if a method uses them. */
+static int encode_unprojected(Session *session, const float **features, const ItemList *items,
+                              const char *label, Error *err) {
     const FeatureView view = {.unprojected = 1};
     if (!uses_unprojected(session->experiment))
         return 0;
     if (session->notes)
-        return image_notes_add(session->notes, test, view, err);
-    float *features =
-        arena_floats(session->arena, (size_t)test->n, (size_t)image_tower_width(session->model.clip));
-    if (!features)
+        return image_notes_add(session->notes, items, view, err);
+    float *rows =
+        arena_floats(session->arena, (size_t)items->n, (size_t)image_tower_width(session->model.clip));
+    if (!rows)
         return error_memory(err);
-    session->test_unprojected = features;
-    return session_features(session, features, test, view, "encoding test images", err);
+    *features = rows;
+    return session_features(session, rows, items, view, label, err);
 }
 
 int session_encode_test(Session *session, Error *err) {
     const ItemList *test = &session->dataset.test;
     size_t n = (size_t)test->n, E = (size_t)session->model.clip->embed_dim;
-    if (encode_unprojected_test(session, err) < 0)
+    if (encode_unprojected(session, &session->test_unprojected, test, "encoding test images", err) < 0)
         return -1;
     if (session->notes)
         return image_notes_add(session->notes, test, (FeatureView){0}, err);
@@ -258,6 +259,8 @@ int session_encode_val(Session *session, Error *err) {
     if (session_lists(session, &train, val, SHOTS, SEED, session->arena, err) < 0)
         return -1;
     size_t n = (size_t)val->n, E = (size_t)session->model.clip->embed_dim;
+    if (encode_unprojected(session, &session->val_unprojected, val, "encoding validation images", err) < 0)
+        return -1;
     if (session->notes)
         return image_notes_add(session->notes, val, (FeatureView){0}, err);
     float *raw = arena_floats(session->arena, n, E), *unit = arena_floats(session->arena, n, E);

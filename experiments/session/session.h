@@ -38,6 +38,7 @@ typedef struct {
     /* filled by session_encode_val */
     ItemList val;
     const float *val_raw, *val_unit; /* (val.n, E), as those of the test */
+    const float *val_unprojected;    /* (val.n, C), as that of the test */
     const int *val_labels;           /* (val.n) */
 } Session;
 

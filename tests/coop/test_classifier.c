@@ -224,6 +224,43 @@ static void test_linear(void **state) {
     check_linear(state, &unit_linear_kind);
 }
 
+/* CLIP-Adapter's network, by its formula in double. */
+static void test_adapter(void **state) {
+    enum { H = 7 };
+    World w;
+    char path[512];
+    double expected[N * K];
+    Error err = {0};
+    const float ratio = 0.25f;
+    open_world(&w);
+    scratch_path(state, CLASSIFIER_FILE, path, sizeof path);
+    float *w1 = arena_floats(w.arena, H, (size_t)w.E), *w2 = arena_floats(w.arena, (size_t)w.E, H);
+    fill_normal(w1, H * (size_t)w.E, 1, 9);
+    fill_normal(w2, (size_t)w.E * H, 1, 10);
+    const TensorOut tensors[] = {{"w1", DTYPE_F32, 2, {H, w.E}, w1},
+                                 {"w2", DTYPE_F32, 2, {w.E, H}, w2},
+                                 {"ratio", DTYPE_F32, 1, {1}, &ratio}};
+    assert_int_equal(classifier_file_write(path, &w.head, &adapter_kind, tensors, 3, &err), 0);
+    float *g = arena_floats(w.arena, 1, (size_t)w.E);
+    for (int i = 0; i < N; i++) {
+        const float *x = w.features + i * w.E;
+        double inside[H];
+        for (int h = 0; h < H; h++)
+            inside[h] = fmax(0, product(x, w1 + h * w.E, w.E));
+        for (int e = 0; e < w.E; e++) {
+            double sum = 0;
+            for (int h = 0; h < H; h++)
+                sum += inside[h] * w2[e * H + h];
+            g[e] = (float)(0.25 * fmax(0, sum) + 0.75 * x[e]);
+        }
+        for (int k = 0; k < K; k++)
+            expected[i * K + k] = exp(w.head.logit_scale) * product(g, w.head.text_features + k * w.E, w.E) /
+                                  sqrt(product(g, g, w.E));
+    }
+    check_file(&w, path, "somehow", expected, 1e-5);
+    close_world(&w);
+}
+
 static void test_cache(void **state) {
     World w;
     char path[512];
@@ -360,9 +397,8 @@ static void test_no_classifier(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_SCRATCH(test_prompt),           IN_SCRATCH(test_cosine),
-        IN_SCRATCH(test_linear),           IN_SCRATCH(test_cache),
-        cmocka_unit_test(test_zeroshot),   IN_SCRATCH(test_original),
-        IN_SCRATCH(test_other_checkpoint), cmocka_unit_test(test_no_classifier)};
+        IN_SCRATCH(test_prompt),   IN_SCRATCH(test_cosine),           IN_SCRATCH(test_linear),
+        IN_SCRATCH(test_cache),    IN_SCRATCH(test_adapter),          cmocka_unit_test(test_zeroshot),
+        IN_SCRATCH(test_original), IN_SCRATCH(test_other_checkpoint), cmocka_unit_test(test_no_classifier)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,7 +77,44 @@ static void test_transfer(void **state) {
     assert_int_equal(n, N_POINTS);
 }
 
+static const float *logits_of(Cli *cli, const char *path, size_t *n) {
+    TensorFile *file = fixture_open(path);
+    const float *logits = fixture_floats(file, "logits", cli->arena, n);
+    float *copy = arena_floats(cli->arena, *n, 1);
+    memcpy(copy, logits, *n * sizeof *copy);
+    tensors_close(file);
+    return copy;
+}
+
+/* What each point has left labels the same images alike. */
+static void test_learned_files(void **state) {
+    Cli *cli = *state;
+    static const char *const kinds[] = {"vit", "rn"};
+    for (int k = 0; k < 2; k++) {
+        const char *yaml = experiment(cli, kinds[k], kinds[k]);
+        cli_ok(cli, "run", yaml);
+        ResultList results = cli_results(cli, kinds[k], NULL);
+        for (int i = 0; i < results.n; i++) {
+            if (results.results[i].source)
+                continue;
+            const char *folder = cli_path(cli, "%s/%s", kinds[k], results.results[i].folder);
+            const char *file = arena_printf(cli->arena, "%s/classifier.safetensors", folder);
+            if (!cli_exists(file))
+                file = arena_printf(cli->arena, "%s/weights.safetensors", folder);
+            const char *again = cli_path(cli, "again.safetensors");
+            size_t n, m;
+            cli_ok(cli, "eval", file, "--config", yaml, "--logits", again);
+            const float *got = logits_of(cli, again, &n);
+            const float *want =
+                logits_of(cli, arena_printf(cli->arena, "%s/test_logits.safetensors", folder), &m);
+            assert_int_equal(n, m);
+            assert_close(results.results[i].label, got, want, n, 1e-5);
+        }
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_same_bits), CLI_TEST(test_transfer)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_same_bits), CLI_TEST(test_transfer),
+                                       CLI_TEST(test_learned_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
