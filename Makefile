@@ -95,6 +95,7 @@ $(LIBRARY): FLAGS += -fPIC -fvisibility=hidden
 $(OBJ)/clip/base/%.o $(OBJ)/clip/tensors/%.o $(OBJ)/datasets/%.o: WARN += -Wconversion -Wno-sign-conversion
 $(OBJ)/clip/%.o: FLAGS += -ffp-contract=fast -fno-math-errno -fno-trapping-math
 $(OBJ)/clip/base/%.o: FLAGS += -ffp-contract=off
+$(OBJ)/coop/optimizer.o: FLAGS += -fno-math-errno
 
 $(OBJ)/experiments/fetch/%.o: FLAGS += $(if $(CURL),-DHAVE_LIBCURL $(shell pkg-config --cflags libcurl))
 

@@ -1,5 +1,8 @@
-/* optimizer.c: see optimizer.h. Whoever reorders a sum or a product here changes the bits of every result. */
+/* optimizer.c: see optimizer.h. Whoever reorders a sum or a product here changes the bits of every result;
+ * wider vectors do not, as products and sums stay apart (-ffp-contract=off). */
 #include "coop/optimizer.h"
+
+#include "clip/base/simd.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -42,7 +45,7 @@ typedef struct {
     double lr, t;
 } Step;
 
-static void sgd_step(const Step *step, size_t first, size_t end) {
+VECTOR_CLONES static void sgd_step(const Step *step, size_t first, size_t end) {
     const Optimizer *o = step->optimizer;
     float decay = (float)o->weight_decay, momentum = (float)o->momentum, rate = (float)step->lr;
     float *velocity = o->buffers[0].values, *x = step->x;
@@ -53,7 +56,7 @@ static void sgd_step(const Step *step, size_t first, size_t end) {
 }
 
 /* AdamW, or Adam. */
-static void adam_step(const Step *step, size_t first, size_t end) {
+VECTOR_CLONES static void adam_step(const Step *step, size_t first, size_t end) {
     const Optimizer *o = step->optimizer;
     const double lr = step->lr, t = step->t;
     const bool is_l2 = o->kind == OPTIMIZER_ADAM && o->weight_decay > 0;

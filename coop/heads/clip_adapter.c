@@ -1,9 +1,10 @@
 /* clip_adapter.c: see clip_adapter.h */
 #include "coop/heads/clip_adapter.h"
 
-#include "clip/math/gemm.h"
+#include "clip/math/product.h"
 
 #include <math.h>
+#include <string.h>
 
 struct ClipAdapter {
     ClipAdapterConfig config;
@@ -26,9 +27,9 @@ static void forward(const ClipAdapter *adapter, float *a, float *b, float *g, co
     Pool *pool = adapter->config.loss.pool;
     const int E = adapter->config.loss.embed_dim, H = adapter->hidden;
     const float ratio = (float)adapter->config.ratio, rest = (float)(1 - adapter->config.ratio);
-    linear_forward(pool, a, f, adapter->w1, NULL, n, E, H, false);
+    product_linear(pool, a, f, adapter->w1, NULL, NULL, n, E, H, PRECISION_FLOAT32);
     relu(a, (size_t)n * (size_t)H);
-    linear_forward(pool, b, a, adapter->w2, NULL, n, H, E, false);
+    product_linear(pool, b, a, adapter->w2, NULL, NULL, n, H, E, PRECISION_FLOAT32);
     relu(b, (size_t)n * (size_t)E);
     for (size_t i = 0; i < (size_t)n * (size_t)E; i++)
         g[i] = ratio * b[i] + rest * f[i];
@@ -45,11 +46,12 @@ static double loss(void *model, const float *images, const int *labels, int B, f
     /* d_b = ratio d_g where b > 0;  d_W2 = d_b^T a;  d_a = d_b W2 where a > 0;  d_W1 = d_a^T f */
     for (size_t i = 0; i < wide; i++)
         t->d_b[i] = t->b[i] > 0 ? (float)t->config.ratio * t->d_g[i] : 0;
-    linear_backward_weight(pool, gradient + (size_t)H * (size_t)E, t->d_b, t->a, B, H, E);
-    linear_backward(pool, t->d_a, t->d_b, t->w2, B, H, E, false);
+    memset(gradient, 0, 2 * (size_t)H * (size_t)E * sizeof *gradient);
+    product_linear_weight(pool, gradient + (size_t)H * (size_t)E, t->d_b, t->a, B, H, E, PRECISION_FLOAT32);
+    product_linear_input(pool, t->d_a, t->d_b, t->w2, NULL, B, H, E, PRECISION_FLOAT32);
     for (size_t i = 0; i < narrow; i++)
         t->d_a[i] = t->a[i] > 0 ? t->d_a[i] : 0;
-    linear_backward_weight(pool, gradient, t->d_a, images, B, E, H);
+    product_linear_weight(pool, gradient, t->d_a, images, B, E, H, PRECISION_FLOAT32);
     return mean;
 }
 

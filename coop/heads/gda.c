@@ -4,7 +4,7 @@
 #include "coop/heads/gda.h"
 
 #include "clip/math/blas.h"
-#include "clip/math/gemm.h"
+#include "clip/math/product.h"
 #include "coop/heads/softmax_loss.h"
 
 #include <math.h>
@@ -44,9 +44,11 @@ static double shrunk_scatter(const Room *room, Pool *pool, const float *images, 
                              float *scatter) {
     const size_t E = (size_t)room->E;
     double trace = 0;
-    for (size_t i = 0; i < (size_t)room->n * E; i++)
-        room->centred[i] = images[i] - room->means[(size_t)labels[i / E] * E + i % E];
-    linear_backward_weight(pool, scatter, room->centred, room->centred, room->n, room->E, room->E);
+    for (size_t i = 0; i < (size_t)room->n; i++)
+        for (size_t e = 0; e < E; e++)
+            room->centred[i * E + e] = images[i * E + e] - room->means[(size_t)labels[i] * E + e];
+    product_linear_weight(pool, scatter, room->centred, room->centred, room->n, room->E, room->E,
+                          PRECISION_FLOAT32);
     for (size_t i = 0; i < E * E; i++)
         room->matrix[i] = (double)scatter[i];
     for (size_t e = 0; e < E; e++)
@@ -109,7 +111,7 @@ int gda_search(double *alpha, const LinearClassifier *gda, const float *text, fl
     *alpha = fallback;
     if (status == 0 && n > 0) {
         linear_classifier_logits(gda, pool, own, images, n);
-        linear_forward(pool, zero_shot, images, text, NULL, n, (int)E, (int)K, false);
+        product_linear(pool, zero_shot, images, text, NULL, NULL, n, (int)E, (int)K, PRECISION_FLOAT32);
     }
     for (size_t a = 0; status == 0 && n > 0 && a < sizeof alphas / sizeof *alphas; a++) {
         for (size_t i = 0; i < size; i++)

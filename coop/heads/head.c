@@ -1,8 +1,8 @@
 /* head.c: see head.h */
 #include "coop/heads/head.h"
 
-#include "clip/math/gemm.h"
 #include "clip/math/ops.h"
+#include "clip/math/product.h"
 #include "coop/heads/softmax_loss.h"
 
 #include <math.h>
@@ -56,7 +56,9 @@ static double constraint(const Head *head, float *d_weights) {
 static void weights_backward(Head *head, const float *images, const float *d_logits, int B, float *gradient) {
     const HeadConfig *c = &head->config;
     float *d_unit = c->as_it_is ? gradient : head->d_unit;
-    linear_backward_weight(head->pool, d_unit, d_logits, images, B, c->embed_dim, c->n_classes);
+    memset(d_unit, 0, size_of(head) * sizeof *d_unit);
+    product_linear_weight(head->pool, d_unit, d_logits, images, B, c->embed_dim, c->n_classes,
+                          PRECISION_FLOAT32);
     if (c->as_it_is)
         return;
     memset(gradient, 0, size_of(head) * sizeof *gradient);
@@ -68,7 +70,8 @@ static double loss(void *model, const float *images, const int *labels, int B, f
     Head *head = model;
     const HeadConfig *c = &head->config;
     weights_forward(head);
-    linear_forward(head->pool, logits, images, head->unit, NULL, B, c->embed_dim, c->n_classes, false);
+    product_linear(head->pool, logits, images, head->unit, NULL, NULL, B, c->embed_dim, c->n_classes,
+                   PRECISION_FLOAT32);
     for (size_t i = 0; i < (size_t)B * (size_t)c->n_classes; i++)
         logits[i] *= head->scale;
     double mean = softmax_loss(logits, labels, B, c->n_classes, head->scale, n_correct);

@@ -1,8 +1,8 @@
 /* image_loss.c: see image_loss.h */
 #include "coop/heads/image_loss.h"
 
-#include "clip/math/gemm.h"
 #include "clip/math/ops.h"
+#include "clip/math/product.h"
 #include "coop/heads/softmax_loss.h"
 #include "coop/zeroshot.h"
 
@@ -25,11 +25,13 @@ double image_loss(ImageLoss *loss, const float *g, const int *labels, int B, flo
     const size_t K = (size_t)c->n_classes, E = (size_t)c->embed_dim;
     assert(B <= c->max_batch);
     unit_rows_forward(loss->unit, loss->norm, g, B, c->embed_dim);
-    linear_forward(c->pool, logits, loss->unit, c->text, NULL, B, c->embed_dim, c->n_classes, false);
+    product_linear(c->pool, logits, loss->unit, c->text, NULL, NULL, B, c->embed_dim, c->n_classes,
+                   PRECISION_FLOAT32);
     for (size_t i = 0; i < (size_t)B * K; i++)
         logits[i] *= loss->scale;
     const double mean = softmax_loss(logits, labels, B, c->n_classes, loss->scale, n_correct);
-    linear_backward(c->pool, loss->d_unit, logits, c->text, B, c->embed_dim, c->n_classes, false);
+    product_linear_input(c->pool, loss->d_unit, logits, c->text, NULL, B, c->embed_dim, c->n_classes,
+                         PRECISION_FLOAT32);
     memset(d_g, 0, (size_t)B * E * sizeof *d_g);
     unit_rows_backward(d_g, loss->d_unit, loss->unit, loss->norm, B, c->embed_dim);
     return mean;

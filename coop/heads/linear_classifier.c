@@ -1,7 +1,7 @@
 /* linear_classifier.c: see linear_classifier.h */
 #include "coop/heads/linear_classifier.h"
 
-#include "clip/math/gemm.h"
+#include "clip/math/product.h"
 
 LinearClassifier linear_classifier(int n_classes, int embed_dim, Arena *arena) {
     return (LinearClassifier){.n_classes = n_classes,
@@ -14,7 +14,8 @@ LinearClassifier linear_classifier(int n_classes, int embed_dim, Arena *arena) {
 void linear_classifier_logits(const LinearClassifier *c, Pool *pool, float *logits, const float *images,
                               int n) {
     const size_t K = (size_t)c->n_classes;
-    linear_forward(pool, logits, images, c->weights, NULL, n, c->embed_dim, c->n_classes, false);
+    product_linear(pool, logits, images, c->weights, NULL, NULL, n, c->embed_dim, c->n_classes,
+                   PRECISION_FLOAT32);
     for (size_t i = 0; i < (size_t)n; i++)
         for (size_t k = 0; k < K; k++)
             logits[i * K + k] = c->scale * logits[i * K + k] + c->bias[k];

@@ -2,7 +2,7 @@
 #include "coop/heads/lpp.h"
 
 #include "clip/base/random.h"
-#include "clip/math/gemm.h"
+#include "clip/math/product.h"
 #include "coop/heads/softmax_loss.h"
 #include "coop/optimizer.h"
 
@@ -23,8 +23,8 @@ static int largest_eigenvalue(double *value, const LppImages *images, int embed_
     double *x = ARENA_NEW(arena, double, E), *y = ARENA_NEW(arena, double, E), before = 0;
     const int status = arena_failed(arena) ? error_memory(err) : 0;
     if (status == 0)
-        linear_backward_weight(pool, gram, images->features, images->features, images->n, embed_dim,
-                               embed_dim);
+        product_linear_weight(pool, gram, images->features, images->features, images->n, embed_dim, embed_dim,
+                              PRECISION_FLOAT32);
     for (size_t e = 0; status == 0 && e < E; e++)
         x[e] = 1 + 1e-3 * (double)(e % 7); /* at right angles to nothing that matters */
     *value = 0;
@@ -92,8 +92,8 @@ static void start_bias(float *bias, int n_classes, int embed_dim, uint32_t seed)
 static void logits_of(float *logits, const LppParameters *at, const LppImages *images,
                       const float *text_logits, int n_classes, int embed_dim, Pool *pool) {
     const size_t K = (size_t)n_classes;
-    linear_forward(pool, logits, images->features, at->weights, at->bias, images->n, embed_dim, n_classes,
-                   false);
+    product_linear(pool, logits, images->features, at->weights, at->bias, NULL, images->n, embed_dim,
+                   n_classes, PRECISION_FLOAT32);
     for (size_t i = 0; i < (size_t)images->n; i++)
         for (size_t k = 0; k < K; k++)
             logits[i * K + k] += at->alpha[k] * text_logits[i * K + k];
@@ -104,8 +104,9 @@ double lpp_loss(const LppParameters *at, const LppParameters *gradient, const Lp
     const size_t K = (size_t)n_classes;
     logits_of(logits, at, images, text_logits, n_classes, embed_dim, pool);
     const double loss = softmax_loss(logits, images->labels, images->n, n_classes, 1, NULL);
-    linear_backward_weight(pool, gradient->weights, logits, images->features, images->n, embed_dim,
-                           n_classes);
+    memset(gradient->weights, 0, K * (size_t)embed_dim * sizeof *gradient->weights);
+    product_linear_weight(pool, gradient->weights, logits, images->features, images->n, embed_dim, n_classes,
+                          PRECISION_FLOAT32);
     memset(gradient->bias, 0, K * sizeof *gradient->bias);
     memset(gradient->alpha, 0, K * sizeof *gradient->alpha);
     for (size_t i = 0; i < (size_t)images->n; i++)
@@ -156,11 +157,11 @@ static int allocate(Run *run, const LppImages *train, const LppImages *val, Aren
 static int start(Run *run, LppFound *found, const LppConfig *config, const LppImages *train,
                  const LppImages *val, Error *err) {
     double eigenvalue;
-    linear_forward(run->pool, run->text_logits, train->features, config->text, NULL, train->n, run->E, run->K,
-                   false);
+    product_linear(run->pool, run->text_logits, train->features, config->text, NULL, NULL, train->n, run->E,
+                   run->K, PRECISION_FLOAT32);
     if (val->n > 0)
-        linear_forward(run->pool, run->val_text_logits, val->features, config->text, NULL, val->n, run->E,
-                       run->K, false);
+        product_linear(run->pool, run->val_text_logits, val->features, config->text, NULL, NULL, val->n,
+                       run->E, run->K, PRECISION_FLOAT32);
     if (largest_eigenvalue(&eigenvalue, train, run->E, run->pool, err) < 0)
         return -1;
     *found = (LppFound){.lr = config->lr > 0 ? config->lr : 4 * train->n / eigenvalue,

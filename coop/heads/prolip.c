@@ -1,7 +1,7 @@
 /* prolip.c: see prolip.h */
 #include "coop/heads/prolip.h"
 
-#include "clip/math/gemm.h"
+#include "clip/math/product.h"
 
 #include <string.h>
 
@@ -31,8 +31,9 @@ static double loss(void *model, const float *images, const int *labels, int B, f
     Prolip *prolip = model;
     prolip_features(prolip, prolip->g, images, B);
     const double mean = image_loss(&prolip->loss, prolip->g, labels, B, logits, prolip->d_g, n_correct);
-    linear_backward_weight(prolip->config.loss.pool, gradient, prolip->d_g, images, B, prolip->config.width,
-                           prolip->config.loss.embed_dim);
+    memset(gradient, 0, prolip->trainee.n_parameters * sizeof *gradient);
+    product_linear_weight(prolip->config.loss.pool, gradient, prolip->d_g, images, B, prolip->config.width,
+                          prolip->config.loss.embed_dim, PRECISION_FLOAT32);
     return mean + distance(prolip, gradient);
 }
 
@@ -67,5 +68,6 @@ const Trainee *prolip_trainee(Prolip *prolip) {
 
 void prolip_features(const Prolip *prolip, float *g, const float *x, int n) {
     const ProlipConfig *c = &prolip->config;
-    linear_forward(c->loss.pool, g, x, prolip->w, c->bias, n, c->width, c->loss.embed_dim, false);
+    product_linear(c->loss.pool, g, x, prolip->w, c->bias, NULL, n, c->width, c->loss.embed_dim,
+                   PRECISION_FLOAT32);
 }
