@@ -6,7 +6,7 @@
 #include "experiments/grid/grid.h"
 #include "experiments/grid/point_yaml.h"
 #include "experiments/methods/methods.h"
-#include "experiments/methods/prompting.h"
+#include "experiments/methods/prompts/prompting.h"
 
 /* The least that an experiment file needs before "methods:". */
 #define LEAST "model: {weights: m/RN50.pt}\ndataset: {name: oxford_pets, root: data}\n"

@@ -1,5 +1,5 @@
 /* prompting.c: see prompting.h. */
-#include "experiments/methods/prompting.h"
+#include "experiments/methods/prompts/prompting.h"
 
 #include "clip/base/files.h"
 #include "coop/prompt_file.h"

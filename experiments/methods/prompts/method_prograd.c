@@ -6,7 +6,7 @@
 #include "coop/prompts/prograd.h"
 
 #include "coop/prompts/templates.h"
-#include "experiments/methods/prompting.h"
+#include "experiments/methods/prompts/prompting.h"
 #include "experiments/methods/training.h"
 
 #include <string.h>

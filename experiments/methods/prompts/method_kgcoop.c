@@ -5,7 +5,7 @@
 #include "coop/prompts/kgcoop.h"
 
 #include "coop/prompts/templates.h"
-#include "experiments/methods/prompting.h"
+#include "experiments/methods/prompts/prompting.h"
 #include "experiments/methods/training.h"
 
 typedef struct {

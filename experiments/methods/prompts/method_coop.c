@@ -1,7 +1,7 @@
 /* method_coop.c: learned prompts (Zhou et al. 2022). */
 #include "clip/base/files.h"
 #include "experiments/config/names.h"
-#include "experiments/methods/prompting.h"
+#include "experiments/methods/prompts/prompting.h"
 #include "experiments/methods/training.h"
 
 static const KeySpec keys[] = {
