@@ -143,9 +143,11 @@ void prompts_check_gradient(PromptsBench *bench, const Trainee *trainee, int bat
     double square = 0;
     for (size_t i = from; i < to; i++)
         square += (double)gradient[i] * (double)gradient[i];
-    const double root = sqrt((double)(to - from)), step = 1e-2 / root, scale = sqrt(square) * root;
+    const double root = sqrt((double)(to - from)), scale = sqrt(square) * root;
     for (int direction = 0; direction < 3; direction++) {
         static const int steps[] = {-2, -1, 1, 2};
+        /* Along itself a gradient is steep; waves want a step beyond rounding. */
+        const double step = (direction == 0 ? 5e-3 : 2e-2) / root;
         double along = 0, at[4];
         for (int j = 0; j < 4; j++) {
             along = 0;
@@ -159,7 +161,7 @@ void prompts_check_gradient(PromptsBench *bench, const Trainee *trainee, int bat
             memcpy(x, start, n * sizeof *x);
         }
         const double slope = (8 * (at[2] - at[1]) - (at[3] - at[0])) / (12 * step); /* off by step^4 */
-        if (!(fabs(slope - along) <= 1e-3 * scale))
+        if (!(fabs(slope - along) <= 4e-3 * scale))
             fail_msg("direction %d of [%zu, %zu): %.8g by differences, %.8g by the gradient, of %.8g",
                      direction, from, to, slope, along, scale);
     }
