@@ -139,6 +139,25 @@ int tcp_check(const Clip *clip, const Tokenizer *tokenizer, const char **class_n
     return learner_check(clip, tokenizer, class_names, n_classes, &config->prompts, err);
 }
 
+int tcp_step_flops(double *flops, const Clip *clip, const Tokenizer *tokenizer, const char **class_names,
+                   int n_classes, const TcpConfig *config, Error *err) {
+    const TextWeights *w = &clip->text;
+    Tcp tcp = {.arena = arena_create()};
+    if (!tcp.arena)
+        return error_memory(err);
+    tcp.prompts =
+        learner_create_prompts(clip, tokenizer, NULL, class_names, n_classes, &config->prompts, err);
+    int status = tcp.prompts ? build_upper_tree(&tcp, learner_tree(tcp.prompts), err) : -1;
+    if (status == 0) {
+        const double below = text_encoder_flops(w, learner_tree(tcp.prompts), true),
+                     above = text_encoder_flops(w, &tcp.upper_tree, true);
+        *flops = (below * config->layer + above * (w->n_layers - config->layer)) / w->n_layers;
+    }
+    learner_free(tcp.prompts);
+    arena_free(tcp.arena);
+    return status;
+}
+
 int tcp_n_ctx(const Tcp *tcp) {
     return learner_n_ctx(tcp->prompts);
 }

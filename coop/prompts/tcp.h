@@ -34,6 +34,10 @@ void tcp_free(Tcp *tcp); /* NULL is fine */
 int tcp_check(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
               const TcpConfig *config, Error *err);
 
+/* Operations of one training step on the text side, roughly; otherwise as tcp_check. */
+int tcp_step_flops(double *flops, const Clip *clip, const Tokenizer *tokenizer, const char **class_names,
+                   int n_classes, const TcpConfig *config, Error *err);
+
 int tcp_n_ctx(const Tcp *tcp);
 const TokenTree *tcp_tree(const Tcp *tcp, bool upper); /* below, or from the layer on; borrowed */
 

@@ -54,6 +54,8 @@ static const char *const titles[][2] = {{"n_ctx", "Context length M"},
                                         {"w", "Weight of the hand-written prompts"},
                                         {"lambda", "Share that is projected away"},
                                         {"temperature", "Temperature"},
+                                        {"around", "Text around the names"},
+                                        {"epsilon", "Epsilon of Adam"},
                                         {"backbone", "Backbone"}};
 
 /* Of yes or no: setting, no, yes. */

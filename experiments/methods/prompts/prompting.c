@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "coop/prompt_file.h"
+#include "coop/train_state.h"
 #include "experiments/methods/learned.h"
 #include "experiments/methods/training.h"
 #include "experiments/session/prompt_classes.h"
@@ -87,24 +88,27 @@ int prompting_check(Session *session, const Point *point, const LearnerConfig *c
                 : error_prefix(err, "%s: %.80s", session->experiment->path, point->label);
 }
 
-/* All steps of the training; the features of the images are in the cache. */
-int prompting_flops(double *flops, Session *session, const Point *point, const LearnerConfig *config,
-                    Error *err) {
-    const Dataset *dataset = &session->dataset;
-    TrainData data = {0};
+/* The features of the images are in the cache. */
+int prompting_steps(double *flops, Session *session, const Point *point, Error *err) {
     ItemList train, val;
     Arena *arena = arena_create();
     int status = arena ? session_lists(session, &train, &val, point->num_shots, point->seed, arena, err)
                        : error_memory(err);
-    if (status == 0)
-        status = learner_step_flops(flops, session->model.clip, session->model.tokenizer,
-                                    dataset->class_names, dataset->n_classes, config, err);
     if (status == 0) {
-        data.n = train.n;
+        const TrainData data = {.n = train.n};
         *flops *= (double)point->optim.max_epoch * trainer_steps(&data, &point->optim);
     }
     arena_free(arena);
     return status;
+}
+
+int prompting_flops(double *flops, Session *session, const Point *point, const LearnerConfig *config,
+                    Error *err) {
+    const Dataset *dataset = &session->dataset;
+    if (learner_step_flops(flops, session->model.clip, session->model.tokenizer, dataset->class_names,
+                           dataset->n_classes, config, err) < 0)
+        return -1;
+    return prompting_steps(flops, session, point, err);
 }
 
 static int write_prompt(Session *session, const Point *point, const LearnerConfig *config,
@@ -170,6 +174,15 @@ int prompting_transfer(const char *folder, const Session *target, const char *ar
 
 bool prompting_serves_new_classes(const Point *learned) {
     return !prompting_config(learned).csc;
+}
+
+int prompting_read_state(const Trainee *trainee, const Point *learned, const char *folder, Arena *arena,
+                         Error *err) {
+    const char *path = path_join(arena, folder, STATE_FILE);
+    TrainState state = trainer_begin(trainee, &learned->optim, arena);
+    if (arena_failed(arena))
+        return error_memory(err);
+    return train_state_read(path, trainee, &state, learned->key, err);
 }
 
 /* --- recipes --- */

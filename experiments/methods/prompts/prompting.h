@@ -33,6 +33,9 @@ int prompting_check(Session *session, const Point *point, const LearnerConfig *c
 int prompting_flops(double *flops, Session *session, const Point *point, const LearnerConfig *config,
                     Error *err);
 
+/* Multiplies the operations of a step by the steps of the training. */
+int prompting_steps(double *flops, Session *session, const Point *point, Error *err);
+
 /* Trains the trainee, whose contexts are the learner's, and evaluates and writes what the learner then has.
  */
 int prompting_learn(Session *session, const Point *point, const LearnerConfig *config, PromptLearner *learner,
@@ -43,6 +46,10 @@ int prompting_learn(Session *session, const Point *point, const LearnerConfig *c
 int prompting_transfer(const char *folder, const Session *target, const char *around, float *logits,
                        Arena *arena, Error *err);
 bool prompting_serves_new_classes(const Point *learned);
+
+/* For what is learned beside contexts: gives the trainee the parameters of a finished training. */
+int prompting_read_state(const Trainee *trainee, const Point *learned, const char *folder, Arena *arena,
+                         Error *err);
 
 /* --- for methods whose authors have a recipe --- */
 

@@ -4,6 +4,7 @@
  */
 #include "tests/support/cli_support.h"
 
+#include "coop/classifier_file.h"
 #include "coop/prompt_file.h"
 #include "experiments/results/predictions.h"
 #include "tests/support/scratch.h"
@@ -28,13 +29,22 @@
     "  - kgcoop: {name: own kgcoop, recipe: plain, ctx_init: '', n_ctx: 3, w: 2, csc: [false, true]}\n"      \
     "  - prograd: {max_epoch: 3, class_token_position: [end, middle, front]}\n"                              \
     "  - prograd: {name: own prograd, recipe: plain, ctx_init: '', n_ctx: 5, lambda: 0.5, temperature: 2}\n" \
+    "  - tcp: {max_epoch: 3, layer: [1, 2]}\n"                                                               \
+    "  - tcp: {name: own tcp, recipe: plain, layer: 2, ctx_init: 'a photo', around: '{} there', optimizer: " \
+    "sgd, "                                                                                                  \
+    "class_token_position: [middle, front]}\n"                                                               \
+    "  - cocoop: {max_epoch: 2}\n"                                                                           \
+    "  - cocoop: {name: own cocoop, recipe: plain, n_ctx: 3, ctx_init: '', class_token_position: [middle, "  \
+    "front]}\n"                                                                                              \
     "optim: {max_epoch: 2, batch_size: 4, warmup_epoch: 0, lr: 0.01}\n"
-enum { N_METHODS = 7, N_TRANSFERRED = 6 };
+enum { N_METHODS = 14, N_TRANSFERRED = 13 };
 
-/* What a method of this test writes. */
-static const char *file_of(const Result *result) {
-    (void)result;
-    return PROMPT_FILE;
+/* The file of what the point has learned; NULL: classes of a target, or CoCoOp, whose classes depend on the
+ * image. */
+static const char *learned_file(const Result *result) {
+    if (strstr(result->folder, "/on_") || strcmp(result->method, "cocoop") == 0)
+        return NULL;
+    return strcmp(result->method, "tcp") == 0 ? CLASSIFIER_FILE : PROMPT_FILE;
 }
 
 static void assert_same_runs(Cli *cli, const char *a, const char *b) {
@@ -42,9 +52,8 @@ static void assert_same_runs(Cli *cli, const char *a, const char *b) {
     assert_int_equal(results.n, others.n);
     for (int i = 0; i < results.n; i++) {
         const Result *result = &results.results[i];
-        const char *names[] = {"test_logits.safetensors", PREDICTIONS_FILE, file_of(result)};
-        const bool learned_here = !strstr(result->folder, "/on_");
-        for (int k = 0; k < (learned_here ? 3 : 2); k++)
+        const char *names[] = {"test_logits.safetensors", PREDICTIONS_FILE, learned_file(result)};
+        for (int k = 0; k < 3 && names[k]; k++)
             cli_assert_same_files(cli, cli_path(cli, "%s/%s/%s", a, result->folder, names[k]),
                                   cli_path(cli, "%s/%s/%s", b, result->folder, names[k]));
     }
@@ -87,6 +96,30 @@ static void test_config(void **state) {
     }
 }
 
+/* eval repeats the logits of the run from what was learned. */
+static void test_eval(void **state) {
+    Cli *cli = *state;
+    const char *yaml = cli_experiment(cli, "out", "vit", GRID METHODS), *logits = cli_path(cli, "logits.st");
+    cli_ok(cli, "run", yaml);
+    const ResultList results = cli_results(cli, "out", NULL);
+    int n = 0;
+    for (int i = 0; i < results.n; i++) {
+        const Result *result = &results.results[i];
+        if (!learned_file(result))
+            continue;
+        cli_ok(cli, "eval", cli_path(cli, "out/%s/%s", result->folder, learned_file(result)), "--config",
+               yaml, "--logits", logits);
+        TensorFile *ours = fixture_open(logits),
+                   *run = fixture_open(cli_path(cli, "out/%s/test_logits.safetensors", result->folder));
+        assert_close(result->label, fixture_floats(ours, "logits", cli->arena, NULL),
+                     fixture_floats(run, "logits", cli->arena, NULL), 300, 1e-5);
+        tensors_close(ours);
+        tensors_close(run);
+        n++;
+    }
+    assert_int_equal(n, N_METHODS - 3);
+}
+
 /* The words of ProGrad's template for a known dataset, and those that stay before its names. */
 static void test_prograd_start(void **state) {
     Cli *cli = *state;
@@ -110,12 +143,16 @@ static void test_refusals(void **state) {
     cli_refuses(cli, 3, yaml, "4 vectors where n_ctx is 2", "run", yaml);
     yaml = cli_experiment(cli, "c", "vit", GRID "methods: [prograd: {templates: '{} texture.'}]\n");
     cli_refuses(cli, 3, yaml, "has no words before {}", "run", yaml);
+    yaml = cli_experiment(cli, "d", "vit", GRID "methods: [tcp: {}]\n");
+    cli_refuses(cli, 3, yaml, "layer: 8 where the text tower has blocks 0 to 2", "run", yaml);
+    yaml = cli_experiment(cli, "e", "vit", GRID "methods: [tcp: {layer: 1, around: a}]\n");
+    cli_refuses(cli, 3, yaml, "tcp.around: 'a' has no {}", "run", yaml);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CLI_TEST(test_same_bits),     CLI_TEST(test_going_on), CLI_TEST(test_config),
-        CLI_TEST(test_prograd_start), CLI_TEST(test_refusals),
+        CLI_TEST(test_same_bits), CLI_TEST(test_going_on),      CLI_TEST(test_config),
+        CLI_TEST(test_eval),      CLI_TEST(test_prograd_start), CLI_TEST(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

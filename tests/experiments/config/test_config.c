@@ -241,7 +241,7 @@ static const struct {
      "line 4: methods[0]: must be one method and its keys, as 'coop: {n_ctx: 16}'"},
     {"methods:\n- coop: {}\n- cop: {}\n", "line 5: unknown method 'cop' (did you mean 'coop'?)"},
     {"methods:\n- maple: {}\n", "line 4: unknown method 'maple' (known are zeroshot, linear_probe, coop, "
-                                "kgcoop, prograd, text_layer, tip_adapter, finetune, "
+                                "cocoop, kgcoop, prograd, tcp, text_layer, tip_adapter, finetune, "
                                 "clip_lora, text_probe, clap, taskres, "
                                 "ss_text, gda, lpp, clip_adapter, cross_modal, prolip)"},
     {"methods:\n- coop: {ctx: 4}\n", "line 4: unknown key 'ctx' in coop (did you mean 'n_ctx'?)"},
