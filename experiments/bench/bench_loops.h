@@ -5,6 +5,7 @@
 #include "experiments/bench/bench.h"
 
 int bench_steps(Bench *bench, Error *err);
+int bench_learners(Bench *bench, Error *err);
 int bench_photos(Bench *bench, Error *err);
 int bench_towers(Bench *bench, Error *err);
 int bench_trainings(Bench *bench, Error *err);

@@ -134,3 +134,29 @@ class TrainingStep:
         self.sgd.zero_grad()
         loss.backward()
         self.sgd.step()
+
+
+class ConditionalStep(TrainingStep):
+    """CoCoOp (Zhou et al. 2022, github.com/KaiyangZhou/CoOp): a vector from each image is added to the contexts, and each
+    image has text features of its own."""
+
+    def __init__(self, n_classes, dtype, n_ctx=4, batch=1, width=512, embed=512):
+        super().__init__(n_classes, "end", False, dtype, n_ctx, batch, width, embed)
+        hidden = embed // 16
+        self.net = nn.Sequential(nn.Linear(embed, hidden), nn.ReLU(), nn.Linear(hidden, width)).to(dtype)
+        parameters = [self.ctx, *self.net.parameters()]
+        self.sgd = torch.optim.SGD(parameters, lr=0.002, momentum=0.9, weight_decay=5e-4)
+
+    def logits(self):
+        rows = []
+        for image, vector in zip(self.images, self.net(self.images)):
+            ctx = (self.ctx + vector).expand(len(self.fixed), -1, -1)
+            prompts = self.fixed.index_put((self.rows, self.places), ctx)
+            rows.append(100 * image @ F.normalize(self.text(prompts, self.ends), dim=-1).T)
+        return torch.stack(rows)
+
+    def __call__(self):
+        loss = F.cross_entropy(self.logits(), self.labels)
+        self.sgd.zero_grad()
+        loss.backward()
+        self.sgd.step()

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 
 import pretrain
-from model import IMAGE_TOWERS, TOKENS, TrainingStep
+from model import IMAGE_TOWERS, TOKENS, ConditionalStep, TrainingStep
 
-GROUPS = ["10 classes", "100 classes", "JPEG", "RN50", "RN101", "ViT-B/32", "ViT-B/16", "ViT-L/14", "small ViT"]
+GROUPS = ["10 classes", "100 classes", "cocoop", "JPEG", "RN50", "RN101", "ViT-B/32", "ViT-B/16", "ViT-L/14", "small ViT"]
 TRIES, ENOUGH_SECONDS = 5, 4  # as in `coop bench`
 MAX_ROWS = 200 * TOKENS  # a padded batch beyond this takes more memory than most machines have
 
@@ -37,6 +37,14 @@ def step_seconds(dtype, n_classes, position, csc):
     if int(n_classes) * TOKENS > MAX_ROWS:
         return None
     return median_seconds(TrainingStep(int(n_classes), position, bool(csc), dtype))
+
+
+def cocoop_seconds(dtype, what, n_ctx, n_images):
+    step = ConditionalStep(100, dtype, int(n_ctx), int(n_images) if what == "step" else 1)
+    if what == "step":
+        return median_seconds(step)
+    with torch.inference_mode():  # each image takes as long as the first
+        return median_seconds(step.logits) * int(n_images)
 
 
 def tower_seconds(dtype, name, n_images):
@@ -86,6 +94,7 @@ def photo_seconds(dtype, width, height, size):
 
 LOOPS = [
     (r"train step, (\d+) classes, (end|middle|front)(, csc)?$", step_seconds),
+    (r"learner (step|test), cocoop, M (\d+), (\d+) images$", cocoop_seconds),
     (r"(\S+), (\d+) images$", tower_seconds),
     (r"pretrain step, (.+), (\d+) pairs$", pretrain_seconds),
     (r"fine-tune step, (.+), (\d+) images$", finetune_seconds),
