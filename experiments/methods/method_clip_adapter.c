@@ -95,8 +95,8 @@ static int classify(const ClipAdapter *adapter, const ClipAdapterConfig *config,
 }
 
 /* val_accuracy, and classifier.safetensors. */
-static int keep(ClipAdapter *adapter, const ClipAdapterConfig *config, Session *session, const char *folder,
-                Result *result, Arena *arena, Error *err) {
+static int keep(ClipAdapter *adapter, const ClipAdapterConfig *config, Session *session, const Point *point,
+                const char *folder, const float *logits, Result *result, Arena *arena, Error *err) {
     const int E = config->loss.embed_dim, H = clip_adapter_hidden(config);
     const float ratio = (float)config->ratio, *w1 = clip_adapter_trainee(adapter)->parameters;
     const char *path = path_join(arena, folder, CLASSIFIER_FILE);
@@ -107,10 +107,11 @@ static int keep(ClipAdapter *adapter, const ClipAdapterConfig *config, Session *
     Prompt head;
     if (arena_failed(arena))
         return error_memory(err);
-    if (classify(adapter, config, val, session->val_raw, session->val.n, arena, err) < 0 ||
-        learned_head(&head, session, config->loss.text, arena, err) < 0)
+    if (classify(adapter, config, val, session->val_raw, session->val.n, arena, err) < 0)
         return -1;
     result->val_accuracy = learned_val_accuracy(session, val);
+    if (learned_head(&head, session, point, config->loss.text, logits, result, arena, err) < 0)
+        return -1;
     return classifier_file_write(path, &head, &adapter_kind, tensors, 3, err);
 }
 
@@ -129,7 +130,7 @@ static int run(Session *session, const Point *point, const char *folder, float *
     result->epochs = trained.optim.max_epoch;
     if (classify(adapter, &config, logits, session->test_raw, session->dataset.test.n, arena, err) < 0)
         return -1;
-    return keep(adapter, &config, session, folder, result, arena, err);
+    return keep(adapter, &config, session, point, folder, logits, result, arena, err);
 }
 
 static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,

@@ -127,17 +127,18 @@ static int classify(const Prolip *prolip, const ProlipConfig *config, float *log
 
 /* val_accuracy, and the projection as fine-tuning keeps it: weights.safetensors. */
 static int keep(Prolip *prolip, const ProlipConfig *config, Session *session, const Point *point,
-                const char *folder, Result *result, Arena *arena, Error *err) {
+                const char *folder, const float *logits, Result *result, Arena *arena, Error *err) {
     const TextList *templates = &point->options->templates;
     const char *path = path_join(arena, folder, TUNED_WEIGHTS_FILE);
     float *val = arena_floats(arena, (size_t)session->val.n, (size_t)config->loss.n_classes);
     Tuned tuned = {.templates = templates->values, .n_templates = templates->n};
     if (arena_failed(arena))
         return error_memory(err);
-    if (classify(prolip, config, val, session->val_unprojected, session->val.n, arena, err) < 0 ||
-        learned_head(&tuned.head, session, config->loss.text, arena, err) < 0)
+    if (classify(prolip, config, val, session->val_unprojected, session->val.n, arena, err) < 0)
         return -1;
     result->val_accuracy = learned_val_accuracy(session, val);
+    if (learned_head(&tuned.head, session, point, config->loss.text, logits, result, arena, err) < 0)
+        return -1;
     return tuned_write_projection(path, &tuned, session->model.clip, prolip_trainee(prolip)->parameters, err);
 }
 
@@ -160,7 +161,7 @@ static int run(Session *session, const Point *point, const char *folder, float *
     result->epochs = trained.optim.max_epoch;
     if (classify(prolip, &config, logits, session->test_unprojected, session->dataset.test.n, arena, err) < 0)
         return -1;
-    return keep(prolip, &config, session, point, folder, result, arena, err);
+    return keep(prolip, &config, session, point, folder, logits, result, arena, err);
 }
 
 static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
