@@ -204,10 +204,11 @@ static void test_forget(void **state) {
 }
 
 /* The least budget, which the refusal of a smaller one names. */
-static size_t least_budget(int threads) {
+static size_t least_budget(int threads, Precision precision) {
     Error err = {0};
     Pool *pool = pool_create(threads);
     TrainableClip *clip = resnet_clip(small_size);
+    clip->precision = precision;
     assert_null(resnet_trainer_create(clip, pool, N, 1 << 20, &err));
     assert_int_equal(err.kind, ERROR_INPUT);
     const char *needs = strstr(err.text, "needs ");
@@ -217,8 +218,7 @@ static size_t least_budget(int threads) {
     return (size_t)((atof(needs + 6) + 0.1) * (1 << 20));
 }
 
-static void test_same_bits(void **state) {
-    (void)state;
+static void check_same_bits(Precision precision) {
     float *want[3] = {NULL};
     Arena *arena = arena_create();
     for (int i = 0; i < 12; i++) {
@@ -226,9 +226,10 @@ static void test_same_bits(void **state) {
                          more[] = {-1, 0, 2}; /* MiB more than the least; -1: no bound */
         const int at = i % 3;
         Case c = {.clip = resnet_clip(small_size)};
+        c.clip->precision = precision;
         size_t n[3] = {0, 0, (size_t)N * 10};
         case_open(&c, threads[i / 3],
-                  more[at] < 0 ? 0 : least_budget(threads[i / 3]) + ((size_t)more[at] << 20));
+                  more[at] < 0 ? 0 : least_budget(threads[i / 3], precision) + ((size_t)more[at] << 20));
         step(&c);
         step(&c); /* and running statistics move once for each */
         float *got[3] = {resnet_gradients(c.clip, arena, &n[0]), resnet_statistics(c.clip, arena, &n[1])};
@@ -242,6 +243,12 @@ static void test_same_bits(void **state) {
         case_close(&c);
     }
     arena_free(arena);
+}
+
+static void test_same_bits(void **state) {
+    (void)state;
+    check_same_bits(PRECISION_FLOAT32);
+    check_same_bits(PRECISION_BFLOAT16);
 }
 
 /* Batch norms over so few images enlarge the rounding; PyTorch's autocast is farther from float. */
