@@ -104,7 +104,8 @@ static void check_uses(Cli *cli, const char *method, const char *kind) {
     const char *expected = arena_printf(
         cli->arena, "Golden: accuracy %.2f %%, macro-F1 %.2f %% on 30 test images of 10 classes\n",
         result->accuracy, result->macro_f1);
-    assert_non_null(strstr(cli->err, arena_printf(cli->arena, "classify %s IMAGE...", path)));
+    assert_non_null(strstr(cli->err, arena_printf(cli->arena, "its file: %s\n", path)));
+    assert_non_null(strstr(cli->err, arena_printf(cli->arena, "classify %s IMAGE...", cli_path(cli, "out"))));
     cli_ok(cli, "eval", path, "--config", yaml, "--logits", logits);
     assert_string_equal(cli->out, expected);
     cli_assert_same_files(cli, logits, cli_path(cli, "out/%s/test_logits.safetensors", result->folder));
