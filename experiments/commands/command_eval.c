@@ -13,6 +13,7 @@
 #include "experiments/session/prompt_classes.h"
 #include "experiments/session/session.h"
 #include "experiments/session/tuned_logits.h"
+#include "experiments/terminal/printable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -134,6 +135,17 @@ static int logits_of(float *logits, const Learned *learned, const Request *reque
     return prompt_logits(logits, &learned->prompt, request->path, session, arena, err);
 }
 
+/* The experiment says how images are turned, whatever this was learned with. */
+static void tell_exif(const Learned *learned, const Request *request, const Session *session) {
+    const Prompt *head = learned->kind == WEIGHTS        ? &learned->tuned.head
+                         : learned->kind == A_CLASSIFIER ? &learned->classifier.head
+                                                         : &learned->prompt;
+    if (!request->original && !session->quiet && head->exif_rotate != session->model.upright)
+        print_line(stderr, "note: %s was learned with exif: %s; it is tested with exif: %s, as %s says",
+                   request->path, head->exif_rotate ? "rotate" : "ignore",
+                   session->model.upright ? "rotate" : "ignore", request->config);
+}
+
 static int evaluate(const Learned *learned, const Request *request, Session *session, Arena *arena,
                     Error *err) {
     const Dataset *dataset = &session->dataset;
@@ -151,6 +163,7 @@ static int evaluate(const Learned *learned, const Request *request, Session *ses
         return -1;
     TextMap said = {.arena = arena};
     cli_model_print_note(&session->model, session->quiet);
+    tell_exif(learned, request, session);
     if (session_print_remarks(session, &said, err) < 0)
         return -1;
     printf("%s: accuracy %.2f %%, macro-F1 %.2f %% on %d test images of %d classes\n", session->name,

@@ -100,11 +100,11 @@ static const char *learned(Cli *cli, const char *name, bool lie, const char *exi
                                     "dataset: {format: folder, images: %s, exif: %s}\n"
                                     "grid: {num_shots: 2, seed: 1}\noptim: {max_epoch: 3}\n"
                                     "methods: [coop: {name: x, n_ctx: 2}]\n",
-                                    cli_path(cli, "%s", name), photos, exif);
+                                    cli_path(cli, "%s-out", name), photos, exif);
     char digest[65];
     scratch_file(yaml, text, strlen(text));
     cli_ok(cli, "run", yaml);
-    *prompt = cli_point_file(cli, name, "x", 1, "prompt.safetensors");
+    *prompt = cli_point_file(cli, arena_printf(cli->arena, "%s-out", name), "x", 1, "prompt.safetensors");
     TensorFile *file = tensors_open(*prompt, NULL);
     assert_non_null(file);
     const Tensor *ctx = tensors_find(file, "ctx");
@@ -128,6 +128,10 @@ static void test_turned_photos_are_learned(void **state) {
     assert_string_equal(strstr(cli->out, "labels"), labels);
     assert_non_null(
         strstr(cli->err, "note: images are turned upright as their EXIF says, as when this was learned"));
+    cli_ok(cli, "eval", turned, "--config", cli_path(cli, "b.yaml"));
+    assert_null(strstr(cli->err, "exif"));
+    cli_ok(cli, "eval", turned, "--config", cli_path(cli, "c.yaml"));
+    assert_non_null(strstr(cli->err, "was learned with exif: rotate; it is tested with exif: ignore"));
     cli_ok(cli, "classify", lying, "--json", image);
     assert_non_null(
         strstr(cli->err, "note: 1 image is turned by EXIF, which was ignored as when this was learned"));
