@@ -138,6 +138,11 @@ def _images(images):
     return structs, held
 
 
+_CHOICES = {"precision": ("as learned", "float32", "bfloat16", "auto"), "towers": ("both", "images", "texts"),
+            "exif": ("as learned", "ignore", "rotate"), "activation": ("auto", "quick_gelu", "gelu"),
+            "position": ("end", "middle", "front")}
+
+
 def _options(choices):
     options = _Options()
     _lib.coop_options_init(ctypes.byref(options), ctypes.sizeof(options))
@@ -145,7 +150,11 @@ def _options(choices):
         if key not in ("threads", "images", "precision", "stop", "checkpoint", "vocabulary", "towers", "exif", "activation",
                        "heads", "position"):
             raise TypeError("no such option: %s" % key)
-        if key == "stop":
+        if key in _CHOICES:
+            if value not in _CHOICES[key]:
+                raise Error(USAGE, "%s %r: one of %s is needed" % (key, value, ", ".join(_CHOICES[key])))
+            value = _CHOICES[key].index(value)
+        elif key == "stop":
             value = _STOP(lambda context, ask=value: 1 if ask() else 0)
         elif isinstance(value, (str, os.PathLike)):
             value = os.fsencode(value)
@@ -154,7 +163,7 @@ def _options(choices):
 
 
 class Model:
-    """A checkpoint: a CLIP. Options are those of coop.h: threads, precision, vocabulary, ..."""
+    """A checkpoint: a CLIP. Options are those of coop.h: threads=2, precision="bfloat16", towers="images", ..."""
 
     def __init__(self, path, **options):
         self._handle, self._owned, error = c_void_p(), True, _Error()
@@ -197,7 +206,7 @@ class Model:
 
 
 class Classifier:
-    """What was learned, with its checkpoint. Options are those of coop.h: checkpoint, threads, images, ..."""
+    """What was learned, with its checkpoint. Options are those of coop.h: checkpoint="...", exif="rotate", ..."""
 
     def __init__(self, path, **options):
         self._handle, error = c_void_p(), _Error()

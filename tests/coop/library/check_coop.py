@@ -74,7 +74,17 @@ try:
 except coop.Error as error:
     assert error.code == coop.STOPPED
 
-zeroshot = coop.Classifier.zeroshot(coop.Model("tests/fixtures/clip_vit.safetensors",
+# Options by name.
+for option in ({"exif": "ignore"}, {"precision": "float32", "images": 1}):
+    check(coop.Classifier(learned, **option).classify(paths, top=2))
+for option, wrong in (({"exif": "turn"}, coop.Error), ({"exit": 1}, TypeError)):
+    try:
+        coop.Classifier(learned, **option)
+        raise SystemExit("an option that is none was taken")
+    except wrong:
+        pass
+
+zeroshot = coop.Classifier.zeroshot(coop.Model("tests/fixtures/clip_vit.safetensors", towers="both",
                                                vocabulary="tests/fixtures/merges.txt.gz"), ["ring", "rósa"])
 assert zeroshot.names == ["ring", "rósa"] and zeroshot.model.encode_texts(["a", "b"], unit=True).shape[0] == 2
 print("as the command line says")
