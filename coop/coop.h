@@ -106,8 +106,7 @@ typedef struct coop_options {
     int (*stop)(void *context);
     void *stop_context;
 
-    const char
-        *checkpoint; /* of a classifier: as coop_model_open's path; NULL: where it was when it learned */
+    const char *checkpoint; /* of a classifier: file, folder or name; NULL: where it was when it learned */
     const char *vocabulary; /* a file or its folder; NULL: looked for beside the checkpoint */
     coop_towers towers;     /* of a model: what it is for. One tower opens faster, in less memory */
     coop_exif exif;         /* whether files are turned as their EXIF says. A model has not learned: IGNORE */
