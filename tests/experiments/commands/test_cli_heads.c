@@ -57,6 +57,33 @@ static void test_same_bits(void **state) {
     assert_same_logits(cli, "one", "killed");
 }
 
+/* Which validation images a result was searched on: those of the key, or none where it has none to search. */
+static void test_validation(void **state) {
+    Cli *cli = *state;
+    cli_ok(cli, "run",
+           cli_experiment(cli, "val", "vit",
+                          "grid: {num_shots: 2, seed: 1}\nmethods:\n  - gda: {views: 0}\n"
+                          "  - gda: {name: given, views: 0, alpha: 2}\n  - taskres: {max_epoch: 2}\n"
+                          "  - lpp: {max_epoch: 3, validation: [min4, as_train, none]}\n"));
+    static const char *const labels[] = {"GDA views=0",
+                                         "given",
+                                         "TaskRes max_epoch=2",
+                                         "LP++ max_epoch=3 validation=min4",
+                                         "LP++ max_epoch=3 validation=as_train",
+                                         "LP++ max_epoch=3 validation=none"},
+                             *const expected[] = {"all", "none", NULL, "min4", "as_train", "none"};
+    ResultList results = cli_results(cli, "val", NULL);
+    assert_int_equal(results.n, 6);
+    for (int i = 0; i < 6; i++) {
+        const ResultSetting *setting = result_setting(&results.results[i], "validation");
+        assert_string_equal(results.results[i].label, labels[i]);
+        if (expected[i])
+            assert_string_equal(setting->text, expected[i]);
+        else
+            assert_null(setting);
+    }
+}
+
 /* The same images under another name: the same logits, from what was kept. */
 static void test_transfer(void **state) {
     Cli *cli = *state;
@@ -114,7 +141,7 @@ static void test_learned_files(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_same_bits), CLI_TEST(test_transfer),
-                                       CLI_TEST(test_learned_files)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_same_bits), CLI_TEST(test_validation),
+                                       CLI_TEST(test_transfer), CLI_TEST(test_learned_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
