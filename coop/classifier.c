@@ -41,6 +41,8 @@ static Classifier *create(Error *err) {
 void classifier_close(Classifier *classifier) {
     if (!classifier)
         return;
+    if (classifier->kind && classifier->kind->close && classifier->state)
+        classifier->kind->close(classifier->state);
     tuned_clip_close(&classifier->tuned);
     loaded_model_close(&classifier->own);
     tensors_close(classifier->file);
@@ -99,6 +101,8 @@ static int open_model(Classifier *c, const char **weights, const ClassifierOptio
     if (!*weights)
         return -1;
     model.towers = CLIP_IMAGE | digest_of(&c->head, *weights, c->arena) | few(options);
+    if (c->kind->attach)
+        model.towers |= CLIP_TEXT;
     model.activation = c->head.activation;
     model.heads = c->head.heads;
     if (!options->set_precision)
@@ -119,6 +123,19 @@ static int open_prompt(Classifier *c, const ClassifierOptions *options, Error *e
     return use_texts(c, err) < 0 || open_model(c, &weights, options, err) < 0 ? -1 : 0;
 }
 
+/* The text tower of the checkpoint, for a kind that needs it. */
+static int attach(Classifier *c, Error *err) {
+    const char *path = tensors_path(c->file);
+    const KindModel model = {.clip = c->own.clip,
+                             .tokenizer = c->own.tokenizer,
+                             .pool = c->own.pool,
+                             .class_names = c->head.class_names,
+                             .n_classes = c->head.n_classes};
+    if (loaded_model_check_vocab(&c->own, path, c->head.vocab_digest, err) < 0)
+        return -1;
+    return c->kind->attach(c->state, &model, err) < 0 ? error_prefix(err, "%s", path) : 0;
+}
+
 static int open_own(Classifier *c, const ClassifierOptions *options, Error *err) {
     ClassifierFile read;
     const char *weights;
@@ -128,7 +145,9 @@ static int open_own(Classifier *c, const ClassifierOptions *options, Error *err)
     c->kind = read.kind;
     c->state = read.state;
     fill_info(c, NULL);
-    return open_model(c, &weights, options, err);
+    if (open_model(c, &weights, options, err) < 0)
+        return -1;
+    return c->kind->attach ? attach(c, err) : 0;
 }
 
 /* Weights of the image tower take the place of the checkpoint's. */

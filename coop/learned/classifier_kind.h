@@ -9,7 +9,9 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/parallel.h"
+#include "clip/checkpoint/model.h"
 #include "clip/tensors/tensors.h"
+#include "clip/text/tokenizer.h"
 
 /* What all files tell. */
 typedef struct {
@@ -18,6 +20,15 @@ typedef struct {
     float logit_scale;          /* a logarithm */
 } KindInput;
 
+/* The checkpoint with its text tower, for a kind whose classes depend on the image; all borrowed. */
+typedef struct {
+    Clip *clip;
+    const Tokenizer *tokenizer;
+    Pool *pool;
+    const char **class_names; /* (n_classes): those learned, or others */
+    int n_classes;
+} KindModel;
+
 typedef struct {
     const char *name; /* in the file: "cosine" */
     bool
@@ -25,6 +36,10 @@ typedef struct {
 
     /* What the logits need, owned by the arena; input's arrays are borrowed. NULL with an error. */
     void *(*open)(KindInput *input, const TensorFile *file, Arena *arena, Error *err);
+
+    /* Called once the checkpoint is open, and close before it closes. NULL, both: no text tower is needed. */
+    int (*attach)(void *state, const KindModel *model, Error *err);
+    void (*close)(void *state);
 
     /* logits (n, K) of features (n, E) as the image tower gives them. The bits of a row do not depend on its
      * neighbours. */
@@ -35,5 +50,6 @@ typedef struct {
 const ClassifierKind *classifier_kind(const char *name);
 
 extern const ClassifierKind cosine_kind, linear_kind, unit_linear_kind, cache_kind, adapter_kind;
+extern const ClassifierKind cocoop_kind; /* coop/prompts/cocoop_kind.c, above this room */
 
 #endif

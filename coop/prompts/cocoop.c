@@ -118,6 +118,18 @@ int cocoop_n_ctx(const Cocoop *cocoop) {
     return learner_n_ctx(cocoop->batch);
 }
 
+int cocoop_width(const Cocoop *cocoop) {
+    return cocoop->net.n_out;
+}
+
+int cocoop_embed_dim(const Cocoop *cocoop) {
+    return cocoop->net.n_in;
+}
+
+int cocoop_hidden(const Cocoop *cocoop) {
+    return cocoop->net.n_hidden;
+}
+
 const TokenTree *cocoop_tree(const Cocoop *cocoop) {
     return learner_tree(cocoop->batch);
 }
@@ -259,16 +271,17 @@ static int some_logits(Cocoop *cocoop, Group *group, int together, float *logits
     return 0;
 }
 
-int cocoop_logits(Cocoop *cocoop, float *logits, const float *images, int n, Error *err) {
+int cocoop_logits(Cocoop *cocoop, float *logits, const float *images, int n, bool alone, Error *err) {
+    const int rows = alone ? 1 : NET_ROWS;
     const size_t K = (size_t)cocoop->n_classes, E = (size_t)cocoop->clip->embed_dim;
     Arena *arena = arena_create();
     float *vectors = arena_floats(arena, NET_ROWS, (size_t)cocoop->clip->text.width);
     Group group = {0};
     int status = vectors ? open_group(cocoop, &group, 1, err) : error_memory(err);
-    const int together = status == 0 ? images_together(learner_tree(group.prompts)) : 1;
-    for (int i = 0; i < n && status == 0; i += NET_ROWS)
+    const int together = status == 0 && !alone ? images_together(learner_tree(group.prompts)) : 1;
+    for (int i = 0; i < n && status == 0; i += rows)
         status = some_logits(cocoop, &group, together, logits + (size_t)i * K, images + (size_t)i * E,
-                             vectors, n - i < NET_ROWS ? n - i : NET_ROWS, err);
+                             vectors, n - i < rows ? n - i : rows, err);
     close_group(&group);
     arena_free(arena);
     return status;

@@ -26,6 +26,9 @@ Cocoop *cocoop_create_untrained(Clip *clip, const Tokenizer *tokenizer, Pool *po
                                 int n_classes, const LearnerConfig *config, Error *err);
 
 int cocoop_n_ctx(const Cocoop *cocoop);
+int cocoop_width(const Cocoop *cocoop);             /* C */
+int cocoop_embed_dim(const Cocoop *cocoop);         /* E */
+int cocoop_hidden(const Cocoop *cocoop);            /* of the layer between them */
 const TokenTree *cocoop_tree(const Cocoop *cocoop); /* of a batch; borrowed */
 
 /* As learner_loss, but B is that of the creation; gradient like the parameters. */
@@ -35,7 +38,8 @@ double cocoop_loss(Cocoop *cocoop, const float *images, const int *labels, int B
 const Trainee *cocoop_trainee(Cocoop *cocoop); /* owned by cocoop */
 
 /* logits (n, K) of images (n, E) of unit length. As many images go through the text tower together as fill a
- * few segments of a tree. Fails when memory is out, or when the pool is stopped. */
-int cocoop_logits(Cocoop *cocoop, float *logits, const float *images, int n, Error *err);
+ * few segments of a tree; with `alone` each by itself, and its bits do not depend on the others. Fails when
+ * memory is out, or when the pool is stopped. */
+int cocoop_logits(Cocoop *cocoop, float *logits, const float *images, int n, bool alone, Error *err);
 
 #endif

@@ -96,7 +96,7 @@ static int step_loop(void *context, Error *err) {
     const Step *step = context;
     const Shared *shared = step->shared;
     if (step->tested)
-        return cocoop_logits(step->tested, step->logits, shared->images, TESTED, err);
+        return cocoop_logits(step->tested, step->logits, shared->images, TESTED, false, err);
     step->trainee->loss(step->trainee->model, shared->images, shared->labels, shared->row->batch,
                         step->logits, step->gradient, NULL);
     return 0;

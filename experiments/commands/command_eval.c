@@ -91,11 +91,35 @@ static int prompt_logits(float *logits, const Prompt *prompt, const char *path, 
     return 0;
 }
 
+/* Prompts that depend on the image serve any classes. */
+static int logits_of_prompts(float *logits, const ClassifierFile *classifier, const char *path,
+                             Session *session, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    const LoadedModel *model = &session->model;
+    const KindModel attached = {.clip = model->clip,
+                                .tokenizer = model->tokenizer,
+                                .pool = model->pool,
+                                .class_names = dataset->class_names,
+                                .n_classes = dataset->n_classes};
+    if (prompt_check_model(&classifier->head, path, model->clip, err) < 0 ||
+        loaded_model_check_vocab(model, path, classifier->head.vocab_digest, err) < 0 ||
+        session_check_images(session, err) < 0 || session_encode_test(session, err) < 0)
+        return -1;
+    int status = classifier->kind->attach(classifier->state, &attached, err);
+    if (status == 0)
+        status = classifier->kind->logits(classifier->state, model->pool, logits, session->test_raw,
+                                          dataset->test.n, err);
+    classifier->kind->close(classifier->state);
+    return status;
+}
+
 /* The columns of the dataset's classes, all of which it must have learned. */
 static int logits_of_classifier(float *logits, const ClassifierFile *classifier, const char *path,
                                 Session *session, Arena *arena, Error *err) {
     const Prompt *head = &classifier->head;
     const Dataset *dataset = &session->dataset;
+    if (classifier->kind->attach)
+        return logits_of_prompts(logits, classifier, path, session, err);
     float *scores = arena_floats(arena, (size_t)dataset->test.n, (size_t)head->n_classes);
     if (!scores)
         return error_memory(err);

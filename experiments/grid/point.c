@@ -190,9 +190,11 @@ const char *options_label(const char *start, const char *except, const Point *va
         if (n == 0 || (all && except && strcmp(key->name, except) == 0))
             continue;
         const char *text = key_value_text(key, key_value(key, variant->options, 0), arena);
+        if (text && !*text)
+            text = "\"\""; /* as it is written */
         bool is_default = text && key->fallback && strcmp(text, key->fallback) == 0;
         if (n > 1 || (all && !is_default))
-            label = text ? arena_printf(arena, "%s %s=%s", label, key->name, *text ? text : "\"\"") : NULL;
+            label = text ? arena_printf(arena, "%s %s=%s", label, key->name, text) : NULL;
     }
     return label;
 }

@@ -1,12 +1,15 @@
 /* method_cocoop.c: CoCoOp, prompts that depend on the image (coop/prompts/cocoop.h). What is learned lies in
- * the folder of the training, in state.safetensors. Each test image has features of all classes of its own,
- * so testing takes a while.
+ * the folder of the training, in state.safetensors, and for use in classifier.safetensors. Each test image
+ * has features of all classes of its own, so testing takes a while.
  *
  * Where this differs from the authors' program: all is in float; the start of the two layers is drawn behind
  * that of the contexts; the class name may stand elsewhere than behind the contexts.
  */
 #include "coop/prompts/cocoop.h"
 
+#include "clip/base/files.h"
+#include "coop/classifier_file.h"
+#include "coop/prompts/cocoop_kind.h"
 #include "experiments/methods/learned.h"
 #include "experiments/methods/prompts/prompting.h"
 #include "experiments/methods/training.h"
@@ -43,6 +46,20 @@ static int flops(double *flops, Session *session, const Point *point, Error *err
     return 0;
 }
 
+static int write_file(Session *session, const Point *point, const Cocoop *cocoop, const char *folder,
+                      const float *logits, const Result *result, Arena *arena, Error *err) {
+    const int32_t position = prompting_config(point).class_token_position;
+    const char *path = path_join(arena, folder, CLASSIFIER_FILE);
+    TensorOut tensors[COCOOP_TENSORS];
+    Prompt head;
+    if (!path)
+        return error_memory(err);
+    if (learned_head(&head, session, point, NULL, logits, result, arena, err) < 0)
+        return -1;
+    cocoop_tensors(tensors, cocoop, &position);
+    return classifier_file_write(path, &head, &cocoop_kind, tensors, COCOOP_TENSORS, err);
+}
+
 static int learn(Session *session, const Point *point, Cocoop *cocoop, const TrainData *data,
                  const char *folder, float *logits, Result *result, Progress *progress, Arena *arena,
                  Error *err) {
@@ -57,10 +74,12 @@ static int learn(Session *session, const Point *point, Cocoop *cocoop, const Tra
     float *val = arena_floats(arena, (size_t)session->val.n, (size_t)session->dataset.n_classes);
     if (!val)
         return error_memory(err);
-    if (cocoop_logits(cocoop, val, session->val_unit, session->val.n, err) < 0)
+    if (cocoop_logits(cocoop, val, session->val_unit, session->val.n, false, err) < 0)
         return -1;
     result->val_accuracy = learned_val_accuracy(session, val);
-    return cocoop_logits(cocoop, logits, session->test_unit, session->dataset.test.n, err);
+    if (cocoop_logits(cocoop, logits, session->test_unit, session->dataset.test.n, false, err) < 0)
+        return -1;
+    return write_file(session, point, cocoop, folder, logits, result, arena, err);
 }
 
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
@@ -89,7 +108,7 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
                                              dataset->class_names, dataset->n_classes, &config, err);
     int status = -1;
     if (cocoop && prompting_read_state(cocoop_trainee(cocoop), learned, folder, arena, err) == 0)
-        status = cocoop_logits(cocoop, logits, target->test_unit, dataset->test.n, err);
+        status = cocoop_logits(cocoop, logits, target->test_unit, dataset->test.n, false, err);
     cocoop_free(cocoop);
     return status;
 }

@@ -35,7 +35,7 @@ static void check_logits(PromptsBench *bench, Cocoop *cocoop, const char *of, co
                          double tolerance) {
     Error err = {0};
     float *logits = arena_floats(bench->arena, PROMPTS_IMAGES, PROMPTS_CLASSES);
-    assert_int_equal(cocoop_logits(cocoop, logits, bench->test, PROMPTS_IMAGES, &err), 0);
+    assert_int_equal(cocoop_logits(cocoop, logits, bench->test, PROMPTS_IMAGES, false, &err), 0);
     prompts_check_logits(bench, of, what, logits, tolerance);
 }
 
@@ -120,9 +120,10 @@ static void test_together(void **state) {
         assert_non_null(cocoop);
         float *together = arena_floats(bench->arena, PROMPTS_IMAGES, (size_t)K),
               *single = arena_floats(bench->arena, PROMPTS_IMAGES, (size_t)K);
-        assert_int_equal(cocoop_logits(cocoop, together, bench->test, PROMPTS_IMAGES, &err), 0);
+        assert_int_equal(cocoop_logits(cocoop, together, bench->test, PROMPTS_IMAGES, false, &err), 0);
         for (size_t i = 0; i < PROMPTS_IMAGES; i++)
-            assert_int_equal(cocoop_logits(cocoop, single + i * (size_t)K, bench->test + i * E, 1, &err), 0);
+            assert_int_equal(
+                cocoop_logits(cocoop, single + i * (size_t)K, bench->test + i * E, 1, true, &err), 0);
         assert_close("single", together, single, PROMPTS_IMAGES * (size_t)K, 1e-5);
         cocoop_free(cocoop);
     }
@@ -141,7 +142,7 @@ static void test_stop(void **state) {
                                              bench->dataset.class_names, PROMPTS_CLASSES, &config, &err);
     float *logits = arena_floats(bench->arena, PROMPTS_IMAGES, PROMPTS_CLASSES);
     pool_set_stop(bench->pool, stop, NULL);
-    assert_int_equal(cocoop_logits(cocoop, logits, bench->test, PROMPTS_IMAGES, &err), -1);
+    assert_int_equal(cocoop_logits(cocoop, logits, bench->test, PROMPTS_IMAGES, false, &err), -1);
     assert_string_equal(err.text, "enough");
     pool_set_stop(bench->pool, NULL, NULL);
     cocoop_free(cocoop);
