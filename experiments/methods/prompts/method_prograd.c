@@ -75,7 +75,8 @@ static int flops(double *flops, Session *session, const Point *point, Error *err
                        : error_memory(err);
     if (status == 0)
         status = prompting_flops(flops, session, point, &config, err);
-    *flops *= 1.5;
+    if (status == 0)
+        *flops *= 1.5;
     arena_free(arena);
     return status;
 }
