@@ -33,8 +33,8 @@
     "  - clip_lora: {n_iters: 1}\n  - text_probe: {max_epoch: 2}\n  - taskres: {max_epoch: 2}\n"             \
     "  - clap: {max_epoch: 2}\n  - kgcoop: {}\n  - prograd: {}\n  - tcp: {layer: 1, max_epoch: 1}\n"         \
     "  - ss_text: {}\n  - gda: {}\n  - lpp: {}\n  - cross_modal: {}\n"                                       \
-    "  - clip_adapter: {max_epoch: 2}\n  - prolip: {max_epoch: 2}\n"
-enum { N_POINTS = 25 };
+    "  - clip_adapter: {max_epoch: 2}\n  - prolip: {max_epoch: 2}\n  - cocoop: {max_epoch: 1}\n"
+enum { N_POINTS = 26 };
 
 static void has(const char *text, const char *part) {
     if (!strstr(text, part))
