@@ -329,7 +329,7 @@ FileWriter *file_create(const char *path, Error *err) {
     writer->fd = -1;
     writer->path = strdup(path);
     writer->target = realpath(path, NULL); /* through a link, so that the link stays one */
-    if (!writer->target)
+    if (!writer->target && errno != ENOMEM)
         writer->target = strdup(path);
     writer->folder = writer->target ? folder_of(writer->target) : NULL;
     int reason = !writer->path || !writer->folder ? ENOMEM : open_temporary(writer);

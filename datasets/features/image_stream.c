@@ -155,7 +155,10 @@ static int start_threads(ImageStream *stream, int n, Error *err) {
         return error_memory(err);
     while (stream->n_tasks < n && (stream->tasks[stream->n_tasks] = task_start(decode_images, stream)))
         stream->n_tasks++;
-    return stream->n_tasks > 0 ? 0 : error_run(err, "no thread can be started to decode images");
+    return stream->n_tasks > 0
+               ? 0
+               : error_run(err,
+                           "no thread can be started to decode images: out of memory, or too many threads");
 }
 
 ImageStream *image_stream_open(const FeatureSource *source, const StreamOptions *options, StreamNextFn next,

@@ -141,7 +141,10 @@ static int start_threads(PairLoader *loader, Error *err) {
         return error_memory(err);
     while (loader->n_tasks < n && (loader->tasks[loader->n_tasks] = task_start(decode_pairs, loader)))
         loader->n_tasks++;
-    return loader->n_tasks > 0 ? 0 : error_run(err, "no thread can be started to decode images");
+    return loader->n_tasks > 0
+               ? 0
+               : error_run(err,
+                           "no thread can be started to decode images: out of memory, or too many threads");
 }
 
 /* --- the other side --- */

@@ -6,6 +6,7 @@
 #include "coop/classifier_file.h"
 #include "coop/coop.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,8 @@ int learned_head(Prompt *prompt, Session *session, const Point *point, const flo
      * is found on other machines too. */
     const bool stays = *prompt->checkpoint == '/' || locate_is_name(prompt->checkpoint);
     char *folder_now = stays ? NULL : realpath(".", NULL);
+    if (!stays && !folder_now && errno == ENOMEM)
+        return error_memory(err);
     if (folder_now)
         prompt->checkpoint = path_join(arena, folder_now, prompt->checkpoint);
     free(folder_now);

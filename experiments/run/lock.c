@@ -39,8 +39,11 @@ int lock_take(Lock **lock, const char *folder, bool create, Error *err) {
     if (file < 0)
         return error_run(err, "%s: cannot lock: %s", folder, strerror(errno));
     *lock = malloc(sizeof **lock);
-    errno = ENOMEM;
-    const FileLock got = *lock ? try_for_a_moment(file) : FILE_LOCK_FAILED;
+    if (!*lock) {
+        close(file);
+        return error_memory(err);
+    }
+    const FileLock got = try_for_a_moment(file);
     const int reason = errno;
     if (got == FILE_NO_LOCK)
         fprintf(stderr, "note: %s: cannot lock: %s; nothing keeps a second run out of this folder\n", folder,

@@ -154,7 +154,7 @@ static void test_table(void **state) {
 static void test_refusals(void **state) {
     Cli *cli = *state;
     cli_refuses(cli, 2, "coop bench: ", "no loop has teapot", "bench", "teapot");
-    cli_refuses(cli, 2, "coop bench: ", "no loop has M 4", "bench", "M 4"); /* without --linear */
+    cli_refuses(cli, 2, "coop bench: ", "no loop has csc, M 4", "bench", "csc, M 4"); /* without --linear */
     cli_refuses(cli, 2, "coop bench: ", "no loop has small exp", "bench", "--linear", "small experiment");
     cli_refuses(cli, 2, "coop bench: ", "--precision half:", "bench", "--precision", "half");
     static const char *const lists[] = {"",
