@@ -155,7 +155,8 @@ RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/tes
              clip/image/test_vit clip/math/test_blas clip/math/test_gemm clip/math/test_packed \
              clip/math/test_product clip/tensors/test_tensors_open clip/text/test_text_encoder \
              clip/train/test_contrastive_trainer clip/train/test_resnet_trainer clip/train/test_text_trainer \
-             clip/train/test_vit_trainer coop/library/test_stranger coop/test_trainer datasets/features/test_features datasets/features/test_image_stream \
+             clip/train/test_vit_trainer coop/library/test_stranger coop/test_trainer \
+             datasets/features/test_features datasets/features/test_image_stream \
              datasets/pairs/test_pair_loader experiments/commands/test_cli_commands \
              experiments/commands/test_cli_study)
 tsan:
@@ -188,7 +189,7 @@ peer: $(BUILD)/coop
 
 # The manual is what the program and the header say, so it cannot say anything else.
 $(BUILD)/coop.1: $(BUILD)/coop .ci/manual ; @.ci/manual 1 $(VERSION) $(BUILD)/coop > $@
-$(BUILD)/coop.3: coop/coop.h .ci/manual ; @.ci/manual 3 $(VERSION) coop/coop.h > $@
+$(BUILD)/coop.3: coop/coop.h .ci/manual ; @mkdir -p $(@D) && .ci/manual 3 $(VERSION) coop/coop.h > $@
 
 install: $(BUILD)/coop $(SHARED) $(BUILD)/libcoop.a $(MANUAL)
 	@.ci/install_files $(BUILD) $(VERSION) "$(DESTDIR)" $(PREFIX) $(LIBDIR) $(PYTHONDIR) \
