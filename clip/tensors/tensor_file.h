@@ -16,10 +16,10 @@
 typedef struct TensorFile TensorFile;
 
 struct TensorFile {
-    char *path;   /* owned by the arena */
-    FileMap map;  /* the whole file */
+    char *path;    /* owned by the arena */
+    FileMap map;   /* the whole file */
     bool borrowed; /* the map is bytes of the caller's */
-    Arena *arena; /* owned; the tables below are in it */
+    Arena *arena;  /* owned; the tables below are in it */
 
     const char *format;
     Tensor *tensors; /* (n_tensors) by offset */

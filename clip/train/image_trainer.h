@@ -24,6 +24,7 @@ void image_trainer_forward(ImageTrainer *trainer, float *features, const float *
 /* Adds to the gradients of the parameters, given d_features (n, E) of the last PASS_TRAIN. */
 void image_trainer_backward(ImageTrainer *trainer, const float *d_features);
 
-double image_trainer_flops(const TrainableClip *clip, bool backward); /* of one image; 0: no memory to count */
+/* Of one image; 0 when there is no memory to count. */
+double image_trainer_flops(const TrainableClip *clip, bool backward);
 
 #endif
