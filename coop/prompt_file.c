@@ -139,7 +139,8 @@ int prompt_write_as(const char *path, const char *format, const Prompt *prompt, 
     if (all) {
         const int first = prompt->text_features ? 1 : PROMPT_TENSORS;
         prompt_tensors(all, prompt);
-        memcpy(all + PROMPT_TENSORS, tensors, (size_t)n_tensors * sizeof *tensors);
+        for (int i = 0; i < n_tensors; i++)
+            all[PROMPT_TENSORS + i] = tensors[i];
         result = write_file(path, format, prompt, all + first, n_tensors + PROMPT_TENSORS - first, more,
                             n_more, err);
     } else

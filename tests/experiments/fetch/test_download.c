@@ -244,6 +244,7 @@ static void test_signal(void **state) {
     f->what.lock = arena_printf(f->arena, "%s/file.lock", (char *)*state);
     const int lock = open(f->what.lock, O_RDWR | O_CREAT, 0600);
     assert_int_equal(file_try_lock(lock), FILE_LOCKED);
+    signal(SIGINT, SIG_DFL); /* which is ignored where the tests run in the background */
     interrupt_install();
     const pid_t child = fork();
     if (child == 0) {
