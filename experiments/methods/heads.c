@@ -1,10 +1,8 @@
 /* heads.c: see heads.h */
 #include "experiments/methods/heads.h"
 
-#include "clip/base/files.h"
 #include "clip/image/image_tower.h"
 #include "clip/math/ops.h"
-#include "coop/train_state.h"
 #include "experiments/methods/learned.h"
 #include "experiments/session/prompt_classes.h"
 
@@ -125,33 +123,29 @@ int heads_classify(const LinearClassifier *classifier, const Session *session, c
     return 0;
 }
 
-bool heads_serve_known_classes(const Point *learned) {
-    (void)learned;
-    return false;
-}
-
 /* --- closed forms --- */
 
-int heads_run_fit(HeadFit fit, Session *session, const Point *point, const char *folder, float *logits,
-                  Result *result, Progress *progress, Arena *arena, Error *err) {
+int heads_run_fit(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+                  Progress *progress, Arena *arena, Error *err) {
     LinearClassifier classifier =
         linear_classifier(session->dataset.n_classes, session->model.clip->embed_dim, arena);
     if (arena_failed(arena))
         return error_memory(err);
-    if (fit(&classifier, session, point, result, progress, arena, err) < 0 ||
+    if (method_of(point)->fit(&classifier, session, point, result, progress, arena, err) < 0 ||
         heads_classify(&classifier, session, session, logits, arena, err) < 0)
         return -1;
     return learned_write_linear(session, point, &classifier, folder, logits, result, arena, err);
 }
 
-int heads_transfer_fit(HeadFit fit, Session *session, const Point *learned, const Session *target,
+int heads_transfer_fit(Session *session, const Point *learned, const char *folder, const Session *target,
                        float *logits, Arena *arena, Error *err) {
+    (void)folder;
     Progress none = {0};
     LinearClassifier classifier =
         linear_classifier(session->dataset.n_classes, session->model.clip->embed_dim, arena);
     if (arena_failed(arena))
         return error_memory(err);
-    if (fit(&classifier, session, learned, NULL, &none, arena, err) < 0)
+    if (method_of(learned)->fit(&classifier, session, learned, NULL, &none, arena, err) < 0)
         return -1;
     return heads_classify(&classifier, session, target, logits, arena, err);
 }
@@ -232,11 +226,7 @@ int heads_transfer(const HeadPlan *plan, Session *session, const Point *learned,
         head = head_of(&config, session, arena, err);
     if (!head)
         return -1;
-    const char *path = path_join(arena, folder, STATE_FILE);
-    TrainState state = trainer_begin(head_trainee(head), &plan->optim, arena);
-    if (arena_failed(arena))
-        return error_memory(err);
-    if (train_state_read(path, head_trainee(head), &state, learned->key, err) < 0)
+    if (training_read(head_trainee(head), &plan->optim, learned, folder, arena, err) < 0)
         return -1;
     LinearClassifier classifier;
     return classify(&classifier, head, &config, session, target, logits, arena, err);

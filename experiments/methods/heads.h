@@ -8,9 +8,6 @@
 #include "experiments/methods/method.h"
 #include "experiments/methods/training.h"
 
-typedef enum { RECIPE_PAPER, RECIPE_PLAIN } Recipe;
-#define RECIPES "paper|plain"
-
 /* Options of a head that is trained as Dassl trains; lr and max_epoch are the common ones. */
 typedef struct {
     MethodOptions common;
@@ -55,12 +52,10 @@ void heads_tell_validation(Result *result, const HeadImages *images);
 
 /* --- closed forms, and trainings of seconds: done again for a transfer, instead of being kept --- */
 
-/* Fills a classifier; result is NULL in a transfer. */
-typedef int (*HeadFit)(LinearClassifier *classifier, Session *session, const Point *point, Result *result,
-                       Progress *progress, Arena *arena, Error *err);
-int heads_run_fit(HeadFit fit, Session *session, const Point *point, const char *folder, float *logits,
-                  Result *result, Progress *progress, Arena *arena, Error *err);
-int heads_transfer_fit(HeadFit fit, Session *session, const Point *learned, const Session *target,
+/* The Method.run and Method.transfer of a method that has a Method.fit. */
+int heads_run_fit(Session *session, const Point *point, const char *folder, float *logits, Result *result,
+                  Progress *progress, Arena *arena, Error *err);
+int heads_transfer_fit(Session *session, const Point *learned, const char *folder, const Session *target,
                        float *logits, Arena *arena, Error *err);
 
 /* --- trainings that go on where they were interrupted --- */
@@ -83,8 +78,5 @@ int heads_transfer(const HeadPlan *plan, Session *session, const Point *learned,
  * learned in `session`. */
 int heads_classify(const LinearClassifier *classifier, const Session *session, const Session *tested,
                    float *logits, Arena *arena, Error *err);
-
-/* The Method.serves_new_classes of what has a row of weights for each class. */
-bool heads_serve_known_classes(const Point *learned);
 
 #endif

@@ -11,6 +11,7 @@
 #ifndef EXPERIMENTS_METHODS_METHOD_H
 #define EXPERIMENTS_METHODS_METHOD_H
 
+#include "coop/heads/linear_classifier.h"
 #include "experiments/grid/point.h"
 #include "experiments/results/results.h"
 #include "experiments/session/session.h"
@@ -43,9 +44,18 @@ typedef struct {
     int (*transfer)(Session *session, const Point *learned, const char *folder, const Session *target,
                     float *logits, Arena *arena, Error *err);
 
-    /* Goes with transfer: whether the target may have classes that the point was not learned on. */
+    /* Goes with transfer: whether the target may have classes that the point was not learned on. NULL: never,
+     * as where each class has weights of its own. */
     bool (*serves_new_classes)(const Point *learned);
+
+    /* What heads_run_fit and heads_transfer_fit (heads.h) call, in place of run and transfer of its own:
+     * fills a classifier of the session's classes; result is NULL in a transfer. */
+    int (*fit)(LinearClassifier *classifier, Session *session, const Point *point, Result *result,
+               Progress *progress, Arena *arena, Error *err);
 } Method;
+
+/* Always. */
+bool method_serves_new_classes(const Point *learned);
 
 /* The method of a point. */
 const Method *method_of(const Point *point);

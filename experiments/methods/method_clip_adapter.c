@@ -5,7 +5,6 @@
 
 #include "clip/base/files.h"
 #include "coop/classifier_file.h"
-#include "coop/train_state.h"
 #include "experiments/methods/heads.h"
 #include "experiments/methods/learned.h"
 
@@ -140,19 +139,9 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     ClipAdapter *adapter = begin(&config, session, target, learned, arena, err);
     if (!adapter)
         return -1;
-    const Trainee *trainee = clip_adapter_trainee(adapter);
-    const char *path = path_join(arena, folder, STATE_FILE);
-    TrainState state = trainer_begin(trainee, &optim, arena);
-    if (arena_failed(arena))
-        return error_memory(err);
-    if (train_state_read(path, trainee, &state, learned->key, err) < 0)
+    if (training_read(clip_adapter_trainee(adapter), &optim, learned, folder, arena, err) < 0)
         return -1;
     return classify(adapter, &config, logits, target->test_raw, target->dataset.test.n, arena, err);
-}
-
-static bool serves_new_classes(const Point *learned) {
-    (void)learned;
-    return true;
 }
 
 const Method method_clip_adapter = {
@@ -166,5 +155,5 @@ const Method method_clip_adapter = {
     .prepare = prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes,
+    .serves_new_classes = method_serves_new_classes,
 };

@@ -173,11 +173,6 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     return tuning_transfer(learned, true, folder, target, logits, arena, err);
 }
 
-static bool serves_new_classes(const Point *learned) {
-    (void)learned;
-    return true;
-}
-
 const Method method_clip_lora = {
     .spec = {.section = {"clip_lora",
                          "a method: low-rank matrices in both towers; every list is a dimension",
@@ -189,5 +184,5 @@ const Method method_clip_lora = {
     .flops = flops,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes,
+    .serves_new_classes = method_serves_new_classes,
 };

@@ -78,11 +78,6 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     return tuning_transfer(learned, false, folder, target, logits, arena, err);
 }
 
-static bool serves_new_classes(const Point *learned) {
-    (void)learned;
-    return true;
-}
-
 static const PointRules rules = {.label = label};
 
 const Method method_finetune = {
@@ -97,5 +92,5 @@ const Method method_finetune = {
     .flops = flops,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes,
+    .serves_new_classes = method_serves_new_classes,
 };

@@ -99,11 +99,6 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     return 0;
 }
 
-static bool serves_new_classes(const Point *learned) {
-    (void)learned;
-    return false;
-}
-
 const Method method_linear_probe = {
     .spec = {.section = {"linear_probe",
                          "a method: logistic regression on image features",
@@ -115,5 +110,4 @@ const Method method_linear_probe = {
     .prepare = prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes,
 };

@@ -98,17 +98,6 @@ static int fit(LinearClassifier *classifier, Session *session, const Point *poin
     return 0;
 }
 
-static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
-               Progress *progress, Arena *arena, Error *err) {
-    return heads_run_fit(fit, session, point, folder, logits, result, progress, arena, err);
-}
-
-static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
-                    float *logits, Arena *arena, Error *err) {
-    (void)folder;
-    return heads_transfer_fit(fit, session, learned, target, logits, arena, err);
-}
-
 const Method method_lpp = {
     .spec = {.section = {"lpp",
                          "a method: LP++, a probe beside weighted texts; every list is a dimension",
@@ -118,7 +107,7 @@ const Method method_lpp = {
              .uses = USES_TRAINING | USES_TEXT},
     .check = training_check_texts,
     .prepare = prepare,
-    .run = run,
-    .transfer = transfer,
-    .serves_new_classes = heads_serve_known_classes,
+    .fit = fit,
+    .run = heads_run_fit,
+    .transfer = heads_transfer_fit,
 };

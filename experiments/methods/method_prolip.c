@@ -6,7 +6,6 @@
 
 #include "clip/base/files.h"
 #include "clip/image/image_tower.h"
-#include "coop/train_state.h"
 #include "coop/tuned_file.h"
 #include "experiments/methods/heads.h"
 #include "experiments/methods/learned.h"
@@ -172,19 +171,9 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     Prolip *prolip = begin(&config, target, learned, 1, 1, arena, err);
     if (!prolip)
         return -1;
-    const Trainee *trainee = prolip_trainee(prolip);
-    const char *path = path_join(arena, folder, STATE_FILE);
-    TrainState state = trainer_begin(trainee, &optim, arena);
-    if (arena_failed(arena))
-        return error_memory(err);
-    if (train_state_read(path, trainee, &state, learned->key, err) < 0)
+    if (training_read(prolip_trainee(prolip), &optim, learned, folder, arena, err) < 0)
         return -1;
     return classify(prolip, &config, logits, target->test_unprojected, target->dataset.test.n, arena, err);
-}
-
-static bool serves_new_classes(const Point *learned) {
-    (void)learned;
-    return true;
 }
 
 const Method method_prolip = {
@@ -198,5 +187,5 @@ const Method method_prolip = {
     .prepare = prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes,
+    .serves_new_classes = method_serves_new_classes,
 };

@@ -75,5 +75,4 @@ const Method method_taskres = {
     .prepare = prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = heads_serve_known_classes,
 };

@@ -4,8 +4,6 @@
  */
 #include "coop/text_adapter.h"
 
-#include "clip/base/files.h"
-#include "coop/train_state.h"
 #include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 #include "experiments/methods/training.h"
@@ -76,23 +74,13 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     TextAdapter *adapter = begin(target, learned, arena, err);
     if (!adapter)
         return -1;
-    const Trainee *trainee = text_adapter_trainee(adapter);
-    const char *path = path_join(arena, folder, STATE_FILE);
-    TrainState state = trainer_begin(trainee, &learned->optim, arena);
-    if (arena_failed(arena))
-        return error_memory(err);
-    if (train_state_read(path, trainee, &state, learned->key, err) < 0)
+    if (training_read(text_adapter_trainee(adapter), &learned->optim, learned, folder, arena, err) < 0)
         return -1;
     const float *text = features(adapter, target, arena, err);
     if (!text)
         return -1;
     session_classify(target, logits, text);
     return 0;
-}
-
-static bool serves_new_classes(const Point *learned) {
-    (void)learned;
-    return true;
 }
 
 static const PointRules rules = {.label = label};
@@ -109,5 +97,5 @@ const Method method_text_layer = {
     .prepare = training_prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes,
+    .serves_new_classes = method_serves_new_classes,
 };

@@ -68,7 +68,6 @@ const Method method_text_probe = {
     .prepare = prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = heads_serve_known_classes,
 };
 
 const Method method_clap = {
@@ -82,5 +81,4 @@ const Method method_clap = {
     .prepare = prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = heads_serve_known_classes,
 };

@@ -249,11 +249,6 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     return 0;
 }
 
-static bool serves_new_classes(const Point *learned) {
-    (void)learned;
-    return false;
-}
-
 static const PointRules rules = {.label = label};
 
 const Method method_tip_adapter = {
@@ -268,5 +263,4 @@ const Method method_tip_adapter = {
     .prepare = prepare,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes,
 };

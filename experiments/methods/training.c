@@ -228,3 +228,12 @@ int training_run(Session *session, const Point *point, const char *folder, const
         fclose(run.log);
     return status > 0 ? interrupt_check(err) : status;
 }
+
+int training_read(const Trainee *trainee, const OptimConfig *optim, const Point *learned, const char *folder,
+                  Arena *arena, Error *err) {
+    const char *path = path_join(arena, folder, STATE_FILE);
+    TrainState state = trainer_begin(trainee, optim, arena);
+    if (arena_failed(arena))
+        return error_memory(err);
+    return train_state_read(path, trainee, &state, learned->key, err);
+}

@@ -14,6 +14,10 @@
 #include "experiments/session/session.h"
 #include "experiments/terminal/progress.h"
 
+/* Of a method whose authors have a recipe; as choices, in order: */
+typedef enum { RECIPE_PAPER, RECIPE_PLAIN } Recipe;
+#define RECIPES "paper|plain"
+
 /* For methods that train behind hand-written prompts: there are training images, and the prompts of the
  * templates can be encoded. */
 int training_check_texts(Session *session, const Point *point, Error *err);
@@ -31,6 +35,10 @@ int training_load(Session *session, const Point *point, int n_views, TrainData *
 int training_run(Session *session, const Point *point, const char *folder, const Trainee *trainee,
                  const TrainData *data, const char *detail, Result *result, Progress *progress, Arena *arena,
                  Error *err);
+
+/* Gives the trainee the parameters that the finished training of a point has left in its folder. */
+int training_read(const Trainee *trainee, const OptimConfig *optim, const Point *learned, const char *folder,
+                  Arena *arena, Error *err);
 
 /* The random views that such a training sees: with more views than epochs the rest are never seen. */
 int training_views(const Point *point);

@@ -84,7 +84,8 @@ int transfer_expand(Grid *grid, const Session *own, const Session *targets, cons
             return -1;
         for (int i = 0; i < n_own; i++) {
             const Method *method = method_of(&points[i]);
-            if (method->transfer && (known || method->serves_new_classes(&points[i])) &&
+            bool serves = known || (method->serves_new_classes && method->serves_new_classes(&points[i]));
+            if (method->transfer && serves &&
                 describe(&points[grid->n++], &points[i], t, &targets[t], arena, err) < 0)
                 return -1;
         }

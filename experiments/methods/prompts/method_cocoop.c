@@ -12,7 +12,6 @@
 #include "coop/prompts/cocoop_kind.h"
 #include "experiments/methods/learned.h"
 #include "experiments/methods/prompts/prompting.h"
-#include "experiments/methods/training.h"
 
 #include <stdio.h>
 
@@ -107,15 +106,10 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     Cocoop *cocoop = cocoop_create_untrained(target->model.clip, target->model.tokenizer, target->model.pool,
                                              dataset->class_names, dataset->n_classes, &config, err);
     int status = -1;
-    if (cocoop && prompting_read_state(cocoop_trainee(cocoop), learned, folder, arena, err) == 0)
+    if (cocoop && training_read(cocoop_trainee(cocoop), &learned->optim, learned, folder, arena, err) == 0)
         status = cocoop_logits(cocoop, logits, target->test_unit, dataset->test.n, false, err);
     cocoop_free(cocoop);
     return status;
-}
-
-static bool serves_new_classes(const Point *learned) {
-    (void)learned;
-    return true;
 }
 
 static void recipe(OptimConfig *optim, const MethodOptions *options, const char *dataset) {
@@ -139,5 +133,5 @@ const Method method_cocoop = {
     .flops = flops,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes,
+    .serves_new_classes = method_serves_new_classes,
 };

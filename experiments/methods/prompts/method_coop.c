@@ -2,7 +2,6 @@
 #include "clip/base/files.h"
 #include "experiments/config/names.h"
 #include "experiments/methods/prompts/prompting.h"
-#include "experiments/methods/training.h"
 
 static const KeySpec keys[] = {
     {"n_ctx", KEY_INT, KEY_LIST | KEY_COLUMN, offsetof(PromptOptions, n_ctx), .low = 1, .high = 1000,

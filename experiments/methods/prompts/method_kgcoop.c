@@ -6,7 +6,6 @@
 
 #include "coop/prompts/templates.h"
 #include "experiments/methods/prompts/prompting.h"
-#include "experiments/methods/training.h"
 
 typedef struct {
     RecipeOptions recipe;

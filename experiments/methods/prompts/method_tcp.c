@@ -11,7 +11,6 @@
 #include "coop/prompts/templates.h"
 #include "experiments/methods/learned.h"
 #include "experiments/methods/prompts/prompting.h"
-#include "experiments/methods/training.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -144,17 +143,12 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
         return error_memory(err);
     Tcp *tcp = create(target, learned, templates, arena, err);
     const float *text = NULL;
-    if (tcp && prompting_read_state(tcp_trainee(tcp), learned, folder, arena, err) == 0)
+    if (tcp && training_read(tcp_trainee(tcp), &learned->optim, learned, folder, arena, err) == 0)
         text = features(tcp, target, arena, err);
     if (text)
         session_classify(target, logits, text);
     tcp_free(tcp);
     return text ? 0 : -1;
-}
-
-static bool serves_new_classes(const Point *learned) {
-    (void)learned;
-    return true;
 }
 
 static void recipe(OptimConfig *optim, const MethodOptions *common, const char *dataset) {
@@ -184,5 +178,5 @@ const Method method_tcp = {
     .flops = flops,
     .run = run,
     .transfer = transfer,
-    .serves_new_classes = serves_new_classes,
+    .serves_new_classes = method_serves_new_classes,
 };

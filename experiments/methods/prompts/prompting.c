@@ -3,9 +3,7 @@
 
 #include "clip/base/files.h"
 #include "coop/prompt_file.h"
-#include "coop/train_state.h"
 #include "experiments/methods/learned.h"
-#include "experiments/methods/training.h"
 #include "experiments/session/prompt_classes.h"
 #include "experiments/terminal/printable.h"
 
@@ -176,20 +174,10 @@ bool prompting_serves_new_classes(const Point *learned) {
     return !prompting_config(learned).csc;
 }
 
-int prompting_read_state(const Trainee *trainee, const Point *learned, const char *folder, Arena *arena,
-                         Error *err) {
-    const char *path = path_join(arena, folder, STATE_FILE);
-    TrainState state = trainer_begin(trainee, &learned->optim, arena);
-    if (arena_failed(arena))
-        return error_memory(err);
-    return train_state_read(path, trainee, &state, learned->key, err);
-}
-
 /* --- recipes --- */
 
 static const KeySpec recipe_keys[] = {
-    {"recipe", KEY_CHOICE, KEY_LIST, offsetof(RecipeOptions, recipe), .choices = "paper|plain",
-     .fallback = "paper",
+    {"recipe", KEY_CHOICE, KEY_LIST, offsetof(RecipeOptions, recipe), .choices = RECIPES, .fallback = "paper",
      .help = "lr, max_epoch and batch_size of the authors, or\n"
              "those of the section optim, unless given here"},
     {"lr", KEY_REAL, KEY_LIST | KEY_ABOVE | KEY_OPTIM, offsetof(MethodOptions, lr), .low = 0, .high = 1e3,

@@ -7,6 +7,7 @@
 
 #include "coop/prompt_learner.h"
 #include "experiments/methods/method.h"
+#include "experiments/methods/training.h"
 
 /* The options of coop, and what those of the others begin with. */
 typedef struct {
@@ -47,17 +48,11 @@ int prompting_transfer(const char *folder, const Session *target, const char *ar
                        Arena *arena, Error *err);
 bool prompting_serves_new_classes(const Point *learned);
 
-/* For what is learned beside contexts: gives the trainee the parameters of a finished training. */
-int prompting_read_state(const Trainee *trainee, const Point *learned, const char *folder, Arena *arena,
-                         Error *err);
-
 /* --- for methods whose authors have a recipe --- */
-
-typedef enum { RECIPE_PAPER, RECIPE_PLAIN } PromptRecipe;
 
 typedef struct {
     PromptOptions prompts;
-    IntList recipe; /* of PromptRecipe */
+    IntList recipe; /* of Recipe */
     IntList batch_size;
 } RecipeOptions;
 
