@@ -35,7 +35,7 @@ __attribute__((target(TARGET), always_inline)) static inline void SUMS(const int
                 const VECTOR x = SIMD(set1_ps)(pixels[i][c]);
 #pragma GCC unroll 4
                 for (int j = 0; j < vectors; j++)
-                    sum[i][j] = SIMD(fmadd_ps)(x, row[j], sum[i][j]);
+                    sum[i][j] = MULTIPLY_ADD(x, row[j], sum[i][j]);
             }
         }
     }

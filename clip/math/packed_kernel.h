@@ -35,7 +35,7 @@ __attribute__((target(TARGET), always_inline)) static inline void STRIP(const St
             const VECTOR x = SIMD(set1_ps)(a[(size_t)i * lda + p]);
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; v++)
-                sum[i][v] = SIMD(fmadd_ps)(x, row[v], sum[i][v]);
+                sum[i][v] = MULTIPLY_ADD(x, row[v], sum[i][v]);
         }
     }
 #pragma GCC unroll 6

@@ -3,6 +3,7 @@
 #include "clip/math/product.h"
 #include "clip/math/strips.h"
 
+#include "tests/support/multiply_add.h"
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -59,7 +60,7 @@ static float expected(const Product *p, const float *start, int i, int j, bool h
     double sum = (double)begin;
     for (int q = 0; q < p->k; q++) {
         const float x = element(p->a, p->lda, p->trans_a, i, q), y = element(p->b, p->ldb, p->trans_b, q, j);
-        chain = fmaf(x, y, chain);
+        chain = multiply_add(x, y, chain);
         sum += (double)rounded(x) * (double)rounded(y);
     }
     return halves ? (float)sum : chain;

@@ -1,6 +1,7 @@
 /* Strips of every height and width against single chains of fused multiply-adds, and transposes. */
 #include "clip/math/strips.h"
 
+#include "tests/support/multiply_add.h"
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -39,7 +40,7 @@ static void check_strip(int panel, int mr, int columns) {
             if (i < mr && j < columns) {
                 sum += bias[j];
                 for (int p = 0; p < K; p++)
-                    sum = fmaf(a[i * LDA + p], b[p * panel + j], sum);
+                    sum = multiply_add(a[i * LDA + p], b[p * panel + j], sum);
             }
             assert_true(c[i * LDC + j] == sum);
         }
