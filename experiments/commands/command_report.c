@@ -3,8 +3,8 @@
 #include "experiments/commands/commands.h"
 #include "experiments/report/report.h"
 #include "experiments/report/report_groups.h"
-#include "experiments/report/table.h"
 #include "experiments/results/result_files.h"
+#include "experiments/tables/table.h"
 #include "experiments/terminal/printable.h"
 
 #include <stdio.h>

@@ -11,8 +11,8 @@
 #ifndef EXPERIMENTS_REPORT_REPORT_GROUPS_H
 #define EXPERIMENTS_REPORT_REPORT_GROUPS_H
 
-#include "experiments/report/cells.h"
 #include "experiments/results/results.h"
+#include "experiments/tables/cells.h"
 
 /* One number or word of a configuration: {"optim.lr", "0.002"}, {"csc", "true"}. */
 typedef struct {

@@ -1,7 +1,7 @@
 /* summary.c: see summary.h */
 #include "experiments/run/summary.h"
 
-#include "experiments/report/table.h"
+#include "experiments/tables/table.h"
 
 #include <math.h>
 #include <string.h>

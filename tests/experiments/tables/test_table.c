@@ -1,7 +1,7 @@
-/* test_table.c: experiments/report/table.c: numbers, alignment and how a table gives way to a narrow
+/* test_table.c: experiments/tables/table.c: numbers, alignment and how a table gives way to a narrow
  * terminal. */
 #include "experiments/config/experiment.h"
-#include "experiments/report/table.h"
+#include "experiments/tables/table.h"
 #include "experiments/terminal/printable.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
  * Entries are gathered into cells (cells.h); then the widest layout that fits the width is chosen, and
  * the rows are written. Widths are counted in columns of a terminal (by libunistring), not in bytes.
  */
-#include "experiments/report/table.h"
+#include "experiments/tables/table.h"
 
 #include "clip/base/buffer.h"
 #include "experiments/config/experiment.h"

@@ -3,8 +3,8 @@
  *
  * The std divides by n (numpy's default), as in CoOp's parse_test_res.py.
  */
-#ifndef EXPERIMENTS_REPORT_CELLS_H
-#define EXPERIMENTS_REPORT_CELLS_H
+#ifndef EXPERIMENTS_TABLES_CELLS_H
+#define EXPERIMENTS_TABLES_CELLS_H
 
 #include "clip/base/arena.h"
 

@@ -1,5 +1,5 @@
 /* cells.c: see cells.h */
-#include "experiments/report/cells.h"
+#include "experiments/tables/cells.h"
 
 #include "experiments/config/experiment.h"
 

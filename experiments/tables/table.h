@@ -13,10 +13,10 @@
  * expected. On a terminal the best of each column is bold. When the table is too wide, first the blanks
  * around ± go, then the std, then labels are cut.
  */
-#ifndef EXPERIMENTS_REPORT_TABLE_H
-#define EXPERIMENTS_REPORT_TABLE_H
+#ifndef EXPERIMENTS_TABLES_TABLE_H
+#define EXPERIMENTS_TABLES_TABLE_H
 
-#include "experiments/report/cells.h"
+#include "experiments/tables/cells.h"
 
 #include <stdio.h>
 
