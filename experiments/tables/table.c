@@ -7,6 +7,7 @@
 
 #include "clip/base/buffer.h"
 #include "experiments/config/experiment.h"
+#include "experiments/tables/columns.h"
 #include "experiments/terminal/printable.h"
 
 #include <math.h>
@@ -17,7 +18,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <unistr.h>
-#include <uniwidth.h>
 
 #define MIN_LABEL 12 /* columns: those of "method/shots" */
 
@@ -49,10 +49,6 @@ TableStyle table_style(FILE *out, const char *title) {
 }
 
 /* --- layout --- */
-
-static int text_width(const char *text) {
-    return u8_strwidth((const uint8_t *)text, "UTF-8");
-}
 
 static void text_of(const Table *table, int row, int column, char out[64]) {
     const Cell *cell = cells_at(&table->cells, row, column);
@@ -112,44 +108,16 @@ static void choose_layout(Table *table, int width) {
 
 /* --- writing --- */
 
-static void pad(Buffer *out, int n, const char *with) {
-    for (int i = 0; i < n; i++)
-        buffer_puts(out, with);
-}
-
-/* The label, cut with "…" where it is too wide, filled up with blanks. */
-static void write_label(Buffer *out, const char *label, int width) {
-    int needed = text_width(label);
-    if (needed <= width) {
-        buffer_puts(out, label);
-        pad(out, width - needed, " ");
-        return;
-    }
-    int used = 0;
-    const uint8_t *at = (const uint8_t *)label;
-    while (*at) {
-        ucs4_t letter;
-        int n = u8_strmbtouc(&letter, at), columns = n > 0 ? uc_width(letter, "UTF-8") : 0;
-        if (n <= 0 || used + (columns > 0 ? columns : 0) > width - 1)
-            break;
-        buffer_append(out, at, (size_t)n);
-        used += columns > 0 ? columns : 0;
-        at += n;
-    }
-    buffer_puts(out, "…");
-    pad(out, width - 1 - used, " ");
-}
-
 static void write_row(Buffer *out, const Table *table, int row, bool bold) {
     char text[64];
-    write_label(out, table->cells.labels[row], table->label_width);
+    write_column(out, table->cells.labels[row], table->label_width);
     int blanks = 0; /* held back, so that no line ends in blanks */
     for (int j = 0; j < table->cells.n_columns; j++) {
         text_of(table, row, j, text);
         blanks += table->widths[j] - text_width(text);
         if (!*text)
             continue;
-        pad(out, blanks, " ");
+        write_padding(out, blanks, " ");
         blanks = 0;
         bool best = bold && cells_best(&table->cells, row, j);
         buffer_printf(out, "%s%s%s", best ? "\033[1m" : "", text, best ? "\033[0m" : "");
@@ -162,15 +130,15 @@ static void write_table(Buffer *out, const Table *table, const TableStyle *style
     int total = table->label_width;
     if (style->title)
         buffer_printf(out, "%s\n\n", style->title);
-    write_label(out, table->detail == DETAIL_FULL ? "method" : "method/shots", table->label_width);
+    write_column(out, table->detail == DETAIL_FULL ? "method" : "method/shots", table->label_width);
     for (int j = 0; j < table->cells.n_columns; j++) {
         column_title(table, j, text);
-        pad(out, table->widths[j] - text_width(text), " ");
+        write_padding(out, table->widths[j] - text_width(text), " ");
         buffer_puts(out, text);
         total += table->widths[j];
     }
     buffer_putc(out, '\n');
-    pad(out, total, style->terminal ? "─" : "-");
+    write_padding(out, total, style->terminal ? "─" : "-");
     buffer_putc(out, '\n');
     for (int i = 0; i < table->cells.n_rows; i++)
         write_row(out, table, i, style->terminal);
