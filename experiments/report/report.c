@@ -112,17 +112,20 @@ static void write_page(Report *report, const char *title) {
     write_head(report, title);
     html_markup(&report->html, "<main>\n");
     report_transfer(report);
+    report_differences(report);
     for (int g = 0; g < report->data->n; g++)
         write_group(report, &report->data->groups[g], g);
     html_markup(&report->html, "</main>\n<footer>Made by <code>coop report</code> of coop " COOP_VERSION
                                ".</footer>\n</body>\n</html>\n");
 }
 
-int report_make(Buffer *page, const char *const *folders, int n_folders, Arena *arena, Error *err) {
+int report_make(Buffer *page, const char *const *folders, int n_folders, const char *baseline, Arena *arena,
+                Error *err) {
     ReportGroups data;
     if (report_groups_read(&data, folders, n_folders, arena, err) < 0)
         return -1;
-    Report report = {.html = {.arena = arena}, .data = &data, .plots = plot_available()};
+    Report report = {
+        .html = {.arena = arena}, .data = &data, .baseline = baseline, .plots = plot_available()};
     if (!report.plots && errno == ENOMEM)
         return error_memory(err);
     write_page(&report, page_title(folders, n_folders, arena));
@@ -132,7 +135,7 @@ int report_make(Buffer *page, const char *const *folders, int n_folders, Arena *
 
 int report_write(const char *path, const char *const *folders, int n_folders, Arena *arena, Error *err) {
     Buffer page = {0};
-    int result = report_make(&page, folders, n_folders, arena, err);
+    int result = report_make(&page, folders, n_folders, NULL, arena, err);
     if (result == 0)
         result = file_write(path, buffer_text(&page), page.size, err);
     buffer_free(&page);

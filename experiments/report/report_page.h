@@ -8,8 +8,9 @@
 typedef struct {
     Html html;
     const ReportGroups *data;
-    bool plots;    /* gnuplot is available */
-    int n_figures; /* so far */
+    const char *baseline; /* the row that differences are from; NULL: the best */
+    bool plots;           /* gnuplot is available */
+    int n_figures;        /* so far */
 } Report;
 
 /* A table of bars: name, bar, value; at its foot the scale of the bars in percent. */

@@ -14,6 +14,8 @@ extern const char REPORT_STYLE[]; /* CSS */
 void report_run(Report *report);
 /* Tables of what was learned on one dataset and tested on others. */
 void report_transfer(Report *report);
+/* Differences from one row with their intervals, and average ranks. */
+void report_differences(Report *report);
 /* Curves of accuracy against shots, with the paper's if it has the dataset, and the table. */
 void report_results(Report *report, const Group *group);
 /* Bars: all rows at one number of shots; each setting that varies while the others agree. */

@@ -10,6 +10,8 @@
 typedef struct {
     int n_rows, n_cells, n_units;
     int *unit;      /* (n_cells) the pair that a cell belongs to: its dataset, or itself */
+    bool seeds;     /* it is itself: a seed of the one dataset */
+    bool *learns;   /* (n_rows) */
     double *values; /* (n_rows, n_cells); NaN: missing */
     double *means;  /* (n_rows, n_units) of the cells that a row has */
     int *counts;    /* (n_rows, n_units) how many they are */
@@ -111,6 +113,7 @@ static bool make_grid(Grid *grid, Comparison *comparison, const Observation *obs
     if (!find_places(&places, observations, n, arena))
         return false;
     const bool several = places.datasets.n > 1;
+    grid->seeds = !several;
     grid->n_rows = places.rows.n;
     grid->n_cells = places.cells.n;
     grid->n_units = several ? places.datasets.n : places.cells.n;
@@ -118,11 +121,14 @@ static bool make_grid(Grid *grid, Comparison *comparison, const Observation *obs
     grid->values = ARENA_NEW(arena, double, (size_t)grid->n_rows *(size_t)grid->n_cells);
     grid->means = ARENA_NEW(arena, double, (size_t)grid->n_rows *(size_t)grid->n_units);
     grid->counts = ARENA_NEW(arena, int, (size_t)grid->n_rows *(size_t)grid->n_units);
+    grid->learns = ARENA_NEW(arena, bool, grid->n_rows);
     comparison->rows = ARENA_NEW(arena, const char *, grid->n_rows);
     if (arena_failed(arena))
         return false;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         comparison->rows[places.row[i]] = observations[i].row;
+        grid->learns[places.row[i]] |= !observations[i].fixed;
+    }
     comparison->n_rows = grid->n_rows;
     comparison->n_datasets = places.datasets.n;
     for (int c = 0; c < grid->n_cells; c++)
@@ -228,6 +234,8 @@ static Difference difference_of(const Grid *grid, int row, int baseline, double 
     for (int u = 0; u < grid->n_units; u++)
         if (counts[u] > 0)
             sums[n++] = sums[u] / counts[u];
+    if (n > 1 && grid->seeds && !grid->learns[row] && !grid->learns[baseline])
+        n = 1; /* the same at each seed */
     difference.paired = paired_interval(sums, n);
     return difference;
 }

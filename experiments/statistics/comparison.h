@@ -4,7 +4,7 @@
  * A cell is a seed of a dataset. Seeds of one dataset are no independent samples of datasets: so where there
  * are several datasets they are the pairs, and the differences of the seeds that both rows have are averaged
  * first; the seeds of a single dataset are pairs themselves. A fixed row, one that learns nothing, has its
- * value at every seed of its dataset.
+ * value at every seed of its dataset; two fixed rows on one dataset are a single pair.
  *
  * Rows may lack cells. To find the best row, and to rank, rows and pairs are chosen such that each of these
  * rows has each of these pairs, and there are as many values as possible: all pairs of one of the rows, or

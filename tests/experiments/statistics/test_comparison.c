@@ -83,6 +83,12 @@ static void test_seeds(void **state) {
     assert_int_equal(all.baseline, 0);
     assert_interval(&all, 1, 4.25, 2.2391714737573993);
     assert_true(all.differences[3].paired.n == 1 && isnan(all.differences[3].paired.half_width));
+    /* what nobody learned was measured once, however many seeds there are */
+    const Observation fixed[] = {FIXED("zero", "pets", 77), FIXED("ensemble", "pets", 78),
+                                 THREE("A", "pets", 1, 2, 3)};
+    all = COMPARE(fixed, NULL);
+    assert_true(all.baseline == 1 && all.differences[0].paired.n == 1 &&
+                all.differences[0].paired.losses == 1 && all.differences[2].paired.n == 3);
 }
 
 static void test_baselines(void **state) {
