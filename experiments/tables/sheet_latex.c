@@ -27,7 +27,7 @@ static const struct {
                {'>', "\\textgreater{}"},
                {'|', "\\textbar{}"},
                {'"', "{\\char34}"},
-               {'`', "{\\char96}"},
+               {'`', "{\\char96\\kern0pt}"},
                {'[', "{[}"},
                {']', "{]}"},
                {'*', "{*}"}};
@@ -55,7 +55,7 @@ static void write_ascii(Buffer *out, const char *at) {
         }
     buffer_putc(out, *at);
     if (*at == at[1] && strchr("-',", *at)) /* TeX would join them */
-        buffer_puts(out, "{}");
+        buffer_puts(out, "{\\kern0pt}");
 }
 
 void latex_text(Buffer *out, const char *text, Arena *arena) {
@@ -64,6 +64,8 @@ void latex_text(Buffer *out, const char *text, Arena *arena) {
         const int n = u8_strmbtouc(&letter, (const uint8_t *)at);
         if (n <= 1)
             write_ascii(out, at);
+        else if (letter == 0xb1) /* LuaLaTeX's first font has none */
+            buffer_puts(out, "$\\pm$");
         else if (is_known(letter))
             buffer_append(out, at, (size_t)n);
         else

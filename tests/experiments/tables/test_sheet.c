@@ -108,7 +108,7 @@ static void test_hostile_latex(void **state) {
     const char *text = written(&sheet, 1, SHEET_LATEX, 0, *state);
     const char *escaped =
         "\\%\\_\\&\\#\\textasciitilde{}\\textasciicircum{}\\textbackslash{}\\{\\}\\textbar{}"
-        "\\$\\textless{}\\textgreater{}{\\char34}{\\char96}{[}x{]}{*}-{}-'{}'"
+        "\\$\\textless{}\\textgreater{}{\\char34}{\\char96\\kern0pt}{[}x{]}{*}-{\\kern0pt}-'{\\kern0pt}'"
         "\\textbackslash{}x0A\\textbackslash{}xE2\\textbackslash{}x80"
         "\\textbackslash{}xAE\\coopletter{4E2D}{中}é";
     const char *first = strstr(text, escaped);
@@ -116,6 +116,8 @@ static void test_hostile_latex(void **state) {
     assert_non_null(strstr(first + 1, escaped));
     const char *label = strstr(text, "\\label{tab:") + strlen("\\label{tab:");
     assert_int_equal(label[strspn(label, "_x-")], '}');
+    sheet.caption = "5 ± 1";
+    assert_non_null(strstr(written(&sheet, 1, SHEET_LATEX, 0, *state), "{5 $\\pm$ 1}"));
     assert_non_null(strstr(text, "\\providecommand{\\coopletter}[2]"));
 }
 
