@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "experiments/config/study.h"
+#include "experiments/methods/method.h"
 #include "experiments/methods/methods.h"
 #include "tests/support/scratch.h"
 
@@ -45,7 +46,37 @@ static void read_full(Cli *cli, const char *name) {
 }
 
 static void test_read(void **state) {
-    assert_true(for_each(*state, read_full) >= 11);
+    assert_true(for_each(*state, read_full) >= 14);
+}
+
+static bool has_method(const Experiment *experiment, const MethodSpec *method) {
+    for (int i = 0; i < experiment->n_methods; i++)
+        if (experiment->methods[i].method == method)
+            return true;
+    return false;
+}
+
+/* All learners side by side: no method is left out, but for fine-tuning, which fine_tuning.yaml compares; and
+ * all that may serve new classes from base to new. */
+static void test_learners(void **state) {
+    Cli *cli = *state;
+    static const char *const names[] = {"learners.yaml", "smoke/learners.yaml", "base_to_new_learners.yaml",
+                                        "smoke/base_to_new_learners.yaml"};
+    for (int f = 0; f < 4; f++) {
+        Study study;
+        Error err = {0};
+        const char *path = path_join(cli->arena, CONFIGS, names[f]);
+        if (study_read(&study, path, NULL, 0, method_list(), cli->arena, &err) < 0)
+            fail_msg("%s", err.text);
+        for (int m = 0; m < method_list()->n; m++) {
+            const MethodSpec *spec = method_list()->specs[m];
+            const Method *method = (const Method *)(const void *)spec;
+            bool wanted = strcmp(spec->section.name, "finetune") != 0 &&
+                          (f < 2 || method->serves_new_classes || !method->transfer);
+            if (has_method(&study.experiments[0], spec) != wanted)
+                fail_msg("%s: %s", names[f], spec->section.name);
+        }
+    }
 }
 
 /* Little of each, so that all of them take seconds. Under a sanitizer others try the same code. */
@@ -66,6 +97,6 @@ static void test_smoke(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_read), CLI_TEST(test_smoke)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_read), CLI_TEST(test_learners), CLI_TEST(test_smoke)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
