@@ -336,6 +336,7 @@ static int probe_new(LinearProbe *probe, int n_features, int n_classes, Arena *a
 static void probe_fill(LinearProbe *probe, const Problem *problem, const Candidate *candidate) {
     probe->C = candidate->C;
     probe->val_accuracy = candidate->accuracy;
+    probe->n_parameters = (size_t)problem->n_rows * (size_t)problem->width;
     for (int k = 0; k < probe->n_classes; k++) {
         int row = problem->row_of[k];
         double factor = 1;

@@ -21,6 +21,7 @@ typedef struct {
     double *bias;              /* (K) */
     double C;                  /* the chosen inverse regularisation */
     double val_accuracy;       /* at that C, in 0..1; linear_probe_fit: on the training items */
+    size_t n_parameters;       /* that the fit determines: E + 1 for each fitted class, E + 1 for two */
 } LinearProbe;
 
 typedef struct {

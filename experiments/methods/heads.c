@@ -5,6 +5,7 @@
 #include "clip/math/ops.h"
 #include "experiments/methods/learned.h"
 #include "experiments/session/prompt_classes.h"
+#include "experiments/terminal/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -200,9 +201,12 @@ int heads_run(const HeadPlan *plan, Session *session, const Point *point, const 
     Point trained = *point;
     trained.optim = plan->optim;
     if (heads_load(&images, session, point, &plan->views, arena, err) < 0 ||
-        begin(&config, plan, session, point, arena, err) < 0 ||
-        (plan->constrained && add_constraint(&config, &images.train, session->model.pool, arena, err) < 0))
+        begin(&config, plan, session, point, arena, err) < 0)
         return -1;
+    const double start = clock_seconds();
+    if (plan->constrained && add_constraint(&config, &images.train, session->model.pool, arena, err) < 0)
+        return -1;
+    const double before = clock_seconds() - start; /* of learning, like that which follows */
     const int n_steps = images.n_images / trained.optim.batch_size;
     if (plan->views.as_rows)
         trained.optim.epoch_steps = n_steps > 0 ? n_steps : 1;
@@ -210,6 +214,7 @@ int heads_run(const HeadPlan *plan, Session *session, const Point *point, const 
     if (!head || training_run(session, &trained, folder, head_trainee(head), &images.train, "", result,
                               progress, arena, err) < 0)
         return -1;
+    result->train_seconds += before;
     result->epochs = trained.optim.max_epoch;
     result->n_train = images.n_images;
     LinearClassifier classifier;

@@ -155,6 +155,7 @@ static int fit(LinearClassifier *classifier, Session *session, const Point *poin
     mix(classifier, start, options_of(point)->wiseft_ratio.values[0]);
     if (result) {
         result->train_seconds = clock_seconds() - began;
+        result->trained_parameters = (double)classifier->n_classes * classifier->embed_dim;
         tell(result, &images, &settings[found.setting], &found, config.max_iter, arena);
     }
     return 0;

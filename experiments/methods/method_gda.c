@@ -78,6 +78,7 @@ static int fit(LinearClassifier *gda, Session *session, const Point *point, Resu
     gda_join(gda, text, logit_scale, alpha);
     if (result) {
         result->train_seconds = clock_seconds() - start;
+        result->trained_parameters = (double)gda->n_classes * (gda->embed_dim + 1);
         result->n_train = images.n_images;
         heads_tell_validation(result, &images);
         result_set_text(result, "found", arena_printf(arena, "alpha=%g", alpha));

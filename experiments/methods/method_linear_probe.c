@@ -6,6 +6,7 @@
 #include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 #include "experiments/session/prompt_classes.h"
+#include "experiments/terminal/clock.h"
 
 typedef struct {
     ItemList train_items, val_items;
@@ -42,12 +43,23 @@ static int prepare(Session *session, const Point *point, Arena *arena, Error *er
     return load(session, point, &data, arena, err);
 }
 
-static int fit(LinearProbe *probe, Data *data, Session *session, const Point *point, Arena *arena,
+/* result may be NULL. */
+static int fit(LinearProbe *probe, Session *session, const Point *point, Result *result, Arena *arena,
                Error *err) {
-    if (load(session, point, data, arena, err) < 0)
+    Data data;
+    if (load(session, point, &data, arena, err) < 0)
         return -1;
-    return linear_probe_search(probe, &data->train, &data->val, session->model.clip->embed_dim,
-                               session->dataset.n_classes, session->model.pool, arena, err);
+    const double start = clock_seconds();
+    if (linear_probe_search(probe, &data.train, &data.val, session->model.clip->embed_dim,
+                            session->dataset.n_classes, session->model.pool, arena, err) < 0)
+        return -1;
+    if (result) {
+        result->train_seconds = clock_seconds() - start;
+        result->trained_parameters = (double)probe->n_parameters;
+        result->n_train = data.train.n;
+        result_set_real(result, "C", probe->C);
+    }
+    return 0;
 }
 
 /* Shares and the file for classify. */
@@ -71,13 +83,10 @@ static int keep(const LinearProbe *probe, Session *session, const Point *point, 
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                Progress *progress, Arena *arena, Error *err) {
     (void)progress;
-    Data data;
     LinearProbe probe;
-    if (fit(&probe, &data, session, point, arena, err) < 0)
+    if (fit(&probe, session, point, result, arena, err) < 0)
         return -1;
     linear_probe_scores(&probe, logits, session->test_raw, session->dataset.test.n);
-    result->n_train = data.train.n;
-    result_set_real(result, "C", probe.C);
     return keep(&probe, session, point, folder, logits, result, arena, err);
 }
 
@@ -86,13 +95,12 @@ static int run(Session *session, const Point *point, const char *folder, float *
 static int transfer(Session *session, const Point *learned, const char *folder, const Session *target,
                     float *logits, Arena *arena, Error *err) {
     (void)folder;
-    Data data;
     LinearProbe probe;
     const Dataset *from = &session->dataset, *to = &target->dataset;
     float *scores = arena_floats(arena, (size_t)to->test.n, (size_t)from->n_classes);
     if (!scores)
         return error_memory(err);
-    if (fit(&probe, &data, session, learned, arena, err) < 0)
+    if (fit(&probe, session, learned, NULL, arena, err) < 0)
         return -1;
     linear_probe_scores(&probe, scores, target->test_raw, to->test.n);
     class_columns(logits, scores, from->class_names, from->n_classes, to);

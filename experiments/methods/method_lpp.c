@@ -89,6 +89,7 @@ static int fit(LinearClassifier *classifier, Session *session, const Point *poin
         return -1;
     if (result) {
         result->train_seconds = clock_seconds() - start;
+        result->trained_parameters = (double)classifier->n_classes * (classifier->embed_dim + 2);
         result->n_train = images.n_images;
         result->epochs = options_of(point)->common.max_epoch.values[0];
         result->final_loss = found.loss;

@@ -75,6 +75,7 @@ static int fit(LinearClassifier *classifier, Session *session, const Point *poin
         return -1;
     if (result) {
         result->train_seconds = clock_seconds() - start;
+        result->trained_parameters = (double)classifier->n_classes * classifier->embed_dim;
         result->n_train = images.n_images;
     }
     return 0;

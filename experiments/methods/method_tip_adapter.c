@@ -144,6 +144,7 @@ static int learn(TipAdapter *adapter, const Data *data, const Point *point, Resu
                         arena_printf(arena, "alpha=%.4g beta=%.4g", adapter->alpha, adapter->beta));
     }
     result->train_seconds = clock_seconds() - start;
+    result->trained_parameters = options->train.values[0] ? (double)adapter->n_keys * adapter->embed_dim : 0;
     return 0;
 }
 

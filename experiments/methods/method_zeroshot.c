@@ -38,6 +38,7 @@ static int check(Session *session, const Point *point, Error *err) {
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                Progress *progress, Arena *arena, Error *err) {
     (void)progress;
+    result->trained_parameters = 0;
     const float *text = session_texts(session, templates_of(point), arena, err);
     return text ? learned_write_texts(session, point, text, folder, logits, result, arena, err) : -1;
 }

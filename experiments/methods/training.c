@@ -221,6 +221,7 @@ int training_run(Session *session, const Point *point, const char *folder, const
     if (write_config(session, &run, arena, err) == 0 && begin_or_resume(&run, arena, err) == 0)
         status = train(session, data, detail, &run, err);
     result->n_train = data->n;
+    result->trained_parameters = (double)trainee->n_parameters;
     result->train_seconds = run.state.seconds;
     result->final_loss = run.state.loss;
     metrics_close(&run.metrics);

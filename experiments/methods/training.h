@@ -30,8 +30,9 @@ int training_prepare(Session *session, const Point *point, Arena *arena, Error *
 int training_load(Session *session, const Point *point, int n_views, TrainData *data, float **mean,
                   Arena *arena, Error *err);
 
-/* Trains a Trainee as point->optim says, or goes on; fills n_train, train_seconds and final_loss of the
- * result. detail is for the log, "" for none. ERROR_SIGNAL when stopped, with the state saved. */
+/* Trains a Trainee as point->optim says, or goes on; fills n_train, train_seconds,
+ * trained_parameters and final_loss of the result. detail is for the log, "" for none. ERROR_SIGNAL when
+ * stopped, with the state saved. */
 int training_run(Session *session, const Point *point, const char *folder, const Trainee *trainee,
                  const TrainData *data, const char *detail, Result *result, Progress *progress, Arena *arena,
                  Error *err);

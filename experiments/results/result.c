@@ -66,7 +66,8 @@ void result_start(Result *result, const Point *point, const char *dataset, Arena
                        .val_accuracy = NAN,
                        .final_loss = NAN,
                        .train_seconds = NAN,
-                       .total_seconds = NAN};
+                       .total_seconds = NAN,
+                       .trained_parameters = NAN};
     if (method->uses & USES_OPTIM)
         result->epochs = point->optim.max_epoch;
     const KeySpec *key;

@@ -48,9 +48,11 @@ typedef struct {
     int split_train, split_val; /* images of the whole lists that few are drawn from; 0: none, or not known */
     int epochs;                 /* 0 for methods without epochs */
     double final_loss;          /* mean of the last epoch */
-    double train_seconds, total_seconds;
-    const char *backbone;   /* LoadedModel.name: "RN50" */
-    const char *activation; /* Clip.activation: "gelu", "quick_gelu (assumed)" */
+    double train_seconds;       /* from encoded images and texts to what is learned, its searches included */
+    double total_seconds;       /* with encoding, testing and files */
+    double trained_parameters;  /* numbers that training determines; 0: it keeps what it is given */
+    const char *backbone;       /* LoadedModel.name: "RN50" */
+    const char *activation;     /* Clip.activation: "gelu", "quick_gelu (assumed)" */
     const char *model_digest, *vocab_digest, *split_digest;
     const ResultFile *files; /* (n_files) */
     int n_files;

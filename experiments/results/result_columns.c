@@ -15,6 +15,7 @@ typedef enum {
     COLUMN_INT,
     COLUMN_COUNT, /* an int of which 0 is none */
     COLUMN_REAL,  /* NaN is none */
+    COLUMN_WHOLE, /* the same, without a fraction */
     COLUMN_SHOTS,
     COLUMN_SETTING /* of the methods that have it */
 } ColumnKind;
@@ -55,6 +56,7 @@ static const Column columns[] = {
     {"C", COLUMN_SETTING, .setting = SETTING_REAL, .format = "%.6g"},
     {"train_seconds", COLUMN_REAL, .offset = AT(train_seconds), .format = "%.3f"},
     {"total_seconds", COLUMN_REAL, .offset = AT(total_seconds), .format = "%.3f"},
+    {"trained_parameters", COLUMN_WHOLE, .offset = AT(trained_parameters), .format = "%.0f"},
     {"found", COLUMN_SETTING, .setting = SETTING_TEXT},
     {"validation", COLUMN_SETTING, .setting = SETTING_TEXT},
     {"folder", COLUMN_TEXT, .offset = AT(folder)},
@@ -83,6 +85,10 @@ static const void *field_at(const Result *result, const Column *column) {
 
 static json_t *real_json(double number) {
     return isfinite(number) ? json_real(number) : json_null();
+}
+
+static json_t *whole_json(double number) {
+    return isfinite(number) ? json_integer((json_int_t)number) : json_null();
 }
 
 static json_t *text_json(const char *text) {
@@ -115,6 +121,8 @@ static json_t *column_json(const Result *result, const Column *column) {
         return *(const int *)field > 0 ? json_integer(*(const int *)field) : json_null();
     case COLUMN_REAL:
         return real_json(*(const double *)field);
+    case COLUMN_WHOLE:
+        return whole_json(*(const double *)field);
     case COLUMN_SHOTS:
         return result->num_shots == SHOTS_ALL
                    ? json_string("all")
@@ -235,6 +243,7 @@ static void read_column(Result *result, const Column *column, const json_t *json
         *(int *)field = get_int(json, column->name);
         break;
     case COLUMN_REAL:
+    case COLUMN_WHOLE:
         *(double *)field = get_real(json, column->name);
         break;
     case COLUMN_SHOTS:
@@ -266,18 +275,41 @@ int result_from_json(Result *result, const json_t *json, Arena *arena) {
 /* --- CSV --- */
 
 /* The columns by name; the JSON has its own order. New ones come last: tables made elsewhere count them. */
-static const char *const csv_columns[] = {"dataset",      "source",        "method",
-                                          "label",        "num_shots",     "seed",
-                                          "n_ctx",        "csc",           "class_token_position",
-                                          "ctx_init",     "accuracy",      "macro_f1",
-                                          "n_classes",    "n_train",       "n_test",
-                                          "epochs",       "final_loss",    "C",
-                                          "found",        "train_seconds", "total_seconds",
-                                          "folder",       "backbone",      "model_digest",
-                                          "vocab_digest", "split_digest",  "finished",
-                                          "key",          "activation",    "split_train",
-                                          "split_val",    "program",       "val_accuracy",
-                                          "validation"};
+static const char *const csv_columns[] = {"dataset",
+                                          "source",
+                                          "method",
+                                          "label",
+                                          "num_shots",
+                                          "seed",
+                                          "n_ctx",
+                                          "csc",
+                                          "class_token_position",
+                                          "ctx_init",
+                                          "accuracy",
+                                          "macro_f1",
+                                          "n_classes",
+                                          "n_train",
+                                          "n_test",
+                                          "epochs",
+                                          "final_loss",
+                                          "C",
+                                          "found",
+                                          "train_seconds",
+                                          "total_seconds",
+                                          "folder",
+                                          "backbone",
+                                          "model_digest",
+                                          "vocab_digest",
+                                          "split_digest",
+                                          "finished",
+                                          "key",
+                                          "activation",
+                                          "split_train",
+                                          "split_val",
+                                          "program",
+                                          "val_accuracy",
+                                          "validation",
+                                          "trained_parameters"};
 enum { N_CSV_COLUMNS = sizeof csv_columns / sizeof *csv_columns };
 
 static void csv_real(FileWriter *writer, const char *format, double number) {
@@ -314,6 +346,7 @@ static void csv_value(FileWriter *writer, const Result *result, const Column *co
             file_printf(writer, "%d", *(const int *)field);
         break;
     case COLUMN_REAL:
+    case COLUMN_WHOLE:
         csv_real(writer, column->format, *(const double *)field);
         break;
     case COLUMN_SHOTS:

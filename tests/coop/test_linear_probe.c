@@ -231,6 +231,7 @@ static void check_against(const TensorFile *file, const char *name, const char *
         assert_int_equal(linear_probe_search(&probe, &set->train, strcmp(kind, "noval") ? &set->val : &none,
                                              E, K, pool, arena, &err),
                          0);
+    assert_int_equal(probe.n_parameters, R * (E + 1)); /* two classes share a row */
     double *got = ARENA_NEW(arena, double, (size_t)K *(E + 1)),
            *want = ARENA_NEW(arena, double, (size_t)K *(E + 1));
     assert_false(arena_failed(arena));
@@ -361,6 +362,8 @@ static void absent_classes_are_never_predicted(void **state) {
     for (int k = 0; k < K; k++)
         assert_memory_equal(sparse.weights + (1 + 2 * k) * E, dense.weights + k * E, E * sizeof(double));
     assert_true(sparse.val_accuracy == dense.val_accuracy);
+    assert_int_equal(dense.n_parameters, K * (E + 1));
+    assert_int_equal(sparse.n_parameters, K * (E + 1));
     assert_true(fabs(accuracy_of(&sparse, &spread, arena) - sparse.val_accuracy) < 1e-12);
     linear_probe_scores(&sparse, scores, data.features, N);
     for (int i = 0; i < N; i++)

@@ -79,6 +79,52 @@ static void test_learners(void **state) {
     }
 }
 
+/* What each learner of smoke/learners.yaml determines: 25 classes, 25 images, features of width E = 64, a
+ * text tower of width D = 128 with 3 blocks, an image tower that ends in 512 numbers. */
+static const struct {
+    const char *method;
+    int parameters, of_second; /* of the second row of the method, where it has two */
+} counts[] = {
+    {"zeroshot", 0, 0},
+    {"linear_probe", 25 * (64 + 1), 0},
+    {"coop", 16 * 128, 0},
+    {"cocoop", 4 * 128 + (64 + 1) * 4 + (4 + 1) * 128, 0},
+    {"kgcoop", 4 * 128, 0},
+    {"prograd", 16 * 128, 0},
+    {"tcp", 4 * 128 + (64 + 1) * 16 + (16 + 1) * 4 * 128, 0},
+    {"text_layer", 64 * 64, 64},
+    {"tip_adapter", 0, 25 * 64},
+    {"text_probe", 25 * 64, 0},
+    {"clap", 25 * 64, 0},
+    {"taskres", 25 * 64, 0},
+    {"clip_adapter", 2 * 64 * 16, 0},
+    {"cross_modal", 25 * 64, 0},
+    {"lpp", 25 * (64 + 2), 0},
+    {"ss_text", 25 * 64, 0},
+    {"gda", 25 * (64 + 1), 0},
+    {"prolip", 64 * 512, 0},
+    {"clip_lora", 3 * 3 * 2 * 2 * 128, 0},
+};
+
+/* Every one says how long it trained and how many numbers it determined. */
+static void assert_costs(Cli *cli, const char *output) {
+    ResultList results = cli_results(cli, output, NULL);
+    const char *before = "";
+    for (int i = 0; i < results.n; i++) {
+        const Result *result = &results.results[i];
+        size_t c = 0;
+        while (c < sizeof counts / sizeof *counts && strcmp(counts[c].method, result->method) != 0)
+            c++;
+        assert_true(c < sizeof counts / sizeof *counts);
+        const bool second = strcmp(before, result->method) == 0;
+        before = result->method;
+        if (result->trained_parameters != (second ? counts[c].of_second : counts[c].parameters))
+            fail_msg("%s: %.0f", result->label, result->trained_parameters);
+        if (!(result->train_seconds >= 0) != (result->num_shots == SHOTS_NONE))
+            fail_msg("%s: %g s", result->label, result->train_seconds);
+    }
+}
+
 /* Little of each, so that all of them take seconds. Under a sanitizer others try the same code. */
 static void run_smoke(Cli *cli, const char *name) {
     const char *path = arena_printf(cli->arena, CONFIGS "/smoke/%s", name);
@@ -90,6 +136,8 @@ static void run_smoke(Cli *cli, const char *name) {
            "--set", "grid.num_shots=[1]", "--set", "grid.seed=[1]");
     assert_non_null(strstr(cli->out, "accuracy in %"));
     assert_null(strstr(cli->out, "–"));
+    if (strcmp(name, "learners.yaml") == 0)
+        assert_costs(cli, name);
 }
 
 static void test_smoke(void **state) {

@@ -179,7 +179,8 @@ static const char *csv_without_times(Cli *cli, const char *output) {
         column = *at == '\n' ? 0 : column + (*at == ',');
     }
     assert_non_null(strstr(kept, "found,folder,backbone,model_digest,vocab_digest,split_digest,key,"
-                                 "activation,split_train,split_val,program,val_accuracy,validation\n"));
+                                 "activation,split_train,split_val,program,val_accuracy,validation,"
+                                 "trained_parameters\n"));
     return kept;
 }
 

@@ -53,6 +53,7 @@ static void test_back(void **state) {
     assert_int_equal(result_from_json(&back, json, arena), 0);
     assert_int_equal(back.num_shots, SHOTS_NONE);
     assert_true(isnan(back.accuracy) && !back.folder);
+    assert_true(back.trained_parameters == 0);
     assert_int_equal(back.n_settings, 2);
     assert_string_equal(result_setting(&back, "ctx_init")->text, "a photo");
     assert_int_equal(result_setting(&back, "C")->kind, SETTING_REAL);
@@ -65,6 +66,12 @@ static void test_back(void **state) {
     assert_true(result_setting(&back, "C")->real == 2);
     json_object_set_new(json, "later", json_string("a key of another version"));
     assert_int_equal(result_from_json(&back, json, arena), 0);
+    json_object_del(json, "trained_parameters"); /* as an earlier version wrote it */
+    assert_int_equal(result_from_json(&back, json, arena), 0);
+    assert_true(isnan(back.trained_parameters));
+    json_decref(json);
+    json = result_json(&back);
+    assert_true(json_is_null(json_object_get(json, "trained_parameters")));
     json_object_del(json, "label");
     assert_int_equal(result_from_json(&back, json, arena), -1);
     json_decref(json);

@@ -65,6 +65,7 @@ static Result example(const char *key) {
                      .final_loss = 0.125,
                      .train_seconds = 1.5,
                      .total_seconds = 2.5,
+                     .trained_parameters = 2539567104, /* of a model: more than an int holds */
                      .backbone = "RN50",
                      .activation = "quick_gelu (assumed)",
                      .model_digest = "m",
@@ -108,11 +109,11 @@ static void assert_same(const Result *a, const Result *b) {
     assert_true(a->split_train == b->split_train && a->split_val == b->split_val);
     assert_text(a->program, b->program);
     assert_true(a->epochs == b->epochs);
-    const double x[] = {a->accuracy,   a->macro_f1,      a->val_accuracy,
-                        a->final_loss, a->train_seconds, a->total_seconds};
-    const double y[] = {b->accuracy,   b->macro_f1,      b->val_accuracy,
-                        b->final_loss, b->train_seconds, b->total_seconds};
-    for (int i = 0; i < 6; i++)
+    const double x[] = {a->accuracy,      a->macro_f1,      a->val_accuracy,      a->final_loss,
+                        a->train_seconds, a->total_seconds, a->trained_parameters};
+    const double y[] = {b->accuracy,      b->macro_f1,      b->val_accuracy,      b->final_loss,
+                        b->train_seconds, b->total_seconds, b->trained_parameters};
+    for (int i = 0; i < 7; i++)
         assert_true(x[i] == y[i] || (isnan(x[i]) && isnan(y[i])));
     for (int k = 0; k < a->n_classes; k++)
         assert_true(a->per_class[k] == b->per_class[k] || (isnan(a->per_class[k]) && isnan(b->per_class[k])));
@@ -358,6 +359,7 @@ static void test_csv(void **state) {
     rows[1].method = "linear_probe";
     rows[1].label = "=linear probe"; /* no formula: a text; numbers stay numbers */
     rows[0].final_loss = -0.125;
+    rows[1].trained_parameters = 0; /* is a number */
     rows[1].num_shots = SHOTS_ALL;
     rows[1].epochs = rows[1].n_settings = 0;
     rows[1].final_loss = rows[1].val_accuracy = NAN;
@@ -373,14 +375,16 @@ static void test_csv(void **state) {
         "backbone,model_digest,"
         "vocab_"
         "digest,"
-        "split_digest,finished,key,activation,split_train,split_val,program,val_accuracy,validation\n"
+        "split_digest,finished,key,activation,split_train,split_val,program,val_accuracy,validation,"
+        "trained_parameters\n"
         "pets,,coop,\"CoOp \"\"x\"\", "
         "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,-0.125,,,1.500,2.500,"
-        "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A ",quick_gelu (assumed),500,,coop 1,75.1250,\n"
+        "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A ",quick_gelu (assumed),500,,coop 1,75.1250,,"
+        "2539567104\n"
         "pets,,linear_probe,\"'=linear "
         "probe\",all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,alpha=2,1.500,2.500,pets/coop/"
         "x,RN50,m,,s,"
-        "2024-05-01T12:00:00Z," KEY_B ",quick_gelu (assumed),500,,coop 1,,\n";
+        "2024-05-01T12:00:00Z," KEY_B ",quick_gelu (assumed),500,,coop 1,,,0\n";
     assert_string_equal(file_text(trial, "results.csv", NULL), expected);
     assert_int_equal(results_write_csv("/dev/null/x", &list, &trial->err), -1);
 }
