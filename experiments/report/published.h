@@ -1,22 +1,40 @@
-/* published.h: accuracies that the paper reports (Zhou et al. 2022, RN50, M = 16, class name at the end). */
+/* published.h: accuracies that others report, which stand beside ours where the comparison is fair: with the
+ * same backbone (of OpenAI), on the same classes, an average over all eleven datasets of CoOp's paper, at the
+ * same number of shots.
+ */
 #ifndef EXPERIMENTS_REPORT_PUBLISHED_H
 #define EXPERIMENTS_REPORT_PUBLISHED_H
 
-/* The numbers of shots that we have accuracies for: 0 (zero-shot), 1 and 16. */
-enum { N_PUBLISHED_SHOTS = 3 };
-extern const int PUBLISHED_SHOTS[N_PUBLISHED_SHOTS];
+#include "experiments/report/report_groups.h"
+
+/* The numbers of shots that there are accuracies for: 0 (zero-shot), 1, 2, 4, 8 and 16. */
+enum { N_PUBLISHED_SHOTS = 6 };
 
 typedef struct {
-    const char *dataset; /* as the catalog names it */
-    int n_classes;
-    double accuracy[N_PUBLISHED_SHOTS]; /* percent */
+    const char *method, *source;
+    const char *dataset;                /* as the catalog names it; NULL: the average over all */
+    double accuracy[N_PUBLISHED_SHOTS]; /* percent; 0: not reported */
 } Published;
 
-/* NULL when the paper has no dataset of this name and number of classes. */
-const Published *published_find(const char *dataset, int n_classes);
+#define PUBLISHED_BACKBONE "RN50"
 
-/* The paper's average, which is over eleven datasets. */
-enum { N_PUBLISHED = 11 };
-extern const Published PUBLISHED_AVERAGE;
+/* The row behind `previous` (NULL: the first) that may stand in the table of a group; NULL when there are no
+ * more. */
+const Published *published_next(const Published *previous, const ReportGroups *data, const Group *group);
+
+/* Percent at a number of shots, as in Result; 0: not reported. */
+double published_accuracy(const Published *row, int num_shots);
+
+/* From base to new classes: averages over all eleven datasets, 16 images of each base class. */
+typedef struct {
+    const char *method, *source;
+    double base, new, harmonic; /* percent; 0: not reported */
+} PublishedTransfer;
+
+#define PUBLISHED_TRANSFER_BACKBONE "ViT-B/16"
+
+/* All rows (n), if they may stand beside what was learned on this group of base classes; else NULL. */
+const PublishedTransfer *published_transfers(const ReportGroups *data, const Group *base, int num_shots,
+                                             int *n);
 
 #endif

@@ -38,35 +38,17 @@ static PlotSeries row_series(const Report *report, const CellTable *cells, int r
     return series;
 }
 
-/* The paper's numbers for a dataset, or for the average of all of its datasets; NULL when it has none. */
-static const Published *published_of(const ReportGroups *data, const Group *group) {
-    if (strcmp(group->part, "all") != 0)
-        return NULL;
-    if (group->n_datasets == 1)
-        return published_find(group->dataset, group->scores[0].last->n_classes);
-    int n = 0;
-    for (int g = 0; g < data->n; g++)
-        if (data->groups[g].n_datasets == 1)
-            n += published_of(data, &data->groups[g]) != NULL;
-    return n == N_PUBLISHED && group->n_datasets == N_PUBLISHED ? &PUBLISHED_AVERAGE : NULL;
-}
+#define AS_PUBLISHED "%s as published (" PUBLISHED_BACKBONE "; %s)"
 
-/* Which of PUBLISHED_SHOTS a column is, or -1. */
-static int published_index(int num_shots) {
-    for (int i = 0; i < N_PUBLISHED_SHOTS; i++)
-        if (num_shots == (PUBLISHED_SHOTS[i] == 0 ? SHOTS_NONE : PUBLISHED_SHOTS[i]))
-            return i;
-    return -1;
-}
-
-static PlotSeries published_series(const CellTable *cells, const Published *published, Arena *arena) {
+static PlotSeries published_series(const CellTable *cells, const Published *row, Arena *arena) {
     PlotPoint *points = ARENA_NEW(arena, PlotPoint, cells->n_columns);
-    PlotSeries series = {
-        .name = "CoOp as published (RN50, M=16, end)", .look = LOOK_PUBLISHED, .points = points};
+    PlotSeries series = {.name = arena_printf(arena, AS_PUBLISHED, row->method, row->source),
+                         .look = LOOK_PUBLISHED,
+                         .points = points};
     for (int j = 0; points && j < cells->n_columns; j++) {
-        int i = published_index(cells->shots[j]);
-        if (i >= 0)
-            points[series.n++] = (PlotPoint){column_x(cells, j), published->accuracy[i], 0};
+        const double accuracy = published_accuracy(row, cells->shots[j]);
+        if (accuracy > 0)
+            points[series.n++] = (PlotPoint){column_x(cells, j), accuracy, 0};
     }
     return series;
 }
@@ -82,7 +64,9 @@ static PlotTic *column_tics(const CellTable *cells, Arena *arena) {
     return tics;
 }
 
-static void write_curves(Report *report, const Group *group, const Published *published) {
+/* With the first of the published rows: more of them would hide each other. */
+static void write_curves(Report *report, const Group *group) {
+    const Published *published = published_next(NULL, report->data, group);
     Arena *arena = report->html.arena;
     const CellTable *cells = &group->cells;
     PlotSeries *series = ARENA_NEW(arena, PlotSeries, cells->n_rows + 1);
@@ -98,8 +82,10 @@ static void write_curves(Report *report, const Group *group, const Published *pu
         return;
     for (int i = 0; i < cells->n_rows; i++)
         series[plot.n_series++] = row_series(report, cells, i, arena);
-    if (published)
-        series[plot.n_series++] = published_series(cells, published, arena);
+    if (published) {
+        series[plot.n_series] = published_series(cells, published, arena);
+        plot.n_series += series[plot.n_series].n > 0;
+    }
     if (!arena_failed(arena))
         report_figure(report, "Accuracy against the number of training images, mean and std over seeds.",
                       &plot, true);
@@ -107,19 +93,23 @@ static void write_curves(Report *report, const Group *group, const Published *pu
 
 /* --- table --- */
 
-static void write_published_row(Html *html, const CellTable *cells, const Published *published) {
-    html_markup(html, "<tr class=\"published\"><th>CoOp as published (RN50, M=16, end)</th>");
+/* The row, which must have a number in one of the columns. */
+static void write_published_row(Html *html, const CellTable *cells, const Published *row) {
+    int n = 0;
+    for (int j = 0; j < cells->n_columns; j++)
+        n += published_accuracy(row, cells->shots[j]) > 0;
+    if (n == 0)
+        return;
+    html_markup(html, "<tr class=\"published\"><th>" AS_PUBLISHED "</th>", row->method, row->source);
     for (int j = 0; j < cells->n_columns; j++) {
-        int i = published_index(cells->shots[j]);
-        if (i >= 0)
-            html_markup(html, "<td>%.1f</td>", published->accuracy[i]);
-        else
-            html_markup(html, "<td></td>");
+        const double accuracy = published_accuracy(row, cells->shots[j]);
+        html_markup(html, accuracy > 0 ? "<td>%.1f</td>" : "<td></td>", accuracy);
     }
     html_markup(html, "</tr>\n");
 }
 
-static void write_table(Html *html, const Group *group, const Published *published) {
+static void write_table(Report *report, const Group *group) {
+    Html *html = &report->html;
     const CellTable *cells = &group->cells;
     char text[64];
     html_markup(html,
@@ -139,13 +129,12 @@ static void write_table(Html *html, const Group *group, const Published *publish
         }
         html_markup(html, "</tr>\n");
     }
-    if (published)
-        write_published_row(html, cells, published);
+    for (const Published *row = NULL; (row = published_next(row, report->data, group));)
+        write_published_row(html, cells, row);
     html_markup(html, "</tbody></table></div>\n");
 }
 
 void report_results(Report *report, const Group *group) {
-    const Published *published = published_of(report->data, group);
-    write_curves(report, group, published);
-    write_table(&report->html, group, published);
+    write_curves(report, group);
+    write_table(report, group);
 }

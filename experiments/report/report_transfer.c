@@ -1,6 +1,8 @@
 /* report_transfer.c: tests on other datasets than the one learned on: a table for each source, with a column
- * per dataset and, for base-to-new, the harmonic mean H = 2 base new / (base + new) of the means over seeds.
+ * per dataset and, for base-to-new, the harmonic mean H = 2 base new / (base + new) of the means over seeds,
+ * beside what others report.
  */
+#include "experiments/report/published.h"
 #include "experiments/report/report_sections.h"
 
 #include <string.h>
@@ -96,7 +98,28 @@ static void write_row(Html *html, const Transfer *transfer, int row) {
     html_markup(html, "</tr>\n");
 }
 
-static void write_transfer(Html *html, const Transfer *transfer) {
+static void write_number(Html *html, double percent) {
+    html_markup(html, percent > 0 ? "<td>%.1f</td>" : "<td></td>", percent);
+}
+
+static void write_published(Html *html, const ReportGroups *data, const Transfer *transfer) {
+    int n;
+    const PublishedTransfer *rows = published_transfers(data, transfer->source, transfer->num_shots, &n);
+    const int new = new_column(transfer);
+    for (int i = 0; rows && new &&i < n; i++) {
+        html_markup(html,
+                    "<tr class=\"published\"><th>%s as published (" PUBLISHED_TRANSFER_BACKBONE "; %s)</th>",
+                    rows[i].method, rows[i].source);
+        for (int j = 0; j < transfer->cells.n_columns; j++) {
+            const int column = transfer->cells.shots[j];
+            write_number(html, column == 1 ? rows[i].base : column == new ? rows[i].new : 0);
+        }
+        write_number(html, rows[i].harmonic);
+        html_markup(html, "</tr>\n");
+    }
+}
+
+static void write_transfer(Html *html, const ReportGroups *data, const Transfer *transfer) {
     char shots[64];
     shots_text(transfer->num_shots, shots);
     html_markup(html, "<p class=\"caption\">Learned on ");
@@ -114,6 +137,7 @@ static void write_transfer(Html *html, const Transfer *transfer) {
     html_markup(html, "%s</tr></thead>\n<tbody>\n", new_column(transfer) ? "<th>H</th>" : "");
     for (int i = 0; i < transfer->cells.n_rows; i++)
         write_row(html, transfer, i);
+    write_published(html, data, transfer);
     html_markup(html, "</tbody></table></div>\n");
 }
 
@@ -133,7 +157,7 @@ void report_transfer(Report *report) {
             continue;
         if (n_tables++ == 0)
             html_markup(html, "<section id=\"transfer\">\n<h2>Transfer</h2>\n");
-        write_transfer(html, &transfer);
+        write_transfer(html, data, &transfer);
     }
     if (n_tables > 0)
         html_markup(html, "</section>\n");

@@ -31,7 +31,7 @@ void result_give(Cli *cli, const Given *given) {
                      .n_test = 4,
                      .accuracy = given->accuracy,
                      .per_class = given->n_classes == 3 ? per_class : NULL,
-                     .backbone = "RN50"};
+                     .backbone = given->backbone ? given->backbone : "RN50"};
     if (result_append(cli_path(cli, "%s", given->folder), &result, &err) < 0)
         fail_msg("%s", err.text);
 }

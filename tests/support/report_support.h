@@ -9,11 +9,12 @@ typedef struct {
     int num_shots, seed, n_classes;
     double accuracy;
     const char *config, *point; /* its folder */
+    const char *backbone;       /* NULL: RN50 */
 } Given;
 
 /* Appends a result to SCRATCH/folder. */
 void result_give(Cli *cli, const Given *given);
-#define GIVE(...) result_give(cli, &(Given){__VA_ARGS__, "point"})
+#define GIVE(...) result_give(cli, &(Given){__VA_ARGS__, .point = "point"})
 
 /* The page, which must be well-formed and need nothing else; owned by the arena. */
 const char *page_read(Cli *cli, const char *path);
