@@ -20,7 +20,8 @@ enum { N_DASHES = 4, MARKS_ON_A_LINE = 6 };
 
 /* Four of Okabe and Ito's, then colours as far apart as they can be, also to eyes that lack red or green.
  * Every one has a contrast of about three to white paper and to the dark page. No two looks below 40 share
- * both mark and dashes, so that colours are never needed to tell lines apart. */
+ * both mark and dashes, so that colours are never needed to tell lines apart; no two below 200 share both
+ * mark and colour, for points without a line. */
 static const char *const COLOURS[N_COLOURS] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#9c5400",
                                                "#6054d8", "#b4903c", "#c00c84", "#309000", "#0090fc",
                                                "#9c00fc", "#fc306c", "#9090cc", "#f048fc", "#546c3c",
@@ -36,6 +37,10 @@ const char *plot_colour(int look) {
     return look == LOOK_PUBLISHED ? PUBLISHED_COLOUR : COLOURS[look % N_COLOURS];
 }
 
+static int mark_of(int look) {
+    return (look + look / N_COLOURS) % N_MARKS;
+}
+
 static const char *dashes(const PlotSeries *series) {
     if (series->level)
         return LEVEL_DASHES;
@@ -47,7 +52,7 @@ static const char *dashes(const PlotSeries *series) {
 /* A level line is marked where it begins, one of many points now and then, any other at every point. */
 static void write_style(FILE *out, const Plot *plot, const PlotSeries *series, int index) {
     const char *colour = plot_colour(series->look), *pattern = dashes(series);
-    int mark = series->look == LOOK_PUBLISHED ? 6 : MARKS[series->look % N_MARKS];
+    int mark = series->look == LOOK_PUBLISHED ? 6 : MARKS[mark_of(series->look)];
     char dash[40] = "1";
     if (*pattern)
         snprintf(dash, sizeof dash, "(%s)", pattern);
@@ -243,7 +248,7 @@ void plot_write(Html *html, const Plot *plot, int number, bool available) {
 /* A piece of the line with its mark. */
 static void write_key(Html *html, const PlotSeries *series) {
     const char *colour = plot_colour(series->look);
-    const char *sign = series->look == LOOK_PUBLISHED ? "○" : MARK_SIGNS[series->look % N_MARKS];
+    const char *sign = series->look == LOOK_PUBLISHED ? "○" : MARK_SIGNS[mark_of(series->look)];
     html_markup(html,
                 "<svg width=\"36\" height=\"12\" aria-hidden=\"true\"><path d=\"M1 6H35\" stroke=\"%s\" "
                 "stroke-width=\"1.8\" stroke-dasharray=\"%s\"/><text x=\"%d\" y=\"10.5\" "

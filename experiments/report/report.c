@@ -99,6 +99,7 @@ static void write_group(Report *report, const Group *group, int number) {
     write_facts(html, group);
     report_results(report, group);
     report_studies(report, group);
+    report_costs(report, group);
     if (group->n_datasets == 1) {
         report_training(report, group);
         report_classes(report, group);

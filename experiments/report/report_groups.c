@@ -296,6 +296,8 @@ static int make_group(Group *group, const Builder *builder, const char *dataset,
                          .num_shots = result->num_shots,
                          .seed = result->seed,
                          .accuracy = result->accuracy,
+                         .train_seconds = result->train_seconds,
+                         .trained_parameters = result->trained_parameters,
                          .last = result};
         score->folder = path_join(arena, builder->folders[entry->folder], or_empty(result->folder));
         if (!score->folder || read_settings(score, entry, arena) < 0)
@@ -304,10 +306,10 @@ static int make_group(Group *group, const Builder *builder, const char *dataset,
     return gather(group, arena, err);
 }
 
-/* The accuracies of one label, number of shots and seed in several groups. */
+/* The numbers of one label, number of shots and seed in several groups. */
 typedef struct {
-    double sum;
-    int n;
+    double accuracy, train_seconds, trained_parameters;
+    int n; /* accuracies; of the others one that is missing leaves none */
 } Sum;
 
 static char *score_key(const Score *score, Arena *arena) {
@@ -327,7 +329,9 @@ static Sum *sum_scores(TextMap *places, const Group *const *groups, int n_groups
             if (!key || (!text_map_find(places, key) && text_map_put(places, key, places->n) < 0))
                 return NULL;
             Sum *sum = &sums[*text_map_find(places, key)];
-            sum->sum += isfinite(score->accuracy) ? score->accuracy : 0;
+            sum->accuracy += isfinite(score->accuracy) ? score->accuracy : 0;
+            sum->train_seconds += score->train_seconds;
+            sum->trained_parameters += score->trained_parameters;
             sum->n += isfinite(score->accuracy);
         }
     return sums;
@@ -363,7 +367,9 @@ static int make_average(Group *average, const Group *const *groups, int n_groups
             continue;
         Score *mean = &average->scores[average->n++];
         *mean = *score;
-        mean->accuracy = sum->sum / n_groups;
+        mean->accuracy = sum->accuracy / n_groups;
+        mean->train_seconds = sum->train_seconds / n_groups;
+        mean->trained_parameters = sum->trained_parameters / n_groups;
         mean->folder = NULL;
         if (score->source && strcmp(last->part, "new") == 0)
             mean->source = average_name(n_groups, "base", arena);

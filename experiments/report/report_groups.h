@@ -24,11 +24,12 @@ typedef struct {
     const char *method; /* the label without what it was learned on */
     const char *source; /* the Group.dataset that it was learned on; NULL: its own */
     int num_shots, seed;
-    double accuracy;    /* percent */
-    Setting *settings;  /* (n_settings) of the method, and "backbone"; sorted by name */
-    int n_settings;     /* 0 if the result has no configuration */
-    const Result *last; /* the result; in an average, that of the last dataset */
-    const char *folder; /* with the files of the point; NULL in an average */
+    double accuracy;                          /* percent */
+    double train_seconds, trained_parameters; /* as in Result */
+    Setting *settings;                        /* (n_settings) of the method, and "backbone"; sorted by name */
+    int n_settings;                           /* 0 if the result has no configuration */
+    const Result *last;                       /* the result; in an average, that of the last dataset */
+    const char *folder;                       /* with the files of the point; NULL in an average */
 } Score;
 
 typedef struct {

@@ -3,6 +3,20 @@
 
 #include <string.h>
 
+int report_column(const CellTable *cells) {
+    int best = 0, most = 0;
+    for (int j = 0; j < cells->n_columns; j++) {
+        int n = 0;
+        for (int i = 0; i < cells->n_rows; i++)
+            n += cells_at(cells, i, j)->n > 0;
+        if (cells->shots[j] != SHOTS_NONE && n >= most) {
+            best = j;
+            most = n;
+        }
+    }
+    return best;
+}
+
 int report_look(const Report *report, const char *label) {
     int look = 0;
     for (int g = 0; g < report->data->n; g++) {

@@ -20,6 +20,8 @@ typedef struct {
     "%%</i></td>"                                                                                            \
     "<td></td></tr></tfoot></table>"
 
+/* The column of trained methods that most rows have results in, the last of equal ones; 0 without any. */
+int report_column(const CellTable *cells);
 /* The look of a row's line (plot.h), the same in all groups. */
 int report_look(const Report *report, const char *label);
 /* <figure> with a caption and the plot, and beside it the legend unless that is written elsewhere. */

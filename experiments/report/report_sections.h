@@ -20,6 +20,9 @@ void report_differences(Report *report);
 void report_results(Report *report, const Group *group);
 /* Bars: all rows at one number of shots; each setting that varies while the others agree. */
 void report_studies(Report *report, const Group *group);
+/* What each row's training took: seconds and trained parameters at every number of shots, and accuracy
+ * against seconds. */
+void report_costs(Report *report, const Group *group);
 /* Loss, accuracy and learning rate of each learned row, epoch by epoch. */
 void report_training(Report *report, const Group *group);
 /* Of one row at a time, which the reader chooses: accuracy and confusion per class, and the most confident

@@ -37,21 +37,6 @@ static int compare_bars(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* The column of trained methods that most rows have results in, the last of equal ones; 0 without any. */
-static int best_filled_column(const CellTable *cells) {
-    int best = 0, most = 0;
-    for (int j = 0; j < cells->n_columns; j++) {
-        int n = 0;
-        for (int i = 0; i < cells->n_rows; i++)
-            n += cells_at(cells, i, j)->n > 0;
-        if (cells->shots[j] != SHOTS_NONE && n >= most) {
-            best = j;
-            most = n;
-        }
-    }
-    return best;
-}
-
 /* Every row, with zero-shot rows beside those of the column; the best first. */
 static void write_methods(Report *report, const Group *group, int column) {
     Html *html = &report->html;
@@ -219,7 +204,7 @@ static void write_settings(Report *report, const Group *group, int num_shots) {
 }
 
 void report_studies(Report *report, const Group *group) {
-    int column = best_filled_column(&group->cells);
+    int column = report_column(&group->cells);
     html_markup(&report->html, "<div class=\"pair\">\n");
     write_methods(report, group, column);
     write_settings(report, group, group->cells.shots[column]);

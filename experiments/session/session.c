@@ -173,22 +173,10 @@ int session_features(Session *session, float *features, const ItemList *items, F
     return result;
 }
 
-/* "1,234" */
-static void grouped(long n, char out[32]) {
-    char digits[24];
-    size_t length = (size_t)snprintf(digits, sizeof digits, "%ld", n), at = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            out[at++] = ',';
-        out[at++] = digits[i];
-    }
-    out[at] = '\0';
-}
-
 int session_save(Session *session, Error *err) {
     char number[32];
     progress_erase(&session->progress);
-    grouped(session->n_encoded, number);
+    grouped_number((double)session->n_encoded, number);
     if (session->n_encoded > 0 && !session->quiet)
         fprintf(stderr, "encoded %s image%s in %.1f s\n", number, session->n_encoded == 1 ? "" : "s",
                 session->seconds);

@@ -5,6 +5,7 @@
 
 #include "clip/base/visible.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,4 +80,15 @@ void print_json_line(FILE *out, const char *json) {
         json += n > 0 ? n : 1;
     }
     putc('\n', out);
+}
+
+void grouped_number(double n, char out[32]) {
+    char digits[24];
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%.0f", fmin(n, 1e15)), at = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
 }

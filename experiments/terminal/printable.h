@@ -18,4 +18,7 @@ void vprint_line(FILE *out, const char *format, va_list args);
 /* A line of JSON; what is not visible becomes "\u202E", which means the same to whoever reads it. */
 void print_json_line(FILE *out, const char *json);
 
+/* "1,234", of a number from 0 to 1e15 */
+void grouped_number(double n, char out[32]);
+
 #endif

@@ -4,6 +4,7 @@
 #include "clip/base/files.h"
 #include "tests/support/html_support.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -30,6 +31,8 @@ void result_give(Cli *cli, const Given *given) {
                      .n_classes = given->n_classes,
                      .n_test = 4,
                      .accuracy = given->accuracy,
+                     .train_seconds = given->train_seconds > 0 ? given->train_seconds : NAN,
+                     .trained_parameters = given->trained_parameters > 0 ? given->trained_parameters : NAN,
                      .per_class = given->n_classes == 3 ? per_class : NULL,
                      .backbone = given->backbone ? given->backbone : "RN50"};
     if (result_append(cli_path(cli, "%s", given->folder), &result, &err) < 0)

@@ -8,8 +8,9 @@ typedef struct {
     const char *folder, *dataset, *source, *label;
     int num_shots, seed, n_classes;
     double accuracy;
-    const char *config, *point; /* its folder */
-    const char *backbone;       /* NULL: RN50 */
+    const char *config, *point;               /* its folder */
+    const char *backbone;                     /* NULL: RN50 */
+    double train_seconds, trained_parameters; /* 0: not known */
 } Given;
 
 /* Appends a result to SCRATCH/folder. */

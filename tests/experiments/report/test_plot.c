@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { N_LOOKS = 20 };
+enum { N_LOOKS = 20, N_LINES = 40, N_POINTS = 200 };
 
 static double channel(const char *hex) {
     unsigned value;
@@ -54,16 +54,30 @@ static char *key_of(int look, Arena *arena) {
 static void test_without_colour(void **state) {
     (void)state;
     Arena *arena = arena_create();
-    const char *keys[N_LOOKS + 1];
-    for (int i = 0; i <= N_LOOKS; i++) {
-        keys[i] = key_of(i < N_LOOKS ? i : LOOK_PUBLISHED, arena);
+    const char *keys[N_LINES + 1];
+    for (int i = 0; i <= N_LINES; i++) {
+        keys[i] = key_of(i < N_LINES ? i : LOOK_PUBLISHED, arena);
         for (int k = 0; k < i; k++)
             assert_string_not_equal(keys[i], keys[k]);
     }
     arena_free(arena);
 }
 
+/* A point has a mark and a colour, and nothing else. */
+static void test_points(void **state) {
+    (void)state;
+    Arena *arena = arena_create();
+    const char *marks[N_POINTS];
+    for (int i = 0; i < N_POINTS; i++) {
+        marks[i] = strstr(key_of(i, arena), "<text");
+        for (int k = 0; k < i; k++)
+            assert_true(strcmp(marks[i], marks[k]) != 0 || strcmp(plot_colour(i), plot_colour(k)) != 0);
+    }
+    arena_free(arena);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_colours), cmocka_unit_test(test_without_colour)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_colours), cmocka_unit_test(test_without_colour),
+                                       cmocka_unit_test(test_points)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,7 @@ static void test_run(void **state) {
                                         "Context length M: 2</th>",
                                         "All methods, 2 shots: test accuracy in %.",
                                         "<i>100 %</i>",
+                                        "What training took",
                                         "Loss of each epoch.",
                                         "Learning rate.",
                                         "Accuracy of each class in %",
@@ -65,8 +66,8 @@ static void test_run(void **state) {
     assert_in_range(page_count(page, "href=\"data:image/jpeg;base64,/9j/"), 1,
                     page_count(page, "<use href=\"#g0i"));
     if (has_gnuplot()) {
-        assert_int_equal(page_count(page, "class=\"plot\""), 4);
-        assert_int_equal(page_count(page, "class=\"legend\""), 2); /* one for all three of training */
+        assert_int_equal(page_count(page, "class=\"plot\""), 5);
+        assert_int_equal(page_count(page, "class=\"legend\""), 3); /* one for all three of training */
         static const char *const axes[] = {
             ">training images per class<", ">test accuracy in %<",     ">epoch<",
             ">cross-entropy (nats)<",      ">training accuracy in %<", ">learning rate<"};

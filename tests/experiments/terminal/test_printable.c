@@ -83,9 +83,21 @@ static void test_print_json_line(void **state) {
     free(text);
 }
 
+static void test_grouped_number(void **state) {
+    (void)state;
+    static const double numbers[] = {0, 7, 999, 1000, 123456, 2539567104};
+    static const char *const texts[] = {"0", "7", "999", "1,000", "123,456", "2,539,567,104"};
+    char text[32];
+    for (int i = 0; i < 6; i++) {
+        grouped_number(numbers[i], text);
+        assert_string_equal(text, texts[i]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_printable), cmocka_unit_test(test_print_line),
                                        cmocka_unit_test(test_long_lines),
-                                       cmocka_unit_test(test_print_json_line)};
+                                       cmocka_unit_test(test_print_json_line),
+                                       cmocka_unit_test(test_grouped_number)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
