@@ -11,10 +11,14 @@
 enum { N_PUBLISHED_SHOTS = 6 };
 
 typedef struct {
-    const char *method, *source;
+    int source; /* of published_source */
+    const char *method;
     const char *dataset;                /* as the catalog names it; NULL: the average over all */
     double accuracy[N_PUBLISHED_SHOTS]; /* percent; 0: not reported */
 } Published;
+
+/* Where numbers are from, counted from 0; NULL behind the last. */
+const char *published_source(int source);
 
 #define PUBLISHED_BACKBONE "RN50"
 
@@ -27,7 +31,8 @@ double published_accuracy(const Published *row, int num_shots);
 
 /* From base to new classes: averages over all eleven datasets, 16 images of each base class. */
 typedef struct {
-    const char *method, *source;
+    int source;
+    const char *method;
     double base, new, harmonic; /* percent; 0: not reported */
 } PublishedTransfer;
 

@@ -1,6 +1,8 @@
 /* report_page.c: see report_page.h */
 #include "experiments/report/report_page.h"
 
+#include "experiments/report/published.h"
+
 #include <string.h>
 
 int report_column(const CellTable *cells) {
@@ -43,4 +45,23 @@ void report_figure(Report *report, const char *caption, const Plot *plot, bool l
     if (report->plots && legend)
         plot_legend(html, plot);
     html_markup(html, "</div></figure>\n");
+}
+
+void report_published_name(Report *report, const char *method, int source, unsigned *used) {
+    *used |= 1u << source;
+    html_markup(&report->html, "<th>%s, published [%d]</th>", method, source + 1);
+}
+
+void report_published_sources(Report *report, const char *backbone, unsigned used) {
+    Html *html = &report->html;
+    const char *before = "";
+    if (!used)
+        return;
+    html_markup(html, "<p class=\"caption\">As published, with %s: ", backbone);
+    for (int i = 0; published_source(i); i++)
+        if (used & 1u << i) {
+            html_markup(html, "%s[%d] %s", before, i + 1, published_source(i));
+            before = "; ";
+        }
+    html_markup(html, ".</p>\n");
 }

@@ -24,6 +24,10 @@ typedef struct {
 int report_column(const CellTable *cells);
 /* The look of a row's line (plot.h), the same in all groups. */
 int report_look(const Report *report, const char *label);
+/* The cell that names a row of published numbers, which adds its source to those used (bits), and the line
+ * below the table that says what they are. */
+void report_published_name(Report *report, const char *method, int source, unsigned *used);
+void report_published_sources(Report *report, const char *backbone, unsigned used);
 /* <figure> with a caption and the plot, and beside it the legend unless that is written elsewhere. */
 void report_figure(Report *report, const char *caption, const Plot *plot, bool legend);
 

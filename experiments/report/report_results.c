@@ -38,11 +38,10 @@ static PlotSeries row_series(const Report *report, const CellTable *cells, int r
     return series;
 }
 
-#define AS_PUBLISHED "%s as published (" PUBLISHED_BACKBONE "; %s)"
-
 static PlotSeries published_series(const CellTable *cells, const Published *row, Arena *arena) {
     PlotPoint *points = ARENA_NEW(arena, PlotPoint, cells->n_columns);
-    PlotSeries series = {.name = arena_printf(arena, AS_PUBLISHED, row->method, row->source),
+    PlotSeries series = {.name = arena_printf(arena, "%s as published (" PUBLISHED_BACKBONE "; %s)",
+                                              row->method, published_source(row->source)),
                          .look = LOOK_PUBLISHED,
                          .points = points};
     for (int j = 0; points && j < cells->n_columns; j++) {
@@ -94,13 +93,16 @@ static void write_curves(Report *report, const Group *group) {
 /* --- table --- */
 
 /* The row, which must have a number in one of the columns. */
-static void write_published_row(Html *html, const CellTable *cells, const Published *row) {
+static void write_published_row(Report *report, const CellTable *cells, const Published *row,
+                                unsigned *used) {
+    Html *html = &report->html;
     int n = 0;
     for (int j = 0; j < cells->n_columns; j++)
         n += published_accuracy(row, cells->shots[j]) > 0;
     if (n == 0)
         return;
-    html_markup(html, "<tr class=\"published\"><th>" AS_PUBLISHED "</th>", row->method, row->source);
+    html_markup(html, "<tr class=\"published\">");
+    report_published_name(report, row->method, row->source, used);
     for (int j = 0; j < cells->n_columns; j++) {
         const double accuracy = published_accuracy(row, cells->shots[j]);
         html_markup(html, accuracy > 0 ? "<td>%.1f</td>" : "<td></td>", accuracy);
@@ -112,6 +114,7 @@ static void write_table(Report *report, const Group *group) {
     Html *html = &report->html;
     const CellTable *cells = &group->cells;
     char text[64];
+    unsigned used = 0;
     html_markup(html,
                 "<p class=\"caption\">Test accuracy in %%, mean ± std over seeds; the best of each column is "
                 "bold.</p>\n<div class=\"scroll\"><table class=\"results\"><thead><tr><th>method</th>");
@@ -130,8 +133,9 @@ static void write_table(Report *report, const Group *group) {
         html_markup(html, "</tr>\n");
     }
     for (const Published *row = NULL; (row = published_next(row, report->data, group));)
-        write_published_row(html, cells, row);
+        write_published_row(report, cells, row, &used);
     html_markup(html, "</tbody></table></div>\n");
+    report_published_sources(report, PUBLISHED_BACKBONE, used);
 }
 
 void report_results(Report *report, const Group *group) {

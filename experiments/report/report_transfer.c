@@ -102,14 +102,15 @@ static void write_number(Html *html, double percent) {
     html_markup(html, percent > 0 ? "<td>%.1f</td>" : "<td></td>", percent);
 }
 
-static void write_published(Html *html, const ReportGroups *data, const Transfer *transfer) {
+static void write_published(Report *report, const Transfer *transfer, unsigned *used) {
+    Html *html = &report->html;
     int n;
-    const PublishedTransfer *rows = published_transfers(data, transfer->source, transfer->num_shots, &n);
+    const PublishedTransfer *rows =
+        published_transfers(report->data, transfer->source, transfer->num_shots, &n);
     const int new = new_column(transfer);
     for (int i = 0; rows && new &&i < n; i++) {
-        html_markup(html,
-                    "<tr class=\"published\"><th>%s as published (" PUBLISHED_TRANSFER_BACKBONE "; %s)</th>",
-                    rows[i].method, rows[i].source);
+        html_markup(html, "<tr class=\"published\">");
+        report_published_name(report, rows[i].method, rows[i].source, used);
         for (int j = 0; j < transfer->cells.n_columns; j++) {
             const int column = transfer->cells.shots[j];
             write_number(html, column == 1 ? rows[i].base : column == new ? rows[i].new : 0);
@@ -119,8 +120,10 @@ static void write_published(Html *html, const ReportGroups *data, const Transfer
     }
 }
 
-static void write_transfer(Html *html, const ReportGroups *data, const Transfer *transfer) {
+static void write_transfer(Report *report, const Transfer *transfer) {
+    Html *html = &report->html;
     char shots[64];
+    unsigned used = 0;
     shots_text(transfer->num_shots, shots);
     html_markup(html, "<p class=\"caption\">Learned on ");
     html_class(html, transfer->source->dataset);
@@ -137,8 +140,9 @@ static void write_transfer(Html *html, const ReportGroups *data, const Transfer 
     html_markup(html, "%s</tr></thead>\n<tbody>\n", new_column(transfer) ? "<th>H</th>" : "");
     for (int i = 0; i < transfer->cells.n_rows; i++)
         write_row(html, transfer, i);
-    write_published(html, data, transfer);
+    write_published(report, transfer, &used);
     html_markup(html, "</tbody></table></div>\n");
+    report_published_sources(report, PUBLISHED_TRANSFER_BACKBONE, used);
 }
 
 void report_transfer(Report *report) {
@@ -157,7 +161,7 @@ void report_transfer(Report *report) {
             continue;
         if (n_tables++ == 0)
             html_markup(html, "<section id=\"transfer\">\n<h2>Transfer</h2>\n");
-        write_transfer(html, data, &transfer);
+        write_transfer(report, &transfer);
     }
     if (n_tables > 0)
         html_markup(html, "</section>\n");

@@ -44,12 +44,14 @@ static void test_average(void **state) {
     give_all(cli, "out", N_DATASETS, NULL, 4);
     const char *page = page_of(cli, "out");
     page_has(page, "<h2>average of 11 datasets</h2>");
-    page_has(page,
-             ROW "<th>CoOp M=16 end as published (RN50; Zhou et al. 2022)</th><td>59.6</td><td></td></tr>");
-    page_has(page, ROW "<th>Tip-Adapter-F as published (RN50; APE_results.ipynb of yangyangyang127/APE)</th>"
-                       "<td>64.5</td><td>69.8</td></tr>");
-    page_has(page, ROW "<th>GDA as published (RN50; logs/fewshots.log of mrflogs/ICLR24)</th><td>62.2</td>"
+    page_has(page, ROW "<th>CoOp M=16 end, published [1]</th><td>59.6</td><td></td></tr>");
+    page_has(page, ROW "<th>Tip-Adapter-F, published [2]</th>"
+                       "<td>64.6</td><td>69.8</td></tr>");
+    page_has(page, ROW "<th>GDA, published [3]</th><td>62.2</td>"
                        "<td>69.8</td></tr>");
+    page_has(page,
+             "<p class=\"caption\">As published, with RN50: [1] Zhou et al. 2022; [2] APE_results.ipynb of "
+             "yangyangyang127/APE; [3] logs of mrflogs/ICLR24.</p>");
     assert_int_equal(page_count(page, ROW), 6 + N_DATASETS);
     give_all(cli, "four", N_DATASETS, NULL, 4);
     assert_int_equal(page_count(page_of(cli, "four"), ROW), 5); /* what has no number there is left out */
@@ -100,11 +102,11 @@ static void test_transfers(void **state) {
     const char *page = page_of(cli, "out");
     page_has(page,
              "<th>x</th><td class=\"best\">60.0</td><td class=\"best\">60.0</td><td>60.0</td></tr>\n" ROW
-             "<th>zero-shot CLIP as published (ViT-B/16; ");
-    page_has(page, "<th>CoOp as published (ViT-B/16; readme of htyao89/KgCoOp)</th><td>82.6</td><td>68.0</td>"
+             "<th>zero-shot CLIP, published [4]</th>");
+    page_has(page, "<th>CoOp, published [5]</th><td>82.6</td><td>68.0</td>"
                    "<td>74.6</td>");
-    page_has(page,
-             "<th>ProLIP as published (ViT-B/16; Fahes et al. 2024)</th><td></td><td></td><td>79.1</td>");
+    page_has(page, "<th>ProLIP, published [6]</th><td></td><td></td><td>79.1</td>");
+    page_has(page, "As published, with ViT-B/16: [3] logs of mrflogs/ICLR24; [4] zhengli97/");
     assert_int_equal(page_count(page, ROW), 11); /* beside the average alone */
     give_halves(cli, "rn50", N_DATASETS, NULL, 16);
     assert_int_equal(page_count(page_of(cli, "rn50"), ROW), 0);

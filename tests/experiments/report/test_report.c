@@ -150,7 +150,7 @@ static void test_old_results(void **state) {
     const char *page = page_read(cli, cli_path(cli, "out/" REPORT_FILE));
     page_has(page, PREDICTIONS_FILE " is not there: the run was made before runs kept it");
     page_has(page, ">55.0 ± 5.0</td>");
-    page_has(page, "<th>CoOp M=16 end as published (RN50; Zhou et al. 2022)</th><td>50.6</td><td>83.5</td>");
+    page_has(page, "<th>CoOp M=16 end, published [1]</th><td>50.6</td><td>83.5</td>");
     /* Predictions of another run are not shown as this one's. */
     static const char csv[] = "path,label,class,predicted,predicted_class,confidence\na,0,x,0,x,1\n";
     Error err = {0};
