@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 /* OpenBLAS's own; it exports them, but has no header for them. Where a build of it hides them, there is no
@@ -135,12 +136,26 @@ void blas_product_double(bool trans_a, bool trans_b, int m, int n, int k, double
 /* LAPACK's, which is in OpenBLAS; its headers do not say so. Matrices are in columns. */
 void dposv_(const char *triangle, const int *n, const int *n_right, double *a, const int *lda, double *b,
             const int *ldb, int *info);
+void dsyev_(const char *job, const char *triangle, const int *n, double *a, const int *lda, double *values,
+            double *work, const int *n_work, int *info);
 
 int blas_solve_positive(double *a, int n, double *x, int rows) {
     int info = 0;
     const bool entered = blas_room_enter();
     dposv_("U", &n, &rows, a, &n, x, &n, &info); /* the upper triangle of columns is the lower one of rows */
     blas_room_leave(entered);
+    return info == 0 ? 0 : -1;
+}
+
+int blas_eigen_symmetric(double *a, int n, double *values) {
+    int info = 0, n_work = 34 * n; /* blocks of 32 rows */
+    double *work = malloc((size_t)n_work * sizeof *work);
+    if (!work)
+        return -1;
+    const bool entered = blas_room_enter();
+    dsyev_("V", "U", &n, a, &n, values, work, &n_work, &info);
+    blas_room_leave(entered);
+    free(work);
     return info == 0 ? 0 : -1;
 }
 

@@ -28,6 +28,11 @@ void blas_product_double(bool trans_a, bool trans_b, int m, int n, int k, double
  * the lower triangle is read and then holds Cholesky's factor. -1 when a is not positive definite. */
 int blas_solve_positive(double *a, int n, double *x, int rows);
 
+/* The eigenvalues (n), rising, of a symmetric matrix a (n, n), of which the lower triangle is read, and in
+ * its rows then their eigenvectors, of length 1. -1 when memory is out or they are not found (not a number).
+ */
+int blas_eigen_symmetric(double *a, int n, double *values);
+
 /* Whether OpenBLAS would use more than one for such a product. */
 bool blas_spreads(int m, int n, int k);
 

@@ -10,13 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool has_all_classes(const Dataset *own, const Dataset *target) {
-    for (int k = 0; k < target->n_classes; k++)
-        if (class_index(own->class_names, own->n_classes, target, k) < 0)
-            return false;
-    return true;
-}
-
 /* The point's configuration with the target beside it. */
 static char *canonical_text(const Point *learned, const Session *target, Arena *arena) {
     const char *part = target->experiment->dataset.subsample_classes;
@@ -79,7 +72,7 @@ int transfer_expand(Grid *grid, const Session *own, const Session *targets, cons
                 return error_set(err,
                                  "%s: transfer: two datasets called '%s'; a name of its own tells them apart",
                                  own->experiment->path, targets[t].name);
-        bool known = has_all_classes(&own->dataset, &targets[t].dataset);
+        bool known = class_all_known(&own->dataset, &targets[t].dataset);
         if (add_unlearned(grid, t, &targets[t], digests, arena, err) < 0)
             return -1;
         for (int i = 0; i < n_own; i++) {

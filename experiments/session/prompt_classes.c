@@ -13,6 +13,13 @@ int class_index(const char *const *names, int n, const Dataset *dataset, int k) 
     return -1;
 }
 
+bool class_all_known(const Dataset *own, const Dataset *target) {
+    for (int k = 0; k < target->n_classes; k++)
+        if (class_index(own->class_names, own->n_classes, target, k) < 0)
+            return false;
+    return true;
+}
+
 void class_columns(float *logits, const float *scores, const char *const *names, int n, const Dataset *to) {
     for (int k = 0; k < to->n_classes; k++) {
         int column = class_index(names, n, to, k);

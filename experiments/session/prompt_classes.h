@@ -9,6 +9,9 @@
  * there twice, the one at index k is meant. */
 int class_index(const char *const *names, int n, const Dataset *dataset, int k);
 
+/* Whether every class of the target is one of `own`. */
+bool class_all_known(const Dataset *own, const Dataset *target);
+
 /* logits (n_test of `to`, K of `to`): the columns of these classes, picked from the scores (n_test of `to`,
  * n) of n classes, which must have every class of `to`. */
 void class_columns(float *logits, const float *scores, const char *const *names, int n, const Dataset *to);

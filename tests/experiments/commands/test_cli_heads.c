@@ -113,6 +113,53 @@ static const float *logits_of(Cli *cli, const char *path, size_t *n) {
     return copy;
 }
 
+static const float *test_logits(Cli *cli, const char *run, const Result *result, size_t *n) {
+    return logits_of(cli, cli_path(cli, "%s/%s/test_logits.safetensors", run, result->folder), n);
+}
+
+/* Base classes as the authors' program for new classes has them, or as the other has; new ones depend on
+ * images and texts alone. */
+static void test_gda_new_classes(void **state) {
+    Cli *cli = *state;
+    cli_ok(cli, "run",
+           cli_experiment(cli, "gda", "vit",
+                          "transfer: [{subsample_classes: new}]\noutputs: {logits: true}\n"
+                          "grid: {num_shots: 2, seed: 1}\nmethods:\n"
+                          "  - gda: {views: 3, alpha: 2, recipe: [paper, plain]}\n  - ss_text: {}\n"),
+           "--set", "dataset.subsample_classes=base");
+    ResultList results = cli_results(cli, "gda", NULL);
+    assert_int_equal(results.n, 5); /* of ss_text the base classes alone */
+    const float *base[2], *new[2];
+    size_t n_base = 0, n_new = 0;
+    for (int i = 0, b = 0, w = 0; i < results.n; i++)
+        if (strncmp(results.results[i].label, "GDA", 3) == 0) {
+            const bool is_new = results.results[i].source;
+            const float *logits = test_logits(cli, "gda", &results.results[i], is_new ? &n_new : &n_base);
+            *(is_new ? &new[w++] : &base[b++]) = logits;
+        }
+    assert_memory_not_equal(base[0], base[1], n_base * sizeof(float));
+    assert_true(n_new > 0);
+    assert_memory_equal(new[0], new[1], n_new * sizeof(float));
+}
+
+/* One image has no covariance, two crops of it have, and the other recipe needs none. */
+static void test_gda_one_image(void **state) {
+    Cli *cli = *state;
+    static const char *const options[] = {"views: 0", "views: 2", "views: 0, recipe: plain"};
+    for (int i = 0; i < 3; i++) {
+        const char *name = arena_printf(cli->arena, "one%d", i);
+        const char *yaml = cli_experiment(
+            cli, name, "vit",
+            arena_printf(cli->arena, "grid: {num_shots: 1, seed: 1}\nmethods:\n  - gda: {%s}\n", options[i]));
+        if (i == 0)
+            cli_refuses(cli, 3, cli_path(cli, "one0.yaml: GDA views=0: "),
+                        "has one training image, hence no covariance (views: 2 makes two)", "run", yaml,
+                        "--quiet", "--set", "dataset.subsample_classes=base");
+        else
+            cli_ok(cli, "run", yaml, "--set", "dataset.subsample_classes=base");
+    }
+}
+
 /* What each point has left labels the same images alike. */
 static void test_learned_files(void **state) {
     Cli *cli = *state;
@@ -141,7 +188,8 @@ static void test_learned_files(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_same_bits), CLI_TEST(test_validation),
-                                       CLI_TEST(test_transfer), CLI_TEST(test_learned_files)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_same_bits),     CLI_TEST(test_validation),
+                                       CLI_TEST(test_transfer),      CLI_TEST(test_gda_new_classes),
+                                       CLI_TEST(test_gda_one_image), CLI_TEST(test_learned_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
