@@ -89,6 +89,8 @@ static void test_files(void **state) {
                                      number));
     shell_ok(cli, "pkg-config --modversion coop");
     assert_string_equal(cli->out, arena_printf(cli->arena, "%s\n", number));
+    /* Where the headers of the libraries below are not installed, too. */
+    shell_ok(cli, "PKG_CONFIG_LIBDIR=\"$PKG_CONFIG_PATH\" pkg-config --cflags --libs coop");
     shell_ok(cli, "\"$ROOT/opt/bin/coop\" --version");
     assert_string_equal(cli->out, arena_printf(cli->arena, "coop %s\n", number));
     shell_ok(cli, "readelf -d \"$ROOT/opt/lib/libcoop.so\" | grep 'SONAME.*libcoop.so.0\\]'");
@@ -132,8 +134,7 @@ static void compile(Cli *cli, const char *language, const char *source, const ch
 
 #define SHARED_LINK "-L\"$ROOT/opt/lib\" -lcoop"
 #define STATIC_LINK                                                                                          \
-    "\"$ROOT/opt/lib/libcoop.a\" $(pkg-config --libs $(sed -n 's/^Requires.private: //p' "                   \
-    "\"$PKG_CONFIG_PATH/coop.pc\")) $(sed -n 's/^Libs.private: //p' \"$PKG_CONFIG_PATH/coop.pc\")"
+    "\"$ROOT/opt/lib/libcoop.a\" $(sed -n 's/^Libs.private: //p' \"$PKG_CONFIG_PATH/coop.pc\")"
 
 static void check_label(Cli *cli, const char *learned) {
     cli_ok(cli, "classify", learned, IMAGE, OTHER);
@@ -267,8 +268,8 @@ static void test_terms(void **state) {
 
 static void test_python(void **state) {
     Cli *cli = *state;
-    if (is_instrumented() || shell(cli, "${PYTHON:-python3} -c 'import numpy'") != 0) {
-        print_message("no python3 with numpy here: coop.py is not tested\n");
+    if (is_instrumented() || shell(cli, "${PYTHON:-python3} -c 'import ctypes'") != 0) {
+        print_message("no python3 with ctypes here: coop.py is not tested\n");
         skip();
     }
     const char *learned = cli_path(cli, "learned.safetensors");
@@ -286,6 +287,8 @@ static void test_python(void **state) {
             assert_non_null(strstr(cli->out, "as the command line says"));
         }
     }
+    if (strstr(cli->out, "no NumPy"))
+        print_message("%s", cli->out);
 }
 
 #define INSTALLED(function) cmocka_unit_test_setup_teardown(function, setup, cli_teardown)
