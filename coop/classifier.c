@@ -175,7 +175,7 @@ static int open_original(Classifier *c, const ClassifierOptions *options, Error 
     if (!options->weights)
         return error_usage(err,
                            "%s is a file of the original code, which does not say where the checkpoint is: "
-                           "--model is needed",
+                           "--model, or checkpoint of coop_options, is needed",
                            tensors_path(c->file));
     model.towers = CLIP_BOTH | CLIP_DIGEST | few(options);
     if (loaded_model_open(&c->own, options->weights, &model, err) < 0 ||

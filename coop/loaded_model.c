@@ -74,8 +74,9 @@ const char *loaded_model_prompt_weights(const Prompt *prompt, const char *path, 
     if (there != 0)
         return there < 0 ? NULL : given ? given : prompt->checkpoint;
     const bool named = locate_is_name(prompt->checkpoint);
-    error_set(err, "%s: checkpoint: %s is not there; say with --model where it is%s%s", path,
-              prompt->checkpoint, named ? ", or fetch it: coop models get " : "",
+    error_set(err,
+              "%s: checkpoint: %s is not there; say where it is (--model, or checkpoint of coop_options)%s%s",
+              path, prompt->checkpoint, named ? ", or fetch it: coop models get " : "",
               named ? prompt->checkpoint : "");
     return NULL;
 }

@@ -339,7 +339,7 @@ static void test_original(void **state) {
     double expected[N * K];
     expect_cosine(&w, read.text_features, expected);
     assert_int_equal(classifier_open(&c, path, NULL, &err), -1);
-    assert_non_null(strstr(err.text, "--model is needed"));
+    assert_non_null(strstr(err.text, "--model, or checkpoint of coop_options, is needed"));
     classifier_close(c);
     const ClassifierOptions options = {.weights = WEIGHTS, .model.vocab = VOCAB};
     assert_int_equal(classifier_open(&c, path, &options, &err), 0);
@@ -374,7 +374,9 @@ static void test_other_checkpoint(void **state) {
     head.checkpoint = "/nowhere/weights.pt";
     assert_int_equal(classifier_file_write(path, &head, &cosine_kind, NULL, 0, &err), 0);
     assert_int_equal(classifier_open(&c, path, NULL, &err), -1);
-    assert_non_null(strstr(err.text, "/nowhere/weights.pt is not there; say with --model"));
+    assert_non_null(
+        strstr(err.text,
+               "/nowhere/weights.pt is not there; say where it is (--model, or checkpoint of coop_options)"));
     classifier_close(c);
     close_world(&w);
 }

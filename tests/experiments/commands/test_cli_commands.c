@@ -256,8 +256,8 @@ static void test_moved(void **state) {
     cli_ok(cli, "classify", prompt, image);
     const char *expected = cli->out;
     assert_int_equal(rename(weights, moved), 0);
-    cli_refuses(cli, 3, prompt, "there; say with --model where it is", "classify", prompt, image);
-    cli_refuses(cli, 3, prompt, "there; say with --model where it is", "words", prompt);
+    cli_refuses(cli, 3, prompt, "there; say where it is (--model", "classify", prompt, image);
+    cli_refuses(cli, 3, prompt, "there; say where it is (--model", "words", prompt);
     cli_ok(cli, "classify", prompt, image, "--model", moved);
     assert_string_equal(cli->out, expected);
     cli_refuses(cli, 3, prompt, "width 64 where the checkpoint " FIXTURES "clip_rn.safetensors has 48",

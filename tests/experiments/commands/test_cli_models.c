@@ -179,7 +179,8 @@ static void test_commands(void **state) {
     unlink(
         cli_path(cli, HUB "timm--vit_base_patch32_clip_224.openai/snapshots/1/open_clip_model.safetensors"));
     cli_refuses(cli, 3, prompt,
-                ": checkpoint: ViT-B-32:openai is not there; say with --model where it is, or fetch it: "
+                ": checkpoint: ViT-B-32:openai is not there; say where it is (--model, or checkpoint of "
+                "coop_options), or fetch it: "
                 "coop models get ViT-B-32:openai",
                 "classify", prompt, IMAGE);
     cli_refuses(cli, 3, "ViT-B-32:openai: not on this disk; this fetches it: coop models get ViT-B-32:openai",
