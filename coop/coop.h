@@ -25,14 +25,15 @@
  * work, and they encode side by side with one copy of the weights; otherwise calls with one model (and so
  * with the classifiers that share it) take turns, each with all of its threads.
  *
- * The process. Nothing is printed, and nothing changes the locale, handlers of signals, the environment, the
- * working directory or OpenBLAS's settings. Threads of the library block all signals but SIGBUS. A large
- * product that OpenBLAS would spread over threads of its own is computed by kernels of the library where the
- * processor has AVX2; so results are the same up to rounding (about 1e-6) with any setting, and with
- * OPENBLAS_NUM_THREADS=1 they are those of the command line bit for bit, as they always are for any number of
- * `threads`. Images are read, never mapped. A checkpoint and a learned file are mapped: who cuts one short
- * while it is in use, instead of renaming another over it, causes a SIGBUS, as with any mapped file. A
- * process that forks uses its handles in the parent alone.
+ * The process. Nothing is printed (but the AVIF decoder below libheif complains of some damaged files on
+ * stderr), and nothing changes the locale, handlers of signals, the environment, the working directory or
+ * OpenBLAS's settings. Threads of the library block all signals but SIGBUS. A large product that OpenBLAS
+ * would spread over threads of its own is computed by kernels of the library where the processor has
+ * AVX2; so results are the same up to rounding (about 1e-6) with any setting, and with
+ * OPENBLAS_NUM_THREADS=1 they are those of the command line bit for bit, as they always are for any
+ * number of `threads`. Images are read, never mapped. A checkpoint and a learned file are mapped: who
+ * cuts one short while it is in use, instead of renaming another over it, causes a SIGBUS, as with any
+ * mapped file. A process that forks uses its handles in the parent alone.
  */
 #ifndef COOP_H
 #define COOP_H

@@ -106,9 +106,11 @@ static int read_header(Canvas *canvas, GifFileType *gif, const Source *source, c
 }
 
 static void fill_canvas(Image *image, const Canvas *canvas) {
-    const size_t n = (size_t)image->width * (size_t)image->height;
-    for (size_t i = 0; i < n; i++)
-        memcpy(image->rgb + 3 * i, canvas->colours[canvas->fill], 3);
+    const size_t stride = (size_t)image->width * 3;
+    for (size_t x = 0; x < stride; x += 3)
+        memcpy(image->rgb + x, canvas->colours[canvas->fill], 3);
+    for (size_t y = 1; y < (size_t)image->height; y++)
+        memcpy(image->rgb + y * stride, image->rgb, stride);
 }
 
 /* One row of the file; with image->rgb NULL it is only read. */
