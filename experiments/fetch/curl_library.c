@@ -3,8 +3,10 @@
 
 #include "experiments/fetch/curl_library.h"
 
-#include <dlfcn.h>
+#include <errno.h>
 #include <string.h>
+
+#include <dlfcn.h>
 
 #define LIBRARY "libcurl.so.4"
 
@@ -20,7 +22,10 @@ int curl_library_load(CurlLibrary *curl, Error *err) {
         {"curl_easy_header", &curl->easy_header},   {"curl_easy_strerror", &curl->easy_strerror},
         {"curl_slist_append", &curl->slist_append}, {"curl_slist_free_all", &curl->slist_free_all},
     };
+    errno = 0;
     *curl = (CurlLibrary){.library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL)};
+    if (!curl->library && errno == ENOMEM) /* of which dlerror may have none left to tell */
+        return error_memory(err);
     if (!curl->library)
         return error_run(err, LIBRARY " cannot be loaded (Debian: libcurl4): %s", dlerror());
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

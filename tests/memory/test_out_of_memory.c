@@ -14,11 +14,13 @@
 #define _GNU_SOURCE /* nftw */
 #include "clip/base/buffer.h"
 #include "clip/base/files.h"
+#include "experiments/fetch/http.h"
 #include "tests/support/catalog_support.h"
 #include "tests/support/checkpoint_copy.h"
 #include "tests/support/cli_support.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
+#include "tests/web/hub_support.h"
 
 #include <ftw.h>
 #include <setjmp.h>
@@ -409,6 +411,23 @@ static int write_hub(Cli *cli) {
     return symlink(cli_path(cli, "in/hf"), cli_path(cli, "in/hub/models--me--mine/snapshots/1"));
 }
 
+/* A repository of a hub to fetch from. */
+static WebServer web;
+
+static void start_hub(Cli *cli) {
+    static const HubEntry entries[] = {{"config.json", "{}", 2, false, NULL},
+                                       {"model.safetensors", "0123456789", 10, true, NULL}};
+    assert_int_equal(make_folders(cli_path(cli, "web"), NULL), 0);
+    web_start(&web, cli_path(cli, "web"), hub_rules, cli->arena);
+    hub_put(&web, "me/far", entries, 2);
+    hub_environment(&web, cli_path(cli, "in/home"));
+}
+
+static int teardown(void **state) {
+    web_stop(&web);
+    return cli_teardown(state);
+}
+
 static int setup(void **state) {
     if (cli_setup(state) < 0)
         return -1;
@@ -426,6 +445,8 @@ static int setup(void **state) {
         return -1;
     write_hugging_face(cli);
     write_tokenizer(cli);
+    if (http_available())
+        start_hub(cli);
     if (write_hub(cli) < 0)
         return -1;
     mini_write(cli_path(cli, "in/datasets"));
@@ -449,6 +470,8 @@ static int setup(void **state) {
            cli_path(cli, "in/original"));
     return 0;
 }
+
+#define FETCHING "models-get"
 
 static const Case cases[] = {
     {"init", {"init", FIXTURES "images", "--model", VIT, "--vocab", MERGES, "--out", "work/x.yaml"}, 20},
@@ -502,6 +525,7 @@ static const Case cases[] = {
     {"models", {"models", VIT, "in/prompt.safetensors"}, 10},
     {"models-list", {"models"}, 10},
     {"models-name", {"models", "ViT-B-32:laion2b_s34b_b79k", "me/mine"}, 10},
+    {FETCHING, {"models", "get", "me/far", "--dir", "work/x", "--quiet"}, 20},
     {"zeroshot-name",
      {"zeroshot", "--model", "me/mine", "--classes", "cup,star", DRAWING, "--threads", "1"},
      20},
@@ -515,10 +539,11 @@ static void run_cases(void **state) {
     if (scratch_instrumented())
         skip(); /* it has a malloc of its own */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        sweep(*state, &cases[i]);
+        if (strcmp(cases[i].name, FETCHING) != 0 || http_available())
+            sweep(*state, &cases[i]);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(run_cases, setup, cli_teardown)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(run_cases, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
