@@ -4,7 +4,7 @@
 #include "datasets/features/photo_check.h"
 #include "datasets/lists/lists.h"
 #include "experiments/commands/commands.h"
-#include "experiments/commands/label_inputs.h"
+#include "experiments/labels/label_inputs.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/output.h"
 #include "experiments/terminal/printable.h"

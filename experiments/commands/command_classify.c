@@ -3,8 +3,8 @@
 #include "coop/coop_checkpoint.h"
 #include "experiments/commands/commands.h"
 #include "experiments/commands/find_learned.h"
-#include "experiments/commands/label_stream.h"
-#include "experiments/commands/library_call.h"
+#include "experiments/labels/label_stream.h"
+#include "experiments/labels/library_call.h"
 #include "experiments/session/cli_model.h"
 
 /* What is asked for. */

@@ -1,7 +1,7 @@
 /* command_zeroshot.c: coop zeroshot */
 #include "experiments/commands/commands.h"
-#include "experiments/commands/label_stream.h"
-#include "experiments/commands/library_call.h"
+#include "experiments/labels/label_stream.h"
+#include "experiments/labels/library_call.h"
 #include "experiments/session/cli_model.h"
 
 #include <string.h>

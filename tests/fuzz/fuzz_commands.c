@@ -17,7 +17,7 @@
 #include "coop/words.h"
 #include "coop/zeroshot.h"
 #include "experiments/commands/commands.h"
-#include "experiments/commands/label_output.h"
+#include "experiments/labels/label_output.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* label_stream.h: labels for any number of images, printed as they are made: decoding on threads of its own,
  * the image tower a batch at a time, logits, a record for each image. */
-#ifndef EXPERIMENTS_COMMANDS_LABEL_STREAM_H
-#define EXPERIMENTS_COMMANDS_LABEL_STREAM_H
+#ifndef EXPERIMENTS_LABELS_LABEL_STREAM_H
+#define EXPERIMENTS_LABELS_LABEL_STREAM_H
 
 #include "coop/coop.h"
-#include "experiments/commands/label_output.h"
+#include "experiments/labels/label_output.h"
 #include "experiments/terminal/options.h"
 
 /* What a command that labels images is asked for, beside its words. Start with .top = 1. */

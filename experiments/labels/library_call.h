@@ -1,7 +1,7 @@
 /* library_call.h: coop.h as the commands call it: stopped by a signal, and failing as everything else here
  * does. */
-#ifndef EXPERIMENTS_COMMANDS_LIBRARY_CALL_H
-#define EXPERIMENTS_COMMANDS_LIBRARY_CALL_H
+#ifndef EXPERIMENTS_LABELS_LIBRARY_CALL_H
+#define EXPERIMENTS_LABELS_LIBRARY_CALL_H
 
 #include "coop/library/handles.h"
 

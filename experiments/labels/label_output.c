@@ -1,5 +1,5 @@
 /* label_output.c: see label_output.h */
-#include "experiments/commands/label_output.h"
+#include "experiments/labels/label_output.h"
 
 #include "clip/base/json.h"
 #include "datasets/lists/csv_fields.h"

@@ -1,6 +1,6 @@
 /* label_output.h: prints labels with probabilities, as they are made. */
-#ifndef EXPERIMENTS_COMMANDS_LABEL_OUTPUT_H
-#define EXPERIMENTS_COMMANDS_LABEL_OUTPUT_H
+#ifndef EXPERIMENTS_LABELS_LABEL_OUTPUT_H
+#define EXPERIMENTS_LABELS_LABEL_OUTPUT_H
 
 #include "coop/coop.h"
 #include "datasets/features/image_stream.h"

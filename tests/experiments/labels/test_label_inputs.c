@@ -1,5 +1,5 @@
 /* test_label_inputs.c: files, folders and lists, in the order in which they are given. */
-#include "experiments/commands/label_inputs.h"
+#include "experiments/labels/label_inputs.h"
 
 #include "clip/base/files.h"
 #include "tests/support/scratch.h"

@@ -3,8 +3,8 @@
  * A folder gives its files and then those of the folders in it, sorted by name; hidden ones are left out. A
  * list is read as it comes, so another program may still be writing it.
  */
-#ifndef EXPERIMENTS_COMMANDS_LABEL_INPUTS_H
-#define EXPERIMENTS_COMMANDS_LABEL_INPUTS_H
+#ifndef EXPERIMENTS_LABELS_LABEL_INPUTS_H
+#define EXPERIMENTS_LABELS_LABEL_INPUTS_H
 
 #include "datasets/features/image_stream.h"
 #include "experiments/terminal/options.h"

@@ -1,8 +1,8 @@
 /* label_stream.c: see label_stream.h */
-#include "experiments/commands/label_stream.h"
+#include "experiments/labels/label_stream.h"
 
-#include "experiments/commands/label_inputs.h"
-#include "experiments/commands/library_call.h"
+#include "experiments/labels/label_inputs.h"
+#include "experiments/labels/library_call.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"

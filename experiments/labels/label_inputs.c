@@ -4,7 +4,7 @@
  * the way down to where its walk has come.
  */
 #define _GNU_SOURCE /* memrchr */
-#include "experiments/commands/label_inputs.h"
+#include "experiments/labels/label_inputs.h"
 
 #include "clip/base/files.h"
 #include "datasets/lists/folder.h"

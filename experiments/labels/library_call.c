@@ -1,5 +1,5 @@
 /* library_call.c: see library_call.h */
-#include "experiments/commands/library_call.h"
+#include "experiments/labels/library_call.h"
 
 #include "experiments/terminal/interrupt.h"
 
