@@ -4,6 +4,7 @@
 #include "experiments/report/differences.h"
 #include "experiments/report/report.h"
 #include "experiments/report/report_groups.h"
+#include "experiments/report/report_sections.h"
 #include "experiments/results/result_files.h"
 #include "experiments/tables/table.h"
 #include "experiments/terminal/printable.h"
@@ -20,7 +21,8 @@ typedef struct {
 
 static const char *group_title(const ReportGroups *data, const Group *group, Arena *arena) {
     const char *backbone = data->n_backbones == 1 ? data->first_backbone : "several backbones";
-    return arena_printf(arena, "%s, %s: accuracy in %%, mean ± std over seeds", group->dataset, backbone);
+    const char *what = group_is_measures(group) ? "in %" : "accuracy in %, mean ± std over seeds";
+    return arena_printf(arena, "%s, %s: %s", group->dataset, backbone, what);
 }
 
 static int print_group(const ReportGroups *data, const Group *group, Arena *arena, Error *err) {

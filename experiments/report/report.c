@@ -92,6 +92,11 @@ static void write_group(Report *report, const Group *group, int number) {
     html_markup(html, "<h2>");
     html_class(html, group->dataset);
     html_markup(html, "</h2>");
+    if (group_is_measures(group)) {
+        report_measures(report, group);
+        html_markup(html, "</section>\n");
+        return;
+    }
     if (group->n_datasets == 1)
         html_markup(html, "\n<p>%d classes, %d test images.</p>\n", result->n_classes, result->n_test);
     else

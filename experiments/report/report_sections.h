@@ -18,6 +18,10 @@ void report_transfer(Report *report);
 void report_differences(Report *report);
 /* Curves of accuracy against shots, with the paper's if it has the dataset, and the table. */
 void report_results(Report *report, const Group *group);
+/* Whether none of its results is about classes: retrieval, matching, answers; and the table of such a group.
+ */
+bool group_is_measures(const Group *group);
+void report_measures(Report *report, const Group *group);
 /* Bars: all rows at one number of shots; each setting that varies while the others agree. */
 void report_studies(Report *report, const Group *group);
 /* What each row's training took: seconds and trained parameters at every number of shots, and accuracy

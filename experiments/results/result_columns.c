@@ -59,6 +59,8 @@ static const Column columns[] = {
     {"trained_parameters", COLUMN_WHOLE, .offset = AT(trained_parameters), .format = "%.0f"},
     {"found", COLUMN_SETTING, .setting = SETTING_TEXT},
     {"validation", COLUMN_SETTING, .setting = SETTING_TEXT},
+    {"mean_rank", COLUMN_SETTING, .setting = SETTING_REAL, .format = "%.4f"},
+    {"median_rank", COLUMN_SETTING, .setting = SETTING_REAL, .format = "%.1f"},
     {"folder", COLUMN_TEXT, .offset = AT(folder)},
     {"backbone", COLUMN_TEXT, .offset = AT(backbone)},
     {"activation", COLUMN_TEXT, .offset = AT(activation)},
@@ -309,7 +311,9 @@ static const char *const csv_columns[] = {"dataset",
                                           "program",
                                           "val_accuracy",
                                           "validation",
-                                          "trained_parameters"};
+                                          "trained_parameters",
+                                          "mean_rank",
+                                          "median_rank"};
 enum { N_CSV_COLUMNS = sizeof csv_columns / sizeof *csv_columns };
 
 static void csv_real(FileWriter *writer, const char *format, double number) {

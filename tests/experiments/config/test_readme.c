@@ -7,6 +7,7 @@
 #include "experiments/config/section_read.h"
 #include "experiments/methods/methods.h"
 #include "experiments/pretrain/pretrain_keys.h"
+#include "experiments/retrieve/retrieve_keys.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,8 +102,14 @@ static void keys_of_pretraining_too(void **state) {
     check_tables(BEGIN(" of pretrain"), (SectionList){pretrain_section_at, NULL}, " of a pretraining");
 }
 
+static void keys_of_retrieval_too(void **state) {
+    (void)state;
+    check_tables(BEGIN(" of retrieve"), (SectionList){retrieve_section_at, NULL}, " of a retrieval");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_those_of_the_program),
-                                       cmocka_unit_test(keys_of_pretraining_too)};
+                                       cmocka_unit_test(keys_of_pretraining_too),
+                                       cmocka_unit_test(keys_of_retrieval_too)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,47 @@
+/* report_measures.c: retrieval, matching and answers: rows that are measures of their own, no rivals. */
+#include "experiments/report/report_sections.h"
+
+#include <math.h>
+
+bool group_is_measures(const Group *group) {
+    for (int i = 0; i < group->n; i++)
+        if (group->scores[i].last->n_classes > 0)
+            return false;
+    return group->n > 0;
+}
+
+static void write_rank(Html *html, const Result *result, const char *name, const char *format) {
+    const ResultSetting *rank = result_setting(result, name);
+    html_markup(html, "<td>");
+    if (rank)
+        html_markup(html, format, rank->real);
+    html_markup(html, "</td>");
+}
+
+static bool has_ranks(const Group *group) {
+    for (int i = 0; i < group->n; i++)
+        if (result_setting(group->scores[i].last, "mean_rank"))
+            return true;
+    return false;
+}
+
+void report_measures(Report *report, const Group *group) {
+    Html *html = &report->html;
+    const bool ranks = has_ranks(group);
+    html_markup(html, "<div class=\"scroll\"><table class=\"results\"><thead><tr><th>measure</th><th>%%</th>"
+                      "<th>of</th>");
+    html_markup(html, ranks ? "<th>mean rank</th><th>median rank</th></tr></thead>\n<tbody>\n"
+                            : "</tr></thead>\n<tbody>\n");
+    for (int i = 0; i < group->n; i++) {
+        const Score *score = &group->scores[i];
+        html_markup(html, "<tr>");
+        html_element(html, "th", score->label);
+        html_markup(html, "<td>%.1f</td><td>%d</td>", score->accuracy, score->last->n_test);
+        if (ranks) {
+            write_rank(html, score->last, "mean_rank", "%.1f");
+            write_rank(html, score->last, "median_rank", "%.0f");
+        }
+        html_markup(html, "</tr>\n");
+    }
+    html_markup(html, "</tbody></table></div>\n");
+}

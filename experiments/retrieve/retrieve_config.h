@@ -1,0 +1,26 @@
+/* retrieve_config.h: what the file of `coop retrieve` says. */
+#ifndef EXPERIMENTS_RETRIEVE_RETRIEVE_CONFIG_H
+#define EXPERIMENTS_RETRIEVE_RETRIEVE_CONFIG_H
+
+#include "clip/checkpoint/model.h"
+#include "datasets/lists/dataset.h"
+#include "experiments/config/lists.h"
+
+typedef struct {
+    const char *path; /* of the file */
+    const char *name, *output, *cache;
+    struct {
+        TextList weights; /* one or more */
+        const char *vocab;
+        ClipActivation activation;
+        int heads;
+        Precision precision;
+    } model;
+    struct {
+        const char *captions, *images, *split, *name;
+        ExifUse exif;
+    } data;
+    const char *template;
+} RetrieveConfig;
+
+#endif
