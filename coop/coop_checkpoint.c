@@ -265,8 +265,13 @@ static int fill_suffix(float *suffix, int rows, const char *name, const Clip *cl
 
 int coop_checkpoint_write(const char *path, const Prompt *prompt, int epoch, const Clip *clip,
                           const Tokenizer *tokenizer, Error *err) {
+    return coop_checkpoint_write_with(path, prompt, NULL, 0, epoch, clip, tokenizer, err);
+}
+
+int coop_checkpoint_write_with(const char *path, const Prompt *prompt, const TensorOut *more, int n_more,
+                               int epoch, const Clip *clip, const Tokenizer *tokenizer, Error *err) {
     int K = prompt->n_classes, M = prompt->n_ctx, C = prompt->width, rows = clip->text.n_positions - 1 - M;
-    assert(C == clip->text.width);
+    assert(C == clip->text.width && n_more <= COOP_CHECKPOINT_MORE);
     if (rows < 2)
         return error_set(err, "%s: %d context vectors where the model has %d positions", path, M,
                          clip->text.n_positions);
@@ -285,14 +290,16 @@ int coop_checkpoint_write(const char *path, const Prompt *prompt, int epoch, con
                         arena, err) < 0)
             goto out;
     }
-    TensorOut tensors[] = {
+    TensorOut tensors[3 + COOP_CHECKPOINT_MORE] = {
         {.name = "ctx", .dtype = DTYPE_F32, .n_dims = 2, .shape = {M, C}, .data = prompt->ctx},
         {.name = "token_prefix", .dtype = DTYPE_F32, .n_dims = 3, .shape = {K, 1, C}, .data = prefix},
         {.name = "token_suffix", .dtype = DTYPE_F32, .n_dims = 3, .shape = {K, rows, C}, .data = suffix}};
     if (prompt->csc)
         tensors[0] = (TensorOut){
             .name = "ctx", .dtype = DTYPE_F32, .n_dims = 3, .shape = {K, M, C}, .data = prompt->ctx};
-    result = torch_checkpoint_write(path, tensors, 3, epoch, err);
+    for (int i = 0; i < n_more; i++)
+        tensors[3 + i] = more[i];
+    result = torch_checkpoint_write(path, tensors, 3 + n_more, epoch, err);
 out:
     arena_free(arena);
     return result;

@@ -29,4 +29,9 @@ const char *coop_checkpoint_spelling(const char *name, const Tokenizer *tokenize
 int coop_checkpoint_write(const char *path, const Prompt *prompt, int epoch, const Clip *clip,
                           const Tokenizer *tokenizer, Error *err);
 
+/* The same with further tensors (n_more) behind the three, as CoCoOp's file has them. */
+enum { COOP_CHECKPOINT_MORE = 4 };
+int coop_checkpoint_write_with(const char *path, const Prompt *prompt, const TensorOut *more, int n_more,
+                               int epoch, const Clip *clip, const Tokenizer *tokenizer, Error *err);
+
 #endif

@@ -80,6 +80,7 @@ typedef struct {
     const Point *point;
     const char *folder, *state_path;
     const Trainee *trainee;
+    const TrainingWatch *watch; /* may be NULL */
     TrainState state;
     Progress *progress;
     MetricsWriter metrics;
@@ -110,12 +111,17 @@ static int on_epoch(void *context, const EpochReport *report, const TrainState *
     Run *run = context;
     metrics_add(&run->metrics, report);
     progress_note(run->progress, "loss %.3f", report->loss);
-    return state->epoch == run->point->optim.max_epoch && save(run) < 0;
+    if (state->epoch == run->point->optim.max_epoch)
+        return save(run) < 0;
+    run->failed =
+        run->watch && run->watch->epoch(run->watch->context, run->trainee, state->epoch, run->err) < 0;
+    return run->failed;
 }
 
 static int on_step(void *context, int epoch, int step, double lr, double loss, const TrainState *state) {
-    (void)lr, (void)loss, (void)state;
     Run *run = context;
+    if (run->watch)
+        run->watch->step(run->watch->context, epoch, step, lr, loss, state);
     const long done = (long)(epoch - 1) * run->n_steps + step;
     progress_update(run->progress, done);
     bool stop = interrupt_signal() != 0, last = done == run->n_in_all;
@@ -195,10 +201,15 @@ static int train(const Session *session, const TrainData *data, const char *deta
     run->last_save = clock_seconds();
     run->start = run->last_save - run->state.seconds;
     progress_resume(run->progress, (long)run->state.epoch * run->n_steps + run->state.step, run->n_in_all);
+    if (run->watch)
+        run->watch->begin(run->watch->context, run->point, &run->state, run->n_steps,
+                          data->n < optim->batch_size ? data->n : optim->batch_size);
     int stopped = trainer_run(run->trainee, data, optim, &run->state, on_epoch, on_step, run, err);
     const char *end = stopped == 0 ? "finished" : stopped > 0 ? "stopped" : "failed";
     fprintf(run->log, "%s: %d epochs and %d steps, %.1f s\n", end, run->state.epoch, run->state.step,
             run->state.seconds);
+    if (stopped == 0 && run->watch)
+        run->failed = run->watch->epoch(run->watch->context, run->trainee, run->state.epoch, err) < 0;
     return run->failed ? -1 : stopped;
 }
 
@@ -208,6 +219,7 @@ int training_run(Session *session, const Point *point, const char *folder, const
     Run run = {.point = point,
                .folder = folder,
                .trainee = trainee,
+               .watch = session->watch,
                .progress = progress,
                .n_steps = trainer_steps(data, &point->optim),
                .n_in_all = trainer_total_steps(data, &point->optim),

@@ -8,6 +8,7 @@
 #include "datasets/lists/dataset.h"
 #include "experiments/config/experiment.h"
 #include "experiments/session/image_notes.h"
+#include "experiments/session/training_watch.h"
 #include "experiments/terminal/progress.h"
 
 #include <pthread.h>
@@ -23,7 +24,8 @@ typedef struct {
     pthread_mutex_t *cache_lock; /* of a cache that points running side by side share; else NULL */
     Arena *arena;
     bool quiet;
-    char split_digest[65]; /* SHA-256 of names, paths and labels */
+    char split_digest[65];      /* SHA-256 of names, paths and labels */
+    const TrainingWatch *watch; /* told of each training; borrowed, may be NULL */
 
     /* of the encoding since the last session_save */
     Progress progress;
