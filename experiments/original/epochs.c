@@ -1,0 +1,131 @@
+/* epochs.c: see epochs.h. As there, each start has an event file of its own, named by the time. Images are
+ * encoded before the first step, so that of a step's time none is for data. */
+#include "experiments/original/epochs.h"
+
+#include "clip/base/files.h"
+#include "experiments/original/model_file.h"
+#include "experiments/results/tensorboard.h"
+#include "experiments/terminal/clock.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+static void update(Meter *meter, double value) {
+    meter->value = value;
+    meter->sum += value;
+    meter->count++;
+}
+
+static double average(const Meter *meter) {
+    return meter->count > 0 ? meter->sum / meter->count : 0;
+}
+
+/* "1 day, 2:03:04" */
+static void eta_text(double seconds, char out[40]) {
+    const long all = (long)seconds, days = all / 86400, rest = all % 86400;
+    int n = days > 0 ? snprintf(out, 40, "%ld day%s, ", days, days == 1 ? "" : "s") : 0;
+    snprintf(out + n, 40 - (size_t)n, "%ld:%02ld:%02ld", rest / 3600, rest / 60 % 60, rest % 60);
+}
+
+static void begin(void *context, const Point *point, const TrainState *state, int n_steps, int n_images) {
+    Epochs *epochs = context;
+    epochs->point = point;
+    epochs->n_steps = n_steps;
+    epochs->n_images = n_images;
+    epochs->n_correct = state->n_correct;
+    if (state->epoch > 0 || state->step > 0)
+        log_printf(epochs->log, "Found checkpoint at %s (will resume training)\nPrevious epoch: %d\n",
+                   epochs->settings->output, state->epoch);
+    else
+        log_puts(epochs->log, "No checkpoint found, train from scratch\n");
+    log_printf(epochs->log, "Initialize tensorboard (log_dir=%s/tensorboard)\n", epochs->settings->output);
+    epochs->last = clock_seconds();
+}
+
+static void print_step(const Epochs *epochs, int epoch, int step, double lr) {
+    char eta[40];
+    const int max_epoch = epochs->point->optim.max_epoch;
+    const double left = (double)(epochs->n_steps - step) + (double)(max_epoch - epoch) * epochs->n_steps;
+    eta_text(average(&epochs->time) * left, eta);
+    log_printf(epochs->log,
+               "epoch [%d/%d] batch [%d/%d] time %.3f (%.3f) data 0.000 (0.000) loss %.4f (%.4f) acc %.4f "
+               "(%.4f) lr %.4e eta %s\n",
+               epoch, max_epoch, step, epochs->n_steps, epochs->time.value, average(&epochs->time),
+               epochs->loss.value, average(&epochs->loss), epochs->accuracy.value, average(&epochs->accuracy),
+               lr, eta);
+}
+
+/* The original names the rate that the next step will have. KgCoOp, ProGrad and TCP have no other names for
+ * what they print. */
+static void step(void *context, int epoch, int number, double lr, double loss, const TrainState *state) {
+    Epochs *epochs = context;
+    const OptimConfig *optim = &epochs->point->optim;
+    const long long frequency = yacs_int(&epochs->settings->config, "TRAIN.PRINT_FREQ");
+    const double now = clock_seconds();
+    if (number == 1) {
+        epochs->time = epochs->loss = epochs->accuracy = (Meter){0};
+        epochs->n_correct = 0;
+    }
+    update(&epochs->time, now - epochs->last);
+    update(&epochs->loss, loss);
+    update(&epochs->accuracy,
+           100.0 * (double)(state->n_correct - epochs->n_correct) / (double)epochs->n_images);
+    epochs->n_correct = state->n_correct;
+    if (number == epochs->n_steps)
+        lr = optim_lr(optim, epoch + 1, 1, epochs->n_steps);
+    if (frequency > 0 && (number % frequency == 0 || epochs->n_steps < frequency))
+        print_step(epochs, epoch, number, lr);
+    if (epochs->events) {
+        const int at = (epoch - 1) * epochs->n_steps + number - 1;
+        tensorboard_scalar(epochs->events, "train/loss", at, average(&epochs->loss));
+        tensorboard_scalar(epochs->events, "train/acc", at, average(&epochs->accuracy));
+        tensorboard_scalar(epochs->events, "train/lr", at, lr);
+    }
+    epochs->last = clock_seconds();
+}
+
+static int after_epoch(void *context, const Trainee *trainee, int epoch, Error *err) {
+    Epochs *epochs = context;
+    const long long frequency = yacs_int(&epochs->settings->config, "TRAIN.CHECKPOINT_FREQ");
+    const char *path;
+    if (epoch < epochs->point->optim.max_epoch && (frequency <= 0 || epoch % frequency != 0))
+        return 0;
+    Arena *arena = arena_create();
+    int status = model_file_write(&path, epochs->settings->output, epochs->session, epochs->point,
+                                  trainee->parameters, trainee->n_parameters, epoch, arena, err);
+    if (status == 0)
+        log_printf(epochs->log, "Checkpoint saved to %s\n", path);
+    arena_free(arena);
+    return status;
+}
+
+int epochs_start(Epochs *epochs, Log *log, const Settings *settings, Session *session, Arena *arena,
+                 Error *err) {
+    const char *folder = path_join(arena, settings->output, "tensorboard");
+    const char *path = arena_printf(arena, "%s/events.out.tfevents.%lld.coop", folder, (long long)time(NULL));
+    *epochs = (Epochs){.log = log, .settings = settings, .session = session, .arena = arena};
+    epochs->watch = (TrainingWatch){epochs, begin, step, after_epoch};
+    if (!folder || !path)
+        return error_memory(err);
+    if (make_folders(folder, err) < 0)
+        return -1;
+    epochs->events = fopen(path, "w");
+    if (!epochs->events)
+        return error_errno(err, ERROR_RUN, errno, "%s: cannot write", path);
+    tensorboard_begin(epochs->events);
+    session->watch = &epochs->watch;
+    return 0;
+}
+
+void epochs_finish(Epochs *epochs, const Result *result) {
+    const int at = epochs->point ? epochs->point->optim.max_epoch - 1 : 0;
+    epochs->session->watch = NULL;
+    if (result) {
+        tensorboard_scalar(epochs->events, "test/accuracy", at, result->accuracy);
+        tensorboard_scalar(epochs->events, "test/error_rate", at, 100 - result->accuracy);
+        tensorboard_scalar(epochs->events, "test/macro_f1", at, result->macro_f1);
+    }
+    fclose(epochs->events);
+    epochs->events = NULL;
+}

@@ -1,0 +1,353 @@
+/* settings.c: see settings.h */
+#include "experiments/original/settings.h"
+
+#include "clip/base/files.h"
+#include "coop/prompt_learner.h"
+#include "experiments/config/yaml_tree.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- reading --- */
+
+static PyValue as_list(const Words *words, Arena *arena) {
+    PyValue list = {.type = PY_LIST, .items = ARENA_NEW(arena, PyValue, words->n), .n = words->n};
+    for (int i = 0; list.items && i < words->n; i++)
+        list.items[i] = py_str(words->values[i]);
+    return list;
+}
+
+/* What reset_cfg of the original does: arguments that are empty leave the config as it is. */
+static void apply_arguments(Yacs *config, const Arguments *a) {
+    const struct {
+        const char *name, *option, *text;
+    } texts[] = {{"DATASET.ROOT", "--root", a->root},
+                 {"OUTPUT_DIR", "--output-dir", a->output_dir},
+                 {"RESUME", "--resume", a->resume},
+                 {"TRAINER.NAME", "--trainer", a->trainer},
+                 {"MODEL.BACKBONE.NAME", "--backbone", a->backbone},
+                 {"MODEL.HEAD.NAME", "--head", a->head}};
+    const struct {
+        const char *name, *option;
+        const Words *words;
+    } lists[] = {{"DATASET.SOURCE_DOMAINS", "--source-domains", &a->source_domains},
+                 {"DATASET.TARGET_DOMAINS", "--target-domains", &a->target_domains},
+                 {"INPUT.TRANSFORMS", "--transforms", &a->transforms}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (*texts[i].text)
+            yacs_set(config, texts[i].name, py_str(texts[i].text), texts[i].option);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (lists[i].words->n > 0)
+            yacs_set(config, lists[i].name, as_list(lists[i].words, config->arena), lists[i].option);
+    if (a->seed != 0) /* as there, 0 is no seed given, and -1 the default */
+        yacs_set(config, "SEED", py_int(a->seed), "--seed");
+}
+
+/* TCP's program has 25 epochs for its two large datasets, whatever is given. */
+static void apply_tcp(Settings *settings) {
+    const char *dataset = yacs_text(&settings->config, "DATASET.NAME");
+    if (strcmp(settings->trainer->name, "TCP") == 0 &&
+        (strcmp(dataset, "ImageNet") == 0 || strcmp(dataset, "SUN397") == 0))
+        yacs_set(&settings->config, "OPTIM.MAX_EPOCH", py_int(25), "TCP's train.py");
+}
+
+static int unknown_trainer(const char *name, Error *err) {
+    char known[ORIGINAL_TRAINERS_TEXT];
+    original_trainers_text(known);
+    return error_usage(err, "trainer '%s': %s are here", name, known);
+}
+
+int settings_read(Settings *settings, const Arguments *arguments, Arena *arena, Error *err) {
+    Yacs *config = &settings->config;
+    *settings = (Settings){.arguments = *arguments};
+    settings->trainer = original_trainer(arguments->trainer);
+    if (!settings->trainer && *arguments->trainer)
+        return unknown_trainer(arguments->trainer, err);
+    if (yacs_start(config, settings->trainer ? settings->trainer->code : YACS_COOP_CODE, arena, err) < 0)
+        return -1;
+    if ((*arguments->dataset_config_file &&
+         yacs_merge_file(config, arguments->dataset_config_file, err) < 0) ||
+        (*arguments->config_file && yacs_merge_file(config, arguments->config_file, err) < 0))
+        return -1;
+    apply_arguments(config, arguments);
+    if (yacs_merge_pairs(config, arguments->opts.values, arguments->opts.n, err) < 0)
+        return -1;
+    settings->trainer = original_trainer(yacs_text(config, "TRAINER.NAME"));
+    if (!settings->trainer)
+        return unknown_trainer(yacs_text(config, "TRAINER.NAME"), err);
+    apply_tcp(settings);
+    settings->output = yacs_text(config, "OUTPUT_DIR");
+    settings->seed = yacs_int(config, "SEED") >= 0 ? (int)yacs_int(config, "SEED") : 1;
+    settings->trains = settings->trainer->trains && !arguments->eval_only;
+    return arena_failed(arena) ? error_memory(err) : 0;
+}
+
+/* --- what cannot be honoured --- */
+
+static bool is(const Settings *settings, const char *trainer) {
+    return strcmp(settings->trainer->name, trainer) == 0;
+}
+
+static int check_fixed(const Yacs *config, Error *err) {
+    for (int i = 0; yacs_key_at(i); i++) {
+        const YacsKey *key = yacs_key_at(i);
+        if (!(key->codes & config->code) || key->use != YACS_FIXED || yacs_is_default(config, i))
+            continue;
+        Buffer given = {0};
+        py_print_repr(&given, &config->values[i]);
+        const char *text = buffer_text(&given);
+        yacs_error(config, key->name, err, "%s is not here, only %s", text ? text : "?", key->fallback);
+        buffer_free(&given);
+        return -1;
+    }
+    return 0;
+}
+
+static bool has(const PyValue *list, const char *name) {
+    for (int i = 0; i < list->n; i++)
+        if (list->items[i].type == PY_STR && strcmp(list->items[i].text, name) == 0)
+            return true;
+    return false;
+}
+
+/* Of a test, only the normalisation counts. */
+static int check_transforms(const Settings *settings, Error *err) {
+    const Yacs *config = &settings->config;
+    const PyValue *names = yacs_get(config, "INPUT.TRANSFORMS");
+    bool crops = has(names, "random_resized_crop") && has(names, "random_flip") && names->n == 3;
+    if (!has(names, "normalize") || has(names, "instance_norm") || (settings->trains && !crops))
+        return yacs_error(config, "INPUT.TRANSFORMS", err,
+                          "random_resized_crop, random_flip and normalize are here, no others and no fewer");
+    if (strcmp(yacs_text(config, "INPUT.INTERPOLATION"), "bicubic") != 0)
+        return yacs_error(config, "INPUT.INTERPOLATION", err, "%s is not here, only bicubic",
+                          yacs_text(config, "INPUT.INTERPOLATION"));
+    return 0;
+}
+
+/* A step at every so many epochs is constant where the training ends before the first. */
+static bool never_steps(const Yacs *config) {
+    const PyValue *steps = yacs_get(config, "OPTIM.STEPSIZE");
+    const long long last = steps->n > 0 ? steps->items[steps->n - 1].integer : 0;
+    return strcmp(yacs_text(config, "OPTIM.LR_SCHEDULER"), "single_step") == 0 &&
+           (last <= 0 || last >= yacs_int(config, "OPTIM.MAX_EPOCH"));
+}
+
+static int check_warmup(const Yacs *config, Error *err) {
+    const char *type = yacs_text(config, "OPTIM.WARMUP_TYPE");
+    const long long epochs = yacs_int(config, "OPTIM.WARMUP_EPOCH");
+    if (epochs <= 0 || strcmp(type, "constant") == 0)
+        return 0;
+    if (strcmp(type, "linear") != 0 || epochs > 1) /* one epoch of it is constant at WARMUP_MIN_LR */
+        return yacs_error(config, "OPTIM.WARMUP_TYPE", err, "%s over %lld epochs is not here, only constant",
+                          type, epochs);
+    return 0;
+}
+
+static int check_optim(const Settings *settings, Error *err) {
+    const Yacs *config = &settings->config;
+    const char *name = yacs_text(config, "OPTIM.NAME"), *schedule = yacs_text(config, "OPTIM.LR_SCHEDULER");
+    if (strcmp(name, "sgd") != 0 && !(is(settings, "TCP") && strcmp(name, "adam") == 0))
+        return yacs_error(config, "OPTIM.NAME", err, "%s is not here for %s, only sgd%s", name,
+                          settings->trainer->name, is(settings, "TCP") ? " and adam" : "");
+    if (strcmp(schedule, "cosine") != 0 && !never_steps(config))
+        return yacs_error(config, "OPTIM.LR_SCHEDULER", err,
+                          "%s is not here, only cosine, and single_step without a step", schedule);
+    if (yacs_int(config, "OPTIM.MAX_EPOCH") < 1)
+        return yacs_error(config, "OPTIM.MAX_EPOCH", err, "at least 1 epoch is needed");
+    if (yacs_int(config, "DATALOADER.TRAIN_X.BATCH_SIZE") < 1)
+        return yacs_error(config, "DATALOADER.TRAIN_X.BATCH_SIZE", err, "at least 1 image is needed");
+    return check_warmup(config, err);
+}
+
+static int check_trainer(const Settings *settings, Error *err) {
+    const Yacs *config = &settings->config;
+    if (!settings->trainer->trains && !settings->arguments.eval_only && !settings->arguments.no_train)
+        return error_usage(err, "%s does not train: --eval-only is needed", settings->trainer->name);
+    if (is(settings, "ProGrad") && settings->trains && strcmp(yacs_text(config, "LOSS.NAME"), "prograd") != 0)
+        return yacs_error(config, "LOSS.NAME", err, "'%s' is not here, only prograd",
+                          yacs_text(config, "LOSS.NAME"));
+    if (is(settings, "TCP") && yacs_truth(config, "TRAINER.COOP.CSC"))
+        return yacs_error(config, "TRAINER.COOP.CSC", err, "TCP has no contexts of each class");
+    if (*yacs_text(config, "MODEL.INIT_WEIGHTS") && !is(settings, "CoOp") && !is(settings, "KgCoOp"))
+        return yacs_error(config, "MODEL.INIT_WEIGHTS", err, "is not here for %s", settings->trainer->name);
+    return 0;
+}
+
+static int check_names(const Settings *settings, Error *err) {
+    const Yacs *config = &settings->config;
+    const char *dataset = yacs_text(config, "DATASET.NAME");
+    if (!original_dataset(dataset))
+        return yacs_error(config, "DATASET.NAME", err, "'%s' is none of the datasets of CoOp", dataset);
+    if (!*yacs_text(config, "DATASET.ROOT"))
+        return error_usage(err, "--root is needed: the folder of all datasets");
+    if (!*yacs_text(config, "MODEL.BACKBONE.NAME"))
+        return yacs_error(config, "MODEL.BACKBONE.NAME", err, "a name is needed, as RN50 or ViT-B/16");
+    const char *classes = yacs_text(config, "DATASET.SUBSAMPLE_CLASSES");
+    if (strcmp(classes, "all") != 0 && strcmp(classes, "base") != 0 && strcmp(classes, "new") != 0)
+        return yacs_error(config, "DATASET.SUBSAMPLE_CLASSES", err, "%s: all, base or new is needed",
+                          classes);
+    return 0;
+}
+
+int settings_check(const Settings *settings, Error *err) {
+    return check_trainer(settings, err) < 0 || check_names(settings, err) < 0 ||
+                   check_fixed(&settings->config, err) < 0 || check_transforms(settings, err) < 0 ||
+                   (settings->trains && check_optim(settings, err) < 0)
+               ? -1
+               : 0;
+}
+
+static bool is_near(const PyValue *list, const float values[3]) {
+    for (int i = 0; i < 3 && list->n == 3; i++)
+        if (fabs(py_number(&list->items[i]) - values[i]) > 1e-6)
+            return false;
+    return list->n == 3;
+}
+
+int settings_check_model(const Settings *settings, const Clip *clip, Error *err) {
+    const Yacs *config = &settings->config;
+    const PyValue *size = yacs_get(config, "INPUT.SIZE");
+    for (int i = 0; i < size->n; i++)
+        if (size->n != 2 || size->items[i].integer != clip->image_size)
+            return yacs_error(config, "INPUT.SIZE", err, "the model takes images of (%d, %d)",
+                              clip->image_size, clip->image_size);
+    if (!is_near(yacs_get(config, "INPUT.PIXEL_MEAN"), clip->mean))
+        return yacs_error(config, "INPUT.PIXEL_MEAN", err, "the model's is [%.8g, %.8g, %.8g]",
+                          (double)clip->mean[0], (double)clip->mean[1], (double)clip->mean[2]);
+    if (!is_near(yacs_get(config, "INPUT.PIXEL_STD"), clip->std))
+        return yacs_error(config, "INPUT.PIXEL_STD", err, "the model's is [%.8g, %.8g, %.8g]",
+                          (double)clip->std[0], (double)clip->std[1], (double)clip->std[2]);
+    return 0;
+}
+
+/* --- what is otherwise --- */
+
+static void note_precision(Buffer *out, const Settings *settings) {
+    const Yacs *config = &settings->config;
+    const char *key = settings->trainer->precision, *precision = key ? yacs_text(config, key) : "fp32";
+    const bool half = strcmp(precision, "fp32") != 0, cuda = yacs_truth(config, "USE_CUDA");
+    buffer_puts(out, "Note: all is computed in float on the processor; ");
+    if (half)
+        buffer_printf(out, "%s %s%s", key, precision, cuda ? ", " : " and ");
+    if (cuda)
+        buffer_puts(out, "USE_CUDA True and ");
+    buffer_printf(out, "DATALOADER.NUM_WORKERS %lld change%s nothing\n",
+                  yacs_int(config, "DATALOADER.NUM_WORKERS"), half || cuda ? "" : "s");
+}
+
+void settings_notes(Buffer *out, const Settings *settings) {
+    const Yacs *config = &settings->config;
+    note_precision(out, settings);
+    if (settings->trains && yacs_int(config, "SEED") < 0)
+        buffer_printf(out, "Note: SEED %lld: nothing is drawn without a seed here, 1 is taken\n",
+                      yacs_int(config, "SEED"));
+    if (is(settings, "TCP") && yacs_number(config, "TRAINER.COOP.W") != 8)
+        buffer_puts(out, "Note: TRAINER.COOP.W has no effect on TCP, there either: its weight is 8\n");
+    if (is(settings, "KgCoOp") && *yacs_text(config, "MODEL.INIT_WEIGHTS"))
+        buffer_puts(out, "Note: of MODEL.INIT_WEIGHTS the contexts are taken\n");
+}
+
+/* --- the experiment --- */
+
+/* Where the original's own copy of CLIP has it, in the folder that its scripts are started from. */
+#define OWN_VOCABULARY "clip/bpe_simple_vocab_16e6.txt.gz"
+
+static void put_text(Buffer *out, const char *key, const char *text) {
+    buffer_printf(out, "%s: ", key);
+    yaml_write_text(out, text);
+}
+
+/* What the contexts start from: a file, words, or nothing. */
+static void put_start(Buffer *out, const Settings *settings, const char *section, Arena *arena) {
+    const Yacs *config = &settings->config;
+    const char *file = yacs_text(config, "MODEL.INIT_WEIGHTS");
+    const PyValue *given = yacs_get(config, arena_printf(arena, "%s.CTX_INIT", section));
+    const long long n_ctx = yacs_int(config, arena_printf(arena, "%s.N_CTX", section));
+    const char *words = given->type == PY_STR ? given->text : py_truth(given) ? "a photo of a" : "";
+    if (is(settings, "ProGrad"))
+        words = py_truth(given) ? "template" : "";
+    if (*file || (*words && !is(settings, "ProGrad"))) {
+        char *start = arena_strdup(arena, *file ? file : words);
+        for (char *c = start; start && !*file && *c; c++)
+            *c = *c == '_' ? ' ' : *c;
+        if (start)
+            put_text(out, ", ctx_init",
+                     !*file && ctx_init_is_file(start) ? arena_printf(arena, "words: %s", start) : start);
+        return;
+    }
+    buffer_printf(out, ", n_ctx: %lld", n_ctx);
+    put_text(out, ", ctx_init", words);
+}
+
+static void put_method(Buffer *out, const Settings *settings, Arena *arena) {
+    const Yacs *config = &settings->config;
+    const char *method = settings->trainer->method;
+    buffer_printf(out, "methods:\n  - %s: {", method);
+    if (is(settings, "ZeroshotCLIP"))
+        buffer_puts(out, "templates: default");
+    else if (is(settings, "ZeroshotCLIP2")) /* the ensemble, and the dataset's own unless it is ImageNet */
+        buffer_printf(out, "templates: [ensemble%s]",
+                      strcmp(yacs_text(config, "DATASET.NAME"), "ImageNet") == 0 ? "" : ", default");
+    else if (is(settings, "CoCoOp")) {
+        buffer_puts(out, "recipe: plain");
+        put_start(out, settings, "TRAINER.COCOOP", arena);
+    } else {
+        put_text(out, "class_token_position", yacs_text(config, "TRAINER.COOP.CLASS_TOKEN_POSITION"));
+        put_start(out, settings, "TRAINER.COOP", arena);
+        if (!is(settings, "TCP"))
+            buffer_printf(out, ", csc: %s", yacs_truth(config, "TRAINER.COOP.CSC") ? "true" : "false");
+        if (!is(settings, "CoOp"))
+            buffer_puts(out, ", recipe: plain");
+    }
+    if (is(settings, "KgCoOp"))
+        buffer_printf(out, ", w: %.17g", yacs_number(config, "TRAINER.COOP.W"));
+    if (is(settings, "ProGrad"))
+        buffer_printf(out, ", lambda: %.17g, temperature: %.17g", yacs_number(config, "LOSS.LAMBDA"),
+                      yacs_number(config, "LOSS.T"));
+    if (is(settings, "TCP"))
+        put_text(out, ", optimizer", yacs_text(config, "OPTIM.NAME"));
+    buffer_puts(out, "}\n");
+}
+
+static void put_optim(Buffer *out, const Yacs *config) {
+    const long long warmup = yacs_int(config, "OPTIM.WARMUP_EPOCH");
+    const bool linear = strcmp(yacs_text(config, "OPTIM.WARMUP_TYPE"), "linear") == 0;
+    buffer_printf(out,
+                  "optim: {lr: %.17g, momentum: %.17g, weight_decay: %.17g, max_epoch: %lld, batch_size: "
+                  "%lld,\n        lr_scheduler: %s, warmup_epoch: %lld, warmup_cons_lr: %.17g}\n",
+                  yacs_number(config, "OPTIM.LR"), yacs_number(config, "OPTIM.MOMENTUM"),
+                  yacs_number(config, "OPTIM.WEIGHT_DECAY"), yacs_int(config, "OPTIM.MAX_EPOCH"),
+                  yacs_int(config, "DATALOADER.TRAIN_X.BATCH_SIZE"),
+                  strcmp(yacs_text(config, "OPTIM.LR_SCHEDULER"), "cosine") == 0 ? "cosine" : "constant",
+                  warmup > 0 ? warmup : 0,
+                  yacs_number(config, linear ? "OPTIM.WARMUP_MIN_LR" : "OPTIM.WARMUP_CONS_LR"));
+}
+
+void settings_yaml(Buffer *out, const Settings *settings, const char *cache) {
+    const Yacs *config = &settings->config;
+    const long long shots = yacs_int(config, "DATASET.NUM_SHOTS");
+    Arena *arena = arena_create();
+    buffer_puts(out, "# What `coop train` runs; `coop run` on this file finds it in the output.\n");
+    put_text(out, "output", path_join(arena, settings->output, "coop"));
+    put_text(out, "\ncache", cache);
+    put_text(out, "\nmodel: {weights", yacs_text(config, "MODEL.BACKBONE.NAME"));
+    if (file_exists(OWN_VOCABULARY))
+        put_text(out, ", vocab", OWN_VOCABULARY);
+    put_text(out, "}\ndataset: {name", original_dataset(yacs_text(config, "DATASET.NAME")));
+    put_text(out, ", root", yacs_text(config, "DATASET.ROOT"));
+    put_text(out, ", subsample_classes", yacs_text(config, "DATASET.SUBSAMPLE_CLASSES"));
+    buffer_puts(out, "}\n");
+    if (shots >= 1)
+        buffer_printf(out, "grid: {num_shots: %lld, seed: %d}\n", shots, settings->seed);
+    else
+        buffer_printf(out, "grid: {num_shots: all, seed: %d}\n", settings->seed);
+    put_method(out, settings, arena);
+    if (settings->trainer->trains) {
+        put_optim(out, config);
+        buffer_printf(out, "augment: {views: %lld}\n", yacs_int(config, "OPTIM.MAX_EPOCH"));
+    }
+    buffer_puts(out, "outputs: {report: false}\n");
+    if (arena_failed(arena))
+        out->failed = true;
+    arena_free(arena);
+}

@@ -1,0 +1,281 @@
+/* train.c: see train.h */
+#include "experiments/original/train.h"
+
+#include "clip/base/files.h"
+#include "clip/named/caches.h"
+#include "experiments/config/config.h"
+#include "experiments/methods/methods.h"
+#include "experiments/original/describe.h"
+#include "experiments/original/epochs.h"
+#include "experiments/original/model_file.h"
+#include "experiments/results/scores.h"
+#include "experiments/run/jobs.h"
+#include "experiments/run/lock.h"
+#include "experiments/session/cli_model.h"
+#include "experiments/terminal/clock.h"
+#include "experiments/terminal/interrupt.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    Settings settings;
+    Experiment experiment;
+    RunOptions options;
+    Stage stage;
+    LoadedModel model;
+    TextMap remarks; /* said so far */
+    Lock *lock;
+    Log log;
+    const Point *point; /* the only one */
+    double start;       /* of the training */
+    Arena *arena;
+} Train;
+
+/* --- opening --- */
+
+/* Encoded images of all runs, so that each is encoded once. */
+static const char *cache_folder(const Settings *settings, Arena *arena) {
+    const char *given = settings->arguments.cache, *ours = cache_coop(arena);
+    if (*given)
+        return given;
+    return ours ? path_join(arena, ours, "encoded") : path_join(arena, settings->output, "coop/cache");
+}
+
+static int read_experiment(Train *train, Error *err) {
+    Buffer text = {0};
+    const char *place = path_join(train->arena, train->settings.output, "coop/experiment.yaml");
+    const char *cache = cache_folder(&train->settings, train->arena);
+    if (!place || !cache)
+        return error_memory(err);
+    settings_yaml(&text, &train->settings, cache);
+    const char *yaml = buffer_text(&text);
+    Node *root = yaml ? yaml_parse(yaml, text.size, place, true, train->arena, err) : NULL;
+    buffer_free(&text);
+    if (!root)
+        return yaml ? -1 : error_memory(err);
+    return experiment_from_tree(&train->experiment, place, root, method_list(), train->arena, err);
+}
+
+/* Whatever can be wrong is found before anything is written. */
+static int open_stage(Train *train, Error *err) {
+    Stage *stage = &train->stage;
+    if (read_experiment(train, err) < 0 ||
+        stage_open(stage, &train->experiment, &train->options, true, train->arena, err) < 0 ||
+        cli_model_open_for(&train->model, &train->experiment, train->settings.arguments.threads, err) < 0 ||
+        settings_check_model(&train->settings, train->model.clip, err) < 0 ||
+        stage_expand(stage, &train->model, err) < 0)
+        return -1;
+    if (stage->grid.n != 1)
+        return error_run(err, "%s: %d points, where one is meant", train->experiment.path, stage->grid.n);
+    train->point = &stage->grid.points[0];
+    return 0;
+}
+
+static int open_log(Train *train, Error *err) {
+    if (log_open(&train->log, train->settings.output, train->arena, err) < 0 ||
+        describe_settings(&train->log, &train->settings, err) < 0 ||
+        describe_dataset(&train->log, &train->settings, &train->stage.session, err) < 0)
+        return -1;
+    cli_model_print_note(&train->model, train->options.quiet);
+    describe_model(&train->log, &train->settings, &train->stage.session, &train->point->options->templates);
+    return stage_print_remarks(&train->stage, &train->remarks, err);
+}
+
+static int write_experiment(Train *train, Error *err) {
+    Buffer text = {0};
+    settings_yaml(&text, &train->settings, train->experiment.cache);
+    const char *yaml = buffer_text(&text);
+    int status = yaml ? file_write(train->experiment.path, yaml, text.size, err) : error_memory(err);
+    buffer_free(&text);
+    return status;
+}
+
+/* --- training --- */
+
+/* "1 day, 2:03:04" */
+static void print_elapsed(Train *train) {
+    const long seconds = lround(clock_seconds() - train->start), days = seconds / 86400;
+    log_puts(&train->log, "Elapsed: ");
+    if (days > 0)
+        log_printf(&train->log, "%ld day%s, ", days, days == 1 ? "" : "s");
+    log_printf(&train->log, "%ld:%02ld:%02ld\n", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+}
+
+/* A finished point whose model is gone leaves it again. */
+static void ask_model_again(Train *train) {
+    Stage *stage = &train->stage;
+    const char *model = model_file_path(train->settings.output, train->point->optim.max_epoch, train->arena);
+    if (stage->n_pending == 0 && train->settings.trains && model && !file_exists(model)) {
+        stage->pending[0] = true;
+        stage->n_pending = 1;
+    }
+}
+
+static int run_point(Train *train, Error *err) {
+    Stage *stage = &train->stage;
+    const char *output = train->experiment.output;
+    if (make_folders(output, err) < 0 || lock_take(&train->lock, output, true, err) < 0 ||
+        write_experiment(train, err) < 0)
+        return -1;
+    ask_model_again(train);
+    if (stage->n_pending == 0) {
+        log_printf(&train->log, "Found checkpoint at %s (will resume training)\nPrevious epoch: %d\n",
+                   train->settings.output, train->point->optim.max_epoch);
+        return 0;
+    }
+    if (stage_prepare(stage, &train->model, err) < 0 || session_save(&stage->session, err) < 0)
+        return -1;
+    RunOptions quiet = train->options;
+    quiet.quiet = true; /* the lines of the log tell how far it is */
+    stage->options = &quiet;
+    int status = jobs_run(stage, err);
+    stage->options = &train->options;
+    if (status == 0 && stage->failures)
+        return error_run(err, "%s", stage->failures->reason);
+    if (status < 0 && err->kind == ERROR_SIGNAL)
+        snprintf(err->text + strlen(err->text), sizeof err->text - strlen(err->text),
+                 "; start the same command again to go on");
+    return status;
+}
+
+static int find_result(Train *train, const Result **result, Error *err) {
+    ResultList results;
+    if (results_read(&results, train->experiment.output, train->arena, err) < 0)
+        return -1;
+    *result = results_find(&results, train->point->key);
+    return *result ? 0 : error_run(err, "%s: no result of this run", train->experiment.output);
+}
+
+static int tell_result(Train *train, const Result *result) {
+    log_puts(&train->log, "Evaluate on the *test* set\n");
+    describe_result(&train->log, &train->settings, &train->stage.session, result->accuracy, result->macro_f1,
+                    result->per_class);
+    return 0;
+}
+
+static int train_point(Train *train, Error *err) {
+    const Settings *settings = &train->settings;
+    Epochs epochs = {0};
+    const Result *result;
+    const bool tests = !yacs_truth(&settings->config, "TEST.NO_TEST");
+    train->start = clock_seconds();
+    if (epochs_start(&epochs, &train->log, settings, &train->stage.session, train->arena, err) < 0)
+        return -1;
+    int status = run_point(train, err) < 0 || find_result(train, &result, err) < 0 ? -1 : 0;
+    if (status == 0) {
+        log_puts(&train->log, "Finish training\n");
+        if (tests) {
+            log_puts(&train->log, "Deploy the last-epoch model\n");
+            tell_result(train, result);
+        }
+        print_elapsed(train);
+    }
+    epochs_finish(&epochs, status == 0 && tests ? result : NULL);
+    return status;
+}
+
+/* --- testing --- */
+
+/* A classifier of hand-written prompts is a point like any other. */
+static int test_zeroshot(Train *train, Error *err) {
+    const Result *result;
+    return run_point(train, err) < 0 || find_result(train, &result, err) < 0 ? -1
+                                                                             : tell_result(train, result);
+}
+
+static int test_model(Train *train, const char *path, const ModelFile *file, Error *err) {
+    Session *session = &train->stage.session;
+    Arena *arena = train->arena;
+    Scores scores;
+    const char *scratch = path_join(arena, train->experiment.output, "evaluated");
+    float *logits = arena_floats(arena, (size_t)session->dataset.test.n, (size_t)session->dataset.n_classes);
+    if (!scratch || !logits)
+        return error_memory(err);
+    if (make_folders(train->experiment.output, err) < 0 || write_experiment(train, err) < 0 ||
+        session_encode_test(session, err) < 0 || session_save(session, err) < 0 ||
+        model_file_test(logits, file, session, train->point, scratch, arena, err) < 0 ||
+        scores_compute(&scores, logits, session->test_labels, session->dataset.test.n,
+                       session->dataset.n_classes, arena, err) < 0)
+        return -1;
+    log_printf(&train->log, "Loading weights to prompt_learner from \"%s\" (epoch = %d)\n", path,
+               file->epoch);
+    log_puts(&train->log, "Evaluate on the *test* set\n");
+    describe_result(&train->log, &train->settings, session, scores.accuracy, scores.macro_f1,
+                    scores.per_class);
+    return 0;
+}
+
+/* --- all --- */
+
+/* The model that --eval-only names, before anything is written; "" where none is needed. */
+static int find_model(const Settings *settings, const char **path, Arena *arena, Error *err) {
+    const Arguments *arguments = &settings->arguments;
+    *path = "";
+    if (!arguments->eval_only || !settings->trainer->trains)
+        return 0;
+    if (!*arguments->model_dir)
+        return error_usage(err, "--eval-only of %s needs --model-dir, the folder of what was learned",
+                           settings->trainer->name);
+    *path = model_file_path(arguments->model_dir, arguments->load_epoch, arena);
+    if (!*path)
+        return error_memory(err);
+    return file_exists(*path) ? 0 : error_set(err, "%s: no such model", *path);
+}
+
+/* A training goes on in its own folder by itself. */
+static int check_resume(const Settings *settings, Error *err) {
+    const char *resume = yacs_text(&settings->config, "RESUME");
+    if (!*resume || strcmp(resume, settings->output) == 0)
+        return 0;
+    return yacs_error(&settings->config, "RESUME", err,
+                      "%s: a training goes on in its own output folder alone (the same command again)",
+                      resume);
+}
+
+static int run(Train *train, const char *model, Error *err) {
+    const Settings *settings = &train->settings;
+    Session *session = &train->stage.session;
+    ModelFile file;
+    if (open_stage(train, err) < 0)
+        return -1;
+    if (*model &&
+        (session_attach(session, &train->model, NULL, err) < 0 || session_check_images(session, err) < 0 ||
+         model_file_read(&file, model, session, train->point, train->arena, err) < 0))
+        return -1;
+    if (!settings->arguments.eval_only && train->stage.n_pending > 0 &&
+        stage_check(&train->stage, &train->model, err) < 0)
+        return -1;
+    if (yacs_int(&settings->config, "SEED") >= 0)
+        printf("Setting fixed seed: %lld\n", yacs_int(&settings->config, "SEED"));
+    if (open_log(train, err) < 0)
+        return -1;
+    if (*model)
+        return test_model(train, model, &file, err);
+    if (settings->arguments.eval_only)
+        return test_zeroshot(train, err);
+    return settings->arguments.no_train ? 0 : train_point(train, err);
+}
+
+int train_original(const Arguments *arguments, Arena *arena, Error *err) {
+    Train *train = ARENA_NEW(arena, Train, 1);
+    const char *model;
+    if (!train)
+        return error_memory(err);
+    train->arena = train->remarks.arena = arena;
+    train->options = (RunOptions){.n_threads = arguments->threads, .quiet = arguments->quiet};
+    if (settings_read(&train->settings, arguments, arena, err) < 0 ||
+        settings_check(&train->settings, err) < 0 || check_resume(&train->settings, err) < 0 ||
+        find_model(&train->settings, &model, arena, err) < 0)
+        return -1;
+    int status = run(train, model, err);
+    Error late = {0};
+    if (log_close(&train->log, &late) < 0 && status == 0) {
+        *err = late;
+        status = -1;
+    }
+    lock_release(train->lock);
+    stage_close(&train->stage);
+    loaded_model_close(&train->model);
+    return status;
+}

@@ -1,0 +1,193 @@
+/* test_cli_original.c: `coop train` from outside: the folder that the original's scripts expect, on
+ * miniatures of two of its datasets. */
+#include "tests/support/cli_support.h"
+
+#include "clip/base/files.h"
+#include "tests/support/scratch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define FIXTURES "tests/fixtures"
+
+static const char *read_text(Cli *cli, const char *path) {
+    Error err = {0};
+    const char *text = file_read(path, 1 << 24, cli->arena, NULL, &err);
+    if (!text)
+        fail_msg("%s", err.text);
+    return text;
+}
+
+static void write_text(const char *path, const char *text) {
+    scratch_file(path, text, strlen(text));
+}
+
+/* Caltech101 of ten classes, and the configs: SCRATCH/data, coop.yaml, cocoop.yaml, caltech101.yaml. */
+static void write_files(Cli *cli) {
+    static const char recipe[] =
+        "DATALOADER:\n  TRAIN_X:\n    BATCH_SIZE: 8\n  NUM_WORKERS: 8\nINPUT:\n  SIZE: (32, 32)\n"
+        "  INTERPOLATION: \"bicubic\"\n  PIXEL_MEAN: [0.48145466, 0.4578275, 0.40821073]\n"
+        "  PIXEL_STD: [0.26862954, 0.26130258, 0.27577711]\n"
+        "  TRANSFORMS: [\"random_resized_crop\", \"random_flip\", \"normalize\"]\n"
+        "OPTIM:\n  NAME: \"sgd\"\n  LR: 0.002\n  MAX_EPOCH: 2\n  LR_SCHEDULER: \"cosine\"\n  WARMUP_EPOCH: "
+        "1\n"
+        "  WARMUP_TYPE: \"constant\"\n  WARMUP_CONS_LR: 1e-5\nTRAIN:\n  PRINT_FREQ: 2\n"
+        "MODEL:\n  BACKBONE:\n    NAME: \"" FIXTURES "/clip_vit.safetensors\"\n";
+    Error err = {0};
+    assert_int_equal(make_folders(cli_path(cli, "data/caltech-101"), &err), 0);
+    char *images = realpath(FIXTURES "/images", NULL);
+    assert_int_equal(symlink(images, cli_path(cli, "data/caltech-101/101_ObjectCategories")), 0);
+    free(images);
+    write_text(cli_path(cli, "data/caltech-101/split_zhou_Caltech101.json"),
+               read_text(cli, FIXTURES "/split_zhou_Golden.json"));
+    write_text(cli_path(cli, "coop.yaml"), recipe);
+    write_text(cli_path(cli, "caltech101.yaml"), "DATASET:\n  NAME: \"Caltech101\"\n");
+}
+
+/* A line of the original's scripts, with further words up to a NULL; returns the status. */
+static int train(Cli *cli, const char *output, const char *trainer, const char *const *more) {
+    const char *words[40] = {"train",
+                             "--root",
+                             cli_path(cli, "data"),
+                             "--seed",
+                             "1",
+                             "--trainer",
+                             trainer,
+                             "--dataset-config-file",
+                             cli_path(cli, "caltech101.yaml"),
+                             "--config-file",
+                             cli_path(cli, "coop.yaml"),
+                             "--cache",
+                             cli_path(cli, "cache"),
+                             "--output-dir",
+                             cli_path(cli, "%s", output)};
+    int n = 15;
+    for (; *more; more++)
+        words[n++] = *more;
+    cli_start(cli, words);
+    return cli_wait(cli);
+}
+#define TRAIN(cli, output, trainer, ...) train(cli, output, trainer, (const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_ok(Cli *cli, int status) {
+    if (status != 0)
+        fail_msg("status %d: %s", status, cli->err);
+}
+
+static void expect_part(const char *text, const char *part) {
+    if (!strstr(text, part))
+        fail_msg("no '%s' in\n%s", part, text);
+}
+
+/* From "* accuracy: " on; what a test of the same model must print again. */
+static const char *accuracy_in(const char *text) {
+    const char *at = strstr(text, "* accuracy: ");
+    assert_non_null(at);
+    return at;
+}
+
+static void test_train_and_test(void **state) {
+    Cli *cli = *state;
+    write_files(cli);
+    expect_ok(cli, TRAIN(cli, "out", "CoOp", "DATASET.NUM_SHOTS", "2", "TRAINER.COOP.N_CTX", "3"));
+    expect_part(cli->out, "Setting fixed seed: 1\n");
+    const char *log = read_text(cli, cli_path(cli, "out/log.txt"));
+    static const char *const parts[] = {
+        "\nseed: 1\n",
+        "\nNote: all is computed in float",
+        "\nLoading trainer: CoOp\n",
+        "\n# classes  10\n",
+        "\n# train_x  20\n",
+        "\nInitial context: \"X X X\"\n",
+        "\nNo checkpoint found, train from scratch\n",
+        "\nepoch [1/2] batch [2/2] time ",
+        " lr 2.0000e-03 eta 0:00:00\n",
+        "\nepoch [2/2] batch [2/2] time ",
+        "prompt_learner/model.pth.tar-2\nFinish training\nDeploy the last-epoch model\n"
+        "Evaluate on the *test* set\n=> result\n* total: ",
+        "\n* macro_f1: ",
+        "\nElapsed: 0:00:0"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        expect_part(log, parts[i]);
+    assert_string_equal(read_text(cli, cli_path(cli, "out/prompt_learner/checkpoint")), "model.pth.tar-2\n");
+    int lines;
+    assert_int_equal(cli_results(cli, "out/coop", &lines).n, 1);
+    const char *accuracy = arena_strdup(cli->arena, accuracy_in(log));
+
+    expect_ok(cli, TRAIN(cli, "eval", "CoOp", "--eval-only", "--model-dir", cli_path(cli, "out"),
+                         "--load-epoch", "2", "TRAINER.COOP.N_CTX", "3", "TEST.PER_CLASS_RESULT", "True"));
+    const char *tested = read_text(cli, cli_path(cli, "eval/log.txt"));
+    expect_part(tested, "Loading weights to prompt_learner from \"");
+    expect_part(tested, "\n=> per-class result\n* class: 0 (ring)\ttotal: ");
+    assert_memory_equal(accuracy_in(tested), accuracy, strcspn(accuracy, "\n"));
+
+    /* The same again: what is finished is told, into a log of its own. */
+    expect_ok(cli, TRAIN(cli, "out", "CoOp", "DATASET.NUM_SHOTS", "2", "TRAINER.COOP.N_CTX", "3"));
+    expect_part(cli->out, "(will resume training)\nPrevious epoch: 2\nFinish training\n");
+    assert_memory_equal(accuracy_in(cli->out), accuracy, strcspn(accuracy, "\n"));
+    assert_string_equal(read_text(cli, cli_path(cli, "out/log.txt")), log);
+}
+
+/* What one trainer leaves, its own test loads, with the same accuracy. */
+static void test_trainers(void **state) {
+    static const char *const trainers[][5] = {
+        {"CoCoOp", "TRAINER.COCOOP.N_CTX", "2"},
+        {"KgCoOp", "TRAINER.COOP.CSC", "True", "TRAINER.COOP.N_CTX", "2"},
+        {"KgCoOp", "TRAINER.COOP.CTX_INIT", "True"},
+        {"ProGrad", "TRAINER.COOP.CTX_INIT", "True", "LOSS.NAME", "prograd"}};
+    Cli *cli = *state;
+    write_files(cli);
+    for (size_t i = 0; i < sizeof trainers / sizeof *trainers; i++) {
+        const char *const *t = trainers[i], *out = arena_printf(cli->arena, "%zu", i),
+                          *test = arena_printf(cli->arena, "%zu_test", i);
+        expect_ok(cli, TRAIN(cli, out, t[0], "DATASET.NUM_SHOTS", "1", t[1], t[2], t[3], t[4]));
+        const char *log = read_text(cli, cli_path(cli, "%s/log.txt", out));
+        expect_ok(cli, TRAIN(cli, test, t[0], "--eval-only", "--model-dir", cli_path(cli, "%s", out),
+                             "--load-epoch", "2", t[1], t[2], t[3], t[4]));
+        assert_memory_equal(accuracy_in(cli->out), accuracy_in(log), strcspn(accuracy_in(log), "\n"));
+    }
+}
+
+static void test_zeroshot(void **state) {
+    Cli *cli = *state;
+    write_files(cli);
+    expect_ok(cli, TRAIN(cli, "zs", "ZeroshotCLIP", "--eval-only"));
+    expect_part(cli->out, "Prompts: ['a photo of a ring.', ");
+    expect_part(cli->out, "Evaluate on the *test* set\n=> result\n* total: ");
+}
+
+/* A refusal is one line, and leaves no folder: scripts take a folder for a result. */
+static void refuses(Cli *cli, const char *expected, const char *const *more) {
+    assert_int_not_equal(train(cli, "no", "CoOp", more), 0);
+    if (!strstr(cli->err, expected) || strchr(cli->err, '\n')[1])
+        fail_msg("'%s' expected, not: %s", expected, cli->err);
+    assert_false(folder_exists(cli_path(cli, "no")));
+}
+#define REFUSES(cli, expected, ...) refuses(cli, expected, (const char *const[]){__VA_ARGS__, NULL})
+
+static void test_refusals(void **state) {
+    Cli *cli = *state;
+    write_files(cli);
+    REFUSES(cli, "INPUT.SIZE: the model takes images of (32, 32)", "INPUT.SIZE", "(224, 224)");
+    REFUSES(cli, "prompt_learner/model.pth.tar-50: no such model", "--eval-only", "--model-dir", "none",
+            "--load-epoch", "50");
+    REFUSES(cli, "RESUME: elsewhere: a training goes on in its own output folder alone", "--resume",
+            "elsewhere");
+    REFUSES(cli, "--eval-only of CoOp needs --model-dir", "--eval-only");
+    expect_ok(cli, TRAIN(cli, "out", "CoOp", "DATASET.NUM_SHOTS", "1", "TRAINER.COOP.N_CTX", "3"));
+    REFUSES(cli, "tensor ctx: shape [3, 128] where [4, 128] is needed", "--eval-only", "--model-dir",
+            cli_path(cli, "out"), "--load-epoch", "2", "TRAINER.COOP.N_CTX", "4");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {CLI_TEST(test_train_and_test), CLI_TEST(test_trainers),
+                                       CLI_TEST(test_zeroshot), CLI_TEST(test_refusals)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
