@@ -404,10 +404,10 @@ static int run(Machine *machine) {
     return 0;
 }
 
-int pickle_read(PickleValue *out, const char *place, const unsigned char *data, size_t size, Arena *arena,
-                Error *err) {
+static int read_any(PickleValue *out, const char *place, const unsigned char *data, size_t size,
+                    bool of_lists, Arena *arena, Error *err) {
     Machine machine;
-    if (machine_start(&machine, place, data, size, arena, err) < 0)
+    if (machine_start(&machine, place, data, size, of_lists, arena, err) < 0)
         return -1;
     if (size == 0 || *data != 0x80)
         return machine_fail(&machine, "does not begin as a pickle of protocol 2 or later");
@@ -415,6 +415,16 @@ int pickle_read(PickleValue *out, const char *place, const unsigned char *data, 
         return -1;
     *out = machine.stack[0];
     return 0;
+}
+
+int pickle_read(PickleValue *out, const char *place, const unsigned char *data, size_t size, Arena *arena,
+                Error *err) {
+    return read_any(out, place, data, size, false, arena, err);
+}
+
+int pickle_read_lists(PickleValue *out, const char *place, const unsigned char *data, size_t size,
+                      Arena *arena, Error *err) {
+    return read_any(out, place, data, size, true, arena, err);
 }
 
 /* --- values --- */

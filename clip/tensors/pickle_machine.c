@@ -7,15 +7,16 @@
 
 #define POOL_BLOCK ((size_t)1 << 16)
 
-int machine_start(Machine *machine, const char *place, const unsigned char *data, size_t size, Arena *arena,
-                  Error *err) {
+int machine_start(Machine *machine, const char *place, const unsigned char *data, size_t size, bool of_lists,
+                  Arena *arena, Error *err) {
     *machine = (Machine){.place = place, .err = err, .start = data, .op = data, .at = data, .arena = arena};
     machine->end = data + size;
     if (size > UINT32_MAX)
         return machine_fail(machine, "a pickle of over 4 GiB");
     /* No opcode pushes or memoizes more than one value. */
     machine->max_stack = min_size(size, MACHINE_MAX_STACK);
-    machine->max_memo = min_size(size, MACHINE_MAX_MEMO);
+    machine->max_memo = min_size(size, max_size(MACHINE_MAX_MEMO, of_lists ? size / 16 : 0));
+    machine->max_values = max_size(MACHINE_MAX_VALUES, of_lists ? 8 * size : 0);
     machine->stack = ARENA_NEW(arena, PickleValue, machine->max_stack);
     machine->memo = ARENA_NEW(arena, PickleValue, machine->max_memo);
     return arena_failed(arena) ? error_memory(err) : 0;
@@ -34,7 +35,7 @@ void *machine_pool(Machine *machine, size_t size) {
     if (size > machine->n_pool) {
         size_t block = size > POOL_BLOCK ? size : POOL_BLOCK;
         machine->n_values += block;
-        if (machine->n_values > MACHINE_MAX_VALUES) {
+        if (machine->n_values > machine->max_values) {
             machine_fail(machine, "too many values");
             return NULL;
         }
@@ -60,7 +61,7 @@ int machine_extend(Machine *machine, PickleItems *items, const PickleValue *valu
         if (items->n > 0)
             memcpy(grown, items->at, items->n * sizeof *grown);
         items->at = grown;
-        items->room = (uint32_t)room; /* MACHINE_MAX_VALUES is far below 2^32 */
+        items->room = (uint32_t)room; /* a pickle of 4 GiB has no more */
     }
     if (n > 0) {
         memcpy(items->at + items->n, values, n * sizeof *values);

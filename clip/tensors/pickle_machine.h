@@ -23,7 +23,7 @@ typedef struct {
     const unsigned char *start, *op, *at, *end; /* the pickle, the running opcode, what comes next */
     Arena *arena;
     unsigned char *pool; /* (n_pool) the rest of a block of the arena */
-    size_t n_pool, n_values;
+    size_t n_pool, n_values, max_values;
     PickleValue *stack; /* (max_stack) */
     size_t n_stack, max_stack;
     size_t marks[MACHINE_MAX_MARKS]; /* (n_marks) each a height of the stack */
@@ -33,8 +33,9 @@ typedef struct {
     bool stopped;
 } Machine;
 
-int machine_start(Machine *machine, const char *place, const unsigned char *data, size_t size, Arena *arena,
-                  Error *err);
+/* of_lists: the limits grow with the size, for a pickle of very many small objects. */
+int machine_start(Machine *machine, const char *place, const unsigned char *data, size_t size, bool of_lists,
+                  Arena *arena, Error *err);
 int machine_fail(Machine *machine, const char *reason); /* "PLACE, byte N: reason" */
 
 /* Zeroed memory for values; NULL with an error when there are too many. */

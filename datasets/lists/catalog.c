@@ -2,14 +2,15 @@
  *
  * Folders, split files, class names and hand-written prompts follow DATASETS.md, datasets/ and
  * trainers/zsclip.py of github.com/KaiyangZhou/CoOp. ImageNet's own lists are sorted here; there they follow
- * an unsorted directory, so its published few-shot subsets cannot be drawn again. Its validation list is its
- * test list, as there. Sizes are those of the appendix of Zhou et al. 2022.
+ * an unsorted directory, so its published few-shot subsets cannot be drawn again, but taken where they are
+ * kept. Its validation list is its test list, as there. Sizes are those of the appendix of Zhou et al. 2022.
  */
 #include "datasets/lists/catalog.h"
 #include "clip/base/files.h"
 #include "clip/base/nearest.h"
 #include "datasets/lists/folder.h"
 #include "datasets/lists/lists.h"
+#include "datasets/lists/original_lists.h"
 #include "datasets/lists/split_file.h"
 #include "datasets/lists/text_lines.h"
 
@@ -276,6 +277,14 @@ static void rename_classes(Dataset *dataset, const ClassRename *renames) {
             }
 }
 
+int catalog_use_kept(Dataset *dataset, const CatalogEntry *entry, const char *root, Arena *arena,
+                     Error *err) {
+    const char *folder = path_join(arena, root, entry->folder);
+    dataset->kept_few_shot = path_join(arena, folder ? folder : "", "split_fewshot");
+    dataset->kept_tail = entry->images ? path_join(arena, entry->folder, entry->images) : entry->folder;
+    return arena_failed(arena) ? error_memory(err) : 0;
+}
+
 int catalog_read(Dataset *dataset, const CatalogEntry *entry, const char *root, Arena *arena, Error *err) {
     const char *folder = path_join(arena, root, entry->folder);
     const char *images = path_join(arena, folder ? folder : "", entry->images ? entry->images : "");
@@ -287,7 +296,12 @@ int catalog_read(Dataset *dataset, const CatalogEntry *entry, const char *root, 
     dataset->name = entry->name;
     dataset->root = entry->images ? images : folder;
     int result;
-    if (entry->kind == CATALOG_SPLIT)
+    const char *kept = path_join(arena, folder, "preprocessed.pkl");
+    if (!kept)
+        return error_memory(err);
+    if (entry->kind == CATALOG_IMAGENET && dataset->kept_few_shot && file_exists(kept))
+        result = original_lists_dataset(dataset, kept, arena, err);
+    else if (entry->kind == CATALOG_SPLIT)
         result = split_file_read(dataset, dataset->root, split, arena, err);
     else if (entry->kind == CATALOG_VARIANTS)
         result = read_variants(dataset, folder, arena, err);

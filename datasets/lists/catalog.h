@@ -37,6 +37,10 @@ const char *catalog_nearest(const char *name);      /* the known name that is li
  * datasets. */
 int catalog_read(Dataset *dataset, const CatalogEntry *entry, const char *root, Arena *arena, Error *err);
 
+/* Takes what the original has kept in the dataset's folder: split_fewshot/ for few shots, ImageNet's
+ * preprocessed.pkl in place of its folders. Before catalog_read. */
+int catalog_use_kept(Dataset *dataset, const CatalogEntry *entry, const char *root, Arena *arena, Error *err);
+
 /* The default prompt template of a catalog dataset ("a photo of a {}, a type of pet."), else "a photo of a
  * {}."; the name may be NULL. */
 const char *dataset_template(const char *name);

@@ -39,6 +39,9 @@ typedef struct Dataset {
     const struct Dataset *whole;
     int first_class;
     bool drawn; /* the lists were drawn at random, not given */
+    /* Folder of few-shot lists that the original has kept (original_lists.h); NULL: they are drawn. */
+    const char *kept_few_shot;
+    const char *kept_tail; /* what the folder of the images ends in, on any machine; goes with it */
     Remarks remarks;
 } Dataset;
 
@@ -60,6 +63,7 @@ typedef struct {
     const char *template;    /* the dataset's prompt, with {}; NULL: the catalog's, or "a photo of a {}." */
     const char *subsample_classes; /* "all", "base" or "new"; NULL is all */
     ExifUse exif;                  /* of its images; the original code ignores it */
+    bool original_caches;          /* with a catalog name: lists that the original has kept go first */
     /* The shares of each class that are drawn for training and validation, where neither folders nor a column
      * `split` give the parts (random_parts.h). p_trn 0 means those of the original code, 0.5 and 0.2. */
     double p_trn, p_val;

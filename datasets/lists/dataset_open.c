@@ -41,6 +41,8 @@ static int read_catalog(Dataset *dataset, const DatasetSpec *spec, Arena *arena,
                          nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "");
     if (!spec->root)
         return error_set(err, "dataset: '%s' needs root, the folder that holds the datasets", spec->name);
+    if (spec->original_caches && catalog_use_kept(dataset, entry, spec->root, arena, err) < 0)
+        return -1;
     return catalog_read(dataset, entry, spec->root, arena, err);
 }
 

@@ -12,6 +12,7 @@
 #include "datasets/lists/fewshot.h"
 
 #include "clip/base/random.h"
+#include "datasets/lists/original_lists.h"
 
 #include <assert.h>
 #include <string.h>
@@ -118,5 +119,8 @@ int dataset_few_shot_with(ItemList *train, ItemList *val, const Dataset *dataset
             result = draw_groups(outs[i], lists[i], &groups, dataset, shots, &rng, arena, scratch, err);
     }
     arena_free(scratch);
-    return result;
+    const int kept_val = num_shots > 4 ? 4 : num_shots;
+    return result < 0 ? -1
+                      : original_lists_few_shot(train, val_shots == kept_val ? val : NULL, dataset, num_shots,
+                                                seed, arena, err);
 }

@@ -8,8 +8,8 @@
 
 /* The few-shot lists: num_shots training items per class (0: all) and min(num_shots, 4) validation items, bit
  * for bit those of CoOp's published splits for the same seed (Python's random.sample per class, in
- * order of first appearance; classes with too few images are kept whole). Both lists are owned by the arena.
- */
+ * order of first appearance; classes with too few images are kept whole). Where the original has kept lists
+ * (Dataset.kept_few_shot), these are taken. Both lists are owned by the arena. */
 int dataset_few_shot(ItemList *train, ItemList *val, const Dataset *dataset, int num_shots, uint32_t seed,
                      Arena *arena, Error *err);
 

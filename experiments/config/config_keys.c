@@ -81,6 +81,10 @@ static const KeySpec dataset_keys[] = {
      .help = "rotate: photos are turned upright first, as\n"
              "their camera noted; ignore: as the original\n"
              "code reads them. `coop init` writes rotate"},
+    {"original_caches", KEY_BOOL, 0, AT(dataset.original_caches), .fallback = "false",
+     .help = "known name: lists that the original has kept go\n"
+             "first, split_fewshot/shot_N-seed_S.pkl and\n"
+             "ImageNet's preprocessed.pkl"},
 };
 
 static const KeySpec grid_keys[] = {

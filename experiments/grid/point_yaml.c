@@ -38,6 +38,8 @@ static void write_dataset(Buffer *out, const DatasetSpec *spec) {
         write_real(out, ", ", "p_val", spec->p_val);
         buffer_printf(out, ", split_seed: %d", spec->split_seed);
     }
+    if (spec->original_caches)
+        buffer_puts(out, ", original_caches: true");
     if (spec->exif == EXIF_ROTATE)
         buffer_puts(out, ", exif: rotate");
     buffer_printf(out, "}\n");

@@ -2,7 +2,9 @@
  * of CoOp's trainers. */
 #include "experiments/original/describe.h"
 
+#include "clip/base/files.h"
 #include "coop/coop.h"
+#include "datasets/lists/original_lists.h"
 
 #include <math.h>
 #include <string.h>
@@ -115,9 +117,15 @@ static void describe_lists(Log *log, const Settings *settings, const Session *se
     const Dataset *dataset = &session->dataset;
     log_printf(log, "Loading dataset: %s\nReading split from %s\n", yacs_text(config, "DATASET.NAME"),
                dataset->source);
-    if (shots >= 1 && dataset->train.n > 0)
+    Arena *arena = arena_create();
+    const char *kept =
+        original_lists_path(dataset, shots > 0 ? (int)shots : 0, (uint32_t)settings->seed, arena);
+    if (kept && file_exists(kept))
+        log_printf(log, "Loading preprocessed few-shot data from %s\n", kept);
+    else if (shots >= 1 && dataset->train.n > 0)
         log_printf(log, "Creating a %lld-shot dataset\nCreating a %lld-shot dataset\n", shots,
                    shots < 4 ? shots : 4);
+    arena_free(arena);
     if (strcmp(classes, "all") != 0)
         log_printf(log, "SUBSAMPLE %s CLASSES!\n", strcmp(classes, "base") == 0 ? "BASE" : "NEW");
 }

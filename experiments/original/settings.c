@@ -336,7 +336,7 @@ void settings_yaml(Buffer *out, const Settings *settings, const char *cache) {
     put_text(out, "}\ndataset: {name", original_dataset(yacs_text(config, "DATASET.NAME")));
     put_text(out, ", root", yacs_text(config, "DATASET.ROOT"));
     put_text(out, ", subsample_classes", yacs_text(config, "DATASET.SUBSAMPLE_CLASSES"));
-    buffer_puts(out, "}\n");
+    buffer_puts(out, ", original_caches: true}\n");
     if (shots >= 1)
         buffer_printf(out, "grid: {num_shots: %lld, seed: %d}\n", shots, settings->seed);
     else

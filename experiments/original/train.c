@@ -3,6 +3,8 @@
 
 #include "clip/base/files.h"
 #include "clip/named/caches.h"
+#include "datasets/lists/fewshot.h"
+#include "datasets/lists/original_lists.h"
 #include "experiments/config/config.h"
 #include "experiments/methods/methods.h"
 #include "experiments/original/describe.h"
@@ -89,6 +91,34 @@ static int write_experiment(Train *train, Error *err) {
     int status = yaml ? file_write(train->experiment.path, yaml, text.size, err) : error_memory(err);
     buffer_free(&text);
     return status;
+}
+
+/* The few-shot lists of this run, for the original code; lists that are there stay. */
+static int write_few_shot(Train *train, Error *err) {
+    const Dataset *dataset = &train->stage.session.dataset,
+                  *whole = dataset->whole ? dataset->whole : dataset;
+    const long long shots = yacs_int(&train->settings.config, "DATASET.NUM_SHOTS");
+    const char *path = original_lists_path(whole, (int)shots, (uint32_t)train->settings.seed, train->arena);
+    ItemList few, val;
+    if (!train->settings.arguments.write_split_fewshot)
+        return 0;
+    if (shots < 1 || whole->train.n == 0)
+        return error_usage(err, "--write-split-fewshot needs DATASET.NUM_SHOTS, of a dataset to train on");
+    if (!path)
+        return error_memory(err);
+    if (file_exists(path))
+        return 0;
+    const bool has_val = whole->val.items != whole->test.items; /* not so ImageNet */
+    const char *folder = path_folder(train->arena, path);
+    if (!folder)
+        return error_memory(err);
+    if (make_folders(folder, err) < 0 ||
+        dataset_few_shot(&few, &val, whole, (int)shots, (uint32_t)train->settings.seed, train->arena, err) <
+            0 ||
+        original_lists_write(path, whole, &few, has_val ? &val : NULL, train->arena, err) < 0)
+        return -1;
+    log_printf(&train->log, "Saving preprocessed few-shot data to %s\n", path);
+    return 0;
 }
 
 /* --- training --- */
@@ -249,6 +279,8 @@ static int run(Train *train, const char *model, Error *err) {
     if (yacs_int(&settings->config, "SEED") >= 0)
         printf("Setting fixed seed: %lld\n", yacs_int(&settings->config, "SEED"));
     if (open_log(train, err) < 0)
+        return -1;
+    if (write_few_shot(train, err) < 0)
         return -1;
     if (*model)
         return test_model(train, model, &file, err);

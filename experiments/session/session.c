@@ -9,6 +9,7 @@
 #include "datasets/lists/dataset_open.h"
 #include "datasets/lists/fewshot.h"
 #include "datasets/lists/list_check.h"
+#include "datasets/lists/original_lists.h"
 #include "experiments/session/print_faults.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
@@ -17,6 +18,45 @@
 #include <string.h>
 
 #define HOLD_SECONDS 30
+
+static bool same_lists(const ItemList *a, const ItemList *b) {
+    for (int i = 0; i < a->n && a->n == b->n; i++)
+        if (a->items[i].label != b->items[i].label || strcmp(a->items[i].path, b->items[i].path) != 0)
+            return false;
+    return a->n == b->n;
+}
+
+/* The few-shot lists of one draw that the original has kept, unless they are what would be drawn. */
+static int digest_few_shot(Buffer *out, const Dataset *dataset, int shots, uint32_t seed, Arena *arena,
+                           Error *err) {
+    const char *path = original_lists_path(dataset, shots, seed, arena);
+    Dataset plain = *dataset;
+    ItemList kept[2], drawn[2];
+    if (!path || !file_exists(path))
+        return arena_failed(arena) ? error_memory(err) : 0;
+    plain.kept_few_shot = NULL;
+    if (dataset_few_shot(&kept[0], &kept[1], dataset, shots, seed, arena, err) < 0 ||
+        dataset_few_shot(&drawn[0], &drawn[1], &plain, shots, seed, arena, err) < 0)
+        return -1;
+    for (int part = 0; part < 2 && !(same_lists(&kept[0], &drawn[0]) && same_lists(&kept[1], &drawn[1]));
+         part++)
+        for (int i = 0; i < kept[part].n; i++)
+            buffer_printf(out, "kept %d %d %u: %d %s\n", part, shots, seed, kept[part].items[i].label,
+                          kept[part].items[i].path);
+    return 0;
+}
+
+static int digest_kept(Buffer *out, Session *session, Error *err) {
+    const IntList *shots = &session->experiment->grid.num_shots, *seeds = &session->experiment->grid.seed;
+    Arena *arena = arena_create();
+    int status = arena ? 0 : error_memory(err);
+    for (int i = 0; i < shots->n && session->dataset.kept_few_shot; i++)
+        for (int j = 0; j < seeds->n && status == 0; j++)
+            status = digest_few_shot(out, &session->dataset, shots->values[i], (uint32_t)seeds->values[j],
+                                     arena, err);
+    arena_free(arena);
+    return status;
+}
 
 /* One text of everything that the lists say, digested. */
 static int digest_lists(Session *session, Error *err) {
@@ -30,11 +70,12 @@ static int digest_lists(Session *session, Error *err) {
         for (int i = 0; i < lists[part]->n; i++)
             buffer_printf(&out, "%d %s\n", lists[part]->items[i].label, lists[part]->items[i].path);
     }
-    const char *text = buffer_text(&out);
+    const int kept = digest_kept(&out, session, err);
+    const char *text = kept < 0 ? NULL : buffer_text(&out);
     if (text)
         digest_bytes(session->split_digest, text, out.size);
     buffer_free(&out);
-    return text ? 0 : error_memory(err);
+    return kept < 0 ? -1 : text ? 0 : error_memory(err);
 }
 
 int session_open(Session *session, const Experiment *experiment, bool quiet, Error *err) {

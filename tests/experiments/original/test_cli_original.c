@@ -163,6 +163,21 @@ static void test_zeroshot(void **state) {
     expect_part(cli->out, "Evaluate on the *test* set\n=> result\n* total: ");
 }
 
+/* Few-shot lists that are written are used the next time, and change nothing then. */
+static void test_few_shot_lists(void **state) {
+    Cli *cli = *state;
+    write_files(cli);
+    expect_ok(cli, TRAIN(cli, "a", "CoOp", "--write-split-fewshot", "DATASET.NUM_SHOTS", "1"));
+    expect_part(cli->out, "\nSaving preprocessed few-shot data to ");
+    const char *accuracy = arena_strdup(cli->arena, accuracy_in(cli->out));
+    assert_true(file_exists(cli_path(cli, "data/caltech-101/split_fewshot/shot_1-seed_1.pkl")));
+    expect_ok(cli, TRAIN(cli, "a", "CoOp", "DATASET.NUM_SHOTS", "1"));
+    expect_part(cli->out, "\nFound checkpoint at ");
+    expect_ok(cli, TRAIN(cli, "b", "CoOp", "DATASET.NUM_SHOTS", "1"));
+    expect_part(cli->out, "\nLoading preprocessed few-shot data from ");
+    assert_memory_equal(accuracy_in(cli->out), accuracy, strcspn(accuracy, "\n"));
+}
+
 /* A refusal is one line, and leaves no folder: scripts take a folder for a result. */
 static void refuses(Cli *cli, const char *expected, const char *const *more) {
     assert_int_not_equal(train(cli, "no", "CoOp", more), 0);
@@ -188,6 +203,7 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_train_and_test), CLI_TEST(test_trainers),
-                                       CLI_TEST(test_zeroshot), CLI_TEST(test_refusals)};
+                                       CLI_TEST(test_zeroshot), CLI_TEST(test_few_shot_lists),
+                                       CLI_TEST(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

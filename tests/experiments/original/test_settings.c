@@ -91,6 +91,7 @@ static void test_coop(void **state) {
     assert_string_equal(experiment->model.weights, "RN50");
     assert_string_equal(experiment->dataset.name, "oxford_pets");
     assert_string_equal(experiment->dataset.subsample_classes, "base");
+    assert_true(experiment->dataset.original_caches);
     assert_int_equal(experiment->grid.num_shots.values[0], 4);
     assert_int_equal(experiment->grid.seed.values[0], 2);
     assert_int_equal(experiment->optim.max_epoch, 7);
