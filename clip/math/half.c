@@ -1,4 +1,4 @@
-/* half.c: IEEE binary16 and bfloat16 to float, exactly, and floats to binary16.
+/* half.c: IEEE binary16 and bfloat16 to float, exactly, and floats to both.
  *
  * Every half is a float: a normal number moves its exponent from bias 15 to bias 127, Inf and NaN move theirs
  * from 31 to 255, and a subnormal is its mantissa times 2^-24. Processors with F16C do eight at a time; the
@@ -6,6 +6,7 @@
  */
 #include "clip/math/half.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -93,5 +94,16 @@ void bfloat16_to_float(float *out, const unsigned char *in, size_t n) {
         memcpy(&half, in + 2 * i, sizeof half);
         uint32_t bits = (uint32_t)half << 16;
         memcpy(out + i, &bits, sizeof bits);
+    }
+}
+
+void float_to_bfloat16(unsigned char *out, const float *in, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, in + i, sizeof bits);
+        const bool is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
+        const uint32_t rounded = is_nan ? bits | 0x400000u : bits + 0x7fffu + (bits >> 16 & 1u);
+        const uint16_t half = (uint16_t)(rounded >> 16);
+        memcpy(out + 2 * i, &half, sizeof half);
     }
 }

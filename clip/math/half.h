@@ -1,4 +1,4 @@
-/* half.h: IEEE binary16 and bfloat16 to float, exactly, and floats to binary16. */
+/* half.h: IEEE binary16 and bfloat16 to float, exactly, and floats to both. */
 #ifndef CLIP_MATH_HALF_H
 #define CLIP_MATH_HALF_H
 
@@ -15,5 +15,7 @@ uint16_t float_to_half(float value);
 
 /* The same from bfloat16, which is the upper half of a float. */
 void bfloat16_to_float(float *out, const unsigned char *in, size_t n);
+/* out (2n bytes, little-endian): the nearest bfloat16, ties to even. NaNs stay NaNs. */
+void float_to_bfloat16(unsigned char *out, const float *in, size_t n);
 
 #endif

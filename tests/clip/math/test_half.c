@@ -80,11 +80,33 @@ static void test_half_remainders(void **state) {
     }
 }
 
+/* Every bfloat16 comes back, and what lies between two goes to the nearer, at the middle to the even one. */
+static void test_rounding_to_bfloat16(void **state) {
+    (void)state;
+    for (unsigned bits = 0; bits < 0x7f7f; bits++) {
+        unsigned char in[4] = {(unsigned char)bits, (unsigned char)(bits >> 8), (unsigned char)(bits + 1),
+                               (unsigned char)((bits + 1) >> 8)},
+                      out[8];
+        float ends[2];
+        bfloat16_to_float(ends, in, 2);
+        const float middle = (float)(((double)ends[0] + (double)ends[1]) / 2);
+        const float between[4] = {ends[0], nextafterf(middle, 0), -middle, nextafterf(middle, INFINITY)};
+        float_to_bfloat16(out, between, 4);
+        const unsigned wanted[4] = {bits, bits, 0x8000 | (bits + bits % 2), bits + 1};
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(out[2 * i] | (unsigned)out[2 * i + 1] << 8, wanted[i]);
+    }
+    unsigned char out[2];
+    float_to_bfloat16(out, &(float){NAN}, 1);
+    assert_int_equal((out[0] | (unsigned)out[1] << 8) & 0x7fc0, 0x7fc0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_halves),
         cmocka_unit_test(test_rounding_to_half),
         cmocka_unit_test(test_half_remainders),
+        cmocka_unit_test(test_rounding_to_bfloat16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
