@@ -69,7 +69,8 @@ SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(sort $(shell find tests -name '*.c' ! -na
 .SECONDARY:
 
 all: $(BUILD)/coop $(SHARED) $(BUILD)/libcoop.a
-$(BUILD)/coop: $(OBJ)/experiments/main.o $(ARCHIVES)
+# Of objects, not of archives, so that the linker sees a name that two files give to functions of theirs.
+$(BUILD)/coop: $(OBJ)/experiments/main.o $(PROGRAM) $(LIBRARY)
 	@echo "  link $@"
 	@$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
 

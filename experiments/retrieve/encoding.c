@@ -10,7 +10,7 @@
 
 enum { TEXTS = 512 }; /* at a time: a tree of some thousand rows */
 
-int encode_images(float *features, const LoadedModel *model, const ImageFolder *folder,
+int encode_folder(float *features, const LoadedModel *model, const ImageFolder *folder,
                   const ItemList *images, Error *err) {
     const Experiment experiment = {.cache = folder->cache,
                                    .dataset.exif = folder->upright ? EXIF_ROTATE : EXIF_IGNORE};

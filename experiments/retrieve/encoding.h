@@ -13,7 +13,7 @@ typedef struct {
 
 /* features (n, E) of these images, through the cache, which the points of an experiment share, too. Images
  * that cannot be read are listed on stderr. ERROR_SIGNAL when a signal came; what was encoded is kept. */
-int encode_images(float *features, const LoadedModel *model, const ImageFolder *folder,
+int encode_folder(float *features, const LoadedModel *model, const ImageFolder *folder,
                   const ItemList *images, Error *err);
 
 /* features (n, E) of texts. Equal texts are encoded once, so that they score the same. Texts that are too

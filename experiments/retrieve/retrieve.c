@@ -102,7 +102,7 @@ static int evaluate(Retrieved *out, const Evaluation *all, const LoadedModel *mo
     TextCuts cuts;
     if (arena_failed(arena))
         return error_memory(err);
-    if (encode_images(images, model, &folder, &set->images, err) < 0 ||
+    if (encode_folder(images, model, &folder, &set->images, err) < 0 ||
         encode_captions(texts, &cuts, model, all->texts, set->n_captions, all->quiet, err) < 0)
         return -1;
     tell_cuts(&cuts, model, all->texts, all->quiet);
