@@ -401,6 +401,19 @@ static void write_faulty(Cli *cli) {
     write_input(cli, "faulty/results.jsonl", &out);
 }
 
+/* Two methods on two datasets, with two seeds each: differences and ranks. */
+static void write_pairs(Cli *cli) {
+    Buffer out = {0};
+    for (int i = 0; i < 8; i++)
+        buffer_printf(
+            &out,
+            "{\"key\":\"%064d\",\"dataset\":\"%s\",\"source\":null,\"method\":\"m\",\"label\":\"%s\","
+            "\"num_shots\":1,\"seed\":%d,\"accuracy\":%d,\"n_classes\":2,\"n_test\":4,"
+            "\"backbone\":\"RN50\"}\n",
+            i, i & 1 ? "pets" : "\xe4\xb8\xad", i & 2 ? "A" : "B_%", 1 + i / 4, 50 + i * i);
+    write_input(cli, "pairs/results.jsonl", &out);
+}
+
 /* The same folder as a repository of a hub's cache. */
 static int write_hub(Cli *cli) {
     Error err = {0};
@@ -441,7 +454,8 @@ static int setup(void **state) {
              (int)(strrchr(cli->program, '/') - cli->program), cli->program);
     if (!realpath(arena_strdup(cli->arena, fault.library), fault.library) ||
         make_folders(cli_path(cli, "in/hf"), &err) < 0 ||
-        make_folders(cli_path(cli, "in/faulty"), &err) < 0 || make_folders(cli_path(cli, "run"), &err) < 0)
+        make_folders(cli_path(cli, "in/faulty"), &err) < 0 ||
+        make_folders(cli_path(cli, "in/pairs"), &err) < 0 || make_folders(cli_path(cli, "run"), &err) < 0)
         return -1;
     write_hugging_face(cli);
     write_tokenizer(cli);
@@ -466,6 +480,7 @@ static int setup(void **state) {
              cli_path(cli, "in/classifier.safetensors"));
     cli_copy(PHOTO, cli_path(cli, ODD));
     write_faulty(cli);
+    write_pairs(cli);
     cli_ok(cli, "export", cli_path(cli, "in/prompt.safetensors"), "--format", "torch", "--out",
            cli_path(cli, "in/original"));
     return 0;
@@ -533,6 +548,9 @@ static const Case cases[] = {
     {"datasets-json", {"datasets", "--root", "in/datasets", "--json"}, 20},
     {"report", {"report", "run", "--out", "work/x.html"}, 20},
     {"report-faults", {"report", "in/faulty", "--out", "work/x.html"}, 20},
+    {"report-pairs", {"report", "in/pairs", "--out", "work/x.html", "--baseline", "A"}, 20},
+    {"report-latex", {"report", "in/pairs", "--format", "latex"}, 20},
+    {"report-markdown", {"report", "in/pairs", "--format", "markdown", "--baseline", "B_%"}, 10},
 };
 
 static void run_cases(void **state) {
