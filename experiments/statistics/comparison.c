@@ -176,23 +176,51 @@ static bool is_better(const Block *a, const Block *b) {
     return size_a != size_b ? size_a > size_b : a->n_units > b->n_units;
 }
 
+/* Completes the candidate, and keeps the better one in *best. */
+static void try_block(const Grid *grid, Block *candidate, Block *best) {
+    complete_block(grid, candidate);
+    if (is_better(candidate, best)) {
+        const Block worse = *best;
+        *best = *candidate;
+        *candidate = worse;
+    }
+}
+
+/* The units that two rows have. */
+static void try_shared(const Grid *grid, int a, int b, Block *candidate, Block *best) {
+    for (int u = 0; u < grid->n_units; u++)
+        candidate->units[u] = !isnan(mean_at(grid, a, u)) && !isnan(mean_at(grid, b, u));
+    try_block(grid, candidate, best);
+}
+
+static bool has_any(const Grid *grid, int row) {
+    for (int u = 0; u < grid->n_units; u++)
+        if (!isnan(mean_at(grid, row, u)))
+            return true;
+    return false;
+}
+
+static void try_common(const Grid *grid, Block *candidate, Block *best) {
+    for (int u = 0; u < grid->n_units; u++)
+        candidate->units[u] = true;
+    for (int r = 0; r < grid->n_rows; r++)
+        if (has_any(grid, r))
+            for (int u = 0; u < grid->n_units; u++)
+                candidate->units[u] &= !isnan(mean_at(grid, r, u));
+    try_block(grid, candidate, best);
+}
+
 static bool choose_block(const Grid *grid, Block *best) {
     Block candidate;
     if (!make_block(grid, best) || !make_block(grid, &candidate))
         return false;
-    for (int r = 0; r <= grid->n_rows; r++) { /* the last: what all rows have */
-        for (int u = 0; u < grid->n_units; u++) {
-            candidate.units[u] = r == grid->n_rows || !isnan(mean_at(grid, r, u));
-            for (int i = 0; r == grid->n_rows && i < grid->n_rows; i++)
-                candidate.units[u] &= !isnan(mean_at(grid, i, u));
-        }
-        complete_block(grid, &candidate);
-        if (is_better(&candidate, best)) {
-            const Block worse = *best;
-            *best = candidate;
-            candidate = worse;
-        }
-    }
+    for (int r = 0; r < grid->n_rows; r++)
+        try_shared(grid, r, r, &candidate, best);
+    try_common(grid, &candidate, best);
+    const bool alone = best->n_rows < 2;
+    for (int a = 0; a < grid->n_rows && alone; a++)
+        for (int b = 0; b < a; b++)
+            try_shared(grid, a, b, &candidate, best);
     return true;
 }
 

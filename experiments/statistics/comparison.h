@@ -8,7 +8,7 @@
  *
  * Rows may lack cells. To find the best row, and to rank, rows and pairs are chosen such that each of these
  * rows has each of these pairs, and there are as many values as possible: all pairs of one of the rows, or
- * those that all rows have.
+ * those that all rows have (or, where that leaves no two rows, all that two of them share).
  */
 #ifndef EXPERIMENTS_STATISTICS_COMPARISON_H
 #define EXPERIMENTS_STATISTICS_COMPARISON_H

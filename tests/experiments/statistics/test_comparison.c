@@ -101,6 +101,15 @@ static void test_baselines(void **state) {
     const Observation easy[] = {
         THREE("A", "pets", 80, 80, 80), THREE("B", "pets", 81, 81, 81), {"C", "pets", 2, false, 99}};
     assert_int_equal(COMPARE(easy, NULL).baseline, 1);
+    /* who lacks everything hides nobody; two that share some seeds are compared on these */
+    const Observation partly[] = {THREE("A", "pets", 50, 50, NAN), THREE("B", "pets", NAN, NAN, NAN),
+                                  THREE("C", "pets", NAN, 60, 40)};
+    all = COMPARE(partly, NULL);
+    assert_true(all.baseline == 2 && all.differences[0].paired.n == 1);
+    const Observation chain[] = {{"A", "pets", 1, false, 50}, {"A", "pets", 2, false, 50},
+                                 {"B", "pets", 2, false, 51}, {"B", "pets", 3, false, 51},
+                                 {"C", "pets", 3, false, 1},  {"C", "pets", 4, false, 99}};
+    assert_int_equal(COMPARE(chain, NULL).baseline, 1);
     const Observation alone[] = {FIXED("zero", "pets", 80), FIXED("ensemble", "pets", 81)};
     all = COMPARE(alone, NULL);
     assert_true(all.baseline == 1 && all.differences[0].paired.n == 1 &&
