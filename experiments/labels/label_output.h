@@ -4,7 +4,7 @@
 
 #include "coop/coop.h"
 #include "datasets/features/image_stream.h"
-#include "experiments/report/contact_sheet.h"
+#include "experiments/labels/contact_sheet.h"
 #include "experiments/terminal/progress.h"
 
 /* text    PATH  cup 92.1 %  key 3.0 %

@@ -1,7 +1,7 @@
 /* contact_sheet.h: one page with all images that were labelled, in groups by label: a file of its own,
  * thumbnails and all. */
-#ifndef EXPERIMENTS_REPORT_CONTACT_SHEET_H
-#define EXPERIMENTS_REPORT_CONTACT_SHEET_H
+#ifndef EXPERIMENTS_LABELS_CONTACT_SHEET_H
+#define EXPERIMENTS_LABELS_CONTACT_SHEET_H
 
 #include "clip/base/error.h"
 

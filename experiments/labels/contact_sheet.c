@@ -1,5 +1,5 @@
 /* contact_sheet.c: see contact_sheet.h */
-#include "experiments/report/contact_sheet.h"
+#include "experiments/labels/contact_sheet.h"
 
 #include "clip/base/files.h"
 #include "experiments/report/html.h"

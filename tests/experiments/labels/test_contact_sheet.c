@@ -1,6 +1,6 @@
 /* test_contact_sheet.c: a page that is well-formed, in the order of labels and probabilities, whatever the
  * names are. */
-#include "experiments/report/contact_sheet.h"
+#include "experiments/labels/contact_sheet.h"
 
 #include "clip/base/files.h"
 #include "tests/support/scratch.h"
