@@ -70,4 +70,12 @@ bool cli_exists(const char *path);
 void cli_assert_golden(Cli *cli, const char *path, const char *tensor, const char *kind, const char *golden,
                        double tolerance);
 
+/* How far a command's numbers may be from this program's own: valgrind shows a program another processor than
+ * the commands that it starts have. */
+#ifdef NO_FUSED
+#define CLI_SAME 1e-5
+#else
+#define CLI_SAME 1e-8
+#endif
+
 #endif

@@ -119,7 +119,7 @@ static void check_command(Cli *cli, const char *path, const coop_label *expected
         if (strncmp(at, "r\\u", 3) != 0)
             assert_memory_equal(at, name, strlen(name));
         at = strstr(at, "\"probability\":") + strlen("\"probability\":");
-        assert_true(fabs(strtod(at, NULL) - expected[i].probability) <= 1e-8);
+        assert_true(fabs(strtod(at, NULL) - expected[i].probability) <= CLI_SAME);
     }
 }
 

@@ -56,7 +56,7 @@ static void check_library(const Predictions *predictions, const char *file, cons
         fail_msg("%s", error.message);
     for (int i = 0; i < n; i++) {
         assert_int_equal(best[i].index, predictions->items[i].predicted);
-        assert_true(fabs(best[i].probability - probabilities[i]) <= 1e-8);
+        assert_true(fabs(best[i].probability - probabilities[i]) <= CLI_SAME);
     }
     coop_classifier_close(classifier);
 }

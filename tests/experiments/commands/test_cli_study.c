@@ -180,7 +180,7 @@ static const char *csv_without_times(Cli *cli, const char *output) {
     }
     assert_non_null(strstr(kept, "found,folder,backbone,model_digest,vocab_digest,split_digest,key,"
                                  "activation,split_train,split_val,program,val_accuracy,validation,"
-                                 "trained_parameters\n"));
+                                 "trained_parameters,mean_rank,median_rank\n"));
     return kept;
 }
 

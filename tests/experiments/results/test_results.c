@@ -376,15 +376,15 @@ static void test_csv(void **state) {
         "vocab_"
         "digest,"
         "split_digest,finished,key,activation,split_train,split_val,program,val_accuracy,validation,"
-        "trained_parameters\n"
+        "trained_parameters,mean_rank,median_rank\n"
         "pets,,coop,\"CoOp \"\"x\"\", "
         "M=4\",16,3,4,true,middle,,81.2346,79.5000,3,48,99,200,-0.125,,,1.500,2.500,"
         "pets/coop/x,RN50,m,,s,2024-05-01T12:00:00Z," KEY_A ",quick_gelu (assumed),500,,coop 1,75.1250,,"
-        "2539567104\n"
+        "2539567104,,\n"
         "pets,,linear_probe,\"'=linear "
         "probe\",all,3,,,,,81.2346,79.5000,3,48,99,,,0.316228,alpha=2,1.500,2.500,pets/coop/"
         "x,RN50,m,,s,"
-        "2024-05-01T12:00:00Z," KEY_B ",quick_gelu (assumed),500,,coop 1,,,0\n";
+        "2024-05-01T12:00:00Z," KEY_B ",quick_gelu (assumed),500,,coop 1,,,0,,\n";
     assert_string_equal(file_text(trial, "results.csv", NULL), expected);
     assert_int_equal(results_write_csv("/dev/null/x", &list, &trial->err), -1);
 }
