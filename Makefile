@@ -146,7 +146,8 @@ test: deps $(BUILD)/coop $(TESTS)
 valgrind:
 	@OPENBLAS_CORETYPE=Sandybridge GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA \
 	    $(MAKE) BUILD=$(BUILD)/valgrind CONTRACT=off CFLAGS=-DNO_FUSED JOBS=$(shell nproc) test RUNNER="valgrind \
-	    -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible"
+	    -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible \
+	    --suppressions=$(CURDIR)/.ci/valgrind.supp"
 
 # ARENA_MALLOC gives every block of an arena a malloc of its own, so that the sanitizer sees its bounds.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -19,6 +19,16 @@ static const char *const files[] = {"photo.heic", "full.heic",    "alpha.heic",
                                     "full.avif",  "turned6.avif", "turned7.avif"};
 enum { N_FILES = sizeof files / sizeof *files, LEVELS = 3 };
 
+/* valgrind 3.19 ends by a fault of its own in the assembly of dav1d, which decodes AVIF. */
+static bool is_read_here(const char *file) {
+#ifdef NO_FUSED
+    return !strstr(file, ".avif");
+#else
+    (void)file;
+    return true;
+#endif
+}
+
 /* False where this libheif has no decoder for it. */
 static bool decode(Image *image, const char *file, Arena *arena) {
     Bytes bytes = picture_read(file);
@@ -38,7 +48,7 @@ static void pixels_are_others(void **state) {
     for (int f = 0; f < N_FILES; f++) {
         char path[256];
         Image image, expected;
-        if (!decode(&image, files[f], *state))
+        if (!is_read_here(files[f]) || !decode(&image, files[f], *state))
             continue;
         n_read++;
         snprintf(path, sizeof path, PICTURES "%s.png", files[f]);
@@ -55,6 +65,8 @@ static void pixels_are_others(void **state) {
 
 static void cut_files_are_refused(void **state) {
     for (int f = 0; f < N_FILES; f++) {
+        if (!is_read_here(files[f]))
+            continue;
         Bytes whole = picture_read(files[f]);
         for (size_t size = 12; size < whole.size; size += 1 + size / 64) {
             Bytes part = {malloc(size), size};
@@ -70,6 +82,8 @@ static void cut_files_are_refused(void **state) {
 static void damaged_bytes_do_no_harm(void **state) {
     size_t used = arena_used(*state);
     for (int f = 0; f < 2; f++) {
+        if (!is_read_here(files[3 * f]))
+            continue;
         Bytes bytes = picture_read(files[3 * f]);
         for (size_t at = 12; at < bytes.size; at++) {
             Image image;

@@ -148,7 +148,11 @@ static void test_every_kind(void **state) {
 }
 
 /* Images that were encoded in bfloat16 are again, where this processor has it. */
+/* Two processors round to bfloat16 alike only nearly, and what has been learned makes much of that. */
 static void test_bfloat16(void **state) {
+#ifdef NO_FUSED
+    skip();
+#endif
     Cli *cli = *state;
     const char *yaml = cli_experiment(cli, "half", "vit",
                                       "grid: {num_shots: 2, seed: 1}\noptim: {max_epoch: 2, batch_size: 8}\n"

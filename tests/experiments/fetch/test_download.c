@@ -225,7 +225,11 @@ static void test_at_once(void **state) {
         children[i] = fork();
         if (children[i] == 0) {
             HttpClient *client = http_open(&f->err);
-            _exit(client && download(client, &f->what, &options, &f->err) >= 0 ? 0 : 1);
+            const bool good = client && download(client, &f->what, &options, &f->err) >= 0;
+            http_close(client);
+            http_close(f->client);
+            arena_free(f->arena);
+            _exit(good ? 0 : 1);
         }
     }
     for (int i = 0; i < N; i++) {
