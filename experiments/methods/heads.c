@@ -75,17 +75,19 @@ static int load_views(HeadImages *images, Session *session, const Point *point, 
     return views->as_rows ? views_as_rows(&images->train, arena, err) : 0;
 }
 
-static int load_validation(HeadImages *images, Session *session, const ItemList *val, bool raw, Arena *arena,
-                           Error *err) {
-    const int E = session->model.clip->embed_dim;
+static int load_validation(HeadImages *images, Session *session, const ItemList *val, const HeadViews *views,
+                           Arena *arena, Error *err) {
+    const Clip *clip = session->model.clip;
+    const int E = views->unprojected ? image_tower_width(clip) : clip->embed_dim;
+    const FeatureView centre = {.unprojected = views->unprojected};
     images->n_val = val->n;
     images->val = arena_floats(arena, (size_t)val->n, (size_t)E);
     images->val_labels = list_labels(val, arena);
     if (arena_failed(arena))
         return error_memory(err);
-    if (session_features(session, images->val, val, (FeatureView){0}, "encoding validation images", err) < 0)
+    if (session_features(session, images->val, val, centre, "encoding validation images", err) < 0)
         return -1;
-    if (!raw)
+    if (!views->raw)
         unit_rows_forward(images->val, NULL, images->val, val->n, E);
     return 0;
 }
@@ -98,7 +100,7 @@ int heads_load(HeadImages *images, Session *session, const Point *point, const H
                            err) < 0 ||
         load_views(images, session, point, &train, views, arena, err) < 0)
         return -1;
-    return load_validation(images, session, &val, views->raw, arena, err);
+    return load_validation(images, session, &val, views, arena, err);
 }
 
 void heads_tell_validation(Result *result, const HeadImages *images) {

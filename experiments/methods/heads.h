@@ -33,7 +33,7 @@ typedef struct {
 typedef struct {
     int n_images; /* of training, whatever their views */
     TrainData train;
-    float *val;            /* (n_val, E), the centre crop */
+    float *val;            /* (n_val, E or C), the centre crop */
     const int *val_labels; /* (n_val) */
     int n_val;
 } HeadImages;

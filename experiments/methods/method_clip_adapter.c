@@ -22,7 +22,8 @@ static const KeySpec keys[] = {
     {"reduction", KEY_INT, KEY_LIST, offsetof(Options, reduction), .low = 1, .high = 1024, .fallback = "4",
      .help = "how much narrower the network is inside"},
     {"ratio", KEY_REAL, KEY_LIST, offsetof(Options, ratio), .low = 0, .high = 1, .fallback = "0.2",
-     .help = "its share of the features"},
+     .help = "its share of the features; 0.2 everywhere in the\n"
+             "authors' program, searched in their paper"},
     {"lr", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, head.common.lr), .low = 0, .high = 1e3,
      .fallback = "0.01", .help = "learning rate of SGD"},
     {"weight_decay", KEY_REAL, KEY_LIST, offsetof(Options, head.weight_decay), .low = 0, .high = 1e3,

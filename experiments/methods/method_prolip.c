@@ -6,6 +6,7 @@
 
 #include "clip/base/files.h"
 #include "clip/image/image_tower.h"
+#include "coop/heads/prolip_search.h"
 #include "coop/tuned_file.h"
 #include "experiments/methods/heads.h"
 #include "experiments/methods/learned.h"
@@ -15,19 +16,28 @@
 typedef struct {
     MethodOptions common;
     IntList recipe;    /* of Recipe */
+    IntList search;    /* 0 and 1 */
     RealList lambda_v; /* 0 is auto */
+    IntList validation;
 } Options;
 
 static const KeySpec keys[] = {
     {"recipe", KEY_CHOICE, KEY_LIST, offsetof(Options, recipe), .choices = RECIPES, .fallback = "paper",
      .help = "paper: views in turn from the second on, as the\n"
              "authors' program does; plain: from the first"},
+    {"search", KEY_BOOL, KEY_LIST, offsetof(Options, search), .fallback = "false",
+     .help = "as where the authors have validation images: lr of\n"
+             "1e-2, 1e-3 ... 1e-8 and lambda_v of 10, 1 ... 1e-4,\n"
+             "0, the best on them; else those given, as where\n"
+             "they have none"},
     {"lr", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, common.lr), .low = 0, .high = 1e3,
      .fallback = "1.0e-5", .help = "learning rate of Adam"},
     {"lambda_v", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, lambda_v), .low = 0, .high = 1e6,
      .word = "auto", .fallback = "auto", .help = "how near the projection stays; auto: 1 / shots"},
     {"max_epoch", KEY_INT, KEY_LIST, offsetof(Options, common.max_epoch), .low = 1, .high = 1e6,
      .fallback = "300", .help = "steps, each over all images"},
+    VALIDATION_KEY(offsetof(Options, validation), "as_train",
+                   "images of a search: min(shots, 4) or shots per\nclass, the whole split, or none"),
 };
 static const KeyGroup group = KEY_GROUP(keys);
 
@@ -53,7 +63,9 @@ static HeadViews views_of(const Point *point) {
                        .kind = VIEW_LARGE_CROP,
                        .raw = true,
                        .unprojected = true,
-                       .validation = VALIDATION_NONE};
+                       .validation = options_of(point)->search.values[0]
+                                         ? (Validation)options_of(point)->validation.values[0]
+                                         : VALIDATION_NONE};
 }
 
 static int prepare(Session *session, const Point *point, Arena *arena, Error *err) {
@@ -82,19 +94,17 @@ static double lambda_of(const Session *session, const Point *point, int n_images
     return 1 / (point->num_shots > 0 ? point->num_shots : (double)n_images / session->dataset.n_classes);
 }
 
-/* The learner of a point before training, against the texts of these classes. */
-static Prolip *begin(ProlipConfig *config, const Session *classes, const Point *point, int n_images,
+/* How a point is trained, against the texts of these classes. */
+static int configure(ProlipConfig *config, const Session *classes, const Point *point, int n_images,
                      double lambda, Arena *arena, Error *err) {
     const Clip *clip = classes->model.clip;
     const int width = image_tower_width(clip);
     const float *bias, *text = session_texts(classes, &point->options->templates, arena, err);
     float *w0 = arena_floats(arena, (size_t)clip->embed_dim, (size_t)width);
     if (!text)
-        return NULL;
-    if (!w0) {
-        error_memory(err);
-        return NULL;
-    }
+        return -1;
+    if (!w0)
+        return error_memory(err);
     image_tower_projection(clip, w0, &bias);
     *config = (ProlipConfig){.loss = {.n_classes = classes->dataset.n_classes,
                                       .embed_dim = clip->embed_dim,
@@ -107,6 +117,10 @@ static Prolip *begin(ProlipConfig *config, const Session *classes, const Point *
                              .bias = bias,
                              .lambda = lambda,
                              .seed = (uint32_t)point->seed};
+    return 0;
+}
+
+static Prolip *begin(const ProlipConfig *config, Arena *arena, Error *err) {
     Prolip *prolip = prolip_create(config, arena);
     if (!prolip)
         error_memory(err);
@@ -141,6 +155,23 @@ static int keep(Prolip *prolip, const ProlipConfig *config, Session *session, co
     return tuned_write_projection(path, &tuned, session->model.clip, prolip_trainee(prolip)->parameters, err);
 }
 
+/* A training that goes on searches again, with the same bits. */
+static int search(ProlipConfig *config, Point *trained, const HeadImages *images, Session *session,
+                  Result *result, Progress *progress, Arena *arena, Error *err) {
+    ProlipFound found;
+    const ProlipImages val = {images->val, images->val_labels, images->n_val};
+    heads_tell_validation(result, images);
+    if (!options_of(trained)->search.values[0] || images->n_val == 0)
+        return 0;
+    progress_note(progress, "searching");
+    if (prolip_search(&found, config, &images->train, &trained->optim, &val, session->model.pool, err) < 0)
+        return -1;
+    trained->optim.lr = found.lr;
+    config->lambda = found.lambda;
+    result_set_text(result, "found", arena_printf(arena, "lr=%g lambda_v=%g", found.lr, found.lambda));
+    return 0;
+}
+
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                Progress *progress, Arena *arena, Error *err) {
     const HeadViews views = views_of(point);
@@ -150,12 +181,14 @@ static int run(Session *session, const Point *point, const char *folder, float *
     if (heads_load(&images, session, point, &views, arena, err) < 0)
         return -1;
     trained.optim = optim_of(point, images.n_images);
-    Prolip *prolip = begin(&config, session, point, images.n_images,
-                           lambda_of(session, point, images.n_images), arena, err);
-    if (!prolip ||
+    if (configure(&config, session, point, images.n_images, lambda_of(session, point, images.n_images), arena,
+                  err) < 0 ||
         (options_of(point)->recipe.values[0] == RECIPE_PAPER && turn_views(&images.train, arena, err) < 0) ||
-        training_run(session, &trained, folder, prolip_trainee(prolip), &images.train, "", result, progress,
-                     arena, err) < 0)
+        search(&config, &trained, &images, session, result, progress, arena, err) < 0)
+        return -1;
+    Prolip *prolip = begin(&config, arena, err);
+    if (!prolip || training_run(session, &trained, folder, prolip_trainee(prolip), &images.train, "", result,
+                                progress, arena, err) < 0)
         return -1;
     result->epochs = trained.optim.max_epoch;
     if (classify(prolip, &config, logits, session->test_unprojected, session->dataset.test.n, arena, err) < 0)
@@ -168,7 +201,9 @@ static int transfer(Session *session, const Point *learned, const char *folder, 
     (void)session;
     ProlipConfig config;
     const OptimConfig optim = optim_of(learned, 1);
-    Prolip *prolip = begin(&config, target, learned, 1, 1, arena, err);
+    if (configure(&config, target, learned, 1, 1, arena, err) < 0)
+        return -1;
+    Prolip *prolip = begin(&config, arena, err);
     if (!prolip)
         return -1;
     if (training_read(prolip_trainee(prolip), &optim, learned, folder, arena, err) < 0)

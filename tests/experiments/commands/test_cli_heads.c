@@ -21,10 +21,11 @@
     "  - ss_text: {text_lambda: adaptive_perf}\n  - gda: {views: 2}\n  - gda: {views: 0, alpha: 2}\n"        \
     "  - lpp: {max_epoch: 30}\n  - lpp: {recipe: plain, validation: none, views: 0, max_epoch: 30}\n"        \
     "  - prolip: {max_epoch: 9, lr: 1.0e-4}\n  - prolip: {recipe: plain, lambda_v: 2, max_epoch: 9}\n"       \
+    "  - prolip: {search: true, max_epoch: 9}\n"                                                             \
     "  - clip_adapter: {max_epoch: 9}\n  - cross_modal: {max_iter: 250}\n"                                   \
     "  - cross_modal: {search: false, validation: none, max_iter: 250, wiseft_ratio: 0.5,\n"                 \
     "                  templates: ['a {}.', '{}']}\n"
-enum { N_POINTS = 17 };
+enum { N_POINTS = 18 };
 
 static const char *experiment(Cli *cli, const char *name, const char *kind) {
     return cli_experiment(cli, name, kind,
@@ -64,17 +65,21 @@ static void test_validation(void **state) {
            cli_experiment(cli, "val", "vit",
                           "grid: {num_shots: 2, seed: 1}\nmethods:\n  - gda: {views: 0}\n"
                           "  - gda: {name: given, views: 0, alpha: 2}\n  - taskres: {max_epoch: 2}\n"
-                          "  - lpp: {max_epoch: 3, validation: [min4, as_train, none]}\n"));
+                          "  - lpp: {max_epoch: 3, validation: [min4, as_train, none]}\n"
+                          "  - prolip: {max_epoch: 3, search: [true, false]}\n"));
     static const char *const labels[] = {"GDA views=0",
                                          "given",
                                          "TaskRes max_epoch=2",
                                          "LP++ max_epoch=3 validation=min4",
                                          "LP++ max_epoch=3 validation=as_train",
-                                         "LP++ max_epoch=3 validation=none"},
-                             *const expected[] = {"all", "none", NULL, "min4", "as_train", "none"};
+                                         "LP++ max_epoch=3 validation=none",
+                                         "ProLIP search=true lr=1e-05 max_epoch=3",
+                                         "ProLIP search=false lr=1e-05 max_epoch=3"},
+                             *const expected[] = {"all",      "none", NULL,       "min4",
+                                                  "as_train", "none", "as_train", "none"};
     ResultList results = cli_results(cli, "val", NULL);
-    assert_int_equal(results.n, 6);
-    for (int i = 0; i < 6; i++) {
+    assert_int_equal(results.n, 8);
+    for (int i = 0; i < 8; i++) {
         const ResultSetting *setting = result_setting(&results.results[i], "validation");
         assert_string_equal(results.results[i].label, labels[i]);
         if (expected[i])
