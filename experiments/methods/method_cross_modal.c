@@ -1,9 +1,9 @@
 /* method_cross_modal.c: a head trained on images and texts alike (coop/heads/cross_modal.h), from the centre
  * crop, each template a text of its own. A search takes a minute for 100 classes: one that is interrupted
  * begins anew, with the same bits. Where this differs from the authors' program: the scale is the
- * checkpoint's (theirs: 100); of settings that are equally good the first is taken (theirs: the best on the
- * test images); and of fewer samples than half a batch all are taken (there such a batch size
- * is refused).
+ * checkpoint's (theirs: 100), and of fewer samples than half a batch all are taken (there such a batch size
+ * is refused). The numbers of their paper are of the centre crop and its mirror image; the program's default
+ * is the centre crop, as here. Of settings that are equally good the first is taken, there too.
  */
 #include "coop/heads/cross_modal.h"
 
