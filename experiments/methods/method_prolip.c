@@ -26,10 +26,10 @@ static const KeySpec keys[] = {
      .help = "paper: views in turn from the second on, as the\n"
              "authors' program does; plain: from the first"},
     {"search", KEY_BOOL, KEY_LIST, offsetof(Options, search), .fallback = "false",
-     .help = "as where the authors have validation images: lr of\n"
-             "1e-2, 1e-3 ... 1e-8 and lambda_v of 10, 1 ... 1e-4,\n"
-             "0, the best on them; else those given, as where\n"
-             "they have none"},
+     .help = "as where the authors have validation images:\n"
+             "lr of 1e-2, 1e-3 ... 1e-8 and lambda_v of 10,\n"
+             "1 ... 1e-4, 0, the best on them; else those\n"
+             "given, as where they have none"},
     {"lr", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, common.lr), .low = 0, .high = 1e3,
      .fallback = "1.0e-5", .help = "learning rate of Adam"},
     {"lambda_v", KEY_REAL, KEY_LIST | KEY_ABOVE, offsetof(Options, lambda_v), .low = 0, .high = 1e6,
