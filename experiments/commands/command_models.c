@@ -236,7 +236,8 @@ const Command command_models = {
         "HF_ENDPOINT (a mirror of the hub), HF_TOKEN or the file that `hf auth login` writes (sent to the "
         "hub alone),\n"
         "HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT (seconds without a byte, 30); COOP_OPENAI_ENDPOINT and\n"
-        "COOP_GITHUB_ENDPOINT for mirrors of https://openaipublic.azureedge.net and https://github.com.\n",
+        "COOP_GITHUB_ENDPOINT for mirrors of https://openaipublic.azureedge.net and https://github.com;\n"
+        "CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE or SSL_CERT_FILE for a file of certificate authorities.\n",
     .example = "coop models get ViT-B/32 && coop zeroshot --model ViT-B/32 --classes cat,dog photo.jpg",
     .min_words = 0,
     .max_words = ANY_NUMBER,

@@ -180,34 +180,52 @@ static int add_headers(const CurlLibrary *library, struct curl_slist **list, con
     return 0;
 }
 
-static void prepare(HttpClient *client, Transfer *transfer, const HttpRequest *request,
-                    struct curl_slist *headers) {
+/* libcurl itself knows only what it was built with. NULL: those of the system. */
+static const char *authorities(void) {
+    static const char *const names[] = {"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *path = getenv(names[i]);
+        if (path && *path)
+            return path;
+    }
+    return NULL;
+}
+
+/* The first that fails tells why: most take a copy of what they are given. */
+#define SET(option, value) (code = code == CURLE_OK ? library->easy_setopt(curl, option, value) : code)
+static CURLcode prepare(HttpClient *client, Transfer *transfer, const HttpRequest *request,
+                        struct curl_slist *headers) {
     CURL *curl = client->curl;
     const CurlLibrary *library = &client->library;
     const bool secure = strncmp(request->url, "https:", 6) == 0;
+    CURLcode code = CURLE_OK;
     char range[32];
     snprintf(range, sizeof range, "%" PRIu64 "-", request->from);
     client->reason[0] = '\0';
     library->easy_reset(curl);
-    library->easy_setopt(curl, CURLOPT_URL, request->url);
-    library->easy_setopt(curl, CURLOPT_ERRORBUFFER, client->reason);
-    library->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    library->easy_setopt(curl, CURLOPT_USERAGENT, "coop");
-    library->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    library->easy_setopt(curl, CURLOPT_RANGE, request->from > 0 ? range : NULL);
-    library->easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    library->easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-    library->easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-    library->easy_setopt(curl, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
-    library->easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    library->easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
-    library->easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    library->easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)request->stall);
-    library->easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    library->easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-    library->easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    library->easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    SET(CURLOPT_URL, request->url);
+    SET(CURLOPT_ERRORBUFFER, client->reason);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_USERAGENT, "coop");
+    SET(CURLOPT_HTTPHEADER, headers);
+    SET(CURLOPT_RANGE, request->from > 0 ? range : NULL);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
+    if (authorities())
+        SET(CURLOPT_CAINFO, authorities());
+    SET(CURLOPT_FOLLOWLOCATION, 1L);
+    SET(CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
+    SET(CURLOPT_FAILONERROR, 1L);
+    SET(CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+    SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
+    SET(CURLOPT_LOW_SPEED_TIME, (long)request->stall);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, transfer);
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+    return code;
 }
+#undef SET
 
 static HttpResult refuse_status(const char *url, int status, Error *err) {
     static const struct {
@@ -263,8 +281,9 @@ HttpResult http_get(HttpClient *client, HttpAnswer *answer, const HttpRequest *r
     HttpResult result = HTTP_FAILED;
     *answer = (HttpAnswer){.size = -1, .retry_after = -1};
     if (add_headers(&client->library, &headers, request, err) == 0) {
-        prepare(client, &transfer, request, headers);
-        const CURLcode code = client->library.easy_perform(client->curl);
+        CURLcode code = prepare(client, &transfer, request, headers);
+        if (code == CURLE_OK)
+            code = client->library.easy_perform(client->curl);
         if (!transfer.answered)
             read_answer(&transfer);
         if (interrupt_signal() && !transfer.refused)

@@ -1,8 +1,10 @@
 /* http.h: a GET over HTTP or HTTPS, by libcurl if the program was built with it.
  *
  * Redirects are followed, from https never to http. Proxies are those of the environment (https_proxy,
- * no_proxy and the like, as libcurl has it). A token goes to the host of the address alone, to none that it
- * redirects to.
+ * no_proxy and the like, as libcurl has it). A server over HTTPS must have a certificate for its name from an
+ * authority that the system trusts, or one in the file of CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE or
+ * SSL_CERT_FILE, which Python's programs ask too. A token goes to the host of the address alone, to none that
+ * it redirects to.
  */
 #ifndef EXPERIMENTS_FETCH_HTTP_H
 #define EXPERIMENTS_FETCH_HTTP_H

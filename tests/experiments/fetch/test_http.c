@@ -204,11 +204,52 @@ static void test_faults(void **state) {
     stop(f);
 }
 
+/* A server of 127.0.0.2, by an authority that no system knows. */
+static void test_certificates(void **state) {
+    static const char *const names[] = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"};
+    char here[4096];
+    assert_non_null(getcwd(here, sizeof here));
+    Arena *arena = arena_create();
+    Fixture *f = start(state, arena_printf(arena,
+                                           "listen 127.0.0.2:%%d ssl; listen 127.0.0.3:%%d ssl; "
+                                           "ssl_certificate %s/tests/fixtures/tls/server.pem; "
+                                           "ssl_certificate_key %s/tests/fixtures/tls/server.pem;"
+                                           "location /plain { return 302 http://127.0.0.1:%%d/a; }",
+                                           here, here));
+    const char *url = arena_printf(arena, "https://127.0.0.2:%d/a", f->server.port);
+    web_put(&f->server, "a", "0", 1);
+    for (int i = 0; i < 3; i++)
+        unsetenv(names[i]);
+    assert_int_equal(ask(f, (HttpRequest){.url = url, .token = "hf_x"}), HTTP_FAILED);
+    assert_non_null(strstr(f->err.text, "/a: SSL certificate problem: "));
+    for (int i = 0; i < 3; i++) {
+        setenv(names[i], "tests/fixtures/tls/ca.pem", 1);
+        assert_int_equal(ask(f, (HttpRequest){.url = url}), HTTP_DONE);
+        same(f, "0");
+        unsetenv(names[i]);
+    }
+    setenv("CURL_CA_BUNDLE", "tests/fixtures/tls/ca.pem", 1);
+    const char *other = arena_printf(arena, "https://127.0.0.3:%d/a", f->server.port);
+    assert_int_equal(ask(f, (HttpRequest){.url = other, .token = "hf_x"}), HTTP_FAILED);
+    assert_non_null(strstr(f->err.text, "127.0.0.3'")); /* is not what the certificate is for */
+    const char *plain = arena_printf(arena, "https://127.0.0.2:%d/plain", f->server.port);
+    assert_int_equal(ask(f, (HttpRequest){.url = plain}), HTTP_FAILED);
+    assert_non_null(strstr(f->err.text, "rotocol"));
+    setenv("CURL_CA_BUNDLE", "none.pem", 1);
+    assert_int_equal(ask(f, (HttpRequest){.url = url}), HTTP_FAILED);
+    assert_non_null(strstr(f->err.text, "none.pem"));
+    unsetenv("CURL_CA_BUNDLE");
+    assert_int_equal(web_count(&f->server, "hf_x"), 0); /* told to none of them */
+    stop(f);
+    arena_free(arena);
+}
+
 #define WEB_TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {WEB_TEST(test_ranges), WEB_TEST(test_token), WEB_TEST(test_statuses),
-                                       WEB_TEST(test_proxy), WEB_TEST(test_faults)};
+    const struct CMUnitTest tests[] = {WEB_TEST(test_ranges),   WEB_TEST(test_token),
+                                       WEB_TEST(test_statuses), WEB_TEST(test_proxy),
+                                       WEB_TEST(test_faults),   WEB_TEST(test_certificates)};
     if (!http_available())
         return 0; /* test_curl_library says so */
     return cmocka_run_group_tests(tests, NULL, NULL);
