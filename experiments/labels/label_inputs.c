@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_DEPTH = 32, MAX_PATH = 1 << 16, LOOK_UP = 100 /* milliseconds */ };
@@ -30,7 +31,9 @@ typedef struct {
 
 /* A folder of the walk; its names lie in the arena from the mark on. */
 typedef struct {
-    char *path; /* malloc'd */
+    char *path;   /* malloc'd */
+    dev_t device; /* which folder it is, whatever its path */
+    ino_t inode;
     NameList files, folders;
     int file, folder; /* the next ones */
     size_t mark;
@@ -120,13 +123,27 @@ static char *next_line(LabelInputs *inputs, Error *err) {
 
 /* --- folders --- */
 
+/* Two links that lead back would make as many ways as there are subsets of a set. */
+static int check_folder(const LabelInputs *inputs, const char *path, const struct stat *info, Error *err) {
+    for (int i = 0; i < inputs->n_levels; i++)
+        if (inputs->levels[i].device == info->st_dev && inputs->levels[i].inode == info->st_ino)
+            return error_set(err, "%s: a link that leads back to %s", path, inputs->levels[i].path);
+    if (inputs->n_levels == MAX_DEPTH)
+        return error_set(err, "%s: more than %d folders within each other", path, MAX_DEPTH);
+    return 0;
+}
+
 /* Takes the path over. */
 static int enter_folder(LabelInputs *inputs, char *path, Error *err) {
     TextPool pool = {.arena = inputs->arena};
     Level *level = &inputs->levels[inputs->n_levels];
-    if (inputs->n_levels == MAX_DEPTH)
-        return error_set(err, "%s: %d folders within each other: does a link lead back?", path, MAX_DEPTH);
-    *level = (Level){.path = path, .mark = arena_mark(inputs->arena)};
+    struct stat info;
+    if (stat(path, &info) < 0)
+        return error_errno(err, ERROR_INPUT, errno, "%s: cannot open", path);
+    if (check_folder(inputs, path, &info, err) < 0)
+        return -1;
+    *level =
+        (Level){.path = path, .device = info.st_dev, .inode = info.st_ino, .mark = arena_mark(inputs->arena)};
     if (folder_list(&level->files, path, false, &pool, err) < 0 ||
         folder_list(&level->folders, path, true, &pool, err) < 0) {
         arena_reset(inputs->arena, level->mark);

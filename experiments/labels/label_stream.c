@@ -1,6 +1,7 @@
 /* label_stream.c: see label_stream.h */
 #include "experiments/labels/label_stream.h"
 
+#include "clip/base/files.h"
 #include "experiments/labels/label_inputs.h"
 #include "experiments/labels/library_call.h"
 #include "experiments/terminal/clock.h"
@@ -68,6 +69,19 @@ static int label_batch(Labelling *s, int n, Error *err) {
 
 /* --- all --- */
 
+/* Before the work, not behind it. */
+static int check_sheet(const char *path, Error *err) {
+    FileWriter *writer = file_create(path, err);
+    file_discard(writer);
+    return writer ? 0 : -1;
+}
+
+static int refuse_none(const LabelRequest *request, Error *err) {
+    const char *name = request->images.n > 0 ? request->images.values[0] : request->list;
+    return error_set(err, "%s%s: there is no image", strcmp(name, "-") == 0 ? "standard input" : name,
+                     request->images.n + (request->list != NULL) > 1 ? " and the others" : "");
+}
+
 static int open_stream(Labelling *s, Error *err) {
     const ClassifierInfo *info = library_info(s->classifier);
     const size_t n = (size_t)s->batch, top = (size_t)label_output_top(&s->output);
@@ -79,7 +93,8 @@ static int open_stream(Labelling *s, Error *err) {
     if (arena_failed(s->arena))
         return error_memory(err);
     if (s->request->html &&
-        !(s->output.sheet = contact_sheet_create("Labels", info->class_names, info->n_classes, err)))
+        (check_sheet(s->request->html, err) < 0 ||
+         !(s->output.sheet = contact_sheet_create("Labels", info->class_names, info->n_classes, err))))
         return -1;
     s->stream = image_stream_open(&s->source, &ahead, label_inputs_next, s->inputs, err);
     return s->stream ? 0 : -1;
@@ -169,7 +184,7 @@ int label_images(coop_classifier *classifier, const LabelRequest *request, bool 
     if (result == 0 && !quiet)
         tell(&s, clock_seconds() - start);
     if (result == 0)
-        result = s.output.n > 0 ? label_output_verdict(&s.output, err) : error_set(err, "there is no image");
+        result = s.output.n > 0 ? label_output_verdict(&s.output, err) : refuse_none(request, err);
 out:
     close_stream(&s);
     return result;

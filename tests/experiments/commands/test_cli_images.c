@@ -206,8 +206,10 @@ static void test_bad_images_are_records(void **state) {
     assert_int_equal(count(cli->out, "\"error\":"), 2);
     assert_int_equal(cli_run(cli, ZEROSHOT, "--quiet", folder, cli_path(cli, "none")), 1);
     assert_null(strstr(cli->err, "note: "));
-    cli_refuses(cli, 3, "there is no image", "", ZEROSHOT,
-                (make_folders(cli_path(cli, "empty"), NULL), cli_path(cli, "empty")));
+    const char *empty = cli_path(cli, "empty");
+    make_folders(empty, NULL);
+    cli_refuses(cli, 3, empty, ": there is no image", ZEROSHOT, empty);
+    cli_refuses(cli, 3, empty, " and the others: there is no image", ZEROSHOT, empty, empty);
 }
 
 static void test_sheet(void **state) {
@@ -219,6 +221,7 @@ static void test_sheet(void **state) {
     assert_non_null(strstr(text, "8 images, each as the model sees it"));
     cli_run(cli, ZEROSHOT, GOOD, "--html", cli_path(cli, "none/sheet.html"));
     assert_int_equal(cli->status, 4);
+    assert_string_equal(cli->out, ""); /* before the work */
 }
 
 /* That nothing was turned is said. */
