@@ -125,9 +125,12 @@ static int logits_of_classifier(float *logits, const ClassifierFile *classifier,
         return error_memory(err);
     for (int k = 0; k < dataset->n_classes; k++)
         if (class_index(head->class_names, head->n_classes, dataset, k) < 0)
-            return error_set(err,
-                             "%s: class_names: a classifier of %d classes, but '%s' of %s is not among them",
-                             path, head->n_classes, dataset->class_names[k], session->name);
+            return error_set(
+                err,
+                "%s: class_names: a classifier of %d classes, but '%s' of %s is not among them: "
+                "the file keeps what became of its own names alone (transfer, in the experiment, "
+                "tests methods that serve others)",
+                path, head->n_classes, dataset->class_names[k], session->name);
     if (prompt_check_model(head, path, session->model.clip, err) < 0 ||
         session_check_images(session, err) < 0 || session_encode_test(session, err) < 0 ||
         classifier->kind->logits(classifier->state, session->model.pool, scores, session->test_raw,
@@ -250,7 +253,9 @@ const Command command_eval = {
         "point.\n"
         "A unified prompt and fine-tuned weights also serve classes that they were not learned on; "
         "class-specific contexts\n"
-        "and classifiers do not. Classes are matched by their names.\n",
+        "and classifiers do not: their files keep what became of their own names alone (transfer, in an "
+        "experiment,\n"
+        "tests the methods that serve others). Classes are matched by their names.\n",
     .example = "coop eval runs/demo/.../prompt.safetensors --config experiments/demo/thermal.yaml",
     .min_words = 1,
     .max_words = 1,
