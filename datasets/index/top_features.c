@@ -130,13 +130,14 @@ static void sift(const Search *search, Worker *worker, int query) {
 
 static void keep(const Search *search, Worker *worker, int query, float score, uint64_t number) {
     Candidates *candidates = &worker->candidates[query];
-    if (candidates->n == candidates->capacity && candidates->n > 0) {
+    const bool is_full = candidates->n == candidates->capacity;
+    if (is_full && candidates->n > 0) {
         sift(search, worker, query);
         if (score < worker->bars[query])
             return;
     }
-    /* many that are alike: sifting must not become all there is to do */
-    if (candidates->n > candidates->capacity / 4 * 3 || candidates->capacity == 0) {
+    /* where many are alike, sifting must not become all there is to do */
+    if (is_full && candidates->n >= candidates->capacity / 4 * 3) {
         const size_t capacity = 2 * (candidates->capacity + (size_t)search->top) + ROOM;
         Rough *rows = realloc(candidates->rows, capacity * sizeof *rows);
         if (!rows) {
