@@ -14,10 +14,10 @@
 #include <string.h>
 
 static const Command *const COMMANDS[] = {
-    &command_init,     &command_check,    &command_run,      &command_pretrain, &command_eval,
-    &command_classify, &command_zeroshot, &command_words,    &command_encode,   &command_inspect,
-    &command_export,   &command_models,   &command_datasets, &command_report,   &command_bench,
-    &command_retrieve, &command_train};
+    &command_init,     &command_check,    &command_run,     &command_pretrain, &command_eval,
+    &command_classify, &command_zeroshot, &command_words,   &command_encode,   &command_index,
+    &command_search,   &command_retrieve, &command_inspect, &command_export,   &command_models,
+    &command_datasets, &command_report,   &command_bench,   &command_train};
 enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
 
 static void print_overview(FILE *out) {

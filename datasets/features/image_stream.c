@@ -38,6 +38,7 @@ typedef struct {
 struct ImageStream {
     const FeatureSource *source;
     StreamNextFn next_input;
+    StreamKnownFn known;
     void *context;
     Arena *arena; /* of the slots */
     Slot *slots;  /* (n_slots) */
@@ -63,15 +64,23 @@ static double seconds(void) {
 
 /* --- the threads --- */
 
-static int decode_file(const FeatureSource *source, Slot *slot, bool is_found, Arena *arena, Error *err) {
-    size_t size;
+static int decode_file(const ImageStream *stream, Slot *slot, const StreamInput *input, Arena *arena,
+                       Error *err) {
+    const FeatureSource *source = stream->source;
+    size_t size = input->size;
     Image image;
-    const unsigned char *data = image_file_read(slot->path, &size, arena, err);
+    const unsigned char *data = input->bytes ? input->bytes : image_file_read(slot->path, &size, arena, err);
     if (!data)
         return -1;
-    if (is_found && size > 0 && !image_is_known(data, size))
+    if (input->is_found && size > 0 && !image_is_known(data, size))
         return 0;
+    if (stream->known) {
+        slot->image.digest = digest_of(data, size);
+        slot->image.is_known = stream->known(stream->context, &slot->image.digest);
+    }
     slot->image.orientation = image_orientation(data, size);
+    if (slot->image.is_known)
+        return 0;
     int result = source->upright ? image_decode_upright(&image, data, size, slot->path, arena, err)
                                  : image_decode(&image, data, size, slot->path, arena, err);
     if (result < 0)
@@ -84,11 +93,12 @@ static int decode_file(const FeatureSource *source, Slot *slot, bool is_found, A
 
 static void fill_slot(const ImageStream *stream, Slot *slot, const StreamInput *input, Arena *arena) {
     slot->path = input->path;
-    slot->image = (StreamImage){.path = input->path, .err = input->err, .orientation = 1};
+    slot->image =
+        (StreamImage){.path = input->path, .err = input->err, .orientation = 1, .note = input->note};
     if (input->err.kind != ERROR_NONE)
         return;
     const size_t mark = arena_mark(arena);
-    decode_file(stream->source, slot, input->is_found, arena, &slot->image.err);
+    decode_file(stream, slot, input, arena, &slot->image.err);
     arena_reset(arena, mark);
 }
 
@@ -174,6 +184,7 @@ ImageStream *image_stream_open(const FeatureSource *source, const StreamOptions 
     }
     *stream = (ImageStream){.source = source,
                             .next_input = next,
+                            .known = options->known,
                             .context = context,
                             .arena = arena,
                             .slots = ARENA_NEW(arena, Slot, options->n_ahead),

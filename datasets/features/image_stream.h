@@ -6,15 +6,25 @@
 #ifndef DATASETS_FEATURES_IMAGE_STREAM_H
 #define DATASETS_FEATURES_IMAGE_STREAM_H
 
+#include "datasets/features/digest_map.h"
 #include "datasets/features/feature_source.h"
 
 typedef struct ImageStream ImageStream;
+
+/* Whatever the caller wants to have back with an image. */
+typedef struct {
+    uint64_t numbers[3];
+    const char *text; /* borrowed */
+} StreamNote;
 
 /* What comes next. */
 typedef struct {
     char *path;    /* malloc'd, the stream frees it; NULL: there is no more, for the reason in err, if any */
     bool is_found; /* in a folder, where other files may lie, too: one that is no image is no error */
     Error err;     /* why it cannot be had; zeroed for a file to be read */
+    const unsigned char *bytes; /* (size) of the image, borrowed until it is taken; NULL: those of the file */
+    size_t size;
+    StreamNote note;
 } StreamInput;
 
 /* Called from one thread at a time, not always the same one; may wait. */
@@ -25,11 +35,18 @@ typedef struct {
     const unsigned char *rgb; /* (S, S, 3) under the test transform; NULL for one without pixels */
     Error err;                /* why it has none; ERROR_NONE with rgb NULL: found, and no image at all */
     int orientation;          /* as its EXIF says (orientation.h) */
+    Digest digest;            /* of the bytes, where `known` is asked */
+    bool is_known;            /* `known` has said so: it is not decoded */
+    StreamNote note;
 } StreamImage;
 
+/* Whether an image with this content need not be decoded. From any thread. */
+typedef bool (*StreamKnownFn)(void *context, const Digest *digest);
+
 typedef struct {
-    int n_threads; /* that decode */
-    int n_ahead;   /* most images that wait */
+    int n_threads;       /* that decode */
+    int n_ahead;         /* most images that wait */
+    StreamKnownFn known; /* with the context of `next`; NULL: all are decoded, and no digests taken */
 } StreamOptions;
 
 /* The source's transform and `upright` count. Borrows it. Caller closes. */

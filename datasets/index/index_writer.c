@@ -282,7 +282,7 @@ static int seal(Pending *pending, uint64_t start, uint64_t first, uint64_t n_dea
     pad(&pending->features, places->features);
     pad(&pending->dead, places->dead);
     pad(&pending->names, places->names);
-    if (pending->features.failed || pending->dead.failed || pending->names.failed)
+    if (pending->features.failed || pending->dead.failed || pending->names.failed || pending->records.failed)
         return error_memory(err);
     const IndexHead begins = {first, pending->n, pending->n_dead, names_size, places->size};
     const uint32_t records = checksum(0, pending->records.bytes, pending->records.size);

@@ -67,8 +67,8 @@ static const FeatureSource source = {.transform = {.size = SIDE}, .embed_dim = 1
 
 static ImageStream *open_stream(Inputs *inputs, int n_threads, int n_ahead) {
     Error err = {0};
-    ImageStream *stream =
-        image_stream_open(&source, &(StreamOptions){n_threads, n_ahead}, next, inputs, &err);
+    ImageStream *stream = image_stream_open(
+        &source, &(StreamOptions){.n_threads = n_threads, .n_ahead = n_ahead}, next, inputs, &err);
     assert_non_null(stream);
     return stream;
 }
