@@ -160,6 +160,7 @@ const FuzzTarget *fuzz_targets(int *n) {
         {"names", fuzz_names},
         {"pair_shard", fuzz_pair_shard},
         {"pair_table", fuzz_pair_table},
+        {"photo_index", fuzz_photo_index},
         {"pickle", fuzz_pickle},
         {"prompt", fuzz_prompt},
         {"results", fuzz_results},

@@ -44,6 +44,7 @@ int fuzz_model(const uint8_t *data, size_t size);
 int fuzz_names(const uint8_t *data, size_t size);
 int fuzz_pair_shard(const uint8_t *data, size_t size);
 int fuzz_pair_table(const uint8_t *data, size_t size);
+int fuzz_photo_index(const uint8_t *data, size_t size);
 int fuzz_pickle(const uint8_t *data, size_t size);
 int fuzz_prompt(const uint8_t *data, size_t size);
 int fuzz_results(const uint8_t *data, size_t size);
