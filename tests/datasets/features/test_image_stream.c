@@ -158,13 +158,50 @@ static void an_end_may_have_a_reason(void **state) {
     image_stream_close(stream);
 }
 
+/* One image in memory, whose content is known, between two that are not. */
+static void next_in_memory(void *context, StreamInput *input) {
+    Inputs *inputs = context;
+    const int i = atomic_load(&inputs->asked);
+    next(context, input);
+    if (i == 1) {
+        input->bytes = (const unsigned char *)"BM of a kind";
+        input->size = 12;
+    }
+    input->note.numbers[0] = (uint64_t)i + 5;
+}
+
+static bool is_known(void *context, const Digest *digest) {
+    (void)context;
+    const Digest known = digest_of("BM of a kind", 12);
+    return digest_equal(digest, &known);
+}
+
+static void what_is_known_is_not_decoded(void **state) {
+    Inputs inputs = make_inputs(state, 3);
+    Error err = {0};
+    const StreamImage *images[20];
+    const StreamOptions options = {.n_threads = 2, .n_ahead = 20, .known = is_known};
+    ImageStream *stream = image_stream_open(&source, &options, next_in_memory, &inputs, &err);
+    assert_non_null(stream);
+    int n = 0, taken;
+    while ((taken = image_stream_take(stream, images, 20, NULL, &err)) > 0)
+        for (int i = 0; i < taken; i++, n++) {
+            assert_int_equal(images[i]->err.kind, ERROR_NONE);
+            assert_int_equal(images[i]->is_known, n == 1);
+            assert_int_equal(images[i]->rgb != NULL, n != 1);
+            assert_int_equal(images[i]->note.numbers[0], n + 5);
+        }
+    assert_int_equal(n, 3);
+    image_stream_close(stream);
+}
+
 #define SCRATCH_TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(in_order_whoever_decodes), SCRATCH_TEST(what_waits_is_bounded),
         SCRATCH_TEST(what_is_there_is_given),   SCRATCH_TEST(who_waits_can_be_stopped),
-        SCRATCH_TEST(an_end_may_have_a_reason),
+        SCRATCH_TEST(an_end_may_have_a_reason), SCRATCH_TEST(what_is_known_is_not_decoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
