@@ -1,6 +1,8 @@
-/* command_original.c: coop train */
+/* command_original.c: coop train, coop import */
 #include "experiments/commands/commands.h"
+#include "experiments/original/import.h"
 #include "experiments/original/train.h"
+#include "experiments/terminal/printable.h"
 
 #include <string.h>
 
@@ -17,6 +19,37 @@ static int run(CommandLine *line, Error *err) {
         return -1;
     return train_original(&arguments, line->arena, err);
 }
+
+static int run_import(CommandLine *line, Error *err) {
+    const char *out = NULL;
+    Imported imported;
+    const Option options[] = {
+        {"out", OPTION_TEXT, &out, 0, 0, "DIR", "whose results.jsonl gets them (default: FOLDER)"}};
+    int status = command_parse(line, &command_import, options, 1, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    const char *folder = line->words.values[0];
+    out = out ? out : folder;
+    if (import_logs(&imported, folder, out, line->arena, err) < 0)
+        return -1;
+    printf("%d result%s imported", imported.n_imported, imported.n_imported == 1 ? "" : "s");
+    printf(imported.n_known > 0 ? ", %d known" : "", imported.n_known);
+    printf(imported.n_left_out > 0 ? ", %d log%s left out" : "", imported.n_left_out,
+           imported.n_left_out == 1 ? "" : "s");
+    print_line(stdout, ": coop report %s", out);
+    return 0;
+}
+
+const Command command_import = {
+    .name = "import",
+    .usage = "coop import FOLDER [--out DIR]",
+    .summary = "take results of the original CoOp code, from the logs that it has left",
+    .help = "Reads every log.txt below FOLDER, of CoOp, CoCoOp, KgCoOp, ProGrad, TCP and zero-shot CLIP.\n"
+            "What has not finished, or is of another trainer, is named and left out.\n",
+    .example = "coop import ~/CoOp/output --out runs/original && coop report runs/original runs/mine",
+    .min_words = 1,
+    .max_words = 1,
+    .run = run_import};
 
 const Command command_train = {
     .name = "train",

@@ -112,6 +112,8 @@ static bool may_replace(PyType old, PyType new) {
 /* A tuple stays a tuple, whatever brackets the new value has. */
 static int merge(Yacs *config, const char *name, PyValue value, const char *place, Error *err) {
     int index = yacs_key_find(name, config->code);
+    if (config->lenient && (index < 0 || !may_replace(config->values[index].type, value.type)))
+        return 0;
     if (index < 0 && yacs_is_section(name, config->code))
         return complain(place, name, err, "keys are needed below it, not a value");
     if (index < 0)
@@ -153,6 +155,8 @@ static int merge_map(Yacs *config, const char *prefix, const Node *map, Error *e
                 return -1;
             continue;
         }
+        if (child->kind == NODE_MAP && config->lenient)
+            continue;
         if (child->kind == NODE_MAP && yacs_key_find(name, config->code) < 0)
             return unknown_key(config, name, place, err);
         if (py_from_yaml(&value, child, config->arena, err) < 0 || merge(config, name, value, place, err) < 0)

@@ -11,6 +11,7 @@
 
 typedef struct {
     YacsCode code;
+    bool lenient; /* unknown keys and other types are passed over: the config is of another version */
     PyValue values[YACS_N_KEYS];
     const char *places[YACS_N_KEYS]; /* "configs/a.yaml: line 7", "command line"; NULL: the default */
     Arena *arena;

@@ -119,6 +119,9 @@ static void test_train_and_test(void **state) {
     assert_string_equal(read_text(cli, cli_path(cli, "out/prompt_learner/checkpoint")), "model.pth.tar-2\n");
     int lines;
     assert_int_equal(cli_results(cli, "out/coop", &lines).n, 1);
+    cli_ok(cli, "import", cli_path(cli, "out"), "--out", cli_path(cli, "imported"));
+    assert_string_equal(
+        cli->out, arena_printf(cli->arena, "1 result imported: coop report %s\n", cli_path(cli, "imported")));
     const char *accuracy = arena_strdup(cli->arena, accuracy_in(log));
 
     expect_ok(cli, TRAIN(cli, "eval", "CoOp", "--eval-only", "--model-dir", cli_path(cli, "out"),
