@@ -4,6 +4,7 @@
 #include "coop/zeroshot.h"
 #include "datasets/lists/folder.h"
 #include "experiments/commands/commands.h"
+#include "experiments/original/lpclip.h"
 #include "experiments/session/cli_model.h"
 #include "experiments/terminal/printable.h"
 
@@ -12,7 +13,7 @@
 #define MAX_LIST_FILE ((size_t)1 << 30)
 
 typedef struct {
-    const char *weights, *vocab, *texts, *images, *out;
+    const char *weights, *vocab, *texts, *images, *dataset, *root, *out;
     ClipActivation activation;
     int heads;
     Precision precision;
@@ -195,10 +196,43 @@ out:
     return result;
 }
 
+/* All lists of a dataset, for another program. */
+static int encode_dataset(const Request *request, int n_threads, Arena *arena, Error *err) {
+    LoadedModel model;
+    const LoadedModelOptions options = {.towers = CLIP_IMAGE,
+                                        .activation = request->activation,
+                                        .heads = request->heads,
+                                        .precision = request->precision,
+                                        .n_threads = n_threads};
+    int result = cli_model_open(&model, request->weights, options, err);
+    if (result == 0) {
+        model.upright = request->upright;
+        result =
+            lpclip_write(request->out, request->dataset, request->root, &model, request->quiet, arena, err);
+    }
+    if (result == 0)
+        cli_model_print_note(&model, request->quiet);
+    loaded_model_close(&model);
+    return result;
+}
+
+/* What is encoded is one of three; a dataset alone has a format of another program. */
+static int check_request(const Request *request, const char *format, Error *err) {
+    const int n = (request->texts != NULL) + (request->images != NULL) + (request->dataset != NULL);
+    if (!request->weights || !request->out || n != 1)
+        return error_usage(err, "--model, --out and one of --texts, --images and --dataset are needed: %s",
+                           command_encode.usage);
+    if (!request->dataset != !format || !request->dataset != !request->root)
+        return error_usage(err, "--dataset, --root and --format lpclip go together");
+    if (format && strcmp(format, "lpclip") != 0)
+        return error_usage(err, "--format %s: lpclip is needed", format);
+    return 0;
+}
+
 static int run(CommandLine *line, Error *err) {
     Arena *arena = line->arena;
     Request request = {0};
-    const char *activation = NULL, *precision = NULL, *exif = NULL;
+    const char *activation = NULL, *precision = NULL, *exif = NULL, *format = NULL;
     const Option options[] = {
         {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE|NAME",
          "the checkpoint: a file, its folder, or a name (coop models)"},
@@ -214,17 +248,24 @@ static int run(CommandLine *line, Error *err) {
          "a path per line, or a folder of images or of class folders"},
         {"exif", OPTION_TEXT, &exif, 0, 0, "USE",
          "of images: ignore (default), or rotate: they are turned upright first"},
-        {"out", OPTION_TEXT, &request.out, 0, 0, "FILE", "the safetensors file to write"}};
-    int status = command_parse(line, &command_encode, options, 9, err);
+        {"dataset", OPTION_TEXT, &request.dataset, 0, 0, "NAME",
+         "all lists of a known dataset (coop datasets)"},
+        {"root", OPTION_TEXT, &request.root, 0, 0, "DIR", "the folder of all datasets"},
+        {"format", OPTION_TEXT, &format, 0, 0, "FORMAT",
+         "of a dataset: lpclip, the .npz files of CoOp's lpclip/feat_extractor.py"},
+        {"out", OPTION_TEXT, &request.out, 0, 0, "FILE",
+         "the safetensors file to write; of a dataset the folder"}};
+    int status = command_parse(line, &command_encode, options, 12, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    if (!request.weights || !request.out || !request.texts == !request.images)
-        return error_usage(err, "--model, --out and one of --texts and --images are needed: %s",
-                           command_encode.usage);
+    if (check_request(&request, format, err) < 0)
+        return -1;
     if (cli_activation(&request.activation, activation, err) < 0 ||
         cli_precision(&request.precision, precision, err) < 0 || cli_exif(&request.upright, exif, err) < 0)
         return -1;
     request.quiet = line->common.quiet;
+    if (request.dataset)
+        return encode_dataset(&request, line->common.threads, arena, err);
     if (request.texts)
         return encode_text_file(&request, line->common.threads, arena, err);
     return encode_image_files(&request, line->common.threads, arena, err);
@@ -234,6 +275,7 @@ const Command command_encode = {
     .name = "encode",
     .usage = "coop encode --model FILE (--texts FILE | --images LIST_OR_DIR) "
              "--out FILE.safetensors [--vocab FILE]\n"
+             "       coop encode --model FILE --dataset NAME --root DIR --format lpclip --out DIR\n"
              "            [--activation NAME] [--heads N] [--precision NAME] [--exif USE]",
     .summary = "write the features of texts or images",
     .help = "features [N, E] F32 as the towers give them (not of unit length); "

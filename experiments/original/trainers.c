@@ -29,24 +29,36 @@ void original_trainers_text(char out[ORIGINAL_TRAINERS_TEXT]) {
                       trainers[i].name);
 }
 
+/* There and here. */
+static const char *const datasets[][2] = {
+    {"Caltech101", "caltech101"},
+    {"OxfordPets", "oxford_pets"},
+    {"StanfordCars", "stanford_cars"},
+    {"OxfordFlowers", "oxford_flowers"},
+    {"Food101", "food101"},
+    {"FGVCAircraft", "fgvc_aircraft"},
+    {"SUN397", "sun397"},
+    {"DescribableTextures", "dtd"},
+    {"EuroSAT", "eurosat"},
+    {"UCF101", "ucf101"},
+    {"ImageNet", "imagenet"},
+    {"ImageNetV2", "imagenetv2"},
+    {"ImageNetSketch", "imagenet_sketch"},
+    {"ImageNetA", "imagenet_a"},
+    {"ImageNetR", "imagenet_r"},
+};
+enum { N_DATASETS = sizeof datasets / sizeof *datasets };
+
 const char *original_dataset(const char *name) {
-    static const char *const names[][2] = {{"Caltech101", "caltech101"},
-                                           {"OxfordPets", "oxford_pets"},
-                                           {"StanfordCars", "stanford_cars"},
-                                           {"OxfordFlowers", "oxford_flowers"},
-                                           {"Food101", "food101"},
-                                           {"FGVCAircraft", "fgvc_aircraft"},
-                                           {"SUN397", "sun397"},
-                                           {"DescribableTextures", "dtd"},
-                                           {"EuroSAT", "eurosat"},
-                                           {"UCF101", "ucf101"},
-                                           {"ImageNet", "imagenet"},
-                                           {"ImageNetV2", "imagenetv2"},
-                                           {"ImageNetSketch", "imagenet_sketch"},
-                                           {"ImageNetA", "imagenet_a"},
-                                           {"ImageNetR", "imagenet_r"}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i][0], name) == 0)
-            return names[i][1];
+    for (int i = 0; i < N_DATASETS; i++)
+        if (strcmp(datasets[i][0], name) == 0)
+            return datasets[i][1];
+    return NULL;
+}
+
+const char *original_dataset_title(const char *name) {
+    for (int i = 0; i < N_DATASETS; i++)
+        if (strcmp(datasets[i][1], name) == 0)
+            return datasets[i][0];
     return NULL;
 }

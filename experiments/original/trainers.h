@@ -19,5 +19,7 @@ void original_trainers_text(char out[ORIGINAL_TRAINERS_TEXT]);
 
 /* "caltech101" of "Caltech101"; NULL when it is none of CoOp's. */
 const char *original_dataset(const char *name);
+/* The other way round. */
+const char *original_dataset_title(const char *name);
 
 #endif

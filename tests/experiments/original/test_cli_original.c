@@ -2,7 +2,10 @@
  * miniatures of two of its datasets. */
 #include "tests/support/cli_support.h"
 
+#include "clip/base/buffer.h"
 #include "clip/base/files.h"
+#include "clip/tensors/tensors_open.h"
+#include "datasets/lists/dataset_open.h"
 #include "tests/support/scratch.h"
 
 #include <setjmp.h>
@@ -181,6 +184,52 @@ static void test_few_shot_lists(void **state) {
     assert_memory_equal(accuracy_in(cli->out), accuracy, strcspn(accuracy, "\n"));
 }
 
+static bool holds(const FileMap *map, const void *bytes, size_t size) {
+    for (size_t at = 0; at + size <= map->size; at++)
+        if (memcmp(map->data + at, bytes, size) == 0)
+            return true;
+    return false;
+}
+
+/* The rows are those of `coop encode --images`, as doubles, in the order of the lists. */
+static void test_lpclip(void **state) {
+    Cli *cli = *state;
+    Error err = {0};
+    write_files(cli);
+    cli_ok(cli, "encode", "--model", FIXTURES "/clip_vit.safetensors", "--dataset", "caltech101", "--root",
+           cli_path(cli, "data"), "--format", "lpclip", "--out", cli_path(cli, "lp"));
+    assert_string_equal(cli->out,
+                        arena_printf(cli->arena, "%s\n%s\n%s\n", cli_path(cli, "lp/Caltech101/train.npz"),
+                                     cli_path(cli, "lp/Caltech101/val.npz"),
+                                     cli_path(cli, "lp/Caltech101/test.npz")));
+    Dataset dataset;
+    const DatasetSpec spec = {.name = "caltech101", .root = cli_path(cli, "data")};
+    assert_int_equal(dataset_open(&dataset, &spec, cli->arena, &err), 0);
+    Buffer list = {0};
+    for (int i = 0; i < dataset.test.n; i++)
+        buffer_printf(&list, "%s/%s\n", dataset.root, dataset.test.items[i].path);
+    scratch_file(cli_path(cli, "list"), list.bytes, list.size);
+    buffer_free(&list);
+    cli_ok(cli, "encode", "--model", FIXTURES "/clip_vit.safetensors", "--images", cli_path(cli, "list"),
+           "--out", cli_path(cli, "f.safetensors"));
+    TensorFile *file = tensors_open(cli_path(cli, "f.safetensors"), &err);
+    const Tensor *tensor = tensors_find(file, "features");
+    float *rows = arena_floats(cli->arena, tensor->count, 1);
+    double *wide = ARENA_NEW(cli->arena, double, tensor->count);
+    assert_int_equal(tensor_to_float(file, tensor, rows, &err), 0);
+    for (size_t i = 0; i < tensor->count; i++)
+        wide[i] = rows[i];
+    FileMap map;
+    assert_int_equal(file_map(&map, cli_path(cli, "lp/Caltech101/test.npz"), &err), 0);
+    assert_true(holds(&map, wide, tensor->count * sizeof *wide));
+    assert_true(holds(&map, "feature_list.npy", 16));
+    assert_true(holds(&map, "label_list.npy", 14));
+    file_unmap(&map);
+    tensors_close(file);
+    assert_int_equal(cli_run(cli, "encode", "--model", "x", "--dataset", "dtd", "--out", "o"), 2);
+    expect_part(cli->err, "--dataset, --root and --format lpclip go together");
+}
+
 /* A refusal is one line, and leaves no folder: scripts take a folder for a result. */
 static void refuses(Cli *cli, const char *expected, const char *const *more) {
     assert_int_not_equal(train(cli, "no", "CoOp", more), 0);
@@ -206,7 +255,7 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_train_and_test), CLI_TEST(test_trainers),
-                                       CLI_TEST(test_zeroshot), CLI_TEST(test_few_shot_lists),
-                                       CLI_TEST(test_refusals)};
+                                       CLI_TEST(test_zeroshot),       CLI_TEST(test_few_shot_lists),
+                                       CLI_TEST(test_lpclip),         CLI_TEST(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
