@@ -243,6 +243,9 @@ void settings_notes(Buffer *out, const Settings *settings) {
                       yacs_int(config, "SEED"));
     if (is(settings, "TCP") && yacs_number(config, "TRAINER.COOP.W") != 8)
         buffer_puts(out, "Note: TRAINER.COOP.W has no effect on TCP, there either: its weight is 8\n");
+    if (!is(settings, "CoCoOp") && settings->trainer->trains && yacs_truth(config, "TRAINER.COOP.CSC") &&
+        yacs_truth(config, "TRAINER.COOP.CTX_INIT"))
+        buffer_puts(out, "Note: TRAINER.COOP.CSC has no effect with CTX_INIT, there either\n");
     if (is(settings, "KgCoOp") && *yacs_text(config, "MODEL.INIT_WEIGHTS"))
         buffer_puts(out, "Note: of MODEL.INIT_WEIGHTS the contexts are taken\n");
 }
@@ -279,6 +282,11 @@ static void put_start(Buffer *out, const Settings *settings, const char *section
     put_text(out, ", ctx_init", words);
 }
 
+/* There, words start contexts that all classes share, whatever CSC says. */
+static bool is_csc(const Yacs *config) {
+    return yacs_truth(config, "TRAINER.COOP.CSC") && !yacs_truth(config, "TRAINER.COOP.CTX_INIT");
+}
+
 static void put_method(Buffer *out, const Settings *settings, Arena *arena) {
     const Yacs *config = &settings->config;
     const char *method = settings->trainer->method;
@@ -295,7 +303,7 @@ static void put_method(Buffer *out, const Settings *settings, Arena *arena) {
         put_text(out, "class_token_position", yacs_text(config, "TRAINER.COOP.CLASS_TOKEN_POSITION"));
         put_start(out, settings, "TRAINER.COOP", arena);
         if (!is(settings, "TCP"))
-            buffer_printf(out, ", csc: %s", yacs_truth(config, "TRAINER.COOP.CSC") ? "true" : "false");
+            buffer_printf(out, ", csc: %s", is_csc(config) ? "true" : "false");
         if (!is(settings, "CoOp"))
             buffer_puts(out, ", recipe: plain");
     }

@@ -112,6 +112,9 @@ static void test_starts(void **state) {
     assert_int_equal(trial->settings.seed, 1); /* of SEED -1 */
     assert_int_equal(READ(trial, plain(), "CoOp", "TRAINER.COOP.CTX_INIT", "a photo/drawing of a"), 0);
     assert_string_equal(experiment_of(trial)->ctx_init.values[0], "words: a photo/drawing of a");
+    assert_int_equal(READ(trial, plain(), "CoOp", "TRAINER.COOP.CTX_INIT", "a", "TRAINER.COOP.CSC", "True"),
+                     0);
+    assert_int_equal(experiment_of(trial)->csc.values[0], 0); /* words are shared by all classes there */
     assert_int_equal(READ(trial, plain(), "CoOp", "MODEL.INIT_WEIGHTS", "p/model.pth.tar-50"), 0);
     assert_string_equal(experiment_of(trial)->ctx_init.values[0], "p/model.pth.tar-50");
     assert_int_equal(READ(trial, plain(), "CoCoOp", "TRAINER.COCOOP.N_CTX", "8"), 0);
