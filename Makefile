@@ -1,5 +1,5 @@
 #: coop: prompt learning for CLIP
-#: make            build build/coop, and the library build/libcoop.so and .a
+#: make            build build/coop, and the library build/libcoop.so and .a (MPI=1: for mpirun and srun, too)
 #: make deps       install the Debian packages that coop and its tests need
 #: make demo       run the whole comparison on the embedded demo
 #: make test       build and run the tests; valgrind, asan: the same under a checker
@@ -22,6 +22,7 @@ PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate n
 DEBS    := gcc g++ pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
            libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
            libgif-dev libtiff-dev libcmocka-dev gnuplot-nox libcurl4-openssl-dev nginx-light
+DEBS    += $(if $(filter-out 0,$(MPI)),$(MPI_DEBS))
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
 # Used if its headers are there at build time, and loaded when something is fetched; without it coop says what it lacks.
@@ -34,6 +35,13 @@ EXTRA    = $(eval EXTRA := $(filter-out $(WITHOUT),$(shell \
              test -e /usr/include/gif_lib.h && echo gif)))$(EXTRA)
 HAVE     = $(patsubst libtiff-4,-DHAVE_TIFF,$(patsubst libheif,-DHAVE_HEIF,$(patsubst gif,-DHAVE_GIF,$(EXTRA))))
 
+# MPI=1 builds with the machine's own MPI, MPI=openmpi or MPI=mpich with that one; without, nothing of it is seen.
+MPI     ?= 0
+MPI_DEBS = $(if $(filter mpich,$(MPI)),mpich libmpich-dev,openmpi-bin libopenmpi-dev)
+MPI_PC   = $(eval MPI_PC := $(if $(filter 1,$(MPI)),$(shell for name in mpi-c ompi-c mpich; do \
+             pkg-config --exists $$name && echo $$name && break; done),$(patsubst openmpi,ompi-c,$(MPI))))$(MPI_PC)
+RANKS   := $(if $(filter 0,$(MPI)),alone,mpi)
+
 # -ffp-contract=off: pixels must match Pillow bit for bit. Kernels may use fused multiply-add (CONTRACT).
 OPT     ?= -O3
 CONTRACT := fast
@@ -42,7 +50,7 @@ WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwri
 HEADERS  = $(eval HEADERS := $(shell pkg-config --cflags $(PKGS)))$(HEADERS)
 FLAGS    = -std=gnu11 -I. -g $(OPT) -fopenmp-simd -ffp-contract=off $(WARN) $(HEADERS) $(HAVE) $(CFLAGS)
 PLAIN    = $(patsubst gif,-lgif,$(filter gif,$(EXTRA))) -lunistring -lm -lpthread
-LIBS     = $(eval LIBS := $(shell pkg-config --libs $(PKGS)) $(PLAIN))$(LIBS)
+LIBS     = $(eval LIBS := $(shell pkg-config --libs $(PKGS) $(if $(filter mpi,$(RANKS)),$(MPI_PC))) $(PLAIN))$(LIBS)
 
 # Which program works with which library: coop/coop.h says so.
 VERSION := $(shell sed -n 's/^.define COOP_VERSION "\(.*\)"/\1/p' coop/coop.h)
@@ -53,7 +61,8 @@ PYTHONDIR ?= $(PREFIX)/share/coop
 # The library labels images and learns; the rest reads experiment files and command lines.
 sources  = $(sort $(shell find $(1) -name '*.c'))
 LIBRARY := $(patsubst %.c,$(OBJ)/%.o,$(filter-out coop/examples/%,$(call sources,clip datasets coop)))
-PROGRAM := $(patsubst %.c,$(OBJ)/%.o,$(filter-out experiments/main.c,$(call sources,experiments)))
+PROGRAM := $(patsubst %.c,$(OBJ)/%.o,$(filter-out experiments/main.c experiments/ranks/ranks_%.c, \
+               $(call sources,experiments)) experiments/ranks/ranks_$(RANKS).c)
 ARCHIVES := $(BUILD)/libexperiments.a $(OBJ)/library.a
 # What its users see of the library, and what they need.
 PUBLIC  := $(filter $(OBJ)/coop/library/%,$(LIBRARY))
@@ -75,9 +84,17 @@ $(BUILD)/coop: $(OBJ)/experiments/main.o $(PROGRAM) $(LIBRARY)
 	@$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(OBJ)/library.a: $(LIBRARY)
-$(BUILD)/libexperiments.a: $(PROGRAM)
+$(BUILD)/libexperiments.a: $(PROGRAM) $(OBJ)/mpi
 $(ARCHIVES):
-	@rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+# Which MPI the objects here are for: another one makes them anew.
+ifneq ($(shell cat $(OBJ)/mpi 2>/dev/null),$(MPI))
+.PHONY: $(OBJ)/mpi
+endif
+$(OBJ)/mpi: ; @mkdir -p $(@D) && echo $(MPI) > $@
+$(OBJ)/experiments/ranks/ranks_mpi.o: $(OBJ)/mpi
+$(OBJ)/experiments/ranks/ranks_mpi.o: FLAGS += $(shell pkg-config --cflags $(MPI_PC))
 
 # In both libraries only coop_* is visible (COOP_API; gcc shows functions with target_clones nevertheless): in the
 # static one, too, which is a single object whose other symbols are made local. nodelete: jansson keeps the

@@ -2,6 +2,7 @@
 #include "clip/base/nearest.h"
 #include "coop/coop.h"
 #include "experiments/commands/commands.h"
+#include "experiments/ranks/ranks.h"
 #include "experiments/terminal/bus_error.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/output.h"
@@ -51,10 +52,18 @@ static int fail(const char *name, const Error *err) {
     return err->kind == ERROR_SIGNAL ? ERROR_SIGNAL + interrupt_signal() : (int)err->kind;
 }
 
-static int run_command(const Command *command, int argc, char **argv) {
+/* Of several ranks the first does what is to be done; the others help it with what is shared, and are silent.
+ */
+static int run_command(const Command *command, int argc, char **argv, RankGroup *ranks) {
     Error err = {0}, lost = {0};
+    const bool helps = ranks_index(ranks) > 0;
+    if (helps && !command->is_shared)
+        return 0;
+    if (ranks_count(ranks) > 1 && !command->is_shared)
+        fprintf(stderr, "note: coop %s does not share its work: one of %d ranks does it\n", command->name,
+                ranks_count(ranks));
     Arena *arena = arena_create();
-    CommandLine line = {.argc = argc, .argv = argv, .arena = arena};
+    CommandLine line = {.argc = argc, .argv = argv, .arena = arena, .ranks = ranks};
     int result = arena ? command->run(&line, &err) : error_memory(&err);
     if (result == 0 && arena_failed(arena)) /* a name is printed as "?" */
         result = error_memory(&err);
@@ -63,7 +72,7 @@ static int run_command(const Command *command, int argc, char **argv) {
         err = lost;
     }
     arena_free(arena);
-    return result == 0 ? 0 : fail(command->name, &err);
+    return result == 0 || helps ? 0 : fail(command->name, &err);
 }
 
 /* A closed standard stream would lend its number to the next file, and the results would be printed into
@@ -90,7 +99,7 @@ static int finish(void) {
 static int help(const char *name) {
     const Command *command = name ? find_command(name) : NULL;
     if (command)
-        return run_command(command, 1, (char *[]){(char[]){"--help"}, NULL});
+        return run_command(command, 1, (char *[]){(char[]){"--help"}, NULL}, NULL);
     if (name)
         return unknown_command(name);
     print_overview(stdout);
@@ -102,19 +111,33 @@ static int version(void) {
     return finish();
 }
 
-int main(int argc, char **argv) {
-    processors_show_all();
-    hold_standard_streams();
-    interrupt_install();
-    bus_error_install();
+static int dispatch(int argc, char **argv, RankGroup *ranks) {
+    const Command *command = argc < 2 ? NULL : find_command(argv[1]);
+    if (command)
+        return run_command(command, argc - 2, argv + 2, ranks);
+    if (ranks_index(ranks) > 0)
+        return 0;
     if (argc < 2) {
         print_overview(stderr);
         return ERROR_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
         return help(argv[2]);
-    if (strcmp(argv[1], "--version") == 0)
-        return version();
-    const Command *command = find_command(argv[1]);
-    return command ? run_command(command, argc - 2, argv + 2) : unknown_command(argv[1]);
+    return strcmp(argv[1], "--version") == 0 ? version() : unknown_command(argv[1]);
+}
+
+int main(int argc, char **argv) {
+    Error err = {0};
+    RankGroup *ranks;
+    processors_show_all();
+    hold_standard_streams();
+    if (ranks_open(&ranks, &err) < 0)
+        return fail("", &err);
+    interrupt_install();
+    bus_error_install();
+    if (ranks_index(ranks) > 0 && !freopen("/dev/null", "w", stdout))
+        ranks_abort(ranks, "/dev/null: cannot open");
+    const int status = dispatch(argc, argv, ranks);
+    ranks_close(ranks);
+    return status;
 }

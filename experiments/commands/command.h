@@ -4,6 +4,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
+#include "experiments/ranks/ranks.h"
 #include "experiments/terminal/options.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ typedef struct {
     Arena *arena; /* for everything that the command needs; the caller frees it */
     CommonOptions common;
     OptionTexts words; /* the words that are not options, in order */
+    RankGroup *ranks;  /* with whom the work is shared; NULL: nobody */
 } CommandLine;
 
 enum { ANY_NUMBER = -1 };
@@ -34,6 +36,7 @@ typedef struct {
     void (*more_help)(FILE *out); /* prints what follows the example, or NULL */
     const char *example;          /* one command that works */
     int min_words, max_words;     /* how many words it takes; max_words may be ANY_NUMBER */
+    bool is_shared;               /* several ranks do it together: run is called in all of them */
     int (*run)(CommandLine *line, Error *err);
 } Command;
 

@@ -8,7 +8,7 @@
 #include "experiments/pretrain/pretrain_run.h"
 #include "experiments/pretrain/pretrain_step.h"
 #include "experiments/run/lock.h"
-#include "experiments/run/plan.h"
+#include "experiments/stage/plan.h"
 #include "experiments/terminal/printable.h"
 
 /* What is refused has been refused before: from here on the folder is written to. */

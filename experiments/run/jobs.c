@@ -2,8 +2,8 @@
 #include "experiments/run/jobs.h"
 
 #include "clip/base/files.h"
-#include "experiments/run/point_run.h"
-#include "experiments/run/round.h"
+#include "experiments/stage/point_run.h"
+#include "experiments/stage/round.h"
 
 #include <unistd.h>
 

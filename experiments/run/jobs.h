@@ -8,7 +8,7 @@
 #ifndef EXPERIMENTS_RUN_JOBS_H
 #define EXPERIMENTS_RUN_JOBS_H
 
-#include "experiments/run/stage.h"
+#include "experiments/stage/stage.h"
 
 /* Runs what is pending. A failure of a point is kept in the stage's failures and does not stop the others.
  * ERROR_SIGNAL when a signal came. */

@@ -2,7 +2,7 @@
 #ifndef EXPERIMENTS_RUN_NEXT_STEPS_H
 #define EXPERIMENTS_RUN_NEXT_STEPS_H
 
-#include "experiments/run/stage.h"
+#include "experiments/stage/stage.h"
 
 /* On stderr. page is the path of the report, or NULL. The classifier it names is the best on validation
  * images (best_classifier.h), of the first dataset. */

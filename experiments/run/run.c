@@ -9,11 +9,12 @@
 #include "experiments/run/jobs.h"
 #include "experiments/run/lock.h"
 #include "experiments/run/next_steps.h"
-#include "experiments/run/plan.h"
-#include "experiments/run/stage.h"
 #include "experiments/run/summary.h"
 #include "experiments/session/cli_model.h"
 #include "experiments/session/keep_split.h"
+#include "experiments/stage/model_slot.h"
+#include "experiments/stage/plan.h"
+#include "experiments/stage/stage.h"
 #include "experiments/terminal/duration.h"
 #include "experiments/terminal/printable.h"
 
@@ -23,25 +24,15 @@
 typedef struct {
     const Study *study;
     const RunOptions *options;
-    Stage *stages;            /* (study->n) */
-    const Experiment *opened; /* whose model it is */
-    LoadedModel model;
+    Stage *stages; /* (study->n) */
+    ModelSlot slot;
     Lock *lock;
     TextMap remarks; /* said so far */
     Arena *arena;
 } Runner;
 
-static bool same_model(const Experiment *a, const Experiment *b) {
-    return strcmp(a->model.weights, b->model.weights) == 0 && a->model.activation == b->model.activation &&
-           a->model.heads == b->model.heads && a->model.precision == b->model.precision;
-}
-
 static int use_model(Runner *runner, const Experiment *experiment, Error *err) {
-    if (runner->opened && same_model(runner->opened, experiment))
-        return 0;
-    loaded_model_close(&runner->model);
-    runner->opened = experiment;
-    return cli_model_open_for(&runner->model, experiment, runner->options->n_threads, err);
+    return model_slot_use(&runner->slot, experiment, runner->options->n_threads, err);
 }
 
 static int count_points(const Runner *runner, bool pending) {
@@ -86,10 +77,10 @@ static int open_stages(Runner *runner, Error *err) {
         const Experiment *experiment = &runner->study->experiments[i];
         Stage *stage = &runner->stages[i];
         if (stage_open(stage, experiment, runner->options, runner->study->n == 1, runner->arena, err) < 0 ||
-            use_model(runner, experiment, err) < 0 || stage_expand(stage, &runner->model, err) < 0 ||
-            check_folders(runner, i, err) < 0)
+            use_model(runner, experiment, err) < 0 || stage_expand(stage, &runner->slot.model, err) < 0 ||
+            stage_find_pending(stage, true, err) < 0 || check_folders(runner, i, err) < 0)
             return -1;
-        if (stage->n_pending > 0 && stage_check(stage, &runner->model, err) < 0)
+        if (stage->n_pending > 0 && stage_check(stage, &runner->slot.model, err) < 0)
             return -1;
     }
     return 0;
@@ -107,7 +98,7 @@ static void say_finished(const Runner *runner) {
  * comes after the first preparations, which may still find that nothing may be written. */
 static int make_ready(Runner *runner, Stage *stage, Error *err) {
     const char *output = stage->experiment->output;
-    if (use_model(runner, stage->experiment, err) < 0 || stage_prepare(stage, &runner->model, err) < 0 ||
+    if (use_model(runner, stage->experiment, err) < 0 || stage_prepare(stage, &runner->slot.model, err) < 0 ||
         make_folders(output, err) < 0)
         return -1;
     if (!runner->lock && lock_take(&runner->lock, output, true, err) < 0)
@@ -131,7 +122,7 @@ static int run_stages(Runner *runner, Error *err) {
         int status = make_ready(runner, stage, &why);
         if (status == 0 && !said) {
             say_finished(runner);
-            cli_model_print_note(&runner->model,
+            cli_model_print_note(&runner->slot.model,
                                  runner->options->quiet); /* not before: a refusal is one line */
             said = true;
         }
@@ -255,7 +246,7 @@ static int print_points(Runner *runner, Error *err) {
     if (!plans)
         return error_memory(err);
     const int n_pending = count_points(runner, true);
-    const LoadedModel *model = &runner->model; /* all have its precision */
+    const LoadedModel *model = &runner->slot.model; /* all have its precision */
     double flops = 0, rate = n_pending ? plan_rate(model->clip->precision, pool_threads(model->pool)) : 1;
     long n_images = 0;
     char time[32] = "";
@@ -263,7 +254,7 @@ static int print_points(Runner *runner, Error *err) {
         return error_memory(err);
     for (int i = 0; i < n; i++) {
         if (use_model(runner, runner->stages[i].experiment, err) < 0 ||
-            plan_make(&plans[i], &runner->stages[i], &runner->model, err) < 0)
+            plan_make(&plans[i], &runner->stages[i], &runner->slot.model, err) < 0)
             return -1;
         if (stage_print_remarks(&runner->stages[i], &runner->remarks, err) < 0)
             return -1;
@@ -318,7 +309,7 @@ int study_run(const Study *study, const RunOptions *options, Error *err) {
     lock_release(runner.lock);
     for (int i = 0; runner.stages && i < study->n; i++)
         stage_close(&runner.stages[i]);
-    loaded_model_close(&runner.model);
+    model_slot_close(&runner.slot);
     arena_free(arena);
     return status;
 }

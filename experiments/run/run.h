@@ -3,7 +3,7 @@
 #define EXPERIMENTS_RUN_RUN_H
 
 #include "experiments/config/study.h"
-#include "experiments/run/run_options.h"
+#include "experiments/stage/run_options.h"
 
 /* Runs every point that has no result yet, then prints the tables on stdout. All experiments are checked
  * before anything is written, and every image of an experiment is read before its first point. A point that

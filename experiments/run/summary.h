@@ -7,7 +7,7 @@
 #ifndef EXPERIMENTS_RUN_SUMMARY_H
 #define EXPERIMENTS_RUN_SUMMARY_H
 
-#include "experiments/run/stage.h"
+#include "experiments/stage/stage.h"
 
 #include <stdio.h>
 

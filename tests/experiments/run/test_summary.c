@@ -2,7 +2,7 @@
  * tables made of their results, against numbers worked out by hand. */
 #include "experiments/config/study.h"
 #include "experiments/run/summary.h"
-#include "experiments/run/transfer.h"
+#include "experiments/stage/transfer.h"
 #include "tests/support/experiment_support.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"

@@ -1,5 +1,5 @@
 /* test_plan.c: what a dry run reckons with: the rate of this machine. */
-#include "experiments/run/plan.h"
+#include "experiments/stage/plan.h"
 
 #include "tests/support/scratch.h"
 

@@ -1,6 +1,6 @@
 /* run_options.h: how a study is run. */
-#ifndef EXPERIMENTS_RUN_RUN_OPTIONS_H
-#define EXPERIMENTS_RUN_RUN_OPTIONS_H
+#ifndef EXPERIMENTS_STAGE_RUN_OPTIONS_H
+#define EXPERIMENTS_STAGE_RUN_OPTIONS_H
 
 #include <stdbool.h>
 

@@ -1,19 +1,20 @@
 /* stage.h: one experiment of a study on its way through a run: which of its points are still to run, what can
  * be wrong with them, and their images.
  *
- *     stage_open      reads the lists of the dataset and its targets
- *     stage_expand    with a model, makes the grid and finds what is pending of it
- *     stage_check     finds whatever is wrong with names, prompts and paths, and writes nothing
- *     stage_prepare   looks at all images that the pending points will ask for, then encodes them
- *     jobs_run        (jobs.h) runs them; those that test on a target last
+ *     stage_open          reads the lists of the dataset and its targets
+ *     stage_expand        with a model, makes the grid
+ *     stage_find_pending  finds what is pending of it
+ *     stage_check         finds whatever is wrong with names, prompts and paths, and writes nothing
+ *     stage_prepare       looks at all images that the pending points will ask for, then encodes them
+ *     jobs_run            (run/jobs.h) runs them; those that test on a target last
  */
-#ifndef EXPERIMENTS_RUN_STAGE_H
-#define EXPERIMENTS_RUN_STAGE_H
+#ifndef EXPERIMENTS_STAGE_STAGE_H
+#define EXPERIMENTS_STAGE_STAGE_H
 
 #include "experiments/grid/grid.h"
 #include "experiments/results/results.h"
-#include "experiments/run/run_options.h"
 #include "experiments/session/session.h"
+#include "experiments/stage/run_options.h"
 
 /* A point that failed for a reason of its own. */
 typedef struct Failure {

@@ -3,10 +3,10 @@
  * Points that test on a target what others have learned come in a second round. Whoever runs points side by
  * side (jobs.h) asks from threads of their own.
  */
-#ifndef EXPERIMENTS_RUN_ROUND_H
-#define EXPERIMENTS_RUN_ROUND_H
+#ifndef EXPERIMENTS_STAGE_ROUND_H
+#define EXPERIMENTS_STAGE_ROUND_H
 
-#include "experiments/run/stage.h"
+#include "experiments/stage/stage.h"
 
 typedef struct {
     Stage *stage;

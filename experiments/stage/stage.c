@@ -1,12 +1,12 @@
 /* stage.c: see stage.h */
-#include "experiments/run/stage.h"
+#include "experiments/stage/stage.h"
 
 #include "clip/base/files.h"
 #include "datasets/lists/remarks.h"
 #include "experiments/methods/method.h"
 #include "experiments/results/logits.h"
 #include "experiments/results/result_files.h"
-#include "experiments/run/transfer.h"
+#include "experiments/stage/transfer.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"
 
@@ -69,9 +69,7 @@ int stage_expand(Stage *stage, const LoadedModel *model, Error *err) {
         transfer_expand(&stage->grid, &stage->session, stage->targets, &digests, stage->arena, err) < 0)
         return -1;
     stage->pending = ARENA_NEW(stage->arena, bool, stage->grid.n);
-    if (arena_failed(stage->arena))
-        return error_memory(err);
-    return stage_find_pending(stage, true, err);
+    return arena_failed(stage->arena) ? error_memory(err) : 0;
 }
 
 /* A file that was not asked for when the point was finished. */

@@ -1,5 +1,5 @@
 /* plan.c: see plan.h */
-#include "experiments/run/plan.h"
+#include "experiments/stage/plan.h"
 
 #include "clip/image/image_tower.h"
 #include "clip/math/gemm.h"

@@ -1,9 +1,9 @@
 /* point_run.h: running one point of a stage. Who runs it, and where its files go, is the caller's affair:
  * jobs.h here, ranks.h on other machines. */
-#ifndef EXPERIMENTS_RUN_POINT_RUN_H
-#define EXPERIMENTS_RUN_POINT_RUN_H
+#ifndef EXPERIMENTS_STAGE_POINT_RUN_H
+#define EXPERIMENTS_STAGE_POINT_RUN_H
 
-#include "experiments/run/stage.h"
+#include "experiments/stage/stage.h"
 
 /* What a job runs points with: the sessions of the stage as it sees them. */
 typedef struct {

@@ -1,5 +1,5 @@
 /* transfer.c: see transfer.h */
-#include "experiments/run/transfer.h"
+#include "experiments/stage/transfer.h"
 
 #include "clip/base/files.h"
 #include "clip/base/json.h"

@@ -1,5 +1,5 @@
 /* test_round.c: which points are given out, in which order, and what a failure keeps from being run. */
-#include "experiments/run/round.h"
+#include "experiments/stage/round.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

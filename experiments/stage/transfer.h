@@ -4,8 +4,8 @@
  * Prompt Learning". A hand-written prompt is run on the target as in an experiment on that dataset; what was
  * learned is tested there unchanged. Each such test is a point of the grid with a result of its own.
  */
-#ifndef EXPERIMENTS_RUN_TRANSFER_H
-#define EXPERIMENTS_RUN_TRANSFER_H
+#ifndef EXPERIMENTS_STAGE_TRANSFER_H
+#define EXPERIMENTS_STAGE_TRANSFER_H
 
 #include "experiments/grid/grid.h"
 #include "experiments/session/session.h"

@@ -1,5 +1,5 @@
 /* point_run.c: see point_run.h */
-#include "experiments/run/point_run.h"
+#include "experiments/stage/point_run.h"
 
 #include "clip/base/files.h"
 #include "coop/coop.h"

@@ -1,5 +1,5 @@
 /* round.c: see round.h */
-#include "experiments/run/round.h"
+#include "experiments/stage/round.h"
 
 #include "experiments/terminal/interrupt.h"
 

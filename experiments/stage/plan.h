@@ -5,10 +5,10 @@
  * encoding them. Seconds follow from the operations and a fraction of the rate at which this machine
  * multiplies matrices: right to within a factor of about two for towers of published sizes.
  */
-#ifndef EXPERIMENTS_RUN_PLAN_H
-#define EXPERIMENTS_RUN_PLAN_H
+#ifndef EXPERIMENTS_STAGE_PLAN_H
+#define EXPERIMENTS_STAGE_PLAN_H
 
-#include "experiments/run/stage.h"
+#include "experiments/stage/stage.h"
 
 typedef struct {
     long n_images;  /* to encode: views of images, equal ones counted once */
