@@ -28,8 +28,8 @@ static void test_choice(void **state) {
                                        "a.jpg,1,dog,1,dog,0.5\n",
                                        image, right == 3 ? 1 : 2);
         Error err = {0};
-        result_give(cli, &(Given){"out", "pets", NULL, labels[i], 1, 1, 3, 25 * right, NULL,
-                                  arena_printf(cli->arena, "point%d", i)});
+        result_give(cli, &(Given){"out", "pets", NULL, labels[i], 1, 1, 3, 25 * right,
+                                  .point = arena_printf(cli->arena, "point%d", i)});
         assert_int_equal(make_folders(folder, &err), 0);
         scratch_file(arena_printf(cli->arena, "%s/" PREDICTIONS_FILE, folder), csv, strlen(csv));
     }
