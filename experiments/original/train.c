@@ -66,7 +66,7 @@ static int open_stage(Train *train, Error *err) {
         stage_open(stage, &train->experiment, &train->options, true, train->arena, err) < 0 ||
         cli_model_open_for(&train->model, &train->experiment, train->settings.arguments.threads, err) < 0 ||
         settings_check_model(&train->settings, train->model.clip, err) < 0 ||
-        stage_expand(stage, &train->model, err) < 0)
+        stage_expand(stage, &train->model, err) < 0 || stage_find_pending(stage, true, err) < 0)
         return -1;
     if (stage->grid.n != 1)
         return error_run(err, "%s: %d points, where one is meant", train->experiment.path, stage->grid.n);
