@@ -27,7 +27,7 @@ static const char STYLE[] =
 
 static int make_thumbnail(Thumbnail *thumbnail, const IndexEntry *entry, bool upright, Arena *arena,
                           Error *err) {
-    Image image;
+    Image image = {0};
     size_t size;
     const unsigned char *bytes = photo_bytes(entry, &size, arena, err);
     if (!bytes)
@@ -42,7 +42,7 @@ static void write_photo(Html *html, const FoundPhoto *photo, bool upright) {
     const size_t mark = arena_mark(html->arena);
     const IndexEntry *entry = &photo->entry;
     const char *last = strrchr(entry->path, '/');
-    Thumbnail thumbnail;
+    Thumbnail thumbnail = {0};
     Error err = {0};
     html_markup(html, "<li title=\"");
     html_text(html, photo_name(entry, html->arena));

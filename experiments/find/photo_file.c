@@ -19,7 +19,7 @@ PhotoState photo_state(const IndexEntry *entry) {
 static unsigned char *member_bytes(const IndexEntry *entry, const FileMap *map, size_t *size, Arena *arena,
                                    Error *err) {
     TarReader reader = {.map = map, .path = entry->path, .arena = arena_create()};
-    TarMember member;
+    TarMember member = {0};
     int found = -1;
     unsigned char *bytes = NULL;
     if (!reader.arena)

@@ -184,7 +184,7 @@ static int open_tar(PhotoSource *source, StreamInput *input, const struct stat *
 /* The next member that is news; false at the end of the tar file. */
 static bool next_member(PhotoSource *source, StreamInput *input) {
     Tar *tar = source->tar;
-    TarMember member;
+    TarMember member = {0};
     *input = (StreamInput){0};
     for (;;) {
         const int found = tar_next(&tar->reader, &member, &input->err);
