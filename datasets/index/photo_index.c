@@ -189,10 +189,10 @@ static int read_entry(const PhotoIndex *index, const IndexSegment *segment, uint
     const unsigned char *at = segment->records + (number - segment->first) * INDEX_RECORD;
     index_record_read(record, at);
     const uint32_t size = record->name_size;
-    const char *name = segment->names + record->name_at;
-    const bool fits = size >= 2 && record->name_at <= segment->names_size &&
-                      size <= segment->names_size - record->name_at && name[size - 1] == '\0';
-    if (!fits || index_record_sum(at, name, size) != record->sum)
+    const bool lies_within =
+        size >= 2 && record->name_at <= segment->names_size && size <= segment->names_size - record->name_at;
+    const char *name = lies_within ? segment->names + record->name_at : NULL;
+    if (!name || name[size - 1] != '\0' || index_record_sum(at, name, size) != record->sum)
         return error_set(err, "%s: damaged at byte %" PRIu64 ": the record of entry %" PRIu64, index->path,
                          (uint64_t)(at - index->map.data), number);
     const size_t path = strlen(name) + 1;
