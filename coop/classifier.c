@@ -81,7 +81,7 @@ static int use_texts(Classifier *c, Error *err) {
 /* --- the checkpoint --- */
 
 /* The digest is begun at once unless the checkpoint is the file that this was learned with. */
-static ClipTowers digest_of(const Prompt *head, const char *weights, Arena *arena) {
+static ClipTowers digest_wanted(const Prompt *head, const char *weights, Arena *arena) {
     char stamp[FILE_STAMP];
     Error ignored = {0};
     const char *file = locate_weights(weights, arena, &ignored);
@@ -100,7 +100,7 @@ static int open_model(Classifier *c, const char **weights, const ClassifierOptio
     *weights = loaded_model_prompt_weights(&c->head, path, options->weights, err);
     if (!*weights)
         return -1;
-    model.towers = CLIP_IMAGE | digest_of(&c->head, *weights, c->arena) | few(options);
+    model.towers = CLIP_IMAGE | digest_wanted(&c->head, *weights, c->arena) | few(options);
     if (c->kind->attach)
         model.towers |= CLIP_TEXT;
     model.activation = c->head.activation;

@@ -53,9 +53,10 @@ typedef struct {
     int *source_of;    /* (n): the first item with the same image: its own index unless it is a copy */
     int *todo;         /* (n_todo): items to encode, ascending */
     int n_todo;
-    int start;     /* of the current batch in todo */
-    Error *bad;    /* (n): what is wrong with an item, which is left out; NULL: that ends the call */
-    float *pixels; /* (BATCH, 3, S, S) */
+    int start;      /* of the current batch in todo */
+    Error *bad;     /* (n): what is wrong with an item, which is left out; NULL: that ends the call */
+    Digest *images; /* (n): what was encoded, of a call that keeps nothing; else NULL */
+    float *pixels;  /* (BATCH, 3, S, S) */
 } Job;
 
 /* --- opening --- */
@@ -99,6 +100,10 @@ void features_close(FeatureCache *cache) {
     free(cache->workers);
     arena_free(cache->arena);
     free(cache);
+}
+
+int features_width(const FeatureCache *cache) {
+    return cache->source.embed_dim;
 }
 
 void features_hold(FeatureCache *cache, double seconds) {
@@ -187,7 +192,8 @@ static int look_up(Job *job, float *features, Error *err) {
             continue;
         if (digest_map_put(&first, image, (DigestValue){.number = (size_t)i}) != 0)
             return error_memory(err);
-        if (!feature_store_find(cache->store, image, features ? features + (size_t)i * E : NULL))
+        if (job->images ||
+            !feature_store_find(cache->store, image, features ? features + (size_t)i * E : NULL))
             job->todo[job->n_todo++] = i;
     }
     return 0;
@@ -203,9 +209,13 @@ static int begin(Job *job, float *features, Error *err) {
     if (arena_failed(cache->arena))
         return error_memory(err);
     cache->damage = NULL;
-    if (digest_items(job, err) < 0 || feature_store_select(cache->store, job->view, err) < 0)
+    if (digest_items(job, err) < 0)
         return -1;
-    cache->damage = feature_store_damage(cache->store);
+    if (!job->images) {
+        if (feature_store_select(cache->store, job->view, err) < 0)
+            return -1;
+        cache->damage = feature_store_damage(cache->store);
+    }
     return look_up(job, features, err);
 }
 
@@ -291,7 +301,7 @@ static int encode_batch(Job *job, int n, float *features, float *batch, Error *e
         images[i] = job->files[item].digest;
         memcpy(features + (size_t)item * E, batch + (size_t)i * E, E * sizeof *features);
     }
-    return feature_store_add(cache->store, images, batch, n, err);
+    return job->images ? 0 : feature_store_add(cache->store, images, batch, n, err);
 }
 
 static int report(ProgressFn progress, void *context, int done, int total, Error *err) {
@@ -342,6 +352,8 @@ static int get(Job *job, float *features, ProgressFn progress, void *progress_co
     if (report(progress, progress_context, job->n_todo, job->n_todo, err) < 0)
         goto out;
     copy_features(job, features);
+    for (int i = 0; job->images && i < job->items->n; i++)
+        job->images[i] = job->files[i].digest;
     result = 0;
 out:
     arena_reset(cache->arena, mark);
@@ -361,16 +373,32 @@ int features_get_good(FeatureCache *cache, float *features, Error *bad, const ch
     return get(&job, features, progress, progress_context, err);
 }
 
+int features_encode(FeatureCache *cache, float *features, Digest *images, const char *root,
+                    const ItemList *items, FeatureView view, ProgressFn progress, void *progress_context,
+                    Error *err) {
+    Job job = {.cache = cache, .root = root, .items = items, .view = view, .images = images};
+    return get(&job, features, progress, progress_context, err);
+}
+
+int features_put(FeatureCache *cache, const float *features, const Digest *images, int n, FeatureView view,
+                 Error *err) {
+    return feature_store_select(cache->store, view, err) < 0
+               ? -1
+               : feature_store_add(cache->store, images, features, n, err);
+}
+
 const char *features_damage(FeatureCache *cache) {
     return cache->damage;
 }
 
-int features_missing(FeatureCache *cache, int *missing, const char *root, const ItemList *items,
+int features_missing(FeatureCache *cache, int *missing, int *places, const char *root, const ItemList *items,
                      FeatureView view, Error *err) {
     Job job = {.cache = cache, .root = root, .items = items, .view = view};
     size_t mark = arena_mark(cache->arena);
     int result = begin(&job, NULL, err);
     *missing = job.n_todo;
+    for (int i = 0; places && i < job.n_todo; i++)
+        places[i] = job.todo[i];
     arena_reset(cache->arena, mark);
     return result;
 }

@@ -9,6 +9,7 @@
 #define DATASETS_FEATURES_FEATURES_H
 
 #include "clip/base/parallel.h"
+#include "datasets/features/digest_map.h"
 #include "datasets/features/feature_source.h"
 #include "datasets/images/image_faults.h"
 #include "datasets/lists/dataset.h"
@@ -19,6 +20,8 @@ typedef struct FeatureCache FeatureCache;
  * makes the folder for it). */
 FeatureCache *features_open(const char *folder, const FeatureSource *source, Pool *pool, Error *err);
 void features_close(FeatureCache *cache); /* NULL is fine */
+
+int features_width(const FeatureCache *cache); /* E */
 
 /* Holds new features back in memory, so that work that soon meets a bad image leaves nothing on disk, while
  * long work does not lose hours: features_get writes them once the first is this many seconds old,
@@ -48,9 +51,19 @@ int features_get_good(FeatureCache *cache, float *features, Error *bad, const ch
  * the cache. */
 const char *features_damage(FeatureCache *cache);
 
-/* How many of these views would have to be encoded (reads and digests the files). */
-int features_missing(FeatureCache *cache, int *missing, const char *root, const ItemList *items,
+/* How many of these views would have to be encoded (reads and digests the files); places (n; may be NULL)
+ * gets where in the list they are. */
+int features_missing(FeatureCache *cache, int *missing, int *places, const char *root, const ItemList *items,
                      FeatureView view, Error *err);
+
+/* Encodes these views, whether they are kept or not, and keeps none: images (n) get the digests of the files
+ * that were read, which is what features_put wants, of this program or of another process. */
+int features_encode(FeatureCache *cache, float *features, Digest *images, const char *root,
+                    const ItemList *items, FeatureView view, ProgressFn progress, void *progress_context,
+                    Error *err);
+/* Keeps features (n, E) that were encoded elsewhere, as features_get keeps its own. */
+int features_put(FeatureCache *cache, const float *features, const Digest *images, int n, FeatureView view,
+                 Error *err);
 
 /* Fails as features_get does before it encodes anything: if a file cannot be opened, or is no whole image. */
 int features_check(FeatureCache *cache, const char *root, const ItemList *items, Error *err);

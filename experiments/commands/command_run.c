@@ -1,6 +1,7 @@
 /* command_run.c: coop run */
 #include "experiments/commands/commands.h"
 #include "experiments/config/config_keys.h"
+#include "experiments/crew/rank_work.h"
 #include "experiments/methods/methods.h"
 #include "experiments/run/run.h"
 
@@ -22,11 +23,24 @@ static int run(CommandLine *line, Error *err) {
     int status = command_parse(line, &command_run, options, 3, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
+    RankGroup *ranks = line->ranks;
+    const int n_threads = line->common.threads > 0 ? line->common.threads : ranks_threads(ranks);
+    if (ranks_count(ranks) > 1 && jobs > 1)
+        return error_usage(err, "--jobs %d: each rank runs one point at a time; start more ranks instead",
+                           jobs);
+    if (ranks_index(ranks) > 0) {
+        const RankStudy source = {line->words.values[0], sets.values, sets.n, method_list(), n_threads};
+        rank_work(ranks, &source, arena);
+        return 0;
+    }
     Study study;
     if (study_read(&study, line->words.values[0], sets.values, sets.n, method_list(), arena, err) < 0)
         return -1;
-    RunOptions run_options = {
-        .n_threads = line->common.threads, .n_jobs = jobs, .quiet = line->common.quiet, .dry_run = dry_run};
+    RunOptions run_options = {.n_threads = n_threads,
+                              .n_jobs = jobs,
+                              .quiet = line->common.quiet,
+                              .dry_run = dry_run,
+                              .ranks = ranks};
     return study_run(&study, &run_options, err);
 }
 
@@ -38,4 +52,5 @@ const Command command_run = {.name = "run",
                              .example = "coop run experiments/demo/demo.yaml --set grid.num_shots=[1,16]",
                              .min_words = 1,
                              .max_words = 1,
+                             .is_shared = true,
                              .run = run};

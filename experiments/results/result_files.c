@@ -13,11 +13,14 @@
 
 #include <string.h>
 
-/* log.txt is for people, and grows. */
 static const char *const names[] = {PREDICTIONS_FILE,    PROMPT_FILE, CLASSIFIER_FILE, TUNED_WEIGHTS_FILE,
                                     TUNED_LOW_RANK_FILE, STATE_FILE,  POINT_YAML_FILE, METRICS_FILE,
-                                    TENSORBOARD_FILE,    LOGITS_FILE};
-enum { N_NAMES = sizeof names / sizeof *names };
+                                    TENSORBOARD_FILE,    LOGITS_FILE, "log.txt",       NULL};
+enum { N_NAMES = sizeof names / sizeof *names - 2 }; /* log.txt is for people, and grows */
+
+const char *const *result_file_names(void) {
+    return names;
+}
 
 int result_files_note(Result *result, const char *folder, Arena *arena, Error *err) {
     ResultFile *files = ARENA_NEW(arena, ResultFile, N_NAMES);

@@ -5,6 +5,9 @@
 
 #include "experiments/results/result.h"
 
+/* The names that files of a point may have (up to NULL): those that are noted, and log.txt. */
+const char *const *result_file_names(void);
+
 /* Notes the files of a point that are in its folder. */
 int result_files_note(Result *result, const char *folder, Arena *arena, Error *err);
 

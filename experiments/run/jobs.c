@@ -2,16 +2,19 @@
 #include "experiments/run/jobs.h"
 
 #include "clip/base/files.h"
+#include "experiments/crew/share_points.h"
 #include "experiments/stage/point_run.h"
 #include "experiments/stage/round.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 typedef struct {
     Round round;
-    Job *jobs; /* (n_jobs) */
+    Job *jobs; /* (n_jobs); with other ranks one more, which has what they want */
     int n_jobs;
-    Pool *workers; /* NULL: one job, in the calling thread */
+    Pool *workers;       /* NULL: one job, in the calling thread */
+    SharedPoints shared; /* with other ranks */
 } Jobs;
 
 /* Runs a point in its folder, and keeps what came of it. */
@@ -57,25 +60,44 @@ static void work(void *context, int index, int worker) {
         run_and_tell(jobs, &jobs->jobs[index], point);
 }
 
+static void share(void *context) {
+    share_points(context);
+}
+
+/* With other ranks, a thread hands out points while this one runs some. */
 static int run_round(Jobs *jobs, bool second, Error *err) {
+    Task *sharing = NULL;
     if (round_begin(&jobs->round, second, err) < 0)
         return -1;
+    if (jobs->shared.ranks && !(sharing = task_start(share, &jobs->shared)))
+        return error_run(err, "cannot start a thread");
     pool_run(jobs->workers, jobs->n_jobs, work, jobs);
+    task_wait(sharing);
     return round_end(&jobs->round, err);
 }
 
-/* A job alone uses the stage's threads, several share their number. */
+/* A job alone uses the stage's threads, several share their number; beside other ranks it has its own, as the
+ * cache uses those of the stage. */
 static int open_jobs(Jobs *jobs, Stage *stage, Error *err) {
+    RankGroup *ranks = jobs->shared.ranks;
     const int n = jobs->n_jobs, n_threads = pool_threads(stage->session.model.pool) / n;
-    if (round_open(&jobs->round, stage, n > 1, err) < 0)
+    const int n_sharing = n * ranks_on_host(ranks);
+    if (round_open(&jobs->round, stage, n > 1 || ranks, err) < 0)
         return -1;
-    jobs->jobs = ARENA_NEW(stage->arena, Job, n);
-    if (!jobs->jobs)
+    jobs->round.longest_first = ranks != NULL;
+    jobs->jobs = ARENA_NEW(stage->arena, Job, n + 1);
+    jobs->shared.running = ARENA_NEW(stage->arena, const Point *, ranks_count(ranks));
+    if (!jobs->jobs || !jobs->shared.running)
         return error_memory(err);
-    for (int i = 0; i < n; i++)
-        if (job_create(&jobs->jobs[i], stage, err) < 0 ||
-            (n > 1 && job_detach(&jobs->jobs[i], stage, n_threads, n, &jobs->round.cache_lock, err) < 0))
+    for (int i = 0; i < n + (ranks != NULL); i++) {
+        if (job_create(&jobs->jobs[i], stage, err) < 0)
             return -1;
+        if ((n > 1 || ranks) && job_detach(&jobs->jobs[i], stage, i < n ? n_threads : 1, n_sharing,
+                                           &jobs->round.cache_lock, err) < 0)
+            return -1;
+    }
+    jobs->shared.round = &jobs->round;
+    jobs->shared.job = &jobs->jobs[n];
     if (n == 1)
         return 0;
     /* What the first training would add to the shared model is added before there are several. (Its digest
@@ -88,14 +110,27 @@ static int open_jobs(Jobs *jobs, Stage *stage, Error *err) {
 
 static void close_jobs(Jobs *jobs, const Stage *stage) {
     pool_free(jobs->workers);
-    for (int i = 0; jobs->jobs && i < jobs->n_jobs; i++)
+    for (int i = 0; jobs->jobs && i <= jobs->n_jobs; i++)
         job_close(&jobs->jobs[i], stage);
     round_close(&jobs->round);
 }
 
+static void say_ranks(const Stage *stage, const RankGroup *ranks) {
+    const int n = ranks_count(ranks), n_hosts = ranks_hosts(ranks), n_points = stage->n_pending;
+    if (n == 1 || stage->options->quiet)
+        return;
+    fprintf(stderr, "%d ranks on %d machine%s share %d point%s, the longest first", n, n_hosts,
+            n_hosts == 1 ? "" : "s", n_points, n_points == 1 ? "" : "s");
+    if (n_points < n)
+        fprintf(stderr, "; %d have none", n - n_points);
+    fputc('\n', stderr);
+}
+
 int jobs_run(Stage *stage, Error *err) {
     const int most = stage->options->n_jobs < stage->n_pending ? stage->options->n_jobs : stage->n_pending;
-    Jobs jobs = {.n_jobs = most > 1 ? most : 1};
+    RankGroup *ranks = stage->options->ranks;
+    Jobs jobs = {.n_jobs = most > 1 ? most : 1, .shared.ranks = ranks_count(ranks) > 1 ? ranks : NULL};
+    say_ranks(stage, ranks);
     int status = open_jobs(&jobs, stage, err);
     for (int second = 0; second < 2 && status == 0; second++)
         status = run_round(&jobs, second, err);

@@ -2,8 +2,8 @@
  *
  * Each job has threads of its own and sees the stage's sessions through copies that use these. What a point
  * computes depends on neither, so side by side it gives the same bits. One job alone shows how far its point
- * has come; several show how many points are done. Points that test on a target what others have learned come
- * in a second round.
+ * has come; several show how many points are done. Other ranks (ranks.h) run points too. Points that test on
+ * a target what others have learned come in a second round.
  */
 #ifndef EXPERIMENTS_RUN_JOBS_H
 #define EXPERIMENTS_RUN_JOBS_H

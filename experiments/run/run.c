@@ -4,6 +4,7 @@
 
 #include "clip/base/files.h"
 #include "clip/base/stale_files.h"
+#include "experiments/crew/share_images.h"
 #include "experiments/methods/method.h"
 #include "experiments/report/report.h"
 #include "experiments/run/jobs.h"
@@ -77,6 +78,7 @@ static int open_stages(Runner *runner, Error *err) {
         const Experiment *experiment = &runner->study->experiments[i];
         Stage *stage = &runner->stages[i];
         if (stage_open(stage, experiment, runner->options, runner->study->n == 1, runner->arena, err) < 0 ||
+            share_images(stage, i, runner->options->ranks, err) < 0 ||
             use_model(runner, experiment, err) < 0 || stage_expand(stage, &runner->slot.model, err) < 0 ||
             stage_find_pending(stage, true, err) < 0 || check_folders(runner, i, err) < 0)
             return -1;

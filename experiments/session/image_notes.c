@@ -72,7 +72,7 @@ int image_notes_missing(long *n, const ImageNotes *notes, FeatureCache *projecte
     for (const ViewItems *at = notes->views; at; at = at->next) {
         FeatureCache *cache = at->view.unprojected ? unprojected : projected;
         int missing;
-        if (features_missing(cache, &missing, root, &at->items, at->view, err) < 0)
+        if (features_missing(cache, &missing, NULL, root, &at->items, at->view, err) < 0)
             return print_faults(features_faults(cache), err);
         *n += missing;
     }

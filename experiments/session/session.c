@@ -176,13 +176,17 @@ static int get_features(Session *session, float *features, const ItemList *items
                         const char *label, Error *err) {
     Encoding encoding = {.label = label, .session = session};
     FeatureCache *cache = view.unprojected ? session->unprojected : session->cache;
-    int result =
-        features_get(cache, features, session->dataset.root, items, view, on_progress, &encoding, err);
+    int result = session->help ? session->help(session->help_context, cache, features, items, view,
+                                               on_progress, &encoding, err)
+                               : 0;
+    if (result == 0)
+        result =
+            features_get(cache, features, session->dataset.root, items, view, on_progress, &encoding, err);
     tell_damage(session, cache);
     if (encoding.started)
         session->seconds += clock_seconds() - encoding.start;
     session->n_encoded += encoding.done;
-    if (result == 0)
+    if (result >= 0)
         return 0;
     progress_erase(&session->progress);
     if (!interrupt_signal())

@@ -13,6 +13,11 @@
 
 #include <pthread.h>
 
+/* Who else may have the features of a list, or make them. 1: they are in `features`; 0: what could be had is
+ * in the cache, which is asked next; -1 with an error. progress is that of features_get. */
+typedef int (*FeatureHelpFn)(void *context, FeatureCache *cache, float *features, const ItemList *items,
+                             FeatureView view, ProgressFn progress, void *progress_context, Error *err);
+
 typedef struct {
     const Experiment *experiment;
     Dataset dataset;
@@ -20,6 +25,8 @@ typedef struct {
     LoadedModel model; /* set and borrowed by session_attach; a copy of the session may use another pool */
     FeatureCache *cache, *unprojected; /* the second of features before the tower's last layer */
     bool borrows_cache;
+    FeatureHelpFn help; /* asked before the cache; NULL: nobody */
+    void *help_context;
     ImageNotes *notes;           /* while set, images are noted here instead of encoded */
     pthread_mutex_t *cache_lock; /* of a cache that points running side by side share; else NULL */
     Arena *arena;

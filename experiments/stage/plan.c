@@ -10,23 +10,30 @@
 #include <math.h>
 #include <string.h>
 
+int plan_points(double *flops, Stage *stage, Error *err) {
+    for (int i = 0; i < stage->grid.n; i++) {
+        const Point *point = &stage->grid.points[i];
+        flops[i] = 0;
+        if (!stage->pending[i] || point->learned || !method_of(point)->flops)
+            continue;
+        if (method_of(point)->flops(&flops[i], &stage->session, point, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int plan_make(Plan *plan, Stage *stage, const LoadedModel *model, Error *err) {
     *plan = (Plan){.points = ARENA_NEW(stage->arena, double, stage->grid.n)};
     if (!plan->points)
         return error_memory(err);
     if (stage->n_pending == 0)
         return 0;
-    if (stage_count_images(stage, model, &plan->n_images, err) < 0)
+    if (stage_count_images(stage, model, &plan->n_images, err) < 0 ||
+        plan_points(plan->points, stage, err) < 0)
         return -1;
     plan->flops = (double)plan->n_images * image_tower_flops(model->clip);
-    for (int i = 0; i < stage->grid.n; i++) {
-        const Point *point = &stage->grid.points[i];
-        if (!stage->pending[i] || point->learned || !method_of(point)->flops)
-            continue;
-        if (method_of(point)->flops(&plan->points[i], &stage->session, point, err) < 0)
-            return -1;
+    for (int i = 0; i < stage->grid.n; i++)
         plan->flops += plan->points[i];
-    }
     return 0;
 }
 

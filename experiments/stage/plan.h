@@ -19,6 +19,9 @@ typedef struct {
 /* Owned by the stage's arena. */
 int plan_make(Plan *plan, Stage *stage, const LoadedModel *model, Error *err);
 
+/* The operations of each pending point (grid.n); 0 of what is finished, or costs next to nothing. */
+int plan_points(double *flops, Stage *stage, Error *err);
+
 /* Operations per second to expect on n_threads threads; precision as in Clip. Takes a moment: it measures a
  * matrix product. 0 when there is no memory for that. */
 double plan_rate(Precision precision, int n_threads);

@@ -27,20 +27,25 @@ int job_create(Job *job, const Stage *stage, Error *err) {
     return 0;
 }
 
+void job_share_memory(Job *job, int n_sharing) {
+    job->experiment.n_sharing = n_sharing;
+    job->session.experiment = &job->experiment;
+}
+
 int job_detach(Job *job, const Stage *stage, int n_threads, int n_sharing, pthread_mutex_t *cache_lock,
                Error *err) {
     Pool *pool = pool_create(n_threads > 0 ? n_threads : 1);
     if (!pool)
         return error_run(err, "cannot start the threads of a job: out of memory, or too many of them");
     pool_set_stop(pool, interrupt_stop, NULL);
-    job->experiment.n_sharing = n_sharing;
+    job_share_memory(job, n_sharing);
     for (int t = -1; t < stage->experiment->n_targets; t++) {
         Session *session = t < 0 ? &job->session : &job->targets[t];
         session->model.pool = pool;
         session->cache_lock = cache_lock;
+        session->help = NULL; /* what it needs is there; else it does it alone */
         session->quiet = true;
     }
-    job->session.experiment = &job->experiment;
     return 0;
 }
 

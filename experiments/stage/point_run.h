@@ -1,5 +1,5 @@
 /* point_run.h: running one point of a stage. Who runs it, and where its files go, is the caller's affair:
- * jobs.h here, ranks.h on other machines. */
+ * run/jobs.h in this process, crew/rank_work.h in another. */
 #ifndef EXPERIMENTS_STAGE_POINT_RUN_H
 #define EXPERIMENTS_STAGE_POINT_RUN_H
 
@@ -19,6 +19,7 @@ typedef struct {
 
 /* Copies the stage's sessions. Such a job uses the stage's threads, and may run alone only. */
 int job_create(Job *job, const Stage *stage, Error *err);
+void job_share_memory(Job *job, int n_sharing);
 /* Gives a job threads of its own (n) and its share of the memory, which n_sharing have; cache_lock is that of
  * all who share the stage's caches. */
 int job_detach(Job *job, const Stage *stage, int n_threads, int n_sharing, pthread_mutex_t *cache_lock,

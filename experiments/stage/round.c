@@ -1,8 +1,10 @@
 /* round.c: see round.h */
 #include "experiments/stage/round.h"
 
+#include "experiments/stage/plan.h"
 #include "experiments/terminal/interrupt.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 int round_open(Round *round, Stage *stage, bool several, Error *err) {
@@ -28,6 +30,32 @@ void round_close(Round *round) {
 
 /* --- which points --- */
 
+typedef struct {
+    double flops;
+    int index;
+} Weighed;
+
+static int longer(const void *a, const void *b) {
+    const Weighed *x = a, *y = b;
+    return x->flops != y->flops ? (x->flops < y->flops ? 1 : -1) : x->index - y->index;
+}
+
+static int sort_points(const Round *round, int *todo, Arena *arena, Error *err) {
+    Stage *stage = round->stage;
+    double *flops = ARENA_NEW(arena, double, stage->grid.n);
+    Weighed *weighed = ARENA_NEW(arena, Weighed, round->n_todo);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (plan_points(flops, stage, err) < 0)
+        return -1;
+    for (int i = 0; i < round->n_todo; i++)
+        weighed[i] = (Weighed){flops[todo[i]], todo[i]};
+    qsort(weighed, (size_t)round->n_todo, sizeof *weighed, longer);
+    for (int i = 0; i < round->n_todo; i++)
+        todo[i] = weighed[i].index;
+    return 0;
+}
+
 int round_begin(Round *round, bool second, Error *err) {
     const Stage *stage = round->stage;
     int *todo = ARENA_NEW(stage->arena, int, stage->grid.n);
@@ -41,7 +69,12 @@ int round_begin(Round *round, bool second, Error *err) {
         if (stage->pending[i] && (learned != NULL) == second && !hopeless)
             todo[round->n_todo++] = i;
     }
-    return 0;
+    if (!round->longest_first)
+        return 0;
+    Arena *arena = arena_create();
+    const int status = sort_points(round, todo, arena, err);
+    arena_free(arena);
+    return status;
 }
 
 const Point *round_next(Round *round) {

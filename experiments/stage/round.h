@@ -10,6 +10,7 @@
 
 typedef struct {
     Stage *stage;
+    bool longest_first;
     bool several;    /* points run side by side: lines tell of the finished ones, a bar how many they are */
     const int *todo; /* (n_todo) the points of this round */
     int n_todo, n_given; /* those before have been given out */
@@ -23,8 +24,9 @@ typedef struct {
 int round_open(Round *round, Stage *stage, bool several, Error *err);
 void round_close(Round *round);
 
-/* Turns to the pending points of the first or the second round, in the order of the grid. A point whose
- * learning has failed is left out. */
+/* Turns to the pending points of the first or the second round, in the order of the grid, or the longest
+ * first, so that none is left over when all others are done. A point whose learning has failed is left out.
+ */
 int round_begin(Round *round, bool second, Error *err);
 
 /* NULL when none is left, or a signal came. */

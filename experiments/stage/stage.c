@@ -155,7 +155,7 @@ static int check_output(const char *output, Arena *arena, Error *err) {
     return 0;
 }
 
-static int attach(Stage *stage, const LoadedModel *model, Error *err) {
+int stage_attach(Stage *stage, const LoadedModel *model, Error *err) {
     if (session_attach(&stage->session, model, NULL, err) < 0)
         return -1;
     for (int t = 0; t < stage->experiment->n_targets; t++)
@@ -173,7 +173,7 @@ static void say_same(const Stage *stage) {
 
 int stage_check(Stage *stage, const LoadedModel *model, Error *err) {
     const char *checked = NULL; /* the label of a variant; its points are neighbours and share it */
-    if (check_output(stage->experiment->output, stage->arena, err) < 0 || attach(stage, model, err) < 0)
+    if (check_output(stage->experiment->output, stage->arena, err) < 0 || stage_attach(stage, model, err) < 0)
         return -1;
     if (session_check_images(&stage->session, err) < 0)
         return -1;
@@ -270,7 +270,7 @@ static int count_notes(void *context, const ImageNotes *notes, const Session *se
 
 int stage_count_images(Stage *stage, const LoadedModel *model, long *n_images, Error *err) {
     *n_images = 0;
-    return attach(stage, model, err) < 0 ? -1 : note_images(stage, count_notes, n_images, err);
+    return stage_attach(stage, model, err) < 0 ? -1 : note_images(stage, count_notes, n_images, err);
 }
 
 static int check_notes(void *context, const ImageNotes *notes, const Session *session, Error *err) {
@@ -280,7 +280,7 @@ static int check_notes(void *context, const ImageNotes *notes, const Session *se
 }
 
 int stage_prepare(Stage *stage, const LoadedModel *model, Error *err) {
-    return attach(stage, model, err) < 0 || note_images(stage, check_notes, NULL, err) < 0 ||
+    return stage_attach(stage, model, err) < 0 || note_images(stage, check_notes, NULL, err) < 0 ||
                    ask_images(stage, err) < 0
                ? -1
                : 0;

@@ -25,6 +25,7 @@ typedef struct Failure {
 typedef struct {
     const Experiment *experiment;
     const RunOptions *options;
+    int number;                /* of the experiment in its study */
     bool is_alone;             /* the only experiment of its study: titles need not name the dataset */
     Session session, *targets; /* (experiment->n_targets) */
     const char *backbone;      /* LoadedModel.name */
@@ -50,6 +51,8 @@ int stage_expand(Stage *stage, const LoadedModel *model, Error *err);
  * left one that is missing or damaged now; the last are named on stderr where `tell` says so. */
 int stage_find_pending(Stage *stage, bool tell, Error *err);
 
+/* Gives the sessions a model (session_attach), as the next do too. */
+int stage_attach(Stage *stage, const LoadedModel *model, Error *err);
 int stage_check(Stage *stage, const LoadedModel *model, Error *err);
 int stage_prepare(Stage *stage, const LoadedModel *model, Error *err);
 /* How many of these images the cache lacks; encodes none. */

@@ -8,7 +8,7 @@
 #include <time.h>
 
 /* The first signal, and when: in tenths of a second. Atomic, as threads ask for it. */
-static atomic_int caught, caught_at;
+static atomic_int caught, caught_at, asked;
 
 #define TWIN_TENTHS 5
 
@@ -23,7 +23,8 @@ static int now_tenths(void) {
 static void on_signal(int number) {
     int before = errno;
     int now = now_tenths();
-    if (!caught) {
+    if (!caught || asked) {
+        asked = 0;
         caught_at = now;
         caught = number;
     } else if (now - caught_at >= TWIN_TENTHS) {
@@ -43,6 +44,13 @@ void interrupt_install(void) {
     /* A closed pipe and a file over its limit are failed writes, not deaths. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+}
+
+void interrupt_ask(int number) {
+    if (caught)
+        return;
+    asked = 1;
+    caught = number;
 }
 
 int interrupt_signal(void) {

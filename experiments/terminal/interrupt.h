@@ -14,6 +14,10 @@
 void interrupt_install(void);
 int interrupt_signal(void); /* the signal that came, or 0 */
 
+/* As if that signal had come: it did to another process of the same work. One that comes here is the first
+ * nevertheless. */
+void interrupt_ask(int signal);
+
 /* -1 with ERROR_SIGNAL when a signal came, else 0. */
 int interrupt_check(Error *err);
 int interrupt_stop(void *context, Error *err); /* the same for a pool (clip/base/parallel.h) */

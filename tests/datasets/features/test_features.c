@@ -286,12 +286,12 @@ static void copies_are_encoded_once(void **state) {
     bench->items[4].path = "000.png";
     FeatureCache *cache = open_cache(bench, NULL);
     int missing = -1;
-    assert_int_equal(features_missing(cache, &missing, bench->folder, &bench->list, centre, NULL), 0);
+    assert_int_equal(features_missing(cache, &missing, NULL, bench->folder, &bench->list, centre, NULL), 0);
     assert_int_equal(missing, 4);
     assert_same(bench, get(bench, cache, centre, 4), expect(bench, centre));
-    assert_int_equal(features_missing(cache, &missing, bench->folder, &bench->list, centre, NULL), 0);
+    assert_int_equal(features_missing(cache, &missing, NULL, bench->folder, &bench->list, centre, NULL), 0);
     assert_int_equal(missing, 0);
-    assert_int_equal(features_missing(cache, &missing, bench->folder, &bench->list, crop(0, 0), NULL), 0);
+    assert_int_equal(features_missing(cache, &missing, NULL, bench->folder, &bench->list, crop(0, 0), NULL), 0);
     assert_int_equal(missing, 4);
     features_close(cache);
 }
