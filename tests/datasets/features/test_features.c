@@ -291,7 +291,8 @@ static void copies_are_encoded_once(void **state) {
     assert_same(bench, get(bench, cache, centre, 4), expect(bench, centre));
     assert_int_equal(features_missing(cache, &missing, NULL, bench->folder, &bench->list, centre, NULL), 0);
     assert_int_equal(missing, 0);
-    assert_int_equal(features_missing(cache, &missing, NULL, bench->folder, &bench->list, crop(0, 0), NULL), 0);
+    assert_int_equal(features_missing(cache, &missing, NULL, bench->folder, &bench->list, crop(0, 0), NULL),
+                     0);
     assert_int_equal(missing, 4);
     features_close(cache);
 }

@@ -1,0 +1,185 @@
+/* test_ranks.c: experiments/crew: a run that several ranks share leaves the files of one that does not, also
+ * when ranks are killed and it is begun again. Skipped where coop was built without MPI (make MPI=1).
+ *
+ * COOP_KILLS=20 says how often; without it three times. */
+#include "clip/base/random.h"
+#include "tests/experiments/run_support.h"
+#include "tests/support/cli_support.h"
+#include "tests/support/scratch.h"
+#include "tests/support/support.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define GOLDEN "images: " FIXTURES "images, split: " FIXTURES "split_zhou_Golden.json"
+
+enum { MOST_RANKS = 8 };
+
+/* --- starting several --- */
+
+/* The launcher of the MPI that the program was built with; skips the test where it was built with none. */
+static const char *launcher(const Cli *cli) {
+    char command[4200], line[512];
+    const char *name = NULL;
+    snprintf(command, sizeof command, "ldd '%s'", cli->program);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    while (fgets(line, sizeof line, pipe))
+        name = strstr(line, "libmpich") ? "mpiexec.hydra" : strstr(line, "libmpi.") ? "mpirun.openmpi" : name;
+    pclose(pipe);
+    if (!name) {
+        print_message("skipped: coop was built without MPI (make MPI=1)\n");
+        skip();
+    }
+    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+    setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
+    setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1); /* wants a right that containers lack */
+    return name;
+}
+
+/* Starts n ranks of `coop run YAML` without waiting. */
+static void start(Cli *cli, const char *name, int n, const char *yaml) {
+    char coop[sizeof cli->program];
+    char *const path = arena_printf(cli->arena, "%s", cli->program);
+    const char *words[] = {
+        "-c", arena_printf(cli->arena, "exec %s -n %d '%s' run '%s' --threads 1", name, n, path, yaml), NULL};
+    snprintf(coop, sizeof coop, "%s", cli->program);
+    snprintf(cli->program, sizeof cli->program, "/bin/sh");
+    cli_start(cli, words);
+    snprintf(cli->program, sizeof cli->program, "%s", coop);
+}
+
+static const char *write_experiment(Cli *cli) {
+    return cli_experiment(
+        cli, "five", "vit",
+        arena_printf(cli->arena,
+                     "transfer: [{name: again, format: split, " GOLDEN "}]\nmemory_budget: 64MiB\n"
+                     "grid: {num_shots: [2], seed: [1, 2]}\noutputs: {logits: true}\n"
+                     "optim: {max_epoch: %d, batch_size: 5}\naugment: {views: 2}\nmethods:\n"
+                     "  - zeroshot: {}\n  - linear_probe: {}\n  - coop: {n_ctx: 4, csc: true}\n"
+                     "  - text_layer: {}\n  - tip_adapter: {train: true, max_epoch: 20}\n",
+                     scratch_instrumented() ? 2 : 10));
+}
+
+/* The run of one process, moved to "whole". Returns its file. */
+static const char *run_alone(Cli *cli) {
+    const char *yaml = write_experiment(cli);
+    cli_ok(cli, "run", yaml);
+    assert_int_equal(rename(cli_path(cli, "five"), cli_path(cli, "whole")), 0);
+    return yaml;
+}
+
+/* --- tests --- */
+
+static void test_numbers(void **state) {
+    Cli *cli = *state;
+    const char *mpirun = launcher(cli), *yaml = run_alone(cli);
+    static const int numbers[] = {1, 2, 3, 5};
+    for (int i = 0; i < 4; i++) {
+        start(cli, mpirun, numbers[i], yaml);
+        if (cli_wait(cli) != 0)
+            fail_msg("%d ranks:\n%s", numbers[i], cli->err);
+        if (numbers[i] > 1)
+            assert_non_null(
+                strstr(cli->err, arena_printf(cli->arena, "%d ranks on 1 machine share ", numbers[i])));
+        assert_same_runs(cli, cli_path(cli, "whole"), cli_path(cli, "five"));
+        assert_int_equal(rename(cli_path(cli, "five"), cli_path(cli, "ranks%d", numbers[i])), 0);
+    }
+}
+
+/* The ranks that run with this file; none is there yet when they are still being started. */
+static int find_ranks(pid_t *pids, const char *yaml) {
+    int n = 0;
+    DIR *entries = opendir("/proc");
+    assert_non_null(entries);
+    for (const struct dirent *entry; (entry = readdir(entries)) && n < MOST_RANKS;) {
+        char path[300], words[8192] = "";
+        snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);
+        FILE *file = isdigit((unsigned char)*entry->d_name) ? fopen(path, "r") : NULL;
+        const size_t size = file ? fread(words, 1, sizeof words - 1, file) : 0;
+        if (file)
+            fclose(file);
+        const char *second = words + strlen(words) + 1; /* "coop", "run", the file */
+        if (size > 0 && strcmp(second, "run") == 0 && strcmp(second + strlen(second) + 1, yaml) == 0)
+            pids[n++] = (pid_t)atoi(entry->d_name);
+    }
+    closedir(entries);
+    return n;
+}
+
+/* Any rank, at any instant: mpirun ends the others, and the same command goes on. */
+static void test_kills(void **state) {
+    Cli *cli = *state;
+    const char *mpirun = launcher(cli), *yaml = run_alone(cli), *asked = getenv("COOP_KILLS");
+    const double duration = cli->seconds + 0.5;
+    int left = asked ? atoi(asked) : 3, n_killed = 0;
+    Rng rng;
+    rng_seed(&rng, (uint32_t[]){11}, 1);
+    for (int status = -1; status != 0;) {
+        pid_t pids[MOST_RANKS];
+        start(cli, mpirun, 3, yaml);
+        for (int i = 0; left > 0 && i < 1000 && find_ranks(pids, yaml) < 3; i++)
+            usleep(5000);
+        usleep((useconds_t)(1e6 * rng_uniform(&rng, 0, duration)));
+        const int n = left-- > 0 ? find_ranks(pids, yaml) : 0;
+        if (n > 0)
+            n_killed += kill(pids[rng_below(&rng, (uint32_t)n)], SIGKILL) == 0;
+        status = cli_wait(cli);
+        if (n == 0 && status != 0)
+            fail_msg("status %d:\n%s", status, cli->err);
+        if (strstr(cli->err, "damaged") || strstr(cli->err, "anew"))
+            fail_msg("a kill has damaged something:\n%s", cli->err);
+    }
+    assert_same_runs(cli, cli_path(cli, "whole"), cli_path(cli, "five"));
+    if (asked)
+        print_message("%d killed\n", n_killed);
+}
+
+static int count_states(const char *folder) {
+    char command[4200];
+    int n = 0;
+    snprintf(command, sizeof command, "find '%s' -name state.safetensors | wc -l", folder);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    assert_int_equal(fscanf(pipe, "%d", &n), 1);
+    pclose(pipe);
+    return n;
+}
+
+/* What stops one rank stops all: it sends what it has, and the same command goes on from there. */
+static void test_signal(void **state) {
+    Cli *cli = *state;
+    pid_t pids[MOST_RANKS];
+    const char *mpirun = launcher(cli);
+    const char *yaml = cli_experiment(cli, "long", "vit",
+                                      "grid: {num_shots: [1], seed: [1, 2]}\n"
+                                      "optim: {batch_size: 8, max_epoch: 100000}\n"
+                                      "methods: [coop: {n_ctx: 2}]\n");
+    for (int round = 0; round < 2; round++) {
+        start(cli, mpirun, 2, yaml);
+        for (int i = 0; i < 4000 && !cli_exists(cli_path(cli, "long/.lock")); i++)
+            usleep(5000);
+        usleep(1500000);
+        assert_int_equal(find_ranks(pids, yaml), 2);
+        kill(pids[round], SIGTERM);
+        assert_int_not_equal(cli_wait(cli), 0);
+        assert_non_null(strstr(cli->err, "stopped by SIGTERM; start the same command again to go on\n"));
+        assert_int_equal(count_states(cli_path(cli, "long")), 2);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {CLI_TEST(test_numbers), CLI_TEST(test_kills), CLI_TEST(test_signal)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
