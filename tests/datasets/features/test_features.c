@@ -297,6 +297,31 @@ static void copies_are_encoded_once(void **state) {
     features_close(cache);
 }
 
+/* What another process encodes is what this one would have. */
+static void features_come_from_elsewhere(void **state) {
+    Bench *bench = *state;
+    make_items(bench, 5);
+    FeatureCache *there = open_cache(bench, NULL), *here = open_cache(bench, NULL);
+    const int width = features_width(there);
+    float features[5 * 64];
+    Digest images[5];
+    int missing = -1, places[5];
+    assert_in_range(width, 1, 64);
+    assert_int_equal(
+        features_encode(there, features, images, bench->folder, &bench->list, centre, NULL, NULL, NULL), 0);
+    assert_int_equal(features_missing(there, &missing, NULL, bench->folder, &bench->list, centre, NULL), 0);
+    assert_int_equal(missing, 5); /* it has kept none */
+    assert_int_equal(features_put(here, features, images, 2, centre, NULL), 0);
+    assert_int_equal(features_missing(here, &missing, places, bench->folder, &bench->list, centre, NULL), 0);
+    assert_int_equal(missing, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(places[i], 2 + i);
+    assert_int_equal(features_put(here, features + 2 * width, images + 2, 3, centre, NULL), 0);
+    assert_same(bench, get(bench, here, centre, 0), expect(bench, centre));
+    features_close(there);
+    features_close(here);
+}
+
 static void absolute_paths_need_no_root(void **state) {
     Bench *bench = *state;
     FeatureCache *cache = open_cache(bench, NULL);
@@ -564,6 +589,7 @@ int main(void) {
         BENCH_TEST(foreign_files_are_not_believed),
         BENCH_TEST(files_that_vanish_are_no_trouble),
         BENCH_TEST(a_full_disk_is_an_error),
+        BENCH_TEST(features_come_from_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

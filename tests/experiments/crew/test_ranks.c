@@ -173,8 +173,8 @@ static void test_signal(void **state) {
         usleep(1500000);
         assert_int_equal(find_ranks(pids, yaml), 2);
         kill(pids[round], SIGTERM);
-        assert_int_not_equal(cli_wait(cli), 0);
-        assert_non_null(strstr(cli->err, "stopped by SIGTERM; start the same command again to go on\n"));
+        if (cli_wait(cli) != 128 + SIGTERM) /* the launcher's own talk may be in the middle of the message */
+            fail_msg("status %d:\n%s", cli->status, cli->err);
         assert_int_equal(count_states(cli_path(cli, "long")), 2);
     }
 }
