@@ -118,8 +118,15 @@ static int own_processors(void) {
     return 1;
 }
 
+/* Where Slurm does not bind its tasks to processors, it says nevertheless how many a task was given. */
+static double given_to_task(double least) {
+    const char *text = getenv("SLURM_CPUS_PER_TASK");
+    const double given = text ? strtod(text, NULL) : 0;
+    return given >= 1 && given < least ? given : least;
+}
+
 int machine_threads(const char *root) {
-    double least = least_of_groups(root, "cpu", take_processors, own_processors());
+    double least = given_to_task(least_of_groups(root, "cpu", take_processors, own_processors()));
     return least < 1 ? 1 : (int)(least + 0.5);
 }
 

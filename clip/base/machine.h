@@ -1,9 +1,10 @@
 /* machine.h: what of this machine the process may use.
  *
  * A container, a batch system or a shell gives a process less than there is: some of the processors
- * (sched_setaffinity), a share of their time (a quota of its control group), less memory (its group's limit,
- * ulimit -v). The groups are those that /proc/self/cgroup names, and all above them, in the usual places of
- * cgroup v1 (/sys/fs/cgroup/cpu, memory) and v2 (/sys/fs/cgroup). What cannot be read limits nothing.
+ * (sched_setaffinity), a share of their time (a quota of its control group), so many for each task
+ * (SLURM_CPUS_PER_TASK), less memory (its group's limit, ulimit -v). The groups are those that
+ * /proc/self/cgroup names, and all above them, in the usual places of cgroup v1 (/sys/fs/cgroup/cpu, memory)
+ * and v2 (/sys/fs/cgroup). What cannot be read limits nothing.
  */
 #ifndef CLIP_BASE_MACHINE_H
 #define CLIP_BASE_MACHINE_H

@@ -144,10 +144,13 @@ static bool share_processors(const Processors *a, const Processors *b) {
     return CPU_COUNT_S(sizeof both.sets, both.sets) > 0;
 }
 
-/* A quota below the number of processors is one that all ranks of the machine have together. */
+/* What Slurm gives is for each rank; any other quota below the number of processors is one that all ranks of
+ * the machine have together. */
 static int threads_of(const Processors *own, const Processors *all, int on_host) {
     const int n = machine_threads("");
     int n_sharing = 0;
+    if (getenv("SLURM_CPUS_PER_TASK"))
+        return n;
     for (int i = 0; i < on_host; i++)
         n_sharing += share_processors(own, &all[i]);
     if (n < CPU_COUNT_S(sizeof own->sets, own->sets))

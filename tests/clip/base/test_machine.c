@@ -151,6 +151,17 @@ static void a_quota_is_rounded(void **state) {
     assert_int_equal(threads(state), all);
 }
 
+static void slurm_gives_a_task_some(void **state) {
+    const int all = machine_threads(*state);
+    setenv("SLURM_CPUS_PER_TASK", "1", 1);
+    assert_int_equal(machine_threads(*state), 1);
+    setenv("SLURM_CPUS_PER_TASK", "100000", 1);
+    assert_int_equal(machine_threads(*state), all);
+    setenv("SLURM_CPUS_PER_TASK", "", 1);
+    assert_int_equal(machine_threads(*state), all);
+    unsetenv("SLURM_CPUS_PER_TASK");
+}
+
 #define SCRATCH_TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
 
 int main(void) {
@@ -162,6 +173,7 @@ int main(void) {
         SCRATCH_TEST(what_cannot_be_read_limits_nothing),
         SCRATCH_TEST(limits_of_a_process),
         SCRATCH_TEST(a_quota_is_rounded),
+        SCRATCH_TEST(slurm_gives_a_task_some),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
