@@ -2,6 +2,7 @@
  * when ranks are killed and it is begun again. Skipped where coop was built without MPI (make MPI=1).
  *
  * COOP_KILLS=20 says how often; without it three times. */
+#include "clip/base/files.h"
 #include "clip/base/random.h"
 #include "tests/experiments/run_support.h"
 #include "tests/support/cli_support.h"
@@ -156,10 +157,10 @@ static void test_kills(void **state) {
     }
 }
 
-static int count_states(const char *folder) {
+static int count_files(const char *folder, const char *file) {
     char command[4200];
     int n = 0;
-    snprintf(command, sizeof command, "find '%s' -name state.safetensors | wc -l", folder);
+    snprintf(command, sizeof command, "find '%s' -name '%s' 2>/dev/null | wc -l", folder, file);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     assert_int_equal(fscanf(pipe, "%d", &n), 1);
@@ -176,16 +177,18 @@ static void test_signal(void **state) {
                                       "grid: {num_shots: [1], seed: [1, 2]}\n"
                                       "optim: {batch_size: 8, max_epoch: 100000}\n"
                                       "methods: [coop: {n_ctx: 2}]\n");
+    const char *scratch = cli_path(cli, "."), *tmp = cli_path(cli, "tmp");
+    assert_int_equal(make_folders(tmp, NULL), 0);
+    setenv("TMPDIR", tmp, 1);
     for (int round = 0; round < 2; round++) {
         start(cli, mpirun, 2, yaml);
-        for (int i = 0; i < 4000 && !cli_exists(cli_path(cli, "long/.lock")); i++)
-            usleep(5000);
-        usleep(1500000);
+        for (int i = 0; i < 600 && count_files(scratch, "log.txt") < 2 + round; i++) /* both are training */
+            usleep(100000);
         assert_int_equal(find_ranks(pids, yaml), 2);
         kill(pids[round], SIGTERM);
         if (cli_wait(cli) != 128 + SIGTERM) /* the launcher's own talk may be in the middle of the message */
             fail_msg("status %d:\n%s", cli->status, cli->err);
-        assert_int_equal(count_states(cli_path(cli, "long")), 2);
+        assert_int_equal(count_files(cli_path(cli, "long"), "state.safetensors"), 2);
     }
 }
 
