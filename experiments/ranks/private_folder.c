@@ -7,20 +7,30 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PREFIX "coop-rank."
 #define LOCK ".lock"
+#define LEAST_ROOM 4e9
+
+/* In a container it may be there with 64 MiB, less than the state of a training. */
+static bool is_roomy(const char *path) {
+    struct statvfs room;
+    return access(path, W_OK | X_OK) == 0 && statvfs(path, &room) == 0 &&
+           (double)room.f_bavail * (double)room.f_frsize >= LEAST_ROOM;
+}
 
 static const char *parent(void) {
     const char *own = getenv("TMPDIR");
     if (own && *own)
         return own;
-    return access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
+    return is_roomy("/dev/shm") ? "/dev/shm" : "/tmp";
 }
 
 static void remove_entry(int folder, const char *name, int depth);

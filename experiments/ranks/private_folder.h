@@ -9,8 +9,8 @@ typedef struct {
     int lock; /* an open file: who finds it unlocked may remove the folder */
 } PrivateFolder;
 
-/* Makes it in $TMPDIR, else in /dev/shm, else in /tmp, and removes those there that processes of this user
- * have left when they were killed. */
+/* Makes it in $TMPDIR, else in /dev/shm where 4 GB are free, else in /tmp, and removes those there that
+ * processes of this user have left when they were killed. */
 int private_folder_create(PrivateFolder *folder, Error *err);
 /* Removes it with all that is in it (files and folders of files). A zeroed one is fine. */
 void private_folder_remove(PrivateFolder *folder);
