@@ -37,7 +37,7 @@ static int prepare(Batch *batch, int i, Arena *arena, Error *err) {
     const size_t size = 3 * (size_t)S * (size_t)S;
     const char *path = path_join(arena, batch->folder->root, batch->items[i].path);
     unsigned char *fitted = ARENA_NEW(arena, unsigned char, size);
-    Image whole, part;
+    Image whole = {0}, part = {0};
     if (!path || !fitted)
         return error_memory(err);
     size_t n_bytes;
