@@ -26,6 +26,20 @@ static bool has_option(const Option *options, int n, const char *name) {
     return false;
 }
 
+/* The usage, which may have several lines, as one. */
+static int wrong_words(const Command *command, Arena *arena, Error *err) {
+    char *usage = arena_strdup(arena, command->usage), *to = usage;
+    if (!usage)
+        return error_memory(err);
+    for (const char *at = command->usage; *at; at++)
+        if (*at == '\n')
+            *to++ = ' ';
+        else if (*at != ' ' || to[-1] != ' ') /* a usage begins with "coop" */
+            *to++ = *at;
+    *to = '\0';
+    return error_usage(err, "usage: %s", usage);
+}
+
 int command_parse(CommandLine *line, const Command *command, const Option *options, int n_options,
                   Error *err) {
     CommonOptions *common = &line->common;
@@ -50,6 +64,6 @@ int command_parse(CommandLine *line, const Command *command, const Option *optio
         return -1;
     const bool too_many = command->max_words != ANY_NUMBER && line->words.n > command->max_words;
     if (line->words.n < command->min_words || too_many)
-        return error_usage(err, "usage: %s", command->usage);
+        return wrong_words(command, line->arena, err);
     return 0;
 }

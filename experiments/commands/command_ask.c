@@ -243,9 +243,15 @@ static int answer(const CommandLine *line, const Request *request, LoadedModel *
 
 static int check(const CommandLine *line, const Request *request, const char *weights, Error *err) {
     const bool many = request->questions;
-    if (!weights || line->words.n != (many ? 0 : 2) || (many ? !request->images : !request->answers) ||
-        (!many && (request->annotations || request->images || request->output)) || (many && request->json))
-        return error_usage(err, "usage: %s", command_ask.usage);
+    if (!weights)
+        return error_usage(err, "--model is needed");
+    if (!many && (line->words.n != 2 || !request->answers))
+        return error_usage(err, "an image, a question and --answers are needed, or --questions FILE");
+    if (!many && (request->annotations || request->images || request->output))
+        return error_usage(err, "--annotations, --images and --out go with --questions FILE");
+    if (many && (line->words.n > 0 || !request->images || request->json))
+        return error_usage(err,
+                           "--questions FILE wants --images DIR, and goes with no image, question or --json");
     return 0;
 }
 

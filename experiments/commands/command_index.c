@@ -119,7 +119,7 @@ static int run(CommandLine *line, Error *err) {
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!request.about.checkpoint || !request.out)
-        return error_usage(err, "--model and --out are needed: %s", command_index.usage);
+        return error_usage(err, "--model and --out are needed");
     if (strcmp(request.numbers, "float32") != 0 && strcmp(request.numbers, "bfloat16") != 0)
         return error_usage(err, "--features %s: float32 or bfloat16 is needed", request.numbers);
     if (cli_activation(&request.about.activation, activation, err) < 0 ||

@@ -56,7 +56,7 @@ static int run(CommandLine *line, Error *err) {
     if (status != 0)
         return status < 0 ? -1 : 0;
     if (!weights || !match_options.images)
-        return error_usage(err, "--model and --images are needed: %s", command_match.usage);
+        return error_usage(err, "--model and --images are needed");
     if (cli_activation(&given.activation, activation, err) < 0 ||
         cli_precision(&given.precision, precision, err) < 0 ||
         cli_exif(&match_options.upright, exif, err) < 0)

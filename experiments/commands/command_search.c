@@ -128,7 +128,7 @@ static int run(CommandLine *line, Error *err) {
         return status < 0 ? -1 : 0;
     request.wish.texts = (OptionTexts){line->words.values + 1, line->words.n - 1};
     if (request.wish.texts.n + request.wish.images.n == 0)
-        return error_usage(err, "what is looked for? A text, or --image FILE: %s", command_search.usage);
+        return error_usage(err, "what is looked for? A text, or --image FILE, is needed");
     if (read_fold(&request.fold, fold, err) < 0)
         return -1;
     return open_and_search(&request, line->words.values[0], line, err);

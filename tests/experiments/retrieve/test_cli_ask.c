@@ -67,7 +67,8 @@ static void many_questions_are_counted_as_vqa_does(void **state) {
 
 static void what_is_wrong_is_one_line(void **state) {
     Cli *cli = *state;
-    cli_refuses(cli, 2, "coop ask: usage:", "", "ask", MODEL, KEY, "--answers", "a,b");
+    cli_refuses(cli, 2, "coop ask: an image, a question and --answers are needed", "", "ask", MODEL, KEY,
+                "--answers", "a,b");
     cli_refuses(cli, 2, "coop ask: --template 'a photo'", "no {answer}", "ask", MODEL, KEY, "What?",
                 "--answers", "a,b", "--template", "a photo");
     cli_refuses(cli, 2, "coop ask: a,b,a: 'a' stands there twice", "", "ask", MODEL, KEY, "What?",
