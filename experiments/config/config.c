@@ -185,12 +185,7 @@ static int read_tree(Experiment *experiment, const Node *root, const MethodList 
 
 /* What follows from other keys when it is not given. */
 static int fill_in(Experiment *experiment, Arena *arena, Error *err) {
-    if (!experiment->name)
-        experiment->name = path_stem(experiment->path, arena);
-    if (!experiment->output && experiment->name) {
-        char *folder = safe_name(experiment->name, arena);
-        experiment->output = folder ? path_join(arena, "runs", folder) : NULL;
-    }
+    fill_in_names(&experiment->name, &experiment->output, experiment->path, arena);
     if (!experiment->cache && experiment->output)
         experiment->cache = path_join(arena, experiment->output, "cache");
     return arena_failed(arena) ? error_memory(err) : 0;

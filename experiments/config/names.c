@@ -1,6 +1,8 @@
 /* names.c: see names.h. */
 #include "experiments/config/names.h"
 
+#include "clip/base/paths.h"
+
 #include <string.h>
 
 #define MAX_NAME 48
@@ -37,4 +39,13 @@ char *path_stem(const char *path, Arena *arena) {
     if (stem - start > 4 && strncmp(stem - 4, ".tar", 4) == 0) /* "model.tar.gz" has two suffixes */
         stem -= 4;
     return arena_printf(arena, "%.*s", (int)(stem - start), start);
+}
+
+void fill_in_names(const char **name, const char **output, const char *path, Arena *arena) {
+    if (!*name)
+        *name = path_stem(path, arena);
+    if (!*output && *name) {
+        const char *folder = safe_name(*name, arena);
+        *output = folder ? path_join(arena, "runs", folder) : NULL;
+    }
 }

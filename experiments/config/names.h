@@ -11,4 +11,8 @@ char *safe_name(const char *text, Arena *arena);
 /* The last part of a path without its suffix: "RN50" of "~/models/RN50.pt", "model" of "model.tar.gz". */
 char *path_stem(const char *path, Arena *arena);
 
+/* What the file at `path` does not say: *name is then its stem, *output the folder runs/NAME. Missing memory
+ * shows in the arena. */
+void fill_in_names(const char **name, const char **output, const char *path, Arena *arena);
+
 #endif

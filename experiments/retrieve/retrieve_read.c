@@ -33,12 +33,7 @@ int retrieve_config_read(RetrieveConfig *config, const char *path, const char *c
     const Node *root = experiment_tree(config->path, overrides, n_overrides, arena, err);
     if (!root || read_sections(config, root, arena, err) < 0)
         return -1;
-    if (!config->name)
-        config->name = path_stem(config->path, arena);
-    if (!config->output && config->name) {
-        char *folder = safe_name(config->name, arena);
-        config->output = folder ? path_join(arena, "runs", folder) : NULL;
-    }
+    fill_in_names(&config->name, &config->output, config->path, arena);
     if (!config->cache && config->output)
         config->cache = path_join(arena, config->output, "cache");
     if (!config->data.images)

@@ -18,6 +18,13 @@ static void test_names(void **state) {
     assert_int_equal(
         strlen(safe_name("0123456789012345678901234567890123456789012345678901234567890", arena)), 48);
     assert_string_equal(safe_name("", arena), "unnamed");
+    const char *name = NULL, *output = NULL;
+    fill_in_names(&name, &output, "a/my pets.yaml", arena);
+    assert_string_equal(name, "my pets");
+    assert_string_equal(output, "runs/my_pets");
+    fill_in_names(&name, &output, "b.yaml", arena);
+    assert_string_equal(name, "my pets");
+    assert_string_equal(output, "runs/my_pets");
     arena_free(arena);
 }
 
