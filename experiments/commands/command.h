@@ -46,4 +46,22 @@ typedef struct {
 int command_parse(CommandLine *line, const Command *command, const Option *options, int n_options,
                   Error *err);
 
+/* Options of a checkpoint and of images, alike in several commands. */
+#define OPTION_VOCAB(place)                                                                                  \
+    { "vocab", OPTION_TEXT, place, 0, 0, "FILE", "its vocabulary (default: found beside the checkpoint)" }
+#define OPTION_ACTIVATION(place)                                                                             \
+    {                                                                                                        \
+        "activation", OPTION_TEXT, place, 0, 0, "NAME",                                                      \
+            "auto (default: as its config says), quick_gelu or gelu"                                         \
+    }
+#define OPTION_HEADS(place)                                                                                  \
+    { "heads", OPTION_INT, place, 1, 1024, "N", "of the image tower, where the checkpoint does not tell" }
+#define OPTION_PRECISION(place)                                                                              \
+    { "precision", OPTION_TEXT, place, 0, 0, "NAME", "float32 (default), bfloat16 or auto" }
+#define OPTION_EXIF(place)                                                                                   \
+    {                                                                                                        \
+        "exif", OPTION_TEXT, place, 0, 0, "USE",                                                             \
+            "of images: ignore (default), or rotate: they are turned upright first"                          \
+    }
+
 #endif

@@ -273,15 +273,11 @@ static int run(CommandLine *line, Error *err) {
         {"annotations", OPTION_TEXT, &request.annotations, 0, 0, "FILE", "VQA's annotations of these"},
         {"images", OPTION_TEXT, &request.images, 0, 0, "DIR", "their folder of images"},
         {"out", OPTION_TEXT, &request.output, 0, 0, "DIR", "leaves their results there, for coop report"},
-        {"vocab", OPTION_TEXT, &given.vocab, 0, 0, "FILE",
-         "its vocabulary (default: found beside the checkpoint)"},
-        {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
-         "auto (default: as its config says), quick_gelu or gelu"},
-        {"heads", OPTION_INT, &given.heads, 1, 1024, "N",
-         "of the image tower, where the checkpoint does not tell"},
-        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
-        {"exif", OPTION_TEXT, &exif, 0, 0, "USE",
-         "of images: ignore (default), or rotate: they are turned upright first"}};
+        OPTION_VOCAB(&given.vocab),
+        OPTION_ACTIVATION(&activation),
+        OPTION_HEADS(&given.heads),
+        OPTION_PRECISION(&precision),
+        OPTION_EXIF(&exif)};
     int status = command_parse(line, &command_ask, options, 14, err);
     if (status != 0)
         return status < 0 ? -1 : 0;

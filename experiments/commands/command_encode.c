@@ -233,28 +233,23 @@ static int run(CommandLine *line, Error *err) {
     Arena *arena = line->arena;
     Request request = {0};
     const char *activation = NULL, *precision = NULL, *exif = NULL, *format = NULL;
-    const Option options[] = {
-        {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE|NAME",
-         "the checkpoint: a file, its folder, or a name (coop models)"},
-        {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
-         "its vocabulary (default: found beside the checkpoint)"},
-        {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
-         "auto (default: as its config says), quick_gelu or gelu"},
-        {"heads", OPTION_INT, &request.heads, 1, 1024, "N",
-         "of the image tower, where the checkpoint does not tell"},
-        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
-        {"texts", OPTION_TEXT, &request.texts, 0, 0, "FILE", "a text per line"},
-        {"images", OPTION_TEXT, &request.images, 0, 0, "LIST_OR_DIR",
-         "a path per line, or a folder of images or of class folders"},
-        {"exif", OPTION_TEXT, &exif, 0, 0, "USE",
-         "of images: ignore (default), or rotate: they are turned upright first"},
-        {"dataset", OPTION_TEXT, &request.dataset, 0, 0, "NAME",
-         "all lists of a known dataset (coop datasets)"},
-        {"root", OPTION_TEXT, &request.root, 0, 0, "DIR", "the folder of all datasets"},
-        {"format", OPTION_TEXT, &format, 0, 0, "FORMAT",
-         "of a dataset: lpclip, the .npz files of CoOp's lpclip/feat_extractor.py"},
-        {"out", OPTION_TEXT, &request.out, 0, 0, "FILE",
-         "the safetensors file to write; of a dataset the folder"}};
+    const Option options[] = {{"model", OPTION_TEXT, &request.weights, 0, 0, "FILE|NAME",
+                               "the checkpoint: a file, its folder, or a name (coop models)"},
+                              OPTION_VOCAB(&request.vocab),
+                              OPTION_ACTIVATION(&activation),
+                              OPTION_HEADS(&request.heads),
+                              OPTION_PRECISION(&precision),
+                              {"texts", OPTION_TEXT, &request.texts, 0, 0, "FILE", "a text per line"},
+                              {"images", OPTION_TEXT, &request.images, 0, 0, "LIST_OR_DIR",
+                               "a path per line, or a folder of images or of class folders"},
+                              OPTION_EXIF(&exif),
+                              {"dataset", OPTION_TEXT, &request.dataset, 0, 0, "NAME",
+                               "all lists of a known dataset (coop datasets)"},
+                              {"root", OPTION_TEXT, &request.root, 0, 0, "DIR", "the folder of all datasets"},
+                              {"format", OPTION_TEXT, &format, 0, 0, "FORMAT",
+                               "of a dataset: lpclip, the .npz files of CoOp's lpclip/feat_extractor.py"},
+                              {"out", OPTION_TEXT, &request.out, 0, 0, "FILE",
+                               "the safetensors file to write; of a dataset the folder"}};
     int status = command_parse(line, &command_encode, options, 12, err);
     if (status != 0)
         return status < 0 ? -1 : 0;

@@ -110,11 +110,9 @@ static int run(CommandLine *line, Error *err) {
         {"null", OPTION_FLAG, &request.null, 0, 0, NULL, "paths of a list stand between zero bytes"},
         {"vocab", OPTION_TEXT, &request.about.vocabulary, 0, 0, "FILE",
          "the checkpoint's vocabulary, for searches (default: found beside it)"},
-        {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
-         "auto (default: as its config says), quick_gelu or gelu"},
-        {"heads", OPTION_INT, &request.about.heads, 1, 1024, "N",
-         "of the image tower, where the checkpoint does not tell"},
-        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"}};
+        OPTION_ACTIVATION(&activation),
+        OPTION_HEADS(&request.about.heads),
+        OPTION_PRECISION(&precision)};
     const int status = command_parse(line, &command_index, options, 10, err);
     if (status != 0)
         return status < 0 ? -1 : 0;

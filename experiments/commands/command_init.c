@@ -203,8 +203,7 @@ static int run(CommandLine *line, Error *err) {
     const Option options[] = {
         {"model", OPTION_TEXT, &draft.weights, 0, 0, "FILE|NAME",
          "the checkpoint: a file, its folder, or a name (coop models)"},
-        {"vocab", OPTION_TEXT, &draft.vocab, 0, 0, "FILE",
-         "its vocabulary (default: found beside the checkpoint)"},
+        OPTION_VOCAB(&draft.vocab),
         {"out", OPTION_TEXT, &draft.out, 0, 0, "FILE", "write to a new file instead of standard output"}};
     int status = command_parse(line, &command_init, options, 3, err);
     if (status != 0)

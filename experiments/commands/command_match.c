@@ -43,15 +43,11 @@ static int run(CommandLine *line, Error *err) {
          "the checkpoint: a file, its folder, or a name (coop models)"},
         {"images", OPTION_TEXT, &match_options.images, 0, 0, "DIR", "the folder that paths start from"},
         {"out", OPTION_TEXT, &match_options.output, 0, 0, "DIR", "leaves results there, for coop report"},
-        {"vocab", OPTION_TEXT, &given.vocab, 0, 0, "FILE",
-         "its vocabulary (default: found beside the checkpoint)"},
-        {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
-         "auto (default: as its config says), quick_gelu or gelu"},
-        {"heads", OPTION_INT, &given.heads, 1, 1024, "N",
-         "of the image tower, where the checkpoint does not tell"},
-        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
-        {"exif", OPTION_TEXT, &exif, 0, 0, "USE",
-         "of images: ignore (default), or rotate: they are turned upright first"}};
+        OPTION_VOCAB(&given.vocab),
+        OPTION_ACTIVATION(&activation),
+        OPTION_HEADS(&given.heads),
+        OPTION_PRECISION(&precision),
+        OPTION_EXIF(&exif)};
     int status = command_parse(line, &command_match, options, 8, err);
     if (status != 0)
         return status < 0 ? -1 : 0;

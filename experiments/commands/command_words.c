@@ -39,11 +39,10 @@ static int run(CommandLine *line, Error *err) {
     Arena *arena = line->arena;
     const char *weights = NULL, *vocab = NULL;
     int top = 1;
-    const Option options[] = {
-        {"model", OPTION_TEXT, &weights, 0, 0, "FILE",
-         "the checkpoint (default: where it was when the prompt was learned)"},
-        {"vocab", OPTION_TEXT, &vocab, 0, 0, "FILE", "its vocabulary (default: found beside the checkpoint)"},
-        {"top", OPTION_INT, &top, 1, 1000000, "K", "words per vector (default 1)"}};
+    const Option options[] = {{"model", OPTION_TEXT, &weights, 0, 0, "FILE",
+                               "the checkpoint (default: where it was when the prompt was learned)"},
+                              OPTION_VOCAB(&vocab),
+                              {"top", OPTION_INT, &top, 1, 1000000, "K", "words per vector (default 1)"}};
     int status = command_parse(line, &command_words, options, 3, err);
     if (status != 0)
         return status < 0 ? -1 : 0;

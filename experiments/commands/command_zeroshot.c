@@ -65,19 +65,15 @@ static int run(CommandLine *line, Error *err) {
     const Option options[] = {
         {"model", OPTION_TEXT, &request.weights, 0, 0, "FILE|NAME",
          "the checkpoint: a file, its folder, or a name (coop models)"},
-        {"activation", OPTION_TEXT, &activation, 0, 0, "NAME",
-         "auto (default: as its config says), quick_gelu or gelu"},
-        {"heads", OPTION_INT, &request.heads, 1, 1024, "N",
-         "of the image tower, where the checkpoint does not tell"},
-        {"precision", OPTION_TEXT, &precision, 0, 0, "NAME", "float32 (default), bfloat16 or auto"},
-        {"vocab", OPTION_TEXT, &request.vocab, 0, 0, "FILE",
-         "its vocabulary (default: found beside the checkpoint)"},
+        OPTION_ACTIVATION(&activation),
+        OPTION_HEADS(&request.heads),
+        OPTION_PRECISION(&precision),
+        OPTION_VOCAB(&request.vocab),
         {"classes", OPTION_TEXT, &request.classes, 0, 0, "A,B,C", "class names"},
         {"template", OPTION_TEXT, &request.template, 0, 0, "TEXT",
          "the prompt, {} for the name (default \"a photo of a {}.\")"},
         {"ensemble", OPTION_FLAG, &request.ensemble, 0, 0, NULL, "seven templates instead"},
-        {"exif", OPTION_TEXT, &exif, 0, 0, "USE",
-         "of images: ignore (default), or rotate: they are turned upright first"},
+        OPTION_EXIF(&exif),
         LABEL_OPTIONS(request.labels)};
     int status = command_parse(line, &command_zeroshot, options, 9 + N_LABEL_OPTIONS, err);
     if (status != 0)
