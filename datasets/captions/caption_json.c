@@ -125,7 +125,8 @@ static int compare_ids(const void *a, const void *b) {
 static int join_coco(Reader *reader, const char *path, Error *err) {
     CaptionBuilder *builder = reader->builder;
     bool is_new;
-    qsort(reader->images, (size_t)reader->n_images, sizeof *reader->images, compare_ids);
+    if (reader->n_images > 0)
+        qsort(reader->images, (size_t)reader->n_images, sizeof *reader->images, compare_ids);
     for (int i = 0; i < reader->n_images; i++) {
         const CocoImage *image = &reader->images[i];
         if (i > 0 && image[-1].id == image->id)

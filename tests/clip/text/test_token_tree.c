@@ -337,14 +337,19 @@ static void test_full_segment(void **state) {
     }
 }
 
+/* The least of three: a busy machine is slow to give memory. */
 static double seconds_for(PromptKind kind, int n, Arena *arena) {
     PromptSet prompts = prompts_random(kind, n, 1, arena);
-    TokenTree tree;
-    clock_t start = clock();
-    prompts_tree(&tree, &prompts, arena);
-    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    assert_int_equal(tree.n_prompts, n);
-    return seconds;
+    double least = 1e9;
+    for (int i = 0; i < 3; i++) {
+        TokenTree tree;
+        clock_t start = clock();
+        prompts_tree(&tree, &prompts, arena);
+        double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+        assert_int_equal(tree.n_prompts, n);
+        least = seconds < least ? seconds : least;
+    }
+    return least;
 }
 
 /* Ten times the prompts take about ten times as long; were a search hidden in it, it would be a hundred. */
