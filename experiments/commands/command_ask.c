@@ -101,13 +101,7 @@ static int print_ranked(const Ranked *ranked, const AskWith *with, const Request
         json_array_append_new(list, json_pack("{s:s, s:f}", "answer", with->answers[ranked[i].answer],
                                               "probability", ranked[i].probability));
     json_t *json = json_pack("{s:o}", "answers", list);
-    char *text = json_ran_out() ? NULL : json_write(json, JSON_COMPACT);
-    json_decref(json);
-    if (!text)
-        return error_memory(err);
-    print_json_line(stdout, text);
-    free(text);
-    return 0;
+    return print_json_value(stdout, json, err);
 }
 
 static int ask_one(const Request *request, LoadedModel *model, const char *picture, const char *question,

@@ -81,13 +81,7 @@ static int print_json(const Retrieval *retrieval, const Retrieved *found, Error 
                         recall_json(&found->to_text, published ? &published->text : NULL));
     json_object_set_new(json, "text_to_image",
                         recall_json(&found->to_image, published ? &published->image : NULL));
-    char *text = json_ran_out() ? NULL : json_write(json, JSON_COMPACT);
-    json_decref(json);
-    if (!text)
-        return error_memory(err);
-    print_json_line(stdout, text);
-    free(text);
-    return 0;
+    return print_json_value(stdout, json, err);
 }
 
 int retrieve_print(const Retrieval *retrieval, bool json, Arena *arena, Error *err) {

@@ -38,8 +38,9 @@ static int digest_few_shot(Buffer *out, const Dataset *dataset, int shots, uint3
     if (dataset_few_shot(&kept[0], &kept[1], dataset, shots, seed, arena, err) < 0 ||
         dataset_few_shot(&drawn[0], &drawn[1], &plain, shots, seed, arena, err) < 0)
         return -1;
-    for (int part = 0; part < 2 && !(same_lists(&kept[0], &drawn[0]) && same_lists(&kept[1], &drawn[1]));
-         part++)
+    if (same_lists(&kept[0], &drawn[0]) && same_lists(&kept[1], &drawn[1]))
+        return 0;
+    for (int part = 0; part < 2; part++)
         for (int i = 0; i < kept[part].n; i++)
             buffer_printf(out, "kept %d %d %u: %d %s\n", part, shots, seed, kept[part].items[i].label,
                           kept[part].items[i].path);

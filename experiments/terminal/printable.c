@@ -82,6 +82,16 @@ void print_json_line(FILE *out, const char *json) {
     putc('\n', out);
 }
 
+int print_json_value(FILE *out, json_t *value, Error *err) {
+    char *text = json_ran_out() ? NULL : json_write(value, JSON_COMPACT);
+    json_decref(value);
+    if (!text)
+        return error_memory(err);
+    print_json_line(out, text);
+    free(text);
+    return 0;
+}
+
 void grouped_number(double n, char out[32]) {
     char digits[24];
     size_t length = (size_t)snprintf(digits, sizeof digits, "%.0f", fmin(n, 1e15)), at = 0;

@@ -3,6 +3,7 @@
 #define EXPERIMENTS_TERMINAL_PRINTABLE_H
 
 #include "clip/base/arena.h"
+#include "clip/base/json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@ void print_line(FILE *out, const char *format, ...) __attribute__((format(printf
 void vprint_line(FILE *out, const char *format, va_list args);
 /* A line of JSON; what is not visible becomes "\u202E", which means the same to whoever reads it. */
 void print_json_line(FILE *out, const char *json);
+/* The same of a value made since json_begin, which is released. Fails when memory was short. */
+int print_json_value(FILE *out, json_t *value, Error *err);
 
 /* "1,234", of a number from 0 to 1e15 */
 void grouped_number(double n, char out[32]);
