@@ -3,6 +3,7 @@
  */
 #include "coop/heads/gda.h"
 
+#include "clip/base/minimum.h"
 #include "clip/math/blas.h"
 #include "clip/math/product.h"
 #include "coop/heads/softmax_loss.h"
@@ -10,47 +11,94 @@
 #include <math.h>
 #include <string.h>
 
+enum {
+    CHUNK = 1024, /* images that are centred at once, so that they stay in the cache */
+    BLOCK = 128,  /* columns of the scatter in a product */
+    ROWS = 64,    /* of a tile that centres */
+    COLUMNS = 64, /* of a tile that averages */
+};
+
 typedef struct {
     int K, E, n;
-    float *means;   /* (K, E) */
-    float *centred; /* (n, E) */
-    double *matrix; /* (E, E) */
-    double *rows;   /* (K, E): means, then P means / E */
+    const float *images; /* (n, E) */
+    const int *labels;   /* (n) */
+    int *counts;         /* (K) */
+    int first, rows;     /* images of a chunk */
+    double *sums;        /* (K, E): means, then P means / E */
+    float *means;        /* (K, E) */
+    float *centred;      /* (CHUNK, E) */
+    float *scatter;      /* (E, E): S on and below the diagonal */
+    double *matrix;      /* (E, E) */
 } Room;
 
-static int class_means(const Room *room, const float *images, const int *labels, Arena *arena, Error *err) {
-    const size_t E = (size_t)room->E;
-    int *counts = ARENA_NEW(arena, int, (size_t)room->K);
-    if (!counts)
-        return error_memory(err);
-    for (int i = 0; i < room->n; i++) {
-        counts[labels[i]]++;
-        for (size_t e = 0; e < E; e++)
-            room->rows[(size_t)labels[i] * E + e] += (double)images[(size_t)i * E + e];
-    }
-    for (int k = 0; k < room->K; k++) {
-        if (counts[k] == 0)
-            return error_set(err, "gda: class %d has no training images, hence no mean", k);
-        for (size_t i = (size_t)k * E; i < (size_t)(k + 1) * E; i++) {
-            room->rows[i] /= counts[k];
-            room->means[i] = (float)room->rows[i];
+static void average_columns(void *context, int tile, int worker) {
+    (void)worker;
+    Room *room = context;
+    const size_t E = (size_t)room->E, first = (size_t)tile * COLUMNS;
+    const size_t end = (size_t)min_int(room->E, (tile + 1) * COLUMNS);
+    for (size_t i = 0; i < (size_t)room->n; i++)
+        for (size_t e = first; e < end; e++)
+            room->sums[(size_t)room->labels[i] * E + e] += (double)room->images[i * E + e];
+    for (size_t k = 0; k < (size_t)room->K; k++)
+        for (size_t at = k * E + first; at < k * E + end; at++) {
+            room->sums[at] /= room->counts[k];
+            room->means[at] = (float)room->sums[at];
         }
-    }
+}
+
+static int class_means(Room *room, Pool *pool, Error *err) {
+    for (int i = 0; i < room->n; i++)
+        room->counts[room->labels[i]]++;
+    for (int k = 0; k < room->K; k++)
+        if (room->counts[k] == 0)
+            return error_set(err, "gda: class %d has no training images, hence no mean", k);
+    pool_run(pool, ceil_div(room->E, COLUMNS), average_columns, room);
     return 0;
 }
 
-/* S + tr(S) / (N - 1) I; returns tr(S). */
-static double shrunk_scatter(const Room *room, Pool *pool, const float *images, const int *labels,
-                             float *scatter) {
+static void centre_rows(void *context, int tile, int worker) {
+    (void)worker;
+    const Room *room = context;
+    const size_t E = (size_t)room->E, end = (size_t)min_int(room->rows, (tile + 1) * ROWS);
+    for (size_t i = (size_t)tile * ROWS; i < end; i++) {
+        const size_t image = (size_t)room->first + i;
+        const float *mean = room->means + (size_t)room->labels[image] * E;
+        for (size_t e = 0; e < E; e++)
+            room->centred[i * E + e] = room->images[image * E + e] - mean[e];
+    }
+}
+
+/* S += what the centred rows add to it: blocks of its rows up to the diagonal. */
+static void add_scatter(const Room *room, Pool *pool) {
+    for (int e = 0; e < room->E; e += BLOCK) {
+        const int rows = min_int(BLOCK, room->E - e);
+        float *at = room->scatter + (size_t)e * (size_t)room->E;
+        const Product p = {.m = rows,
+                           .n = e + rows,
+                           .k = room->rows,
+                           .a = room->centred + e,
+                           .lda = room->E,
+                           .trans_a = true,
+                           .b = room->centred,
+                           .ldb = room->E,
+                           .start = at,
+                           .c = at,
+                           .ldc = room->E};
+        product_run(pool, &p, PRECISION_FLOAT32);
+    }
+}
+
+/* S + tr(S) / (N - 1) I, of which the solver reads what lies on and below the diagonal; returns tr(S). */
+static double shrunk_scatter(Room *room, Pool *pool) {
     const size_t E = (size_t)room->E;
     double trace = 0;
-    for (size_t i = 0; i < (size_t)room->n; i++)
-        for (size_t e = 0; e < E; e++)
-            room->centred[i * E + e] = images[i * E + e] - room->means[(size_t)labels[i] * E + e];
-    product_linear_weight(pool, scatter, room->centred, room->centred, room->n, room->E, room->E,
-                          PRECISION_FLOAT32);
+    for (room->first = 0; room->first < room->n; room->first += CHUNK) {
+        room->rows = min_int(CHUNK, room->n - room->first);
+        pool_run(pool, ceil_div(room->rows, ROWS), centre_rows, room);
+        add_scatter(room, pool);
+    }
     for (size_t i = 0; i < E * E; i++)
-        room->matrix[i] = (double)scatter[i];
+        room->matrix[i] = (double)room->scatter[i];
     for (size_t e = 0; e < E; e++)
         trace += room->matrix[e * E + e];
     for (size_t e = 0; e < E; e++)
@@ -66,27 +114,30 @@ int gda_fit(LinearClassifier *classifier, const float *images, const int *labels
     Room room = {.K = (int)K,
                  .E = (int)E,
                  .n = n,
+                 .images = images,
+                 .labels = labels,
+                 .counts = ARENA_NEW(arena, int, K),
+                 .sums = ARENA_NEW(arena, double, K *E),
                  .means = arena_floats(arena, K, E),
-                 .centred = arena_floats(arena, (size_t)n, E),
-                 .matrix = ARENA_NEW(arena, double, E *E),
-                 .rows = ARENA_NEW(arena, double, K *E)};
-    float *scatter = arena_floats(arena, E, E);
+                 .centred = arena_floats(arena, CHUNK, E),
+                 .scatter = arena_floats(arena, E, E),
+                 .matrix = ARENA_NEW(arena, double, E *E)};
     if (arena_failed(arena)) {
         error_memory(err);
         goto out;
     }
-    if (class_means(&room, images, labels, arena, err) < 0)
+    if (class_means(&room, pool, err) < 0)
         goto out;
-    if (shrunk_scatter(&room, pool, images, labels, scatter) == 0)
-        memset(room.rows, 0, K * E * sizeof *room.rows); /* the pseudo-inverse of nothing */
-    else if (blas_solve_positive(room.matrix, room.E, room.rows, room.K) < 0) {
+    if (shrunk_scatter(&room, pool) == 0)
+        memset(room.sums, 0, K * E * sizeof *room.sums); /* the pseudo-inverse of nothing */
+    else if (blas_solve_positive(room.matrix, room.E, room.sums, room.K) < 0) {
         error_run(err, "gda: the covariance of the features cannot be inverted");
         goto out;
     }
     for (size_t k = 0; k < K; k++) {
         double dot = 0;
         for (size_t i = k * E; i < (k + 1) * E; i++) {
-            const double a = (double)E * room.rows[i];
+            const double a = (double)E * room.sums[i];
             classifier->weights[i] = (float)a;
             dot += a * (double)room.means[i];
         }
