@@ -1,9 +1,13 @@
 /* trainer.c: epochs, batches and steps. */
 #include "coop/trainer.h"
 
+#include "clip/base/minimum.h"
+
 #include <assert.h>
 #include <math.h>
 #include <string.h>
+
+enum { GATHER_ROWS = 32 }; /* of a tile */
 
 double optim_lr(const OptimConfig *optim, int epoch, int step, int n_steps) {
     if (epoch <= optim->warmup_epoch)
@@ -95,6 +99,24 @@ static void prepare_next(const Run *run) {
     data->prepare(data->context, order + step * run->optim->batch_size, batch_size(run, step), epoch);
 }
 
+typedef struct {
+    const Run *run;
+    const int *items; /* (B) */
+    int B;
+} Gather;
+
+static void gather_rows(void *context, int tile, int worker) {
+    (void)worker;
+    const Gather *gather = context;
+    const Run *run = gather->run;
+    const TrainData *data = run->data;
+    const size_t E = (size_t)data->embed_dim, view = (size_t)(run->state->epoch % data->n_views);
+    const float *features = data->features + view * (size_t)data->n * E;
+    const int end = min_int(gather->B, (tile + 1) * GATHER_ROWS);
+    for (int i = tile * GATHER_ROWS; i < end; i++)
+        memcpy(run->images + (size_t)i * E, features + (size_t)gather->items[i] * E, E * sizeof *features);
+}
+
 /* Fills images and labels for the next step. */
 static int gather_batch(const Run *run, Error *err) {
     const TrainData *data = run->data;
@@ -105,10 +127,8 @@ static int gather_batch(const Run *run, Error *err) {
     if (!data->features)
         return data->load(data->context, run->images, items, B, run->state->epoch + 1, run->state->step + 1,
                           err);
-    size_t E = (size_t)data->embed_dim, view = (size_t)(run->state->epoch % data->n_views);
-    const float *features = data->features + view * (size_t)data->n * E;
-    for (int i = 0; i < B; i++)
-        memcpy(run->images + (size_t)i * E, features + (size_t)items[i] * E, E * sizeof(float));
+    Gather gather = {run, items, B};
+    pool_run(run->trainee->pool, ceil_div(B, GATHER_ROWS), gather_rows, &gather);
     return 0;
 }
 

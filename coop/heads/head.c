@@ -1,12 +1,15 @@
 /* head.c: see head.h */
 #include "coop/heads/head.h"
 
+#include "clip/base/minimum.h"
 #include "clip/math/ops.h"
 #include "clip/math/product.h"
 #include "coop/heads/softmax_loss.h"
 
 #include <math.h>
 #include <string.h>
+
+enum { CLASSES = 8 }; /* of a tile */
 
 struct Head {
     HeadConfig config;
@@ -15,6 +18,8 @@ struct Head {
     float *weights;    /* (K, E): w; x itself where that is the head */
     float *unit;       /* (K, E): w of unit length; w itself as it is */
     float *d_unit, *norm;
+    double *apart;   /* (K): what a class adds to the loss by lambda */
+    float *gradient; /* (K, E): of x, during a step; the trainer's */
     Rng generator;
     Pool *pool;
     Trainee trainee;
@@ -24,63 +29,92 @@ static size_t size_of(const Head *head) {
     return (size_t)head->config.n_classes * (size_t)head->config.embed_dim;
 }
 
+/* --- what is done class by class --- */
+
+typedef struct {
+    int first, n;      /* classes */
+    size_t begin, end; /* of their numbers in (K, E) */
+} Classes;
+
+static Classes classes_of(const Head *head, int tile) {
+    const int first = tile * CLASSES, n = min_int(CLASSES, head->config.n_classes - first);
+    const size_t E = (size_t)head->config.embed_dim, begin = (size_t)first * E;
+    return (Classes){first, n, begin, begin + (size_t)n * E};
+}
+
 /* w = t + alpha x, and w of unit length */
-static void weights_forward(Head *head) {
+static void forward_tile(void *context, int tile, int worker) {
+    (void)worker;
+    const Head *head = context;
     const HeadConfig *c = &head->config;
+    const Classes at = classes_of(head, tile);
     const float alpha = (float)c->alpha;
-    for (size_t i = 0; head->weights != head->parameters && i < size_of(head); i++)
+    for (size_t i = at.begin; head->weights != head->parameters && i < at.end; i++)
         head->weights[i] = c->text[i] + alpha * head->parameters[i];
     if (!c->as_it_is)
-        unit_rows_forward(head->unit, head->norm, head->weights, c->n_classes, c->embed_dim);
+        unit_rows_forward(head->unit + at.begin, head->norm + at.first, head->weights + at.begin, at.n,
+                          c->embed_dim);
 }
 
-/* mean_c lambda_c |w_c - t_c|^2, whose gradient is added. */
-static double constraint(const Head *head, float *d_weights) {
+static void weights_forward(Head *head) {
+    pool_run(head->pool, ceil_div(head->config.n_classes, CLASSES), forward_tile, head);
+}
+
+/* lambda |w - t|^2 of a class, whose gradient is added. */
+static double constraint(const Head *head, size_t k) {
     const HeadConfig *c = &head->config;
     const size_t E = (size_t)c->embed_dim;
-    double sum = 0;
-    for (size_t k = 0; k < (size_t)c->n_classes; k++) {
-        const float share = 2 * c->lambda[k] / (float)c->n_classes;
-        double square = 0;
-        for (size_t i = k * E; i < (k + 1) * E; i++) {
-            const float apart = head->weights[i] - c->text[i];
-            square += (double)apart * (double)apart;
-            d_weights[i] += share * apart;
-        }
-        sum += (double)c->lambda[k] * square;
+    const float share = 2 * c->lambda[k] / (float)c->n_classes;
+    double square = 0;
+    for (size_t i = k * E; i < (k + 1) * E; i++) {
+        const float apart = head->weights[i] - c->text[i];
+        square += (double)apart * (double)apart;
+        head->gradient[i] += share * apart;
     }
-    return sum / c->n_classes;
+    return (double)c->lambda[k] * square;
 }
 
-/* logits = scale f . unit  gives  d_unit = scale d_logits^T f, and that of w and x behind it. */
-static void weights_backward(Head *head, const float *images, const float *d_logits, int B, float *gradient) {
+/* The gradient of w and of x, from that of w of unit length, or of w as it is. */
+static void backward_tile(void *context, int tile, int worker) {
+    (void)worker;
+    const Head *head = context;
     const HeadConfig *c = &head->config;
-    float *d_unit = c->as_it_is ? gradient : head->d_unit;
+    const Classes at = classes_of(head, tile);
+    float *gradient = head->gradient + at.begin;
+    if (!c->as_it_is) {
+        memset(gradient, 0, (at.end - at.begin) * sizeof *gradient);
+        unit_rows_backward(gradient, head->d_unit + at.begin, head->unit + at.begin, head->norm + at.first,
+                           at.n, c->embed_dim);
+    }
+    for (int k = at.first; c->lambda && k < at.first + at.n; k++)
+        head->apart[k] = constraint(head, (size_t)k);
+    for (size_t i = at.begin; c->alpha != 0 && i < at.end; i++)
+        head->gradient[i] *= (float)c->alpha;
+}
+
+/* cosines = f . unit  gives  d_unit = d_cosines^T f, and that of w and x behind it. */
+static void weights_backward(Head *head, const float *images, const float *d_cosines, int B) {
+    const HeadConfig *c = &head->config;
+    float *d_unit = c->as_it_is ? head->gradient : head->d_unit;
     memset(d_unit, 0, size_of(head) * sizeof *d_unit);
-    product_linear_weight(head->pool, d_unit, d_logits, images, B, c->embed_dim, c->n_classes,
+    product_linear_weight(head->pool, d_unit, d_cosines, images, B, c->embed_dim, c->n_classes,
                           PRECISION_FLOAT32);
-    if (c->as_it_is)
-        return;
-    memset(gradient, 0, size_of(head) * sizeof *gradient);
-    unit_rows_backward(gradient, d_unit, head->unit, head->norm, c->n_classes, c->embed_dim);
+    pool_run(head->pool, ceil_div(c->n_classes, CLASSES), backward_tile, head);
 }
 
 static double loss(void *model, const float *images, const int *labels, int B, float *logits, float *gradient,
                    int *n_correct) {
     Head *head = model;
     const HeadConfig *c = &head->config;
+    head->gradient = gradient;
     weights_forward(head);
     product_linear(head->pool, logits, images, head->unit, NULL, NULL, B, c->embed_dim, c->n_classes,
                    PRECISION_FLOAT32);
-    for (size_t i = 0; i < (size_t)B * (size_t)c->n_classes; i++)
-        logits[i] *= head->scale;
-    double mean = softmax_loss(logits, labels, B, c->n_classes, head->scale, n_correct);
-    weights_backward(head, images, logits, B, gradient);
-    if (c->lambda)
-        mean += constraint(head, gradient);
-    for (size_t i = 0; c->alpha != 0 && i < size_of(head); i++)
-        gradient[i] *= (float)c->alpha;
-    return mean;
+    double mean = softmax_loss(head->pool, logits, labels, B, c->n_classes, head->scale, n_correct), sum = 0;
+    weights_backward(head, images, logits, B);
+    for (int k = 0; c->lambda && k < c->n_classes; k++)
+        sum += head->apart[k];
+    return mean + sum / c->n_classes;
 }
 
 Head *head_create(const HeadConfig *config, Pool *pool, Arena *arena) {
@@ -91,6 +125,7 @@ Head *head_create(const HeadConfig *config, Pool *pool, Arena *arena) {
     float *weights = is_residual ? arena_floats(arena, K, E) : parameters;
     float *unit = config->as_it_is ? weights : arena_floats(arena, K, E);
     float *d_unit = config->as_it_is ? NULL : arena_floats(arena, K, E), *norm = arena_floats(arena, K, 1);
+    double *apart = ARENA_NEW(arena, double, K);
     if (arena_failed(arena))
         return NULL;
     if (!is_residual)
@@ -102,6 +137,7 @@ Head *head_create(const HeadConfig *config, Pool *pool, Arena *arena) {
                    .unit = unit,
                    .d_unit = d_unit,
                    .norm = norm,
+                   .apart = apart,
                    .pool = pool,
                    .trainee = {.name = is_residual ? "residual" : "head",
                                .parameters = parameters,

@@ -1,8 +1,10 @@
 /* head.h: a linear head on image features that starts at the text features t_c of the classes.
  *
- *     w_c = x_c               the head itself is trained, from x = t (text-initialised probe, CLAP,
- * cross-modal) w_c = t_c + alpha x_c   a residual is trained, from x = 0 (TaskRes) logits = scale f . w_c /
- * |w_c|      or, as_it_is, scale f . w_c loss = cross-entropy + mean_c lambda_c |w_c - t_c|^2
+ *     w_c = x_c, trained from x = t                 text-initialised probe, CLAP, cross-modal
+ *     w_c = t_c + alpha x_c, trained from x = 0     a residual: TaskRes
+ *
+ *     logits = scale f . w_c / |w_c|, or as_it_is scale f . w_c
+ *     loss = cross-entropy + mean_c lambda_c |w_c - t_c|^2
  *
  * Sources: Yu et al. 2023, "Task Residual for Tuning Vision-Language Models" (trainers/taskres.py of
  * TaskRes); Silva-Rodriguez et al. 2024, "A Closer Look at the Few-Shot Adaptation of Large Vision-Language

@@ -22,14 +22,12 @@ ImageLoss image_loss_create(const ImageLossConfig *config, Arena *arena) {
 double image_loss(ImageLoss *loss, const float *g, const int *labels, int B, float *logits, float *d_g,
                   int *n_correct) {
     const ImageLossConfig *c = &loss->config;
-    const size_t K = (size_t)c->n_classes, E = (size_t)c->embed_dim;
+    const size_t E = (size_t)c->embed_dim;
     assert(B <= c->max_batch);
     unit_rows_forward(loss->unit, loss->norm, g, B, c->embed_dim);
     product_linear(c->pool, logits, loss->unit, c->text, NULL, NULL, B, c->embed_dim, c->n_classes,
                    PRECISION_FLOAT32);
-    for (size_t i = 0; i < (size_t)B * K; i++)
-        logits[i] *= loss->scale;
-    const double mean = softmax_loss(logits, labels, B, c->n_classes, loss->scale, n_correct);
+    const double mean = softmax_loss(c->pool, logits, labels, B, c->n_classes, loss->scale, n_correct);
     product_linear_input(c->pool, loss->d_unit, logits, c->text, NULL, B, c->embed_dim, c->n_classes,
                          PRECISION_FLOAT32);
     memset(d_g, 0, (size_t)B * E * sizeof *d_g);

@@ -103,7 +103,7 @@ double lpp_loss(const LppParameters *at, const LppParameters *gradient, const Lp
                 const float *text_logits, float *logits, int n_classes, int embed_dim, Pool *pool) {
     const size_t K = (size_t)n_classes;
     logits_of(logits, at, images, text_logits, n_classes, embed_dim, pool);
-    const double loss = softmax_loss(logits, images->labels, images->n, n_classes, 1, NULL);
+    const double loss = softmax_loss(pool, logits, images->labels, images->n, n_classes, 1, NULL);
     memset(gradient->weights, 0, K * (size_t)embed_dim * sizeof *gradient->weights);
     product_linear_weight(pool, gradient->weights, logits, images->features, images->n, embed_dim, n_classes,
                           PRECISION_FLOAT32);

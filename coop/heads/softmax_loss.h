@@ -2,9 +2,12 @@
 #ifndef COOP_HEADS_SOFTMAX_LOSS_H
 #define COOP_HEADS_SOFTMAX_LOSS_H
 
-/* In place: logits (B, K) become scale d_loss/d_logits = scale (softmax - one-hot) / B. Returns the mean
- * cross-entropy; *n_correct (may be NULL) counts the rows whose label has the largest logit. */
-double softmax_loss(float *logits, const int *labels, int B, int K, float scale, int *n_correct);
+#include "clip/base/parallel.h"
+
+/* Logits are scale times the cosines (B, K), which become d_loss / d_cosines = scale (softmax - one-hot) / B in
+ * place. Returns the mean cross-entropy; *n_correct (may be NULL) counts the rows whose label has the largest
+ * logit. The same bits for any number of threads. */
+double softmax_loss(Pool *pool, float *cosines, const int *labels, int B, int K, float scale, int *n_correct);
 
 /* Rows of logits (n, K) whose label has the largest one, the first among equals. */
 int count_correct(const float *logits, const int *labels, int n, int K);
