@@ -2,11 +2,15 @@
  * in vector lanes of float (rows are at most a few thousand long), their order fixed by the build. */
 #include "clip/math/ops.h"
 
+#include "clip/base/minimum.h"
 #include "clip/base/simd.h"
 #include "clip/math/exp_vector.h"
+#include "clip/math/strips.h"
 
 #include <math.h>
 #include <string.h>
+
+enum { SIDE = 8, PIECE = 256 }; /* rows whose dots are summed at once, and their columns */
 
 VECTOR_CLONES float dot(const float *a, const float *b, int n) {
     float sum = 0;
@@ -141,28 +145,65 @@ VECTOR_CLONES void softmax_row(float *x, int n) {
         x[i] *= scale;
 }
 
+/* sums (SIDE) += a . b of rows that lie side by side: a, b (n, SIDE). A product of two floats is exact in
+ * double, so fused or not it is the same sum. */
+VECTOR_CLONES static void add_side_by_side(double *sums, const float *a, const float *b, int n) {
+    for (int e = 0; e < n; e++)
+#pragma omp simd
+        for (int i = 0; i < SIDE; i++)
+            sums[i] += (double)a[e * SIDE + i] * (double)b[e * SIDE + i];
+}
+
+/* dots of up to SIDE rows of a and b (rows, E): each one chain in ascending order, so several rows go at
+ * once. */
+static void row_dots(double *dots, const float *a, const float *b, int rows, int E) {
+    memset(dots, 0, SIDE * sizeof *dots);
+    if (rows == 1 || strip_best_panel() == 0) {
+        for (int i = 0; i < rows; i++)
+            for (int e = 0; e < E; e++)
+                dots[i] += (double)a[(size_t)i * E + e] * (double)b[(size_t)i * E + e];
+        return;
+    }
+    _Alignas(64) float left[PIECE * SIDE] = {0}, right[PIECE * SIDE] = {0};
+    for (int e = 0; e < E; e += PIECE) {
+        const int n = min_int(PIECE, E - e);
+        strip_transpose(left, SIDE, a + e, (size_t)E, rows, n);
+        if (a != b)
+            strip_transpose(right, SIDE, b + e, (size_t)E, rows, n);
+        add_side_by_side(dots, left, a == b ? left : right, n);
+    }
+}
+
+VECTOR_CLONES static void divide_row(float *out, const float *x, float length, int E) {
+    for (int e = 0; e < E; e++)
+        out[e] = x[e] / length;
+}
+
 void unit_rows_forward(float *out, float *norm, const float *x, int n, int E) {
-    for (int i = 0; i < n; i++) {
-        const float *xi = x + (size_t)i * E;
-        double square = 0;
-        for (int e = 0; e < E; e++)
-            square += (double)xi[e] * xi[e];
-        float length = (float)sqrt(square);
-        for (int e = 0; e < E; e++)
-            out[(size_t)i * E + e] = xi[e] / length;
-        if (norm)
-            norm[i] = length;
+    double squares[SIDE];
+    for (int first = 0; first < n; first += SIDE) {
+        const int rows = min_int(SIDE, n - first);
+        row_dots(squares, x + (size_t)first * E, x + (size_t)first * E, rows, E);
+        for (int i = 0; i < rows; i++) {
+            const float length = (float)sqrt(squares[i]);
+            const size_t at = (size_t)(first + i) * (size_t)E;
+            divide_row(out + at, x + at, length, E);
+            if (norm)
+                norm[first + i] = length;
+        }
     }
 }
 
 /* u = x / |x|:  d_x += (d_u - u (u . d_u)) / |x|. */
 void unit_rows_backward(float *d_x, const float *d_out, const float *out, const float *norm, int n, int E) {
-    for (int i = 0; i < n; i++) {
-        const float *u = out + (size_t)i * E, *du = d_out + (size_t)i * E;
-        double along = 0;
-        for (int e = 0; e < E; e++)
-            along += (double)u[e] * du[e];
-        for (int e = 0; e < E; e++)
-            d_x[(size_t)i * E + e] += (du[e] - u[e] * (float)along) / norm[i];
+    double along[SIDE];
+    for (int first = 0; first < n; first += SIDE) {
+        const int rows = min_int(SIDE, n - first);
+        row_dots(along, out + (size_t)first * E, d_out + (size_t)first * E, rows, E);
+        for (int i = 0; i < rows; i++) {
+            const size_t at = (size_t)(first + i) * (size_t)E;
+            for (size_t e = at; e < at + (size_t)E; e++)
+                d_x[e] += (d_out[e] - out[e] * (float)along[i]) / norm[first + i];
+        }
     }
 }

@@ -28,6 +28,7 @@ enum {
     PACK_AHEAD = 8,      /* rows fetched before they are packed */
     TILES_PER_THREAD = 4,
     PACKED_TILES = 2, /* the same where a tile transposes rows of a for itself */
+    LEAST_ROWS = 24,  /* of a tile: packing a panel costs about 16 rows' products */
     COLUMN_STEP = 64, /* a multiple of every panel */
     PLAIN_ROWS = 192,
     PLAIN_COLUMNS = 256 /* of a tile without kernels */
@@ -214,9 +215,14 @@ static int cut_tiles(Job *job, int n_pieces, int n_threads) {
     job->columns = PLAIN_COLUMNS;
     if (job->bf16 || job->strip) {
         int n_down = ceil_div(m, job->bf16 ? BF16_TILE_ROWS : TILE_ROWS);
+        int step = job->bf16 ? BF16_ROW_STEP : ROW_STEP;
+        const int most = ceil_div(n, COLUMN_STEP);
         if (job->bf16 && n_down > n_threads) /* as many for each thread */
             n_down = ceil_div(n_down, n_threads) * n_threads;
-        const int most = ceil_div(n, COLUMN_STEP), step = job->bf16 ? BF16_ROW_STEP : ROW_STEP;
+        if (job->strip && !job->product->trans_a && n_down * most * n_pieces < 2 * n_threads) {
+            step = STRIP_ROWS; /* so few columns are shared badly: 100 are 64 and 36 */
+            n_down = min_int(n_threads, ceil_div(m, LEAST_ROWS));
+        }
         const int per_thread = job->product->trans_a ? PACKED_TILES : TILES_PER_THREAD;
         const int64_t wanted = per_thread * (int64_t)n_threads / n_down / n_pieces;
         const int n_across = wanted < 1 ? 1 : wanted > most ? most : (int)wanted;

@@ -373,6 +373,34 @@ static void test_unit_rows(void **state) {
     }
 }
 
+/* Rows are taken side by side; the bits are those of a sum in double from first to last. */
+static void test_unit_rows_bits(void **state) {
+    (void)state;
+    enum { MOST = 19, E = 300 };
+    static float x[MOST * E], out[MOST * E], d_out[MOST * E], d_x[MOST * E];
+    float norm[MOST];
+    fill_normal(x, MOST * E, 5, 1);
+    fill_normal(d_out, MOST * E, 1, 2);
+    for (int n = 1; n <= MOST; n++) {
+        memset(d_x, 0, sizeof d_x);
+        unit_rows_forward(out, norm, x, n, E);
+        unit_rows_backward(d_x, d_out, out, norm, n, E);
+        for (int r = 0; r < n; r++) {
+            double square = 0, along = 0;
+            for (int i = r * E; i < (r + 1) * E; i++)
+                square += (double)x[i] * (double)x[i];
+            assert_true(norm[r] == (float)sqrt(square));
+            for (int i = r * E; i < (r + 1) * E; i++)
+                along += (double)out[i] * (double)d_out[i];
+            for (int i = r * E; i < (r + 1) * E; i++) {
+                const float share = out[i] * (float)along;
+                assert_true(out[i] == x[i] / norm[r]);
+                assert_true(d_x[i] == (d_out[i] - share) / norm[r]);
+            }
+        }
+    }
+}
+
 /* --- NaN, and the place of a row --- */
 
 static void test_nan_stays(void **state) {
@@ -477,6 +505,7 @@ int main(void) {
         cmocka_unit_test(test_softmax_extremes),
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_unit_rows),
+        cmocka_unit_test(test_unit_rows_bits),
         cmocka_unit_test(test_nan_stays),
         cmocka_unit_test(test_alignment),
         cmocka_unit_test(test_element_alone),
