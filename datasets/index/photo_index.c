@@ -5,9 +5,11 @@
 #include "clip/math/half.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static size_t row_size(const PhotoIndex *index) {
     return (size_t)index->E * index_number_size(index->numbers);
@@ -146,6 +148,7 @@ PhotoIndex *photo_index_open(const char *path, Error *err) {
         return NULL;
     }
     index->arena = arena;
+    index->rows_file = -1;
     index->path = arena_strdup(arena, path);
     if (!index->path)
         error_memory(err);
@@ -159,8 +162,21 @@ PhotoIndex *photo_index_open(const char *path, Error *err) {
 void photo_index_close(PhotoIndex *index) {
     if (!index)
         return;
+    if (index->rows_file >= 0)
+        close(index->rows_file);
     file_unmap(&index->map);
     arena_free(index->arena);
+}
+
+void photo_index_read_rows(PhotoIndex *index) {
+    char stamp[FILE_STAMP];
+    const int file = open(index->path, O_RDONLY | O_CLOEXEC);
+    /* after opening: a file that was replaced meanwhile never has the old inode again */
+    file_stamp(stamp, index->path);
+    if (file >= 0 && strcmp(stamp, index->map.stamp) != 0)
+        close(file);
+    else
+        index->rows_file = file;
 }
 
 /* --- entries --- */

@@ -31,12 +31,18 @@ typedef struct {
     uint64_t end, tail;  /* bytes that are committed; those behind them, of an update that is not finished */
     uint64_t header_size;
     FileMap map;
+    int rows_file; /* where searches read rows instead of looking at the map; -1: they look at it */
     Arena *arena;
 } PhotoIndex;
 
 /* NULL with "FILE: reason" for what is no index, or one whose heads, feet or dead are damaged. */
 PhotoIndex *photo_index_open(const char *path, Error *err);
 void photo_index_close(PhotoIndex *index); /* NULL is fine */
+/* For whoever searches once or twice: a search then reads blocks of rows into a buffer that stays in the
+ * cache. Mapping a million pages of 4 KiB and taking them down again costs more than copying them; a search
+ * through a map that is in place costs less. Where the file has changed since it was opened, the map it
+ * stays. */
+void photo_index_read_rows(PhotoIndex *index);
 
 /* One photo. Texts are borrowed from the index. */
 typedef struct {

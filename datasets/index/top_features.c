@@ -15,11 +15,13 @@
 #include "clip/math/half.h"
 #include "clip/math/packed.h"
 
+#include <errno.h>
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     TILE = 2048,   /* rows of one piece of work */
@@ -44,12 +46,14 @@ typedef struct {
 typedef struct {
     Candidates *candidates; /* (n_queries) */
     float *bars;            /* (n_queries), which a rough score must reach */
+    unsigned char *bytes;   /* (BLOCK) rows as the file has them, where they are read */
     float *rows;            /* (BLOCK, E), of bfloat16 */
     float *scores;          /* (BLOCK, n_queries) */
     float *picked;          /* scratch of sift */
     size_t n_picked;
     uint64_t damaged; /* the lowest number of a row that is not of unit length; UINT64_MAX: none */
     bool failed;      /* memory ran out */
+    bool was_cut;     /* the file ends before its rows do, or cannot be read */
 } Worker;
 
 typedef struct {
@@ -205,15 +209,39 @@ static void look(const Search *search, Worker *worker, const float *scores, uint
             keep(search, worker, q, scores[q], number);
 }
 
+static bool read_rows(unsigned char *bytes, size_t size, const PhotoIndex *index, size_t offset) {
+    for (size_t done = 0; done < size;) {
+        const ssize_t got = pread(index->rows_file, bytes + done, size - done, (off_t)(offset + done));
+        if (got == 0 || (got < 0 && errno != EINTR))
+            return false;
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
+/* n rows in float: as they are, or of the worker. NULL when they cannot be read. */
+static const float *block_rows(const PhotoIndex *index, Worker *worker, const unsigned char *at, int n) {
+    const size_t numbers = (size_t)n * (size_t)index->E;
+    if (index->rows_file >= 0) {
+        if (!read_rows(worker->bytes, numbers * index_number_size(index->numbers), index,
+                       (size_t)(at - index->map.data)))
+            return NULL;
+        at = worker->bytes;
+    }
+    if (index->numbers == INDEX_FLOAT32)
+        return (const float *)(const void *)at;
+    bfloat16_to_float(worker->rows, at, numbers);
+    return worker->rows;
+}
+
 static void search_block(const Search *search, Worker *worker, const IndexSegment *segment, uint64_t first,
                          int n) {
     const int E = search->index->E, Q = search->n_queries;
-    const size_t number_size = index_number_size(search->index->numbers);
-    const unsigned char *at = segment->features + first * (size_t)E * number_size;
-    const float *rows = (const float *)(const void *)at;
-    if (search->index->numbers == INDEX_BFLOAT16) {
-        bfloat16_to_float(worker->rows, at, (size_t)n * (size_t)E);
-        rows = worker->rows;
+    const size_t row_size = (size_t)E * index_number_size(search->index->numbers);
+    const float *rows = block_rows(search->index, worker, segment->features + first * row_size, n);
+    if (!rows) {
+        worker->was_cut = true;
+        return;
     }
     if (search->is_packed)
         packed_product(NULL, worker->scores, rows, &search->packed, NULL, NULL, n);
@@ -228,7 +256,7 @@ static void search_tile(void *context, int tile, int number) {
     const Search *search = context;
     Worker *worker = &search->workers[number];
     int low = 0, high = search->index->n_segments;
-    if (worker->failed || pool_stopped(search->pool, NULL) < 0)
+    if (worker->failed || worker->was_cut || pool_stopped(search->pool, NULL) < 0)
         return;
     while (high - low > 1) {
         const int middle = low + (high - low) / 2;
@@ -327,8 +355,10 @@ static int rank_all(const Search *search, Found *found, int *n_found, Error *err
 static bool make_workers(Search *search, int n, Arena *arena) {
     const size_t Q = (size_t)search->n_queries, E = (size_t)search->index->E;
     search->workers = ARENA_NEW(arena, Worker, n);
+    const size_t read = search->index->rows_file >= 0 ? E * index_number_size(search->index->numbers) : 0;
     for (int i = 0; search->workers && i < n; i++) {
         search->workers[i] = (Worker){.candidates = ARENA_NEW(arena, Candidates, Q),
+                                      .bytes = arena_alloc(arena, BLOCK, read),
                                       .bars = arena_floats(arena, Q, 1),
                                       .rows = arena_floats(arena, BLOCK, E),
                                       .scores = arena_floats(arena, BLOCK, Q),
@@ -357,6 +387,8 @@ static int check_workers(const Search *search, int n, Error *err) {
     for (int i = 0; i < n; i++) {
         if (search->workers[i].failed)
             return error_memory(err);
+        if (search->workers[i].was_cut)
+            return error_set(err, "%s: was cut while being read", search->index->path);
         damaged = search->workers[i].damaged < damaged ? search->workers[i].damaged : damaged;
     }
     if (pool_stopped(search->pool, err) < 0)

@@ -78,6 +78,8 @@ static int open_and_search(const Request *request, const char *path, CommandLine
     int result = index ? 0 : -1;
     if (index && index->n == index->n_dead)
         result = error_set(err, "%s: there is no photo in it", path);
+    if (index)
+        photo_index_read_rows(index);
     if (result == 0 && index->tail > 0 && !line->common.quiet)
         print_line(stderr, "note: %s: %" PRIu64 " bytes at its end are of an update that is not finished",
                    path, index->tail);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -82,7 +83,10 @@ static void the_same_as_a_sort_of_all(void **state) {
     Found *all = calloc(N, sizeof *all), *found = calloc((size_t)MOST * (N + 5), sizeof *found);
     for (int numbers = INDEX_FLOAT32; numbers <= INDEX_BFLOAT16; numbers++) {
         PhotoIndex *index = make_index(state, numbers);
-        for (int t = 0; t < 4; t++)
+        for (int t = 0; t < 4; t++) {
+            if (t == 2) /* from here on rows are read, not mapped */
+                photo_index_read_rows(index);
+            assert_true((index->rows_file >= 0) == (t >= 2));
             for (int Q = 1; Q <= MOST; Q += 13)
                 for (int threads = 1; threads <= 5; threads += 2) {
                     Error err = {0};
@@ -98,10 +102,41 @@ static void the_same_as_a_sort_of_all(void **state) {
                     }
                     pool_free(pool);
                 }
+        }
         photo_index_close(index);
     }
     free(found);
     free(all);
+}
+
+/* Rows are read only from the file that was opened, as it was; one that is cut is an error, not a signal. */
+static void rows_of_a_file_that_changes(void **state) {
+    char path[512];
+    float query[E];
+    Found found;
+    int n;
+    Error err = {0};
+    support_feature(query, E, 1);
+    PhotoIndex *index = make_index(state, INDEX_FLOAT32);
+    Pool *pool = pool_create(2);
+    photo_index_read_rows(index);
+    assert_int_equal(truncate(index->path, (off_t)(index->map.size / 2)), 0);
+    assert_int_equal(top_features(&found, &n, index, query, 1, 1, pool, &err), -1);
+    assert_non_null(strstr(err.text, "float: was cut while being read"));
+    photo_index_close(index);
+    support_write(scratch_path(state, "grows", path, sizeof path), INDEX_FLOAT32);
+    index = photo_index_open(path, &err);
+    assert_non_null(index);
+    const IndexKind kind = support_kind(INDEX_FLOAT32);
+    IndexWriter *writer = index_writer_open(path, &kind, &err);
+    support_add(writer, 77);
+    assert_int_equal(index_writer_commit(writer, &err), 0);
+    index_writer_close(writer);
+    photo_index_read_rows(index);
+    assert_int_equal(index->rows_file, -1);
+    assert_int_equal(top_features(&found, &n, index, query, 1, 1, pool, &err), 0);
+    photo_index_close(index);
+    pool_free(pool);
 }
 
 /* Rows that are all the same: the lowest numbers, in order. */
@@ -173,6 +208,7 @@ int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
     const struct CMUnitTest tests[] = {
         TEST(the_same_as_a_sort_of_all),
+        TEST(rows_of_a_file_that_changes),
         TEST(all_alike),
         TEST(a_damaged_row_is_named),
         TEST(an_empty_index),
