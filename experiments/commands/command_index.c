@@ -149,13 +149,16 @@ const Command command_index = {
     .usage =
         "coop index PHOTOS... --model FILE --out FILE [--features KIND] [--exif USE] [--list FILE [--null]]",
     .summary = "encode photos once, to find them by a sentence or a picture",
-    .help = "PHOTOS are files, folders (with all that lie in them), tar files, or - for a list on standard "
-            "input.\n"
-            "A second time only new and changed photos are encoded; moved ones are known by their content, "
-            "and those\n"
-            "deleted from a folder that is named leave the index. Ctrl-C keeps what is done. A photo that "
-            "cannot be\n"
-            "read is named, and the status is 1.\n",
+    .help =
+        "PHOTOS are files, folders (with all that lie in them), tar files, or - for a list on standard "
+        "input.\n"
+        "A second time only new and changed photos are encoded; moved ones are known by their content, "
+        "and those\n"
+        "deleted from a folder that is named leave the index. Paths are kept from the root: when a folder "
+        "has moved,\n"
+        "name it where it is now, and its photos are read, not encoded, and change their paths. Ctrl-C "
+        "keeps what is\n"
+        "done. A photo that cannot be read is named, and the status is 1.\n",
     .example = "coop index ~/Pictures --model ViT-B/32 --out photos.index",
     .min_words = 0,
     .max_words = ANY_NUMBER,

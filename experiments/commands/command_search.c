@@ -51,6 +51,17 @@ static void print_text(const FoundPhoto *photo, Arena *arena) {
     printf("\n");
 }
 
+static void tell_gone(const FoundPhoto *photos, int n, const char *path) {
+    int gone = 0;
+    for (int i = 0; i < n; i++)
+        gone += photos[i].state == PHOTO_GONE;
+    if (gone > 0)
+        print_line(stderr,
+                   "note: %d of the photos found %s no longer there; coop index --out %s with the folder, "
+                   "where it is now, brings the index up to date",
+                   gone, gone == 1 ? "is" : "are", path);
+}
+
 static int search(const Request *request, const PhotoIndex *index, LoadedModel *model, CommandLine *line,
                   Error *err) {
     Arena *arena = line->arena;
@@ -67,6 +78,8 @@ static int search(const Request *request, const PhotoIndex *index, LoadedModel *
             result = print_json(&photos[i], arena, err);
         else
             print_text(&photos[i], arena);
+    if (result == 0 && !line->common.quiet)
+        tell_gone(photos, n, index->path);
     if (result == 0 && request->html)
         result = found_page_write(request->html, &request->wish, index, photos, n, model->upright, err);
     return result;

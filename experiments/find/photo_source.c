@@ -32,6 +32,7 @@ struct PhotoSource {
     TextMap tars;        /* paths of those that were read to their end */
     DigestMap contents;  /* -> the entry */
     unsigned char *seen; /* (n): an input of this update */
+    unsigned char *kept; /* (n): its content is that of a new path */
     char *folder, *real; /* of the last path: as it was named, and from the root */
     Tar *tar, *last_tar; /* that is being read; all, the last one first */
     atomic_long same, files;
@@ -48,6 +49,7 @@ static int learn_index(PhotoSource *source, Error *err) {
     if (index->n >= HANDED_OUT)
         return error_run(err, "%s: more entries than this program can add to", index->path);
     source->seen = arena_alloc(source->arena, (size_t)index->n + 1, 1);
+    source->kept = arena_alloc(source->arena, (size_t)index->n + 1, 1);
     for (uint64_t i = 0; i < index->n; i++) {
         IndexEntry entry;
         if (photo_index_is_dead(index, i))
@@ -255,8 +257,10 @@ bool photo_source_known(void *context, const Digest *digest) {
     return digest_map_find(&source->contents, digest) != NULL;
 }
 
-uint64_t photo_source_entry_of(const PhotoSource *source, const Digest *digest) {
-    return (uint64_t)digest_map_find(&source->contents, digest)->number;
+uint64_t photo_source_entry_of(PhotoSource *source, const Digest *digest) {
+    const size_t number = digest_map_find(&source->contents, digest)->number;
+    source->kept[number] = 1;
+    return (uint64_t)number;
 }
 
 long photo_source_same(const PhotoSource *source) {
@@ -277,12 +281,12 @@ static bool is_below(const char *path, const char *folder) {
 bool photo_source_is_gone(const PhotoSource *source, uint64_t number, const char *const *folders, int n) {
     IndexEntry entry;
     struct stat info;
-    bool in_reach = false;
     if (source->seen[number] || photo_index_is_dead(source->index, number) ||
         photo_index_entry(source->index, number, &entry, NULL) < 0)
         return false;
     if (entry.member && text_map_find(&source->tars, entry.path))
         return true;
+    bool in_reach = source->kept[digest_map_find(&source->contents, &entry.digest)->number];
     for (int i = 0; i < n && !in_reach; i++)
         in_reach = is_below(entry.path, folders[i]);
     return in_reach && lstat(entry.path, &info) < 0 && (errno == ENOENT || errno == ENOTDIR);

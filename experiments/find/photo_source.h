@@ -22,15 +22,16 @@ enum { PHOTO_SIZE, PHOTO_CHANGED_NS, PHOTO_OLD /* its entry so far + 1; 0: none 
 void photo_source_next(void *source, StreamInput *input); /* note.text: the member, or NULL */
 bool photo_source_known(void *source, const Digest *digest);
 
-/* The entry that lives with this content. */
-uint64_t photo_source_entry_of(const PhotoSource *source, const Digest *digest);
+/* The entry that lives with this content, which a photo of this update has now, too. */
+uint64_t photo_source_entry_of(PhotoSource *source, const Digest *digest);
 
 /* So far: of any thread. */
 long photo_source_same(const PhotoSource *source); /* unchanged */
 
 /* When the stream has ended: whether the photo of an entry is no more: its file is not there, or the tar file
  * that was read has no such member. Entries whose file was never in reach of this update count only when they
- * lie below one of the folders (n, as they were named). */
+ * lie below one of the folders (n, as they were named), or when their content was found elsewhere: so a
+ * folder that was moved leaves nothing behind. */
 bool photo_source_is_gone(const PhotoSource *source, uint64_t number, const char *const *folders, int n);
 /* How many files there were at all. */
 long photo_source_files(const PhotoSource *source);

@@ -162,6 +162,37 @@ static void what_vanished_is_marked(void **state) {
     assert_non_null(strstr(cli->out, "03.jpg  (gone)\n"));
 }
 
+/* The whole folder, a tar file in it: named where it is now, nothing is encoded and nothing is left behind. A
+ * copy that is elsewhere stays, and so does what has gone without a trace. */
+static void a_folder_that_moves(void **state) {
+    Cli *cli = *state;
+    const char *photos = make_photos(cli, 4), *index = cli_path(cli, "x.index");
+    const char *other = cli_path(cli, "copy.jpg"), *lost = cli_path(cli, "lost.jpg");
+    Buffer shard = {0};
+    size_t size;
+    const char *bytes = cli_read(cli, FIXTURES "images/shape07/0001.jpg", &size);
+    tar_put(&shard, "m.jpg", '0', bytes, size);
+    tar_end(&shard);
+    tar_save(&shard, cli_path(cli, "photos/shard.tar"));
+    cli_copy(cli_path(cli, "photos/00.jpg"), other);
+    cli_copy(FIXTURES "images/shape08/0001.jpg", lost);
+    update(cli, 0, photos);
+    update(cli, 0, other);
+    update(cli, 0, lost);
+    said(cli, "7 photos: ");
+    assert_int_equal(unlink(lost), 0);
+    assert_int_equal(rename(photos, cli_path(cli, "moved")), 0);
+    cli_ok(cli, "search", index, "a square", "--top", "7");
+    said(cli, "note: 6 of the photos found are no longer there; coop index --out");
+    update(cli, 0, cli_path(cli, "moved"));
+    said(cli, "7 photos: 0 new, 0 changed, 5 with known content, 5 deleted, 0 as before");
+    cli_ok(cli, "search", index, "a square", "--top", "7");
+    assert_null(strstr(cli->out, "/photos/"));
+    assert_non_null(strstr(cli->out, "moved/shard.tar: m.jpg\n"));
+    assert_non_null(strstr(cli->out, "lost.jpg  (gone)\n"));
+    assert_non_null(strstr(cli->out, "copy.jpg\n"));
+}
+
 /* Members of a tar file are photos, too; what leaves it leaves the index. */
 static void shards_are_photos(void **state) {
     Cli *cli = *state;
@@ -287,6 +318,7 @@ int main(void) {
         CLI_TEST(a_score_is_a_cosine),
         CLI_TEST(bad_photos_are_named),
         CLI_TEST(what_vanished_is_marked),
+        CLI_TEST(a_folder_that_moves),
         CLI_TEST(shards_are_photos),
         CLI_TEST(names_that_are_not_utf8),
         CLI_TEST(copies_are_folded),
