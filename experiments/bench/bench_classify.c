@@ -9,6 +9,7 @@
 #include "clip/image/image_tower.h"
 #include "coop/prompt_file.h"
 #include "experiments/bench/bench_checkpoint.h"
+#include "experiments/bench/bench_child.h"
 #include "experiments/bench/bench_folder.h"
 #include "experiments/bench/bench_loops.h"
 #include "experiments/bench/bench_photo.h"
@@ -20,8 +21,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ROOM 1e9 /* bytes on disk, ample */
@@ -31,7 +30,7 @@ enum { CLASSES = 100, CONTEXTS = 16 };
 typedef struct {
     const char *checkpoint, *prompt, *photo; /* paths */
     Pool *pool;
-    long memory; /* KiB, the most of a process */
+    double memory; /* bytes, the most of a process */
 } Classify;
 
 /* --- what it finds on disk --- */
@@ -92,26 +91,12 @@ static int write_files(Classify *files, const char *folder, Arena *arena, Error 
 
 static int classify_loop(void *context, Error *err) {
     Classify *files = context;
-    int status;
     char threads[16];
     snprintf(threads, sizeof threads, "%d", pool_threads(files->pool));
-    struct rusage usage;
-    pid_t child = fork();
-    if (child < 0)
-        return error_run(err, "cannot start a process: %s", strerror(errno));
-    if (child == 0) {
-        dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
-        execl("/proc/self/exe", "coop", "classify", "--quiet", "--threads", threads, files->prompt,
-              files->photo, (char *)NULL);
-        _exit(127);
-    }
-    while (wait4(child, &status, 0, &usage) < 0)
-        if (errno != EINTR)
-            return error_run(err, "cannot wait for a process: %s", strerror(errno));
-    files->memory = usage.ru_maxrss > files->memory ? usage.ru_maxrss : files->memory;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return error_run(err, "coop classify has failed");
-    return 0;
+    return bench_child(
+        &files->memory,
+        (const char *const[]){"classify", "--quiet", "--threads", threads, files->prompt, files->photo, NULL},
+        err);
 }
 
 static int read_loop(void *context, Error *err) {
@@ -148,7 +133,7 @@ static int measure_classify(const Bench *bench, void *context, Pool *pool, Sampl
         bench_median(&reading, read_loop, files, err) < 0 ||
         bench_tower(bench, "ViT-B/32", 1, pool, &tower, err) < 0)
         return -1;
-    sample->memory = 1024.0 * (double)files->memory;
+    sample->memory = files->memory;
     snprintf(sample->note, sizeof sample->note,
              "tower %.3f s, opening %.3f s, plain reading %.3f s: x %.2f of 1.2 tower + reading",
              tower.seconds, opening, reading, sample->seconds / (1.2 * tower.seconds + reading));

@@ -10,6 +10,7 @@ int bench_photos(Bench *bench, Error *err);
 int bench_towers(Bench *bench, Error *err);
 int bench_trainings(Bench *bench, Error *err);
 int bench_classify(Bench *bench, Error *err);
+int bench_find(Bench *bench, Error *err);        /* its searches write 2 GB: only when asked for */
 int bench_experiments(Bench *bench, Error *err); /* takes minutes: only when asked for */
 
 #endif

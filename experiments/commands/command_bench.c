@@ -39,7 +39,7 @@ static int parse_threads(Bench *bench, const char *text, Error *err) {
 static int bench_all(Bench *bench, Error *err) {
     if (bench_steps(bench, err) < 0 || bench_learners(bench, err) < 0 || bench_photos(bench, err) < 0 ||
         bench_towers(bench, err) < 0 || bench_trainings(bench, err) < 0 || bench_classify(bench, err) < 0 ||
-        bench_experiments(bench, err) < 0)
+        bench_find(bench, err) < 0 || bench_experiments(bench, err) < 0)
         return -1;
     if (bench->n_rows == 0)
         return error_usage(err, "no loop has %s in its name", bench->words.values[0]);
@@ -79,8 +79,9 @@ const Command command_bench = {
         "efficiency, t1 / (n tn); of steps that train a tower also the share of what their own kernel, in\n"
         "their precision, reaches on factors in the cache. Full-size towers with random weights; a few\n"
         "minutes. LOOP is a part of a loop's name: only such loops are measured. \"small experiment\" and\n"
-        "\"whole experiment\" (100 classes of 16 images, 50 epochs, 2,500 test images, RN50) are measured\n"
-        "only when named.\n",
+        "\"whole experiment\" (100 classes of 16 images, 50 epochs, 2,500 test images, RN50), and "
+        "\"search\"\n"
+        "(2 GB in $TMPDIR), are measured only when named.\n",
     .example = "coop bench --threads 1,2 RN50 \"100 classes\"",
     .min_words = 0,
     .max_words = ANY_NUMBER,
