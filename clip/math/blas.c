@@ -159,6 +159,10 @@ int blas_eigen_symmetric(double *a, int n, double *values) {
     return info == 0 ? 0 : -1;
 }
 
+const char *blas_core(void) {
+    return openblas_get_corename();
+}
+
 bool blas_spreads(int m, int n, int k) {
     return (double)m * n * k > SPREAD_FROM && openblas_get_num_threads() > 1;
 }

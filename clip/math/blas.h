@@ -36,6 +36,9 @@ int blas_eigen_symmetric(double *a, int n, double *values);
 /* Whether OpenBLAS would use more than one for such a product. */
 bool blas_spreads(int m, int n, int k);
 
+/* Whose kernels it has chosen: "Haswell", "SkylakeX", ... */
+const char *blas_core(void);
+
 /* Makes room for one product at least, so that none will ever lack it. */
 int blas_room_prepare(Error *err);
 

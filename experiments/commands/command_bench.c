@@ -4,6 +4,7 @@
  * loop needs are counted (one row per node of the prefix tree).
  */
 #include "experiments/bench/bench_loops.h"
+#include "experiments/bench/bench_report.h"
 #include "experiments/commands/commands.h"
 #include "experiments/session/cli_model.h"
 
@@ -36,7 +37,7 @@ static int parse_threads(Bench *bench, const char *text, Error *err) {
     }
 }
 
-static int bench_all(Bench *bench, Error *err) {
+static int bench_loops(Bench *bench, Error *err) {
     if (bench_steps(bench, err) < 0 || bench_learners(bench, err) < 0 || bench_photos(bench, err) < 0 ||
         bench_towers(bench, err) < 0 || bench_trainings(bench, err) < 0 || bench_classify(bench, err) < 0 ||
         bench_find(bench, err) < 0 || bench_experiments(bench, err) < 0)
@@ -46,17 +47,30 @@ static int bench_all(Bench *bench, Error *err) {
     return 0;
 }
 
+static int bench_all(Bench *bench, const char *save, const char *compare, Error *err) {
+    bench->report = bench_report_open(save, compare, err);
+    int result = bench->report ? bench_loops(bench, err) : -1;
+    if (result == 0)
+        result = bench_report_save(bench->report, err);
+    bench_report_close(bench->report);
+    return result;
+}
+
 static int run(CommandLine *line, Error *err) {
     Bench bench = {.n_counts = 1};
-    const char *threads = NULL, *precision = NULL;
+    const char *threads = NULL, *precision = NULL, *save = NULL, *compare = NULL;
     const Option options[] = {{"threads", OPTION_TEXT, &threads, 0, 0, "N or N,N",
                                "every loop with each of these numbers (default: one per core)"},
                               {"linear", OPTION_FLAG, &bench.linear, 0, 0, NULL,
                                "instead: growing numbers of classes, context vectors, images"},
                               {"precision", OPTION_TEXT, &precision, 0, 0, "P",
                                "of products with weights: float32 (default), bfloat16, auto"},
+                              {"save", OPTION_TEXT, &save, 0, 0, "FILE",
+                               "keep the rows there, as --json prints them, to compare others with"},
+                              {"compare", OPTION_TEXT, &compare, 0, 0, "FILE",
+                               "rows that were kept: how many times faster each loop is now"},
                               {"json", OPTION_FLAG, &bench.json, 0, 0, NULL, "one JSON object per row"}};
-    int status = command_parse(line, &command_bench, options, 4, err);
+    int status = command_parse(line, &command_bench, options, 6, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     bench.words = line->words;
@@ -66,18 +80,25 @@ static int run(CommandLine *line, Error *err) {
         fprintf(stderr, PRECISION_NOTE "\n");
     if (threads && parse_threads(&bench, threads, err) < 0)
         return -1;
-    return bench_all(&bench, err);
+    return bench_all(&bench, save, compare, err);
 }
 
 const Command command_bench = {
     .name = "bench",
-    .usage = "coop bench [LOOP...] [--threads N,N] [--precision P] [--linear] [--json]",
+    .usage =
+        "coop bench [LOOP...] [--threads N,N] [--precision P] [--linear] [--save FILE] [--compare FILE]\n"
+        "           [--json]",
     .summary = "this machine's speed on the main loops",
     .help =
-        "Each row: median time, operations that the loop needs, rate, share of the sgemm peak that as many\n"
-        "threads reach right before it, peak memory of this row; with several numbers of threads also the\n"
-        "efficiency, t1 / (n tn); of steps that train a tower also the share of what their own kernel, in\n"
-        "their precision, reaches on factors in the cache. Full-size towers with random weights; a few\n"
+        "Each row: median time, operations that the loop needs, rate, its shares of the sgemm peak and of "
+        "what\n"
+        "the multiply-add units reach from registers alone, both of as many threads right before it, peak\n"
+        "memory of this row; with several numbers of threads also the efficiency, t1 / (n tn); of steps "
+        "that\n"
+        "train a tower also the share of what their own kernel, in their precision, reaches on factors in "
+        "the\n"
+        "cache. Where other programs ran meanwhile, or the clock fell, that is said in place of shares.\n"
+        "Full-size towers with random weights; a few\n"
         "minutes. LOOP is a part of a loop's name: only such loops are measured. \"small experiment\" and\n"
         "\"whole experiment\" (100 classes of 16 images, 50 epochs, 2,500 test images, RN50), and "
         "\"search\"\n"

@@ -18,19 +18,23 @@
 typedef struct {
     const char *loop, *detail, *precision;
     int threads, peak_so_far;
-    double seconds, gflop, sgemm, share, peak_bytes, efficiency; /* efficiency -1: absent */
+    double seconds, gflop, sgemm, share, peak_bytes, efficiency; /* efficiency, share -1: absent */
+    bool disturbed;                                              /* as a row without shares says */
 } Row;
 
 /* Parses one line; *json owns the texts. */
 static Row read_row(const char *line, json_t **json) {
-    Row row = {.efficiency = -1};
+    Row row = {.efficiency = -1, .share = -1};
     *json = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
-    if (json_unpack(*json, "{s:s, s:s, s:s, s:i, s:b, s:F, s:F, s:F, s:F, s:F, s?F}", "loop", &row.loop,
+    if (json_unpack(*json, "{s:s, s:s, s:s, s:i, s:b, s:F, s:F, s:F, s?F, s:F, s?F}", "loop", &row.loop,
                     "detail", &row.detail, "precision", &row.precision, "threads", &row.threads,
                     "peak_so_far", &row.peak_so_far, "seconds", &row.seconds, "gflop", &row.gflop,
                     "sgemm_gflops", &row.sgemm, "share", &row.share, "peak_bytes", &row.peak_bytes,
                     "efficiency", &row.efficiency) != 0)
         fail_msg("not a row: %s", line);
+    row.disturbed = json_is_string(json_object_get(*json, "disturbed"));
+    if (row.disturbed != (row.share == -1))
+        fail_msg("a share, or why there is none: %s", line);
     return row;
 }
 
@@ -53,7 +57,8 @@ static void test_rows(void **state) {
         assert_string_equal(row.loop, expected[i].loop);
         assert_int_equal(row.threads, expected[i].threads);
         assert_string_equal(row.precision, "float32");
-        assert_true(row.seconds > 0 && row.sgemm > 0 && row.gflop == 0 && row.share == 0);
+        assert_true(row.seconds > 0 && row.sgemm > 0 && row.gflop == 0);
+        assert_true(row.disturbed || row.share == 0);
         assert_true(row.peak_bytes > 1e6 && row.peak_bytes < 2e9);
         assert_non_null(strstr(row.detail, "images/s"));
         if (i == 1)
@@ -83,7 +88,7 @@ static void test_linear(void **state) {
         Row row = read_row(line, &json);
         assert_string_equal(row.loop, loops[i]);
         assert_string_equal(row.precision, "float32");
-        assert_true(row.seconds > 0 && row.share > 0);
+        assert_true(row.seconds > 0 && (row.disturbed || row.share > 0));
         assert_non_null(strstr(row.detail, " nodes, 1 frozen, "));
         gflop[i] = row.gflop;
         json_decref(json);
@@ -149,6 +154,62 @@ static void test_table(void **state) {
     assert_non_null(row);
     assert_non_null(strstr(row, "images/s"));
     assert_null(strstr(cli->out, "efficiency"));
+}
+
+/* Rows that were kept are compared by name, precision and threads; a row says what it was measured on. */
+static void test_kept_rows(void **state) {
+    Cli *cli = *state;
+    const char *kept = cli_path(cli, "kept.json"), *again = cli_path(cli, "again.json");
+    cli_ok(cli, "bench", "JPEG", "--threads", "1", "--save", kept);
+    assert_null(strstr(cli->out, "ratio"));
+    assert_non_null(strstr(cli->out, "OpenBLAS: ")); /* the kernels */
+    json_t *old[2], *row[3];
+    const char *line = cli_read(cli, kept, NULL);
+    for (int i = 0; i < 2; i++, line = strchr(line, '\n') + 1)
+        read_row(line, &old[i]);
+    assert_string_equal(line, "");
+    assert_true(json_is_string(json_object_get(old[0], "processor")));
+    assert_true(json_is_string(json_object_get(old[0], "kernels")));
+    assert_true(json_number_value(json_object_get(old[0], "clock_before")) > 0 ||
+                !json_object_get(old[0], "clock_before"));
+    cli_ok(cli, "bench", "JPEG", "--json", "--threads", "1,2", "--compare", kept, "--save", again);
+    assert_string_equal(cli->out, cli_read(cli, again, NULL));
+    line = cli->out;
+    for (int i = 0; i < 3; i++, line = strchr(line, '\n') + 1) {
+        const Row now = read_row(line, &row[i]);
+        const json_t *ratio = json_object_get(row[i], "ratio");
+        assert_int_equal(ratio != NULL, i < 2); /* two threads were not measured then */
+        if (ratio)
+            assert_float_equal(json_real_value(ratio),
+                               json_real_value(json_object_get(old[i], "seconds")) / now.seconds,
+                               1e-4 * json_real_value(ratio));
+        json_decref(row[i]);
+    }
+    json_decref(old[0]);
+    json_decref(old[1]);
+    cli_ok(cli, "bench", "1 thread", "--compare", kept);
+    assert_non_null(strstr(cli->out, "  ratio\n"));
+    assert_null(strstr(cli->err, "not on this machine"));
+}
+
+/* Another machine's rows are compared, and it is said; what is no such file is refused. */
+static void test_other_rows(void **state) {
+    Cli *cli = *state;
+    const char *kept = cli_path(cli, "kept.json");
+    static const char row[] = "{\"loop\": \"JPEG 500x375 to 224, 1 thread\", \"precision\": \"float32\", "
+                              "\"threads\": 1, \"seconds\": 1.5, \"processor\": \"Z80\"}\n";
+    scratch_file(kept, row, sizeof row - 1);
+    cli_ok(cli, "bench", "1 thread", "--compare", kept);
+    assert_non_null(strstr(cli->err, "kept.json: measured on Z80 (?), not on this machine"));
+    cli_refuses(cli, 3, cli_path(cli, "none.json"), "cannot open", "bench", "JPEG", "--compare",
+                cli_path(cli, "none.json"));
+    static const char *const bad[] = {
+        "", "\n", "{}\n", "{\"loop\": 3}\n", "{\"loop\": \"a\", \"seconds\": 0}\n", "nothing"};
+    for (int i = 0; i < 6; i++) {
+        scratch_file(kept, bad[i], strlen(bad[i]));
+        cli_refuses(cli, 3, kept, i ? "kept.json:1: no row of coop bench" : "it has no rows", "bench", "JPEG",
+                    "--compare", kept);
+    }
 }
 
 static void test_refusals(void **state) {
@@ -227,10 +288,11 @@ static void test_no_folder(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_rows),      CLI_TEST(test_linear),
-                                       CLI_TEST(test_training),  CLI_TEST(test_experiment),
-                                       CLI_TEST(test_table),     CLI_TEST(test_refusals),
-                                       CLI_TEST(test_interrupt), CLI_TEST(test_interrupted_files),
+    const struct CMUnitTest tests[] = {CLI_TEST(test_rows),       CLI_TEST(test_linear),
+                                       CLI_TEST(test_training),   CLI_TEST(test_experiment),
+                                       CLI_TEST(test_table),      CLI_TEST(test_kept_rows),
+                                       CLI_TEST(test_other_rows), CLI_TEST(test_refusals),
+                                       CLI_TEST(test_interrupt),  CLI_TEST(test_interrupted_files),
                                        CLI_TEST(test_no_folder)};
     return cmocka_run_group_tests_name("cli_bench", tests, NULL, NULL);
 }
