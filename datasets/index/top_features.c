@@ -357,12 +357,13 @@ static bool make_workers(Search *search, int n, Arena *arena) {
     search->workers = ARENA_NEW(arena, Worker, n);
     const size_t read = search->index->rows_file >= 0 ? E * index_number_size(search->index->numbers) : 0;
     for (int i = 0; search->workers && i < n; i++) {
-        search->workers[i] = (Worker){.candidates = ARENA_NEW(arena, Candidates, Q),
-                                      .bytes = arena_alloc(arena, BLOCK, read),
-                                      .bars = arena_floats(arena, Q, 1),
-                                      .rows = arena_floats(arena, BLOCK, E),
-                                      .scores = arena_floats(arena, BLOCK, Q),
-                                      .damaged = UINT64_MAX};
+        search->workers[i] =
+            (Worker){.candidates = ARENA_NEW(arena, Candidates, Q),
+                     .bytes = arena_alloc(arena, BLOCK, read),
+                     .bars = arena_floats(arena, Q, 1),
+                     .rows = arena_floats(arena, search->index->numbers == INDEX_BFLOAT16 ? BLOCK : 0, E),
+                     .scores = arena_floats(arena, BLOCK, Q),
+                     .damaged = UINT64_MAX};
         for (size_t q = 0; search->workers[i].bars && q < Q; q++)
             search->workers[i].bars[q] = -INFINITY;
     }
