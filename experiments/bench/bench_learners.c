@@ -3,14 +3,13 @@
  *
  * Names have two letters, every eighth three, and each letter is a token: as in bench_steps.c.
  */
-#include "clip/base/files.h"
 #include "clip/checkpoint/random_clip.h"
 #include "clip/math/ops.h"
 #include "coop/prompts/cocoop.h"
 #include "coop/prompts/kgcoop.h"
 #include "coop/prompts/prograd.h"
 #include "coop/prompts/tcp.h"
-#include "experiments/bench/bench_folder.h"
+#include "experiments/bench/bench_letters.h"
 #include "experiments/bench/bench_loops.h"
 #include "experiments/config/experiment.h"
 
@@ -48,21 +47,6 @@ typedef struct {
     const Row *row;
 } Shared;
 
-static Tokenizer *letters(Arena *arena, Error *err) {
-    static const char merges[] = "#version: 0.2\nq q\n";
-    char folder[BENCH_PATH];
-    if (bench_folder_make(folder, err) < 0)
-        return NULL;
-    const char *path = path_join(arena, folder, "merges.txt");
-    Tokenizer *tokenizer = NULL;
-    if (!path)
-        error_memory(err);
-    else if (file_write(path, merges, strlen(merges), err) == 0)
-        tokenizer = tokenizer_open(path, -1, err);
-    bench_folder_remove(folder);
-    return tokenizer;
-}
-
 static int fill(Shared *shared, Arena *arena, Error *err) {
     const int E = shared->clip->embed_dim;
     shared->class_names = ARENA_NEW(arena, const char *, CLASSES);
@@ -79,7 +63,7 @@ static int fill(Shared *shared, Arena *arena, Error *err) {
     bench_fill(shared->images, 32 * (size_t)E, 1);
     unit_rows_forward(shared->texts, NULL, shared->texts, CLASSES, E);
     unit_rows_forward(shared->images, NULL, shared->images, 32, E);
-    shared->tokenizer = arena_failed(arena) ? NULL : letters(arena, err);
+    shared->tokenizer = arena_failed(arena) ? NULL : bench_letters(arena, err);
     return arena_failed(arena) ? error_memory(err) : shared->tokenizer ? 0 : -1;
 }
 

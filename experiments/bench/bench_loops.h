@@ -10,7 +10,9 @@ int bench_photos(Bench *bench, Error *err);
 int bench_towers(Bench *bench, Error *err);
 int bench_trainings(Bench *bench, Error *err);
 int bench_classify(Bench *bench, Error *err);
-int bench_find(Bench *bench, Error *err);        /* its searches write 2 GB: only when asked for */
+int bench_classifiers(Bench *bench,
+                      Error *err);        /* those of 1,000 classes take minutes: only when asked for */
+int bench_find(Bench *bench, Error *err); /* its searches write 2 GB: only when asked for */
 int bench_experiments(Bench *bench, Error *err); /* takes minutes: only when asked for */
 
 #endif

@@ -40,7 +40,7 @@ static int parse_threads(Bench *bench, const char *text, Error *err) {
 static int bench_loops(Bench *bench, Error *err) {
     if (bench_steps(bench, err) < 0 || bench_learners(bench, err) < 0 || bench_photos(bench, err) < 0 ||
         bench_towers(bench, err) < 0 || bench_trainings(bench, err) < 0 || bench_classify(bench, err) < 0 ||
-        bench_find(bench, err) < 0 || bench_experiments(bench, err) < 0)
+        bench_classifiers(bench, err) < 0 || bench_find(bench, err) < 0 || bench_experiments(bench, err) < 0)
         return -1;
     if (bench->n_rows == 0)
         return error_usage(err, "no loop has %s in its name", bench->words.values[0]);
@@ -100,9 +100,10 @@ const Command command_bench = {
         "cache. Where other programs ran meanwhile, or the clock fell, that is said in place of shares.\n"
         "Full-size towers with random weights; a few\n"
         "minutes. LOOP is a part of a loop's name: only such loops are measured. \"small experiment\" and\n"
-        "\"whole experiment\" (100 classes of 16 images, 50 epochs, 2,500 test images, RN50), and "
-        "\"search\"\n"
-        "(2 GB in $TMPDIR), are measured only when named.\n",
+        "\"whole experiment\" (100 classes of 16 images, 50 epochs, 2,500 test images, RN50), \"search\" (2 "
+        "GB in\n"
+        "$TMPDIR), \"linear probe, 1000\" and \"1000 classes\" of the 80 templates are measured only when "
+        "named.\n",
     .example = "coop bench --threads 1,2 RN50 \"100 classes\"",
     .min_words = 0,
     .max_words = ANY_NUMBER,

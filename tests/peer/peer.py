@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+import classifiers
 import pretrain
 from model import IMAGE_TOWERS, TOKENS, ConditionalStep, TrainingStep
 
-GROUPS = ["10 classes", "100 classes", "cocoop", "JPEG", "RN50", "RN101", "ViT-B/32", "ViT-B/16", "ViT-L/14", "small ViT"]
+GROUPS = ["10 classes", "100 classes", "cocoop", "JPEG", "RN50", "RN101", "ViT-B/32", "ViT-B/16", "ViT-L/14", "small ViT", "linear probe, 100 ", "zero-shot, 80 templates, 10 "]
 TRIES, ENOUGH_SECONDS = 5, 4  # as in `coop bench`
 MAX_ROWS = 200 * TOKENS  # a padded batch beyond this takes more memory than most machines have
 
@@ -92,12 +93,25 @@ def photo_seconds(dtype, width, height, size):
     return median_seconds(lambda: [loop() for _ in range(5)]) / 5
 
 
+def probe_seconds(dtype, n_classes, shots, n_features):
+    shape = int(n_classes), int(shots), int(n_features)
+    return classifiers.probe_seconds(*shape) if dtype == torch.float32 and classifiers.LogisticRegression else None
+
+
+def zeroshot_seconds(dtype, n_templates, n_classes):
+    """Each class takes as long as the first ones."""
+    n = min(int(n_classes), 4)
+    return median_seconds(classifiers.Ensemble(int(n_templates), n, dtype)) * int(n_classes) / n
+
+
 LOOPS = [
     (r"train step, (\d+) classes, (end|middle|front)(, csc)?$", step_seconds),
     (r"learner (step|test), cocoop, M (\d+), (\d+) images$", cocoop_seconds),
     (r"(\S+), (\d+) images$", tower_seconds),
     (r"pretrain step, (.+), (\d+) pairs$", pretrain_seconds),
     (r"fine-tune step, (.+), (\d+) images$", finetune_seconds),
+    (r"linear probe, (\d+) x (\d+) of (\d+)$", probe_seconds),
+    (r"zero-shot, (\d+) templates, (\d+) classes$", zeroshot_seconds),
     (r"JPEG (\d+)x(\d+) to (\d+), 1 thread$", photo_seconds),
 ]
 

@@ -145,6 +145,24 @@ static void test_experiment(void **state) {
     json_decref(json);
 }
 
+/* Classifiers that are not trained by steps; those of 1,000 classes stay out unless they are named. */
+static void test_classifiers(void **state) {
+    Cli *cli = *state;
+    static const char *const details[] = {"C 1e-05, 64.25 %", "800 texts, 3265 nodes"};
+    if (scratch_instrumented())
+        skip();
+    cli_ok(cli, "bench", "--json", "probe, 100 x", "templates, 10 classes");
+    const char *line = cli->out;
+    for (int i = 0; i < 2; i++, line = strchr(line, '\n') + 1) {
+        json_t *json;
+        const Row row = read_row(line, &json);
+        assert_int_equal(strncmp(row.detail, details[i], strlen(details[i])), 0);
+        assert_true((row.gflop > 0) == (i == 1));
+        json_decref(json);
+    }
+    assert_string_equal(line, "");
+}
+
 /* Without --json: a line of columns, and as many lines as rows. */
 static void test_table(void **state) {
     Cli *cli = *state;
@@ -288,11 +306,17 @@ static void test_no_folder(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_rows),       CLI_TEST(test_linear),
-                                       CLI_TEST(test_training),   CLI_TEST(test_experiment),
-                                       CLI_TEST(test_table),      CLI_TEST(test_kept_rows),
-                                       CLI_TEST(test_other_rows), CLI_TEST(test_refusals),
-                                       CLI_TEST(test_interrupt),  CLI_TEST(test_interrupted_files),
+    const struct CMUnitTest tests[] = {CLI_TEST(test_rows),
+                                       CLI_TEST(test_linear),
+                                       CLI_TEST(test_training),
+                                       CLI_TEST(test_experiment),
+                                       CLI_TEST(test_classifiers),
+                                       CLI_TEST(test_table),
+                                       CLI_TEST(test_kept_rows),
+                                       CLI_TEST(test_other_rows),
+                                       CLI_TEST(test_refusals),
+                                       CLI_TEST(test_interrupt),
+                                       CLI_TEST(test_interrupted_files),
                                        CLI_TEST(test_no_folder)};
     return cmocka_run_group_tests_name("cli_bench", tests, NULL, NULL);
 }
