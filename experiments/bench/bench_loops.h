@@ -4,6 +4,7 @@
 
 #include "experiments/bench/bench.h"
 
+int bench_products(Bench *bench, Error *err);
 int bench_steps(Bench *bench, Error *err);
 int bench_learners(Bench *bench, Error *err);
 int bench_photos(Bench *bench, Error *err);

@@ -38,9 +38,10 @@ static int parse_threads(Bench *bench, const char *text, Error *err) {
 }
 
 static int bench_loops(Bench *bench, Error *err) {
-    if (bench_steps(bench, err) < 0 || bench_learners(bench, err) < 0 || bench_photos(bench, err) < 0 ||
-        bench_towers(bench, err) < 0 || bench_trainings(bench, err) < 0 || bench_classify(bench, err) < 0 ||
-        bench_classifiers(bench, err) < 0 || bench_find(bench, err) < 0 || bench_experiments(bench, err) < 0)
+    if (bench_products(bench, err) < 0 || bench_steps(bench, err) < 0 || bench_learners(bench, err) < 0 ||
+        bench_photos(bench, err) < 0 || bench_towers(bench, err) < 0 || bench_trainings(bench, err) < 0 ||
+        bench_classify(bench, err) < 0 || bench_classifiers(bench, err) < 0 || bench_find(bench, err) < 0 ||
+        bench_experiments(bench, err) < 0)
         return -1;
     if (bench->n_rows == 0)
         return error_usage(err, "no loop has %s in its name", bench->words.values[0]);
