@@ -1,7 +1,7 @@
 /* caption_text.c: Flickr's text files and tables (caption_set.h). */
 #include "datasets/captions/caption_builder.h"
-#include "datasets/captions/table.h"
 #include "datasets/lists/text_lines.h"
+#include "datasets/lists/text_table.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -49,7 +49,8 @@ int captions_read_flickr(CaptionBuilder *builder, const char *path, Error *err) 
     return 0;
 }
 
-static int take_row(void *context, char *const *fields, Error *err) {
+static int take_row(void *context, char *const *fields, int line, Error *err) {
+    (void)line;
     CaptionBuilder *builder = context;
     bool is_new;
     const int image = caption_image(builder, fields[0], &is_new, err);
@@ -57,6 +58,9 @@ static int take_row(void *context, char *const *fields, Error *err) {
 }
 
 int captions_read_table(CaptionBuilder *builder, const char *path, Error *err) {
-    static const TableColumn columns[] = {{"image", "filepath"}, {"caption", "title"}};
-    return captions_table_read(path, columns, 2, take_row, builder, builder->pool.arena, err);
+    static const TableColumn columns[] = {{.name = "image", .other = "filepath"},
+                                          {.name = "caption", .other = "title"}};
+    const TextTable table = {
+        .path = path, .max_size = MAX_LIST_BYTES, .strict = true, .columns = columns, .n_columns = 2};
+    return text_table_read(&table, take_row, builder, builder->pool.arena, err);
 }

@@ -3,9 +3,9 @@
 
 #include "clip/base/files.h"
 #include "datasets/captions/json_items.h"
-#include "datasets/captions/table.h"
 #include "datasets/lists/lists.h"
 #include "datasets/lists/split_file.h"
+#include "datasets/lists/text_table.h"
 
 #include <limits.h>
 #include <string.h>
@@ -117,21 +117,25 @@ static int take_item(void *context, const char *place, const json_t *item, Error
     return put_image(reader, name, (MatchBox){0}, err) < 0 ? -1 : put_texts(reader, right, wrong, err);
 }
 
-static int take_row(void *context, char *const *fields, Error *err) {
+static int take_row(void *context, char *const *fields, int line, Error *err) {
+    (void)line;
     return put_image(context, fields[0], (MatchBox){0}, err) < 0
                ? -1
                : put_texts(context, fields[1], fields[2], err);
 }
 
 int match_set_read(MatchSet *set, const char *path, Arena *arena, Error *err) {
-    static const TableColumn columns[] = {
-        {"image", "filepath"}, {"caption", "title"}, {"negative_caption", NULL}};
+    static const TableColumn columns[] = {{.name = "image", .other = "filepath"},
+                                          {.name = "caption", .other = "title"},
+                                          {.name = "negative_caption"}};
+    const TextTable table = {
+        .path = path, .max_size = MAX_LIST_BYTES, .strict = true, .columns = columns, .n_columns = 3};
     *set = (MatchSet){0};
     Reader reader = {.set = set, .pool = {.arena = arena}};
     const int first = json_first(path, err);
-    if (first < 0 || (first == '{' || first == '['
-                          ? json_items_read(path, take_item, &reader, err)
-                          : captions_table_read(path, columns, 3, take_row, &reader, arena, err)) < 0)
+    if (first < 0 ||
+        (first == '{' || first == '[' ? json_items_read(path, take_item, &reader, err)
+                                      : text_table_read(&table, take_row, &reader, arena, err)) < 0)
         return -1;
     set->images = reader.images.list;
     return set->n > 0 ? 0 : error_set(err, "%s: no cases", path);

@@ -2,9 +2,9 @@
 #include "datasets/captions/question_set.h"
 
 #include "datasets/captions/json_items.h"
-#include "datasets/captions/table.h"
 #include "datasets/lists/lists.h"
 #include "datasets/lists/split_file.h"
+#include "datasets/lists/text_table.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -41,7 +41,8 @@ static int put(Reader *reader, const char *image, Question question, Error *err)
     return list_push(&reader->images, copy, 0, reader->pool.arena, err);
 }
 
-static int take_row(void *context, char *const *fields, Error *err) {
+static int take_row(void *context, char *const *fields, int line, Error *err) {
+    (void)line;
     Reader *reader = context;
     Question question = {.text = text_join(&reader->pool, NULL, fields[1]),
                          .answers = ARENA_NEW(reader->pool.arena, const char *, 1),
@@ -157,11 +158,13 @@ static int read_vqa(Reader *reader, const char *questions, const char *annotatio
 
 int question_set_read(QuestionSet *set, const char *questions, const char *annotations, Arena *arena,
                       Error *err) {
-    static const TableColumn columns[] = {{"image", NULL}, {"question", NULL}, {"answer", NULL}};
+    static const TableColumn columns[] = {{.name = "image"}, {.name = "question"}, {.name = "answer"}};
+    const TextTable table = {
+        .path = questions, .max_size = MAX_LIST_BYTES, .strict = true, .columns = columns, .n_columns = 3};
     *set = (QuestionSet){0};
     Reader reader = {.set = set, .pool = {.arena = arena}};
     if ((annotations ? read_vqa(&reader, questions, annotations, err)
-                     : captions_table_read(questions, columns, 3, take_row, &reader, arena, err)) < 0)
+                     : text_table_read(&table, take_row, &reader, arena, err)) < 0)
         return -1;
     set->images = reader.images.list;
     return set->n > 0 ? 0 : error_set(err, "%s: no questions", annotations ? annotations : questions);

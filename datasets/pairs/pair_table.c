@@ -8,15 +8,14 @@
 #include "datasets/pairs/pair_source.h"
 
 #include "clip/base/files.h"
-#include "datasets/lists/csv_fields.h"
 #include "datasets/lists/remarks.h"
+#include "datasets/lists/text_table.h"
 
 #include <limits.h>
 #include <string.h>
 #include <unistr.h>
 
 #define MAX_TABLE_BYTES ((size_t)1 << 34)
-#define MAX_SHOWN_COLUMNS 20
 
 typedef struct {
     const char *path, *caption;
@@ -31,9 +30,6 @@ typedef struct {
 typedef struct {
     PairSource *source;
     Table *table;
-    CsvText text;
-    const char *image_key, *caption_key;
-    int n_columns, image_column, caption_column;
     int n_empty, first_empty; /* rows without a caption; the line of the first */
 } Reader;
 
@@ -56,57 +52,21 @@ static int read_separator(char *separator, const char *text, const char *path, E
     return 0;
 }
 
-static int no_column(const Reader *reader, const char *key, const char *columns, Error *err) {
-    const char separator = reader->text.separator;
-    return error_set(err, "%s: line 1: no column '%s'; separated by '%s', there %s %s", reader->text.path,
-                     key, separator == '\t' ? "\\t" : (const char[]){separator, '\0'},
-                     reader->n_columns == 1 ? "is" : "are", columns);
-}
-
-static int take_column(int *column, const char *name, const Reader *reader, const char *key, Error *err) {
-    if (strcmp(name, key) != 0)
-        return 0;
-    if (*column >= 0)
-        return error_set(err, "%s: line 1: column '%s' comes twice", reader->text.path, key);
-    *column = reader->n_columns;
-    return 0;
-}
-
-static int read_header(Reader *reader, Error *err) {
-    Arena *arena = reader->source->arena;
-    const char *columns = "";
-    if (!csv_next_line(&reader->text))
-        return error_set(err, "%s: empty file", reader->text.path);
-    for (bool last = false; !last; reader->n_columns++) {
-        const char *name = csv_field(&reader->text, &last, err);
-        if (!name || take_column(&reader->image_column, name, reader, reader->image_key, err) < 0 ||
-            take_column(&reader->caption_column, name, reader, reader->caption_key, err) < 0)
-            return -1;
-        if (reader->n_columns < MAX_SHOWN_COLUMNS)
-            columns = arena_printf(arena, "%s%s'%.80s'", columns, *columns ? ", " : "", name);
-        if (!columns)
-            return error_memory(err);
-    }
-    if (reader->image_column < 0)
-        return no_column(reader, reader->image_key, columns, err);
-    if (reader->caption_column < 0)
-        return no_column(reader, reader->caption_key, columns, err);
-    return 0;
-}
-
-static int put_row(Reader *reader, Row row, int line, Error *err) {
+static int take_row(void *context, char *const *fields, int line, Error *err) {
+    Reader *reader = context;
     PairSource *source = reader->source;
     Table *table = reader->table;
+    const Row row = {.path = fields[0], .caption = fields[1]};
     if (!*row.path)
-        return error_set(err, "%s: line %d: empty path", reader->text.path, line);
+        return error_set(err, "empty path");
     if (u8_check((const uint8_t *)row.caption, strlen(row.caption)))
-        return error_set(err, "%s: line %d: the caption is not UTF-8", reader->text.path, line);
+        return error_set(err, "the caption is not UTF-8");
     if (!row.caption[strspn(row.caption, " \t\r\n")]) {
         reader->first_empty = reader->n_empty++ == 0 ? line : reader->first_empty;
         return 0;
     }
     if (source->n > INT_MAX / 2)
-        return error_set(err, "%s: too many lines", reader->text.path);
+        return error_set(err, "too many lines");
     Row *rows = arena_grow(source->arena, table->rows, &table->capacity, source->n + 1, sizeof *rows);
     if (!rows)
         return error_memory(err);
@@ -117,61 +77,35 @@ static int put_row(Reader *reader, Row row, int line, Error *err) {
     return 0;
 }
 
-static int read_row(Reader *reader, Error *err) {
-    const int line = reader->text.line;
-    Row row = {0};
-    int n = 0;
-    for (bool last = false; !last; n++) {
-        const char *field = csv_field(&reader->text, &last, err);
-        if (!field)
-            return -1;
-        row.path = n == reader->image_column ? field : row.path;
-        row.caption = n == reader->caption_column ? field : row.caption;
-    }
-    if (n != reader->n_columns)
-        return error_set(err, "%s: line %d: %d field%s where the header has %d", reader->text.path, line, n,
-                         n == 1 ? "" : "s", reader->n_columns);
-    return put_row(reader, row, line, err);
-}
-
-static int read_table(Reader *reader, const char *path, const char *separator, Error *err) {
+static int read_table(Reader *reader, const TextTable *text, Error *err) {
     Arena *arena = reader->source->arena;
-    char between = '\t';
     if (!folder_exists(reader->table->root))
-        return error_set(err, "%s: no such folder (the root of %s)", reader->table->root, path);
-    if (read_separator(&between, separator, path, err) < 0 ||
-        csv_open(&reader->text, path, MAX_TABLE_BYTES, arena, err) < 0)
-        return -1;
-    reader->text.separator = between;
-    reader->text.keep_blanks = true;
+        return error_set(err, "%s: no such folder (the root of %s)", reader->table->root, text->path);
     pair_source_hash_text(reader->source, "table");
-    if (read_header(reader, err) < 0)
+    if (text_table_read(text, take_row, reader, arena, err) < 0)
         return -1;
-    while (csv_next_line(&reader->text))
-        if (read_row(reader, err) < 0)
-            return -1;
     if (reader->n_empty > 0)
         remark(&reader->source->remarks, arena, "%s: %d pair%s without a caption left out (first: line %d)",
-               path, reader->n_empty, reader->n_empty == 1 ? "" : "s", reader->first_empty);
+               text->path, reader->n_empty, reader->n_empty == 1 ? "" : "s", reader->first_empty);
     return 0;
 }
 
 PairSource *pairs_open_table(const char *path, const char *separator, const char *image_key,
                              const char *caption_key, const char *root, Error *err) {
+    const TableColumn columns[] = {{.name = image_key ? image_key : "filepath"},
+                                   {.name = caption_key ? caption_key : "title"}};
+    TextTable text = {.path = path, .max_size = MAX_TABLE_BYTES, .columns = columns, .n_columns = 2};
+    if (read_separator(&text.separator, separator, path, err) < 0)
+        return NULL;
     PairSource *source = pair_source_create(get, err);
     if (!source)
         return NULL;
     Table *table = ARENA_NEW(source->arena, Table, 1);
-    Reader reader = {.source = source,
-                     .table = table,
-                     .image_key = image_key ? image_key : "filepath",
-                     .caption_key = caption_key ? caption_key : "title",
-                     .image_column = -1,
-                     .caption_column = -1};
+    Reader reader = {.source = source, .table = table};
     source->kind = table;
     if (table) {
         table->root = root ? arena_strdup(source->arena, root) : path_folder(source->arena, path);
-        if (table->root && read_table(&reader, path, separator, err) < 0) {
+        if (table->root && read_table(&reader, &text, err) < 0) {
             pairs_close(source);
             return NULL;
         }

@@ -102,7 +102,9 @@ static void tables_have_named_columns(void **state) {
     check(*state, NULL, "n\timage\tcaption\n1\ta.png\tOne, two\n2\tb.png\t three \n3\ta.png\tfour\n",
           "a.png: One, two, four,; b.png:  three ,");
     check(*state, NULL, "filepath\ttitle\r\na.png\tone\r\n", "a.png: one,");
-    refuse(*state, NULL, "image\ttext\na\tb\n", "@/file: line 1: no column 'caption' (or 'title')");
+    refuse(*state, NULL, "image\ttext\na\tb\n",
+           "@/file: line 1: no column 'caption' (or 'title'); separated by '\\t', "
+           "there are 'image', 'text'");
     refuse(*state, NULL, "image\tcaption\n/etc/a\tb\n", "@/file: line 2: absolute path: '/etc/a'");
 }
 
