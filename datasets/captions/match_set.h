@@ -1,9 +1,10 @@
 /* match_set.h: pictures with captions that fit and captions that do not.
  *
  * Told apart by content: Winoground's examples.jsonl (`image_0`, `image_1`, `caption_0`, `caption_1`),
- * SugarCrepe's files (`filename`, `caption`, `negative_caption`), ARO's (`image_path`, `bbox_x`, `bbox_y`,
- * `bbox_w`, `bbox_h`, `true_caption`, `false_caption`), and tables with the columns image, caption and
- * negative_caption.
+ * SugarCrepe's files (`filename`, `caption`, `negative_caption`), ARO's relations and attributes
+ * (`image_path`, `bbox_x`, `bbox_y`, `bbox_w`, `bbox_h`, `true_caption`, `false_caption`) and orders
+ * (`image`, `caption_options`, the right one first), and tables with the columns image, caption,
+ * negative_caption and maybe tag.
  */
 #ifndef DATASETS_CAPTIONS_MATCH_SET_H
 #define DATASETS_CAPTIONS_MATCH_SET_H
@@ -15,16 +16,35 @@ typedef struct {
     int x, y, width, height;
 } MatchBox;
 
+/* What several cases have in common: Winoground's "Object", "2 predicates", "Pragmatics"; ARO's "holding". */
 typedef struct {
-    bool pairs;         /* Winoground: two pictures for each case, the first for its first caption */
-    ItemList images;    /* (n, or 2 n with pairs) */
-    MatchBox *boxes;    /* (images) */
-    bool boxed;         /* whether any has a box */
-    const char **texts; /* (2 n) the right caption, the wrong one; with pairs those of the two pictures */
+    const char *name;
+    bool in_macro; /* whether it has a part in the macro average, if there is one */
+} MatchTag;
+
+typedef struct {
+    int item, tag; /* a case, and the index of a tag of it */
+} MatchLabel;
+
+typedef struct {
+    bool pairs;      /* Winoground: two pictures for each case, the first for its first caption */
+    bool first_won;  /* equal scores are right: ARO's orders take the first of them, which the right one is */
+    ItemList images; /* (n, or 2 n with pairs) */
+    MatchBox *boxes; /* (images) */
+    bool boxed;      /* whether any has a box */
+    const char **texts; /* (firsts[n]) the right caption and the wrong ones; with pairs those of the pictures
+                         */
+    int *firsts;        /* (n + 1) case i has the texts from firsts[i] up to firsts[i + 1] */
     int n;              /* cases */
+    MatchTag *tags;     /* (n_tags) in order of appearance */
+    MatchLabel *labels; /* (n_labels) in the order of the cases */
+    int n_tags, n_labels;
+    int macro_least; /* ARO: accuracy is also averaged over the tags of at least so many cases; 0: it is not
+                      */
 } MatchSet;
 
-/* Paths must stay below the folder of the images. All is owned by the arena. */
-int match_set_read(MatchSet *set, const char *path, Arena *arena, Error *err);
+/* tags: a file that gives the cases of Winoground more tags, {"ID": ["Unusual Image"]} (an empty list: "No
+ * Tag"); or NULL. Paths must stay below the folder of the images. All is owned by the arena. */
+int match_set_read(MatchSet *set, const char *path, const char *tags, Arena *arena, Error *err);
 
 #endif

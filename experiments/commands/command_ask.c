@@ -1,14 +1,8 @@
 /* command_ask.c: coop ask */
 #include "clip/base/files.h"
-#include "clip/base/json.h"
-#include "clip/base/text_map.h"
-#include "clip/math/ops.h"
-#include "datasets/lists/text_lines.h"
+#include "datasets/captions/answer_list.h"
 #include "experiments/commands/commands.h"
-#include "experiments/config/names.h"
-#include "experiments/ranking/vqa.h"
-#include "experiments/retrieve/ask.h"
-#include "experiments/retrieve/outcome.h"
+#include "experiments/retrieve/ask_many.h"
 #include "experiments/session/cli_model.h"
 #include "experiments/terminal/printable.h"
 
@@ -17,43 +11,31 @@
 #include <string.h>
 
 typedef struct {
-    const char *answers, *questions, *annotations, *images, *output;
-    OptionTexts templates;
-    int top;
-    bool json, upright, quiet;
+    AskOptions all;
+    const char *answers;
+    OptionTexts templates, weights;
+    int top, most;
+    bool json;
 } Request;
 
 static const char *const default_templates[] = {"Question: {question} Answer: {answer}.",
                                                 "{question} {answer}"};
 
-static void trim(char **text) {
-    *text += strspn(*text, " \t");
-    for (size_t n = strlen(*text); n > 0 && strchr(" \t", (*text)[n - 1]); n--)
-        (*text)[n - 1] = '\0';
-}
-
-/* "a,b,c", or the lines of a file of that name. */
-static int read_answers(AskWith *with, const char *given, Arena *arena, Error *err) {
+/* "a,b,c", or the answers of a file of that name. */
+static int read_answers(Request *request, Arena *arena, Error *err) {
+    const char *given = request->answers;
+    AnswerList list;
     const bool is_file = file_exists(given);
-    TextLines lines = {0};
-    char *list = is_file ? NULL : arena_strdup(arena, given), *at = list;
-    if (is_file ? lines_open(&lines, given, arena, err) < 0 : !list)
-        return is_file ? -1 : error_memory(err);
-    const char **all = ARENA_NEW(arena, const char *, strlen(is_file ? lines.at : list) + 1);
-    TextMap seen = {.arena = arena};
-    int n = 0;
-    for (char *answer; all && (answer = is_file ? lines_next(&lines) : strsep(&at, ","));) {
-        trim(&answer);
-        if (*answer && text_map_find(&seen, answer))
-            return (is_file ? error_set : error_usage)(err, "%s: '%s' stands there twice", given, answer);
-        if (*answer && text_map_put(&seen, answer, n) == 0)
-            all[n++] = answer;
-    }
-    with->answers = all;
-    with->n_answers = n;
-    if (arena_failed(arena))
-        return error_memory(err);
-    return n > 0 ? 0 : error_usage(err, "--answers '%s': no answers", given);
+    if (is_file) {
+        if (answer_list_read(&list, given, request->most, arena, err) < 0)
+            return -1;
+    } else if (answer_list_split(&list, given, arena, err) < 0)
+        return err->is_memory ? -1 : error_usage(err, "--answers '%.60s': an answer that comes twice", given);
+    if (!is_file && list.n < 2)
+        return error_usage(err, "--answers '%.60s': neither a file nor two answers or more", given);
+    request->all.with.answers = list.answers;
+    request->all.with.n_answers = list.n;
+    return 0;
 }
 
 /* --- one picture --- */
@@ -105,13 +87,14 @@ static int print_ranked(const Ranked *ranked, const AskWith *with, const Request
 }
 
 static int ask_one(const Request *request, LoadedModel *model, const char *picture, const char *question,
-                   const AskWith *with, Arena *arena, Error *err) {
+                   Arena *arena, Error *err) {
+    const AskWith *with = &request->all.with;
     const size_t E = (size_t)model->clip->embed_dim, K = (size_t)with->n_answers;
     float *image = arena_floats(arena, 1, E), *texts = arena_floats(arena, K, E);
     Ranked *ranked = ARENA_NEW(arena, Ranked, K);
     if (arena_failed(arena))
         return error_memory(err);
-    if (cli_model_encode(model, image, NULL, &picture, 1, true, request->quiet, err) < 0 ||
+    if (cli_model_encode(model, image, NULL, &picture, 1, true, request->all.quiet, err) < 0 ||
         ask_texts(texts, model, question, with, err) < 0)
         return -1;
     rank(ranked, image, texts, (int)K, (int)E, model->clip->logit_scale);
@@ -119,189 +102,123 @@ static int ask_one(const Request *request, LoadedModel *model, const char *pictu
                                            : error_run(err, "the features are not finite");
 }
 
-/* --- many questions --- */
-
-enum { MOST_TYPES = 16 };
-
-/* Where nothing else is given, what the file itself answers. */
-static int collect_answers(AskWith *with, const QuestionSet *set, Arena *arena, Error *err) {
-    TextMap seen = {.arena = arena};
-    int n = 0, total = 0;
-    for (int i = 0; i < set->n; i++)
-        total += set->questions[i].n_answers;
-    const char **all = ARENA_NEW(arena, const char *, total);
-    for (int i = 0; all && i < set->n; i++)
-        for (int a = 0; a < set->questions[i].n_answers; a++) {
-            const char *answer = set->questions[i].answers[a];
-            if (*answer && !text_map_find(&seen, answer) && text_map_put(&seen, answer, n) == 0)
-                all[n++] = answer;
-        }
-    with->answers = all;
-    with->n_answers = n;
-    return arena_failed(arena) ? error_memory(err) : 0;
-}
-
-static int add_type(Measure *measures, int *n, const char *type, double accuracy) {
-    int at = 0;
-    while (at < *n && strcmp(measures[at].label, type) != 0)
-        at++;
-    if (at == MOST_TYPES)
-        return 0; /* the overall accuracy has it */
-    if (at == *n)
-        measures[(*n)++] = (Measure){type, 0, 0, NAN, NAN};
-    measures[at].percent += accuracy;
-    measures[at].n++;
-    return 0;
-}
-
-static int count(Measure *measures, int *n, const QuestionSet *set, const AskWith *with, const int *picks,
-                 Error *err) {
-    for (int i = 0; i < set->n; i++) {
-        const Question *question = &set->questions[i];
-        double accuracy;
-        if (vqa_accuracy(&accuracy, with->answers[picks[i]], question->answers, question->n_answers, err) < 0)
-            return -1;
-        add_type(measures, n, "overall", accuracy);
-        if (question->type)
-            add_type(measures, n, question->type, accuracy);
-    }
-    for (int i = 0; i < *n; i++)
-        measures[i].percent *= 100.0 / measures[i].n;
-    return 0;
-}
-
-static int digest_all(char digest[65], const QuestionSet *set, const AskWith *with, Arena *arena,
-                      Error *err) {
-    const char *text = "";
-    for (int i = 0; text && i < with->n_templates; i++)
-        text = arena_printf(arena, "%stemplate %s\n", text, with->templates[i]);
-    char part[65];
-    for (int i = 0; text && i < with->n_answers + set->n; i++) { /* a digest of digests: memory stays small */
-        const size_t mark = arena_mark(arena);
-        const int q = i - with->n_answers;
-        const char *line = q < 0
-                               ? arena_printf(arena, "%s\nanswer %s", i > 0 ? digest : text, with->answers[i])
-                               : arena_printf(arena, "%s\n%s\n%s\n%s", digest, set->images.items[q].path,
-                                              set->questions[q].text, set->questions[q].answers[0]);
-        if (!line)
-            return error_memory(err);
-        digest_bytes(part, line, strlen(line));
-        memcpy(digest, part, sizeof part);
-        arena_reset(arena, mark);
-    }
-    return text ? 0 : error_memory(err);
-}
-
-static int evaluate(const Request *request, LoadedModel *model, AskWith *with, Arena *arena, Error *err) {
-    QuestionSet set;
-    Measure measures[MOST_TYPES];
-    int n = 0;
-    Subject subject = {.method = "ask", .dataset = path_stem(request->questions, arena)};
-    const ImageFolder folder = {.root = request->images,
-                                .cache = request->output ? path_join(arena, request->output, "cache") : NULL,
-                                .upright = request->upright,
-                                .quiet = request->quiet};
-    if (question_set_read(&set, request->questions, request->annotations, arena, err) < 0)
-        return -1;
-    if (with->n_answers == 0 && collect_answers(with, &set, arena, err) < 0)
-        return -1;
-    if (!request->answers && !request->quiet)
-        print_line(stderr, "note: no --answers: the %d that the file itself has are the candidates",
-                   with->n_answers);
-    int *picks = ARENA_NEW(arena, int, set.n);
-    if (arena_failed(arena))
-        return error_memory(err);
-    if (ask_all(picks, model, &set, with, &folder, err) < 0 ||
-        count(measures, &n, &set, with, picks, err) < 0)
-        return -1;
-    for (int i = 0; i < n; i++)
-        print_line(stdout, "%s, %s: %d questions: %.2f %%", subject.dataset, measures[i].label, measures[i].n,
-                   measures[i].percent);
-    if (!request->output)
-        return 0;
-    return digest_all(subject.digest, &set, with, arena, err) < 0
-               ? -1
-               : outcome_write(request->output, &subject, model, measures, n, err);
-}
-
-static int answer(const CommandLine *line, const Request *request, LoadedModel *model, Error *err) {
-    AskWith with = {.templates = request->templates.n > 0 ? request->templates.values : default_templates,
-                    .n_templates = request->templates.n > 0 ? request->templates.n : 2};
-    if (ask_check(&with, err) < 0 ||
-        (request->answers && read_answers(&with, request->answers, line->arena, err) < 0))
-        return -1;
-    if (request->questions)
-        return evaluate(request, model, &with, line->arena, err);
-    return ask_one(request, model, line->words.values[0], line->words.values[1], &with, line->arena, err);
-}
-
-static int check(const CommandLine *line, const Request *request, const char *weights, Error *err) {
-    const bool many = request->questions;
-    if (!weights)
-        return error_usage(err, "--model is needed");
-    if (!many && (line->words.n != 2 || !request->answers))
-        return error_usage(err, "an image, a question and --answers are needed, or --questions FILE");
-    if (!many && (request->annotations || request->images || request->output))
-        return error_usage(err, "--annotations, --images and --out go with --questions FILE");
-    if (many && (line->words.n > 0 || !request->images || request->json))
-        return error_usage(err,
-                           "--questions FILE wants --images DIR, and goes with no image, question or --json");
-    return 0;
-}
-
-static int run(CommandLine *line, Error *err) {
-    const char *weights = NULL, *activation = NULL, *precision = NULL, *exif = NULL;
-    LoadedModelOptions given = {.towers = CLIP_BOTH | CLIP_DIGEST};
-    Request request = {.top = 5};
-    const Option options[] = {
-        {"model", OPTION_TEXT, &weights, 0, 0, "FILE|NAME",
-         "the checkpoint: a file, its folder, or a name (coop models)"},
-        {"answers", OPTION_TEXT, &request.answers, 0, 0, "A,B,C|FILE",
-         "the candidates, or a file of them, one a line"},
-        {"template", OPTION_TEXTS, &request.templates, 0, 0, "TEXT",
-         "a text of {question} and {answer}; several are averaged"},
-        {"top", OPTION_INT, &request.top, 1, 1000000, "K", "answers to print (default 5)"},
-        {"json", OPTION_FLAG, &request.json, 0, 0, NULL, "an object instead"},
-        {"questions", OPTION_TEXT, &request.questions, 0, 0, "FILE",
-         "instead of an image: a table (image, question, answer), or VQA's questions"},
-        {"annotations", OPTION_TEXT, &request.annotations, 0, 0, "FILE", "VQA's annotations of these"},
-        {"images", OPTION_TEXT, &request.images, 0, 0, "DIR", "their folder of images"},
-        {"out", OPTION_TEXT, &request.output, 0, 0, "DIR", "leaves their results there, for coop report"},
-        OPTION_VOCAB(&given.vocab),
-        OPTION_ACTIVATION(&activation),
-        OPTION_HEADS(&given.heads),
-        OPTION_PRECISION(&precision),
-        OPTION_EXIF(&exif)};
-    int status = command_parse(line, &command_ask, options, 14, err);
-    if (status != 0)
-        return status < 0 ? -1 : 0;
-    if (check(line, &request, weights, err) < 0 || cli_activation(&given.activation, activation, err) < 0 ||
-        cli_precision(&given.precision, precision, err) < 0 || cli_exif(&request.upright, exif, err) < 0)
-        return -1;
-    request.quiet = line->common.quiet;
-    given.n_threads = line->common.threads;
+static int open_and_ask(const CommandLine *line, const Request *request, Error *err) {
+    const Checkpoints *given = &request->all.checkpoints;
+    const Experiment experiment = {.model = {.weights = given->weights.values[0],
+                                             .vocab = given->vocab,
+                                             .activation = given->activation,
+                                             .heads = given->heads,
+                                             .precision = given->precision}};
     LoadedModel model;
-    status = cli_model_open(&model, weights, given, err);
-    model.upright = request.upright;
+    int status = cli_model_open_for(&model, &experiment, request->all.n_threads, err);
+    model.upright = request->all.upright;
     if (status == 0) {
-        cli_model_print_note(&model, request.quiet);
-        status = answer(line, &request, &model, err);
+        cli_model_print_note(&model, request->all.quiet);
+        status = ask_one(request, &model, line->words.values[0], line->words.values[1], line->arena, err);
     }
     loaded_model_close(&model);
     return status;
+}
+
+/* --- many questions --- */
+
+/* With the answers as VQA's files of results have them. */
+static int print_json(const Asked *asked, int model, Error *err) {
+    const int n = asked->set.n;
+    json_begin();
+    json_t *list = json_array(), *more = json_object();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(list,
+                              json_pack("{s:I, s:s}", "question_id", (json_int_t)asked->set.questions[i].id,
+                                        "answer", asked->picks[(size_t)model * (size_t)n + (size_t)i]));
+    json_object_set_new(more, "answers", list);
+    return score_list_print_json(&asked->lists[model], asked->models[model], more, err);
+}
+
+static int evaluate(const Request *request, Arena *arena, Error *err) {
+    Asked asked;
+    if (ask_many(&asked, &request->all, arena, err) < 0)
+        return -1;
+    for (int m = 0; m < request->weights.n && request->json; m++)
+        if (print_json(&asked, m, err) < 0)
+            return -1;
+    if (!request->json)
+        score_table_print(asked.lists, 1, asked.models, request->weights.n, arena);
+    return 0;
+}
+
+static int check(const CommandLine *line, const Request *request, Error *err) {
+    const AskOptions *all = &request->all;
+    const bool many = all->questions;
+    if (request->weights.n == 0)
+        return error_usage(err, "--model is needed");
+    if (!many && (line->words.n != 2 || !request->answers))
+        return error_usage(err, "an image, a question and --answers are needed, or --questions FILE");
+    if (!many && !line->words.values[1][strspn(line->words.values[1], " \t\r\n")])
+        return error_usage(err, "the question is empty");
+    if (!many && (all->annotations || all->images || all->output))
+        return error_usage(err, "--annotations, --images and --out go with --questions FILE");
+    if (!many && request->weights.n > 1)
+        return error_usage(err, "several checkpoints go with --questions FILE");
+    if (many && (line->words.n > 0 || !all->images))
+        return error_usage(err, "--questions FILE wants --images DIR, and goes with no image or question");
+    return ask_check(&all->with, err);
+}
+
+static int run(CommandLine *line, Error *err) {
+    const char *activation = NULL, *precision = NULL, *exif = NULL;
+    Request request = {.top = 5, .most = 1000};
+    AskOptions *all = &request.all;
+    const Option options[] = {
+        {"model", OPTION_TEXTS, &request.weights, 0, 0, "FILE|NAME",
+         "the checkpoint: a file, its folder, or a name (coop models); with --questions several"},
+        {"answers", OPTION_TEXT, &request.answers, 0, 0, "A,B,C|FILE",
+         "the candidates; or a file of them, one a line; or VQA's annotations: their most frequent answers"},
+        {"most", OPTION_INT, &request.most, 1, 1000000, "K", "of these annotations (default 1000)"},
+        {"template", OPTION_TEXTS, &request.templates, 0, 0, "TEXT",
+         "a text of {question} and {answer}; several are averaged"},
+        {"top", OPTION_INT, &request.top, 1, 1000000, "K", "answers to print (default 5)"},
+        {"json", OPTION_FLAG, &request.json, 0, 0, NULL,
+         "an object instead; with --questions one per checkpoint, with all answers"},
+        {"questions", OPTION_TEXT, &all->questions, 0, 0, "FILE",
+         "instead of an image: a table (image, question, answer, maybe type), or VQA's questions"},
+        {"annotations", OPTION_TEXT, &all->annotations, 0, 0, "FILE", "VQA's annotations of these"},
+        {"images", OPTION_TEXT, &all->images, 0, 0, "DIR", "their folder of images"},
+        {"out", OPTION_TEXT, &all->output, 0, 0, "DIR", "leaves their results there, for coop report"},
+        OPTION_VOCAB(&all->checkpoints.vocab),
+        OPTION_ACTIVATION(&activation),
+        OPTION_HEADS(&all->checkpoints.heads),
+        OPTION_PRECISION(&precision),
+        OPTION_EXIF(&exif)};
+    int status = command_parse(line, &command_ask, options, sizeof options / sizeof *options, err);
+    if (status != 0)
+        return status < 0 ? -1 : 0;
+    const bool own = request.templates.n > 0;
+    all->with.templates = own ? request.templates.values : default_templates;
+    all->with.n_templates = own ? request.templates.n : 2;
+    if (check(line, &request, err) < 0 || (request.answers && read_answers(&request, line->arena, err) < 0) ||
+        cli_activation(&all->checkpoints.activation, activation, err) < 0 ||
+        cli_precision(&all->checkpoints.precision, precision, err) < 0 ||
+        cli_exif(&all->upright, exif, err) < 0)
+        return -1;
+    all->checkpoints.weights = (TextList){request.weights.values, request.weights.n};
+    all->quiet = line->common.quiet;
+    all->n_threads = line->common.threads;
+    return all->questions ? evaluate(&request, line->arena, err) : open_and_ask(line, &request, err);
 }
 
 const Command command_ask = {
     .name = "ask",
     .usage =
         "coop ask --model FILE IMAGE QUESTION --answers A,B,C|FILE [--template TEXT]... [--top K] [--json]\n"
-        "       coop ask --model FILE --questions FILE [--annotations FILE] --images DIR [--answers ...] "
-        "[--out DIR]",
+        "       coop ask --model FILE [--model FILE]... --questions FILE [--annotations FILE] --images DIR\n"
+        "                [--answers A,B,C|FILE] [--out DIR] [--json]",
     .summary = "answer a question about an image by ranking candidates",
     .help =
         "Each candidate makes a text with the question; the nearest to the image wins. Percentages are\n"
         "shares among the candidates, so they say how sure CLIP is that it is this one of them, never that\n"
-        "any of them is true. Many questions are counted as VQA's own evaluation does.\n",
+        "any of them is true. Many questions are counted as VQA's own evaluation does, over all and of each\n"
+        "type of answers and of questions; where its file has multiple_choices these are the candidates.\n",
     .example =
         "coop ask --model ViT-B/32 photo.jpg \"What animal is in the picture?\" --answers cat,dog,horse",
     .min_words = 0,

@@ -1,5 +1,4 @@
-/* matching.h: whether a picture's right caption scores higher than a wrong one. Equal scores are wrong, as in
- * the papers of Winoground, SugarCrepe and ARO. */
+/* matching.h: whether a picture's right caption scores higher than wrong ones. */
 #ifndef EXPERIMENTS_RANKING_MATCHING_H
 #define EXPERIMENTS_RANKING_MATCHING_H
 
@@ -7,14 +6,21 @@
 
 #include <stdbool.h>
 
-/* Numbers of cases that are right. */
+/* Features of unit length. Case i has the texts from firsts[i] up to firsts[i + 1]. */
 typedef struct {
-    int n, text, image, group; /* image and group only of pairs */
-} Matches;
+    const float *images, *texts; /* (n, E), or with pairs (2 n, E); (firsts[n], E) */
+    const int *firsts;           /* (n + 1) */
+    int n, E;
+    bool pairs;     /* two pictures and two texts a case; else the first text is the right one */
+    bool first_won; /* equal scores are right, as in ARO's orders; else wrong, as in the papers of Winoground,
+                       SugarCrepe and ARO's relations and attributes */
+} MatchCases;
 
-/* images (n, E), or with pairs (2 n, E); texts (2 n, E); of unit length. Without pairs the first text of each
- * case is the right one. Fails when a score is not finite. */
-int matches_count(Matches *matches, const float *images, const float *texts, int n, int E, bool pairs,
-                  Error *err);
+typedef struct {
+    bool text, image; /* each picture takes its caption, each caption its picture; image only of pairs */
+} Verdict;
+
+/* verdicts (n). Fails when a score is not finite. */
+int matches_judge(Verdict *verdicts, const MatchCases *cases, Error *err);
 
 #endif

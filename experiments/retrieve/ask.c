@@ -68,41 +68,62 @@ static int nearest(const float *image, const float *texts, int K, int E, int *pi
 }
 
 /* Questions of one text are answered together: their candidates are encoded once. next (n) leads from each to
- * the next of its text, firsts (number returned) to the first; -1 ends. */
-static int chain(int *firsts, int *next, const QuestionSet *set, Arena *arena) {
+ * the next of its text, firsts (number returned) to the first; -1 ends. Those with choices of their own stay
+ * alone. */
+static int chain(int *firsts, int *next, const QuestionSet *set, bool own, Arena *arena) {
     TextMap lasts = {.arena = arena};
     int n = 0;
     for (int i = 0; i < set->n; i++) {
         const char *text = set->questions[i].text;
-        int *last = text_map_find(&lasts, text);
+        int *last = own ? NULL : text_map_find(&lasts, text);
         next[i] = -1;
         if (last) {
             next[*last] = i;
             *last = i;
         } else {
             firsts[n++] = i;
-            if (text_map_put(&lasts, text, i) < 0)
+            if (!own && text_map_put(&lasts, text, i) < 0)
                 return -1;
         }
     }
     return n;
 }
 
-int ask_all(int *picks, const LoadedModel *model, const QuestionSet *set, const AskWith *with,
-            const ImageFolder *folder, Error *err) {
-    const int E = model->clip->embed_dim, K = with->n_answers;
+static AskWith with_choices(const AskWith *with, const Question *question) {
+    AskWith own = *with;
+    own.answers = question->choices;
+    own.n_answers = question->n_choices;
+    return own;
+}
+
+/* The questions from `first` on, of one text. */
+static int answer_chain(const char **picks, const float *images, const LoadedModel *model,
+                        const QuestionSet *set, const AskWith *with, int first, const int *next, Error *err) {
+    const int E = model->clip->embed_dim;
     Arena *arena = arena_create();
-    float *images = arena_floats(arena, (size_t)set->n, (size_t)E);
-    float *texts = arena_floats(arena, (size_t)K, (size_t)E);
+    float *texts = arena_floats(arena, (size_t)with->n_answers, (size_t)E);
+    int status = texts ? ask_texts(texts, model, set->questions[first].text, with, err) : error_memory(err);
+    for (int i = first, pick = 0; i >= 0 && status == 0; i = next[i]) {
+        status = nearest(images + (size_t)i * (size_t)E, texts, with->n_answers, E, &pick, err);
+        picks[i] = with->answers[pick];
+    }
+    arena_free(arena);
+    return status;
+}
+
+int ask_all(const char **picks, const LoadedModel *model, const QuestionSet *set, const AskWith *with,
+            const ImageFolder *folder, Error *err) {
+    const bool own = with->n_answers == 0;
+    Arena *arena = arena_create();
+    float *images = arena_floats(arena, (size_t)set->n, (size_t)model->clip->embed_dim);
     int *firsts = ARENA_NEW(arena, int, set->n), *next = ARENA_NEW(arena, int, set->n);
-    const int n = arena_failed(arena) ? -1 : chain(firsts, next, set, arena);
+    const int n = arena_failed(arena) ? -1 : chain(firsts, next, set, own, arena);
     int status = n < 0 ? error_memory(err) : encode_folder(images, model, folder, &set->images, err);
     Progress progress;
     progress_start(&progress, stderr, folder->quiet, "questions", n);
     for (int q = 0; q < n && status == 0; q++) {
-        status = ask_texts(texts, model, set->questions[firsts[q]].text, with, err);
-        for (int i = firsts[q]; i >= 0 && status == 0; i = next[i])
-            status = nearest(images + (size_t)i * (size_t)E, texts, K, E, &picks[i], err);
+        const AskWith these = own ? with_choices(with, &set->questions[firsts[q]]) : *with;
+        status = answer_chain(picks, images, model, set, &these, firsts[q], next, err);
         progress_update(&progress, q + 1);
     }
     progress_erase(&progress);

@@ -20,8 +20,9 @@ int ask_check(const AskWith *with, Error *err);
 int ask_texts(float *features, const LoadedModel *model, const char *question, const AskWith *with,
               Error *err);
 
-/* picks (n): of each question the candidate that its picture is nearest to; of equal ones the first. */
-int ask_all(int *picks, const LoadedModel *model, const QuestionSet *set, const AskWith *with,
+/* picks (n): of each question the candidate that its picture is nearest to; of equal ones the first. Without
+ * candidates in `with` each question has its own choices. */
+int ask_all(const char **picks, const LoadedModel *model, const QuestionSet *set, const AskWith *with,
             const ImageFolder *folder, Error *err);
 
 #endif

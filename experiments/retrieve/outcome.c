@@ -61,7 +61,7 @@ int outcome_write(const char *folder, const Subject *subject, LoadedModel *model
     if (status == 0)
         status = lock_take(&lock, folder, true, err);
     for (int i = 0; i < n && status == 0; i++)
-        if (isfinite(measures[i].percent))
+        if (isfinite(measures[i].percent) && !measures[i].is_detail)
             status = append(folder, subject, model, &measures[i], arena, err);
     if (status == 0)
         status = tidy(folder, arena, err);

@@ -10,6 +10,7 @@ typedef struct {
     double percent;
     int n;                         /* of how many queries, pairs or questions */
     double mean_rank, median_rank; /* of a direction; NaN: none */
+    bool is_detail;                /* one of so many that it stands in JSON alone */
 } Measure;
 
 /* What was evaluated. */
@@ -20,7 +21,8 @@ typedef struct {
 } Subject;
 
 /* Appends the measures (n) of a model to FOLDER/results.jsonl, in place of those that the same evaluation
- * left before, and writes results.csv anew. A measure without a percentage (NaN) is left out. */
+ * left before, and writes results.csv anew. A measure without a percentage (NaN) is left out, and so are
+ * details. */
 int outcome_write(const char *folder, const Subject *subject, LoadedModel *model, const Measure *measures,
                   int n, Error *err);
 

@@ -7,7 +7,6 @@
 #include "experiments/config/names.h"
 #include "experiments/retrieve/encoding.h"
 #include "experiments/retrieve/outcome.h"
-#include "experiments/session/cli_model.h"
 #include "experiments/terminal/printable.h"
 
 #include <math.h>
@@ -18,10 +17,14 @@ typedef struct {
     CaptionSet set;
     const char **texts; /* (set.n_captions) in their template */
     Subject subject;
-    int n_threads;
     bool quiet;
     Arena *arena;
 } Evaluation;
+
+typedef struct {
+    const Evaluation *all;
+    Retrieval *retrieval;
+} Run;
 
 /* --- what is asked --- */
 
@@ -136,53 +139,32 @@ static int keep(const Evaluation *all, const Retrieved *found, LoadedModel *mode
                : outcome_write(all->config->output, &all->subject, model, measures, n, err);
 }
 
-static int run_model(Retrieved *out, const Evaluation *all, const char *weights, Error *err) {
-    const RetrieveConfig *config = all->config;
-    const Experiment experiment = {.model = {.weights = weights,
-                                             .vocab = config->model.vocab,
-                                             .activation = config->model.activation,
-                                             .heads = config->model.heads,
-                                             .precision = config->model.precision}};
-    LoadedModel model;
-    Arena *arena = arena_create();
-    int status = cli_model_open_for(&model, &experiment, all->n_threads, err);
-    if (status == 0) {
-        cli_model_print_note(&model, all->quiet);
-        out->model = arena_strdup(all->arena, model.name);
-        out->published = published_recall(all->subject.dataset, all->set.images.n, clip_digest(model.clip));
-        status = out->model ? evaluate(out, all, &model, arena, err) : error_memory(err);
-    }
-    if (status == 0) {
-        tell_ties(&out->to_text, out->model, "image to text", all->quiet);
-        tell_ties(&out->to_image, out->model, "text to image", all->quiet);
-        status = keep(all, out, &model, err);
-    }
-    loaded_model_close(&model);
-    arena_free(arena);
-    return status;
+/* Only where the texts are the captions as they stand there. */
+static const PublishedRecall *published_of(const Evaluation *all, const char *digest) {
+    return strcmp(all->config->template, "{}") == 0
+               ? published_recall(all->subject.dataset, all->set.images.n, all->set.n_captions, digest)
+               : NULL;
 }
 
-/* Checkpoints of one architecture are told apart by their files. */
-static int name_models(Retrieval *retrieval, const RetrieveConfig *config, Arena *arena, Error *err) {
-    const char **names = ARENA_NEW(arena, const char *, retrieval->n_models);
-    for (int i = 0; names && i < retrieval->n_models; i++) {
-        bool alone = true;
-        for (int j = 0; j < retrieval->n_models; j++)
-            alone &= i == j || strcmp(retrieval->models[i].model, retrieval->models[j].model) != 0;
-        names[i] = alone ? retrieval->models[i].model
-                         : arena_printf(arena, "%s (%s)", retrieval->models[i].model,
-                                        config->model.weights.values[i]);
-    }
-    if (arena_failed(arena))
-        return error_memory(err);
-    for (int i = 0; i < retrieval->n_models; i++)
-        retrieval->models[i].model = names[i];
-    return 0;
+static int use_model(void *context, LoadedModel *model, int index, Error *err) {
+    Run *run = context;
+    const Evaluation *all = run->all;
+    Retrieved *out = &run->retrieval->models[index];
+    Arena *arena = arena_create();
+    out->published = published_of(all, clip_digest(model->clip));
+    const int status = arena ? evaluate(out, all, model, arena, err) : error_memory(err);
+    arena_free(arena);
+    if (status < 0)
+        return -1;
+    tell_ties(&out->to_text, model->name, "image to text", all->quiet);
+    tell_ties(&out->to_image, model->name, "text to image", all->quiet);
+    return keep(all, out, model, err);
 }
 
 int retrieve_run(Retrieval *retrieval, const RetrieveConfig *config, int n_threads, bool quiet, Arena *arena,
                  Error *err) {
-    Evaluation all = {.config = config, .n_threads = n_threads, .quiet = quiet, .arena = arena};
+    Evaluation all = {.config = config, .quiet = quiet, .arena = arena};
+    Run run = {&all, retrieval};
     if (open_set(&all, err) < 0)
         return -1;
     const int n = config->model.weights.n;
@@ -191,10 +173,12 @@ int retrieve_run(Retrieval *retrieval, const RetrieveConfig *config, int n_threa
                              .n_captions = all.set.n_captions,
                              .models = ARENA_NEW(arena, Retrieved, n),
                              .n_models = n};
-    if (!retrieval->models)
+    const char **names = ARENA_NEW(arena, const char *, n);
+    if (arena_failed(arena))
         return error_memory(err);
+    if (checkpoints_each(names, &config->model, n_threads, quiet, use_model, &run, arena, err) < 0)
+        return -1;
     for (int i = 0; i < n; i++)
-        if (run_model(&retrieval->models[i], &all, config->model.weights.values[i], err) < 0)
-            return -1;
-    return name_models(retrieval, config, arena, err);
+        retrieval->models[i].model = names[i];
+    return 0;
 }

@@ -2,20 +2,13 @@
 #ifndef EXPERIMENTS_RETRIEVE_RETRIEVE_CONFIG_H
 #define EXPERIMENTS_RETRIEVE_RETRIEVE_CONFIG_H
 
-#include "clip/checkpoint/model.h"
 #include "datasets/lists/dataset.h"
-#include "experiments/config/lists.h"
+#include "experiments/retrieve/checkpoints.h"
 
 typedef struct {
     const char *path; /* of the file */
     const char *name, *output, *cache;
-    struct {
-        TextList weights; /* one or more */
-        const char *vocab;
-        ClipActivation activation;
-        int heads;
-        Precision precision;
-    } model;
+    Checkpoints model;
     struct {
         const char *captions, *images, *split, *name;
         ExifUse exif;

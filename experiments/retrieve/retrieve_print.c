@@ -22,10 +22,11 @@ static void print_direction(const Retrieved *found, bool to_image, int width, bo
     for (int k = 0; k < N_RECALLS; k++)
         printf("  %5.1f", 100 * recall->recall[k]);
     printf("  %9.1f  %6.0f", recall->mean_rank, recall->median_rank);
-    if (found->published)
-        printf("  %13.1f", to_image ? found->published->image : found->published->text);
-    else if (published)
-        printf("  %13s", "-");
+    for (int k = 0; k < N_RECALLS && published; k++)
+        if (found->published)
+            printf("  %5.1f", (to_image ? found->published->image : found->published->text)[k]);
+        else
+            printf("  %5s", "-");
     printf("\n");
 }
 
@@ -40,13 +41,15 @@ static void print_table(const Retrieval *retrieval, Arena *arena) {
     print_line(stdout, "%s, %d images, %d captions: recall in %%", retrieval->dataset, retrieval->n_images,
                retrieval->n_captions);
     printf("\n%-*s  %-13s  %5s  %5s  %5s  %9s  %6s%s\n", width, "model", "direction", "R@1", "R@5", "R@10",
-           "mean rank", "median", published ? "  published R@1" : "");
-    for (int i = width + 52 + (published ? 15 : 0); i > 0; i--)
+           "mean rank", "median", published ? "  published" : "");
+    for (int i = width + 52 + (published ? 21 : 0); i > 0; i--)
         putchar('-');
     putchar('\n');
     for (int i = 0; i < retrieval->n_models; i++)
         for (int to_image = 0; to_image < 2; to_image++)
             print_direction(&retrieval->models[i], to_image, width, published, arena);
+    if (published)
+        printf("\npublished R@1, R@5 and R@10: %s\n", PUBLISHED_SOURCE);
 }
 
 static json_t *number(double value) {
@@ -55,7 +58,7 @@ static json_t *number(double value) {
 
 static json_t *recall_json(const Recall *recall, const double *published) {
     json_t *json = json_object();
-    char name[16];
+    char name[24];
     for (int k = 0; k < N_RECALLS; k++) {
         snprintf(name, sizeof name, "R@%d", RECALL_AT[k]);
         json_object_set_new(json, name, number(100 * recall->recall[k]));
@@ -64,8 +67,10 @@ static json_t *recall_json(const Recall *recall, const double *published) {
     json_object_set_new(json, "median_rank", number(recall->median_rank));
     json_object_set_new(json, "queries", json_integer(recall->n));
     json_object_set_new(json, "tied", json_integer(recall->n_tied));
-    if (published)
-        json_object_set_new(json, "published_R@1", number(*published));
+    for (int k = 0; k < N_RECALLS && published; k++) {
+        snprintf(name, sizeof name, "published_R@%d", RECALL_AT[k]);
+        json_object_set_new(json, name, number(published[k]));
+    }
     return json;
 }
 
@@ -78,9 +83,9 @@ static int print_json(const Retrieval *retrieval, const Retrieved *found, Error 
     json_object_set_new(json, "images", json_integer(retrieval->n_images));
     json_object_set_new(json, "captions", json_integer(retrieval->n_captions));
     json_object_set_new(json, "image_to_text",
-                        recall_json(&found->to_text, published ? &published->text : NULL));
+                        recall_json(&found->to_text, published ? published->text : NULL));
     json_object_set_new(json, "text_to_image",
-                        recall_json(&found->to_image, published ? &published->image : NULL));
+                        recall_json(&found->to_image, published ? published->image : NULL));
     return print_json_value(stdout, json, err);
 }
 
