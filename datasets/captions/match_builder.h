@@ -3,7 +3,7 @@
 #define DATASETS_CAPTIONS_MATCH_BUILDER_H
 
 #include "clip/base/text_map.h"
-#include "datasets/captions/match_set.h"
+#include "datasets/captions/match_cases.h"
 #include "datasets/lists/lists.h"
 
 typedef struct {

@@ -35,6 +35,7 @@ static int print_group(const ReportGroups *data, const Group *group, Arena *aren
         entries[i] = (TableEntry){score->label, score->num_shots, score->seed, score->accuracy};
     }
     TableStyle style = table_style(stdout, title);
+    style.measures = group_is_measures(group);
     const char *text = table_text(entries, group->n, &style, arena);
     if (!text)
         return error_memory(err);

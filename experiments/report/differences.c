@@ -2,6 +2,7 @@
 #include "experiments/report/differences.h"
 
 #include "clip/base/nearest.h"
+#include "clip/base/text_map.h"
 #include "experiments/config/experiment.h"
 #include "experiments/statistics/comparison.h"
 
@@ -20,6 +21,7 @@ typedef struct {
 typedef struct {
     const ReportGroups *data;
     const char *part, *backbone;
+    const char *measure;  /* rows of this one alone ("text to image R@1"); NULL: rows are methods */
     const char *baseline; /* as it was given, or NULL */
     Column *columns;      /* (n_columns), by number of shots */
     int n_columns;
@@ -30,7 +32,8 @@ typedef struct {
 /* --- comparing --- */
 
 static bool is_of(const Study *study, const Group *group) {
-    return group->n_datasets == 1 && strcmp(group->part, study->part) == 0;
+    return group->n_datasets == 1 && strcmp(group->part, study->part) == 0 &&
+           group_is_measures(group) == (study->measure != NULL);
 }
 
 static int compare_columns(const void *a, const void *b) {
@@ -95,6 +98,8 @@ static bool compare_column(Study *study, Column *column) {
         for (int i = 0; i < group->n && is_of(study, group); i++) {
             const Score *score = &group->scores[i];
             const bool fixed = score->num_shots == SHOTS_NONE;
+            if (study->measure && strcmp(score->last->label, study->measure) != 0)
+                continue;
             if (!fixed && score->num_shots != column->num_shots)
                 continue;
             scores[n] = score;
@@ -106,7 +111,11 @@ static bool compare_column(Study *study, Column *column) {
         study->baseline_found = true;
     if (!comparison_make(&column->comparison, observations, n, column->baseline, study->arena))
         return false;
+    if (n == 0)
+        return true;
     column->where = place_name(study, observations, column->comparison.n_datasets);
+    if (column->where && study->measure)
+        column->where = arena_printf(study->arena, "%s, %s", column->where, study->measure);
     return column->where;
 }
 
@@ -306,7 +315,7 @@ static void note_missing(Differences *differences, const Study *study, const Col
     const Comparison *comparison = &column->comparison;
     char shots[64];
     shots_text(column->num_shots, shots);
-    if (comparison->n_rows < 2 || (column->num_shots == SHOTS_NONE && study->n_columns > 1))
+    if (study->measure || comparison->n_rows < 2 || (column->num_shots == SHOTS_NONE && study->n_columns > 1))
         return;
     if (study->baseline && !column->baseline)
         add_note(differences, arena_printf(study->arena, "%s, %s: no differences: it has no row '%s'",
@@ -363,12 +372,31 @@ static int unknown_baseline(const ReportGroups *data, const char *baseline, Aren
                        nearest ? "'?)" : ")");
 }
 
+/* The measures that evaluations left (n), each once. */
+static const char **find_measures(const ReportGroups *data, int *n, Arena *arena) {
+    TextMap seen = {.arena = arena};
+    int capacity = 0;
+    for (int g = 0; g < data->n; g++)
+        capacity += group_is_measures(&data->groups[g]) ? data->groups[g].n : 0;
+    const char **measures = ARENA_NEW(arena, const char *, capacity);
+    *n = 0;
+    for (int g = 0; g < data->n && measures; g++)
+        for (int i = 0; i < data->groups[g].n && group_is_measures(&data->groups[g]); i++) {
+            const char *label = data->groups[g].scores[i].last->label;
+            if (!text_map_find(&seen, label) && text_map_put(&seen, label, *n) == 0)
+                measures[(*n)++] = label;
+        }
+    return measures;
+}
+
 int differences_find(Differences *differences, const ReportGroups *data, const char *baseline, Arena *arena,
                      Error *err) {
     static const char *const parts[] = {"all", "base", "new"};
-    int capacity = 3; /* of ranks */
+    int n_measures, capacity = 0;
+    const char **measures = find_measures(data, &n_measures, arena);
     for (int g = 0; g < data->n; g++)
         capacity += data->groups[g].cells.n_columns;
+    capacity += 3 + n_measures * (1 + capacity); /* and ranks of each part */
     *differences = (Differences){.sheets = ARENA_NEW(arena, Sheet, capacity),
                                  .brief = ARENA_NEW(arena, bool, capacity),
                                  .notes = ARENA_NEW(arena, const char *, capacity)};
@@ -378,8 +406,9 @@ int differences_find(Differences *differences, const ReportGroups *data, const c
                    .backbone = data->n_backbones == 1 ? data->first_backbone : "several backbones",
                    .baseline = baseline,
                    .arena = arena};
-    for (int p = 0; p < 3; p++) {
-        study.part = parts[p];
+    for (int p = 0; p < 3 + n_measures; p++) {
+        study.part = parts[p < 3 ? p : 0];
+        study.measure = p < 3 ? NULL : measures[p - 3];
         if (add_part(differences, &study, err) < 0)
             return -1;
     }

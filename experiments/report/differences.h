@@ -2,7 +2,8 @@
  * intervals, and average ranks, each as a sheet (tables/sheet.h).
  *
  * Datasets of one part (all classes, base, new) are compared together, at each number of shots; a row that
- * does not train stands at all of them. How: statistics/comparison.h.
+ * does not train stands at all of them. Measures of evaluations (retrieval, matching, answers) are no rivals:
+ * of each the checkpoints are compared. How: statistics/comparison.h.
  */
 #ifndef EXPERIMENTS_REPORT_DIFFERENCES_H
 #define EXPERIMENTS_REPORT_DIFFERENCES_H

@@ -269,13 +269,24 @@ const char *setting_value(const Score *score, const char *name) {
 
 /* --- groups --- */
 
+bool group_is_measures(const Group *group) {
+    for (int i = 0; i < group->n; i++)
+        if (group->scores[i].last->n_classes > 0)
+            return false;
+    return group->n > 0;
+}
+
 static int gather(Group *group, Arena *arena, Error *err) {
     TableEntry *entries = ARENA_NEW(arena, TableEntry, group->n);
     for (int i = 0; entries && i < group->n; i++) {
         const Score *score = &group->scores[i];
         entries[i] = (TableEntry){score->label, score->num_shots, score->seed, score->accuracy};
     }
-    return entries && cells_gather(&group->cells, entries, group->n, arena) ? 0 : error_memory(err);
+    if (!entries || !cells_gather(&group->cells, entries, group->n, arena))
+        return error_memory(err);
+    for (int j = 0; j < group->cells.n_columns && group_is_measures(group); j++)
+        group->cells.best[j] = NAN; /* a recall at 10 is no better than one at 1 */
+    return 0;
 }
 
 static int make_group(Group *group, const Builder *builder, const char *dataset, Error *err) {

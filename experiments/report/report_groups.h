@@ -54,6 +54,9 @@ const char *setting_value(const Score *score, const char *name); /* NULL when it
 
 const Group *find_group(const ReportGroups *data, const char *dataset); /* NULL when there is none */
 
+/* Are its rows measures of an evaluation (retrieval, matching, answers), which are no rivals? */
+bool group_is_measures(const Group *group);
+
 /* The score of this row with the lowest seed; NULL when there is none. */
 const Score *group_score(const Group *group, const char *label, int num_shots);
 /* The last column in which the row has a result. */

@@ -1,15 +1,6 @@
 /* report_measures.c: retrieval, matching and answers: rows that are measures of their own, no rivals. */
 #include "experiments/report/report_sections.h"
 
-#include <math.h>
-
-bool group_is_measures(const Group *group) {
-    for (int i = 0; i < group->n; i++)
-        if (group->scores[i].last->n_classes > 0)
-            return false;
-    return group->n > 0;
-}
-
 static void write_rank(Html *html, const Result *result, const char *name, const char *format) {
     const ResultSetting *rank = result_setting(result, name);
     html_markup(html, "<td>");

@@ -20,7 +20,6 @@ void report_differences(Report *report);
 void report_results(Report *report, const Group *group);
 /* Whether none of its results is about classes: retrieval, matching, answers; and the table of such a group.
  */
-bool group_is_measures(const Group *group);
 void report_measures(Report *report, const Group *group);
 /* Bars: all rows at one number of shots; each setting that varies while the others agree. */
 void report_studies(Report *report, const Group *group);

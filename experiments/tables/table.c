@@ -130,7 +130,11 @@ static void write_table(Buffer *out, const Table *table, const TableStyle *style
     int total = table->label_width;
     if (style->title)
         buffer_printf(out, "%s\n\n", style->title);
-    write_column(out, table->detail == DETAIL_FULL ? "method" : "method/shots", table->label_width);
+    write_column(out,
+                 style->measures                ? "measure"
+                 : table->detail == DETAIL_FULL ? "method"
+                                                : "method/shots",
+                 table->label_width);
     for (int j = 0; j < table->cells.n_columns; j++) {
         column_title(table, j, text);
         write_padding(out, table->widths[j] - text_width(text), " ");
@@ -141,7 +145,7 @@ static void write_table(Buffer *out, const Table *table, const TableStyle *style
     write_padding(out, total, style->terminal ? "─" : "-");
     buffer_putc(out, '\n');
     for (int i = 0; i < table->cells.n_rows; i++)
-        write_row(out, table, i, style->terminal);
+        write_row(out, table, i, style->terminal && !style->measures);
     if (table->cells.incomplete)
         buffer_printf(out, "\n* some seeds are not finished\n");
 }

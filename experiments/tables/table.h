@@ -25,6 +25,7 @@ typedef struct {
     const char *const *columns; /* names; num_shots is then 1 + an index into these. NULL: shots */
     int width;                  /* available, in columns of the terminal; 0: unlimited */
     bool terminal;              /* bold type and box-drawing characters; else plain text, still UTF-8 */
+    bool measures;              /* rows are no rivals: none is the best of its column, or a "method" */
 } TableStyle;
 
 /* The style for a stream: the width of its window, or 0 when it is not a terminal. With NO_COLOR or TERM=dumb

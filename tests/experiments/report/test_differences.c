@@ -183,8 +183,33 @@ static void test_formats(void **state) {
     assert_true(cli_exists(cli_path(cli, "out/results.csv")));
 }
 
+static void give_measure(Cli *cli, const char *dataset, const char *label, double a, double b) {
+    GIVE("out", dataset, NULL, label, SHOTS_NONE, 0, 0, a, NULL);
+    GIVE("other", dataset, NULL, label, SHOTS_NONE, 0, 0, b, NULL, .backbone = "RN101");
+}
+
+/* A recall at 10 is no better than one at 1, but one checkpoint may be than another. */
+static void test_measures(void **state) {
+    Cli *cli = *state;
+    give_measure(cli, "swap", "text", 60, 62);
+    give_measure(cli, "swap", "image", 90, 91);
+    give_measure(cli, "add", "text", 70, 75);
+    cli_ok(cli, "report", OUT);
+    assert_null(strstr(cli->out, "difference"));
+    assert_null(strstr(cli->out, "rank"));
+    has(cli->out, "measure        zero-shot\n");
+    cli_ok(cli, "report", OUT, cli_path(cli, "other"), "--format", "markdown", "--out",
+           cli_path(cli, "p.html"));
+    assert_null(strstr(cli->out, "**91.0**"));
+    has(cli->out, "2 datasets, text, several backbones, zero-shot: difference from text, RN101 (the best)");
+    has(cli->out, "\n| text, RN50 | -3.50 | \\[-22.56, +15.56\\] | 2 | 0/0/2 |\n");
+    assert_null(strstr(cli->out, "image, several backbones"));
+    page_has(page_read(cli, cli_path(cli, "p.html")), "<th>measure</th>");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_seeds), CLI_TEST(test_datasets), CLI_TEST(test_baseline),
-                                       CLI_TEST(test_parts), CLI_TEST(test_too_few),  CLI_TEST(test_formats)};
+    const struct CMUnitTest tests[] = {
+        CLI_TEST(test_seeds),   CLI_TEST(test_datasets), CLI_TEST(test_baseline), CLI_TEST(test_parts),
+        CLI_TEST(test_too_few), CLI_TEST(test_formats),  CLI_TEST(test_measures)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
