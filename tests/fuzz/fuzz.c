@@ -146,6 +146,8 @@ void fuzz_finish(void) {
 
 const FuzzTarget *fuzz_targets(int *n) {
     static const FuzzTarget targets[] = {
+        {"answers", fuzz_answers},
+        {"captions", fuzz_captions},
         {"class_names", fuzz_class_names},
         {"classifier", fuzz_classifier},
         {"commands", fuzz_commands},
@@ -155,6 +157,7 @@ const FuzzTarget *fuzz_targets(int *n) {
         {"hub", fuzz_hub},
         {"image", fuzz_image},
         {"library", fuzz_library},
+        {"matches", fuzz_matches},
         {"merges", fuzz_merges},
         {"model", fuzz_model},
         {"names", fuzz_names},
@@ -163,6 +166,7 @@ const FuzzTarget *fuzz_targets(int *n) {
         {"photo_index", fuzz_photo_index},
         {"pickle", fuzz_pickle},
         {"prompt", fuzz_prompt},
+        {"questions", fuzz_questions},
         {"results", fuzz_results},
         {"safetensors", fuzz_safetensors},
         {"shards", fuzz_shards},
