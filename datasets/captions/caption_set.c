@@ -6,6 +6,7 @@
 #include "datasets/captions/json_items.h"
 
 #include <ctype.h>
+#include <string.h>
 
 /* Captions by their images; those of one stay in their order. */
 static int sort_captions(CaptionSet *set, const CaptionBuilder *builder, Error *err) {
@@ -32,21 +33,43 @@ static int sort_captions(CaptionSet *set, const CaptionBuilder *builder, Error *
     return 0;
 }
 
-/* Whether the first line has a tab, as a table's does, other than behind the number of a caption. */
+static bool is_word(const char *word, size_t n, const char *name, const char *other) {
+    return (n == strlen(name) && memcmp(word, name, n) == 0) ||
+           (n == strlen(other) && memcmp(word, other, n) == 0);
+}
+
+/* Whether a line (n) names both columns with commas between; "image,caption" alone is how Flickr's text
+ * begins, whose captions are in no quotes. */
+static bool names_columns(const char *line, size_t n) {
+    bool image = false, caption = false;
+    for (size_t at = 0, end; at <= n; at = end + 1) {
+        for (end = at; end < n && line[end] != ','; end++)
+            ;
+        image |= is_word(line + at, end - at, "image", "filepath");
+        caption |= is_word(line + at, end - at, "caption", "title");
+    }
+    return image && caption && !is_word(line, n, "image,caption", "image,caption");
+}
+
+/* Whether the first line is a table's header: it has a tab, other than behind the number of a caption, or
+ * names the columns with commas between. */
 static int is_table(const char *path, Error *err) {
     FileMap map = {0};
     if (file_map(&map, path, err) < 0)
         return -1;
     const char *text = (const char *)map.data;
-    size_t at = 0;
-    while (at < map.size && text[at] != '\n' && text[at] != '\t')
+    size_t at = 0, end;
+    while (at < map.size && text[at] != '\n' && text[at] != '\r' && text[at] != '\t')
         at++;
     bool tab = at < map.size && text[at] == '\t';
+    end = at;
     while (at > 0 && isdigit((unsigned char)text[at - 1]))
         at--;
     tab = tab && (at == 0 || text[at - 1] != '#');
+    const size_t bom = map.size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    const bool named = end > bom && names_columns(text + bom, end - bom);
     file_unmap(&map);
-    return tab;
+    return tab || named;
 }
 
 static int read_file(CaptionBuilder *builder, const char *path, const char *split, Error *err) {

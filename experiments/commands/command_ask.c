@@ -31,8 +31,9 @@ static int read_answers(Request *request, Arena *arena, Error *err) {
             return -1;
     } else if (answer_list_split(&list, given, arena, err) < 0)
         return err->is_memory ? -1 : error_usage(err, "--answers '%.60s': an answer that comes twice", given);
-    if (!is_file && list.n < 2)
-        return error_usage(err, "--answers '%.60s': neither a file nor two answers or more", given);
+    if (list.n < 2)
+        return is_file ? error_set(err, "%s: one answer: nothing to choose from", given)
+                       : error_usage(err, "--answers '%.60s': neither a file nor two answers or more", given);
     request->all.with.answers = list.answers;
     request->all.with.n_answers = list.n;
     return 0;

@@ -7,10 +7,24 @@
 #include <math.h>
 #include <string.h>
 
+/* A word in braces that is no gap is one that was misspelt. */
+static int check_gaps(const char *template, Error *err) {
+    for (const char *at = strchr(template, '{'); at; at = strchr(at + 1, '{')) {
+        const size_t n = strspn(at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+        if (at[1 + n] == '}' && strncmp(at, "{answer}", 8) != 0 && strncmp(at, "{question}", 10) != 0)
+            return error_usage(err, "--template '%.60s': '%.*s': {question} and {answer} are known", template,
+                               (int)(n < 40 ? n + 2 : 40), at);
+    }
+    return 0;
+}
+
 int ask_check(const AskWith *with, Error *err) {
-    for (int t = 0; t < with->n_templates; t++)
+    for (int t = 0; t < with->n_templates; t++) {
+        if (check_gaps(with->templates[t], err) < 0)
+            return -1;
         if (!strstr(with->templates[t], "{answer}"))
             return error_usage(err, "--template '%.60s': no {answer} in it", with->templates[t]);
+    }
     return 0;
 }
 

@@ -13,7 +13,8 @@ typedef struct {
     int n_answers;
 } AskWith;
 
-/* Fails unless every template has {answer}; ERROR_USAGE. */
+/* Fails unless every template has {answer}, and no other word in braces than that and {question};
+ * ERROR_USAGE. */
 int ask_check(const AskWith *with, Error *err);
 
 /* features (n_answers, E), unit length, of the candidates of one question. */

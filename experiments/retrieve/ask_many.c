@@ -38,7 +38,9 @@ static int collect_answers(AskWith *with, const QuestionSet *set, Arena *arena, 
     with->n_answers = n;
     if (arena_failed(arena))
         return error_memory(err);
-    return n > 0 ? 0 : error_set(err, "no answers but empty ones");
+    return n > 1 ? 0
+                 : error_set(err, "%s: nothing to choose from without --answers",
+                             n == 1 ? "one answer to all questions" : "no answers but empty ones");
 }
 
 static int choose_candidates(Run *run, Error *err) {

@@ -102,6 +102,9 @@ static void tables_have_named_columns(void **state) {
     check(*state, NULL, "n\timage\tcaption\n1\ta.png\tOne, two\n2\tb.png\t three \n3\ta.png\tfour\n",
           "a.png: One, two, four,; b.png:  three ,");
     check(*state, NULL, "filepath\ttitle\r\na.png\tone\r\n", "a.png: one,");
+    check(*state, NULL, "filepath,title\na.png,\"one, two\"\n", "a.png: one, two,");
+    check(*state, NULL, "\xEF\xBB\xBFid,caption,image\r\n1,\"one, two\",a.png\r\n", "a.png: one, two,");
+    check(*state, NULL, "image,caption\na.jpg,\"one, two\"\n", "a.jpg: \"one, two\","); /* Flickr's text */
     refuse(*state, NULL, "image\ttext\na\tb\n",
            "@/file: line 1: no column 'caption' (or 'title'); separated by '\\t', "
            "there are 'image', 'text'");

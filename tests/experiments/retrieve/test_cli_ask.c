@@ -109,6 +109,14 @@ static void what_is_wrong_is_one_line(void **state) {
                 "--answers", "a,b");
     cli_refuses(cli, 2, "coop ask: --template 'a photo'", "no {answer}", "ask", MODEL, KEY, "What?",
                 "--answers", "a,b", "--template", "a photo");
+    cli_refuses(cli, 2, "coop ask: --template '{questoin} {answer}': '{questoin}'", "are known", "ask", MODEL,
+                KEY, "What?", "--answers", "a,b", "--template", "{questoin} {answer}");
+    const char *one = write(cli, "one.txt", "cup\n");
+    cli_refuses(cli, 3, one, "one answer: nothing to choose from", "ask", MODEL, KEY, "What?", "--answers",
+                one);
+    const char *table = write(cli, "t.tsv", "image\tquestion\tanswer\na.jpg\tWhat?\tcup\n");
+    cli_refuses(cli, 3, table, "one answer to all questions", "ask", MODEL, "--images", cli_path(cli, "."),
+                "--questions", table);
     cli_refuses(cli, 2, "coop ask: --answers 'a,b,a': ", "comes twice", "ask", MODEL, KEY, "What?",
                 "--answers", "a,b,a");
     cli_refuses(cli, 2, "coop ask: --answers 'answrs.txt': neither a file nor two answers or more", "", "ask",
