@@ -113,6 +113,20 @@ static int add_pairs(void *context, const LoadedBatch *batch, Error *err) {
     return 0;
 }
 
+/* Each caption belongs to its own image alone, as in OpenCLIP's get_clip_metrics. */
+static int measure_ranks(Evaluation *evaluation, const PairFeatures *all, int E, Arena *arena, Error *err) {
+    int *self = ARENA_NEW(arena, int, all->n);
+    if (!self)
+        return error_memory(err);
+    for (int i = 0; i < all->n; i++)
+        self[i] = i;
+    const Ranking to_text = {all->images, all->texts, self, self, all->n, all->n, E};
+    const Ranking to_image = {all->texts, all->images, self, self, all->n, all->n, E};
+    return recall_measure(&evaluation->to_text, &to_text, all->session->pool, err) < 0
+               ? -1
+               : recall_measure(&evaluation->to_image, &to_image, all->session->pool, err);
+}
+
 int evaluate_pairs(Evaluation *evaluation, const PretrainSession *session, ContrastiveTrainer *trainer,
                    BrokenPairs *broken, Error *err) {
     const int E = session->clip->embed_dim;
@@ -129,9 +143,7 @@ int evaluate_pairs(Evaluation *evaluation, const PretrainSession *session, Contr
     if (status == 0 && !isfinite(all.loss))
         status = error_run(err, "the loss of data.val is not finite");
     if (status == 0)
-        status = retrieval_ranks(&evaluation->to_text, all.images, all.texts, all.n, E, session->pool, err);
-    if (status == 0)
-        status = retrieval_ranks(&evaluation->to_image, all.texts, all.images, all.n, E, session->pool, err);
+        status = measure_ranks(evaluation, &all, E, arena, err);
     if (status == 0)
         tell_cuts(broken, all.n_cut, "captions of data.val", session);
     if (status == 0) {

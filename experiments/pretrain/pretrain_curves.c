@@ -51,19 +51,19 @@ static double val_loss_of(const Evaluation *evaluation) {
 }
 
 static double to_text_1(const Evaluation *evaluation) {
-    return 100 * evaluation->to_text.recall[0];
+    return 100 * evaluation->to_text.within[0];
 }
 
 static double to_text_5(const Evaluation *evaluation) {
-    return 100 * evaluation->to_text.recall[1];
+    return 100 * evaluation->to_text.within[1];
 }
 
 static double to_image_1(const Evaluation *evaluation) {
-    return 100 * evaluation->to_image.recall[0];
+    return 100 * evaluation->to_image.within[0];
 }
 
 static double to_image_5(const Evaluation *evaluation) {
-    return 100 * evaluation->to_image.recall[1];
+    return 100 * evaluation->to_image.within[1];
 }
 
 static double top1_of(const Evaluation *evaluation) {

@@ -13,7 +13,7 @@
 #define EXPERIMENTS_PRETRAIN_PRETRAIN_METRICS_H
 
 #include "clip/base/arena.h"
-#include "experiments/pretrain/retrieval.h"
+#include "experiments/ranking/recall.h"
 #include "experiments/results/metrics.h"
 
 typedef struct {
@@ -27,8 +27,8 @@ typedef struct {
     int epoch;
     int n_val; /* pairs; 0: not evaluated */
     double val_loss;
-    Ranks to_text, to_image; /* images as queries, captions as queries */
-    int n_zeroshot;          /* images; 0: not evaluated */
+    Recall to_text, to_image; /* images as queries, captions as queries; `within` is what OpenCLIP counts */
+    int n_zeroshot;           /* images; 0: not evaluated */
     double top1, top5;
 } Evaluation;
 

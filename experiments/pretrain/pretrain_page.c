@@ -40,9 +40,9 @@ static void write_facts(Html *html, const MetricsHistory *history) {
         zeroshot = history->evaluations[i].n_zeroshot > 0 ? &history->evaluations[i] : zeroshot;
     }
     if (val)
-        write_fact(html, 100 * val->to_text.recall[0], " %", "captions found first for their image");
+        write_fact(html, 100 * val->to_text.within[0], " %", "captions found first for their image");
     if (val)
-        write_fact(html, 100 * val->to_image.recall[0], " %", "images found first for their caption");
+        write_fact(html, 100 * val->to_image.within[0], " %", "images found first for their caption");
     if (zeroshot)
         write_fact(html, 100 * zeroshot->top1, " %", "zero-shot accuracy");
     html_markup(html, "</ul>\n");
@@ -94,13 +94,13 @@ static void write_evaluations(Html *html, const MetricsHistory *history) {
                 "<tbody>\n");
     for (int i = 0; i < history->n_evaluations; i++) {
         const Evaluation *e = &history->evaluations[i];
-        const Ranks *const both[] = {&e->to_text, &e->to_image};
+        const Recall *const both[] = {&e->to_text, &e->to_image};
         html_markup(html, "<tr><th>%d</th>", e->epoch);
         if (e->n_val > 0)
             html_markup(html, "<td>%.4f</td>", e->val_loss);
         for (int k = 0; k < 2 && e->n_val > 0; k++)
             html_markup(html, "<td>%.1f</td><td>%.1f</td><td>%.1f</td><td>%.1f</td><td>%.0f</td>",
-                        100 * both[k]->recall[0], 100 * both[k]->recall[1], 100 * both[k]->recall[2],
+                        100 * both[k]->within[0], 100 * both[k]->within[1], 100 * both[k]->within[2],
                         both[k]->mean_rank, both[k]->median_rank);
         for (int k = 0; k < 11 && e->n_val == 0; k++)
             html_markup(html, "<td>–</td>");
@@ -192,8 +192,8 @@ static void print_evaluations(const MetricsHistory *history) {
         printf("%5d", e->epoch);
         if (e->n_val > 0)
             printf("  %8.4f  %11.1f  %5.1f  %5.1f  %11.1f  %5.1f  %5.1f", e->val_loss,
-                   100 * e->to_text.recall[0], 100 * e->to_text.recall[1], 100 * e->to_text.recall[2],
-                   100 * e->to_image.recall[0], 100 * e->to_image.recall[1], 100 * e->to_image.recall[2]);
+                   100 * e->to_text.within[0], 100 * e->to_text.within[1], 100 * e->to_text.within[2],
+                   100 * e->to_image.within[0], 100 * e->to_image.within[1], 100 * e->to_image.within[2]);
         else
             printf("  %8s  %25s  %25s", "", "", "");
         if (e->n_zeroshot > 0)

@@ -158,7 +158,7 @@ static void tell_evaluation(Run *run, const Evaluation *evaluation) {
         return;
     if (evaluation->n_val > 0)
         snprintf(val, sizeof val, ": val loss %.4f, R@1 %.1f and %.1f %%", evaluation->val_loss,
-                 100 * evaluation->to_text.recall[0], 100 * evaluation->to_image.recall[0]);
+                 100 * evaluation->to_text.within[0], 100 * evaluation->to_image.within[0]);
     if (evaluation->n_zeroshot > 0)
         snprintf(zeroshot, sizeof zeroshot, "%s zero-shot top-1 %.1f %%, top-5 %.1f %%", *val ? "," : ":",
                  100 * evaluation->top1, 100 * evaluation->top5);

@@ -88,7 +88,7 @@ static int compare_ranks(const void *a, const void *b) {
 }
 
 static int summarize(Recall *recall, const Outcome *outcomes, int n, int *ranks, Error *err) {
-    int n_ranks = 0, hits[N_RECALLS] = {0};
+    int n_ranks = 0, hits[N_RECALLS] = {0}, within[N_RECALLS] = {0};
     double sum = 0;
     *recall = (Recall){.n = n, .mean_rank = NAN, .median_rank = NAN};
     for (int i = 0; i < n; i++) {
@@ -98,13 +98,17 @@ static int summarize(Recall *recall, const Outcome *outcomes, int n, int *ranks,
         recall->n_tied += outcomes[i].tied;
         for (int k = 0; k < N_RECALLS; k++)
             hits[k] += outcomes[i].hit[k];
+        for (int k = 0; k < N_RECALLS; k++)
+            within[k] += outcomes[i].rank >= 0 && outcomes[i].rank < RECALL_AT[k];
         if (outcomes[i].rank < 0)
             continue;
         ranks[n_ranks++] = outcomes[i].rank;
         sum += outcomes[i].rank;
     }
-    for (int k = 0; k < N_RECALLS; k++)
+    for (int k = 0; k < N_RECALLS; k++) {
         recall->recall[k] = (double)hits[k] / n;
+        recall->within[k] = (double)within[k] / n;
+    }
     if (n_ranks == 0)
         return 0;
     qsort(ranks, (size_t)n_ranks, sizeof *ranks, compare_ranks);

@@ -24,6 +24,8 @@ typedef struct {
     int n_without;                 /* of them without any answer: missed at every K, and without a rank */
     int n_tied;                    /* of them whose best answer scores exactly what a wrong item does */
     double recall[N_RECALLS];      /* shares of the queries; 1 where there are no more than K items */
+    double within[N_RECALLS];      /* shares of those whose rank is at most K, which OpenCLIP calls recall: it
+                                      differs where a tie lies across the border */
     double mean_rank, median_rank; /* of items with equal scores the first counts as the better one; NaN: no
                                       ranks. The median of an even number is rounded down, as OpenCLIP does */
 } Recall;

@@ -17,15 +17,16 @@
 #include <cmocka.h>
 
 static const StepMetrics steps[] = {{1, 1, 4.25, 1e-5, 14.2857, 31.5}, {2, 1, 4.125, 2e-5, 14.3, 33}};
-static const Evaluation evaluation = {.step = 2,
-                                      .epoch = 1,
-                                      .n_val = 10,
-                                      .val_loss = 2.5,
-                                      .to_text = {3.5, 3, {0.1, 0.5, 1}},
-                                      .to_image = {2.5, 2, {0.2, 0.75, 1}},
-                                      .n_zeroshot = 4,
-                                      .top1 = 0.25,
-                                      .top5 = 0.5};
+static const Evaluation evaluation = {
+    .step = 2,
+    .epoch = 1,
+    .n_val = 10,
+    .val_loss = 2.5,
+    .to_text = {.mean_rank = 3.5, .median_rank = 3, .within = {0.1, 0.5, 1}},
+    .to_image = {.mean_rank = 2.5, .median_rank = 2, .within = {0.2, 0.75, 1}},
+    .n_zeroshot = 4,
+    .top1 = 0.25,
+    .top5 = 0.5};
 
 /* Two steps and an evaluation behind the first `size` bytes; returns the size then. */
 static long write_all(const char *folder, long size, Arena *arena) {

@@ -109,6 +109,19 @@ static void a_rank_is_that_of_the_best_answer(void **state) {
     assert_true(fabs(recall.recall[1] - 2.0 / 3) < 1e-12);
 }
 
+/* As OpenCLIP counts, whose medians numpy makes: equal items come in their order, whatever topk takes. */
+static void equal_items_come_in_their_order(void **state) {
+    (void)state;
+    const float items[] = {1, 0, 1, 0, 1, 0, 1, 0};
+    const int self[] = {0, 1, 2, 3};
+    const Ranking ranking = {items, items, self, self, 4, 4, 2};
+    Recall recall;
+    Error err = {0};
+    assert_int_equal(recall_measure(&recall, &ranking, NULL, &err), 0);
+    assert_true(recall.mean_rank == 2.5 && recall.within[0] == 0.25 && recall.within[1] == 1);
+    assert_true(recall.median_rank == 2); /* floor(1.5) + 1 */
+}
+
 static void a_score_that_is_no_number_is_refused(void **state) {
     (void)state;
     const float items[] = {1, NAN};
@@ -155,6 +168,7 @@ static void threads_do_not_matter(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(recalls_are_those_of_clip_benchmark),
                                        cmocka_unit_test(a_rank_is_that_of_the_best_answer),
+                                       cmocka_unit_test(equal_items_come_in_their_order),
                                        cmocka_unit_test(a_score_that_is_no_number_is_refused),
                                        cmocka_unit_test(threads_do_not_matter)};
     return cmocka_run_group_tests(tests, NULL, NULL);
