@@ -6,8 +6,6 @@
 #include "experiments/session/cli_model.h"
 #include "experiments/terminal/printable.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -41,40 +39,13 @@ static int read_answers(Request *request, Arena *arena, Error *err) {
 
 /* --- one picture --- */
 
-typedef struct {
-    double probability;
-    int answer;
-} Ranked;
-
-static int compare_ranked(const void *a, const void *b) {
-    const Ranked *x = a, *y = b;
-    return x->probability != y->probability ? (x->probability < y->probability ? 1 : -1)
-                                            : x->answer - y->answer;
-}
-
-static void rank(Ranked *ranked, const float *image, const float *texts, int K, int E, float scale) {
-    double most = -INFINITY, sum = 0;
-    for (int k = 0; k < K; k++) {
-        double cosine = 0;
-        for (int i = 0; i < E; i++)
-            cosine += (double)image[i] * texts[(size_t)k * (size_t)E + (size_t)i];
-        ranked[k] = (Ranked){exp(scale) * cosine, k};
-        most = ranked[k].probability > most ? ranked[k].probability : most;
-    }
-    for (int k = 0; k < K; k++)
-        sum += ranked[k].probability = exp(ranked[k].probability - most);
-    for (int k = 0; k < K; k++)
-        ranked[k].probability /= sum;
-    qsort(ranked, (size_t)K, sizeof *ranked, compare_ranked);
-}
-
 static int print_ranked(const Ranked *ranked, const AskWith *with, const Request *request, Arena *arena,
                         Error *err) {
     const int n = request->top < with->n_answers ? request->top : with->n_answers;
     if (!request->json) {
         for (int i = 0; i < n; i++)
             printf("%s%s %.1f %%", i > 0 ? "  " : "", printable(with->answers[ranked[i].answer], arena),
-                   100 * ranked[i].probability);
+                   100 * ranked[i].share);
         printf("\n");
         return 0;
     }
@@ -82,7 +53,7 @@ static int print_ranked(const Ranked *ranked, const AskWith *with, const Request
     json_t *list = json_array();
     for (int i = 0; i < n; i++)
         json_array_append_new(list, json_pack("{s:s, s:f}", "answer", with->answers[ranked[i].answer],
-                                              "probability", ranked[i].probability));
+                                              "probability", ranked[i].share));
     json_t *json = json_pack("{s:o}", "answers", list);
     return print_json_value(stdout, json, err);
 }
@@ -98,9 +69,9 @@ static int ask_one(const Request *request, LoadedModel *model, const char *pictu
     if (cli_model_encode(model, image, NULL, &picture, 1, true, request->all.quiet, err) < 0 ||
         ask_texts(texts, model, question, with, err) < 0)
         return -1;
-    rank(ranked, image, texts, (int)K, (int)E, model->clip->logit_scale);
-    return isfinite(ranked[0].probability) ? print_ranked(ranked, with, request, arena, err)
-                                           : error_run(err, "the features are not finite");
+    return ask_rank(ranked, image, texts, (int)K, model->clip, err) < 0
+               ? -1
+               : print_ranked(ranked, with, request, arena, err);
 }
 
 static int open_and_ask(const CommandLine *line, const Request *request, Error *err) {
@@ -128,10 +99,12 @@ static int print_json(const Asked *asked, int model, Error *err) {
     const int n = asked->set.n;
     json_begin();
     json_t *list = json_array(), *more = json_object();
-    for (int i = 0; i < n; i++)
-        json_array_append_new(list,
-                              json_pack("{s:I, s:s}", "question_id", (json_int_t)asked->set.questions[i].id,
-                                        "answer", asked->picks[(size_t)model * (size_t)n + (size_t)i]));
+    for (int i = 0; i < n; i++) {
+        const Pick *pick = &asked->picks[(size_t)model * (size_t)n + (size_t)i];
+        json_array_append_new(list, json_pack("{s:I, s:s, s:f}", "question_id",
+                                              (json_int_t)asked->set.questions[i].id, "answer", pick->answer,
+                                              "probability", pick->share));
+    }
     json_object_set_new(more, "answers", list);
     return score_list_print_json(&asked->lists[model], asked->models[model], more, err);
 }

@@ -5,6 +5,7 @@
 #include "experiments/terminal/progress.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A word in braces that is no gap is one that was misspelt. */
@@ -65,19 +66,28 @@ int ask_texts(float *features, const LoadedModel *model, const char *question, c
     return status;
 }
 
-static int nearest(const float *image, const float *texts, int K, int E, int *pick, Error *err) {
-    double best = -INFINITY;
+static int compare_ranked(const void *a, const void *b) {
+    const Ranked *x = a, *y = b;
+    return x->score != y->score ? (x->score < y->score ? 1 : -1) : x->answer - y->answer;
+}
+
+int ask_rank(Ranked *ranked, const float *image, const float *texts, int K, const Clip *clip, Error *err) {
+    const int E = clip->embed_dim;
+    const double scale = exp(clip->logit_scale);
+    double sum = 0;
     for (int k = 0; k < K; k++) {
-        double sum = 0;
+        double cosine = 0;
         for (int i = 0; i < E; i++)
-            sum += (double)image[i] * texts[(size_t)k * (size_t)E + (size_t)i];
-        if (!isfinite(sum))
+            cosine += (double)image[i] * texts[(size_t)k * (size_t)E + (size_t)i];
+        if (!isfinite(cosine))
             return error_run(err, "the features are not finite");
-        if (sum > best) {
-            best = sum;
-            *pick = k;
-        }
+        ranked[k] = (Ranked){.answer = k, .score = cosine};
     }
+    qsort(ranked, (size_t)K, sizeof *ranked, compare_ranked);
+    for (int k = 0; k < K; k++)
+        sum += ranked[k].share = exp(scale * (ranked[k].score - ranked[0].score));
+    for (int k = 0; k < K; k++)
+        ranked[k].share /= sum;
     return 0;
 }
 
@@ -111,21 +121,23 @@ static AskWith with_choices(const AskWith *with, const Question *question) {
 }
 
 /* The questions from `first` on, of one text. */
-static int answer_chain(const char **picks, const float *images, const LoadedModel *model,
-                        const QuestionSet *set, const AskWith *with, int first, const int *next, Error *err) {
-    const int E = model->clip->embed_dim;
+static int answer_chain(Pick *picks, const float *images, const LoadedModel *model, const QuestionSet *set,
+                        const AskWith *with, int first, const int *next, Error *err) {
+    const size_t E = (size_t)model->clip->embed_dim, K = (size_t)with->n_answers;
     Arena *arena = arena_create();
-    float *texts = arena_floats(arena, (size_t)with->n_answers, (size_t)E);
-    int status = texts ? ask_texts(texts, model, set->questions[first].text, with, err) : error_memory(err);
-    for (int i = first, pick = 0; i >= 0 && status == 0; i = next[i]) {
-        status = nearest(images + (size_t)i * (size_t)E, texts, with->n_answers, E, &pick, err);
-        picks[i] = with->answers[pick];
+    float *texts = arena_floats(arena, K, E);
+    Ranked *ranked = ARENA_NEW(arena, Ranked, K);
+    int status = arena_failed(arena) ? error_memory(err)
+                                     : ask_texts(texts, model, set->questions[first].text, with, err);
+    for (int i = first; i >= 0 && status == 0; i = next[i]) {
+        status = ask_rank(ranked, images + (size_t)i * E, texts, (int)K, model->clip, err);
+        picks[i] = (Pick){with->answers[ranked[0].answer], ranked[0].share};
     }
     arena_free(arena);
     return status;
 }
 
-int ask_all(const char **picks, const LoadedModel *model, const QuestionSet *set, const AskWith *with,
+int ask_all(Pick *picks, const LoadedModel *model, const QuestionSet *set, const AskWith *with,
             const ImageFolder *folder, Error *err) {
     const bool own = with->n_answers == 0;
     Arena *arena = arena_create();

@@ -21,9 +21,25 @@ int ask_check(const AskWith *with, Error *err);
 int ask_texts(float *features, const LoadedModel *model, const char *question, const AskWith *with,
               Error *err);
 
-/* picks (n): of each question the candidate that its picture is nearest to; of equal ones the first. Without
- * candidates in `with` each question has its own choices. */
-int ask_all(const char **picks, const LoadedModel *model, const QuestionSet *set, const AskWith *with,
+/* A candidate, and how sure it is: the softmax of the cosines at the model's own scale, a share among the
+ * candidates. */
+typedef struct {
+    int answer;
+    double score, share;
+} Ranked;
+
+/* ranked (K), the best first, of equal ones the first; features of unit length. Fails when a score is not
+ * finite. */
+int ask_rank(Ranked *ranked, const float *image, const float *texts, int K, const Clip *clip, Error *err);
+
+typedef struct {
+    const char *answer;
+    double share;
+} Pick;
+
+/* picks (n): of each question the candidate that its picture is nearest to. Without candidates in `with` each
+ * question has its own choices. */
+int ask_all(Pick *picks, const LoadedModel *model, const QuestionSet *set, const AskWith *with,
             const ImageFolder *folder, Error *err);
 
 #endif

@@ -121,16 +121,16 @@ static bool put(ScoreList *list, const char *label, double accuracy, Arena *aren
     return true;
 }
 
-static int count(ScoreList *list, const Run *run, const char *const *picks, Error *err) {
+static int count(ScoreList *list, const Run *run, const Pick *picks, Error *err) {
     const QuestionSet *set = &run->asked->set;
     Arena *arena = run->arena;
     double *accuracies = ARENA_NEW(arena, double, set->n);
     bool done = accuracies;
     for (int i = 0; i < set->n && done; i++) {
         const Question *question = &set->questions[i];
-        if (vqa_accuracy(&accuracies[i], picks[i], question->answers, question->n_answers, err) < 0)
+        if (vqa_accuracy(&accuracies[i], picks[i].answer, question->answers, question->n_answers, err) < 0)
             return -1;
-        done = put(list, "overall", accuracies[i], arena);
+        done = put(list, "overall", accuracies[i], arena) && put(list, "sure", picks[i].share, arena);
     }
     for (int i = 0; i < set->n && done; i++)
         if (set->questions[i].answer_type)
@@ -149,7 +149,7 @@ static int use_model(void *context, LoadedModel *model, int index, Error *err) {
     const Run *run = context;
     const AskOptions *options = run->options;
     ScoreList *list = &run->asked->lists[index];
-    const char **picks = run->asked->picks + (size_t)index * (size_t)run->asked->set.n;
+    Pick *picks = run->asked->picks + (size_t)index * (size_t)run->asked->set.n;
     const ImageFolder folder = {.root = options->images,
                                 .cache =
                                     options->output ? path_join(run->arena, options->output, "cache") : NULL,
@@ -179,7 +179,7 @@ int ask_many(Asked *asked, const AskOptions *options, Arena *arena, Error *err) 
     if (question_set_read(&asked->set, options->questions, options->annotations, arena, err) < 0 ||
         choose_candidates(&run, err) < 0 || digest_all(run.subject.digest, &run, err) < 0)
         return -1;
-    asked->picks = ARENA_NEW(arena, const char *, (size_t)n_models *(size_t)asked->set.n);
+    asked->picks = ARENA_NEW(arena, Pick, (size_t)n_models * (size_t)asked->set.n);
     if (!asked->picks)
         return error_memory(err);
     return checkpoints_each(asked->models, &options->checkpoints, options->n_threads, options->quiet,

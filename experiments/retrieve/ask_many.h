@@ -18,8 +18,9 @@ typedef struct {
 typedef struct {
     QuestionSet set;
     const char **models; /* (checkpoints) */
-    ScoreList *lists;    /* (checkpoints) "overall", of each type of answers and of questions */
-    const char **picks;  /* (checkpoints, set.n) */
+    ScoreList *lists; /* (checkpoints) "overall", "sure" (the mean share of what was picked, which equals the
+                         accuracy where shares are honest), of each type of answers and of questions */
+    Pick *picks;      /* (checkpoints, set.n) */
 } Asked;
 
 int ask_many(Asked *asked, const AskOptions *options, Arena *arena, Error *err);

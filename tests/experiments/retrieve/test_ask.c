@@ -63,20 +63,37 @@ static void each_question_may_have_its_own_candidates(void **state) {
     Item items[] = {{"key/test_030.jpg", 0}, {"star/test_030.jpg", 0}, {"key/test_030.jpg", 0}};
     const QuestionSet set = {.images = {.items = items, .n = 3}, .questions = questions, .n = 3};
     const ImageFolder folder = {.root = DEMO_DRAWINGS, .quiet = true};
-    const char *picks[3];
+    Pick picks[3];
     AskWith with = {templates, 1, NULL, 0};
     assert_int_equal(ask_all(picks, &demo->model, &set, &with, &folder, &demo->err), 0);
-    assert_string_equal(picks[0], "key");
-    assert_string_equal(picks[1], "star");
-    assert_true(picks[2] == own[2][0] || picks[2] == own[2][1]);
+    assert_string_equal(picks[0].answer, "key");
+    assert_string_equal(picks[1].answer, "star");
+    assert_true(picks[2].answer == own[2][0] || picks[2].answer == own[2][1]);
     with = (AskWith){templates, 1, all, 3};
     assert_int_equal(ask_all(picks, &demo->model, &set, &with, &folder, &demo->err), 0);
-    assert_string_equal(picks[1], "star");
-    assert_string_equal(picks[2], "key");
+    assert_string_equal(picks[1].answer, "star");
+    assert_string_equal(picks[2].answer, "key");
+}
+
+static void shares_are_a_softmax_at_the_models_scale(void **state) {
+    Demo *demo = *state;
+    Clip clip = *demo->model.clip;
+    clip.embed_dim = 2;
+    clip.logit_scale = 2;
+    const float image[] = {1, 0}, texts[] = {0.25F, 0, 0.5F, 0, 0.5F, 9}, bad[] = {NAN, 0};
+    Ranked ranked[3];
+    assert_int_equal(ask_rank(ranked, image, texts, 3, &clip, &demo->err), 0);
+    assert_true(ranked[0].answer == 1 && ranked[1].answer == 2 &&
+                ranked[2].answer == 0); /* equal: the first */
+    const double least = exp(-exp(2) * 0.25);
+    assert_true(fabs(ranked[0].share - 1 / (2 + least)) < 1e-7);
+    assert_true(ranked[0].share == ranked[1].share && fabs(ranked[2].share - least / (2 + least)) < 1e-7);
+    assert_int_equal(ask_rank(ranked, image, bad, 1, &clip, &demo->err), -1);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(gaps_are_known), DEMO_TEST(templates_are_averaged),
+                                       DEMO_TEST(shares_are_a_softmax_at_the_models_scale),
                                        DEMO_TEST(each_question_may_have_its_own_candidates)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

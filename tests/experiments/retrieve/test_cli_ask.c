@@ -42,7 +42,8 @@ static void many_questions_are_counted_as_vqa_does(void **state) {
                  "image\tquestion\tanswer\nkey/test_030.jpg\tWhat?\tkey\nkey/test_030.jpg\tWhich?\tcup\n"));
     assert_string_equal(cli->out, "in %         cases  RN w16 (1,2,2,1)\n"
                                   "------------------------------------\n"
-                                  "own overall      2             50.00\n");
+                                  "own overall      2             50.00\n"
+                                  "own sure         2            100.00\n");
     cli_copy(KEY, cli_path(cli, "COCO_val2014_000000000042.jpg"));
     const char *questions = write(cli, "q.json",
                                   "{\"data_subtype\": \"val2014\", \"questions\": [{\"question_id\": 7, "
@@ -55,11 +56,12 @@ static void many_questions_are_counted_as_vqa_does(void **state) {
     cli_ok(cli, "ask", MODEL, TEMPLATE, "--images", cli_path(cli, "."), "--answers", "key,cup,boat",
            "--questions", questions, "--annotations", annotations, "--out", cli_path(cli, "out"));
     assert_non_null(strstr(cli->out, "\nq overall             1             50.00\n"
+                                     "q sure                1            100.00\n"
                                      "q answers other       1             50.00\n"
                                      "q questions what      1             50.00\n"));
     const ResultList results = cli_results(cli, "out", &lines);
-    assert_int_equal(lines, 3);
-    assert_string_equal(results.results[1].label, "answers other");
+    assert_int_equal(lines, 4);
+    assert_string_equal(results.results[2].label, "answers other");
     cli_ok(cli, "report", cli_path(cli, "out"));
     assert_non_null(strstr(cli->out, "questions what"));
     const char *twice = write(cli, "b.json",
@@ -92,8 +94,8 @@ static void candidates_come_from_the_files_too(void **state) {
                                  questions,  "--annotations",    annotations};
     cli_ok(cli, "ask", MODEL, TEMPLATE, files[0], files[1], files[2], files[3], files[4], files[5], "--json");
     assert_non_null(strstr(cli->out, "\"overall\":{\"percent\":50.0,\"n\":2}"));
-    assert_non_null(strstr(cli->out, "{\"question_id\":7,\"answer\":\"key\"}]"));
-    assert_null(strstr(cli->out, "\"answer\":\"key\"},")); /* no choice of question 8 */
+    assert_non_null(strstr(cli->out, "{\"question_id\":7,\"answer\":\"key\",\"probability\":0.9"));
+    assert_null(strstr(cli->out, "{\"question_id\":8,\"answer\":\"key\"")); /* no choice of it */
     assert_non_null(strstr(cli->err, "mc.json: 1 question has no annotation: left out"));
     assert_non_null(strstr(cli->err, "each question's multiple_choices are the candidates"));
     cli_ok(cli, "ask", MODEL, TEMPLATE, files[0], files[1], files[2], files[3], files[4], files[5], "--json",
