@@ -21,7 +21,10 @@ static void print_direction(const Retrieved *found, bool to_image, int width, bo
     printf("%s%*s  %s", label, width - width_of(label), "", to_image ? "text to image" : "image to text");
     for (int k = 0; k < N_RECALLS; k++)
         printf("  %5.1f", 100 * recall->recall[k]);
-    printf("  %9.1f  %6.0f", recall->mean_rank, recall->median_rank);
+    if (isfinite(recall->mean_rank))
+        printf("  %9.1f  %6.0f", recall->mean_rank, recall->median_rank);
+    else
+        printf("  %9s  %6s", "-", "-");
     for (int k = 0; k < N_RECALLS && published; k++)
         if (found->published)
             printf("  %5.1f", (to_image ? found->published->image : found->published->text)[k]);
