@@ -83,6 +83,8 @@ static int print_formatted(const ReportGroups *data, const Differences *differen
         return error_memory(err);
     for (int g = 0; g < data->n; g++) {
         sheets[g] = cells_sheet(&data->groups[g].cells, arena);
+        if (group_is_measures(&data->groups[g]))
+            sheets[g].columns[0] = "measure";
         sheets[g].name = arena_printf(arena, "accuracy-%s", data->groups[g].dataset);
         sheets[g].caption = group_title(data, &data->groups[g], arena);
     }

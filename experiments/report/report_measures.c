@@ -18,16 +18,19 @@ static bool has_ranks(const Group *group) {
 
 void report_measures(Report *report, const Group *group) {
     Html *html = &report->html;
-    const bool ranks = has_ranks(group);
-    html_markup(html, "<div class=\"scroll\"><table class=\"results\"><thead><tr><th>measure</th><th>%%</th>"
-                      "<th>of</th>");
-    html_markup(html, ranks ? "<th>mean rank</th><th>median rank</th></tr></thead>\n<tbody>\n"
-                            : "</tr></thead>\n<tbody>\n");
+    const bool ranks = group->n_datasets == 1 && has_ranks(group);
+    html_markup(
+        html,
+        "<div class=\"scroll\"><table class=\"results\"><thead><tr><th>measure</th><th>%%</th>%s%s</tr>"
+        "</thead>\n<tbody>\n",
+        group->n_datasets == 1 ? "<th>of</th>" : "", ranks ? "<th>mean rank</th><th>median rank</th>" : "");
     for (int i = 0; i < group->n; i++) {
         const Score *score = &group->scores[i];
         html_markup(html, "<tr>");
         html_element(html, "th", score->label);
-        html_markup(html, "<td>%.1f</td><td>%d</td>", score->accuracy, score->last->n_test);
+        html_markup(html, "<td>%.1f</td>", score->accuracy);
+        if (group->n_datasets == 1)
+            html_markup(html, "<td>%d</td>", score->last->n_test);
         if (ranks) {
             write_rank(html, score->last, "mean_rank", "%.1f");
             write_rank(html, score->last, "median_rank", "%.0f");

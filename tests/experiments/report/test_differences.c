@@ -200,11 +200,13 @@ static void test_measures(void **state) {
     has(cli->out, "measure        zero-shot\n");
     cli_ok(cli, "report", OUT, cli_path(cli, "other"), "--format", "markdown", "--out",
            cli_path(cli, "p.html"));
+    has(cli->out, "\n| measure | zero-shot |\n");
     assert_null(strstr(cli->out, "**91.0**"));
     has(cli->out, "2 datasets, text, several backbones, zero-shot: difference from text, RN101 (the best)");
     has(cli->out, "\n| text, RN50 | -3.50 | \\[-22.56, +15.56\\] | 2 | 0/0/2 |\n");
     assert_null(strstr(cli->out, "image, several backbones"));
-    page_has(page_read(cli, cli_path(cli, "p.html")), "<th>measure</th>");
+    page_has(page_read(cli, cli_path(cli, "p.html")), "<th>measure</th><th>%</th></tr>"); /* the average */
+    page_has(page_read(cli, cli_path(cli, "p.html")), "<th>measure</th><th>%</th><th>of</th></tr>");
 }
 
 int main(void) {
