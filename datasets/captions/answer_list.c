@@ -73,7 +73,7 @@ static int read_lines(Reader *reader, const char *path, Error *err) {
 }
 
 static int finish(AnswerList *list, const Reader *reader, int most, Error *err) {
-    list->n = reader->n < most ? reader->n : most;
+    *list = (AnswerList){.n = reader->n < most ? reader->n : most};
     list->answers = ARENA_NEW(reader->pool.arena, const char *, list->n);
     for (int i = 0; list->answers && i < list->n; i++)
         list->answers[i] = reader->answers[i].text;
@@ -90,9 +90,19 @@ int answer_list_read(AnswerList *list, const char *path, int most, Arena *arena,
         return -1;
     if (reader.n == 0)
         return error_set(err, "%s: no answers", path);
-    if (first == '{')
-        qsort(reader.answers, (size_t)reader.n, sizeof *reader.answers, compare_counts);
-    return finish(list, &reader, first == '{' ? most : INT_MAX, err);
+    if (first != '{')
+        return finish(list, &reader, INT_MAX, err);
+    qsort(reader.answers, (size_t)reader.n, sizeof *reader.answers, compare_counts);
+    if (finish(list, &reader, most, err) < 0)
+        return -1;
+    int taken = 0, all = 0;
+    for (int i = 0; i < reader.n; i++) {
+        all += reader.answers[i].n;
+        taken += i < list->n ? reader.answers[i].n : 0;
+    }
+    list->n_all = reader.n;
+    list->share = (double)taken / all;
+    return 0;
 }
 
 int answer_list_split(AnswerList *list, const char *text, Arena *arena, Error *err) {

@@ -8,6 +8,8 @@
 typedef struct {
     const char **answers; /* (n) distinct */
     int n;
+    int n_all;    /* of annotations: how many different ones there are; 0: it was no file of annotations */
+    double share; /* of the annotations that those taken are right for */
 } AnswerList;
 
 /* A file: lines, or where it begins with '{' annotations, of whose multiple_choice_answer, the one that most

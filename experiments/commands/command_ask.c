@@ -25,13 +25,18 @@ static int read_answers(Request *request, Arena *arena, Error *err) {
     AnswerList list;
     const bool is_file = file_exists(given);
     if (is_file) {
-        if (answer_list_read(&list, given, request->most, arena, err) < 0)
+        if (answer_list_read(&list, given, request->most > 0 ? request->most : 1000, arena, err) < 0)
             return -1;
     } else if (answer_list_split(&list, given, arena, err) < 0)
         return err->is_memory ? -1 : error_usage(err, "--answers '%.60s': an answer that comes twice", given);
     if (list.n < 2)
         return is_file ? error_set(err, "%s: one answer: nothing to choose from", given)
                        : error_usage(err, "--answers '%.60s': neither a file nor two answers or more", given);
+    if (request->most > 0 && (!is_file || list.n_all == 0))
+        return error_usage(err, "--most goes with VQA's annotations as --answers");
+    if (is_file && list.n_all > 0 && !request->all.quiet)
+        print_line(stderr, "note: %s: %d of %d answers are the candidates: those of %.1f %% of the questions",
+                   given, list.n, list.n_all, 100 * list.share);
     request->all.with.answers = list.answers;
     request->all.with.n_answers = list.n;
     return 0;
@@ -41,7 +46,8 @@ static int read_answers(Request *request, Arena *arena, Error *err) {
 
 static int print_ranked(const Ranked *ranked, const AskWith *with, const Request *request, Arena *arena,
                         Error *err) {
-    const int n = request->top < with->n_answers ? request->top : with->n_answers;
+    const int top = request->top > 0 ? request->top : 5;
+    const int n = top < with->n_answers ? top : with->n_answers;
     if (!request->json) {
         for (int i = 0; i < n; i++)
             printf("%s%s %.1f %%", i > 0 ? "  " : "", printable(with->answers[ranked[i].answer], arena),
@@ -134,6 +140,8 @@ static int check(const CommandLine *line, const Request *request, Error *err) {
         return error_usage(err, "--annotations, --images and --out go with --questions FILE");
     if (!many && request->weights.n > 1)
         return error_usage(err, "several checkpoints go with --questions FILE");
+    if (many && request->top > 0)
+        return error_usage(err, "--top goes with an image");
     if (many && (line->words.n > 0 || !all->images))
         return error_usage(err, "--questions FILE wants --images DIR, and goes with no image or question");
     return ask_check(&all->with, err);
@@ -141,7 +149,7 @@ static int check(const CommandLine *line, const Request *request, Error *err) {
 
 static int run(CommandLine *line, Error *err) {
     const char *activation = NULL, *precision = NULL, *exif = NULL;
-    Request request = {.top = 5, .most = 1000};
+    Request request = {0};
     AskOptions *all = &request.all;
     const Option options[] = {
         {"model", OPTION_TEXTS, &request.weights, 0, 0, "FILE|NAME",
@@ -168,6 +176,7 @@ static int run(CommandLine *line, Error *err) {
     if (status != 0)
         return status < 0 ? -1 : 0;
     const bool own = request.templates.n > 0;
+    all->quiet = line->common.quiet;
     all->with.templates = own ? request.templates.values : default_templates;
     all->with.n_templates = own ? request.templates.n : 2;
     if (check(line, &request, err) < 0 || (request.answers && read_answers(&request, line->arena, err) < 0) ||
@@ -176,7 +185,6 @@ static int run(CommandLine *line, Error *err) {
         cli_exif(&all->upright, exif, err) < 0)
         return -1;
     all->checkpoints.weights = (TextList){request.weights.values, request.weights.n};
-    all->quiet = line->common.quiet;
     all->n_threads = line->common.threads;
     return all->questions ? evaluate(&request, line->arena, err) : open_and_ask(line, &request, err);
 }

@@ -177,7 +177,8 @@ int ask_many(Asked *asked, const AskOptions *options, Arena *arena, Error *err) 
     if (!folder_exists(options->images))
         return error_set(err, "%s: no such folder (--images)", options->images);
     if (question_set_read(&asked->set, options->questions, options->annotations, arena, err) < 0 ||
-        choose_candidates(&run, err) < 0 || digest_all(run.subject.digest, &run, err) < 0)
+        choose_candidates(&run, err) < 0 || digest_all(run.subject.digest, &run, err) < 0 ||
+        outcome_check(options->output, err) < 0)
         return -1;
     asked->picks = ARENA_NEW(arena, Pick, (size_t)n_models * (size_t)asked->set.n);
     if (!asked->picks)

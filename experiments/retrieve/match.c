@@ -181,7 +181,8 @@ int match_run(ScoreList **lists, const char ***models, const MatchOptions *optio
     *lists = run.lists;
     if (arena_failed(arena))
         return error_memory(err);
-    return read_files(&run, err) < 0 ? -1
-                                     : checkpoints_each(*models, &options->checkpoints, options->n_threads,
-                                                        options->quiet, use_model, &run, arena, err);
+    return read_files(&run, err) < 0 || outcome_check(options->output, err) < 0
+               ? -1
+               : checkpoints_each(*models, &options->checkpoints, options->n_threads, options->quiet,
+                                  use_model, &run, arena, err);
 }

@@ -69,3 +69,13 @@ int outcome_write(const char *folder, const Subject *subject, LoadedModel *model
     arena_free(arena);
     return status;
 }
+
+int outcome_check(const char *folder, Error *err) {
+    Lock *lock = NULL;
+    if (!folder)
+        return 0;
+    if (make_folders(folder, err) < 0 || lock_take(&lock, folder, true, err) < 0)
+        return -1;
+    lock_release(lock);
+    return 0;
+}

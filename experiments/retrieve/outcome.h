@@ -26,4 +26,8 @@ typedef struct {
 int outcome_write(const char *folder, const Subject *subject, LoadedModel *model, const Measure *measures,
                   int n, Error *err);
 
+/* Makes the folder, and fails where results cannot be left there: better before the work than behind it. NULL
+ * is fine: there will be none. */
+int outcome_check(const char *folder, Error *err);
+
 #endif

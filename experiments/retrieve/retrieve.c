@@ -165,7 +165,7 @@ int retrieve_run(Retrieval *retrieval, const RetrieveConfig *config, int n_threa
                  Error *err) {
     Evaluation all = {.config = config, .quiet = quiet, .arena = arena};
     Run run = {&all, retrieval};
-    if (open_set(&all, err) < 0)
+    if (open_set(&all, err) < 0 || outcome_check(config->output, err) < 0)
         return -1;
     const int n = config->model.weights.n;
     *retrieval = (Retrieval){.dataset = all.subject.dataset,

@@ -37,6 +37,7 @@ static void lines_are_taken_whole(void **state) {
                                       "hot, dog\r\n\n  cat \nd",
                                       1));
     assert_string_equal(joined(*state, &list), "hot, dog|cat|d|"); /* most is for annotations */
+    assert_int_equal(list.n_all, 0);
     refuse(*state, "cat\nx\ncat\n", "@/a: line 3: 'cat' stands there twice");
     refuse(*state, "\n\n", "@/a: no answers");
     refuse(*state, "", "@/a: empty file");
@@ -50,6 +51,7 @@ static void annotations_give_the_most_frequent(void **state) {
         "red") "," ANSWER(" ") "," ANSWER("2") "," ANSWER("yes") "]}";
     lists_assert_ok(*state, read_text(*state, &list, text, 3));
     assert_string_equal(joined(*state, &list), "red|2|no|");
+    assert_true(list.n_all == 4 && list.share > 0.83 && list.share < 0.84); /* 5 of 6 */
     refuse(*state, "{\"annotations\": [{\"answers\": []}]}",
            "@/a: annotations[0]: no text 'multiple_choice_answer'");
     refuse(*state, "{\"questions\": []}", "@/a: no 'annotations'");

@@ -102,6 +102,7 @@ static void candidates_come_from_the_files_too(void **state) {
            "--answers", annotations, "--model", "experiments/demo/clip_demo.safetensors");
     assert_non_null(strstr(cli->out, "\"overall\":{\"percent\":100.0,\"n\":2}"));
     assert_non_null(strchr(strchr(cli->out, '\n') + 1, '\n')); /* a line for each checkpoint */
+    assert_non_null(strstr(cli->err, "2 of 2 answers are the candidates: those of 100.0 % of the questions"));
     assert_non_null(strstr(cli->err, "--answers are the candidates, not the file's multiple_choices"));
 }
 
@@ -113,6 +114,10 @@ static void what_is_wrong_is_one_line(void **state) {
                 "--answers", "a,b", "--template", "a photo");
     cli_refuses(cli, 2, "coop ask: --template '{questoin} {answer}': '{questoin}'", "are known", "ask", MODEL,
                 KEY, "What?", "--answers", "a,b", "--template", "{questoin} {answer}");
+    cli_refuses(cli, 2, "coop ask: --most goes with VQA's annotations as --answers", "", "ask", MODEL, KEY,
+                "What?", "--answers", "a,b", "--most", "5");
+    cli_refuses(cli, 2, "coop ask: --top goes with an image", "", "ask", MODEL, "--images",
+                cli_path(cli, "."), "--questions", "q.tsv", "--top", "5");
     const char *one = write(cli, "one.txt", "cup\n");
     cli_refuses(cli, 3, one, "one answer: nothing to choose from", "ask", MODEL, KEY, "What?", "--answers",
                 one);

@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "experiments/results/results.h"
+#include "experiments/run/lock.h"
 #include "tests/experiments/retrieve/demo_model.h"
 #include "tests/support/scratch.h"
 
@@ -53,7 +54,25 @@ static void an_evaluation_replaces_its_own_lines(void **state) {
     assert_true(file_exists(path));
 }
 
+static void a_folder_is_tried_before_the_work(void **state) {
+    Demo *demo = *state;
+    char folder[300];
+    Lock *lock;
+    assert_int_equal(outcome_check(NULL, &demo->err), 0);
+    scratch_path(&demo->scratch, "a/b", folder, sizeof folder);
+    assert_int_equal(outcome_check(folder, &demo->err), 0);
+    assert_true(folder_exists(folder));
+    assert_int_equal(lock_take(&lock, folder, true, &demo->err), 0);
+    assert_int_equal(outcome_check(folder, &demo->err), -1);
+    assert_int_equal(demo->err.kind, ERROR_RUN);
+    lock_release(lock);
+    scratch_path(&demo->scratch, "file", folder, sizeof folder);
+    scratch_file(folder, "x", 1);
+    assert_int_equal(outcome_check(folder, &demo->err), -1);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {DEMO_TEST(an_evaluation_replaces_its_own_lines)};
+    const struct CMUnitTest tests[] = {DEMO_TEST(an_evaluation_replaces_its_own_lines),
+                                       DEMO_TEST(a_folder_is_tried_before_the_work)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
