@@ -26,6 +26,7 @@ int caption_add(CaptionBuilder *builder, int image, const char *text, Error *err
 
 /* Errors of these name the file and the place. */
 int captions_read_json(CaptionBuilder *builder, const char *path, const char *split, Error *err);
+int captions_read_list(CaptionBuilder *builder, const char *path, Error *err);
 int captions_read_flickr(CaptionBuilder *builder, const char *path, Error *err);
 int captions_read_table(CaptionBuilder *builder, const char *path, Error *err);
 

@@ -1,4 +1,4 @@
-/* caption_json.c: Karpathy's files and COCO's annotations (caption_set.h). */
+/* caption_json.c: Karpathy's files, COCO's annotations, and lists of images (caption_set.h). */
 #include "clip/base/paths.h"
 #include "datasets/captions/caption_builder.h"
 #include "datasets/captions/json_items.h"
@@ -151,6 +151,35 @@ static int join_coco(Reader *reader, const char *path, Error *err) {
             return error_prefix(err, "%s: annotations[%ld]", path, caption->index);
     }
     return 0;
+}
+
+/* An image may come again, each time with one caption, as in lists for training. */
+static int take_listed(void *context, const char *place, const json_t *item, Error *err) {
+    (void)place;
+    CaptionBuilder *builder = context;
+    const char *path = json_string_value(json_object_get(item, "image"));
+    const json_t *captions = json_object_get(item, "caption");
+    const bool one = json_is_string(captions);
+    bool is_new;
+    if (!path || (!one && !json_is_array(captions)))
+        return error_set(err, "no text 'image' with a 'caption', a text or a list of them");
+    const int image = caption_image(builder, path, &is_new, err);
+    if (image < 0)
+        return -1;
+    if (!one && !is_new)
+        return error_set(err, "image '%s' comes twice", path);
+    for (size_t i = 0; i < (one ? 1 : json_array_size(captions)); i++) {
+        const char *text = json_string_value(one ? captions : json_array_get(captions, i));
+        if (!text)
+            return error_set(err, "caption[%zu]: a text is needed", i);
+        if (caption_add(builder, image, text, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int captions_read_list(CaptionBuilder *builder, const char *path, Error *err) {
+    return json_items_read(path, take_listed, builder, err);
 }
 
 int captions_read_json(CaptionBuilder *builder, const char *path, const char *split, Error *err) {

@@ -76,10 +76,12 @@ static int read_file(CaptionBuilder *builder, const char *path, const char *spli
     const int first = json_first(path, err);
     if (first < 0)
         return -1;
-    if (first == '{' || first == '[')
+    if (first == '{')
         return captions_read_json(builder, path, split, err);
     if (split)
         return error_set(err, "%s: split '%s': only Karpathy's JSON files have splits", path, split);
+    if (first == '[')
+        return captions_read_list(builder, path, err);
     const int table = is_table(path, err);
     return table < 0 ? -1 : (table ? captions_read_table : captions_read_flickr)(builder, path, err);
 }

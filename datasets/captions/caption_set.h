@@ -1,9 +1,10 @@
 /* caption_set.h: images with their captions, any number for each, as the field's files have them.
  *
  * Told apart by content: Karpathy's JSON (`images`, each with `sentences` and a `split`), COCO's annotations
- * (`images` with `id` and `file_name`; `annotations` with `image_id` and `caption`), Flickr's text files
- * (a header, then `NAME.jpg,caption`; or `NAME.jpg#0<TAB>caption`), and tables with the columns image and
- * caption (or filepath and title).
+ * (`images` with `id` and `file_name`; `annotations` with `image_id` and `caption`), lists of images
+ * (`image`, `caption`, a text or a list of them: LAVIS' and ALBEF's copies of Karpathy's splits), Flickr's
+ * text files (a header, then `NAME.jpg,caption`; or `NAME.jpg#0<TAB>caption`), and tables with the columns
+ * image and caption (or filepath and title).
  */
 #ifndef DATASETS_CAPTIONS_CAPTION_SET_H
 #define DATASETS_CAPTIONS_CAPTION_SET_H

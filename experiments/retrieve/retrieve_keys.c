@@ -37,9 +37,9 @@ static const KeySpec model_keys[] = {
 
 static const KeySpec data_keys[] = {
     {"captions", KEY_PATH, KEY_REQUIRED, AT(data.captions),
-     .help = "Karpathy's dataset_*.json, COCO's annotations,\n"
-             "Flickr's text files, or a table with the columns\n"
-             "image and caption (filepath and title)"},
+     .help = "Karpathy's dataset_*.json, COCO's annotations, a list\n"
+             "of image and caption in JSON, Flickr's text files, or\n"
+             "a table with these columns (or filepath and title)"},
     {"images", KEY_PATH, 0, AT(data.images),
      .help = "the folder that paths start from\n(default: that of captions)"},
     {"split", KEY_TEXT, 0, AT(data.split), .choices = "train|restval|val|test|all",

@@ -63,8 +63,25 @@ static void cocos_annotations_come_in_any_order(void **state) {
                     "@/file: images[0]: neither 'sentences' nor an 'id' and a 'file_name'");
 }
 
+static void lists_have_an_image_an_entry(void **state) {
+    captions_check(*state, NULL,
+                   "[{\"image\": \"val2014/a.jpg\", \"caption\": [\"one\", \"two\"]}, "
+                   "{\"image\": \"b.jpg\", \"caption\": \"three\"}, {\"image\": \"b.jpg\", "
+                   "\"caption\": \"four\"}]",
+                   "val2014/a.jpg: one, two,; b.jpg: three, four,");
+    captions_refuse(*state, NULL, "[{\"image\": \"a\", \"caption\": 3}]",
+                    "@/file: entry[0]: no text 'image' with a 'caption', a text or a list of them");
+    captions_refuse(*state, NULL, "[{\"image\": \"a\", \"caption\": [\"x\", 3]}]",
+                    "@/file: entry[0]: caption[1]: a text is needed");
+    captions_refuse(*state, NULL,
+                    "[{\"image\": \"a\", \"caption\": [\"x\"]}, {\"image\": \"a\", \"caption\": []}]",
+                    "@/file: entry[1]: image 'a' comes twice");
+    captions_refuse(*state, "test", "[]", "@/file: split 'test': only Karpathy's JSON files have splits");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {LISTS_TEST(karpathys_files_have_splits),
-                                       LISTS_TEST(cocos_annotations_come_in_any_order)};
+                                       LISTS_TEST(cocos_annotations_come_in_any_order),
+                                       LISTS_TEST(lists_have_an_image_an_entry)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

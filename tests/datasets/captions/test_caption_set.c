@@ -18,7 +18,9 @@ static void kinds_are_told_apart(void **state) {
     captions_check(*state, NULL, "a.jpg#0\tone\nb.jpg#0\ttwo\n", "a.jpg: one,; b.jpg: two,");
     captions_check(*state, NULL, "image\tcaption\na.jpg#0\tone\n", "a.jpg#0: one,");
     captions_check(*state, NULL, "x\na.jpg,one\tand two\n", "a.jpg: one\tand two,");
-    captions_refuse(*state, NULL, "[]", "@/file: byte 0: no '{', where a file of annotations begins");
+    captions_refuse(*state, NULL, "[]", "@/file: no captions");
+    captions_refuse(*state, NULL, "[3]",
+                    "@/file: entry[0]: no text 'image' with a 'caption', a text or a list of them");
     captions_refuse(*state, "val", "image\tcaption\na.jpg\tone\n",
                     "@/file: split 'val': only Karpathy's JSON files have splits");
 }
