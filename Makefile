@@ -21,12 +21,15 @@ MAKEFLAGS += --jobs=$(shell nproc) --no-print-directory
 PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate nettle $(filter-out gif,$(EXTRA))
 DEBS    := gcc g++ pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
            libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
-           libgif-dev libtiff-dev libcmocka-dev gnuplot-nox libcurl4-openssl-dev nginx-light
+           libgif-dev libtiff-dev libcmocka-dev gnuplot-nox libcurl4-openssl-dev libmicrohttpd-dev nginx-light
 DEBS    += $(if $(filter-out 0,$(MPI)),$(MPI_DEBS))
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
-# Used if its headers are there at build time, and loaded when something is fetched; without it coop says what it lacks.
+# Used if their headers are there at build time, and loaded when something is fetched or served; without them coop says
+# what it lacks.
 CURL     = $(eval CURL := $(filter-out $(WITHOUT),$(shell pkg-config --exists 'libcurl >= 7.85' && echo libcurl)))$(CURL)
+MICROHTTPD = $(eval MICROHTTPD := $(filter-out $(WITHOUT),$(shell \
+             pkg-config --exists 'libmicrohttpd >= 0.9.71' && echo libmicrohttpd)))$(MICROHTTPD)
 
 # Used where they are found: GIF, TIFF, HEIC and AVIF are refused by name without. WITHOUT="libheif" leaves one out.
 # (giflib has no .pc file everywhere.)
@@ -117,6 +120,8 @@ $(OBJ)/clip/base/%.o: FLAGS += -ffp-contract=off
 $(OBJ)/coop/optimizer.o: FLAGS += -fno-math-errno
 
 $(OBJ)/experiments/fetch/%.o: FLAGS += $(if $(CURL),-DHAVE_LIBCURL $(shell pkg-config --cflags libcurl))
+$(OBJ)/experiments/serve/%.o: FLAGS += $(if $(MICROHTTPD),-DHAVE_MICROHTTPD $(shell pkg-config --cflags libmicrohttpd))
+$(OBJ)/experiments/serve/page.o: experiments/serve/page.html
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)

@@ -257,6 +257,10 @@ LoadedModel *classifier_model(Classifier *classifier) {
     return classifier->model;
 }
 
+bool classifier_takes_unit(const Classifier *classifier) {
+    return !classifier->kind->needs_length && !classifier->model->encode;
+}
+
 int classifier_logits(Classifier *classifier, float *logits, const float *features, int n, Error *err) {
     Classifier *c = classifier;
     if (!c->checked && prompt_check_model(&c->head, tensors_path(c->file), c->own.clip, err) < 0)

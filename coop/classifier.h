@@ -50,6 +50,9 @@ void classifier_close(Classifier *classifier); /* NULL is fine */
 const ClassifierInfo *classifier_info(const Classifier *classifier);
 LoadedModel *classifier_model(Classifier *classifier); /* with the image tower that it wants */
 
+/* Whether features of unit length, made by the checkpoint's own image tower, give the same logits. */
+bool classifier_takes_unit(const Classifier *classifier);
+
 /* logits (n, K) of features (n, E) as the image tower gives them, not of unit length. The bits of a row do
  * not depend on its neighbours. The first call also fails where the checkpoint is another than this was
  * learned with: its digest is computed meanwhile. */

@@ -34,6 +34,8 @@ typedef struct {
     bool
         has_texts; /* the file holds text features and a scale, and with them embed_dim; else open finds it */
 
+    bool needs_length; /* the logits depend on how long the features are, not on their direction alone */
+
     /* What the logits need, owned by the arena; input's arrays are borrowed. NULL with an error. */
     void *(*open)(KindInput *input, const TensorFile *file, Arena *arena, Error *err);
 

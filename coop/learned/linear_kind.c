@@ -142,6 +142,7 @@ static int linear_logits(const void *state, Pool *pool, float *logits, const flo
     return status;
 }
 
-const ClassifierKind linear_kind = {.name = "linear", .open = open_linear, .logits = linear_logits};
+const ClassifierKind linear_kind = {
+    .name = "linear", .needs_length = true, .open = open_linear, .logits = linear_logits};
 const ClassifierKind unit_linear_kind = {
     .name = "unit_linear", .open = open_unit_linear, .logits = linear_logits};

@@ -2,7 +2,7 @@
 #include "clip/tensors/tensors_open.h"
 #include "coop/coop_checkpoint.h"
 #include "experiments/commands/commands.h"
-#include "experiments/commands/find_learned.h"
+#include "experiments/labels/find_learned.h"
 #include "experiments/labels/label_stream.h"
 #include "experiments/labels/library_call.h"
 #include "experiments/session/cli_model.h"

@@ -1,8 +1,8 @@
 /* command_search.c: coop search */
-#include "clip/base/json.h"
 #include "experiments/commands/commands.h"
 #include "experiments/find/found_page.h"
 #include "experiments/find/index_about.h"
+#include "experiments/find/photo_json.h"
 #include "experiments/session/cli_model.h"
 #include "experiments/terminal/printable.h"
 
@@ -21,22 +21,13 @@ typedef struct {
     bool json;
 } Request;
 
-/* A path that is not UTF-8, which JSON needs, is shown as text shows it. */
 static int print_json(const FoundPhoto *photo, Arena *arena, Error *err) {
-    static const char *const states[] = {"there", "changed", "gone"};
-    char *text = NULL;
-    for (int attempt = 0; attempt < 2 && !text; attempt++) {
-        const char *path = photo->entry.path, *member = photo->entry.member;
-        json_begin();
-        json_t *object =
-            json_pack("{s:s, s:s*, s:f, s:i, s:s}", "path", attempt ? printable(path, arena) : path, "member",
-                      attempt && member ? printable(member, arena) : member, "score", photo->score, "alike",
-                      photo->n_alike, "state", states[photo->state]);
-        text = object ? json_write(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-        json_decref(object);
-    }
+    json_begin();
+    json_t *object = photo_json(photo, arena);
+    char *text = object ? json_write(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(object);
     if (!text)
-        return json_refuse(err, "%s: a name is not UTF-8, which JSON needs", photo->entry.path);
+        return error_memory(err);
     print_json_line(stdout, text);
     free(text);
     return 0;

@@ -48,7 +48,8 @@ static double spread(const PhotoIndex *index, const float *part) {
 int photo_query(float *query, const PhotoWish *wish, const PhotoIndex *index, LoadedModel *model,
                 Error *err) {
     const int E = index->E, n_texts = wish->texts.n, n_images = wish->images.n;
-    const int n_wanted = n_texts + n_images, n = n_wanted + wish->without.n;
+    const int n_encoded = n_texts + n_images, n_wanted = n_encoded + wish->n_features;
+    const int n = n_wanted + wish->without.n;
     Arena *arena = arena_create();
     float *parts = arena_floats(arena, (size_t)n, (size_t)E);
     int result = parts ? 0 : error_memory(err);
@@ -57,6 +58,9 @@ int photo_query(float *query, const PhotoWish *wish, const PhotoIndex *index, Lo
     if (result == 0 && n_images > 0)
         result = cli_model_encode(model, parts + (size_t)n_texts * (size_t)E, NULL,
                                   (const char *const *)wish->images.values, n_images, true, true, err);
+    if (result == 0 && wish->n_features > 0)
+        memcpy(parts + (size_t)n_encoded * (size_t)E, wish->features,
+               (size_t)wish->n_features * (size_t)E * sizeof *parts);
     if (result == 0)
         result = encode_words(parts + (size_t)n_wanted * (size_t)E, &wish->without, wish, model, err);
     if (result == 0 && n == 1)

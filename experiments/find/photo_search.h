@@ -17,6 +17,8 @@
 /* All is borrowed. */
 typedef struct {
     OptionTexts texts, images, without;
+    const float *features; /* (n_features, E): of images that are encoded, of unit length */
+    int n_features;
     OptionTexts templates; /* none: "{}" */
 } PhotoWish;
 

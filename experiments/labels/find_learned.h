@@ -1,7 +1,7 @@
 /* find_learned.h: the learned file that a command line means: a file, or the best below the output of a run.
  */
-#ifndef EXPERIMENTS_COMMANDS_FIND_LEARNED_H
-#define EXPERIMENTS_COMMANDS_FIND_LEARNED_H
+#ifndef EXPERIMENTS_LABELS_FIND_LEARNED_H
+#define EXPERIMENTS_LABELS_FIND_LEARNED_H
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"

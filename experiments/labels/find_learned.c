@@ -1,5 +1,5 @@
 /* find_learned.c: see find_learned.h. */
-#include "experiments/commands/find_learned.h"
+#include "experiments/labels/find_learned.h"
 
 #include "clip/base/files.h"
 #include "experiments/results/best_classifier.h"
