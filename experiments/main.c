@@ -19,7 +19,7 @@ static const Command *const COMMANDS[] = {
     &command_classify, &command_zeroshot, &command_words,   &command_encode,   &command_index,
     &command_search,   &command_retrieve, &command_inspect, &command_export,   &command_models,
     &command_datasets, &command_report,   &command_bench,   &command_train,    &command_import,
-    &command_match,    &command_ask,     &command_serve};
+    &command_match,    &command_ask,      &command_serve};
 enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
 
 static void print_overview(FILE *out) {

@@ -229,6 +229,11 @@ static enum MHD_Result dispatch(Exchange *e) {
         e->route.answer(server->service, &e->request, e->route.row);
         return send_answer(e);
     }
+    Lane *lane = e->route.kind == ROUTE_MODEL ? server->models : server->pictures;
+    if (!lane) {
+        answer_refuse(&e->request, 503, "the server ends");
+        return send_answer(e);
+    }
     server->mhd.suspend_connection(e->connection);
     e->stage = WORKS;
     e->before = NULL;
@@ -237,7 +242,7 @@ static enum MHD_Result dispatch(Exchange *e) {
         server->works->before = e;
     server->works = e;
     link_enter(link_of(e), LINK_WORKS, clock_seconds());
-    if (!lane_offer(e->route.kind == ROUTE_MODEL ? server->models : server->pictures, e)) {
+    if (!lane_offer(lane, e)) {
         answer_refuse(&e->request, 503, "too many requests wait");
         leave_works(server, e);
     }

@@ -19,7 +19,7 @@ typedef struct {
     struct MHD_Daemon *daemon;
     const Service *service;
     const char *host, *policy; /* page.h */
-    Lane *models, *pictures;
+    Lane *models, *pictures;   /* NULL: the server ends */
     Connections connections;
     size_t bodies; /* bytes that are announced */
     int wake;      /* an eventfd: something is done */
