@@ -1,6 +1,7 @@
 /* connections.c: see connections.h */
 #include "experiments/serve/connections.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -48,10 +49,18 @@ void link_enter(Link *link, LinkStage stage, double now) {
     link->since = now;
 }
 
+/* All that he has sent was read, and nothing will follow. */
+static bool has_hung_up(const Link *link) {
+    char byte;
+    return recv(link->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void connections_sweep(Connections *connections, double now) {
     for (Link *link = connections->first; link; link = link->next) {
-        const double most = link->stage == LINK_RECEIVES ? RECEIVE_SECONDS : SEND_SECONDS;
-        if (link->stage != LINK_WORKS && now - link->since > most)
+        const double time = now - link->since;
+        if (link->stage == LINK_RECEIVES
+                ? time > RECEIVE_SECONDS || (time > HANG_UP_SECONDS && has_hung_up(link))
+                : link->stage == LINK_SENDS && time > SEND_SECONDS)
             cut(link, now);
     }
 }

@@ -1,13 +1,14 @@
 /* connections.h: who is connected, and for how long he has kept the server waiting.
  *
  * A request must have come, and an answer be taken, within a time that does not grow with every byte: who
- * drips is cut off like who says nothing. When there are too many, the one that has waited longest goes.
+ * drips is cut off like who says nothing, and sooner who has hung up in the middle of a request. When there
+ * are too many, the one that has waited longest goes.
  */
 #ifndef EXPERIMENTS_SERVE_CONNECTIONS_H
 #define EXPERIMENTS_SERVE_CONNECTIONS_H
 
 typedef enum { LINK_RECEIVES, LINK_WORKS, LINK_SENDS } LinkStage;
-enum { RECEIVE_SECONDS = 30, SEND_SECONDS = 300 };
+enum { RECEIVE_SECONDS = 30, SEND_SECONDS = 300, HANG_UP_SECONDS = 1 };
 
 typedef struct Link Link;
 struct Link {

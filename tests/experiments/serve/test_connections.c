@@ -60,6 +60,22 @@ static void late_ones_are_cut(void **state) {
     world_free(&world);
 }
 
+static void who_hangs_up_is_cut(void **state) {
+    (void)state;
+    World world;
+    world_create(&world);
+    for (int i = 0; i < N; i++)
+        link_enter(world.links[i], i == 3 ? LINK_WORKS : LINK_RECEIVES, 10);
+    for (int i = 1; i < N; i++)
+        shutdown(world.ends[i][1], SHUT_WR);
+    connections_sweep(&world.connections, 10.5);
+    assert_false(is_cut(&world, 1));
+    assert_int_equal(write(world.ends[0][1], "a", 1), 1);
+    connections_sweep(&world.connections, 12);
+    assert_true(!is_cut(&world, 0) && is_cut(&world, 1) && is_cut(&world, 2) && !is_cut(&world, 3));
+    world_free(&world);
+}
+
 /* The one that has waited longest, and never one that is worked for. */
 static void room_is_made(void **state) {
     (void)state;
@@ -79,6 +95,7 @@ static void room_is_made(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(late_ones_are_cut), cmocka_unit_test(room_is_made)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(late_ones_are_cut),
+                                       cmocka_unit_test(who_hangs_up_is_cut), cmocka_unit_test(room_is_made)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
