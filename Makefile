@@ -120,7 +120,8 @@ $(OBJ)/clip/base/%.o: FLAGS += -ffp-contract=off
 $(OBJ)/coop/optimizer.o: FLAGS += -fno-math-errno
 
 $(OBJ)/experiments/fetch/%.o: FLAGS += $(if $(CURL),-DHAVE_LIBCURL $(shell pkg-config --cflags libcurl))
-$(OBJ)/experiments/serve/%.o: FLAGS += $(if $(MICROHTTPD),-DHAVE_MICROHTTPD $(shell pkg-config --cflags libmicrohttpd))
+$(OBJ)/experiments/serve/%.o $(OBJ)/tests/experiments/serve/%.o: FLAGS += $(if $(MICROHTTPD),-DHAVE_MICROHTTPD \
+    $(shell pkg-config --cflags libmicrohttpd))
 $(OBJ)/experiments/serve/page.o: experiments/serve/page.html
 
 $(OBJ)/%.o: %.c
