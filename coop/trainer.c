@@ -5,13 +5,31 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { GATHER_ROWS = 32 }; /* of a tile */
 
+/* How many steps down there are in so many epochs. */
+static int steps_down(const OptimConfig *optim, int epochs) {
+    int n = optim->step_epochs > 0 ? epochs / optim->step_epochs : 0;
+    const char *at = optim->milestones ? optim->milestones : "";
+    for (char *end; *at; at = end) {
+        const long milestone = strtol(at, &end, 10);
+        if (end == at)
+            break;
+        n += milestone <= epochs;
+    }
+    return n;
+}
+
 double optim_lr(const OptimConfig *optim, int epoch, int step, int n_steps) {
     if (epoch <= optim->warmup_epoch)
-        return optim->warmup_cons_lr;
+        return epoch > 1 && optim->warmup_type == WARMUP_LINEAR
+                   ? optim->lr * (epoch - 1) / optim->warmup_epoch
+                   : optim->warmup_cons_lr;
+    if (optim->lr_scheduler == SCHEDULE_STEP)
+        return optim->lr * pow(optim->gamma, steps_down(optim, epoch - 1 - optim->warmup_epoch));
     if (optim->lr_scheduler == SCHEDULE_CONSTANT)
         return optim->lr;
     if (optim->max_steps) {
@@ -36,11 +54,20 @@ long trainer_total_steps(const TrainData *data, const OptimConfig *optim) {
 }
 
 TrainState trainer_begin(const Trainee *trainee, const OptimConfig *optim, Arena *arena) {
-    size_t n = trainee->n_parameters;
+    typedef Optimizer (*Create)(size_t, double, double, double, double, Arena *);
+    static const Create of_betas[] = {[OPTIMIZER_ADAMW] = optimizer_adamw,
+                                      [OPTIMIZER_ADAM] = optimizer_adam,
+                                      [OPTIMIZER_AMSGRAD] = optimizer_amsgrad,
+                                      [OPTIMIZER_RADAM] = optimizer_radam};
+    const size_t n = trainee->n_parameters;
+    const double decay = optim->weight_decay;
     if (optim->optimizer == OPTIMIZER_SGD)
-        return (TrainState){.optimizer = optimizer_sgd(n, optim->momentum, optim->weight_decay, arena)};
-    return (TrainState){.optimizer = (optim->optimizer == OPTIMIZER_ADAM ? optimizer_adam : optimizer_adamw)(
-                            n, optim->beta1, optim->beta2, optim->epsilon, optim->weight_decay, arena)};
+        return (TrainState){.optimizer = optimizer_sgd(n, optim->momentum, decay, arena)};
+    if (optim->optimizer == OPTIMIZER_RMSPROP)
+        return (TrainState){
+            .optimizer = optimizer_rmsprop(n, optim->alpha, optim->momentum, optim->epsilon, decay, arena)};
+    return (TrainState){
+        .optimizer = of_betas[optim->optimizer](n, optim->beta1, optim->beta2, optim->epsilon, decay, arena)};
 }
 
 /* One call of trainer_run, with room for one step. */

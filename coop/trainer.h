@@ -38,19 +38,25 @@ typedef struct {
     void *model;
 } Trainee;
 
-typedef enum { SCHEDULE_COSINE, SCHEDULE_CONSTANT } Schedule;
+typedef enum { SCHEDULE_COSINE, SCHEDULE_CONSTANT, SCHEDULE_STEP } Schedule;
+typedef enum { WARMUP_CONSTANT, WARMUP_LINEAR } Warmup;
 
 /* How it is trained; in brackets what CoOp takes. */
 typedef struct {
     OptimizerKind optimizer;      /* (SGD) */
     double lr, weight_decay;      /* (0.002, 5e-4) */
-    double momentum;              /* SGD (0.9) */
-    double beta1, beta2, epsilon; /* AdamW, Adam */
+    double momentum;              /* SGD, RMSprop (0.9) */
+    double beta1, beta2, epsilon; /* AdamW, Adam, AMSGrad, RAdam; epsilon of RMSprop */
+    double alpha;                 /* RMSprop */
     int max_epoch, batch_size;    /* (by shots, 32) */
     Schedule lr_scheduler;        /* (cosine) */
     bool lr_by_step;              /* the cosine falls at every step; else at every epoch (false) */
     int warmup_epoch;             /* epochs at warmup_cons_lr (1) */
     double warmup_cons_lr;        /* (1e-5) */
+    Warmup warmup_type;           /* (constant) */
+    int step_epochs;              /* of the steps: after every so many epochs, where it is not 0, */
+    const char *milestones;       /* and after each of so many: "30 60"; NULL: none */
+    double gamma;                 /* what the rate is multiplied by at a step */
     bool shuffle;    /* a fresh order every epoch (Trainee.generator); else that of the list (true) */
     long max_steps;  /* where it is not 0, training ends after so many steps, in whichever epoch that is, and
                       * the cosine by step goes over these and down to lr_min; max_epoch is the epochs that
@@ -62,9 +68,9 @@ typedef struct {
 } OptimConfig;
 
 /* The learning rate of a step; epoch e and step s count from 1, n_steps S is per epoch. Up to warmup_epoch W
- * it is warmup_cons_lr, then lr (constant) or lr/2 (1 + cos(pi x)), where x is (e - 1 - W) / max_epoch or, by
- * step,
- * ((e - 1 - W) S + s - 1) / (max_epoch S). */
+ * it is warmup_cons_lr (linear: lr (e - 1) / W from epoch 2 on), then lr (constant), lr gamma^n behind n
+ * steps down, which are counted from the end of the warm-up, or lr/2 (1 + cos(pi x)), where x is (e - 1 - W)
+ * / max_epoch or, by step, ((e - 1 - W) S + s - 1) / (max_epoch S). */
 double optim_lr(const OptimConfig *optim, int epoch, int step, int n_steps);
 
 /* Where images are made for each batch: images (B, E) of these items, for a step of an epoch, both from 1. */

@@ -104,6 +104,23 @@ int dataset_spec_read(DatasetSpec *spec, const Node *map, Arena *arena, Error *e
     return check_dataset(spec, map, err);
 }
 
+/* --- the recipe --- */
+
+/* Steps down need to be said where, and nothing else has any. */
+static int check_optim(const OptimConfig *optim, const Node *map, Error *err) {
+    static const char *const keys[] = {"step_epochs", "milestones", "gamma"};
+    const char *text = optim->milestones;
+    if (text[strspn(text, "0123456789 ")] || strlen(text) > 1000)
+        return node_error(node_find(map, "milestones"), err, "optim.milestones: '%.60s' is not like '30 60'",
+                          text);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (optim->lr_scheduler != SCHEDULE_STEP && node_find(map, keys[i]))
+            return node_error(node_find(map, keys[i]), err, "optim.%s needs lr_scheduler: step", keys[i]);
+    if (optim->lr_scheduler == SCHEDULE_STEP && optim->step_epochs == 0 && !text[strspn(text, " ")])
+        return node_error(map, err, "optim.lr_scheduler: step needs step_epochs or milestones");
+    return 0;
+}
+
 /* --- methods --- */
 
 static const MethodSpec *find_method(const MethodList *methods, const Node *entry, int index, Error *err) {
@@ -178,7 +195,8 @@ static int read_tree(Experiment *experiment, const Node *root, const MethodList 
         if (read_section(section_find(names[i]), node_find(root, names[i]), root, experiment, methods, arena,
                          err) < 0)
             return -1;
-    if (check_dataset(&experiment->dataset, node_find(root, "dataset"), err) < 0)
+    if (check_dataset(&experiment->dataset, node_find(root, "dataset"), err) < 0 ||
+        check_optim(&experiment->optim, node_find(root, "optim"), err) < 0)
         return -1;
     return read_methods(experiment, node_find(root, "methods"), methods, arena, err);
 }
@@ -188,6 +206,7 @@ static int fill_in(Experiment *experiment, Arena *arena, Error *err) {
     fill_in_names(&experiment->name, &experiment->output, experiment->path, arena);
     if (!experiment->cache && experiment->output)
         experiment->cache = path_join(arena, experiment->output, "cache");
+    experiment->optim.epsilon = 1e-8; /* as PyTorch */
     return arena_failed(arena) ? error_memory(err) : 0;
 }
 

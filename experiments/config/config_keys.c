@@ -11,7 +11,8 @@
 #define AT(field) offsetof(Experiment, field)
 
 static_assert(sizeof(Schedule) == sizeof(int) && sizeof(ClipActivation) == sizeof(int) &&
-                  sizeof(Precision) == sizeof(int) && sizeof(ExifUse) == sizeof(int),
+                  sizeof(Precision) == sizeof(int) && sizeof(ExifUse) == sizeof(int) &&
+                  sizeof(OptimizerKind) == sizeof(int) && sizeof(Warmup) == sizeof(int),
               "enums are stored as int");
 
 static const KeySpec top_keys[] = {
@@ -95,23 +96,40 @@ static const KeySpec grid_keys[] = {
 };
 
 static const KeySpec optim_keys[] = {
-    {"name", KEY_TEXT, 0, KEY_NOWHERE, .choices = "sgd", .fallback = "sgd", .help = "SGD with momentum"},
+    {"name", KEY_CHOICE, 0, AT(optim.optimizer), .choices = "sgd|adamw|adam|amsgrad|rmsprop|radam",
+     .fallback = "sgd",
+     .help = "SGD with momentum, or others as CoOp's code has\n"
+             "them; not of methods with an optimizer key"},
     {"lr", KEY_REAL, KEY_ABOVE, AT(optim.lr), .low = 0, .high = 1e3, .fallback = "0.002",
      .help = "learning rate"},
     {"momentum", KEY_REAL, KEY_BELOW, AT(optim.momentum), .low = 0, .high = 1, .fallback = "0.9",
-     .help = "of the velocity"},
+     .help = "of the velocity (sgd, rmsprop)"},
     {"weight_decay", KEY_REAL, 0, AT(optim.weight_decay), .low = 0, .high = 1e3, .fallback = "5.0e-4",
      .help = "L2 term of the gradient"},
+    {"beta1", KEY_REAL, KEY_BELOW | KEY_LATER, AT(optim.beta1), .low = 0, .high = 1, .fallback = "0.9",
+     .help = "of adam, adamw, amsgrad and radam"},
+    {"beta2", KEY_REAL, KEY_BELOW | KEY_LATER, AT(optim.beta2), .low = 0, .high = 1, .fallback = "0.999",
+     .help = "of the same"},
+    {"alpha", KEY_REAL, KEY_BELOW | KEY_LATER, AT(optim.alpha), .low = 0, .high = 1, .fallback = "0.99",
+     .help = "of rmsprop"},
     {"max_epoch", KEY_INT, 0, AT(optim.max_epoch), .low = 1, .high = 1e6, .word = "auto", .fallback = "auto",
      .help = "auto: 50, 100 from 2 shots, 200 from 5"},
     {"batch_size", KEY_INT, 0, AT(optim.batch_size), .low = 1, .high = 1e6, .fallback = "32",
      .help = "images per step; an incomplete batch is dropped"},
-    {"lr_scheduler", KEY_CHOICE, 0, AT(optim.lr_scheduler), .choices = "cosine|constant",
+    {"lr_scheduler", KEY_CHOICE, 0, AT(optim.lr_scheduler), .choices = "cosine|constant|step",
      .fallback = "cosine", .help = "after the warm-up"},
+    {"step_epochs", KEY_INT, KEY_LATER, AT(optim.step_epochs), .low = 0, .high = 1e6, .fallback = "0",
+     .help = "step: every so many epochs (0: never)"},
+    {"milestones", KEY_TEXT, KEY_LATER, AT(optim.milestones), .fallback = "\"\"",
+     .help = "step: and after so many epochs each, as \"30 60\""},
+    {"gamma", KEY_REAL, KEY_LATER, AT(optim.gamma), .low = 0, .high = 1e3, .fallback = "0.1",
+     .help = "step: what the rate is multiplied by"},
     {"warmup_epoch", KEY_INT, 0, AT(optim.warmup_epoch), .low = 0, .high = 1e6, .fallback = "1",
-     .help = "epochs of constant warm-up"},
+     .help = "epochs of warm-up"},
     {"warmup_cons_lr", KEY_REAL, 0, AT(optim.warmup_cons_lr), .low = 0, .high = 1e3, .fallback = "1.0e-5",
      .help = "learning rate of the warm-up"},
+    {"warmup_type", KEY_CHOICE, KEY_LATER, AT(optim.warmup_type), .choices = "constant|linear",
+     .fallback = "constant", .help = "linear: from the second epoch on up to lr"},
     {"shuffle", KEY_BOOL, 0, AT(optim.shuffle), .fallback = "true",
      .help = "a fresh order of the images every epoch"},
 };

@@ -243,9 +243,8 @@ static int read_list(Value *value, void *base) {
 int key_read(const KeySpec *key, const char *section, const Node *node, void *base, Arena *arena,
              Error *err) {
     Value value = {key, section, node, arena, err};
-    const char *ignored;
-    void *field = key->offset == KEY_NOWHERE ? (void *)&ignored : (char *)base + key->offset;
-    return key->flags & KEY_LIST ? read_list(&value, base) : read_scalar(&value, field, true);
+    return key->flags & KEY_LIST ? read_list(&value, base)
+                                 : read_scalar(&value, (char *)base + key->offset, true);
 }
 
 void real_text(char out[40], double number) {

@@ -29,10 +29,10 @@ typedef enum {
     KEY_TEMPLATES = 32, /* a list of a method that is one ensemble: default, ensemble, texts and files */
     KEY_OPTIM = 64,     /* a list of a method whose values replace the key of optim with that name */
     KEY_COLUMN = 128,   /* has a column in results.csv */
-    KEY_TAB = 256       /* of KEY_TEXT: may be a tab */
+    KEY_TAB = 256,      /* of KEY_TEXT: may be a tab */
+    KEY_LATER = 512 /* of optim: came when results were there already, whose keys stay as they are: a point
+                     * does not tell it where it is the default */
 } KeyFlags;
-
-#define KEY_NOWHERE ((size_t)-1) /* an offset: the value is checked and not stored */
 
 typedef struct {
     const char *name;

@@ -80,16 +80,24 @@ void *optim_field(const KeySpec *key, const OptimConfig *optim) {
     return (char *)optim + (key->offset - offsetof(Experiment, optim));
 }
 
+bool optim_tells(const KeySpec *key, const OptimConfig *optim, Arena *arena) {
+    const void *value = optim_field(key, optim);
+    if (!(key->flags & KEY_LATER))
+        return true;
+    if (key->type == KEY_TEXT)
+        return *(const char *const *)value && **(const char *const *)value;
+    const char *text = key_value_text(key, value, arena);
+    return text && strcmp(text, key->fallback) != 0;
+}
+
 json_t *optim_json(const OptimConfig *optim, Arena *arena) {
     const SectionSpec *section = section_find("optim");
     json_t *json = json_object();
     const KeySpec *key;
     int failed = !json;
-    for (int i = 0; (key = section_key_at(section, i)); i++) {
-        json_t *value = key->offset == KEY_NOWHERE ? json_string(key->fallback)
-                                                   : value_json(key, optim_field(key, optim), arena);
-        failed |= json_object_set_new(json, key->name, value);
-    }
+    for (int i = 0; (key = section_key_at(section, i)); i++)
+        if (optim_tells(key, optim, arena))
+            failed |= json_object_set_new(json, key->name, value_json(key, optim_field(key, optim), arena));
     if (!failed)
         return json;
     json_decref(json);
@@ -119,8 +127,12 @@ json_t *options_json(const Point *point, const PointContext *context, Arena *are
             failed |= json_object_set_new(json, key->name,
                                           value_json(key, key_value(key, point->options, 0), arena));
     }
-    if (method->uses & USES_OPTIM)
-        failed |= json_object_set_new(json, "optim", optim_json(&point->optim, arena));
+    if (method->uses & USES_OPTIM) {
+        OptimConfig optim = point->optim;
+        if (section_key(&method->section, "optimizer")) /* tells which it is */
+            optim.optimizer = OPTIMIZER_SGD;
+        failed |= json_object_set_new(json, "optim", optim_json(&optim, arena));
+    }
     if (method->uses & USES_VIEWS)
         failed |= json_object_set_new(json, "views", json_integer(point->views));
     if (method->uses & USES_TEXT)
@@ -225,8 +237,7 @@ bool is_default_recipe(const Point *point, const PointContext *context) {
     recipe.max_epoch = auto_epochs(context->experiment->dataset.name, point->num_shots);
     const KeySpec *key;
     for (int i = 0; (key = section_key_at(section, i)); i++)
-        if (key->offset != KEY_NOWHERE &&
-            !key_equal(key, optim_field(key, &point->optim), optim_field(key, &recipe)))
+        if (!key_equal(key, optim_field(key, &point->optim), optim_field(key, &recipe)))
             return false;
     return point->views == context->default_views;
 }

@@ -87,7 +87,10 @@ json_t *options_json(const Point *point, const PointContext *context, Arena *are
 /* The field of a key of the section optim, which has one. */
 void *optim_field(const KeySpec *key, const OptimConfig *optim);
 
-/* The section optim: a field for each of its keys. */
+/* Whether a point tells the value of such a key: of one that came later (KEY_LATER), no default. */
+bool optim_tells(const KeySpec *key, const OptimConfig *optim, Arena *arena);
+
+/* The section optim: a field for each of the keys that are told. */
 json_t *optim_json(const OptimConfig *optim, Arena *arena);
 
 /* Whether optim and views are the defaults of the table of keys. */

@@ -84,11 +84,10 @@ static void write_optim(Buffer *out, const OptimConfig *optim, Arena *arena) {
     const KeySpec *key;
     buffer_printf(out, "optim:");
     for (int i = 0; (key = section_key_at(section, i)); i++) {
+        if (!optim_tells(key, optim, arena))
+            continue;
         buffer_printf(out, "\n  %s: ", key->name);
-        if (key->offset == KEY_NOWHERE)
-            buffer_puts(out, key->fallback);
-        else
-            write_key(out, key, optim_field(key, optim), arena);
+        write_key(out, key, optim_field(key, optim), arena);
     }
     buffer_printf(out, "\n");
 }

@@ -132,31 +132,44 @@ static bool never_steps(const Yacs *config) {
            (last <= 0 || last >= yacs_int(config, "OPTIM.MAX_EPOCH"));
 }
 
-static int check_warmup(const Yacs *config, Error *err) {
-    const char *type = yacs_text(config, "OPTIM.WARMUP_TYPE");
-    const long long epochs = yacs_int(config, "OPTIM.WARMUP_EPOCH");
-    if (epochs <= 0 || strcmp(type, "constant") == 0)
-        return 0;
-    if (strcmp(type, "linear") != 0 || epochs > 1) /* one epoch of it is constant at WARMUP_MIN_LR */
-        return yacs_error(config, "OPTIM.WARMUP_TYPE", err, "%s over %lld epochs is not here, only constant",
-                          type, epochs);
+static bool is_among(const char *name, const char *const *names, int n) {
+    for (int i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int check_schedule(const Yacs *config, Error *err) {
+    static const char *const schedules[] = {"cosine", "single_step", "multi_step"};
+    static const char *const warmups[] = {"constant", "linear"};
+    const char *schedule = yacs_text(config, "OPTIM.LR_SCHEDULER"),
+               *warmup = yacs_text(config, "OPTIM.WARMUP_TYPE");
+    const PyValue *steps = yacs_get(config, "OPTIM.STEPSIZE");
+    if (!is_among(schedule, schedules, 3))
+        return yacs_error(config, "OPTIM.LR_SCHEDULER", err,
+                          "'%s' is none of cosine, single_step and multi_step", schedule);
+    for (int i = 0; i < steps->n && strcmp(schedule, "cosine") != 0; i++)
+        if (steps->items[i].type != PY_INT ||
+            (steps->items[i].integer < 0 && strcmp(schedule, "multi_step") == 0))
+            return yacs_error(config, "OPTIM.STEPSIZE", err, "epochs are needed, as (30, 60)");
+    if (yacs_int(config, "OPTIM.WARMUP_EPOCH") > 0 && !is_among(warmup, warmups, 2))
+        return yacs_error(config, "OPTIM.WARMUP_TYPE", err, "'%s' is neither constant nor linear", warmup);
     return 0;
 }
 
 static int check_optim(const Settings *settings, Error *err) {
+    static const char *const names[] = {"adam", "sgd", "amsgrad", "rmsprop", "radam", "adamw"};
     const Yacs *config = &settings->config;
-    const char *name = yacs_text(config, "OPTIM.NAME"), *schedule = yacs_text(config, "OPTIM.LR_SCHEDULER");
-    if (strcmp(name, "sgd") != 0 && !(is(settings, "TCP") && strcmp(name, "adam") == 0))
-        return yacs_error(config, "OPTIM.NAME", err, "%s is not here for %s, only sgd%s", name,
-                          settings->trainer->name, is(settings, "TCP") ? " and adam" : "");
-    if (strcmp(schedule, "cosine") != 0 && !never_steps(config))
-        return yacs_error(config, "OPTIM.LR_SCHEDULER", err,
-                          "%s is not here, only cosine, and single_step without a step", schedule);
+    const char *name = yacs_text(config, "OPTIM.NAME");
+    if (!is_among(name, names, is(settings, "TCP") ? 2 : 6))
+        return yacs_error(
+            config, "OPTIM.NAME", err, "'%s' is not here for %s, only %s", name, settings->trainer->name,
+            is(settings, "TCP") ? "sgd and adam" : "adam, amsgrad, sgd, rmsprop, radam and adamw");
     if (yacs_int(config, "OPTIM.MAX_EPOCH") < 1)
         return yacs_error(config, "OPTIM.MAX_EPOCH", err, "at least 1 epoch is needed");
     if (yacs_int(config, "DATALOADER.TRAIN_X.BATCH_SIZE") < 1)
         return yacs_error(config, "DATALOADER.TRAIN_X.BATCH_SIZE", err, "at least 1 image is needed");
-    return check_warmup(config, err);
+    return check_schedule(config, err);
 }
 
 static int check_trainer(const Settings *settings, Error *err) {
@@ -317,18 +330,53 @@ static void put_method(Buffer *out, const Settings *settings, Arena *arena) {
     buffer_puts(out, "}\n");
 }
 
-static void put_optim(Buffer *out, const Yacs *config) {
+/* The course of the rate behind the warm-up. */
+static void put_schedule(Buffer *out, const Yacs *config) {
+    const PyValue *steps = yacs_get(config, "OPTIM.STEPSIZE");
+    const bool single = strcmp(yacs_text(config, "OPTIM.LR_SCHEDULER"), "single_step") == 0;
+    if (strcmp(yacs_text(config, "OPTIM.LR_SCHEDULER"), "cosine") == 0 || steps->n == 0 ||
+        never_steps(config)) {
+        buffer_printf(out, ", lr_scheduler: %s",
+                      strcmp(yacs_text(config, "OPTIM.LR_SCHEDULER"), "cosine") == 0 ? "cosine" : "constant");
+        return;
+    }
+    buffer_printf(out, ", lr_scheduler: step, gamma: %.17g, ", yacs_number(config, "OPTIM.GAMMA"));
+    if (single)
+        buffer_printf(out, "step_epochs: %lld", steps->items[steps->n - 1].integer);
+    for (int i = 0; i < steps->n && !single; i++)
+        buffer_printf(out, "%s%lld", i == 0 ? "milestones: \"" : " ", steps->items[i].integer);
+    buffer_puts(out, single ? "" : "\"");
+}
+
+static void put_optimizer(Buffer *out, const Settings *settings) {
+    const Yacs *config = &settings->config;
+    const char *name = yacs_text(config, "OPTIM.NAME");
+    if (strcmp(name, "sgd") == 0 || is(settings, "TCP")) /* which has a key of its own */
+        return;
+    buffer_printf(out, ", name: %s", name);
+    if (strcmp(name, "rmsprop") == 0)
+        buffer_printf(out, ", alpha: %.17g", yacs_number(config, "OPTIM.RMSPROP_ALPHA"));
+    else
+        buffer_printf(out, ", beta1: %.17g, beta2: %.17g", yacs_number(config, "OPTIM.ADAM_BETA1"),
+                      yacs_number(config, "OPTIM.ADAM_BETA2"));
+}
+
+static void put_optim(Buffer *out, const Settings *settings) {
+    const Yacs *config = &settings->config;
     const long long warmup = yacs_int(config, "OPTIM.WARMUP_EPOCH");
     const bool linear = strcmp(yacs_text(config, "OPTIM.WARMUP_TYPE"), "linear") == 0;
     buffer_printf(out,
                   "optim: {lr: %.17g, momentum: %.17g, weight_decay: %.17g, max_epoch: %lld, batch_size: "
-                  "%lld,\n        lr_scheduler: %s, warmup_epoch: %lld, warmup_cons_lr: %.17g}\n",
+                  "%lld,\n        warmup_epoch: %lld, warmup_cons_lr: %.17g",
                   yacs_number(config, "OPTIM.LR"), yacs_number(config, "OPTIM.MOMENTUM"),
                   yacs_number(config, "OPTIM.WEIGHT_DECAY"), yacs_int(config, "OPTIM.MAX_EPOCH"),
-                  yacs_int(config, "DATALOADER.TRAIN_X.BATCH_SIZE"),
-                  strcmp(yacs_text(config, "OPTIM.LR_SCHEDULER"), "cosine") == 0 ? "cosine" : "constant",
-                  warmup > 0 ? warmup : 0,
+                  yacs_int(config, "DATALOADER.TRAIN_X.BATCH_SIZE"), warmup > 0 ? warmup : 0,
                   yacs_number(config, linear ? "OPTIM.WARMUP_MIN_LR" : "OPTIM.WARMUP_CONS_LR"));
+    if (linear && warmup > 1) /* one epoch of it is constant */
+        buffer_puts(out, ", warmup_type: linear");
+    put_schedule(out, config);
+    put_optimizer(out, settings);
+    buffer_puts(out, "}\n");
 }
 
 void settings_yaml(Buffer *out, const Settings *settings, const char *cache) {
@@ -351,7 +399,7 @@ void settings_yaml(Buffer *out, const Settings *settings, const char *cache) {
         buffer_printf(out, "grid: {num_shots: all, seed: %d}\n", settings->seed);
     put_method(out, settings, arena);
     if (settings->trainer->trains) {
-        put_optim(out, config);
+        put_optim(out, settings);
         buffer_printf(out, "augment: {views: %lld}\n", yacs_int(config, "OPTIM.MAX_EPOCH"));
     }
     buffer_puts(out, "outputs: {report: false}\n");

@@ -1,5 +1,6 @@
 /* test_optimizer.c: the optimisers against their formulas in double, step by step. */
 #include "coop/optimizer.h"
+#include "coop/trainer.h"
 
 #include "tests/support/support.h"
 
@@ -92,19 +93,56 @@ static void test_adam(void **test) {
     arena_free(arena);
 }
 
+/* Twelve steps of PyTorch 2 and, for RAdam, of the code of its authors. */
+static void test_torch(void **test) {
+    (void)test;
+    static const struct {
+        OptimizerKind kind;
+        float want[4];
+    } rows[] = {{OPTIMIZER_SGD, {0.113968797f, -1.28033018f, 1.52025795f, -0.999905527f}},
+                {OPTIMIZER_ADAMW, {-0.0968402922f, -1.57461369f, 1.98534155f, -0.538226008f}},
+                {OPTIMIZER_ADAM, {-0.137979597f, -1.34256101f, 1.80628169f, -0.529741168f}},
+                {OPTIMIZER_AMSGRAD, {-0.137315065f, -1.3427372f, 1.80659115f, -0.52930373f}},
+                {OPTIMIZER_RMSPROP, {0.328459114f, -0.330484748f, -0.78733623f, -3.70198393f}},
+                {OPTIMIZER_RADAM, {0.376134574f, -1.28874993f, 1.97142386f, -0.256803215f}}};
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        Arena *arena = arena_create();
+        float x[4] = {0.5f, -1.25f, 2.0f, 0.03125f}, gradient[4];
+        const Trainee trainee = {.n_parameters = 4};
+        const OptimConfig optim = {.optimizer = rows[r].kind,
+                                   .weight_decay = 0.05,
+                                   .momentum = 0.9,
+                                   .beta1 = 0.9,
+                                   .beta2 = 0.99,
+                                   .epsilon = 1e-8,
+                                   .alpha = 0.98};
+        TrainState state = trainer_begin(&trainee, &optim, arena);
+        for (int t = 1; t <= 12; t++) {
+            for (int i = 0; i < 4; i++)
+                gradient[i] = (float)((i + 1) * 0.25 * ((i + t) % 3 ? 1 : -1) / t);
+            optimizer_step(&state.optimizer, x, gradient, 0.1, t, NULL);
+        }
+        assert_close("parameters", x, rows[r].want, 4, 1e-6);
+        arena_free(arena);
+    }
+}
+
 /* With threads or without: the same bits. */
 static void test_pool(void **test) {
     (void)test;
     enum { MANY = 200000 };
     Arena *arena = arena_create();
     Pool *pool = pool_create(3);
-    for (int kind = 0; kind < 2; kind++) {
+    for (int kind = 0; kind < 5; kind++) {
         float *x[2], *gradient = arena_floats(arena, MANY, 1);
         for (int i = 0; i < 2; i++) {
             x[i] = arena_floats(arena, MANY, 1);
             fill_normal(x[i], MANY, 1, 1);
-            Optimizer o = kind ? optimizer_adamw(MANY, 0.9, 0.99, 1e-3, 0.2, arena)
-                               : optimizer_sgd(MANY, 0.9, 1e-3, arena);
+            Optimizer o = kind == 0   ? optimizer_sgd(MANY, 0.9, 1e-3, arena)
+                          : kind == 1 ? optimizer_adamw(MANY, 0.9, 0.99, 1e-3, 0.2, arena)
+                          : kind == 2 ? optimizer_amsgrad(MANY, 0.9, 0.99, 1e-3, 0.2, arena)
+                          : kind == 3 ? optimizer_rmsprop(MANY, 0.99, 0.9, 1e-3, 0.2, arena)
+                                      : optimizer_radam(MANY, 0.9, 0.99, 1e-3, 0.2, arena);
             for (int t = 1; t <= 3; t++) {
                 fill_normal(gradient, MANY, 1, (uint32_t)(10 + t));
                 optimizer_step(&o, x[i], gradient, 0.1, t, i ? pool : NULL);
@@ -126,8 +164,8 @@ static void test_memory(void **test) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sgd),  cmocka_unit_test(test_adamw),  cmocka_unit_test(test_adam),
-        cmocka_unit_test(test_pool), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_sgd),   cmocka_unit_test(test_adamw), cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_torch), cmocka_unit_test(test_pool),  cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -378,6 +378,27 @@ static void test_schedule(void **test) {
     assert_true(rate(&optim, 1) == 0.002);
 }
 
+/* Those of Dassl's schedulers around PyTorch's StepLR and MultiStepLR. */
+static void test_schedule_of_steps(void **test) {
+    (void)test;
+    OptimConfig optim = {
+        .lr = 1, .max_epoch = 10, .lr_scheduler = SCHEDULE_STEP, .gamma = 0.5, .step_epochs = 3};
+    const double every3[] = {1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125};
+    for (int e = 1; e <= 10; e++)
+        assert_true(rate(&optim, e) == every3[e - 1]);
+    optim.step_epochs = 0;
+    optim.milestones = "2 5 5";
+    const double milestones[] = {1, 1, 0.5, 0.5, 0.5, 0.125, 0.125};
+    for (int e = 1; e <= 7; e++)
+        assert_true(rate(&optim, e) == milestones[e - 1]);
+    optim.warmup_epoch = 4; /* counted from its end */
+    optim.warmup_cons_lr = 1e-3;
+    optim.warmup_type = WARMUP_LINEAR;
+    const double warm[] = {1e-3, 0.25, 0.5, 0.75, 1, 1, 0.5, 0.5, 0.5, 0.125};
+    for (int e = 1; e <= 10; e++)
+        assert_true(rate(&optim, e) == warm[e - 1]);
+}
+
 /* A step of its own for each of the 3 steps of an epoch, from lr down to near 0. */
 static void test_schedule_by_step(void **test) {
     (void)test;
@@ -498,6 +519,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_not_finite, bench_setup, bench_teardown),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_schedule),
+        cmocka_unit_test(test_schedule_of_steps),
         cmocka_unit_test(test_schedule_by_step),
         cmocka_unit_test(test_loaded),
     };

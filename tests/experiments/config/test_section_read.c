@@ -20,7 +20,7 @@ static const KeySpec keys[] = {
     {"path", KEY_TEXT, 0, offsetof(Fields, path), .help = ""},
     {"n", KEY_INT, KEY_REQUIRED, offsetof(Fields, n), .low = 1, .high = 9, .help = ""},
 };
-static const KeySpec other_keys[] = {{"elsewhere", KEY_INT, 0, KEY_NOWHERE, .help = ""}};
+static const KeySpec other_keys[] = {{"elsewhere", KEY_INT, 0, 0, .help = ""}};
 static const KeyGroup group = KEY_GROUP(keys), other_group = KEY_GROUP(other_keys);
 static const SectionSpec sections[] = {{"here", NULL, {&group}}, {"there", NULL, {&other_group}}};
 

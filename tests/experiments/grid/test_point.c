@@ -22,6 +22,8 @@ static void change(const KeySpec *key, OptimConfig *optim) {
         *(bool *)field = !*(bool *)field;
     else if (key->type == KEY_CHOICE)
         *(int *)field = !*(int *)field;
+    else if (key->type == KEY_TEXT)
+        *(const char **)field = "3";
     else
         ++*(int *)field;
 }
@@ -37,18 +39,17 @@ static void test_optim(void **state) {
     assert_true(is_default_recipe(&point, &context));
     json_t *first = optim_json(&point.optim, trial->arena);
     const KeySpec *key;
-    int n_keys = 0;
-    for (; (key = section_key_at(section, n_keys)); n_keys++) {
+    size_t n_told = 0;
+    for (int i = 0; (key = section_key_at(section, i)); i++) {
         Point other = point;
-        if (key->offset == KEY_NOWHERE)
-            continue;
+        n_told += !(key->flags & KEY_LATER); /* the others would change the keys of earlier results */
         change(key, &other.optim);
         json_t *json = optim_json(&other.optim, trial->arena);
         if (json_equal(json, first) || is_default_recipe(&other, &context))
             fail_msg("optim.%s is forgotten", key->name);
         json_decref(json);
     }
-    assert_int_equal(json_object_size(first), n_keys);
+    assert_int_equal(json_object_size(first), n_told);
     json_decref(first);
 }
 

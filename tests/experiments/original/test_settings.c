@@ -104,6 +104,31 @@ static void test_coop(void **state) {
     assert_int_equal(options->class_token_position.values[0], POSITION_MIDDLE);
 }
 
+/* Optimisers, steps of the rate and warm-ups, as Dassl has them. */
+static void test_optim(void **state) {
+    Trial *trial = *state;
+    const OptimConfig *optim = &trial->experiment.optim;
+    assert_int_equal(READ(trial, plain(), "CoOp", "OPTIM.NAME", "amsgrad", "OPTIM.ADAM_BETA2", "0.99",
+                          "OPTIM.LR_SCHEDULER", "single_step", "OPTIM.STEPSIZE", "(5, 3)", "OPTIM.GAMMA",
+                          "0.5", "OPTIM.WARMUP_EPOCH", "4"),
+                     0);
+    experiment_of(trial);
+    assert_int_equal(optim->optimizer, OPTIMIZER_AMSGRAD);
+    assert_true(optim->beta1 == 0.9 && optim->beta2 == 0.99 && optim->epsilon == 1e-8);
+    assert_true(optim->lr_scheduler == SCHEDULE_STEP && optim->step_epochs == 3 && optim->gamma == 0.5);
+    assert_true(optim->warmup_type == WARMUP_LINEAR && optim->warmup_epoch == 4); /* Dassl's default */
+    assert_int_equal(READ(trial, plain(), "CoCoOp", "OPTIM.NAME", "rmsprop", "OPTIM.RMSPROP_ALPHA", "0.9",
+                          "OPTIM.LR_SCHEDULER", "multi_step", "OPTIM.STEPSIZE", "(2, 7)"),
+                     0);
+    experiment_of(trial);
+    assert_true(optim->optimizer == OPTIMIZER_RMSPROP && optim->alpha == 0.9);
+    assert_true(optim->lr_scheduler == SCHEDULE_STEP && optim->step_epochs == 0 && optim->gamma == 0.1);
+    assert_string_equal(optim->milestones, "2 7");
+    assert_int_equal(READ(trial, plain(), "CoOp", "OPTIM.LR_SCHEDULER", "single_step"), 0);
+    experiment_of(trial);
+    assert_int_equal(optim->lr_scheduler, SCHEDULE_CONSTANT); /* STEPSIZE (-1,) is MAX_EPOCH */
+}
+
 static void test_starts(void **state) {
     Trial *trial = *state;
     assert_int_equal(READ(trial, plain(), "CoOp", "TRAINER.COOP.CTX_INIT", "a_photo of a"), 0);
@@ -148,9 +173,11 @@ static void test_zeroshot(void **state) {
 /* Trainer, key, value, and what is said. */
 static void test_refusals(void **state) {
     static const char *const cases[][4] = {
-        {"CoOp", "OPTIM.NAME", "adamw", "OPTIM.NAME: adamw is not here for CoOp, only sgd"},
-        {"CoOp", "OPTIM.LR_SCHEDULER", "multi_step",
-         "OPTIM.LR_SCHEDULER: multi_step is not here, only cosine, and single_step without a step"},
+        {"CoOp", "OPTIM.NAME", "lion",
+         "OPTIM.NAME: 'lion' is not here for CoOp, only adam, amsgrad, sgd, rmsprop, radam and adamw"},
+        {"TCP", "OPTIM.NAME", "rmsprop", "OPTIM.NAME: 'rmsprop' is not here for TCP, only sgd and adam"},
+        {"CoOp", "OPTIM.LR_SCHEDULER", "plateau",
+         "OPTIM.LR_SCHEDULER: 'plateau' is none of cosine, single_step and multi_step"},
         {"CoOp", "OPTIM.SGD_NESTEROV", "True", "OPTIM.SGD_NESTEROV: True is not here, only False"},
         {"CoOp", "TEST.FINAL_MODEL", "best_val",
          "TEST.FINAL_MODEL: 'best_val' is not here, only 'last_step'"},
@@ -191,6 +218,7 @@ static void test_notes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_coop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_optim, setup, teardown),
         cmocka_unit_test_setup_teardown(test_starts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_zeroshot, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
