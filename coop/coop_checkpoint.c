@@ -2,7 +2,6 @@
 #include "coop/coop_checkpoint.h"
 
 #include "clip/math/half.h"
-#include "clip/tensors/torch_write.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -265,11 +264,12 @@ static int fill_suffix(float *suffix, int rows, const char *name, const Clip *cl
 
 int coop_checkpoint_write(const char *path, const Prompt *prompt, int epoch, const Clip *clip,
                           const Tokenizer *tokenizer, Error *err) {
-    return coop_checkpoint_write_with(path, prompt, NULL, 0, epoch, clip, tokenizer, err);
+    return coop_checkpoint_write_with(path, prompt, NULL, 0, epoch, NULL, clip, tokenizer, err);
 }
 
 int coop_checkpoint_write_with(const char *path, const Prompt *prompt, const TensorOut *more, int n_more,
-                               int epoch, const Clip *clip, const Tokenizer *tokenizer, Error *err) {
+                               int epoch, const TorchTraining *training, const Clip *clip,
+                               const Tokenizer *tokenizer, Error *err) {
     int K = prompt->n_classes, M = prompt->n_ctx, C = prompt->width, rows = clip->text.n_positions - 1 - M;
     assert(C == clip->text.width && n_more <= COOP_CHECKPOINT_MORE);
     if (rows < 2)
@@ -299,7 +299,7 @@ int coop_checkpoint_write_with(const char *path, const Prompt *prompt, const Ten
             .name = "ctx", .dtype = DTYPE_F32, .n_dims = 3, .shape = {K, M, C}, .data = prompt->ctx};
     for (int i = 0; i < n_more; i++)
         tensors[3 + i] = more[i];
-    result = torch_checkpoint_write(path, tensors, 3 + n_more, epoch, err);
+    result = torch_checkpoint_write(path, tensors, 3 + n_more, epoch, training, err);
 out:
     arena_free(arena);
     return result;

@@ -9,6 +9,7 @@
 #ifndef COOP_COOP_CHECKPOINT_H
 #define COOP_COOP_CHECKPOINT_H
 
+#include "clip/tensors/torch_write.h"
 #include "coop/prompt_file.h"
 
 /* Whether a file holds such a prompt: it has a tensor ctx and a tensor token_suffix. */
@@ -29,9 +30,11 @@ const char *coop_checkpoint_spelling(const char *name, const Tokenizer *tokenize
 int coop_checkpoint_write(const char *path, const Prompt *prompt, int epoch, const Clip *clip,
                           const Tokenizer *tokenizer, Error *err);
 
-/* The same with further tensors (n_more) behind the three, as CoCoOp's file has them. */
+/* The same with further tensors (n_more) behind the three, as CoCoOp's file has them, and what the training
+ * goes on from (NULL: nothing). */
 enum { COOP_CHECKPOINT_MORE = 4 };
 int coop_checkpoint_write_with(const char *path, const Prompt *prompt, const TensorOut *more, int n_more,
-                               int epoch, const Clip *clip, const Tokenizer *tokenizer, Error *err);
+                               int epoch, const TorchTraining *training, const Clip *clip,
+                               const Tokenizer *tokenizer, Error *err);
 
 #endif

@@ -13,8 +13,9 @@
 
 int train_state_write(const char *path, const Trainee *trainee, const TrainState *state,
                       const char *config_digest, Error *err) {
-    char epoch[16], step[16], n_correct[24], loss[32], loss_sum[32], seconds[32];
+    char epoch[16], elsewhere[16], step[16], n_correct[24], loss[32], loss_sum[32], seconds[32];
     snprintf(epoch, sizeof epoch, "%d", state->epoch);
+    snprintf(elsewhere, sizeof elsewhere, "%d", state->elsewhere);
     snprintf(step, sizeof step, "%d", state->step);
     snprintf(n_correct, sizeof n_correct, "%ld", state->n_correct);
     snprintf(loss, sizeof loss, "%.17g", state->loss);
@@ -32,9 +33,10 @@ int train_state_write(const char *path, const Trainee *trainee, const TrainState
                                      .data = optimizer->buffers[i].values};
     const MetadataOut metadata[] = {{"format", "coop-state"}, {"config", config_digest}, {"epoch", epoch},
                                     {"step", step},           {"n_correct", n_correct},  {"loss", loss},
-                                    {"loss_sum", loss_sum},   {"seconds", seconds},      SAFETENSORS_CHECKED};
-    return safetensors_write(path, tensors, 1 + optimizer->n_buffers, metadata,
-                             sizeof metadata / sizeof *metadata, err);
+                                    {"loss_sum", loss_sum},   {"seconds", seconds},      SAFETENSORS_CHECKED,
+                                    {"elsewhere", elsewhere}};
+    const int n_metadata = (int)(sizeof metadata / sizeof *metadata) - (state->elsewhere == 0);
+    return safetensors_write(path, tensors, 1 + optimizer->n_buffers, metadata, n_metadata, err);
 }
 
 /* A number of the metadata between 0 and max. */
@@ -64,14 +66,17 @@ static int read_metadata(TrainState *state, const TensorFile *file, const char *
         return error_set(err, "%s: metadata: not a training state", tensors_path(file));
     if (strcmp(config, config_digest) != 0)
         return error_set(err, "%s: metadata: a training state of another configuration", tensors_path(file));
-    double epoch, step, n_correct;
+    double epoch, step, n_correct, elsewhere = 0;
     if (read_whole_number(file, "epoch", 1e6, &epoch, err) < 0 ||
         read_whole_number(file, "step", 1e9, &step, err) < 0 ||
         read_whole_number(file, "n_correct", 1e15, &n_correct, err) < 0 ||
         read_number(file, "loss", 1e300, &state->loss, err) < 0 ||
         read_number(file, "loss_sum", 1e300, &state->loss_sum, err) < 0 ||
-        read_number(file, "seconds", 1e12, &state->seconds, err) < 0)
+        read_number(file, "seconds", 1e12, &state->seconds, err) < 0 ||
+        (tensors_metadata(file, "elsewhere") &&
+         read_whole_number(file, "elsewhere", epoch, &elsewhere, err) < 0))
         return -1;
+    state->elsewhere = (int)elsewhere;
     state->epoch = (int)epoch;
     state->step = (int)step;
     state->n_correct = (long)n_correct;

@@ -3,8 +3,9 @@
  * Layout of `state.safetensors`: tensors, F32 (n): the parameters, under the name that the Trainee gives them
  * (`ctx`), and the buffers of the optimiser under theirs (`velocity`); metadata: format "coop-state", config
  * (the digest of everything that the training depends on) and the numbers of TrainState: epoch, step,
- * n_correct, loss, loss_sum, seconds, and a checksum (safetensors_write.h). The order of the images and their
- * random views are keyed by the epoch, so nothing else is needed to go on with the same bits.
+ * n_correct, loss, loss_sum, seconds, elsewhere where it is not 0, and a checksum (safetensors_write.h). The
+ * order of the images and their random views are keyed by the epoch, so nothing else is needed to go on with
+ * the same bits.
  */
 #ifndef COOP_TRAIN_STATE_H
 #define COOP_TRAIN_STATE_H

@@ -91,6 +91,7 @@ typedef struct {
 /* What a run is between two steps; together with the parameters, all that a resumed run needs. */
 typedef struct {
     int epoch;       /* epochs done */
+    int elsewhere;   /* the first of them that another program has done */
     int step;        /* steps done of the next one */
     double loss;     /* mean of the last epoch that is done */
     double loss_sum; /* over the steps of the epoch under way, */

@@ -19,7 +19,8 @@ struct TensorFile {
     char *path;    /* owned by the arena */
     FileMap map;   /* the whole file */
     bool borrowed; /* the map is bytes of the caller's */
-    Arena *arena;  /* owned; the tables below are in it */
+    bool with_optimizer;
+    Arena *arena; /* owned; the tables below are in it */
 
     const char *format;
     Tensor *tensors; /* (n_tensors) by offset */

@@ -131,10 +131,11 @@ static int read_shards(TensorFile *file, Error *err) {
 
 /* --- any file --- */
 
-static TensorFile *open_file(const char *path, bool digest, Error *err) {
+static TensorFile *open_file(const char *path, bool digest, bool with_optimizer, Error *err) {
     TensorFile *file = map_file(path, err);
     if (!file)
         return NULL;
+    file->with_optimizer = with_optimizer;
     const bool is_index = shards_is_index(path, &file->map);
     if (digest && !is_index)
         file->digesting = task_start(tensor_file_digest, file);
@@ -147,11 +148,15 @@ static TensorFile *open_file(const char *path, bool digest, Error *err) {
 }
 
 TensorFile *tensors_open(const char *path, Error *err) {
-    return open_file(path, false, err);
+    return open_file(path, false, false, err);
 }
 
 TensorFile *tensors_open_digesting(const char *path, Error *err) {
-    return open_file(path, true, err);
+    return open_file(path, true, false, err);
+}
+
+TensorFile *tensors_open_training(const char *path, Error *err) {
+    return open_file(path, false, true, err);
 }
 
 TensorFile *tensors_open_bytes(const void *bytes, size_t size, const char *name, Error *err) {

@@ -10,6 +10,9 @@
 TensorFile *tensors_open(const char *path, Error *err);
 /* The same from bytes, which are borrowed until it is closed; name stands for the path. No list of shards. */
 TensorFile *tensors_open_bytes(const void *bytes, size_t size, const char *name, Error *err);
+/* The same with the optimiser's state of a torch checkpoint, whose tensors are called
+ * "optimizer.0.momentum_buffer", by the number of the parameter. */
+TensorFile *tensors_open_training(const char *path, Error *err);
 /* The same as tensors_open when the digest will be asked for: starts computing it on another thread. (A
  * sharded checkpoint is digested only when it is asked for.) */
 TensorFile *tensors_open_digesting(const char *path, Error *err);

@@ -188,6 +188,28 @@ static int walk_dict(Reader *reader, const PickleItems *pairs, const char *strip
     return 0;
 }
 
+/* {0: {'momentum_buffer': tensor, ...}, ...} of an optimiser. */
+static int walk_state(Reader *reader, const PickleItems *state) {
+    for (uint32_t i = 0; i + 1 < state->n; i += 2) {
+        const PickleItems *buffers = pickle_pairs(&state->at[i + 1]), *arguments;
+        if (state->at[i].type != PICKLE_INT || !buffers || buffers == state)
+            continue;
+        for (uint32_t j = 0; j + 1 < buffers->n; j += 2) {
+            char start[40];
+            size_t n_name = (size_t)snprintf(start, sizeof start, "optimizer.%" PRId64, state->at[i].integer);
+            memcpy(reader->name, start, n_name);
+            if (!torch_is_tensor(&buffers->at[j + 1]))
+                continue;
+            if (set_name(reader, n_name, &buffers->at[j], &n_name) < 0 ||
+                torch_tensor_arguments(&reader->storages, reader->name, &buffers->at[j + 1], &arguments,
+                                       reader->err) < 0 ||
+                add_tensor(reader, reader->name, arguments) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
 static bool is_left_out(const char *name) {
     return strcmp(name, "input_resolution") == 0 || strcmp(name, "context_length") == 0 ||
            strcmp(name, "vocab_size") == 0;
@@ -233,8 +255,9 @@ static int walk_module(Reader *reader, const PickleItems *pairs, size_t n_name, 
 typedef struct {
     const char *format;
     const PickleItems *pairs;
-    const char *strip; /* NULL: modules */
-    const PickleValue *epoch;
+    const char *strip;                     /* NULL: modules */
+    const PickleValue *epoch, *val_result; /* NULL: none */
+    const PickleItems *state;              /* of the optimiser; NULL: none, or not asked for */
 } Root;
 
 static bool is_dict(const PickleValue *value) {
@@ -247,12 +270,19 @@ static int find_root(Reader *reader, const PickleValue *value, Root *root) {
     if (is_dict(value)) {
         const PickleItems *pairs = pickle_pairs(value);
         const PickleValue *inner = pickle_get(pairs, "state_dict"), *epoch = pickle_get(pairs, "epoch");
+        const PickleValue *result = pickle_get(pairs, "val_result");
+        const PickleValue *optimizer = pickle_get(pairs, "optimizer");
         *root = (Root){.format = "torch state dict", .pairs = pairs, .strip = ""};
         if (inner && is_dict(inner)) {
             root->format = "torch checkpoint";
             root->pairs = pickle_pairs(inner);
             root->strip = "module.";
             root->epoch = epoch && epoch->type == PICKLE_INT ? epoch : NULL;
+            root->val_result = result && result->type == PICKLE_FLOAT ? result : NULL;
+            if (reader->file->with_optimizer && optimizer && pickle_pairs(optimizer)) {
+                const PickleValue *state = pickle_get(pickle_pairs(optimizer), "state");
+                root->state = state ? pickle_pairs(state) : NULL;
+            }
         }
         return 0;
     }
@@ -274,8 +304,11 @@ static int find_root(Reader *reader, const PickleValue *value, Root *root) {
 
 static int walk(Reader *reader, const Root *root) {
     reader->n_tensors = reader->n_text = reader->n_visits = 0;
-    return !root->strip ? walk_module(reader, root->pairs, 0, 1)
-                        : walk_dict(reader, root->pairs, root->strip);
+    if (!root->strip)
+        return walk_module(reader, root->pairs, 0, 1);
+    if (walk_dict(reader, root->pairs, root->strip) < 0)
+        return -1;
+    return root->state ? walk_state(reader, root->state) : 0;
 }
 
 /* Stores the tensors in the file, in order of offset. */
@@ -283,14 +316,15 @@ static int fill_tables(Reader *reader, const Root *root) {
     TensorFile *file = reader->file;
     file->format = root->format;
     file->tensors = ARENA_NEW(file->arena, Tensor, reader->n_tensors);
-    if (root->epoch) {
-        file->metadata = ARENA_NEW(file->arena, MetadataOut, 1);
-        char *text = arena_printf(file->arena, "%" PRId64, root->epoch->integer);
-        if (text)
-            file->metadata[file->n_metadata++] = (MetadataOut){"epoch", text};
-    }
+    file->metadata = ARENA_NEW(file->arena, MetadataOut, 2);
+    const char *epoch = root->epoch ? arena_printf(file->arena, "%" PRId64, root->epoch->integer) : NULL;
+    const char *result = root->val_result ? arena_printf(file->arena, "%.17g", root->val_result->real) : NULL;
     if (arena_failed(file->arena))
         return error_memory(reader->err);
+    if (epoch)
+        file->metadata[file->n_metadata++] = (MetadataOut){"epoch", epoch};
+    if (result)
+        file->metadata[file->n_metadata++] = (MetadataOut){"val_result", result};
     if (torch_tensors_gather(reader->tensors, reader->n_tensors, file, reader->err) < 0)
         return -1;
     file->n_tensors = (int)reader->n_tensors;

@@ -19,7 +19,9 @@ bool torch_is_file(const FileMap *map);
 /* Fills in the tables of the file. Its format becomes one of
  *   "torch state dict"   a dict from names to tensors
  *   "torch checkpoint"   a dict with a state dict under "state_dict", whose names lose a leading "module.";
- *                        an integer under "epoch" becomes the metadata "epoch"
+ *                        an integer under "epoch" becomes the metadata "epoch", a float under "val_result"
+ *                        "val_result". Where the file asks for it (with_optimizer), the tensors of
+ *                        "optimizer" go in as "optimizer.NUMBER.NAME"
  *   "torch script"       modules within modules: names come from the nesting. The three constants that
  *                        OpenAI's files keep as tensors (input_resolution, ...) are left out
  * and whatever else is there is left out. Tensors whose strides are contiguous stay in the map; others are

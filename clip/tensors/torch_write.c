@@ -5,10 +5,11 @@
  */
 #include "clip/tensors/torch_write.h"
 
-#include "clip/base/buffer.h"
+#include "clip/tensors/pickle_write.h"
 #include "clip/tensors/tensor.h"
 #include "clip/tensors/zip_write.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,38 +20,6 @@ static const char *const storage_types[] = {
     [DTYPE_BOOL] = "BoolStorage"};
 
 /* --- the pickle --- */
-
-static void put_number(Buffer *out, int n, uint64_t value) {
-    for (int i = 0; i < n; i++)
-        buffer_putc(out, (char)(value >> 8 * i & 0xff));
-}
-
-static void put_text(Buffer *out, const char *text) {
-    size_t n = strlen(text);
-    buffer_putc(out, 'X'); /* BINUNICODE */
-    put_number(out, 4, n);
-    buffer_append(out, text, n);
-}
-
-static void put_integer(Buffer *out, int64_t value) {
-    if (value >= 0 && value <= UINT16_MAX) {
-        buffer_putc(out, value <= UINT8_MAX ? 'K' : 'M'); /* BININT1, BININT2 */
-        put_number(out, value <= UINT8_MAX ? 1 : 2, (uint64_t)value);
-    } else if (value >= INT32_MIN && value <= INT32_MAX) {
-        buffer_putc(out, 'J'); /* BININT */
-        put_number(out, 4, (uint64_t)value);
-    } else {
-        buffer_puts(out, "\x8a\x08"); /* LONG1 of 8 bytes */
-        put_number(out, 8, (uint64_t)value);
-    }
-}
-
-static void put_integers(Buffer *out, const int64_t *values, int n) {
-    buffer_putc(out, '('); /* MARK */
-    for (int i = 0; i < n; i++)
-        put_integer(out, values[i]);
-    buffer_putc(out, 't'); /* TUPLE */
-}
 
 /* OrderedDict(): GLOBAL, EMPTY_TUPLE, REDUCE */
 static void put_ordered_dict(Buffer *out) {
@@ -69,17 +38,17 @@ static void put_tensor(Buffer *out, const TensorOut *tensor, int key) {
             stride *= tensor->shape[i];
     }
     buffer_puts(out, "ctorch._utils\n_rebuild_tensor_v2\n((");
-    put_text(out, "storage");
+    pickle_put_text(out, "storage");
     buffer_printf(out, "ctorch\n%s\n", storage_types[tensor->dtype]);
     snprintf(text, sizeof text, "%d", key);
-    put_text(out, text);
-    put_text(out, "cpu");
-    put_integer(out, (int64_t)count);
+    pickle_put_text(out, text);
+    pickle_put_text(out, "cpu");
+    pickle_put_integer(out, (int64_t)count);
     buffer_puts(out, "tQ"); /* TUPLE, BINPERSID */
-    put_integer(out, 0);
-    put_integers(out, tensor->shape, tensor->n_dims);
-    put_integers(out, strides, tensor->n_dims);
-    buffer_putc(out, '\x89'); /* NEWFALSE */
+    pickle_put_integer(out, 0);
+    pickle_put_integers(out, tensor->shape, tensor->n_dims);
+    pickle_put_integers(out, strides, tensor->n_dims);
+    pickle_put_bool(out, false);
     put_ordered_dict(out);
     buffer_puts(out, "tR");
 }
@@ -88,24 +57,102 @@ static void put_state_dict(Buffer *out, const TensorOut *tensors, int n_tensors)
     put_ordered_dict(out);
     buffer_putc(out, '(');
     for (int i = 0; i < n_tensors; i++) {
-        put_text(out, tensors[i].name);
+        pickle_put_text(out, tensors[i].name);
         put_tensor(out, &tensors[i], i);
     }
     buffer_putc(out, 'u'); /* SETITEMS */
 }
 
-static void put_checkpoint(Buffer *out, const TensorOut *tensors, int n_tensors, int64_t epoch) {
-    const char *none[] = {"optimizer", "scheduler", "val_result"};
-    buffer_puts(out, "}("); /* EMPTY_DICT, MARK */
-    put_text(out, "state_dict");
-    put_state_dict(out, tensors, n_tensors);
-    put_text(out, "epoch");
-    put_integer(out, epoch);
-    for (int i = 0; i < 3; i++) {
-        put_text(out, none[i]);
-        buffer_putc(out, 'N');
+/* --- the state of a training --- */
+
+static void put_setting(Buffer *out, const TorchSetting *setting) {
+    pickle_put_text(out, setting->name);
+    switch (setting->type) {
+    case TORCH_NONE:
+        pickle_put_none(out);
+        break;
+    case TORCH_BOOL:
+        pickle_put_bool(out, setting->values[0] != 0);
+        break;
+    case TORCH_INT:
+        pickle_put_integer(out, (int64_t)setting->values[0]);
+        break;
+    case TORCH_REAL:
+        pickle_put_real(out, setting->values[0]);
+        break;
+    case TORCH_LIST: /* of one */
+        buffer_putc(out, ']');
+        pickle_put_real(out, setting->values[0]);
+        buffer_putc(out, 'a'); /* APPEND */
+        break;
+    case TORCH_PAIR:
+        pickle_put_real(out, setting->values[0]);
+        pickle_put_real(out, setting->values[1]);
+        buffer_putc(out, '\x86'); /* TUPLE2 */
+        break;
     }
-    buffer_putc(out, 'u'); /* SETITEMS */
+}
+
+static void put_settings(Buffer *out, const TorchSetting *settings, int n) {
+    for (int i = 0; i < n; i++)
+        put_setting(out, &settings[i]);
+}
+
+/* {'state': {0: {'step': 12, 'exp_avg': tensor, ...}, ...}, 'param_groups': [{..., 'params': [0, ...]}]}; the
+ * tensors' storages follow those of the model. */
+static void put_optimizer(Buffer *out, const TorchTraining *training, int first_key) {
+    pickle_dict_begin(out);
+    pickle_put_text(out, "state");
+    pickle_dict_begin(out);
+    for (int p = 0; p < training->n_parameters; p++) {
+        pickle_put_integer(out, p);
+        pickle_dict_begin(out);
+        if (training->step >= 0) {
+            pickle_put_text(out, "step");
+            pickle_put_integer(out, training->step);
+        }
+        for (int i = p * training->n_buffers; i < (p + 1) * training->n_buffers; i++) {
+            pickle_put_text(out, training->buffers[i].name);
+            put_tensor(out, &training->buffers[i], first_key + i);
+        }
+        pickle_dict_end(out);
+    }
+    pickle_dict_end(out);
+    pickle_put_text(out, "param_groups");
+    buffer_putc(out, ']');
+    pickle_dict_begin(out);
+    put_settings(out, training->group, training->n_group);
+    pickle_put_text(out, "params");
+    buffer_puts(out, "]("); /* EMPTY_LIST, MARK */
+    for (int p = 0; p < training->n_parameters; p++)
+        pickle_put_integer(out, p);
+    buffer_putc(out, 'e'); /* APPENDS */
+    pickle_dict_end(out);
+    buffer_putc(out, 'a'); /* APPEND */
+    pickle_dict_end(out);
+}
+
+static void put_schedule(Buffer *out, const TorchTraining *training) {
+    pickle_dict_begin(out);
+    put_settings(out, training->schedule, training->n_schedule);
+    pickle_dict_end(out);
+}
+
+static void put_checkpoint(Buffer *out, const TensorOut *tensors, int n_tensors, int64_t epoch,
+                           const TorchTraining *training) {
+    pickle_dict_begin(out);
+    pickle_put_text(out, "state_dict");
+    put_state_dict(out, tensors, n_tensors);
+    pickle_put_text(out, "epoch");
+    pickle_put_integer(out, epoch);
+    pickle_put_text(out, "optimizer");
+    training ? put_optimizer(out, training, n_tensors) : pickle_put_none(out);
+    pickle_put_text(out, "scheduler");
+    training ? put_schedule(out, training) : pickle_put_none(out);
+    pickle_put_text(out, "val_result");
+    training && !isnan(training->val_result) ? pickle_put_real(out, training->val_result)
+                                             : pickle_put_none(out);
+    pickle_dict_end(out);
 }
 
 /* --- the archive --- */
@@ -115,20 +162,30 @@ static void add(ZipWriter *zip, const char *name, const void *data, size_t size)
     zip_add(zip, name, &part, 1);
 }
 
-/* epoch NULL: the state_dict alone. */
+static void add_tensors(ZipWriter *zip, const TensorOut *tensors, int n, int first_key) {
+    for (int i = 0; i < n; i++) {
+        char name[40];
+        size_t count, size;
+        shape_size(tensors[i].dtype, tensors[i].n_dims, tensors[i].shape, &count, &size);
+        snprintf(name, sizeof name, "archive/data/%d", first_key + i);
+        add(zip, name, tensors[i].data, size);
+    }
+}
+
+/* epoch NULL: the state_dict alone. training may be NULL. */
 static int write_archive(const char *path, const TensorOut *tensors, int n_tensors, const int64_t *epoch,
-                         Error *err) {
+                         const TorchTraining *training, Error *err) {
     int result = -1;
     Buffer pickle = {0};
     ZipWriter *zip = NULL;
     if (tensors_check_out(path, tensors, n_tensors, err) < 0)
         return -1;
-    buffer_puts(&pickle, "\x80\x02"); /* PROTO 2 */
+    buffer_puts(&pickle, PICKLE_BEGIN);
     if (epoch)
-        put_checkpoint(&pickle, tensors, n_tensors, *epoch);
+        put_checkpoint(&pickle, tensors, n_tensors, *epoch, training);
     else
         put_state_dict(&pickle, tensors, n_tensors);
-    buffer_putc(&pickle, '.'); /* STOP */
+    buffer_puts(&pickle, PICKLE_END);
     const char *bytes = buffer_text(&pickle);
     if (!bytes) {
         error_memory(err);
@@ -139,13 +196,9 @@ static int write_archive(const char *path, const TensorOut *tensors, int n_tenso
         goto out;
     add(zip, "archive/data.pkl", bytes, pickle.size);
     add(zip, "archive/byteorder", "little", 6);
-    for (int i = 0; i < n_tensors; i++) {
-        char name[40];
-        size_t count, size;
-        shape_size(tensors[i].dtype, tensors[i].n_dims, tensors[i].shape, &count, &size);
-        snprintf(name, sizeof name, "archive/data/%d", i);
-        add(zip, name, tensors[i].data, size);
-    }
+    add_tensors(zip, tensors, n_tensors, 0);
+    if (training)
+        add_tensors(zip, training->buffers, training->n_parameters * training->n_buffers, n_tensors);
     add(zip, "archive/version", "3\n", 2);
     result = zip_commit(zip, err);
 out:
@@ -154,10 +207,10 @@ out:
 }
 
 int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_tensors, int64_t epoch,
-                           Error *err) {
-    return write_archive(path, tensors, n_tensors, &epoch, err);
+                           const TorchTraining *training, Error *err) {
+    return write_archive(path, tensors, n_tensors, &epoch, training, err);
 }
 
 int torch_state_dict_write(const char *path, const TensorOut *tensors, int n_tensors, Error *err) {
-    return write_archive(path, tensors, n_tensors, NULL, err);
+    return write_archive(path, tensors, n_tensors, NULL, NULL, err);
 }

@@ -5,6 +5,7 @@
 #include "clip/base/files.h"
 #include "clip/base/text_map.h"
 #include "clip/tensors/pickle.h"
+#include "clip/tensors/pickle_write.h"
 #include "datasets/lists/lists.h"
 
 #include <limits.h>
@@ -221,43 +222,28 @@ int original_lists_dataset(Dataset *dataset, const char *path, Arena *arena, Err
 
 /* --- writing --- */
 
-static void put_size(Buffer *out, size_t size) {
-    for (int i = 0; i < 4; i++)
-        buffer_putc(out, (char)(size >> 8 * i & 0xff));
-}
-
-static void put_text(Buffer *out, const char *text) {
-    buffer_putc(out, 'X'); /* BINUNICODE */
-    put_size(out, strlen(text));
-    buffer_puts(out, text);
-}
-
-static void put_integer(Buffer *out, int value) {
-    buffer_putc(out, 'J'); /* BININT */
-    put_size(out, (size_t)(uint32_t)value);
-}
-
 /* Datum.__new__(Datum), its __dict__ and BUILD. */
 static void put_datum(Buffer *out, const char *folder, const Item *item, const char *name) {
     buffer_puts(out, "cdassl.data.datasets.base_dataset\nDatum\n)\x81}(");
-    put_text(out, "_impath");
+    pickle_put_text(out, "_impath");
     buffer_putc(out, 'X');
-    put_size(out, *item->path == '/' ? strlen(item->path) : strlen(folder) + 1 + strlen(item->path));
+    pickle_put_size(out, 4,
+                    *item->path == '/' ? strlen(item->path) : strlen(folder) + 1 + strlen(item->path));
     if (*item->path != '/')
         buffer_printf(out, "%s/", folder);
     buffer_puts(out, item->path);
-    put_text(out, "_label");
-    put_integer(out, item->label);
-    put_text(out, "_domain");
-    put_integer(out, 0);
-    put_text(out, "_classname");
-    put_text(out, name);
+    pickle_put_text(out, "_label");
+    pickle_put_integer(out, item->label);
+    pickle_put_text(out, "_domain");
+    pickle_put_integer(out, 0);
+    pickle_put_text(out, "_classname");
+    pickle_put_text(out, name);
     buffer_puts(out, "ub");
 }
 
 static void put_list(Buffer *out, const char *key, const char *folder, const Dataset *dataset,
                      const ItemList *list) {
-    put_text(out, key);
+    pickle_put_text(out, key);
     buffer_puts(out, "]("); /* EMPTY_LIST, MARK */
     for (int i = 0; i < list->n; i++)
         put_datum(out, folder, &list->items[i], dataset->class_names[list->items[i].label]);
@@ -272,11 +258,13 @@ int original_lists_write(const char *path, const Dataset *dataset, const ItemLis
     free(here);
     if (!folder)
         return error_memory(err);
-    buffer_append(&out, "\x80\x02}(", 4); /* PROTO 2, EMPTY_DICT, MARK */
+    buffer_puts(&out, PICKLE_BEGIN);
+    pickle_dict_begin(&out);
     put_list(&out, "train", folder, dataset, train);
     if (val)
         put_list(&out, "val", folder, dataset, val);
-    buffer_puts(&out, "u."); /* SETITEMS, STOP */
+    pickle_dict_end(&out);
+    buffer_puts(&out, PICKLE_END);
     const char *bytes = buffer_text(&out);
     int status = bytes ? file_write(path, bytes, out.size, err) : error_memory(err);
     buffer_free(&out);

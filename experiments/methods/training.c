@@ -113,8 +113,7 @@ static int on_epoch(void *context, const EpochReport *report, const TrainState *
     progress_note(run->progress, "loss %.3f", report->loss);
     if (state->epoch == run->point->optim.max_epoch)
         return save(run) < 0;
-    run->failed =
-        run->watch && run->watch->epoch(run->watch->context, run->trainee, state->epoch, run->err) < 0;
+    run->failed = run->watch && run->watch->epoch(run->watch->context, run->trainee, state, run->err) < 0;
     return run->failed;
 }
 
@@ -143,7 +142,8 @@ static int resume(Run *run, Arena *arena, Error *err) {
         return -1;
     if (!run->state.checked)
         error_set(err, "%s: metadata: no checksum, as an earlier version wrote it", run->state_path);
-    else if (metrics_open(&run->metrics, run->folder, run->state.epoch, arena, err) == 0)
+    else if (metrics_open(&run->metrics, run->folder, run->state.elsewhere, run->state.epoch, arena, err) ==
+             0)
         return 0;
     metrics_close(&run->metrics);
     memcpy(trainee->parameters, first, n * sizeof *first);
@@ -184,7 +184,7 @@ static int begin_or_resume(Run *run, Arena *arena, Error *err) {
         fprintf(run->log, "begun anew: %s\n", why.text);
         progress_print(run->progress, "note: %s; this run begins anew", why.text);
     }
-    return usable ? 0 : metrics_open(&run->metrics, run->folder, 0, arena, err);
+    return usable ? 0 : metrics_open(&run->metrics, run->folder, 0, 0, arena, err);
 }
 
 static int write_config(const Session *session, const Run *run, Arena *arena, Error *err) {
@@ -209,7 +209,7 @@ static int train(const Session *session, const TrainData *data, const char *deta
     fprintf(run->log, "%s: %d epochs and %d steps, %.1f s\n", end, run->state.epoch, run->state.step,
             run->state.seconds);
     if (stopped == 0 && run->watch)
-        run->failed = run->watch->epoch(run->watch->context, run->trainee, run->state.epoch, err) < 0;
+        run->failed = run->watch->epoch(run->watch->context, run->trainee, &run->state, err) < 0;
     return run->failed ? -1 : stopped;
 }
 
@@ -235,7 +235,7 @@ int training_run(Session *session, const Point *point, const char *folder, const
     result->n_train = data->n;
     result->trained_parameters = (double)trainee->n_parameters;
     result->train_seconds = run.state.seconds;
-    result->final_loss = run.state.loss;
+    result->final_loss = run.state.epoch > run.state.elsewhere ? run.state.loss : NAN;
     metrics_close(&run.metrics);
     if (run.log)
         fclose(run.log);

@@ -8,6 +8,7 @@
 #include "experiments/terminal/clock.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -34,7 +35,13 @@ static void begin(void *context, const Point *point, const TrainState *state, in
     epochs->n_steps = n_steps;
     epochs->n_images = n_images;
     epochs->n_correct = state->n_correct;
-    if (state->epoch > 0 || state->step > 0)
+    if (*epochs->resumed)
+        log_printf(
+            epochs->log,
+            "Found checkpoint at %s (will resume training)\nLoading checkpoint from \"%s\"\nLoaded model "
+            "weights\nLoaded optimizer\nLoaded scheduler\nPrevious epoch: %d\n",
+            epochs->from, epochs->resumed, state->epoch);
+    else if (state->epoch > 0 || state->step > 0)
         log_printf(epochs->log, "Found checkpoint at %s (will resume training)\nPrevious epoch: %d\n",
                    epochs->settings->output, state->epoch);
     else
@@ -85,15 +92,16 @@ static void step(void *context, int epoch, int number, double lr, double loss, c
     epochs->last = clock_seconds();
 }
 
-static int after_epoch(void *context, const Trainee *trainee, int epoch, Error *err) {
+static int after_epoch(void *context, const Trainee *trainee, const TrainState *state, Error *err) {
     Epochs *epochs = context;
+    const int epoch = state->epoch;
+    const TrainedModel model = {epochs->session, epochs->point, trainee, state, epochs->n_steps};
     const long long frequency = yacs_int(&epochs->settings->config, "TRAIN.CHECKPOINT_FREQ");
     const char *path;
     if (epoch < epochs->point->optim.max_epoch && (frequency <= 0 || epoch % frequency != 0))
         return 0;
     Arena *arena = arena_create();
-    int status = model_file_write(&path, epochs->settings->output, epochs->session, epochs->point,
-                                  trainee->parameters, trainee->n_parameters, epoch, arena, err);
+    int status = model_file_write(&path, epochs->settings->output, &model, NAN, arena, err);
     if (status == 0)
         log_printf(epochs->log, "Checkpoint saved to %s\n", path);
     arena_free(arena);
@@ -104,7 +112,8 @@ int epochs_start(Epochs *epochs, Log *log, const Settings *settings, Session *se
                  Error *err) {
     const char *folder = path_join(arena, settings->output, "tensorboard");
     const char *path = arena_printf(arena, "%s/events.out.tfevents.%lld.coop", folder, (long long)time(NULL));
-    *epochs = (Epochs){.log = log, .settings = settings, .session = session, .arena = arena};
+    *epochs = (Epochs){
+        .log = log, .settings = settings, .session = session, .arena = arena, .from = "", .resumed = ""};
     epochs->watch = (TrainingWatch){epochs, begin, step, after_epoch};
     if (!folder || !path)
         return error_memory(err);

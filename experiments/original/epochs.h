@@ -24,6 +24,8 @@ typedef struct {
     long n_correct; /* of the epoch, before the step */
     double last;    /* when the last step ended */
     Meter time, loss, accuracy;
+    const char *from,
+        *resumed; /* the folder and the model that it goes on from; "": none but its own state */
 } Epochs;
 
 /* The watch tells of the trainings of the session, which keeps it. */

@@ -9,7 +9,9 @@
 #include "coop/train_state.h"
 #include "experiments/methods/learned.h"
 #include "experiments/methods/prompts/prompting.h"
+#include "experiments/original/optimizer_state.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,45 +59,53 @@ const char *model_file_path(const char *folder, int epoch, Arena *arena) {
                      : arena_printf(arena, "%s/prompt_learner/model.pth.tar-%d", folder, epoch);
 }
 
-static int write_tensors(const char *path, Session *session, const Point *point, const float *parameters,
-                         size_t n_parameters, int epoch, Error *err) {
+static int write_tensors(const char *path, const TrainedModel *model, double val_result, Arena *arena,
+                         Error *err) {
+    Session *session = model->session;
     const Clip *clip = session->model.clip;
     const Dataset *dataset = &session->dataset;
-    const LearnerConfig config = prompting_config(point);
+    const LearnerConfig config = prompting_config(model->point);
+    const float *parameters = model->trainee->parameters;
     Layer layers[N_LAYERS];
     TensorOut tensors[1 + N_LAYERS];
-    const int n_layers = layers_of(layers, session, point), C = clip->text.width;
-    const size_t n_ctx = n_parameters - layers_size(layers, n_layers);
-    const int M = (int)(n_ctx / (size_t)C) / (config.csc ? dataset->n_classes : 1);
+    TorchTraining training;
+    const int n_layers = layers_of(layers, session, model->point), C = clip->text.width;
+    const int K = dataset->n_classes, epoch = model->state->epoch;
+    const size_t n_ctx = model->trainee->n_parameters - layers_size(layers, n_layers);
+    const int M = (int)(n_ctx / (size_t)C) / (config.csc ? K : 1);
     const float *at = parameters + n_ctx;
-    tensors[0] = (TensorOut){"ctx", DTYPE_F32, 2, {M, C}, parameters};
+    tensors[0] = config.csc ? (TensorOut){"ctx", DTYPE_F32, 3, {K, M, C}, parameters}
+                            : (TensorOut){"ctx", DTYPE_F32, 2, {M, C}, parameters};
     for (int i = 0; i < n_layers; i++) {
         tensors[1 + i] = (TensorOut){
             layers[i].name, DTYPE_F32, layers[i].n_dims, {layers[i].shape[0], layers[i].shape[1]}, at};
         at += layers[i].count;
     }
-    if (is_method(point, "tcp"))
-        return torch_checkpoint_write(path, tensors, 1 + n_layers, epoch, err);
-    const Prompt prompt = {.n_classes = dataset->n_classes,
+    if (optimizer_state_torch(&training, &model->point->optim, model->state, model->n_steps, tensors,
+                              1 + n_layers, arena, err) < 0)
+        return -1;
+    training.val_result = val_result;
+    if (is_method(model->point, "tcp"))
+        return torch_checkpoint_write(path, tensors, 1 + n_layers, epoch, &training, err);
+    const Prompt prompt = {.n_classes = K,
                            .n_ctx = M,
                            .width = C,
                            .csc = config.csc,
                            .class_names = dataset->class_names,
                            .ctx = parameters};
-    return coop_checkpoint_write_with(path, &prompt, tensors + 1, n_layers, epoch, clip,
+    return coop_checkpoint_write_with(path, &prompt, tensors + 1, n_layers, epoch, &training, clip,
                                       session->model.tokenizer, err);
 }
 
-int model_file_write(const char **path, const char *folder, Session *session, const Point *point,
-                     const float *parameters, size_t n_parameters, int epoch, Arena *arena, Error *err) {
+int model_file_write(const char **path, const char *folder, const TrainedModel *model, double val_result,
+                     Arena *arena, Error *err) {
     const char *below = path_join(arena, folder, "prompt_learner");
-    const char *name = arena_printf(arena, "model.pth.tar-%d\n", epoch);
     const char *pointer = path_join(arena, below ? below : "", "checkpoint");
-    *path = model_file_path(folder, epoch, arena);
+    *path = model_file_path(folder, isnan(val_result) ? model->state->epoch : -1, arena);
+    const char *name = arena_printf(arena, "%s\n", *path ? strrchr(*path, '/') + 1 : "");
     if (arena_failed(arena))
         return error_memory(err);
-    if (make_folders(below, err) < 0 ||
-        write_tensors(*path, session, point, parameters, n_parameters, epoch, err) < 0)
+    if (make_folders(below, err) < 0 || write_tensors(*path, model, val_result, arena, err) < 0)
         return -1;
     return file_write(pointer, name, strlen(name), err);
 }
@@ -196,16 +206,28 @@ static int put_prompt(const char *scratch, Session *session, const Point *point,
     return prompt_write(path, &prompt, err);
 }
 
-/* state.safetensors in the scratch folder, of the point's own key. */
-static int put_state(const char *scratch, const Point *point, float *parameters, size_t n, Arena *arena,
-                     Error *err) {
-    const Trainee trainee = {.name = "ctx and meta_net", .parameters = parameters, .n_parameters = n};
-    const char *path = path_join(arena, scratch, STATE_FILE);
+/* state.safetensors in a folder (NULL: it only could be written), of the point's own key. The optimiser's
+ * buffers are those of `with`, unless it is NULL: another program has trained so far. */
+static int put_state(const char *folder, const Session *session, const Point *point, const ModelFile *file,
+                     const TensorFile *with, Arena *arena, Error *err) {
+    Layer layers[N_LAYERS];
+    size_t counts[1 + N_LAYERS];
+    const int n_layers = layers_of(layers, session, point);
+    const Trainee trainee = {.name = n_layers > 0 ? "ctx and meta_net" : "ctx",
+                             .parameters = file->parameters,
+                             .n_parameters = file->n};
+    const char *path = folder ? path_join(arena, folder, STATE_FILE) : NULL;
     TrainState state = trainer_begin(&trainee, &point->optim, arena);
     if (arena_failed(arena))
         return error_memory(err);
-    state.epoch = point->optim.max_epoch;
-    return train_state_write(path, &trainee, &state, point->key, err);
+    counts[0] = file->n - layers_size(layers, n_layers);
+    for (int i = 0; i < n_layers; i++)
+        counts[1 + i] = layers[i].count;
+    if (with && optimizer_state_read(&state.optimizer, with, counts, 1 + n_layers, err) < 0)
+        return -1;
+    state.epoch = with ? file->epoch : point->optim.max_epoch;
+    state.elsewhere = with ? file->epoch : 0;
+    return folder ? train_state_write(path, &trainee, &state, point->key, err) : 0;
 }
 
 static void remove_scratch(const char *scratch, Arena *arena) {
@@ -223,11 +245,55 @@ int model_file_read(ModelFile *read, const char *path, const Session *session, c
     TensorFile *file = tensors_open(path, err);
     if (!file)
         return -1;
-    const char *number = tensors_metadata(file, "epoch");
+    const char *number = tensors_metadata(file, "epoch"), *result = tensors_metadata(file, "val_result");
     read->epoch = number ? atoi(number) : -1;
+    read->val_result = result ? strtod(result, NULL) : NAN;
     read->parameters = read_parameters(file, session, point, &read->n, arena, err);
     tensors_close(file);
     return read->parameters ? 0 : -1;
+}
+
+ModelFile model_file_of(const TrainedModel *model) {
+    return (ModelFile){model->state->epoch, NAN, model->trainee->parameters, model->trainee->n_parameters};
+}
+
+/* --- going on --- */
+
+const char *model_file_latest(const char *folder, Arena *arena, Error *err) {
+    const char *below = path_join(arena, folder, "prompt_learner");
+    const char *pointer = path_join(arena, below ? below : "", "checkpoint");
+    if (!pointer) {
+        error_memory(err);
+        return NULL;
+    }
+    if (!file_exists(pointer))
+        return "";
+    char *name = file_read(pointer, 4096, arena, NULL, err);
+    if (!name)
+        return NULL;
+    name[strcspn(name, "\r\n")] = '\0';
+    const char *path = strchr(name, '/') || !*name ? NULL : path_join(arena, below, name);
+    if (!path)
+        arena_failed(arena) ? error_memory(err) : error_set(err, "%s: '%.60s' names no model", pointer, name);
+    return path;
+}
+
+int model_file_resume(const ModelFile *file, const char *path, const Session *session, const Point *point,
+                      const char *output, Arena *arena, Error *err) {
+    const char *folder = output ? path_join(arena, output, point->folder) : NULL;
+    if (output && !folder)
+        return error_memory(err);
+    if (file->epoch < 1 || file->epoch > point->optim.max_epoch)
+        return error_set(err, "%s: after epoch %d, where %d are to be trained", path, file->epoch,
+                         point->optim.max_epoch);
+    TensorFile *tensors = tensors_open_training(path, err);
+    if (!tensors)
+        return -1;
+    const int status = folder && make_folders(folder, err) < 0
+                           ? -1
+                           : put_state(folder, session, point, file, tensors, arena, err);
+    tensors_close(tensors);
+    return status;
 }
 
 int model_file_test(float *logits, const ModelFile *file, Session *session, const Point *point,
@@ -236,7 +302,7 @@ int model_file_test(float *logits, const ModelFile *file, Session *session, cons
     if (make_folders(scratch, err) < 0)
         return -1;
     int status = layers_of(layers, session, point) > 0
-                     ? put_state(scratch, point, file->parameters, file->n, arena, err)
+                     ? put_state(scratch, session, point, file, NULL, arena, err)
                      : put_prompt(scratch, session, point, file->parameters, file->n, arena, err);
     if (status == 0)
         status = method_of(point)->transfer(session, point, scratch, session, logits, arena, err);

@@ -7,20 +7,32 @@
 #ifndef EXPERIMENTS_ORIGINAL_MODEL_FILE_H
 #define EXPERIMENTS_ORIGINAL_MODEL_FILE_H
 
+#include "coop/trainer.h"
 #include "experiments/grid/point.h"
 #include "experiments/session/session.h"
 
-/* Writes FOLDER/prompt_learner/model.pth.tar-EPOCH and names it in `checkpoint` beside it. *path is the
- * file's, owned by the arena. */
-int model_file_write(const char **path, const char *folder, Session *session, const Point *point,
-                     const float *parameters, size_t n_parameters, int epoch, Arena *arena, Error *err);
+/* A training after one of its epochs. */
+typedef struct {
+    Session *session;
+    const Point *point;
+    const Trainee *trainee;
+    const TrainState *state;
+    int n_steps; /* per epoch */
+} TrainedModel;
+
+/* Writes FOLDER/prompt_learner/model.pth.tar-EPOCH, or model-best.pth.tar with its accuracy on the validation
+ * images (NAN: it is not for that), and names it in `checkpoint` beside it. *path is the file's, owned by the
+ * arena. */
+int model_file_write(const char **path, const char *folder, const TrainedModel *model, double val_result,
+                     Arena *arena, Error *err);
 
 /* Where the original looks: FOLDER/prompt_learner/model.pth.tar-EPOCH, or model-best.pth.tar with an epoch of
  * -1. NULL when memory is out. */
 const char *model_file_path(const char *folder, int epoch, Arena *arena);
 
 typedef struct {
-    int epoch; /* -1: the file does not say */
+    int epoch;         /* -1: the file does not say */
+    double val_result; /* NAN: the same */
     float *parameters;
     size_t n; /* of them */
 } ModelFile;
@@ -29,6 +41,18 @@ typedef struct {
  * arena. */
 int model_file_read(ModelFile *file, const char *path, const Session *session, const Point *point,
                     Arena *arena, Error *err);
+
+/* The parameters of a training, for a test. */
+ModelFile model_file_of(const TrainedModel *model);
+
+/* The model that a training in FOLDER goes on from, as `checkpoint` names it; "" where there is none. NULL
+ * with an error. */
+const char *model_file_latest(const char *folder, Arena *arena, Error *err);
+
+/* Puts what the file holds, optimiser included, where an interrupted training of the point leaves its state:
+ * in the point's folder below output; NULL: only whether that can be done. */
+int model_file_resume(const ModelFile *file, const char *path, const Session *session, const Point *point,
+                      const char *output, Arena *arena, Error *err);
 
 /* logits (n_test, K) of the session's encoded test images with it. `scratch` is a folder for files that are
  * gone afterwards. */

@@ -3,6 +3,8 @@
 
 #include "clip/base/files.h"
 #include "clip/named/caches.h"
+#include "clip/tensors/tensors_open.h"
+#include "coop/train_state.h"
 #include "datasets/lists/fewshot.h"
 #include "datasets/lists/original_lists.h"
 #include "experiments/config/config.h"
@@ -29,8 +31,10 @@ typedef struct {
     TextMap remarks; /* said so far */
     Lock *lock;
     Log log;
-    const Point *point; /* the only one */
-    double start;       /* of the training */
+    const Point *point;                 /* the only one */
+    double start;                       /* of the training */
+    const char *resumed_from, *resumed; /* the folder and the model that it goes on from; "" without one */
+    ModelFile resumed_model;
     Arena *arena;
 } Train;
 
@@ -156,6 +160,9 @@ static int run_point(Train *train, Error *err) {
     }
     if (stage_prepare(stage, &train->model, err) < 0 || session_save(&stage->session, err) < 0)
         return -1;
+    if (*train->resumed && model_file_resume(&train->resumed_model, train->resumed, &stage->session,
+                                             train->point, output, train->arena, err) < 0)
+        return -1;
     RunOptions quiet = train->options;
     quiet.quiet = true; /* the lines of the log tell how far it is */
     stage->options = &quiet;
@@ -192,6 +199,8 @@ static int train_point(Train *train, Error *err) {
     train->start = clock_seconds();
     if (epochs_start(&epochs, &train->log, settings, &train->stage.session, train->arena, err) < 0)
         return -1;
+    epochs.from = train->resumed_from;
+    epochs.resumed = train->resumed;
     int status = run_point(train, err) < 0 || find_result(train, &result, err) < 0 ? -1 : 0;
     if (status == 0) {
         log_puts(&train->log, "Finish training\n");
@@ -253,14 +262,36 @@ static int find_model(const Settings *settings, const char **path, Arena *arena,
     return file_exists(*path) ? 0 : error_set(err, "%s: no such model", *path);
 }
 
-/* A training goes on in its own folder by itself. */
-static int check_resume(const Settings *settings, Error *err) {
-    const char *resume = yacs_text(&settings->config, "RESUME");
-    if (!*resume || strcmp(resume, settings->output) == 0)
+/* Whether the point has a state of its own to go on from. */
+static bool has_state(const Train *train) {
+    const char *folder = path_join(train->arena, train->experiment.output, train->point->folder);
+    const char *path = folder ? path_join(train->arena, folder, STATE_FILE) : NULL;
+    Error why;
+    TensorFile *file = path && file_exists(path) ? tensors_open(path, &why) : NULL;
+    const char *key = file ? tensors_metadata(file, "config") : NULL;
+    const bool is_own = key && strcmp(key, train->point->key) == 0;
+    tensors_close(file);
+    return is_own;
+}
+
+/* Where the training goes on from a model, which may be of the original, as there: that of --resume, else
+ * that of the output folder. Its own state, where there is one, goes on at the very step. Read before
+ * anything is written. */
+static int find_resumed(Train *train, Error *err) {
+    const char *resume = yacs_text(&train->settings.config, "RESUME");
+    train->resumed_from = *resume ? resume : train->settings.output;
+    train->resumed = "";
+    if (train->settings.arguments.no_train || train->stage.n_pending == 0 || has_state(train))
         return 0;
-    return yacs_error(&settings->config, "RESUME", err,
-                      "%s: a training goes on in its own output folder alone (the same command again)",
-                      resume);
+    train->resumed = model_file_latest(train->resumed_from, train->arena, err);
+    if (!train->resumed || !*train->resumed)
+        return train->resumed ? 0 : -1;
+    const Session *session = &train->stage.session;
+    return model_file_read(&train->resumed_model, train->resumed, session, train->point, train->arena, err) <
+                   0
+               ? -1
+               : model_file_resume(&train->resumed_model, train->resumed, session, train->point, NULL,
+                                   train->arena, err);
 }
 
 static int run(Train *train, const char *model, Error *err) {
@@ -272,6 +303,9 @@ static int run(Train *train, const char *model, Error *err) {
     if (*model &&
         (session_attach(session, &train->model, NULL, err) < 0 || session_check_images(session, err) < 0 ||
          model_file_read(&file, model, session, train->point, train->arena, err) < 0))
+        return -1;
+    if (!*model && settings->trains &&
+        (session_attach(session, &train->model, NULL, err) < 0 || find_resumed(train, err) < 0))
         return -1;
     if (!settings->arguments.eval_only && train->stage.n_pending > 0 &&
         stage_check(&train->stage, &train->model, err) < 0)
@@ -295,10 +329,10 @@ int train_original(const Arguments *arguments, Arena *arena, Error *err) {
     if (!train)
         return error_memory(err);
     train->arena = train->remarks.arena = arena;
+    train->resumed = "";
     train->options = (RunOptions){.n_threads = arguments->threads, .quiet = arguments->quiet};
     if (settings_read(&train->settings, arguments, arena, err) < 0 ||
-        settings_check(&train->settings, err) < 0 || check_resume(&train->settings, err) < 0 ||
-        find_model(&train->settings, &model, arena, err) < 0)
+        settings_check(&train->settings, err) < 0 || find_model(&train->settings, &model, arena, err) < 0)
         return -1;
     int status = run(train, model, err);
     Error late = {0};

@@ -67,16 +67,19 @@ static FILE *open_file(const char *path, const char *mode, Error *err) {
     return file;
 }
 
-/* The first n_epochs, all of which must be there. What came after them is cut off: it is done again. */
-static int take_epochs(MetricsList *before, const char *path, int n_epochs, Arena *arena, Error *err) {
+/* The epochs behind `first` up to n_epochs, all of which must be there. What came after them is cut off: it
+ * is done again. */
+static int take_epochs(MetricsList *before, const char *path, int first, int n_epochs, Arena *arena,
+                       Error *err) {
     size_t end;
-    if (n_epochs == 0 && !file_exists(path))
+    const int n_lines = n_epochs - first;
+    if (n_lines == 0 && !file_exists(path))
         return 0;
-    if (read_epochs(before, path, n_epochs, &end, arena, err) < 0)
+    if (read_epochs(before, path, n_lines, &end, arena, err) < 0)
         return -1;
-    for (int i = 0; i < n_epochs; i++)
-        if (i >= before->n || before->epochs[i].epoch != i + 1)
-            return error_set(err, "%s: line %d: not epoch %d", path, i + 1, i + 1);
+    for (int i = 0; i < n_lines; i++)
+        if (i >= before->n || before->epochs[i].epoch != first + i + 1)
+            return error_set(err, "%s: line %d: not epoch %d", path, i + 1, first + i + 1);
     return truncate(path, (off_t)end) == 0 ? 0 : error_errno(err, ERROR_RUN, errno, "%s: cannot cut", path);
 }
 
@@ -101,10 +104,12 @@ int metrics_begin(MetricsWriter *writer, Error *err) {
     return 0;
 }
 
-int metrics_open(MetricsWriter *writer, const char *folder, int n_epochs, Arena *arena, Error *err) {
+int metrics_open(MetricsWriter *writer, const char *folder, int n_elsewhere, int n_epochs, Arena *arena,
+                 Error *err) {
     MetricsList before = {0};
     if (metrics_name(writer, folder, arena, err) < 0 ||
-        take_epochs(&before, writer->path, n_epochs, arena, err) < 0 || metrics_begin(writer, err) < 0)
+        take_epochs(&before, writer->path, n_elsewhere, n_epochs, arena, err) < 0 ||
+        metrics_begin(writer, err) < 0)
         return -1;
     for (int i = 0; i < before.n; i++)
         write_events(writer->events, &before.epochs[i]);

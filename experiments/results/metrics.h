@@ -32,9 +32,11 @@ int metrics_begin(MetricsWriter *writer, Error *err);
 int metrics_sync(MetricsWriter *writer, Error *err);
 void metrics_close(MetricsWriter *writer); /* zeroed is fine */
 
-/* Opens both files of a run to continue after the first n_epochs; whatever follows these is cut off.
- * If they are not all there and intact, nothing is changed. */
-int metrics_open(MetricsWriter *writer, const char *folder, int n_epochs, Arena *arena, Error *err);
+/* Opens both files of a run to continue after the first n_epochs, of which n_elsewhere were done by another
+ * program and have no lines; whatever follows is cut off. If the lines are not all there and intact, nothing
+ * is changed. */
+int metrics_open(MetricsWriter *writer, const char *folder, int n_elsewhere, int n_epochs, Arena *arena,
+                 Error *err);
 void metrics_add(MetricsWriter *writer, const EpochReport *report);
 
 typedef struct {

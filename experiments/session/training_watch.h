@@ -14,7 +14,7 @@ typedef struct {
     /* As StepFn. */
     void (*step)(void *context, int epoch, int step, double lr, double loss, const TrainState *state);
     /* After an epoch; after the last one also of a training that was found finished. */
-    int (*epoch)(void *context, const Trainee *trainee, int epoch, Error *err);
+    int (*epoch)(void *context, const Trainee *trainee, const TrainState *state, Error *err);
 } TrainingWatch;
 
 #endif

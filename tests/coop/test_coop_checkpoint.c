@@ -123,7 +123,7 @@ static void refused(void **state, World *w, int M, int C, int rows, const float 
         {.name = "ctx", .dtype = DTYPE_F32, .n_dims = 2, .shape = {M, C}, .data = ctx},
         {.name = "token_suffix", .dtype = DTYPE_F32, .n_dims = 3, .shape = {1, rows, C}, .data = suffix}};
     scratch_path(state, "bad.pth.tar-1", path, sizeof path);
-    if (torch_checkpoint_write(path, tensors, 2, 1, &err) < 0)
+    if (torch_checkpoint_write(path, tensors, 2, 1, NULL, &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(read_path(&read, path, POSITION_END, w, &err), -1);
     assert_string_equal(err.text, arena_printf(w->arena, "%s: %s", path, message));

@@ -120,8 +120,8 @@ static void test_torch(void **state) {
     Path folder = in_scratch(state, "parts"), one = in_scratch(state, "parts/..1.bin"),
          two = in_scratch(state, "two.bin");
     assert_int_equal(mkdir(folder.text, 0777), 0);
-    assert_int_equal(torch_checkpoint_write(one.text, first, 2, 1, NULL), 0);
-    assert_int_equal(torch_checkpoint_write(two.text, second, 2, 1, NULL), 0);
+    assert_int_equal(torch_checkpoint_write(one.text, first, 2, 1, NULL, NULL), 0);
+    assert_int_equal(torch_checkpoint_write(two.text, second, 2, 1, NULL, NULL), 0);
     Path path = write_index(state, "pytorch_model.bin.index.json",
                             "{'weight_map': {'a': 'parts/..1.bin', 'c': './two.bin'}}");
     TensorFile *file = open_good(path.text);
@@ -203,7 +203,7 @@ static void test_bad_shards(void **state) {
         check_refused(state, path.text, cases[i].label, reason);
     }
     Path one = in_scratch(state, "one"), two = in_scratch(state, "two");
-    assert_int_equal(torch_checkpoint_write(one.text, first, 2, 1, NULL), 0);
+    assert_int_equal(torch_checkpoint_write(one.text, first, 2, 1, NULL, NULL), 0);
     assert_int_equal(safetensors_write(two.text, second, 2, NULL, 0, NULL), 0);
     Path path = write_index(state, "a.index.json", "{'weight_map': {'a': 'one', 'c': 'two'}}");
     check_refused(state, path.text, "two kinds",

@@ -39,7 +39,7 @@ static const TensorOut all[] = {{"ctx", DTYPE_F32, 2, {2, 3}, floats},
 
 static void write_good(const char *path, const TensorOut *tensors, int n, int64_t epoch) {
     Error err = {0};
-    if (torch_checkpoint_write(path, tensors, n, epoch, &err) < 0)
+    if (torch_checkpoint_write(path, tensors, n, epoch, NULL, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -133,7 +133,7 @@ static void check_not_written(void **state, const TensorOut *tensors, int n, con
     char want[5000];
     Error err = {0};
     snprintf(want, sizeof want, "%s: %s", path.text, reason);
-    assert_int_equal(torch_checkpoint_write(path.text, tensors, n, 0, &err), -1);
+    assert_int_equal(torch_checkpoint_write(path.text, tensors, n, 0, NULL, &err), -1);
     assert_string_equal(err.text, want);
     assert_int_equal(scratch_count(state), 0);
 }
@@ -153,7 +153,7 @@ static void test_refused(void **state) {
     snprintf(reason, sizeof reason, "tensor %.100s: the name is not UTF-8, or over 512 bytes", name);
     check_not_written(state, &lengthy, 1, reason);
     Error err = {0};
-    assert_int_equal(torch_checkpoint_write("/nowhere/a.pt", all, 1, 0, &err), -1);
+    assert_int_equal(torch_checkpoint_write("/nowhere/a.pt", all, 1, 0, NULL, &err), -1);
     assert_int_equal(err.kind, ERROR_RUN);
     assert_string_equal(err.text, "/nowhere/a.pt: cannot write: No such file or directory");
 }

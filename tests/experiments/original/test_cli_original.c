@@ -141,6 +141,59 @@ static void test_train_and_test(void **state) {
     assert_string_equal(read_text(cli, cli_path(cli, "out/log.txt")), log);
 }
 
+/* Only prompt_learner/model.pth.tar-EPOCH of a folder, in another: as an interrupted training of the
+ * original. */
+static void copy_model(Cli *cli, const char *from, const char *to, int epoch) {
+    const char *name = arena_printf(cli->arena, "model.pth.tar-%d", epoch);
+    size_t size;
+    Error err = {0};
+    assert_int_equal(make_folders(cli_path(cli, "%s/prompt_learner", to), &err), 0);
+    const char *bytes =
+        file_read(cli_path(cli, "%s/prompt_learner/%s", from, name), 1 << 24, cli->arena, &size, &err);
+    scratch_file(cli_path(cli, "%s/prompt_learner/%s", to, name), bytes, size);
+    write_text(cli_path(cli, "%s/prompt_learner/checkpoint", to), arena_printf(cli->arena, "%s\n", name));
+}
+
+static void expect_same_file(Cli *cli, const char *a, const char *b) {
+    Error err = {0};
+    size_t size[2];
+    const char *paths[] = {cli_path(cli, "%s", a), cli_path(cli, "%s", b)}, *bytes[2];
+    for (int i = 0; i < 2; i++)
+        bytes[i] = file_read(paths[i], 1 << 24, cli->arena, &size[i], &err);
+    assert_true(bytes[0] && bytes[1] && size[0] == size[1]);
+    assert_memory_equal(bytes[0], bytes[1], size[0]);
+}
+
+/* A training goes on from a model file with its optimiser's state, of --resume or of the output folder, with
+ * the numbers of a run in one go. */
+static void test_resume(void **state) {
+    static const char *const recipes[][2] = {
+        {"CoOp", "sgd"}, {"CoOp", "amsgrad"}, {"CoCoOp", "rmsprop"}, {"KgCoOp", "radam"}};
+    Cli *cli = *state;
+    write_files(cli);
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        const char *trainer = recipes[i][0],
+                   *const pairs[] = {"OPTIM.NAME",        recipes[i][1], "OPTIM.MAX_EPOCH",       "3",
+                                     "DATASET.NUM_SHOTS", "1",           "TRAIN.CHECKPOINT_FREQ", "1"};
+#define PAIRS pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], pairs[5], pairs[6], pairs[7]
+        const char *whole = arena_printf(cli->arena, "whole%zu", i),
+                   *half = arena_printf(cli->arena, "half%zu", i),
+                   *rest = arena_printf(cli->arena, "rest%zu", i);
+        expect_ok(cli, TRAIN(cli, whole, trainer, PAIRS));
+        copy_model(cli, whole, half, 2);
+        expect_ok(cli, TRAIN(cli, rest, trainer, "--resume", cli_path(cli, "%s", half), PAIRS));
+        expect_part(cli->out, "(will resume training)\nLoading checkpoint from \"");
+        expect_part(cli->out, "Loaded optimizer\nLoaded scheduler\nPrevious epoch: 2\n");
+        expect_part(cli->out, "\nepoch [3/3] batch ");
+        expect_same_file(cli, arena_printf(cli->arena, "%s/prompt_learner/model.pth.tar-3", whole),
+                         arena_printf(cli->arena, "%s/prompt_learner/model.pth.tar-3", rest));
+        expect_ok(cli, TRAIN(cli, half, trainer, PAIRS));
+        expect_part(cli->out, "Previous epoch: 2\n");
+        expect_same_file(cli, arena_printf(cli->arena, "%s/prompt_learner/model.pth.tar-3", whole),
+                         arena_printf(cli->arena, "%s/prompt_learner/model.pth.tar-3", half));
+    }
+}
+
 /* What one trainer leaves, its own test loads, with the same accuracy. */
 static void test_trainers(void **state) {
     static const char *const trainers[][5] = {
@@ -245,17 +298,21 @@ static void test_refusals(void **state) {
     REFUSES(cli, "INPUT.SIZE: the model takes images of (32, 32)", "INPUT.SIZE", "(224, 224)");
     REFUSES(cli, "prompt_learner/model.pth.tar-50: no such model", "--eval-only", "--model-dir", "none",
             "--load-epoch", "50");
-    REFUSES(cli, "RESUME: elsewhere: a training goes on in its own output folder alone", "--resume",
-            "elsewhere");
     REFUSES(cli, "--eval-only of CoOp needs --model-dir", "--eval-only");
     expect_ok(cli, TRAIN(cli, "out", "CoOp", "DATASET.NUM_SHOTS", "1", "TRAINER.COOP.N_CTX", "3"));
+    copy_model(cli, "out", "half", 2);
+    REFUSES(cli, "after epoch 2, where 1 are to be trained", "--resume", cli_path(cli, "half"),
+            "OPTIM.MAX_EPOCH", "1", "TRAINER.COOP.N_CTX", "3");
+    REFUSES(cli, "no exp_avg of parameter 0: another optimiser left it, or none was kept", "--resume",
+            cli_path(cli, "half"), "OPTIM.MAX_EPOCH", "3", "OPTIM.NAME", "adam", "TRAINER.COOP.N_CTX", "3");
     REFUSES(cli, "tensor ctx: shape [3, 128] where [4, 128] is needed", "--eval-only", "--model-dir",
             cli_path(cli, "out"), "--load-epoch", "2", "TRAINER.COOP.N_CTX", "4");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_train_and_test), CLI_TEST(test_trainers),
-                                       CLI_TEST(test_zeroshot),       CLI_TEST(test_few_shot_lists),
-                                       CLI_TEST(test_lpclip),         CLI_TEST(test_refusals)};
+                                       CLI_TEST(test_resume),         CLI_TEST(test_zeroshot),
+                                       CLI_TEST(test_few_shot_lists), CLI_TEST(test_lpclip),
+                                       CLI_TEST(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ static void train(Trial *trial, const char *folder, int n_before, int n_after) {
     MetricsWriter writer = {0};
     const char *path = file_in(trial, folder, "");
     assert_int_equal(make_folders(path, &trial->err), 0);
-    assert_int_equal(metrics_open(&writer, path, n_before, trial->arena, &trial->err), 0);
+    assert_int_equal(metrics_open(&writer, path, 0, n_before, trial->arena, &trial->err), 0);
     for (int epoch = n_before + 1; epoch <= n_after; epoch++)
         metrics_add(&writer, (EpochReport[]){report_of(epoch)});
     assert_int_equal(metrics_sync(&writer, &trial->err), 0);
@@ -111,7 +111,7 @@ static void test_flipped_bits(void **state) {
         text[at] ^= 1;
         scratch_file(path, text, size);
         Error err = {0};
-        int result = metrics_open(&writer, folder, 2, trial->arena, &err);
+        int result = metrics_open(&writer, folder, 0, 2, trial->arena, &err);
         metrics_close(&writer);
         assert_int_equal(result, at < n_two ? -1 : 0);
         if (result < 0) {
@@ -123,7 +123,7 @@ static void test_flipped_bits(void **state) {
     }
     MetricsWriter writer = {0};
     scratch_file(path, text, n_two);
-    assert_int_equal(metrics_open(&writer, folder, 3, trial->arena, &trial->err), -1);
+    assert_int_equal(metrics_open(&writer, folder, 0, 3, trial->arena, &trial->err), -1);
     assert_non_null(strstr(trial->err.text, ": line 3: not epoch 3"));
 }
 
