@@ -172,45 +172,78 @@ static void add_tensors(ZipWriter *zip, const TensorOut *tensors, int n, int fir
     }
 }
 
-/* epoch NULL: the state_dict alone. training may be NULL. */
-static int write_archive(const char *path, const TensorOut *tensors, int n_tensors, const int64_t *epoch,
+/* The archive around a pickle that has ended, with storages for tensors (n) and what a training has of them.
+ */
+static int write_archive(const char *path, Buffer *pickle, const TensorOut *tensors, int n,
                          const TorchTraining *training, Error *err) {
-    int result = -1;
-    Buffer pickle = {0};
-    ZipWriter *zip = NULL;
-    if (tensors_check_out(path, tensors, n_tensors, err) < 0)
-        return -1;
-    buffer_puts(&pickle, PICKLE_BEGIN);
-    if (epoch)
-        put_checkpoint(&pickle, tensors, n_tensors, *epoch, training);
-    else
-        put_state_dict(&pickle, tensors, n_tensors);
-    buffer_puts(&pickle, PICKLE_END);
-    const char *bytes = buffer_text(&pickle);
-    if (!bytes) {
-        error_memory(err);
-        goto out;
-    }
-    zip = zip_create(path, err);
+    const char *bytes = buffer_text(pickle);
+    if (!bytes)
+        return error_memory(err);
+    ZipWriter *zip = zip_create(path, err);
     if (!zip)
-        goto out;
-    add(zip, "archive/data.pkl", bytes, pickle.size);
+        return -1;
+    add(zip, "archive/data.pkl", bytes, pickle->size);
     add(zip, "archive/byteorder", "little", 6);
-    add_tensors(zip, tensors, n_tensors, 0);
+    add_tensors(zip, tensors, n, 0);
     if (training)
-        add_tensors(zip, training->buffers, training->n_parameters * training->n_buffers, n_tensors);
+        add_tensors(zip, training->buffers, training->n_parameters * training->n_buffers, n);
     add(zip, "archive/version", "3\n", 2);
-    result = zip_commit(zip, err);
-out:
-    buffer_free(&pickle);
-    return result;
+    return zip_commit(zip, err);
 }
 
 int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_tensors, int64_t epoch,
                            const TorchTraining *training, Error *err) {
-    return write_archive(path, tensors, n_tensors, &epoch, training, err);
+    Buffer pickle = {0};
+    if (tensors_check_out(path, tensors, n_tensors, err) < 0)
+        return -1;
+    buffer_puts(&pickle, PICKLE_BEGIN);
+    put_checkpoint(&pickle, tensors, n_tensors, epoch, training);
+    buffer_puts(&pickle, PICKLE_END);
+    const int status = write_archive(path, &pickle, tensors, n_tensors, training, err);
+    buffer_free(&pickle);
+    return status;
 }
 
 int torch_state_dict_write(const char *path, const TensorOut *tensors, int n_tensors, Error *err) {
-    return write_archive(path, tensors, n_tensors, NULL, NULL, err);
+    Buffer pickle = {0};
+    if (tensors_check_out(path, tensors, n_tensors, err) < 0)
+        return -1;
+    buffer_puts(&pickle, PICKLE_BEGIN);
+    put_state_dict(&pickle, tensors, n_tensors);
+    buffer_puts(&pickle, PICKLE_END);
+    const int status = write_archive(path, &pickle, tensors, n_tensors, NULL, err);
+    buffer_free(&pickle);
+    return status;
+}
+
+/* _reconstruct(ndarray, (0,), b'b'), which BUILD gives (1, shape, dtype('f8'), False, the bytes). Bytes need
+ * protocol 3. NumPy 2 still reads its former module's name, which is all that NumPy 1 knows. */
+int torch_array_write(const char *path, const double *values, int n_rows, int n_columns, Error *err) {
+    Buffer pickle = {0};
+    const size_t size = (size_t)n_rows * (size_t)n_columns * sizeof *values;
+    buffer_puts(&pickle, "\x80\x03"
+                         "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(");
+    pickle_put_integer(&pickle, 0);
+    buffer_puts(&pickle, "tC\x01"
+                         "btR("); /* SHORT_BINBYTES of one byte */
+    pickle_put_integer(&pickle, 1);
+    pickle_put_integers(&pickle, (const int64_t[]){n_rows, n_columns}, 2);
+    buffer_puts(&pickle, "cnumpy\ndtype\n(");
+    pickle_put_text(&pickle, "f8");
+    buffer_puts(&pickle, "\x89\x88tR("); /* not aligned by hand, copied */
+    pickle_put_integer(&pickle, 3);
+    pickle_put_text(&pickle, "<");
+    buffer_puts(&pickle, "NNN");
+    pickle_put_integer(&pickle, -1);
+    pickle_put_integer(&pickle, -1);
+    pickle_put_integer(&pickle, 0);
+    buffer_puts(&pickle, "tb\x89"
+                         "B"); /* BUILD; C order; BINBYTES */
+    pickle_put_size(&pickle, 4, size);
+    buffer_append(&pickle, values, size);
+    buffer_puts(&pickle, "tb" PICKLE_END);
+    const int status = size > UINT32_MAX ? error_set(err, "%s: over 4 GiB", path)
+                                         : write_archive(path, &pickle, NULL, 0, NULL, err);
+    buffer_free(&pickle);
+    return status;
 }

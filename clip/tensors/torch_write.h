@@ -33,4 +33,8 @@ int torch_checkpoint_write(const char *path, const TensorOut *tensors, int n_ten
 /* The OrderedDict of the tensors alone: a state_dict as torch.save writes it. */
 int torch_state_dict_write(const char *path, const TensorOut *tensors, int n_tensors, Error *err);
 
+/* A NumPy array of doubles (n_rows, n_columns) as torch.save keeps it; torch.load reads it with
+ * weights_only=False. */
+int torch_array_write(const char *path, const double *values, int n_rows, int n_columns, Error *err);
+
 #endif

@@ -3,7 +3,6 @@
 #include "experiments/original/epochs.h"
 
 #include "clip/base/files.h"
-#include "experiments/original/model_file.h"
 #include "experiments/results/tensorboard.h"
 #include "experiments/terminal/clock.h"
 
@@ -29,12 +28,26 @@ static void eta_text(double seconds, char out[40]) {
     snprintf(out + n, 40 - (size_t)n, "%ld:%02ld:%02ld", rest / 3600, rest / 60 % 60, rest % 60);
 }
 
+/* The best so far of a training that is resumed, as its file says; one of a later epoch comes again. */
+static void find_best(Epochs *epochs, int epoch) {
+    Error why;
+    Arena *arena = arena_create();
+    const char *path = epochs->validation ? model_file_path(epochs->settings->output, -1, arena) : NULL;
+    ModelFile file;
+    if (path && epoch > 0 && file_exists(path) &&
+        model_file_read(&file, path, epochs->session, epochs->point, arena, &why) == 0 &&
+        file.epoch <= epoch && !isnan(file.val_result))
+        epochs->best = file.val_result;
+    arena_free(arena);
+}
+
 static void begin(void *context, const Point *point, const TrainState *state, int n_steps, int n_images) {
     Epochs *epochs = context;
     epochs->point = point;
     epochs->n_steps = n_steps;
     epochs->n_images = n_images;
     epochs->n_correct = state->n_correct;
+    find_best(epochs, state->epoch);
     if (*epochs->resumed)
         log_printf(
             epochs->log,
@@ -92,18 +105,42 @@ static void step(void *context, int epoch, int number, double lr, double loss, c
     epochs->last = clock_seconds();
 }
 
+static int save(Epochs *epochs, const TrainedModel *model, double val_result, Arena *arena, Error *err) {
+    const char *path;
+    if (model_file_write(&path, epochs->settings->output, model, val_result, arena, err) < 0)
+        return -1;
+    log_printf(epochs->log, "Checkpoint saved to %s\n", path);
+    return 0;
+}
+
+/* The best model on the validation images so far is kept. */
+static int validate(Epochs *epochs, const TrainedModel *model, Arena *arena, Error *err) {
+    const ModelFile file = model_file_of(model);
+    Outcome outcome;
+    if (evaluation_run(&outcome, epochs->validation, &file, arena, err) < 0)
+        return -1;
+    evaluation_events(epochs->events, epochs->validation->split, model->state->epoch, &outcome,
+                      epochs->settings, epochs->session->dataset.n_classes);
+    if (outcome.accuracy <= epochs->best)
+        return 0;
+    epochs->best = outcome.accuracy;
+    return save(epochs, model, outcome.accuracy, arena, err);
+}
+
 static int after_epoch(void *context, const Trainee *trainee, const TrainState *state, Error *err) {
     Epochs *epochs = context;
     const int epoch = state->epoch;
     const TrainedModel model = {epochs->session, epochs->point, trainee, state, epochs->n_steps};
     const long long frequency = yacs_int(&epochs->settings->config, "TRAIN.CHECKPOINT_FREQ");
-    const char *path;
-    if (epoch < epochs->point->optim.max_epoch && (frequency <= 0 || epoch % frequency != 0))
+    const bool saves = epoch == epochs->point->optim.max_epoch || (frequency > 0 && epoch % frequency == 0);
+    if (!saves && !epochs->validation)
         return 0;
     Arena *arena = arena_create();
-    int status = model_file_write(&path, epochs->settings->output, &model, NAN, arena, err);
-    if (status == 0)
-        log_printf(epochs->log, "Checkpoint saved to %s\n", path);
+    int status = arena ? 0 : error_memory(err);
+    if (status == 0 && epochs->validation)
+        status = validate(epochs, &model, arena, err);
+    if (status == 0 && saves)
+        status = save(epochs, &model, NAN, arena, err);
     arena_free(arena);
     return status;
 }
@@ -112,8 +149,13 @@ int epochs_start(Epochs *epochs, Log *log, const Settings *settings, Session *se
                  Error *err) {
     const char *folder = path_join(arena, settings->output, "tensorboard");
     const char *path = arena_printf(arena, "%s/events.out.tfevents.%lld.coop", folder, (long long)time(NULL));
-    *epochs = (Epochs){
-        .log = log, .settings = settings, .session = session, .arena = arena, .from = "", .resumed = ""};
+    *epochs = (Epochs){.log = log,
+                       .settings = settings,
+                       .session = session,
+                       .arena = arena,
+                       .from = "",
+                       .resumed = "",
+                       .best = -INFINITY};
     epochs->watch = (TrainingWatch){epochs, begin, step, after_epoch};
     if (!folder || !path)
         return error_memory(err);
@@ -127,14 +169,11 @@ int epochs_start(Epochs *epochs, Log *log, const Settings *settings, Session *se
     return 0;
 }
 
-void epochs_finish(Epochs *epochs, const Result *result) {
-    const int at = epochs->point ? epochs->point->optim.max_epoch - 1 : 0;
+void epochs_finish(Epochs *epochs, const char *split, const Outcome *outcome) {
     epochs->session->watch = NULL;
-    if (result) {
-        tensorboard_scalar(epochs->events, "test/accuracy", at, result->accuracy);
-        tensorboard_scalar(epochs->events, "test/error_rate", at, 100 - result->accuracy);
-        tensorboard_scalar(epochs->events, "test/macro_f1", at, result->macro_f1);
-    }
+    if (outcome)
+        evaluation_events(epochs->events, split, (int)yacs_int(&epochs->settings->config, "OPTIM.MAX_EPOCH"),
+                          outcome, epochs->settings, epochs->session->dataset.n_classes);
     fclose(epochs->events);
     epochs->events = NULL;
 }

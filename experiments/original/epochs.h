@@ -2,9 +2,9 @@
 #ifndef EXPERIMENTS_ORIGINAL_EPOCHS_H
 #define EXPERIMENTS_ORIGINAL_EPOCHS_H
 
+#include "experiments/original/evaluate.h"
 #include "experiments/original/log.h"
 #include "experiments/original/settings.h"
-#include "experiments/results/result.h"
 #include "experiments/session/session.h"
 
 typedef struct {
@@ -24,6 +24,8 @@ typedef struct {
     long n_correct; /* of the epoch, before the step */
     double last;    /* when the last step ended */
     Meter time, loss, accuracy;
+    Evaluation *validation; /* after every epoch; NULL: none. Set before the training begins */
+    double best;            /* of them */
     const char *from,
         *resumed; /* the folder and the model that it goes on from; "": none but its own state */
 } Epochs;
@@ -31,7 +33,7 @@ typedef struct {
 /* The watch tells of the trainings of the session, which keeps it. */
 int epochs_start(Epochs *epochs, Log *log, const Settings *settings, Session *session, Arena *arena,
                  Error *err);
-/* "test/accuracy" and so on of a result (or NULL), behind the last epoch; then closes the events. */
-void epochs_finish(Epochs *epochs, const Result *result);
+/* "test/accuracy" and so on (outcome NULL: none), behind the last epoch; then closes the events. */
+void epochs_finish(Epochs *epochs, const char *split, const Outcome *outcome);
 
 #endif

@@ -297,7 +297,7 @@ int model_file_resume(const ModelFile *file, const char *path, const Session *se
 }
 
 int model_file_test(float *logits, const ModelFile *file, Session *session, const Point *point,
-                    const char *scratch, Arena *arena, Error *err) {
+                    const Session *images, const char *scratch, Arena *arena, Error *err) {
     Layer layers[N_LAYERS];
     if (make_folders(scratch, err) < 0)
         return -1;
@@ -305,7 +305,7 @@ int model_file_test(float *logits, const ModelFile *file, Session *session, cons
                      ? put_state(scratch, session, point, file, NULL, arena, err)
                      : put_prompt(scratch, session, point, file->parameters, file->n, arena, err);
     if (status == 0)
-        status = method_of(point)->transfer(session, point, scratch, session, logits, arena, err);
+        status = method_of(point)->transfer(session, point, scratch, images, logits, arena, err);
     remove_scratch(scratch, arena);
     return status;
 }

@@ -54,9 +54,9 @@ const char *model_file_latest(const char *folder, Arena *arena, Error *err);
 int model_file_resume(const ModelFile *file, const char *path, const Session *session, const Point *point,
                       const char *output, Arena *arena, Error *err);
 
-/* logits (n_test, K) of the session's encoded test images with it. `scratch` is a folder for files that are
- * gone afterwards. */
+/* logits (n_test, K) of the encoded test images of `images`, whose classes are the session's. `scratch` is a
+ * folder for files that are gone afterwards. */
 int model_file_test(float *logits, const ModelFile *file, Session *session, const Point *point,
-                    const char *scratch, Arena *arena, Error *err);
+                    const Session *images, const char *scratch, Arena *arena, Error *err);
 
 #endif

@@ -254,6 +254,11 @@ void settings_notes(Buffer *out, const Settings *settings) {
     if (settings->trains && yacs_int(config, "SEED") < 0)
         buffer_printf(out, "Note: SEED %lld: nothing is drawn without a seed here, 1 is taken\n",
                       yacs_int(config, "SEED"));
+    if (settings->trains && (strcmp(yacs_text(config, "TEST.FINAL_MODEL"), "best_val") == 0 ||
+                             strcmp(yacs_text(config, "TEST.SPLIT"), "val") == 0))
+        buffer_puts(
+            out,
+            "Note: coop/results.jsonl in the output tells of the last epoch on the test images, as ever\n");
     if (is(settings, "TCP") && yacs_number(config, "TRAINER.COOP.W") != 8)
         buffer_puts(out, "Note: TRAINER.COOP.W has no effect on TCP, there either: its weight is 8\n");
     if (!is(settings, "CoCoOp") && settings->trainer->trains && yacs_truth(config, "TRAINER.COOP.CSC") &&

@@ -11,8 +11,8 @@
 #include "experiments/methods/methods.h"
 #include "experiments/original/describe.h"
 #include "experiments/original/epochs.h"
+#include "experiments/original/evaluate.h"
 #include "experiments/original/model_file.h"
-#include "experiments/results/scores.h"
 #include "experiments/run/jobs.h"
 #include "experiments/run/lock.h"
 #include "experiments/session/cli_model.h"
@@ -184,65 +184,122 @@ static int find_result(Train *train, const Result **result, Error *err) {
     return *result ? 0 : error_run(err, "%s: no result of this run", train->experiment.output);
 }
 
-static int tell_result(Train *train, const Result *result) {
+/* As the point's own result says; nothing is computed. */
+static void tell_result(Train *train, Outcome *outcome, const Result *result) {
+    *outcome = (Outcome){result->accuracy, result->macro_f1, result->per_class};
     log_puts(&train->log, "Evaluate on the *test* set\n");
     describe_result(&train->log, &train->settings, &train->stage.session, result->accuracy, result->macro_f1,
                     result->per_class);
-    return 0;
+}
+
+static int open_evaluation(Train *train, Evaluation *evaluation, const char *split, Error *err) {
+    const char *scratch = path_join(train->arena, train->experiment.output, "evaluated");
+    return scratch ? evaluation_open(evaluation, &train->log, &train->settings, &train->stage.session,
+                                     train->point, split, scratch, train->arena, err)
+                   : error_memory(err);
+}
+
+static bool is_setting(const Train *train, const char *name, const char *value) {
+    return strcmp(yacs_text(&train->settings.config, name), value) == 0;
+}
+
+/* Whether the result is another than that of the last epoch on the test images, or more of it is asked for.
+ */
+static bool tests_otherwise(const Train *train) {
+    return is_setting(train, "TEST.FINAL_MODEL", "best_val") || !is_setting(train, "TEST.SPLIT", "test") ||
+           yacs_truth(&train->settings.config, "TEST.COMPUTE_CMAT");
+}
+
+static void tell_loading(Train *train, const char *path, const ModelFile *file) {
+    log_printf(&train->log, "Loading weights to prompt_learner from \"%s\" (epoch = %d)\n", path,
+               file->epoch);
+}
+
+/* --- testing what was trained --- */
+
+static int test_trained(Train *train, Outcome *outcome, const char **split, const Result *result,
+                        Error *err) {
+    const bool best = is_setting(train, "TEST.FINAL_MODEL", "best_val");
+    const Session *session = &train->stage.session;
+    Evaluation evaluation;
+    ModelFile file;
+    log_puts(&train->log,
+             best ? "Deploy the model with the best val performance\n" : "Deploy the last-epoch model\n");
+    *split = "test";
+    if (!tests_otherwise(train)) {
+        tell_result(train, outcome, result);
+        return 0;
+    }
+    const char *path =
+        model_file_path(train->settings.output, best ? -1 : train->point->optim.max_epoch, train->arena);
+    if (!path)
+        return error_memory(err);
+    if (model_file_read(&file, path, session, train->point, train->arena, err) < 0 ||
+        open_evaluation(train, &evaluation, yacs_text(&train->settings.config, "TEST.SPLIT"), err) < 0)
+        return -1;
+    *split = evaluation.split;
+    if (best)
+        tell_loading(train, path, &file);
+    return evaluation_run(outcome, &evaluation, &file, train->arena, err);
 }
 
 static int train_point(Train *train, Error *err) {
     const Settings *settings = &train->settings;
     Epochs epochs = {0};
+    Evaluation validation;
+    Outcome outcome;
     const Result *result;
+    const char *split = "test";
     const bool tests = !yacs_truth(&settings->config, "TEST.NO_TEST");
     train->start = clock_seconds();
     if (epochs_start(&epochs, &train->log, settings, &train->stage.session, train->arena, err) < 0)
         return -1;
     epochs.from = train->resumed_from;
     epochs.resumed = train->resumed;
-    int status = run_point(train, err) < 0 || find_result(train, &result, err) < 0 ? -1 : 0;
+    if (tests && is_setting(train, "TEST.FINAL_MODEL", "best_val"))
+        epochs.validation = &validation;
+    int status = epochs.validation ? open_evaluation(train, &validation, "val", err) : 0;
+    if (status == 0)
+        status = run_point(train, err) < 0 || find_result(train, &result, err) < 0 ? -1 : 0;
     if (status == 0) {
         log_puts(&train->log, "Finish training\n");
-        if (tests) {
-            log_puts(&train->log, "Deploy the last-epoch model\n");
-            tell_result(train, result);
-        }
-        print_elapsed(train);
+        if (tests)
+            status = test_trained(train, &outcome, &split, result, err);
     }
-    epochs_finish(&epochs, status == 0 && tests ? result : NULL);
+    if (status == 0)
+        print_elapsed(train);
+    epochs_finish(&epochs, split, status == 0 && tests ? &outcome : NULL);
     return status;
 }
 
-/* --- testing --- */
+/* --- testing alone --- */
 
 /* A classifier of hand-written prompts is a point like any other. */
 static int test_zeroshot(Train *train, Error *err) {
     const Result *result;
-    return run_point(train, err) < 0 || find_result(train, &result, err) < 0 ? -1
-                                                                             : tell_result(train, result);
+    Outcome outcome;
+    Evaluation evaluation;
+    if (tests_otherwise(train))
+        return make_folders(train->experiment.output, err) < 0 || write_experiment(train, err) < 0 ||
+                       session_attach(&train->stage.session, &train->model, NULL, err) < 0 ||
+                       open_evaluation(train, &evaluation, yacs_text(&train->settings.config, "TEST.SPLIT"),
+                                       err) < 0
+                   ? -1
+                   : evaluation_run(&outcome, &evaluation, NULL, train->arena, err);
+    if (run_point(train, err) < 0 || find_result(train, &result, err) < 0)
+        return -1;
+    tell_result(train, &outcome, result);
+    return 0;
 }
 
 static int test_model(Train *train, const char *path, const ModelFile *file, Error *err) {
-    Session *session = &train->stage.session;
-    Arena *arena = train->arena;
-    Scores scores;
-    const char *scratch = path_join(arena, train->experiment.output, "evaluated");
-    float *logits = arena_floats(arena, (size_t)session->dataset.test.n, (size_t)session->dataset.n_classes);
-    if (!scratch || !logits)
-        return error_memory(err);
+    Evaluation evaluation;
+    Outcome outcome;
     if (make_folders(train->experiment.output, err) < 0 || write_experiment(train, err) < 0 ||
-        session_encode_test(session, err) < 0 || session_save(session, err) < 0 ||
-        model_file_test(logits, file, session, train->point, scratch, arena, err) < 0 ||
-        scores_compute(&scores, logits, session->test_labels, session->dataset.test.n,
-                       session->dataset.n_classes, arena, err) < 0)
+        open_evaluation(train, &evaluation, yacs_text(&train->settings.config, "TEST.SPLIT"), err) < 0)
         return -1;
-    log_printf(&train->log, "Loading weights to prompt_learner from \"%s\" (epoch = %d)\n", path,
-               file->epoch);
-    log_puts(&train->log, "Evaluate on the *test* set\n");
-    describe_result(&train->log, &train->settings, session, scores.accuracy, scores.macro_f1,
-                    scores.per_class);
-    return 0;
+    tell_loading(train, path, file);
+    return evaluation_run(&outcome, &evaluation, file, train->arena, err);
 }
 
 /* --- all --- */

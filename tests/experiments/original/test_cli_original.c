@@ -214,6 +214,48 @@ static void test_trainers(void **state) {
     }
 }
 
+static int count_parts(const char *text, const char *part) {
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+        n++;
+    return n;
+}
+
+/* The best model on the validation images is kept after every epoch and tested at the end; a test of it, and
+ * of the same images, says the same. */
+static void test_best_val(void **state) {
+    Cli *cli = *state;
+    write_files(cli);
+    expect_ok(cli, TRAIN(cli, "best", "CoOp", "DATASET.NUM_SHOTS", "1", "OPTIM.MAX_EPOCH", "3",
+                         "TEST.FINAL_MODEL", "best_val", "TEST.COMPUTE_CMAT", "True"));
+    const char *log = read_text(cli, cli_path(cli, "best/log.txt"));
+    assert_int_equal(count_parts(log, "Evaluate on the *val* set\n=> result\n* total: "), 3);
+    assert_int_equal(count_parts(log, "\nConfusion matrix is saved to "), 4);
+    expect_part(log, "prompt_learner/model-best.pth.tar\n");
+    const char *end =
+        strstr(log, "\nFinish training\nDeploy the model with the best val performance\nLoading weights ");
+    assert_non_null(end);
+    expect_part(end, "prompt_learner/model-best.pth.tar\" (epoch = ");
+    expect_part(end, "\nEvaluate on the *test* set\n");
+    assert_true(file_exists(cli_path(cli, "best/cmat.pt")));
+    expect_ok(cli, TRAIN(cli, "test", "CoOp", "--eval-only", "--model-dir", cli_path(cli, "best"),
+                         "DATASET.NUM_SHOTS", "1"));
+    assert_memory_equal(accuracy_in(cli->out), accuracy_in(end), strcspn(accuracy_in(end), "\n"));
+
+    expect_ok(cli, TRAIN(cli, "val", "CoOp", "--eval-only", "--model-dir", cli_path(cli, "best"),
+                         "DATASET.NUM_SHOTS", "1", "TEST.SPLIT", "val"));
+    TensorFile *best;
+    Error err = {0};
+    assert_non_null(best = tensors_open(cli_path(cli, "best/prompt_learner/model-best.pth.tar"), &err));
+    const char *accuracy =
+        arena_printf(cli->arena, "* accuracy: %.1f%%\n", atof(tensors_metadata(best, "val_result")));
+    tensors_close(best);
+    expect_part(cli->out, "Evaluate on the *val* set\n=> result\n* total: 10\n");
+    expect_part(cli->out, accuracy);
+    expect_ok(cli, TRAIN(cli, "zs", "ZeroshotCLIP", "--eval-only", "TEST.SPLIT", "val"));
+    expect_part(cli->out, "Evaluate on the *val* set\n=> result\n* total: ");
+}
+
 static void test_zeroshot(void **state) {
     Cli *cli = *state;
     write_files(cli);
@@ -311,8 +353,8 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {CLI_TEST(test_train_and_test), CLI_TEST(test_trainers),
-                                       CLI_TEST(test_resume),         CLI_TEST(test_zeroshot),
-                                       CLI_TEST(test_few_shot_lists), CLI_TEST(test_lpclip),
-                                       CLI_TEST(test_refusals)};
+                                       CLI_TEST(test_resume),         CLI_TEST(test_best_val),
+                                       CLI_TEST(test_zeroshot),       CLI_TEST(test_few_shot_lists),
+                                       CLI_TEST(test_lpclip),         CLI_TEST(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
