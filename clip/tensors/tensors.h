@@ -13,7 +13,8 @@ typedef struct TensorFile TensorFile;
 void tensors_close(TensorFile *file); /* NULL is fine */
 
 const char *tensors_path(const TensorFile *file);
-/* "safetensors", "torch state dict", "torch script", "torch checkpoint"; or "sharded " and one of these */
+/* "safetensors", "torch state dict", "torch script", "torch checkpoint", "npz"; or "sharded " and one of
+ * these */
 const char *tensors_format(const TensorFile *file);
 /* SHA-256 of the whole file; for a sharded checkpoint that of the shards' digests, as text, in the order of
  * the shards' names. Computed by the first call; once that has returned, any thread may ask. */

@@ -6,6 +6,7 @@
  */
 #include "clip/tensors/tensors_open.h"
 
+#include "clip/tensors/npz.h"
 #include "clip/tensors/safetensors.h"
 #include "clip/tensors/shards.h"
 #include "clip/tensors/tensor_file.h"
@@ -44,7 +45,9 @@ static TensorFile *map_file(const char *path, Error *err) {
 /* Chooses the reader by the first bytes. safetensors has no magic number, so whatever is nothing else is
  * read as such a file. */
 static int read_container(TensorFile *file, Error *err) {
-    return torch_is_file(&file->map) ? torch_read(file, err) : safetensors_read(file, err);
+    return npz_is_file(&file->map)     ? npz_read(file, err)
+           : torch_is_file(&file->map) ? torch_read(file, err)
+                                       : safetensors_read(file, err);
 }
 
 /* --- shards --- */

@@ -64,6 +64,7 @@ typedef struct {
     const char *subsample_classes; /* "all", "base" or "new"; NULL is all */
     ExifUse exif;                  /* of its images; the original code ignores it */
     bool original_caches;          /* with a catalog name: lists that the original has kept go first */
+    const char *features;          /* folder of features in place of its images (given_features.h) */
     /* The shares of each class that are drawn for training and validation, where neither folders nor a column
      * `split` give the parts (random_parts.h). p_trn 0 means those of the original code, 0.5 and 0.2. */
     double p_trn, p_val;

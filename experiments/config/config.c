@@ -35,8 +35,9 @@ typedef struct {
 
 /* Of one folder for all images, unless the keys of the other kind are used. */
 static const DatasetRule *dataset_rule(const DatasetSpec *spec) {
-    static const DatasetRule known = {"a dataset known by name", {"name", "root"}, {"original_caches"}};
-    static const DatasetRule split = {"format split", {"images", "split"}, {"class_names"}};
+    static const DatasetRule known = {
+        "a dataset known by name", {"name", "root"}, {"original_caches", "features"}};
+    static const DatasetRule split = {"format split", {"images", "split"}, {"class_names", "features"}};
     static const DatasetRule csv = {
         "format csv", {"csv"}, {"images", "p_trn", "p_val", "split_seed", "class_names"}};
     static const DatasetRule one = {

@@ -82,6 +82,10 @@ static const KeySpec dataset_keys[] = {
      .help = "rotate: photos are turned upright first, as\n"
              "their camera noted; ignore: as the original\n"
              "code reads them. `coop init` writes rotate"},
+    {"features", KEY_PATH, 0, AT(dataset.features),
+     .help = "known name, split: a folder of train, val and\n"
+             "test.npz as CoOp's lpclip writes them: no image\n"
+             "is read, they are taken for the model's"},
     {"original_caches", KEY_BOOL, 0, AT(dataset.original_caches), .fallback = "false",
      .help = "known name: lists that the original has kept go\n"
              "first, split_fewshot/shot_N-seed_S.pkl and\n"

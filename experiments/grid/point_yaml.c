@@ -23,12 +23,12 @@ static void write_real(Buffer *out, const char *before, const char *key, double 
 static void write_dataset(Buffer *out, const DatasetSpec *spec) {
     const struct {
         const char *key, *text;
-    } pairs[] = {{"name", spec->name},        {"root", spec->root},
-                 {"format", spec->format},    {"train", spec->train},
-                 {"val", spec->val},          {"test", spec->test},
-                 {"images", spec->images},    {"split", spec->split},
-                 {"csv", spec->csv},          {"class_names", spec->class_names},
-                 {"template", spec->template}};
+    } pairs[] = {{"name", spec->name},         {"root", spec->root},
+                 {"format", spec->format},     {"train", spec->train},
+                 {"val", spec->val},           {"test", spec->test},
+                 {"images", spec->images},     {"split", spec->split},
+                 {"csv", spec->csv},           {"class_names", spec->class_names},
+                 {"template", spec->template}, {"features", spec->features}};
     buffer_printf(out, "dataset: {subsample_classes: %s",
                   spec->subsample_classes ? spec->subsample_classes : "all");
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)

@@ -10,6 +10,7 @@
 #include "datasets/lists/fewshot.h"
 #include "datasets/lists/list_check.h"
 #include "datasets/lists/original_lists.h"
+#include "datasets/lists/remarks.h"
 #include "experiments/session/print_faults.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
@@ -72,6 +73,8 @@ static int digest_lists(Session *session, Error *err) {
             buffer_printf(&out, "%d %s\n", lists[part]->items[i].label, lists[part]->items[i].path);
     }
     const int kept = digest_kept(&out, session, err);
+    if (session->given)
+        buffer_printf(&out, "features %s\n", given_features_digest(session->given));
     const char *text = kept < 0 ? NULL : buffer_text(&out);
     if (text)
         digest_bytes(session->split_digest, text, out.size);
@@ -79,12 +82,25 @@ static int digest_lists(Session *session, Error *err) {
     return kept < 0 ? -1 : text ? 0 : error_memory(err);
 }
 
+static int open_given(Session *session, Error *err) {
+    const char *folder = session->experiment->dataset.features;
+    Dataset *dataset = &session->dataset;
+    if (!folder)
+        return 0;
+    session->given = given_features_open(folder, dataset, err);
+    if (!session->given)
+        return -1;
+    remark(&dataset->remarks, session->arena,
+           "%s: features are taken from there, as if the model had made them of %s", folder, dataset->name);
+    return arena_failed(session->arena) ? error_memory(err) : 0;
+}
+
 int session_open(Session *session, const Experiment *experiment, bool quiet, Error *err) {
     *session = (Session){.experiment = experiment, .quiet = quiet, .arena = arena_create()};
     if (!session->arena)
         return error_memory(err);
     if (dataset_open(&session->dataset, &experiment->dataset, session->arena, err) < 0 ||
-        digest_lists(session, err) < 0)
+        open_given(session, err) < 0 || digest_lists(session, err) < 0)
         return -1;
     if (session->dataset.n_classes == 1)
         return error_set(err, "%s: '%s' is the only class: nothing to tell it from", session->dataset.source,
@@ -115,6 +131,10 @@ static FeatureCache *open_cache(Session *session, const FeatureSource *source, E
 
 int session_attach(Session *session, const LoadedModel *model, const Session *from, Error *err) {
     close_cache(session);
+    if (session->given && given_features_width(session->given) != model->clip->embed_dim)
+        return error_set(err, "%s: features of %d numbers, where those of %s have %d",
+                         session->experiment->dataset.features, given_features_width(session->given),
+                         model->clip->name, model->clip->embed_dim);
     session->model = *model;
     session->model.upright = session->experiment->dataset.exif == EXIF_ROTATE;
     session->borrows_cache = from && from->model.upright == session->model.upright;
@@ -133,6 +153,7 @@ int session_attach(Session *session, const LoadedModel *model, const Session *fr
 
 void session_close(Session *session) {
     close_cache(session);
+    given_features_close(session->given);
     arena_free(session->arena);
     *session = (Session){0};
 }
@@ -207,8 +228,20 @@ int session_print_remarks(const Session *session, TextMap *said, Error *err) {
     return 0;
 }
 
+/* Only what the files hold can be had. */
+static int get_given(const Session *session, float *features, const ItemList *items, FeatureView view,
+                     Error *err) {
+    if (view.random != VIEW_CENTRE || view.unprojected)
+        return error_set(
+            err, "%s: has no features of random crops (augment.views: 0) or of before the tower's last layer",
+            session->experiment->dataset.features);
+    return given_features_get(session->given, features, items, err);
+}
+
 int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
                      const char *label, Error *err) {
+    if (session->given)
+        return get_given(session, features, items, view, err);
     if (session->notes)
         return image_notes_add(session->notes, items, view, err);
     if (session->cache_lock)
@@ -242,6 +275,8 @@ int *list_labels(const ItemList *list, Arena *arena) {
 
 int session_check_images(const Session *session, Error *err) {
     ImageFaults faults = {0};
+    if (session->given)
+        return 0;
     return dataset_check_images(&session->dataset, &faults, err) < 0 ? print_faults(&faults, err) : 0;
 }
 
@@ -258,7 +293,7 @@ static int encode_unprojected(Session *session, const float **features, const It
     const FeatureView view = {.unprojected = 1};
     if (!uses_unprojected(session->experiment))
         return 0;
-    if (session->notes)
+    if (session->notes && !session->given)
         return image_notes_add(session->notes, items, view, err);
     float *rows =
         arena_floats(session->arena, (size_t)items->n, (size_t)image_tower_width(session->model.clip));
@@ -273,7 +308,7 @@ int session_encode_test(Session *session, Error *err) {
     size_t n = (size_t)test->n, E = (size_t)session->model.clip->embed_dim;
     if (encode_unprojected(session, &session->test_unprojected, test, "encoding test images", err) < 0)
         return -1;
-    if (session->notes)
+    if (session->notes && !session->given)
         return image_notes_add(session->notes, test, (FeatureView){0}, err);
     float *raw = arena_floats(session->arena, n, E), *unit = arena_floats(session->arena, n, E);
     session->test_labels = list_labels(test, session->arena);
@@ -295,7 +330,7 @@ int session_encode_val(Session *session, Error *err) {
     size_t n = (size_t)val->n, E = (size_t)session->model.clip->embed_dim;
     if (encode_unprojected(session, &session->val_unprojected, val, "encoding validation images", err) < 0)
         return -1;
-    if (session->notes)
+    if (session->notes && !session->given)
         return image_notes_add(session->notes, val, (FeatureView){0}, err);
     float *raw = arena_floats(session->arena, n, E), *unit = arena_floats(session->arena, n, E);
     session->val_labels = list_labels(val, session->arena);

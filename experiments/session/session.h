@@ -5,6 +5,7 @@
 #include "clip/base/text_map.h"
 #include "coop/loaded_model.h"
 #include "datasets/features/features.h"
+#include "datasets/features/given_features.h"
 #include "datasets/lists/dataset.h"
 #include "experiments/config/experiment.h"
 #include "experiments/session/image_notes.h"
@@ -25,7 +26,8 @@ typedef struct {
     LoadedModel model; /* set and borrowed by session_attach; a copy of the session may use another pool */
     FeatureCache *cache, *unprojected; /* the second of features before the tower's last layer */
     bool borrows_cache;
-    FeatureHelpFn help; /* asked before the cache; NULL: nobody */
+    GivenFeatures *given; /* in place of the images; NULL: these are encoded */
+    FeatureHelpFn help;   /* asked before the cache; NULL: nobody */
     void *help_context;
     ImageNotes *notes;           /* while set, images are noted here instead of encoded */
     pthread_mutex_t *cache_lock; /* of a cache that points running side by side share; else NULL */

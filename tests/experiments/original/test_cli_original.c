@@ -325,6 +325,45 @@ static void test_lpclip(void **state) {
     expect_part(cli->err, "--dataset, --root and --format lpclip go together");
 }
 
+static void run_experiment(Cli *cli, const char *name, const char *features, const char *more) {
+    write_text(cli_path(cli, "%s.yaml", name),
+               arena_printf(cli->arena,
+                            "output: %s\nmodel: {weights: " FIXTURES "/clip_vit.safetensors}\n"
+                            "dataset: {name: caltech101, root: %s%s}\ngrid: {num_shots: 1, seed: 1}\n"
+                            "methods: [zeroshot: {}, linear_probe: {}, coop: {n_ctx: 2, max_epoch: 2}]\n"
+                            "outputs: {report: false}\n%s",
+                            cli_path(cli, "%s", name), cli_path(cli, "data"), features, more));
+}
+
+/* Features in files give the results of the images, which need not be there. */
+static void test_given_features(void **state) {
+    Cli *cli = *state;
+    int lines;
+    write_files(cli);
+    cli_ok(cli, "encode", "--model", FIXTURES "/clip_vit.safetensors", "--dataset", "caltech101", "--root",
+           cli_path(cli, "data"), "--format", "lpclip", "--out", cli_path(cli, "lp"));
+    const char *features = arena_printf(cli->arena, ", features: %s", cli_path(cli, "lp/Caltech101"));
+    run_experiment(cli, "images", "", "");
+    run_experiment(cli, "files", features, "");
+    run_experiment(cli, "crops", features, "augment: {views: 2}\n");
+    cli_ok(cli, "run", cli_path(cli, "images.yaml"));
+    assert_int_equal(unlink(cli_path(cli, "data/caltech-101/101_ObjectCategories")), 0);
+    cli_ok(cli, "run", cli_path(cli, "files.yaml"));
+    expect_part(cli->err,
+                "/lp/Caltech101: features are taken from there, as if the model had made them of caltech101");
+    const ResultList of_images = cli_results(cli, "images", &lines),
+                     of_files = cli_results(cli, "files", &lines);
+    assert_int_equal(of_images.n, 3);
+    assert_int_equal(of_files.n, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_true(of_images.results[i].accuracy == of_files.results[i].accuracy);
+        assert_true(i == 0 || of_images.results[i].val_accuracy == of_files.results[i].val_accuracy);
+        assert_string_not_equal(of_images.results[i].key, of_files.results[i].key);
+    }
+    assert_int_not_equal(cli_run(cli, "run", cli_path(cli, "crops.yaml")), 0);
+    expect_part(cli->err, "has no features of random crops (augment.views: 0)");
+}
+
 /* A refusal is one line, and leaves no folder: scripts take a folder for a result. */
 static void refuses(Cli *cli, const char *expected, const char *const *more) {
     assert_int_not_equal(train(cli, "no", "CoOp", more), 0);
@@ -352,9 +391,9 @@ static void test_refusals(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_train_and_test), CLI_TEST(test_trainers),
-                                       CLI_TEST(test_resume),         CLI_TEST(test_best_val),
-                                       CLI_TEST(test_zeroshot),       CLI_TEST(test_few_shot_lists),
-                                       CLI_TEST(test_lpclip),         CLI_TEST(test_refusals)};
+    const struct CMUnitTest tests[] = {
+        CLI_TEST(test_train_and_test), CLI_TEST(test_trainers),       CLI_TEST(test_resume),
+        CLI_TEST(test_best_val),       CLI_TEST(test_zeroshot),       CLI_TEST(test_few_shot_lists),
+        CLI_TEST(test_lpclip),         CLI_TEST(test_given_features), CLI_TEST(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
