@@ -98,6 +98,17 @@ static void print_table(Log *log, const Table *table) {
     log_printf(log, "%.*s  %.*s\n", (int)first, rule, (int)second, rule);
 }
 
+/* The same in the older Dassl. */
+static void print_list(Log *log, const Table *table) {
+    log_puts(log, "***** Dataset statistics *****\n");
+    for (int i = 0; i < table->n; i++) {
+        const char *name = strcmp(table->names[i], "Source") == 0   ? "Source domains"
+                           : strcmp(table->names[i], "Target") == 0 ? "Target domains"
+                                                                    : table->names[i];
+        log_printf(log, "  %s: %s\n", name, table->values[i]);
+    }
+}
+
 static void add_domains(Table *table, const char *name, const PyValue *domains) {
     Buffer out = {0};
     if (domains->n == 0)
@@ -154,7 +165,7 @@ int describe_dataset(Log *log, const Settings *settings, Session *session, Error
         describe_lists(log, settings, session);
         describe_transforms(log, settings);
         if (yacs_truth(config, "VERBOSE"))
-            print_table(log, &table);
+            (settings->older ? print_list : print_table)(log, &table);
     }
     arena_free(arena);
     return status;
@@ -227,19 +238,19 @@ void describe_model(Log *log, const Settings *settings, const Session *session, 
 /* --- the result --- */
 
 static void describe_class(Log *log, const Session *session, int label, const double *per_class,
-                           const int *totals, double *sum, int *n) {
+                           const int *totals, int digits, double *sum, int *n) {
     char total[32], correct[32];
     if (totals[label] == 0)
         return;
     grouped(totals[label], total);
     grouped(lround(per_class[label] * totals[label] / 100), correct);
-    log_printf(log, "* class: %d (%s)\ttotal: %s\tcorrect: %s\tacc: %.1f%%\n", label,
-               session->dataset.class_names[label], total, correct, per_class[label]);
+    log_printf(log, "* class: %d (%s)\ttotal: %s\tcorrect: %s\tacc: %.*f%%\n", label,
+               session->dataset.class_names[label], total, correct, digits, per_class[label]);
     *sum += per_class[label];
     (*n)++;
 }
 
-static void describe_classes(Log *log, const Session *session, const double *per_class) {
+static void describe_classes(Log *log, const Session *session, const double *per_class, int digits) {
     const Dataset *dataset = &session->dataset;
     Arena *arena = arena_create();
     int *totals = ARENA_NEW(arena, int, dataset->n_classes), n = 0;
@@ -248,21 +259,38 @@ static void describe_classes(Log *log, const Session *session, const double *per
         totals[dataset->test.items[i].label]++;
     log_puts(log, "=> per-class result\n");
     for (int k = 0; totals && k < dataset->n_classes; k++)
-        describe_class(log, session, k, per_class, totals, &sum, &n);
-    log_printf(log, "* average: %.1f%%\n", n > 0 ? sum / n : NAN);
+        describe_class(log, session, k, per_class, totals, digits, &sum, &n);
+    log_printf(log, "* average: %.*f%%\n", digits, n > 0 ? sum / n : NAN);
     arena_free(arena);
+}
+
+void describe_resumed(Log *log, const Settings *settings, const char *folder, const char *model, int epoch) {
+    log_printf(log,
+               settings->older ? "Found checkpoint in \"%s\". Will resume training\n"
+                               : "Found checkpoint at %s (will resume training)\n",
+               folder);
+    if (*model)
+        log_printf(
+            log, "Loading checkpoint from \"%s\"\nLoaded model weights\nLoaded optimizer\nLoaded scheduler\n",
+            model);
+    log_printf(log, "Previous epoch: %d\n", epoch);
+}
+
+void describe_split(Log *log, const Settings *settings, const char *split) {
+    log_printf(log, settings->older ? "Do evaluation on %s set\n" : "Evaluate on the *%s* set\n", split);
 }
 
 void describe_result(Log *log, const Settings *settings, const Session *session, double accuracy,
                      double macro_f1, const double *per_class) {
     const long n = session->dataset.test.n;
+    const int digits = settings->older ? 2 : 1;
     char total[32], correct[32];
     grouped(n, total);
     grouped(lround(accuracy * (double)n / 100), correct);
     log_printf(log,
-               "=> result\n* total: %s\n* correct: %s\n* accuracy: %.1f%%\n* error: %.1f%%\n* macro_f1: "
-               "%.1f%%\n",
-               total, correct, accuracy, 100 - accuracy, macro_f1);
+               "=> result\n* total: %s\n* correct: %s\n* accuracy: %.*f%%\n* error: %.*f%%\n* macro_f1: "
+               "%.*f%%\n",
+               total, correct, digits, accuracy, digits, 100 - accuracy, digits, macro_f1);
     if (per_class && yacs_truth(&settings->config, "TEST.PER_CLASS_RESULT"))
-        describe_classes(log, session, per_class);
+        describe_classes(log, session, per_class, digits);
 }

@@ -3,6 +3,7 @@
 #include "experiments/original/epochs.h"
 
 #include "clip/base/files.h"
+#include "experiments/original/describe.h"
 #include "experiments/results/tensorboard.h"
 #include "experiments/terminal/clock.h"
 
@@ -49,17 +50,16 @@ static void begin(void *context, const Point *point, const TrainState *state, in
     epochs->n_correct = state->n_correct;
     find_best(epochs, state->epoch);
     if (*epochs->resumed)
-        log_printf(
-            epochs->log,
-            "Found checkpoint at %s (will resume training)\nLoading checkpoint from \"%s\"\nLoaded model "
-            "weights\nLoaded optimizer\nLoaded scheduler\nPrevious epoch: %d\n",
-            epochs->from, epochs->resumed, state->epoch);
+        describe_resumed(epochs->log, epochs->settings, epochs->from, epochs->resumed, state->epoch);
     else if (state->epoch > 0 || state->step > 0)
-        log_printf(epochs->log, "Found checkpoint at %s (will resume training)\nPrevious epoch: %d\n",
-                   epochs->settings->output, state->epoch);
+        describe_resumed(epochs->log, epochs->settings, epochs->settings->output, "", state->epoch);
     else
         log_puts(epochs->log, "No checkpoint found, train from scratch\n");
-    log_printf(epochs->log, "Initialize tensorboard (log_dir=%s/tensorboard)\n", epochs->settings->output);
+    log_printf(epochs->log,
+               epochs->settings->older
+                   ? "Initializing summary writer for tensorboard with log_dir=%s/tensorboard\n"
+                   : "Initialize tensorboard (log_dir=%s/tensorboard)\n",
+               epochs->settings->output);
     epochs->last = clock_seconds();
 }
 
@@ -68,12 +68,21 @@ static void print_step(const Epochs *epochs, int epoch, int step, double lr) {
     const int max_epoch = epochs->point->optim.max_epoch;
     const double left = (double)(epochs->n_steps - step) + (double)(max_epoch - epoch) * epochs->n_steps;
     eta_text(average(&epochs->time) * left, eta);
-    log_printf(epochs->log,
-               "epoch [%d/%d] batch [%d/%d] time %.3f (%.3f) data 0.000 (0.000) loss %.4f (%.4f) acc %.4f "
-               "(%.4f) lr %.4e eta %s\n",
-               epoch, max_epoch, step, epochs->n_steps, epochs->time.value, average(&epochs->time),
-               epochs->loss.value, average(&epochs->loss), epochs->accuracy.value, average(&epochs->accuracy),
-               lr, eta);
+    const Meter *time = &epochs->time, *loss = &epochs->loss, *accuracy = &epochs->accuracy;
+    if (epochs->settings->older)
+        log_printf(
+            epochs->log,
+            "epoch [%d/%d][%d/%d]\ttime %.3f (%.3f)\tdata 0.000 (0.000)\teta %s\tloss %.4f (%.4f)\tacc %.4f "
+            "(%.4f)\tlr %.6e\n",
+            epoch, max_epoch, step, epochs->n_steps, time->value, average(time), eta, loss->value,
+            average(loss), accuracy->value, average(accuracy), lr);
+    else
+        log_printf(
+            epochs->log,
+            "epoch [%d/%d] batch [%d/%d] time %.3f (%.3f) data 0.000 (0.000) loss %.4f (%.4f) acc %.4f "
+            "(%.4f) lr %.4e eta %s\n",
+            epoch, max_epoch, step, epochs->n_steps, time->value, average(time), loss->value, average(loss),
+            accuracy->value, average(accuracy), lr, eta);
 }
 
 /* The original names the rate that the next step will have. KgCoOp, ProGrad and TCP have no other names for
@@ -109,7 +118,8 @@ static int save(Epochs *epochs, const TrainedModel *model, double val_result, Ar
     const char *path;
     if (model_file_write(&path, epochs->settings->output, model, val_result, arena, err) < 0)
         return -1;
-    log_printf(epochs->log, "Checkpoint saved to %s\n", path);
+    log_printf(epochs->log,
+               epochs->settings->older ? "Checkpoint saved to \"%s\"\n" : "Checkpoint saved to %s\n", path);
     return 0;
 }
 

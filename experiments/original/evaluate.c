@@ -62,7 +62,10 @@ static int write_confusion(const Evaluation *evaluation, const Scores *scores, A
     if (confusion_write(path, images->test_labels, scores->predicted, images->dataset.test.n,
                         images->dataset.n_classes, arena, err) < 0)
         return -1;
-    log_printf(evaluation->log, "Confusion matrix is saved to %s\n", path);
+    log_printf(evaluation->log,
+               evaluation->settings->older ? "Confusion matrix is saved to \"%s\"\n"
+                                           : "Confusion matrix is saved to %s\n",
+               path);
     return 0;
 }
 
@@ -78,7 +81,7 @@ int evaluation_run(Outcome *outcome, Evaluation *evaluation, const ModelFile *mo
         scores_compute(&scores, logits, images->test_labels, n, K, arena, err) < 0)
         return -1;
     *outcome = (Outcome){scores.accuracy, scores.macro_f1, scores.per_class};
-    log_printf(evaluation->log, "Evaluate on the *%s* set\n", evaluation->split);
+    describe_split(evaluation->log, evaluation->settings, evaluation->split);
     describe_result(evaluation->log, evaluation->settings, images, scores.accuracy, scores.macro_f1,
                     scores.per_class);
     return write_confusion(evaluation, &scores, arena, err);

@@ -79,7 +79,8 @@ static void begin_result(LoggedRun *run) {
 static int read_line(LoggedRun *run, const char *line, bool *finished, int *capacity, Arena *arena,
                      Error *err) {
     double ignored;
-    if (strcmp(line, "Finish training") == 0)
+    if (strcmp(line, "Finish training") == 0 ||
+        strcmp(line, "Finished training") == 0) /* of the older Dassl */
         *finished = true;
     else if (strcmp(line, "=> result") == 0)
         begin_result(run);

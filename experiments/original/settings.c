@@ -79,6 +79,7 @@ int settings_read(Settings *settings, const Arguments *arguments, Arena *arena, 
     settings->output = yacs_text(config, "OUTPUT_DIR");
     settings->seed = yacs_int(config, "SEED") >= 0 ? (int)yacs_int(config, "SEED") : 1;
     settings->trains = settings->trainer->trains && !arguments->eval_only;
+    settings->older = settings->trainer->code == YACS_LATER_CODE || file_exists("trainers/prograd.py");
     return arena_failed(arena) ? error_memory(err) : 0;
 }
 

@@ -19,6 +19,7 @@ typedef struct {
     const char *output; /* OUTPUT_DIR */
     int seed;           /* that is drawn with */
     bool trains;        /* it is a training, and not --eval-only */
+    bool older; /* the lines of the log are those of the older Dassl that KgCoOp, ProGrad and TCP come with */
 } Settings;
 
 /* The config in the order of the original's setup_cfg: dataset file, trainer file, arguments, KEY VALUE. */

@@ -154,8 +154,8 @@ static int run_point(Train *train, Error *err) {
         return -1;
     ask_model_again(train);
     if (stage->n_pending == 0) {
-        log_printf(&train->log, "Found checkpoint at %s (will resume training)\nPrevious epoch: %d\n",
-                   train->settings.output, train->point->optim.max_epoch);
+        describe_resumed(&train->log, &train->settings, train->settings.output, "",
+                         train->point->optim.max_epoch);
         return 0;
     }
     if (stage_prepare(stage, &train->model, err) < 0 || session_save(&stage->session, err) < 0)
@@ -187,7 +187,7 @@ static int find_result(Train *train, const Result **result, Error *err) {
 /* As the point's own result says; nothing is computed. */
 static void tell_result(Train *train, Outcome *outcome, const Result *result) {
     *outcome = (Outcome){result->accuracy, result->macro_f1, result->per_class};
-    log_puts(&train->log, "Evaluate on the *test* set\n");
+    describe_split(&train->log, &train->settings, "test");
     describe_result(&train->log, &train->settings, &train->stage.session, result->accuracy, result->macro_f1,
                     result->per_class);
 }
@@ -223,8 +223,10 @@ static int test_trained(Train *train, Outcome *outcome, const char **split, cons
     const Session *session = &train->stage.session;
     Evaluation evaluation;
     ModelFile file;
-    log_puts(&train->log,
-             best ? "Deploy the model with the best val performance\n" : "Deploy the last-epoch model\n");
+    if (best)
+        log_puts(&train->log, "Deploy the model with the best val performance\n");
+    else if (!train->settings.older)
+        log_puts(&train->log, "Deploy the last-epoch model\n");
     *split = "test";
     if (!tests_otherwise(train)) {
         tell_result(train, outcome, result);
@@ -262,7 +264,7 @@ static int train_point(Train *train, Error *err) {
     if (status == 0)
         status = run_point(train, err) < 0 || find_result(train, &result, err) < 0 ? -1 : 0;
     if (status == 0) {
-        log_puts(&train->log, "Finish training\n");
+        log_puts(&train->log, settings->older ? "Finished training\n" : "Finish training\n");
         if (tests)
             status = test_trained(train, &outcome, &split, result, err);
     }
