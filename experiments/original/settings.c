@@ -166,11 +166,41 @@ static int check_optim(const Settings *settings, Error *err) {
         return yacs_error(
             config, "OPTIM.NAME", err, "'%s' is not here for %s, only %s", name, settings->trainer->name,
             is(settings, "TCP") ? "sgd and adam" : "adam, amsgrad, sgd, rmsprop, radam and adamw");
-    if (yacs_int(config, "OPTIM.MAX_EPOCH") < 1)
-        return yacs_error(config, "OPTIM.MAX_EPOCH", err, "at least 1 epoch is needed");
-    if (yacs_int(config, "DATALOADER.TRAIN_X.BATCH_SIZE") < 1)
-        return yacs_error(config, "DATALOADER.TRAIN_X.BATCH_SIZE", err, "at least 1 image is needed");
     return check_schedule(config, err);
+}
+
+/* What the experiment file of the run would refuse, at a place that nobody has written. */
+static int check_ranges(const Settings *settings, Error *err) {
+    static const struct {
+        const char *name;
+        double low, high;
+        bool low_excluded, high_excluded;
+    } ranges[] = {{"OPTIM.LR", 0, 1e3, true, false},
+                  {"OPTIM.MOMENTUM", 0, 1, false, true},
+                  {"OPTIM.WEIGHT_DECAY", 0, 1e3, false, false},
+                  {"OPTIM.ADAM_BETA1", 0, 1, false, true},
+                  {"OPTIM.ADAM_BETA2", 0, 1, false, true},
+                  {"OPTIM.RMSPROP_ALPHA", 0, 1, false, true},
+                  {"OPTIM.GAMMA", 0, 1e3, false, false},
+                  {"OPTIM.WARMUP_CONS_LR", 0, 1e3, false, false},
+                  {"OPTIM.WARMUP_MIN_LR", 0, 1e3, false, false},
+                  {"OPTIM.MAX_EPOCH", 1, 1e6, false, false},
+                  {"DATALOADER.TRAIN_X.BATCH_SIZE", 1, 1e6, false, false}};
+    static const char *const positions[] = {"end", "middle", "front"};
+    const Yacs *config = &settings->config;
+    const char *position = yacs_text(config, "TRAINER.COOP.CLASS_TOKEN_POSITION");
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        const double value = yacs_number(config, ranges[i].name);
+        if (!(ranges[i].low_excluded ? value > ranges[i].low : value >= ranges[i].low) ||
+            !(ranges[i].high_excluded ? value < ranges[i].high : value <= ranges[i].high))
+            return yacs_error(config, ranges[i].name, err, "%g is out of range (%s%g to %s%g)", value,
+                              ranges[i].low_excluded ? "above " : "", ranges[i].low,
+                              ranges[i].high_excluded ? "below " : "", ranges[i].high);
+    }
+    if (!is_among(position, positions, 3))
+        return yacs_error(config, "TRAINER.COOP.CLASS_TOKEN_POSITION", err,
+                          "'%s' is none of end, middle and front", position);
+    return 0;
 }
 
 static int check_trainer(const Settings *settings, Error *err) {
@@ -206,7 +236,7 @@ static int check_names(const Settings *settings, Error *err) {
 int settings_check(const Settings *settings, Error *err) {
     return check_trainer(settings, err) < 0 || check_names(settings, err) < 0 ||
                    check_fixed(&settings->config, err) < 0 || check_transforms(settings, err) < 0 ||
-                   (settings->trains && check_optim(settings, err) < 0)
+                   (settings->trains && (check_optim(settings, err) < 0 || check_ranges(settings, err) < 0))
                ? -1
                : 0;
 }

@@ -149,8 +149,7 @@ static void ask_model_again(Train *train) {
 static int run_point(Train *train, Error *err) {
     Stage *stage = &train->stage;
     const char *output = train->experiment.output;
-    if (make_folders(output, err) < 0 || lock_take(&train->lock, output, true, err) < 0 ||
-        write_experiment(train, err) < 0)
+    if (write_experiment(train, err) < 0)
         return -1;
     ask_model_again(train);
     if (stage->n_pending == 0) {
@@ -282,7 +281,7 @@ static int test_zeroshot(Train *train, Error *err) {
     Outcome outcome;
     Evaluation evaluation;
     if (tests_otherwise(train))
-        return make_folders(train->experiment.output, err) < 0 || write_experiment(train, err) < 0 ||
+        return write_experiment(train, err) < 0 ||
                        session_attach(&train->stage.session, &train->model, NULL, err) < 0 ||
                        open_evaluation(train, &evaluation, yacs_text(&train->settings.config, "TEST.SPLIT"),
                                        err) < 0
@@ -297,7 +296,7 @@ static int test_zeroshot(Train *train, Error *err) {
 static int test_model(Train *train, const char *path, const ModelFile *file, Error *err) {
     Evaluation evaluation;
     Outcome outcome;
-    if (make_folders(train->experiment.output, err) < 0 || write_experiment(train, err) < 0 ||
+    if (write_experiment(train, err) < 0 ||
         open_evaluation(train, &evaluation, yacs_text(&train->settings.config, "TEST.SPLIT"), err) < 0)
         return -1;
     tell_loading(train, path, file);
@@ -371,9 +370,9 @@ static int run(Train *train, const char *model, Error *err) {
         return -1;
     if (yacs_int(&settings->config, "SEED") >= 0)
         printf("Setting fixed seed: %lld\n", yacs_int(&settings->config, "SEED"));
-    if (open_log(train, err) < 0)
-        return -1;
-    if (write_few_shot(train, err) < 0)
+    if (make_folders(train->experiment.output, err) < 0 ||
+        lock_take(&train->lock, train->experiment.output, true, err) < 0 || open_log(train, err) < 0 ||
+        write_few_shot(train, err) < 0)
         return -1;
     if (*model)
         return test_model(train, model, &file, err);

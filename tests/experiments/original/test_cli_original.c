@@ -6,6 +6,7 @@
 #include "clip/base/files.h"
 #include "clip/tensors/tensors_open.h"
 #include "datasets/lists/dataset_open.h"
+#include "experiments/run/lock.h"
 #include "tests/support/scratch.h"
 
 #include <setjmp.h>
@@ -398,10 +399,25 @@ static void test_refusals(void **state) {
             cli_path(cli, "out"), "--load-epoch", "2", "TRAINER.COOP.N_CTX", "4");
 }
 
+/* A second run in the folder of one that is at work leaves nothing there. */
+static void test_lock(void **state) {
+    Cli *cli = *state;
+    Lock *lock;
+    Error err = {0};
+    write_files(cli);
+    assert_int_equal(make_folders(cli_path(cli, "out/coop"), &err), 0);
+    assert_int_equal(lock_take(&lock, cli_path(cli, "out/coop"), true, &err), 0);
+    assert_int_not_equal(TRAIN(cli, "out", "CoOp", "DATASET.NUM_SHOTS", "1"), 0);
+    expect_part(cli->err, "another run is at work in this folder");
+    assert_false(file_exists(cli_path(cli, "out/log.txt")));
+    lock_release(lock);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        CLI_TEST(test_train_and_test), CLI_TEST(test_trainers),       CLI_TEST(test_resume),
-        CLI_TEST(test_best_val),       CLI_TEST(test_zeroshot),       CLI_TEST(test_few_shot_lists),
-        CLI_TEST(test_lpclip),         CLI_TEST(test_given_features), CLI_TEST(test_refusals)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_train_and_test), CLI_TEST(test_trainers),
+                                       CLI_TEST(test_resume),         CLI_TEST(test_best_val),
+                                       CLI_TEST(test_zeroshot),       CLI_TEST(test_few_shot_lists),
+                                       CLI_TEST(test_lpclip),         CLI_TEST(test_given_features),
+                                       CLI_TEST(test_refusals),       CLI_TEST(test_lock)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,11 @@ static void test_refusals(void **state) {
     static const char *const cases[][4] = {
         {"CoOp", "OPTIM.NAME", "lion",
          "OPTIM.NAME: 'lion' is not here for CoOp, only adam, amsgrad, sgd, rmsprop, radam and adamw"},
+        {"CoOp", "OPTIM.LR", "0.0", "OPTIM.LR: 0 is out of range (above 0 to 1000)"},
+        {"CoOp", "OPTIM.MOMENTUM", "1.0", "OPTIM.MOMENTUM: 1 is out of range (0 to below 1)"},
+        {"CoOp", "OPTIM.MAX_EPOCH", "0", "OPTIM.MAX_EPOCH: 0 is out of range (1 to 1e+06)"},
+        {"CoOp", "TRAINER.COOP.CLASS_TOKEN_POSITION", "begin",
+         "TRAINER.COOP.CLASS_TOKEN_POSITION: 'begin' is none of end, middle and front"},
         {"TCP", "OPTIM.NAME", "rmsprop", "OPTIM.NAME: 'rmsprop' is not here for TCP, only sgd and adam"},
         {"CoOp", "OPTIM.LR_SCHEDULER", "plateau",
          "OPTIM.LR_SCHEDULER: 'plateau' is none of cosine, single_step and multi_step"},
