@@ -121,10 +121,15 @@ static int read_list(ItemList *list, Reader *reader, ClassTable *classes, const 
 /* The pairs of the file; its texts are borrowed from *map. */
 static const PickleItems *open_pickle(FileMap *map, const char *path, Arena *arena, Error *err) {
     PickleValue value;
+    const char *place = arena_printf(arena, "%s: pickle", path);
+    if (!place) {
+        error_memory(err);
+        return NULL;
+    }
     if (file_map(map, path, err) < 0)
         return NULL;
     const PickleItems *pairs =
-        pickle_read_lists(&value, path, map->data, map->size, arena, err) < 0 ? NULL : pickle_pairs(&value);
+        pickle_read_lists(&value, place, map->data, map->size, arena, err) < 0 ? NULL : pickle_pairs(&value);
     if (!pairs && (!err || err->kind == ERROR_NONE))
         error_set(err, "%s: not a dict of lists", path);
     if (!pairs)

@@ -161,6 +161,7 @@ const FuzzTarget *fuzz_targets(int *n) {
         {"merges", fuzz_merges},
         {"model", fuzz_model},
         {"names", fuzz_names},
+        {"original_lists", fuzz_original_lists},
         {"pair_shard", fuzz_pair_shard},
         {"pair_table", fuzz_pair_table},
         {"photo_index", fuzz_photo_index},

@@ -45,6 +45,7 @@ int fuzz_matches(const uint8_t *data, size_t size);
 int fuzz_merges(const uint8_t *data, size_t size);
 int fuzz_model(const uint8_t *data, size_t size);
 int fuzz_names(const uint8_t *data, size_t size);
+int fuzz_original_lists(const uint8_t *data, size_t size);
 int fuzz_pair_shard(const uint8_t *data, size_t size);
 int fuzz_pair_table(const uint8_t *data, size_t size);
 int fuzz_photo_index(const uint8_t *data, size_t size);

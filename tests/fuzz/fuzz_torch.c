@@ -1,11 +1,25 @@
-/* fuzz_torch.c: zip archives, those of PyTorch among them. (Archives without checksums, as PyTorch may be
- * told to write, let a fuzzer past the CRC.) */
+/* fuzz_torch.c: zip archives, those of PyTorch, with an optimiser and without, and of NumPy among them.
+ * (Archives without checksums, as PyTorch may be told to write, let a fuzzer past the CRC.) */
 #include "tests/fuzz/fuzz.h"
 
+#include "clip/tensors/tensors_open.h"
 #include "clip/tensors/zip.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* With the state of an optimiser. */
+static void open_training(const uint8_t *data, size_t size) {
+    FuzzFile input;
+    fuzz_open(&input, data, size);
+    TensorFile *file = tensors_open_training(input.path, &input.err);
+    for (int i = 0; file && i < tensors_count(file); i++)
+        if (dtype_is_floating(tensors_at(file, i)->dtype))
+            (void)tensor_finite(tensors_at(file, i), 0, tensors_at(file, i)->count);
+    const bool was_read = file != NULL;
+    tensors_close(file);
+    fuzz_close(&input, was_read, NULL);
+}
 
 int fuzz_torch(const uint8_t *data, size_t size) {
     Arena *arena = arena_create();
@@ -21,6 +35,7 @@ int fuzz_torch(const uint8_t *data, size_t size) {
                 abort();
         }
     arena_free(arena);
+    open_training(data, size);
     return fuzz_tensors(data, size);
 }
 
