@@ -48,6 +48,23 @@ typedef struct {
  * come. */
 bool ranks_receive(RankGroup *ranks, RankMessage *message, int from, int kind, double seconds);
 
+/* --- blocks whose sizes both sides know --- */
+
+/* What goes to a rank, or where to put what comes from it. */
+typedef struct {
+    int peer;
+    void *data;
+    size_t size; /* bytes; blocks of none are left out */
+} RankBlock;
+
+/* Sends and receives all of these at once, and returns when that is done. Of two ranks each names the blocks
+ * of one kind in the order of the other; these kinds are others than those of ranks_send. Threads that
+ * exchange at the same time use different kinds. */
+void ranks_exchange(RankGroup *ranks, int kind, const RankBlock *sends, int n_sends,
+                    const RankBlock *receives, int n_receives);
+
+size_t ranks_sent(const RankGroup *ranks); /* bytes so far, of whatever kind, with the headers of blocks */
+
 /* Whether rank 0 has let this one go. */
 bool ranks_ended(RankGroup *ranks);
 

@@ -25,13 +25,16 @@
 
 enum { PART = 1 << 28, MOST_PROCESSORS = 1 << 14 };
 #define FIRST_PAUSE 20e-6
-#define LONGEST_PAUSE 2e-3 /* what a block may be late */
+#define LONGEST_PAUSE 2e-3  /* what a block may be late */
+#define MOVING_PAUSE 0.1e-3 /* in an exchange: large blocks move while MPI is asked */
 
 struct RankGroup {
     int index, count, on_host, hosts, threads;
     char host[MPI_MAX_PROCESSOR_NAME + 1];
     atomic_bool ended;
     pthread_mutex_t call, sending; /* a call of MPI; a block, whose messages stay together */
+    MPI_Comm exchanges;            /* where ranks_exchange is by itself */
+    atomic_size_t sent;
 };
 
 typedef struct {
@@ -46,9 +49,9 @@ static double now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static void pause_for(double *seconds) {
+static void pause_for(double *seconds, double longest) {
     nanosleep(&(struct timespec){.tv_nsec = (long)(*seconds * 1e9)}, NULL);
-    *seconds = *seconds * 1.5 < LONGEST_PAUSE ? *seconds * 1.5 : LONGEST_PAUSE;
+    *seconds = *seconds * 1.5 < longest ? *seconds * 1.5 : longest;
 }
 
 static void wait_for(RankGroup *ranks, MPI_Request *request) {
@@ -60,7 +63,7 @@ static void wait_for(RankGroup *ranks, MPI_Request *request) {
         pthread_mutex_unlock(&ranks->call);
         if (done)
             return;
-        pause_for(&pause);
+        pause_for(&pause, LONGEST_PAUSE);
     }
 }
 
@@ -71,6 +74,7 @@ static void send_part(RankGroup *ranks, int to, int tag, const void *data, size_
     pthread_mutex_lock(&ranks->call);
     MPI_Isend(data, (int)size, MPI_BYTE, to, tag, MPI_COMM_WORLD, &request);
     pthread_mutex_unlock(&ranks->call);
+    ranks->sent += size;
     wait_for(ranks, &request);
 }
 
@@ -113,7 +117,7 @@ bool ranks_receive(RankGroup *ranks, RankMessage *message, int from, int kind, d
     while (!look_for(ranks, from, kind, &status)) {
         if (now() >= until)
             return false;
-        pause_for(&pause);
+        pause_for(&pause, LONGEST_PAUSE);
     }
     uint64_t size;
     *message = (RankMessage){.from = status.MPI_SOURCE, .kind = status.MPI_TAG / 2};
@@ -129,6 +133,60 @@ bool ranks_receive(RankGroup *ranks, RankMessage *message, int from, int kind, d
                      part_of(message->size, done));
     message->data[message->size] = '\0';
     return true;
+}
+
+/* --- exchanges --- */
+
+static int parts_of(const RankBlock *blocks, int n) {
+    size_t parts = 0;
+    for (int i = 0; i < n; i++)
+        parts += (blocks[i].size + PART - 1) / PART;
+    return (int)parts;
+}
+
+/* Under the lock: requests for the parts of one block. */
+static MPI_Request *start_block(RankGroup *ranks, MPI_Request *request, const RankBlock *block, int kind,
+                                bool sends) {
+    for (size_t done = 0; done < block->size; done += part_of(block->size, done), request++) {
+        char *data = (char *)block->data + done;
+        const int size = (int)part_of(block->size, done);
+        if (sends)
+            MPI_Isend(data, size, MPI_BYTE, block->peer, kind, ranks->exchanges, request);
+        else
+            MPI_Irecv(data, size, MPI_BYTE, block->peer, kind, ranks->exchanges, request);
+    }
+    return request;
+}
+
+void ranks_exchange(RankGroup *ranks, int kind, const RankBlock *sends, int n_sends,
+                    const RankBlock *receives, int n_receives) {
+    const int n = parts_of(sends, n_sends) + parts_of(receives, n_receives);
+    double pause = FIRST_PAUSE;
+    if (n == 0)
+        return;
+    MPI_Request *requests = malloc((size_t)n * sizeof *requests), *next = requests;
+    if (!requests)
+        ranks_abort(ranks, "out of memory");
+    pthread_mutex_lock(&ranks->call);
+    for (int i = 0; i < n_receives; i++)
+        next = start_block(ranks, next, &receives[i], kind, false);
+    for (int i = 0; i < n_sends; i++) {
+        next = start_block(ranks, next, &sends[i], kind, true);
+        ranks->sent += sends[i].size;
+    }
+    pthread_mutex_unlock(&ranks->call);
+    for (int done = 0; !done;) {
+        pthread_mutex_lock(&ranks->call);
+        MPI_Testall(n, requests, &done, MPI_STATUSES_IGNORE);
+        pthread_mutex_unlock(&ranks->call);
+        if (!done)
+            pause_for(&pause, MOVING_PAUSE);
+    }
+    free(requests);
+}
+
+size_t ranks_sent(const RankGroup *ranks) {
+    return ranks ? ranks->sent : 0;
 }
 
 /* --- where everybody is --- */
@@ -206,6 +264,7 @@ int ranks_open(RankGroup **ranks, Error *err) {
         return error_memory(err);
     pthread_mutex_init(&opened->call, NULL);
     pthread_mutex_init(&opened->sending, NULL);
+    MPI_Comm_dup(MPI_COMM_WORLD, &opened->exchanges);
     *ranks = opened;
     return look_around(opened, err);
 }
@@ -219,6 +278,7 @@ void ranks_close(RankGroup *ranks) {
     while (ranks->index > 0 && !ranks->ended)
         if (ranks_receive(ranks, &message, 0, RANKS_ANY, 1))
             free(message.data);
+    MPI_Comm_free(&ranks->exchanges);
     MPI_Finalize();
     pthread_mutex_destroy(&ranks->call);
     pthread_mutex_destroy(&ranks->sending);

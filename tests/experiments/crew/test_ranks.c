@@ -4,13 +4,12 @@
  * COOP_KILLS=20 says how often; without it three times. */
 #include "clip/base/files.h"
 #include "clip/base/random.h"
+#include "tests/experiments/ranks_support.h"
 #include "tests/experiments/run_support.h"
 #include "tests/support/cli_support.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,39 +25,8 @@
 
 enum { MOST_RANKS = 8 };
 
-/* --- starting several --- */
-
-/* The launcher of the MPI that the program was built with; skips the test where it was built with none. */
-static const char *launcher(const Cli *cli) {
-    char command[4200], line[512];
-    const char *name = NULL;
-    snprintf(command, sizeof command, "ldd '%s'", cli->program);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    while (fgets(line, sizeof line, pipe))
-        name = strstr(line, "libmpich") ? "mpiexec.hydra" : strstr(line, "libmpi.") ? "mpirun.openmpi" : name;
-    pclose(pipe);
-    if (!name) {
-        print_message("skipped: coop was built without MPI (make MPI=1)\n");
-        skip();
-    }
-    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-    setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-    setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
-    setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1); /* wants a right that containers lack */
-    return name;
-}
-
-/* Starts n ranks of `coop run YAML` without waiting. */
-static void start(Cli *cli, const char *name, int n, const char *yaml) {
-    char coop[sizeof cli->program];
-    char *const path = arena_printf(cli->arena, "%s", cli->program);
-    const char *words[] = {
-        "-c", arena_printf(cli->arena, "exec %s -n %d '%s' run '%s' --threads 1", name, n, path, yaml), NULL};
-    snprintf(coop, sizeof coop, "%s", cli->program);
-    snprintf(cli->program, sizeof cli->program, "/bin/sh");
-    cli_start(cli, words);
-    snprintf(cli->program, sizeof cli->program, "%s", coop);
+static void start(Cli *cli, int n, const char *yaml) {
+    ranks_start(cli, n, (const char *const[]){"run", yaml, NULL});
 }
 
 static const char *write_experiment(Cli *cli) {
@@ -85,10 +53,11 @@ static const char *run_alone(Cli *cli) {
 
 static void test_numbers(void **state) {
     Cli *cli = *state;
-    const char *mpirun = launcher(cli), *yaml = run_alone(cli);
+    ranks_launcher(cli->program);
+    const char *yaml = run_alone(cli);
     static const int numbers[] = {1, 2, 3, 5};
     for (int i = 0; i < 4; i++) {
-        start(cli, mpirun, numbers[i], yaml);
+        start(cli, numbers[i], yaml);
         if (cli_wait(cli) != 0)
             fail_msg("%d ranks:\n%s", numbers[i], cli->err);
         if (numbers[i] > 1)
@@ -99,37 +68,17 @@ static void test_numbers(void **state) {
     }
 }
 
-/* The ranks that run with this file; none is there yet when they are still being started. */
-static int find_ranks(pid_t *pids, const char *yaml) {
-    int n = 0;
-    DIR *entries = opendir("/proc");
-    assert_non_null(entries);
-    for (const struct dirent *entry; (entry = readdir(entries)) && n < MOST_RANKS;) {
-        char path[300], words[8192] = "";
-        snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);
-        FILE *file = isdigit((unsigned char)*entry->d_name) ? fopen(path, "r") : NULL;
-        const size_t size = file ? fread(words, 1, sizeof words - 1, file) : 0;
-        if (file)
-            fclose(file);
-        const char *second = words + strlen(words) + 1; /* "coop", "run", the file */
-        if (size > 0 && strcmp(second, "run") == 0 && strcmp(second + strlen(second) + 1, yaml) == 0)
-            pids[n++] = (pid_t)atoi(entry->d_name);
-    }
-    closedir(entries);
-    return n;
-}
-
 /* One of three ranks, at any instant, unless the run is through by then; `kills` false: none. Returns how
  * many were killed. */
-static int run_killed(Cli *cli, const char *mpirun, const char *yaml, double delay, bool kills, Rng *rng) {
+static int run_killed(Cli *cli, const char *yaml, double delay, bool kills, Rng *rng) {
     pid_t pids[MOST_RANKS];
     int n = 0;
-    start(cli, mpirun, 3, yaml);
-    for (int i = 0; kills && i < 1000 && find_ranks(pids, yaml) < 3; i++)
+    start(cli, 3, yaml);
+    for (int i = 0; kills && i < 1000 && ranks_find(pids, MOST_RANKS, "run", yaml) < 3; i++)
         usleep(5000);
     if (kills) {
         usleep((useconds_t)(1e6 * delay));
-        n = find_ranks(pids, yaml);
+        n = ranks_find(pids, MOST_RANKS, "run", yaml);
     }
     const bool killed = n > 0 && kill(pids[rng_below(rng, (uint32_t)n)], SIGKILL) == 0;
     cli_wait(cli);
@@ -143,15 +92,15 @@ static int run_killed(Cli *cli, const char *mpirun, const char *yaml, double del
 /* The launcher ends the others, and the same command goes on. */
 static void test_kills(void **state) {
     Cli *cli = *state;
-    const char *mpirun = launcher(cli), *yaml = run_alone(cli), *asked = getenv("COOP_KILLS");
+    ranks_launcher(cli->program);
+    const char *yaml = run_alone(cli), *asked = getenv("COOP_KILLS");
     const double duration = cli->seconds + 0.5;
     const int wanted = asked ? atoi(asked) : 3;
     Rng rng;
     rng_seed(&rng, (uint32_t[]){11}, 1);
     for (int n_killed = 0, rounds = 0; n_killed < wanted; rounds++) {
         for (int n = 0; n == 0 || cli->status != 0; n++)
-            n_killed +=
-                run_killed(cli, mpirun, yaml, rng_uniform(&rng, 0, duration), n_killed < wanted, &rng);
+            n_killed += run_killed(cli, yaml, rng_uniform(&rng, 0, duration), n_killed < wanted, &rng);
         assert_same_runs(cli, cli_path(cli, "whole"), cli_path(cli, "five"));
         assert_int_equal(rename(cli_path(cli, "five"), cli_path(cli, "round%d", rounds)), 0);
     }
@@ -172,7 +121,7 @@ static int count_files(const char *folder, const char *file) {
 static void test_signal(void **state) {
     Cli *cli = *state;
     pid_t pids[MOST_RANKS];
-    const char *mpirun = launcher(cli);
+    ranks_launcher(cli->program);
     const char *yaml = cli_experiment(cli, "long", "vit",
                                       "grid: {num_shots: [1], seed: [1, 2]}\n"
                                       "optim: {batch_size: 8, max_epoch: 100000}\n"
@@ -181,10 +130,10 @@ static void test_signal(void **state) {
     assert_int_equal(make_folders(tmp, NULL), 0);
     setenv("TMPDIR", tmp, 1);
     for (int round = 0; round < 2; round++) {
-        start(cli, mpirun, 2, yaml);
+        start(cli, 2, yaml);
         for (int i = 0; i < 600 && count_files(scratch, "log.txt") < 2 + round; i++) /* both are training */
             usleep(100000);
-        assert_int_equal(find_ranks(pids, yaml), 2);
+        assert_int_equal(ranks_find(pids, MOST_RANKS, "run", yaml), 2);
         kill(pids[round], SIGTERM);
         if (cli_wait(cli) != 128 + SIGTERM) /* the launcher's own talk may be in the middle of the message */
             fail_msg("status %d:\n%s", cli->status, cli->err);
