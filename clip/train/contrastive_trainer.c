@@ -227,64 +227,82 @@ static int count_pairs(const ContrastiveTrainer *t, const PairBatch *batches, in
     return n;
 }
 
+static size_t at_pair(const ContrastiveTrainer *t, int pair) {
+    return (size_t)pair * (size_t)t->clip->embed_dim;
+}
+
+int contrastive_trainer_encode(ContrastiveTrainer *trainer, const PairBatch *batch, int first, bool is_last,
+                               Error *err) {
+    ContrastiveTrainer *t = trainer;
+    const Pass train = is_last ? PASS_TRAIN : PASS_TRAIN_FORGET;
+    const size_t at = at_pair(t, first);
+    if (pool_stopped(t->pool, err) < 0)
+        return -1;
+    encode_images(t, t->image.features + at, batch->images, batch->n, t->image.trained ? train : PASS_TEST);
+    return encode_texts(t, t->text.features + at, batch->captions, batch->lengths, batch->n,
+                        t->text.trained ? train : PASS_TEST, err);
+}
+
 /* The features of all batches; what is trained is kept for the backward pass if there is but one. */
 static int encode_all(ContrastiveTrainer *t, const PairBatch *batches, int n_batches, Error *err) {
-    const Pass train = n_batches == 1 ? PASS_TRAIN : PASS_TRAIN_FORGET;
-    size_t at = 0;
-    for (int i = 0; i < n_batches; i++) {
-        const PairBatch *batch = &batches[i];
-        if (pool_stopped(t->pool, err) < 0)
+    for (int i = 0, first = 0; i < n_batches; first += batches[i++].n)
+        if (contrastive_trainer_encode(t, &batches[i], first, n_batches == 1, err) < 0)
             return -1;
-        encode_images(t, t->image.features + at, batch->images, batch->n,
-                      t->image.trained ? train : PASS_TEST);
-        if (encode_texts(t, t->text.features + at, batch->captions, batch->lengths, batch->n,
-                         t->text.trained ? train : PASS_TEST, err) < 0)
-            return -1;
-        at += (size_t)batch->n * (size_t)t->clip->embed_dim;
-    }
     return 0;
 }
 
-static int differentiate_loss(ContrastiveTrainer *t, double *loss, int n, Error *err) {
-    double d_s = 0;
-    if (contrastive_loss(loss, t->image.d_features, t->text.d_features, &d_s, t->image.features,
+StepFeatures contrastive_trainer_features(ContrastiveTrainer *trainer) {
+    return (StepFeatures){trainer->image.features, trainer->text.features};
+}
+
+int contrastive_trainer_loss(ContrastiveTrainer *trainer, double *loss, double *d_scale, int n, Error *err) {
+    ContrastiveTrainer *t = trainer;
+    if (contrastive_loss(loss, t->image.d_features, t->text.d_features, d_scale, t->image.features,
                          t->text.features, *t->logit_scale->value, n, t->clip->embed_dim, t->pool, err) < 0)
         return -1;
-    if (t->logit_scale->gradient)
-        *t->logit_scale->gradient += (float)d_s;
     return isfinite(*loss) ? 0 : error_run(err, "the loss is %g: training has come apart", *loss);
 }
 
-/* A batch once more, now with its backward pass, given where its rows of the gradient begin. */
-static int again(ContrastiveTrainer *t, const PairBatch *batch, size_t at, Error *err) {
-    if (pool_stopped(t->pool, err) < 0)
+static int differentiate_loss(ContrastiveTrainer *t, double *loss, int n, Error *err) {
+    double d_scale = 0;
+    if (contrastive_trainer_loss(t, loss, &d_scale, n, err) < 0)
         return -1;
-    if (t->image.trained) {
+    if (t->logit_scale->gradient)
+        *t->logit_scale->gradient += (float)d_scale;
+    return 0;
+}
+
+int contrastive_trainer_image_gradients(ContrastiveTrainer *trainer, const PairBatch *batch, int first,
+                                        bool again, Error *err) {
+    ContrastiveTrainer *t = trainer;
+    if (!t->image.trained)
+        return 0;
+    if (again && pool_stopped(t->pool, err) < 0)
+        return -1;
+    if (again)
         encode_images(t, t->image.again, batch->images, batch->n, PASS_TRAIN);
-        image_trainer_backward(t->image_trainer, t->image.d_features + at);
-    }
+    image_trainer_backward(t->image_trainer, t->image.d_features + at_pair(t, first));
+    return 0;
+}
+
+int contrastive_trainer_text_gradients(ContrastiveTrainer *trainer, const PairBatch *batch, int first,
+                                       bool again, Error *err) {
+    ContrastiveTrainer *t = trainer;
     if (!t->text.trained)
         return 0;
-    if (encode_texts(t, t->text.again, batch->captions, batch->lengths, batch->n, PASS_TRAIN, err) < 0)
+    if (again &&
+        encode_texts(t, t->text.again, batch->captions, batch->lengths, batch->n, PASS_TRAIN, err) < 0)
         return -1;
-    text_trainer_backward(t->text_trainer, t->text.d_features + at);
+    text_trainer_backward(t->text_trainer, t->text.d_features + at_pair(t, first));
     return 0;
 }
 
 static int backward(ContrastiveTrainer *t, const PairBatch *batches, int n_batches, Error *err) {
-    if (n_batches == 1) {
-        if (t->image.trained)
-            image_trainer_backward(t->image_trainer, t->image.d_features);
-        if (t->text.trained)
-            text_trainer_backward(t->text_trainer, t->text.d_features);
-        return 0;
-    }
-    size_t at = 0;
-    for (int i = 0; i < n_batches; i++) {
-        if (again(t, &batches[i], at, err) < 0)
+    const bool again = n_batches > 1;
+    for (int i = 0, first = 0; i < n_batches; first += batches[i++].n)
+        if (contrastive_trainer_image_gradients(t, &batches[i], first, again, err) < 0 ||
+            contrastive_trainer_text_gradients(t, &batches[i], first, again, err) < 0)
             return -1;
-        at += (size_t)batches[i].n * (size_t)t->clip->embed_dim;
-    }
     return 0;
 }
 

@@ -37,6 +37,25 @@ typedef struct {
 int contrastive_trainer_gradients(ContrastiveTrainer *trainer, double *loss, const PairBatch *batches,
                                   int n_batches, Error *err);
 
+/* --- a step that several processes share, each with some of its batches --- */
+
+/* Encodes a batch whose first pair is number `first` of the step. is_last: its activations are kept, and it
+ * is the first whose gradients are asked for. */
+int contrastive_trainer_encode(ContrastiveTrainer *trainer, const PairBatch *batch, int first, bool is_last,
+                               Error *err);
+/* The features of the step's pairs (batch_size accum_freq, E), where those of the other processes go. */
+typedef struct {
+    float *image, *text;
+} StepFeatures;
+StepFeatures contrastive_trainer_features(ContrastiveTrainer *trainer);
+/* The loss of the step's first n pairs, and the gradient of logit_scale, which is not yet added. */
+int contrastive_trainer_loss(ContrastiveTrainer *trainer, double *loss, double *d_scale, int n, Error *err);
+/* Adds to the gradients of a tower. `again`: the batch is not the one whose activations were kept. */
+int contrastive_trainer_image_gradients(ContrastiveTrainer *trainer, const PairBatch *batch, int first,
+                                        bool again, Error *err);
+int contrastive_trainer_text_gradients(ContrastiveTrainer *trainer, const PairBatch *batch, int first,
+                                       bool again, Error *err);
+
 /* Features of a batch as they are in a test, for evaluation: (n, E), not of unit length. */
 int contrastive_trainer_images(ContrastiveTrainer *trainer, float *features, const unsigned char *images,
                                int n, Error *err);

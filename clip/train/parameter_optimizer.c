@@ -9,14 +9,15 @@
 #include <string.h>
 
 /* Written here and not first read by a step, whose pages the kernel would then have to copy one by one. */
-static float *zeros(Arena *arena, size_t n) {
-    float *buffer = arena_floats(arena, n, 1);
-    if (buffer)
-        memset(buffer, 0, n * sizeof *buffer);
-    return buffer;
+static void clear_piece(void *context, Parameter *p, size_t first, size_t n) {
+    const ParameterOptimizer *o = context;
+    float *const remembered[] = {o->first[p - o->parameters->items], o->second[p - o->parameters->items]};
+    for (int i = 0; i < 2; i++)
+        if (remembered[i])
+            memset(remembered[i] + first, 0, n * sizeof(float));
 }
 
-ParameterOptimizer parameter_optimizer(Parameters *parameters, StepOptions options) {
+ParameterOptimizer parameter_optimizer(Parameters *parameters, const PieceList *some, StepOptions options) {
     Arena *arena = parameters->arena;
     const bool adamw = options.kind == STEP_ADAMW, first = adamw || options.momentum != 0;
     ParameterOptimizer optimizer = {.options = options,
@@ -25,9 +26,11 @@ ParameterOptimizer parameter_optimizer(Parameters *parameters, StepOptions optio
                                     .second = ARENA_NEW(arena, float *, parameters->n)};
     for (int i = 0; i < parameters->n && !arena_failed(arena); i++) {
         const Parameter *p = &parameters->items[i];
-        optimizer.first[i] = p->gradient && first ? zeros(arena, p->count) : NULL;
-        optimizer.second[i] = p->gradient && adamw ? zeros(arena, p->count) : NULL;
+        optimizer.first[i] = p->gradient && first ? arena_floats(arena, p->count, 1) : NULL;
+        optimizer.second[i] = p->gradient && adamw ? arena_floats(arena, p->count, 1) : NULL;
     }
+    if (!arena_failed(arena))
+        parameters_each_piece(parameters, some, clear_piece, &optimizer, NULL);
     return optimizer;
 }
 
@@ -82,7 +85,7 @@ static void step_piece(void *context, Parameter *p, size_t first, size_t n) {
         sgd(x, mean, g, n, step, decays ? step->decay : 0);
 }
 
-void parameter_optimizer_step(ParameterOptimizer *optimizer, double lr, Pool *pool) {
+void parameter_optimizer_step(ParameterOptimizer *optimizer, const PieceList *some, double lr, Pool *pool) {
     const StepOptions *o = &optimizer->options;
     const double t = (double)++optimizer->n_steps;
     const bool adamw_kind = o->kind == STEP_ADAMW;
@@ -96,5 +99,5 @@ void parameter_optimizer_step(ParameterOptimizer *optimizer, double lr, Pool *po
                  .root = (float)sqrt(1 - pow(o->beta2, t)),
                  .epsilon = (float)o->epsilon,
                  .momentum = (float)o->momentum};
-    parameters_each_piece(optimizer->parameters, step_piece, &step, pool);
+    parameters_each_piece(optimizer->parameters, some, step_piece, &step, pool);
 }

@@ -26,9 +26,10 @@ typedef struct {
     long n_steps;            /* taken */
 } ParameterOptimizer;
 
-/* Buffers are owned by the parameters' arena: ask arena_failed. */
-ParameterOptimizer parameter_optimizer(Parameters *parameters, StepOptions options);
-/* One step with the gradients that are there. */
-void parameter_optimizer_step(ParameterOptimizer *optimizer, double lr, Pool *pool);
+/* Buffers are owned by the parameters' arena: ask arena_failed. Only these pieces will be stepped (NULL:
+ * all): the memory of the others is not touched. */
+ParameterOptimizer parameter_optimizer(Parameters *parameters, const PieceList *some, StepOptions options);
+/* One step of these pieces, with the gradients that are there. */
+void parameter_optimizer_step(ParameterOptimizer *optimizer, const PieceList *some, double lr, Pool *pool);
 
 #endif

@@ -61,28 +61,32 @@ static int pieces_of(const Parameter *p) {
     return p->gradient ? (int)((p->count + PIECE - 1) / PIECE) : 0;
 }
 
-static int count_pieces(const Parameters *parameters) {
+int parameters_pieces(const Parameters *parameters) {
     int n = 0;
     for (int i = 0; i < parameters->n; i++)
         n += pieces_of(&parameters->items[i]);
     return n;
 }
 
-typedef struct {
-    Parameter *parameter;
-    size_t first, n;
-} Piece;
-
-static Piece piece_at(const Parameters *parameters, int index) {
+ParameterPiece parameters_piece(const Parameters *parameters, int index) {
     Parameter *p = parameters->items;
     for (; index >= pieces_of(p); p++)
         index -= pieces_of(p);
     const size_t first = (size_t)index * PIECE;
-    return (Piece){p, first, min_size(PIECE, p->count - first)};
+    return (ParameterPiece){p, first, min_size(PIECE, p->count - first)};
+}
+
+static int count(const Parameters *parameters, const PieceList *some) {
+    return some ? some->n : parameters_pieces(parameters);
+}
+
+static ParameterPiece piece_of(const Parameters *parameters, const PieceList *some, int i) {
+    return parameters_piece(parameters, some ? some->indices[i] : i);
 }
 
 typedef struct {
     const Parameters *parameters;
+    const PieceList *some;
     ParameterRun run;
     void *context;
 } Each;
@@ -90,13 +94,14 @@ typedef struct {
 static void run_piece(void *context, int index, int worker) {
     (void)worker;
     const Each *each = context;
-    const Piece piece = piece_at(each->parameters, index);
+    const ParameterPiece piece = piece_of(each->parameters, each->some, index);
     each->run(each->context, piece.parameter, piece.first, piece.n);
 }
 
-void parameters_each_piece(const Parameters *parameters, ParameterRun run, void *context, Pool *pool) {
-    Each each = {parameters, run, context};
-    pool_run(pool, count_pieces(parameters), run_piece, &each);
+void parameters_each_piece(const Parameters *parameters, const PieceList *some, ParameterRun run,
+                           void *context, Pool *pool) {
+    Each each = {parameters, some, run, context};
+    pool_run(pool, count(parameters, some), run_piece, &each);
 }
 
 static void zero_piece(void *context, Parameter *p, size_t first, size_t n) {
@@ -105,7 +110,7 @@ static void zero_piece(void *context, Parameter *p, size_t first, size_t n) {
 }
 
 void parameters_zero_gradients(Parameters *parameters, Pool *pool) {
-    parameters_each_piece(parameters, zero_piece, NULL, pool);
+    parameters_each_piece(parameters, NULL, zero_piece, NULL, pool);
 }
 
 static void scale_piece(void *context, Parameter *p, size_t first, size_t n) {
@@ -114,22 +119,23 @@ static void scale_piece(void *context, Parameter *p, size_t first, size_t n) {
         p->gradient[i] *= factor;
 }
 
-void parameters_scale_gradients(Parameters *parameters, float factor, Pool *pool) {
-    parameters_each_piece(parameters, scale_piece, &factor, pool);
+void parameters_scale_gradients(Parameters *parameters, const PieceList *some, float factor, Pool *pool) {
+    parameters_each_piece(parameters, some, scale_piece, &factor, pool);
 }
 
 /* --- the norm: sums of squares of some pieces, then of the next --- */
 
 typedef struct {
     const Parameters *parameters;
+    const PieceList *some;
     int begin;
-    double sums[SUMS];
+    double *sums;
 } Squares;
 
 static void square_piece(void *context, int index, int worker) {
     (void)worker;
-    Squares *squares = context;
-    const Piece piece = piece_at(squares->parameters, squares->begin + index);
+    const Squares *squares = context;
+    const ParameterPiece piece = piece_of(squares->parameters, squares->some, squares->begin + index);
     const float *x = piece.parameter->gradient + piece.first;
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -138,15 +144,20 @@ static void square_piece(void *context, int index, int worker) {
     squares->sums[index] = sum;
 }
 
+void parameters_squares(const Parameters *parameters, const PieceList *some, double *sums, Pool *pool) {
+    Squares squares = {.parameters = parameters, .some = some, .sums = sums};
+    pool_run(pool, count(parameters, some), square_piece, &squares);
+}
+
 double parameters_gradient_norm(const Parameters *parameters, Pool *pool) {
-    const int n = count_pieces(parameters);
-    Squares squares = {.parameters = parameters};
-    double sum = 0;
+    const int n = parameters_pieces(parameters);
+    double sums[SUMS], sum = 0;
+    Squares squares = {.parameters = parameters, .sums = sums};
     for (; squares.begin < n; squares.begin += SUMS) {
-        const int count = min_int(SUMS, n - squares.begin);
-        pool_run(pool, count, square_piece, &squares);
-        for (int i = 0; i < count; i++)
-            sum += squares.sums[i];
+        const int some = min_int(SUMS, n - squares.begin);
+        pool_run(pool, some, square_piece, &squares);
+        for (int i = 0; i < some; i++)
+            sum += sums[i];
     }
     return sqrt(sum);
 }

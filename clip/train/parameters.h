@@ -43,12 +43,33 @@ void parameters_train(Parameters *parameters, bool (*wants)(const Parameter *par
 void parameters_zero_gradients(Parameters *parameters, Pool *pool);
 /* The length of all gradients together, in double; NaN if one of them is. */
 double parameters_gradient_norm(const Parameters *parameters, Pool *pool);
-void parameters_scale_gradients(Parameters *parameters, float factor, Pool *pool);
 size_t parameters_count(const Parameters *parameters, bool trained); /* numbers of all, or of those trained */
 
-/* Calls run for numbers first .. first + n - 1 of every trained parameter, on all threads, in pieces that
- * follow from the shapes alone. */
+/* --- pieces, which follow from the shapes of all trained parameters alone --- */
+
+/* Numbers first .. first + n - 1 of a parameter. */
+typedef struct {
+    Parameter *parameter;
+    size_t first, n;
+} ParameterPiece;
+int parameters_pieces(const Parameters *parameters);
+ParameterPiece parameters_piece(const Parameters *parameters, int index);
+
+/* Some of the pieces, in rising order; wherever one may be given, NULL stands for all. */
+typedef struct {
+    const int *indices; /* (n) */
+    int n;
+} PieceList;
+
+/* Calls run for each piece, on all threads. */
 typedef void (*ParameterRun)(void *context, Parameter *parameter, size_t first, size_t n);
-void parameters_each_piece(const Parameters *parameters, ParameterRun run, void *context, Pool *pool);
+void parameters_each_piece(const Parameters *parameters, const PieceList *some, ParameterRun run,
+                           void *context, Pool *pool);
+
+/* The sum of the squares of each piece's gradients (number of pieces); the root of their sum, in that order,
+ * is parameters_gradient_norm. */
+void parameters_squares(const Parameters *parameters, const PieceList *some, double *sums, Pool *pool);
+
+void parameters_scale_gradients(Parameters *parameters, const PieceList *some, float factor, Pool *pool);
 
 #endif

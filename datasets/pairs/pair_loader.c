@@ -11,7 +11,8 @@
  * decoding takes.)
  *
  * The order of an epoch is that of PyTorch's DistributedSampler: randperm of a generator seeded with
- * seed + epoch. The draws of a crop follow from (seed, epoch, index of the pair).
+ * seed + epoch; a part of it keeps what is its own. The draws of a crop follow from (seed, epoch, index of
+ * the pair).
  */
 #define _GNU_SOURCE /* clock_gettime */
 #include "datasets/pairs/pair_loader.h"
@@ -54,7 +55,7 @@ struct PairLoader {
     Arena *arena;      /* of slots and order */
     size_t image_size; /* bytes of a picture in a batch */
     int n, n_slots;    /* positions of an epoch; slots of the ring */
-    int *order;        /* (n) */
+    int *order;        /* (n) the pair at each position */
     Slot *slots;       /* (n_slots) */
     Batch *lent, *idle;
 
@@ -147,10 +148,39 @@ static int start_threads(PairLoader *loader, Error *err) {
                            "no thread can be started to decode images: out of memory, or too many threads");
 }
 
+/* --- the order of an epoch --- */
+
+static bool is_own(const PairPart *part, int position) {
+    return part->n == 0 || position % part->step / (part->step / part->n) == part->number;
+}
+
+static int count_own(const PairPart *part, int n_pairs) {
+    int n = 0;
+    for (int i = 0; i < n_pairs; i++)
+        n += is_own(part, i);
+    return n;
+}
+
+static int make_order(PairLoader *loader, int epoch, Error *err) {
+    const int n_pairs = pairs_count(loader->source);
+    int *all = malloc((size_t)n_pairs * sizeof *all);
+    if (!all)
+        return error_memory(err);
+    Rng rng;
+    rng_torch_seed(&rng, loader->options.seed + (uint32_t)epoch);
+    if (loader->options.shuffle)
+        rng_torch_permutation(&rng, all, n_pairs);
+    for (int i = 0, n = 0; i < n_pairs; i++)
+        if (is_own(&loader->options.part, i))
+            loader->order[n++] = loader->options.shuffle ? all[i] : i;
+    free(all);
+    return 0;
+}
+
 /* --- the other side --- */
 
 PairLoader *pair_loader_create(const PairSource *source, const PairLoaderOptions *options, Error *err) {
-    const int n = pairs_count(source), size = options->transform.size;
+    const int n = count_own(&options->part, pairs_count(source)), size = options->transform.size;
     assert(options->batch_size >= 1 && size >= 1);
     if (options->drop_last && n < options->batch_size) {
         error_set(err, "%d pairs do not fill a batch of %d", n, options->batch_size);
@@ -238,16 +268,6 @@ static void slot_release(Slot *slot) {
     slot->state = SLOT_FREE;
 }
 
-static void make_order(PairLoader *loader, int epoch) {
-    Rng rng;
-    rng_torch_seed(&rng, loader->options.seed + (uint32_t)epoch);
-    if (loader->options.shuffle)
-        rng_torch_permutation(&rng, loader->order, loader->n);
-    else
-        for (int i = 0; i < loader->n; i++)
-            loader->order[i] = i;
-}
-
 int pair_loader_begin(PairLoader *loader, int epoch, int position, Error *err) {
     assert(epoch >= 0 && 0 <= position && position <= loader->n);
     pthread_mutex_lock(&loader->mutex);
@@ -256,14 +276,14 @@ int pair_loader_begin(PairLoader *loader, int epoch, int position, Error *err) {
         pthread_cond_wait(&loader->done, &loader->mutex);
     for (int i = 0; i < loader->n_slots; i++)
         slot_release(&loader->slots[i]);
-    make_order(loader, epoch);
+    const int status = make_order(loader, epoch, err);
     loader->epoch = epoch;
-    loader->head = loader->next = loader->begun_at = position;
+    loader->head = loader->next = loader->begun_at = status < 0 ? loader->n : position;
     loader->n_batches = 0;
     loader->first_broken = (Error){0};
     pthread_cond_broadcast(&loader->work);
     pthread_mutex_unlock(&loader->mutex);
-    return loader->n_tasks > 0 ? 0 : start_threads(loader, err);
+    return status < 0 ? -1 : loader->n_tasks > 0 ? 0 : start_threads(loader, err);
 }
 
 /* An empty one, lent. */

@@ -7,6 +7,14 @@
 
 typedef struct PairLoader PairLoader;
 
+/* Of every `step` pairs in the order of an epoch, the part of this number: step / n of them, one after the
+ * other. An epoch is then what falls to that part, and positions count in it; a broken pair's place is taken
+ * by the next of the part, so that nobody need know what the other parts have read. n 0: all pairs. */
+typedef struct {
+    int number, n;
+    int step; /* a multiple of n */
+} PairPart;
+
 typedef struct {
     Transform transform; /* size S, and how a test image is fitted */
     bool augment; /* random resized crop with scale in [scale[0], scale[1]], ratio 3/4 .. 4/3, no flip */
@@ -17,6 +25,7 @@ typedef struct {
     bool drop_last; /* an incomplete batch at the end of an epoch is left out */
     int n_threads;  /* 0: one for each processor */
     int n_ahead;    /* batches that may wait decoded */
+    PairPart part;
 } PairLoaderOptions;
 
 /* The source is borrowed. Threads start at the first call of pair_loader_begin. Fewer pairs than a batch that

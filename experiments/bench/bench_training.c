@@ -78,7 +78,7 @@ static int pair_step(void *context, Error *err) {
     double loss;
     if (contrastive_trainer_gradients(step->pairs, &loss, &step->batch, 1, err) < 0)
         return -1;
-    parameter_optimizer_step(&step->optimizer, 1e-5, step->pool);
+    parameter_optimizer_step(&step->optimizer, NULL, 1e-5, step->pool);
     contrastive_clamp_scale(step->clip);
     return 0;
 }
@@ -89,7 +89,7 @@ static int image_step(void *context, Error *err) {
     parameters_zero_gradients(&step->clip->parameters, step->pool);
     image_trainer_forward(step->images, step->features, step->pixels, step->n, PASS_TRAIN);
     image_trainer_backward(step->images, step->d_features);
-    parameter_optimizer_step(&step->optimizer, 1e-5, step->pool);
+    parameter_optimizer_step(&step->optimizer, NULL, 1e-5, step->pool);
     return 0;
 }
 
@@ -102,7 +102,8 @@ static int prepare_images(Step *step, size_t budget, Error *err) {
     const size_t n = (size_t)step->n, E = (size_t)step->clip->embed_dim,
                  S = (size_t)step->clip->image.image_size;
     parameters_train(&step->clip->parameters, is_visual, NULL);
-    step->optimizer = parameter_optimizer(&step->clip->parameters, (StepOptions){STEP_SGD, .momentum = 0.9});
+    step->optimizer =
+        parameter_optimizer(&step->clip->parameters, NULL, (StepOptions){STEP_SGD, .momentum = 0.9});
     step->pixels = arena_floats(step->arena, n, 3 * S * S);
     step->features = arena_floats(step->arena, n, E);
     step->d_features = arena_floats(step->arena, n, E);
@@ -125,9 +126,9 @@ static void fill_captions(int *tokens, int n) {
 static int prepare_pairs(Step *step, size_t budget, Error *err) {
     const size_t n = (size_t)step->n, S = (size_t)step->clip->image.image_size;
     parameters_train(&step->clip->parameters, NULL, NULL);
-    step->optimizer =
-        parameter_optimizer(&step->clip->parameters, (StepOptions){STEP_ADAMW, .beta1 = 0.9, .beta2 = 0.98,
-                                                                   .epsilon = 1e-6, .weight_decay = 0.2});
+    step->optimizer = parameter_optimizer(
+        &step->clip->parameters, NULL,
+        (StepOptions){STEP_ADAMW, .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.2});
     unsigned char *images = ARENA_NEW(step->arena, unsigned char, n *S *S * 3);
     int *tokens = ARENA_NEW(step->arena, int, n *CAPTION_TOKENS), *lengths = ARENA_NEW(step->arena, int, n);
     const int **captions = ARENA_NEW(step->arena, const int *, n);

@@ -54,7 +54,7 @@ int stepper_open(PretrainStepper *stepper, const PretrainSession *session, Broke
     stepper->loaded = ARENA_NEW(stepper->arena, LoadedBatch, n);
     stepper->batches = ARENA_NEW(stepper->arena, PairBatch, n);
     stepper->statistics = arena_floats(stepper->arena, 1, count_statistics(&session->clip->parameters));
-    stepper->optimizer = parameter_optimizer(&session->clip->parameters, step_options(&session->optim));
+    stepper->optimizer = parameter_optimizer(&session->clip->parameters, NULL, step_options(&session->optim));
     if (arena_failed(stepper->arena) || arena_failed(session->clip->arena))
         return error_memory(err);
     const ContrastiveOptions options = {.batch_size = session->optim.batch_size,
@@ -116,7 +116,7 @@ static void clip_gradients(const PretrainSession *session) {
         return;
     const double factor = most / (parameters_gradient_norm(parameters, session->pool) + 1e-6);
     if (factor < 1)
-        parameters_scale_gradients(parameters, (float)factor, session->pool);
+        parameters_scale_gradients(parameters, NULL, (float)factor, session->pool);
 }
 
 static int take_step(PretrainStepper *stepper, StepMetrics *metrics, double lr, Error *err) {
@@ -129,7 +129,7 @@ static int take_step(PretrainStepper *stepper, StepMetrics *metrics, double lr, 
         return -1;
     }
     clip_gradients(session);
-    parameter_optimizer_step(&stepper->optimizer, lr, session->pool);
+    parameter_optimizer_step(&stepper->optimizer, NULL, lr, session->pool);
     contrastive_clamp_scale(session->clip);
     metrics->lr = lr;
     metrics->logit_scale = exp(logit_scale);

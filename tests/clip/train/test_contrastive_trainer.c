@@ -137,7 +137,7 @@ static void check_steps(const char *name, const char *config, int batch_size, in
     parameters_train(&clip->parameters, NULL, NULL);
     ContrastiveTrainer *trainer = trainer_of(clip, pool, batch_size, accum_freq, 0);
     ParameterOptimizer optimizer = parameter_optimizer(
-        &clip->parameters,
+        &clip->parameters, NULL,
         (StepOptions){.kind = STEP_ADAMW, .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-6, .weight_decay = 0.2});
     for (int step = 0; step < (int)n_steps; step++) {
         PairBatch batches[4];
@@ -146,7 +146,7 @@ static void check_steps(const char *name, const char *config, int batch_size, in
         const double loss = gradients_of(trainer, batches, accum_freq);
         if (!(fabs(loss - losses[step]) < 1e-4))
             fail_msg("%s: step %d: loss %.7f where %.7f is right", name, step, loss, (double)losses[step]);
-        parameter_optimizer_step(&optimizer, lr, pool);
+        parameter_optimizer_step(&optimizer, NULL, lr, pool);
         contrastive_clamp_scale(clip);
     }
     int n_checked = 0;

@@ -32,14 +32,14 @@ static Parameters small(Arena *arena) {
 
 /* Seven steps with a growing learning rate. */
 static ParameterOptimizer after_seven(Parameters *parameters, StepOptions options) {
-    ParameterOptimizer optimizer = parameter_optimizer(parameters, options);
+    ParameterOptimizer optimizer = parameter_optimizer(parameters, NULL, options);
     Parameter *w = parameters_find(parameters, "w"), *b = parameters_find(parameters, "b");
     for (int t = 1; t <= 7; t++) {
         for (int i = 0; i < 12; i++)
             w->gradient[i] = (float)sin(0.7 * i * t + 0.3);
         for (int i = 0; i < 4; i++)
             b->gradient[i] = (float)(1e-3 * sin(0.9 * i * t + 1.3));
-        parameter_optimizer_step(&optimizer, 1e-2 * t, NULL);
+        parameter_optimizer_step(&optimizer, NULL, 1e-2 * t, NULL);
     }
     assert_int_equal(optimizer.n_steps, 7);
     return optimizer;
@@ -109,11 +109,11 @@ static void test_threads(void **state) {
             fill_normal(p->value, p->count, 1, (uint32_t)i);
         }
         parameters_train(&sets[s], NULL, NULL);
-        ParameterOptimizer optimizer = parameter_optimizer(&sets[s], options);
+        ParameterOptimizer optimizer = parameter_optimizer(&sets[s], NULL, options);
         for (int t = 0; t < 3; t++) {
             for (int i = 0; i < 3; i++)
                 fill_normal(sets[s].items[i].gradient, sets[s].items[i].count, 0.1, (uint32_t)(9 + i + t));
-            parameter_optimizer_step(&optimizer, 1e-3, pools[s]);
+            parameter_optimizer_step(&optimizer, NULL, 1e-3, pools[s]);
         }
     }
     for (int i = 0; i < 3; i++)

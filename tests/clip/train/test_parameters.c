@@ -78,7 +78,7 @@ static void test_gradients(void **state) {
     assert_true(norm == parameters_gradient_norm(&parameters, pool));
 
     const float kept = parameters.items[1].gradient[300299];
-    parameters_scale_gradients(&parameters, 0.25f, pool);
+    parameters_scale_gradients(&parameters, NULL, 0.25f, pool);
     assert_true(parameters.items[1].gradient[300299] == 0.25f * kept);
     assert_true(fabs(parameters_gradient_norm(&parameters, pool) / norm - 0.25) < 1e-9);
 
@@ -90,10 +90,41 @@ static void test_gradients(void **state) {
     arena_free(arena);
 }
 
+/* Two who share the pieces find the squares of one who has all. */
+static void test_some_pieces(void **state) {
+    (void)state;
+    Arena *arena = arena_create();
+    Parameters parameters = some(arena);
+    parameters_train(&parameters, NULL, NULL);
+    for (int i = 0; i < parameters.n; i++)
+        if (parameters.items[i].gradient)
+            fill_normal(parameters.items[i].gradient, parameters.items[i].count, 0.5, (uint32_t)i);
+    const int n = parameters_pieces(&parameters);
+    int *indices = ARENA_NEW(arena, int, n);
+    double *sums = ARENA_NEW(arena, double, n), sum = 0;
+    size_t numbers = 0;
+    for (int i = 0; i < n; i++) {
+        indices[i] = i;
+        numbers += parameters_piece(&parameters, i).n;
+    }
+    assert_int_equal(numbers, parameters_count(&parameters, true));
+    parameters_squares(&parameters, &(PieceList){indices, n / 3}, sums, NULL);
+    parameters_squares(&parameters, &(PieceList){indices + n / 3, n - n / 3}, sums + n / 3, NULL);
+    for (int i = 0; i < n; i++)
+        sum += sums[i];
+    const double norm = parameters_gradient_norm(&parameters, NULL);
+    assert_true(sqrt(sum) == norm);
+    const float kept = parameters.items[1].gradient[300299];
+    parameters_scale_gradients(&parameters, &(PieceList){indices, 1}, 0, NULL);
+    assert_true(parameters.items[0].gradient[0] == 0 && parameters.items[1].gradient[300299] == kept);
+    arena_free(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_train),
+        cmocka_unit_test(test_some_pieces),
         cmocka_unit_test(test_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -281,6 +281,31 @@ static void it_ends_and_begins_at_any_time(void **state) {
     pairs_close(source);
 }
 
+/* Of every 8 pairs the first 4 are of one part and the last 4 of the other; each fills its gaps by itself. */
+static void parts_have_batches_of_their_own(void **state) {
+    Lists *lists = *state;
+    PairSource *source = make_source(lists, "      -    b");
+    PairLoaderOptions how = options();
+    static const int pairs[2][4][2] = {{{10, 9}, {1, 2}, {0, 8}, {5}}, {{4, 3}, {7}, {0}, {0}}};
+    static const int sizes[2][4] = {{2, 2, 2, 1}, {2, 1, 0, 0}},
+                     positions[2][4] = {{2, 5, 7, 8}, {3, 4, 4, 4}};
+    how.batch_size = 2;
+    for (int part = 0; part < 2; part++) {
+        how.part = (PairPart){part, 2, 8};
+        PairLoader *loader = start(lists, source, how, 0, 0);
+        assert_int_equal(pair_loader_batches(loader), 4 - 2 * part);
+        for (int i = 0; i < 4; i++) {
+            LoadedBatch batch;
+            next(lists, loader, &batch);
+            expect_batch(lists, source, &batch, how, 0, pairs[part][i], sizes[part][i]);
+            assert_int_equal(batch.position, positions[part][i]);
+            pair_loader_give_back(loader, &batch);
+        }
+        pair_loader_free(loader);
+    }
+    pairs_close(source);
+}
+
 static void decoding_goes_on_meanwhile(void **state) {
     Lists *lists = *state;
     PairSource *source = make_source(lists, "            ");
@@ -306,6 +331,7 @@ int main(void) {
         LISTS_TEST(too_few_for_a_batch_is_an_error),
         LISTS_TEST(images_that_cannot_be_fitted_are_named),
         LISTS_TEST(it_ends_and_begins_at_any_time),
+        LISTS_TEST(parts_have_batches_of_their_own),
         LISTS_TEST(decoding_goes_on_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,7 @@ static Model make_model(void) {
 
 static void make_optimizer(Model *model) {
     const StepOptions options = {STEP_ADAMW, 0.9, 0.98, 1e-6, 0, 0.2};
-    model->optimizer = parameter_optimizer(&model->parameters, options);
+    model->optimizer = parameter_optimizer(&model->parameters, NULL, options);
     assert_false(arena_failed(model->arena));
 }
 
