@@ -1,6 +1,7 @@
 /* command_pretrain.c: coop pretrain */
 #include "clip/base/files.h"
 #include "experiments/commands/commands.h"
+#include "experiments/pretrain/followers.h"
 #include "experiments/pretrain/pretrain_keys.h"
 #include "experiments/pretrain/pretrain_open.h"
 #include "experiments/pretrain/pretrain_plan.h"
@@ -31,20 +32,38 @@ static int plan(const PretrainSession *session, Error *err) {
     const double rate = plan_rate(session->clip->precision, pool_threads(session->pool));
     int status = rate > 0 ? stepper_open(&stepper, session, &none, err) : error_memory(err);
     if (status == 0)
-        status = pretrain_plan_print(stdout, session, rate, err);
+        status = pretrain_plan_print(stdout, session, rate, stepper_bytes(&stepper), err);
     stepper_close(&stepper);
     return status;
 }
 
 static int open_and_run(PretrainSession *session, const PretrainConfig *config, const CommandLine *line,
                         bool dry_run, Error *err) {
-    if (pretrain_open(session, config, line->common.threads, err) < 0)
+    RankGroup *ranks = line->ranks;
+    const int n_threads = line->common.threads > 0 ? line->common.threads : ranks_threads(ranks);
+    if (pretrain_open(session, config, n_threads, ranks, err) < 0)
         return -1;
     for (int i = 0; i < session->remarks.n && !line->common.quiet; i++)
         print_line(stderr, "note: %s", session->remarks.values[i]);
     if (!dry_run)
         return train(session, line->common.quiet, err);
     return plan(session, err);
+}
+
+/* Another rank than the first. What it lacks it says when it is asked for something: rank 0 may lack it, too.
+ */
+static void help(PretrainSession *session, const PretrainConfig *config, int status, const CommandLine *line,
+                 Error *err) {
+    PretrainStepper stepper = {0};
+    BrokenPairs none = {0};
+    const int n_threads = line->common.threads > 0 ? line->common.threads : ranks_threads(line->ranks);
+    session->ranks = line->ranks;
+    if (status == 0)
+        status = pretrain_open(session, config, n_threads, line->ranks, err);
+    if (status == 0)
+        status = stepper_open(&stepper, session, &none, err);
+    follow(&stepper, session, status, err);
+    stepper_close(&stepper);
 }
 
 static int run(CommandLine *line, Error *err) {
@@ -57,11 +76,13 @@ static int run(CommandLine *line, Error *err) {
     int status = command_parse(line, &command_pretrain, options, 2, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
-    PretrainConfig config;
-    PretrainSession session;
-    if (pretrain_config_read(&config, line->words.values[0], sets.values, sets.n, line->arena, err) < 0)
-        return -1;
-    status = open_and_run(&session, &config, line, dry_run, err);
+    PretrainConfig config = {0};
+    PretrainSession session = {0};
+    status = pretrain_config_read(&config, line->words.values[0], sets.values, sets.n, line->arena, err);
+    if (ranks_index(line->ranks) > 0)
+        help(&session, &config, status, line, err);
+    else if (status == 0)
+        status = open_and_run(&session, &config, line, dry_run, err);
     pretrain_close(&session);
     return status;
 }
@@ -75,4 +96,5 @@ const Command command_pretrain = {
     .example = "coop pretrain experiments/demo/pretrain.yaml",
     .min_words = 1,
     .max_words = 1,
+    .is_shared = true,
     .run = run};

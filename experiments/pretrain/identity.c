@@ -36,10 +36,12 @@ static void add_section(Identity *identity, const char *name, const void *base, 
 /* The epochs count where the rate depends on them: others can be added to a constant one. What auto stands
  * for is what counts. */
 static void add_optim(Identity *identity, const PretrainSession *session) {
-    static const char *const none[] = {NULL}, *const constant[] = {"epochs", NULL};
+    static const char *const parts[] = {"parts", NULL}, *const constant[] = {"parts", "epochs", NULL};
     PretrainConfig in_use = *session->config;
     in_use.optim = session->optim;
-    add_section(identity, "optim", &in_use, in_use.optim.lr_scheduler == LR_CONST ? constant : none);
+    add_section(identity, "optim", &in_use, in_use.optim.lr_scheduler == LR_CONST ? constant : parts);
+    if (in_use.optim.parts > 1)
+        buffer_printf(&identity->out, "optim.parts: %d\n", in_use.optim.parts);
 }
 
 static int add_model(Identity *identity, const PretrainSession *session, Error *err) {

@@ -28,6 +28,8 @@ typedef struct {
     TextList templates;
 } PairSpec;
 
+enum { PRETRAIN_MOST_PARTS = 4096 };
+
 typedef enum { OPTIM_ADAMW, OPTIM_SGD } PretrainOptimizer;
 typedef enum { LR_COSINE, LR_CONST, LR_CONST_COOLDOWN } LrScheduler;
 
@@ -41,6 +43,7 @@ typedef struct {
     int epochs, epochs_cooldown;
     double lr_cooldown_end, lr_cooldown_power;
     int batch_size, accum_freq;
+    int parts;             /* of the accum_freq batches, a multiple of it; shared_step.h */
     double grad_clip_norm; /* 0: none */
 } PretrainOptim;
 

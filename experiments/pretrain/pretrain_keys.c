@@ -111,6 +111,9 @@ static const KeySpec optim_keys[] = {
      .help = "pairs that are encoded together"},
     {"accum_freq", KEY_INT, 0, AT(optim.accum_freq), .low = 1, .high = 1e6, .fallback = "1",
      .help = "batches of one step: exactly the gradient of the\nlarge batch, in the memory of a small one"},
+    {"parts", KEY_INT, 0, AT(optim.parts), .low = 1, .high = PRETRAIN_MOST_PARTS, .fallback = "1",
+     .help = "into which these batches fall: up to so many ranks\nshare a step; the number is part of the "
+             "result"},
     {"grad_clip_norm", KEY_REAL, KEY_ABOVE, AT(optim.grad_clip_norm), .low = 0, .high = 1e9, .word = "none",
      .fallback = "none", .help = "longer gradients are cut to this length"},
 };

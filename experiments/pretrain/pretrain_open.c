@@ -13,8 +13,9 @@
 /* 512 symbols of bytes, start and end; what is more are merges. */
 enum { LEAST_VOCABULARY = 514 };
 
-size_t pretrain_memory_budget(const PretrainConfig *config) {
-    return experiment_memory_budget(&(Experiment){.memory_budget = config->memory_budget});
+size_t pretrain_memory_budget(const PretrainSession *session) {
+    return experiment_memory_budget(&(Experiment){.memory_budget = session->config->memory_budget,
+                                                  .n_sharing = ranks_on_host(session->ranks)});
 }
 
 Transform pretrain_transform(const PretrainSession *session) {
@@ -77,6 +78,12 @@ static int count_steps(PretrainSession *session, Error *err) {
             "%s: optim: a step of batch_size %d times accum_freq %d is %ld pairs, and data.train "
             "has %d",
             config->path, optim->batch_size, optim->accum_freq, batch, n);
+    if (ranks_count(session->ranks) > optim->parts)
+        return error_set(err,
+                         "%s: optim: %d ranks, and a step has %d part%s that they can share; "
+                         "optim.parts says how many, and is part of the result",
+                         config->path, ranks_count(session->ranks), optim->parts,
+                         optim->parts == 1 ? "" : "s");
     session->effective_batch = (int)batch;
     session->steps_per_epoch = n / optim->batch_size / optim->accum_freq;
     const long n_steps = (long)session->steps_per_epoch * optim->epochs;
@@ -112,8 +119,9 @@ static void remark_keys(PretrainSession *session) {
                         config->path);
 }
 
-int pretrain_open(PretrainSession *session, const PretrainConfig *config, int n_threads, Error *err) {
-    *session = (PretrainSession){.config = config, .arena = arena_create()};
+int pretrain_open(PretrainSession *session, const PretrainConfig *config, int n_threads, RankGroup *ranks,
+                  Error *err) {
+    *session = (PretrainSession){.config = config, .ranks = ranks, .arena = arena_create()};
     if (!session->arena)
         return error_memory(err);
     session->pool = pool_create(n_threads);

@@ -6,11 +6,12 @@
 
 /* Opens everything that the config names, and checks that it goes together. Nothing is written. Caller
  * closes, also after a failure. */
-int pretrain_open(PretrainSession *session, const PretrainConfig *config, int n_threads, Error *err);
+int pretrain_open(PretrainSession *session, const PretrainConfig *config, int n_threads, RankGroup *ranks,
+                  Error *err);
 void pretrain_close(PretrainSession *session);
 
 /* The transform of a test image, and the bytes of activations that may be kept. */
 Transform pretrain_transform(const PretrainSession *session);
-size_t pretrain_memory_budget(const PretrainConfig *config);
+size_t pretrain_memory_budget(const PretrainSession *session);
 
 #endif

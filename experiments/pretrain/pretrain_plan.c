@@ -32,7 +32,8 @@ static double encoding_flops(const TrainableClip *clip, int n, const TokenTree *
     return images > 0 && texts > 0 ? images + texts : 0;
 }
 
-/* Operations of one step. Where accum_freq is above 1 all is encoded twice. */
+/* Operations of one step, of the rank that has most of them. Where accum_freq is above 1 all is encoded
+ * twice, but for one batch of a step in parts (shared_step.c). */
 static int count_flops(double *flops, int *n_nodes, int *n_tokens, const PretrainSession *session,
                        Arena *arena, Error *err) {
     const PretrainOptim *optim = &session->optim;
@@ -54,7 +55,9 @@ static int count_flops(double *flops, int *n_nodes, int *n_tokens, const Pretrai
     const double before = optim->accum_freq > 1 ? encoding_flops(clip, n, &tree, false, false) : 0;
     if (once == 0 || (optim->accum_freq > 1 && before == 0))
         return error_memory(err);
-    *flops = optim->accum_freq * (once + before);
+    const int n_ranks = ranks_count(session->ranks), per_part = optim->accum_freq / optim->parts;
+    const int n_batches = (optim->parts + n_ranks - 1) / n_ranks * per_part;
+    *flops = n_batches * once + (n_batches - (optim->parts > 1)) * before;
     return 0;
 }
 
@@ -93,10 +96,10 @@ static void print_memory(FILE *out, const PretrainSession *session) {
             "memory: %.2f GiB of weights, gradients and moments, %.2f GiB of decoded images, at most %.2f "
             "GiB of activations\n",
             4 * (all + n_kept * trained) * gib, 2 * 3 * size * size * session->effective_batch * gib,
-            (double)pretrain_memory_budget(session->config) * gib);
+            (double)pretrain_memory_budget(session) * gib);
 }
 
-int pretrain_plan_print(FILE *out, const PretrainSession *session, double rate, Error *err) {
+int pretrain_plan_print(FILE *out, const PretrainSession *session, double rate, double sent, Error *err) {
     double flops = 0;
     int n_nodes = 0, n_tokens = 0;
     char time[32];
@@ -114,6 +117,9 @@ int pretrain_plan_print(FILE *out, const PretrainSession *session, double rate, 
     duration_text((double)n_steps * flops / rate, time);
     fprintf(out, "work: %.4g GFLOP a step, about %.3g pairs per second: %s without evaluations\n",
             1e-9 * flops, session->effective_batch * rate / flops, time);
+    if (sent > 0)
+        fprintf(out, "ranks: %d, which send each other %.0f bytes a step\n", ranks_count(session->ranks),
+                sent);
     fprintf(out, "output: %s\n", session->config->output);
     return 0;
 }

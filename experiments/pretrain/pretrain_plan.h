@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 /* Sizes, steps, operations, memory, and the time at `rate` operations per second. Captions are counted in the
- * first batch of the training pairs, in the order of the source. */
-int pretrain_plan_print(FILE *out, const PretrainSession *session, double rate, Error *err);
+ * first batch of the training pairs, in the order of the source. sent: bytes of a step, of all ranks; 0:
+ * none. */
+int pretrain_plan_print(FILE *out, const PretrainSession *session, double rate, double sent, Error *err);
 
 #endif

@@ -113,6 +113,10 @@ static int read_optim(PretrainConfig *config, const Node *root, Arena *arena, Er
         check_optim_key(map, "lr_cooldown_end", cooldown, "const-cooldown", err) < 0 ||
         check_optim_key(map, "lr_cooldown_power", cooldown, "const-cooldown", err) < 0)
         return -1;
+    if (optim->accum_freq % optim->parts != 0)
+        return node_error(node_find(map, "parts"), err,
+                          "optim.parts: %d, of which accum_freq (%d) is no multiple", optim->parts,
+                          optim->accum_freq);
     if (cooldown && optim->epochs_cooldown == 0)
         return node_error(map, err, "missing key 'epochs_cooldown' in optim (const-cooldown needs it)");
     if (optim->epochs_cooldown > optim->epochs)

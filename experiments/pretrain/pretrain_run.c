@@ -10,6 +10,7 @@
 #include "clip/base/stale_files.h"
 #include "experiments/pretrain/checkpoints.h"
 #include "experiments/pretrain/evaluation.h"
+#include "experiments/pretrain/followers.h"
 #include "experiments/pretrain/pretrain_page.h"
 #include "experiments/pretrain/pretrain_step.h"
 #include "experiments/pretrain/schedule.h"
@@ -33,6 +34,8 @@ typedef struct {
     PretrainState state;
     BrokenPairs broken;
     Progress progress;
+    long first_step;       /* of this process: so many were done before */
+    double sent;           /* bytes, by all ranks in its steps */
     double started, saved; /* of this process: when it began (less the time of earlier ones), when it saved */
     Arena *arena;
 } Run;
@@ -51,6 +54,7 @@ static int save_state(Run *run, Error *err) {
     const PretrainSession *session = run->session;
     run->saved = clock_seconds();
     run->state.seconds = run->saved - run->started;
+    followers_collect(&run->stepper, &run->sent);
     if (pretrain_metrics_sync(&run->metrics, &run->state.metrics_size, err) < 0)
         return -1;
     return pretrain_state_write(run->config->output, &run->state, &run->stepper.optimizer, session->identity,
@@ -66,6 +70,7 @@ static int read_state(Run *run, Error *err) {
     if (damage)
         print_line(stderr, "note: %s; going on from the state before it", damage);
     run->started = clock_seconds() - run->state.seconds;
+    run->first_step = steps_done(run);
     run->saved = clock_seconds();
     if (found && !run->quiet && run->state.epoch < run->config->optim.epochs)
         print_line(stderr, "going on behind step %ld", steps_done(run));
@@ -127,8 +132,7 @@ static int step(Run *run, bool *ended, Error *err) {
 
 static int train_epoch(Run *run, Error *err) {
     const int n_steps = run->session->steps_per_epoch;
-    if (run->state.step < n_steps &&
-        pair_loader_begin(run->stepper.loader, run->state.epoch, run->state.position, err) < 0)
+    if (run->state.step < n_steps && stepper_begin(&run->stepper, &run->state, err) < 0)
         return -1;
     while (run->state.step < n_steps) {
         bool ended;
@@ -198,7 +202,8 @@ static int finish_epoch(Run *run, Error *err) {
         return -1;
     tell_evaluation(run, &evaluation);
     run->state.epoch = epoch;
-    run->state.step = run->state.position = 0;
+    run->state.step = 0;
+    memset(run->state.positions, 0, sizeof run->state.positions);
     return save_state(run, err);
 }
 
@@ -231,6 +236,7 @@ static int open_metrics(Run *run, Error *err) {
 
 static int train(Run *run, Error *err) {
     const PretrainSession *session = run->session;
+    followers_start(&run->stepper);
     if (checkpoints_begin(session, err) < 0 || open_metrics(run, err) < 0)
         return -1;
     progress_start(&run->progress, stderr, run->quiet, "pretraining", 0);
@@ -259,6 +265,9 @@ static void tell_counts(const Run *run) {
     if (run->state.n_cut > 0 && !run->quiet)
         print_line(stderr, "note: %ld captions were cut at %d tokens", run->state.n_cut,
                    run->session->clip->text.n_positions);
+    if (run->sent > 0 && !run->quiet)
+        print_line(stderr, "note: %d ranks have sent each other %.0f bytes in %ld steps",
+                   ranks_count(run->session->ranks), run->sent, steps_done(run) - run->first_step);
     if (run->state.n_broken > 0)
         print_line(stderr, "note: pairs that could not be read were skipped %ld times", run->state.n_broken);
 }
@@ -278,6 +287,7 @@ static int run_all(Run *run, Error *err) {
 int pretrain_run(PretrainSession *session, bool quiet, Error *err) {
     Arena *arena = arena_create();
     Run run = {.session = session, .config = session->config, .quiet = quiet, .arena = arena};
+    run.state.n_parts = session->optim.parts;
     run.broken = (BrokenPairs){.progress = &run.progress, .named.arena = arena};
     int status = arena ? run_all(&run, err) : error_memory(err);
     progress_finish(&run.progress);

@@ -9,9 +9,11 @@
 #include "datasets/lists/dataset.h"
 #include "datasets/pairs/pairs.h"
 #include "experiments/pretrain/pretrain_config.h"
+#include "experiments/ranks/ranks.h"
 
 typedef struct {
     const PretrainConfig *config;
+    RankGroup *ranks;    /* who share each step */
     PretrainOptim optim; /* with beta2 and eps filled in */
     Pool *pool;
     TrainableClip *clip;

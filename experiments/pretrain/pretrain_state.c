@@ -1,6 +1,7 @@
 /* pretrain_state.c: see pretrain_state.h */
 #include "experiments/pretrain/pretrain_state.h"
 
+#include "clip/base/buffer.h"
 #include "clip/base/files.h"
 #include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/tensors.h"
@@ -54,6 +55,14 @@ static int check_finite(const Row *rows, int n, Error *err) {
     return 0;
 }
 
+/* "12 12 14", a number for each part. */
+static const char *write_positions(const PretrainState *state, Arena *arena) {
+    Buffer out = {0};
+    for (int i = 0; i < state->n_parts; i++)
+        buffer_printf(&out, "%s%d", i ? " " : "", state->positions[i]);
+    return buffer_take(&out, arena);
+}
+
 static int write_rows(const char *path, const Row *rows, int n, const PretrainState *state, long n_steps,
                       const char *identity, Arena *arena, Error *err) {
     TensorOut *tensors = ARENA_NEW(arena, TensorOut, n);
@@ -61,7 +70,7 @@ static int write_rows(const char *path, const Row *rows, int n, const PretrainSt
                                     {"identity", identity},
                                     {"epoch", arena_printf(arena, "%d", state->epoch)},
                                     {"step", arena_printf(arena, "%d", state->step)},
-                                    {"position", arena_printf(arena, "%d", state->position)},
+                                    {"position", write_positions(state, arena)},
                                     {"n_steps", arena_printf(arena, "%ld", n_steps)},
                                     {"metrics_size", arena_printf(arena, "%ld", state->metrics_size)},
                                     {"n_broken", arena_printf(arena, "%ld", state->n_broken)},
@@ -108,28 +117,41 @@ static double read_number(const TensorFile *file, const char *key, double max) {
     return text && *text && *end == '\0' && number >= 0 && number <= max ? number : -1;
 }
 
+static int read_positions(PretrainState *state, const TensorFile *file, Error *err) {
+    const char *text = tensors_metadata(file, "position");
+    int n = 0;
+    for (char *end; text && n < state->n_parts; n++, text = end) {
+        const double number = strtod(text, &end);
+        if (end == text || number < 0 || number > 2e9)
+            break;
+        state->positions[n] = (int)number;
+    }
+    return text && n == state->n_parts && *text == '\0'
+               ? 0
+               : error_set(err, "%s: metadata: no position", tensors_path(file));
+}
+
 static int read_numbers(PretrainState *state, long *n_steps, const TensorFile *file, Error *err) {
     struct {
         const char *key;
         double max, number;
-    } numbers[] = {{"epoch", 1e6, 0},    {"step", 1e9, 0},          {"position", 2e9, 0},
-                   {"n_steps", 1e15, 0}, {"metrics_size", 1e15, 0}, {"n_broken", 1e15, 0},
-                   {"n_cut", 1e15, 0},   {"seconds", 1e12, 0}};
+    } numbers[] = {{"epoch", 1e6, 0},     {"step", 1e9, 0},   {"n_steps", 1e15, 0}, {"metrics_size", 1e15, 0},
+                   {"n_broken", 1e15, 0}, {"n_cut", 1e15, 0}, {"seconds", 1e12, 0}};
     enum { N = sizeof numbers / sizeof *numbers };
     for (int i = 0; i < N; i++) {
         numbers[i].number = read_number(file, numbers[i].key, numbers[i].max);
         if (numbers[i].number < 0)
             return error_set(err, "%s: metadata: no %s", tensors_path(file), numbers[i].key);
     }
-    *n_steps = (long)numbers[3].number;
+    *n_steps = (long)numbers[2].number;
     *state = (PretrainState){.epoch = (int)numbers[0].number,
                              .step = (int)numbers[1].number,
-                             .position = (int)numbers[2].number,
-                             .metrics_size = (long)numbers[4].number,
-                             .n_broken = (long)numbers[5].number,
-                             .n_cut = (long)numbers[6].number,
-                             .seconds = numbers[7].number};
-    return 0;
+                             .metrics_size = (long)numbers[3].number,
+                             .n_broken = (long)numbers[4].number,
+                             .n_cut = (long)numbers[5].number,
+                             .seconds = numbers[6].number,
+                             .n_parts = state->n_parts};
+    return read_positions(state, file, err);
 }
 
 static int read_rows(const TensorFile *file, const Row *rows, int n, Error *err) {

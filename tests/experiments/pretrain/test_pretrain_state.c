@@ -57,7 +57,7 @@ static void fill(Model *model, float start) {
     }
 }
 
-static const PretrainState written = {3, 7, 99, 1234, 5, 6, 1.25};
+static const PretrainState written = {3, 7, 1234, 5, 6, 1.25, 3, {99, 0, 101}};
 
 static int read_back(void **state, Model *model, PretrainState *read, const char *identity, bool *found,
                      const char **damage, Error *err) {
@@ -83,7 +83,7 @@ static void write_states(void **state) {
 static void a_state_comes_back(void **state) {
     Error err = {0};
     Model model, expected = make_model();
-    PretrainState read = {0};
+    PretrainState read = {.n_parts = 3};
     const char *damage;
     bool found;
     assert_int_equal(read_back(state, &model, &read, IDENTITY, &found, &damage, &err), 0);
@@ -108,7 +108,7 @@ static void a_state_comes_back(void **state) {
 static void damage_leads_to_the_state_before(void **state) {
     Error err = {0};
     Model model;
-    PretrainState read = {0};
+    PretrainState read = {.n_parts = 3};
     const char *damage;
     bool found;
     char path[4096], before[4096];
@@ -136,7 +136,7 @@ static void another_configuration_is_named(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Error err = {0};
         Model model;
-        PretrainState read;
+        PretrainState read = {.n_parts = 3};
         const char *damage;
         bool found;
         assert_int_equal(read_back(state, &model, &read, cases[i].identity, &found, &damage, &err), -1);
