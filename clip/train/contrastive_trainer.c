@@ -252,24 +252,18 @@ static int encode_all(ContrastiveTrainer *t, const PairBatch *batches, int n_bat
 }
 
 StepFeatures contrastive_trainer_features(ContrastiveTrainer *trainer) {
-    return (StepFeatures){trainer->image.features, trainer->text.features};
-}
-
-int contrastive_trainer_loss(ContrastiveTrainer *trainer, double *loss, double *d_scale, int n, Error *err) {
-    ContrastiveTrainer *t = trainer;
-    if (contrastive_loss(loss, t->image.d_features, t->text.d_features, d_scale, t->image.features,
-                         t->text.features, *t->logit_scale->value, n, t->clip->embed_dim, t->pool, err) < 0)
-        return -1;
-    return isfinite(*loss) ? 0 : error_run(err, "the loss is %g: training has come apart", *loss);
+    return (StepFeatures){trainer->image.features, trainer->text.features, trainer->image.d_features,
+                          trainer->text.d_features};
 }
 
 static int differentiate_loss(ContrastiveTrainer *t, double *loss, int n, Error *err) {
-    double d_scale = 0;
-    if (contrastive_trainer_loss(t, loss, &d_scale, n, err) < 0)
+    double d_s = 0;
+    if (contrastive_loss(loss, t->image.d_features, t->text.d_features, &d_s, t->image.features,
+                         t->text.features, *t->logit_scale->value, n, t->clip->embed_dim, t->pool, err) < 0)
         return -1;
     if (t->logit_scale->gradient)
-        *t->logit_scale->gradient += (float)d_scale;
-    return 0;
+        *t->logit_scale->gradient += (float)d_s;
+    return isfinite(*loss) ? 0 : error_run(err, "the loss is %g: training has come apart", *loss);
 }
 
 int contrastive_trainer_image_gradients(ContrastiveTrainer *trainer, const PairBatch *batch, int first,

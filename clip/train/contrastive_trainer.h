@@ -43,13 +43,12 @@ int contrastive_trainer_gradients(ContrastiveTrainer *trainer, double *loss, con
  * is the first whose gradients are asked for. */
 int contrastive_trainer_encode(ContrastiveTrainer *trainer, const PairBatch *batch, int first, bool is_last,
                                Error *err);
-/* The features of the step's pairs (batch_size accum_freq, E), where those of the other processes go. */
+/* The features of the step's pairs and their gradients (batch_size accum_freq, E): those of the other
+ * processes go to their rows, and the gradients of this one are filled in before the backward passes. */
 typedef struct {
-    float *image, *text;
+    float *image, *text, *d_image, *d_text; /* gradients of a tower that is not trained are NULL */
 } StepFeatures;
 StepFeatures contrastive_trainer_features(ContrastiveTrainer *trainer);
-/* The loss of the step's first n pairs, and the gradient of logit_scale, which is not yet added. */
-int contrastive_trainer_loss(ContrastiveTrainer *trainer, double *loss, double *d_scale, int n, Error *err);
 /* Adds to the gradients of a tower. `again`: the batch is not the one whose activations were kept. */
 int contrastive_trainer_image_gradients(ContrastiveTrainer *trainer, const PairBatch *batch, int first,
                                         bool again, Error *err);

@@ -7,7 +7,7 @@ enum { SEND_ORDER = 1, SEND_TALK };
 
 enum {
     EXCHANGE_REPORTS = 1,
-    EXCHANGE_FEATURES,
+    EXCHANGE_BATCHES,
     EXCHANGE_GRADIENTS, /* and one more: for each group of shares.h */
     EXCHANGE_SQUARES = EXCHANGE_GRADIENTS + 2,
     EXCHANGE_VALUES,

@@ -18,7 +18,9 @@ int shared_step_open(SharedStep *shared, const PretrainSession *session, BrokenP
     for (int i = 0; i < parameters->n && !session->config->lock.image; i++)
         shared->n_statistics += parameters->items[i].is_buffer ? parameters->items[i].count : 0;
     shared->statistics = arena_floats(arena, (size_t)optim->accum_freq, shared->n_statistics);
-    if (shares_open(&shared->shares, session->ranks, parameters, arena, err) < 0)
+    if (shares_open(&shared->shares, session->ranks, parameters, arena, err) < 0 ||
+        contrastive_parts_open(&shared->loss, session->effective_batch, session->clip->embed_dim, arena,
+                               err) < 0)
         return -1;
     return reports_open(&shared->reports, session->ranks, optim->parts, broken, arena, err);
 }
@@ -99,37 +101,80 @@ static int encode(const SharedStep *shared, const SharedWork *work, Error *err) 
     return 0;
 }
 
-enum { OF_A_BATCH = 3 }; /* blocks: both features, statistics */
+/* Bytes of each batch of the step, one after the other. */
+typedef struct {
+    void *bytes;
+    size_t size; /* of a batch */
+} BatchArray;
 
-static int add_batch(const SharedStep *shared, RankBlock *blocks, int peer, StepFeatures features,
-                     int batch) {
-    const size_t n = (size_t)shared->session->optim.batch_size * (size_t)shared->session->clip->embed_dim;
-    const size_t at = (size_t)batch * n, size = sizeof(float);
-    blocks[0] = (RankBlock){peer, features.image + at, n * size};
-    blocks[1] = (RankBlock){peer, features.text + at, n * size};
-    blocks[2] = (RankBlock){peer, statistics_of(shared, batch), shared->n_statistics * size};
-    return OF_A_BATCH;
+static RankBlock block_of(const BatchArray *array, int peer, int batch) {
+    return (RankBlock){peer, (char *)array->bytes + (size_t)batch * array->size, array->size};
 }
 
-static void gather_features(const SharedStep *shared, StepFeatures features) {
+/* What each rank has of its batches, to all. */
+static void gather(const SharedStep *shared, const BatchArray *arrays, int n_arrays) {
     RankGroup *ranks = shared->session->ranks;
     const int n_ranks = ranks_count(ranks), n_batches = shared->session->optim.accum_freq;
-    const size_t most = (size_t)n_batches * (size_t)n_ranks * OF_A_BATCH;
+    const size_t most = (size_t)n_batches * (size_t)n_ranks * (size_t)n_arrays;
     int n_sends = 0, n_receives = 0;
     if (n_ranks == 1)
         return;
     RankBlock *sends = malloc(2 * most * sizeof *sends), *receives = sends + most;
     if (!sends)
         ranks_abort(ranks, "out of memory");
-    for (int batch = 0; batch < n_batches; batch++) {
-        const int owner = rank_of_batch(shared, batch);
+    for (int i = 0; i < n_batches * n_arrays; i++) {
+        const int batch = i / n_arrays, owner = rank_of_batch(shared, batch);
+        const BatchArray *array = &arrays[i % n_arrays];
         if (owner != ranks_index(ranks))
-            n_receives += add_batch(shared, receives + n_receives, owner, features, batch);
-        for (int i = 1; owner == ranks_index(ranks) && i < n_ranks; i++)
-            n_sends += add_batch(shared, sends + n_sends, (owner + i) % n_ranks, features, batch);
+            receives[n_receives++] = block_of(array, owner, batch);
+        for (int k = 1; owner == ranks_index(ranks) && k < n_ranks; k++)
+            sends[n_sends++] = block_of(array, (owner + k) % n_ranks, batch);
     }
-    ranks_exchange(ranks, EXCHANGE_FEATURES, sends, n_sends, receives, n_receives);
+    ranks_exchange(ranks, EXCHANGE_BATCHES, sends, n_sends, receives, n_receives);
     free(sends);
+}
+
+static void gather_features(const SharedStep *shared, StepFeatures features) {
+    const size_t n = (size_t)shared->session->optim.batch_size * (size_t)shared->session->clip->embed_dim;
+    const BatchArray arrays[] = {{features.image, n * sizeof(float)},
+                                 {features.text, n * sizeof(float)},
+                                 {shared->statistics, shared->n_statistics * sizeof(float)}};
+    gather(shared, arrays, 3);
+}
+
+/* --- the loss --- */
+
+static int pairs_of_part(const SharedStep *shared) {
+    return shared->per_part * shared->session->optim.batch_size;
+}
+
+static int find_loss(SharedStep *shared, const SharedWork *work, double *loss, Error *err) {
+    const PretrainSession *session = shared->session;
+    const StepFeatures features = contrastive_trainer_features(work->trainer);
+    const float s = *parameters_find(&session->clip->parameters, "logit_scale")->value;
+    ContrastiveParts *parts = &shared->loss;
+    contrastive_parts_begin(parts, features.image, features.text, s, session->effective_batch, session->pool);
+    for (int own = 0; own < work->n; own += shared->per_part)
+        contrastive_parts_forward(parts, first_pair(shared, own), pairs_of_part(shared), session->pool);
+    const BatchArray sums = {parts->sums, (size_t)session->optim.batch_size * sizeof *parts->sums};
+    gather(shared, &sums, 1);
+    *loss = contrastive_parts_value(parts);
+    return isfinite(*loss) ? 0 : error_run(err, "the loss is %g: training has come apart", *loss);
+}
+
+static float *at_pair(const SharedStep *shared, float *rows, int pair) {
+    return rows ? rows + (size_t)pair * (size_t)shared->session->clip->embed_dim : NULL;
+}
+
+/* The part's own of the gradients of features and logit_scale. */
+static void differentiate_loss(SharedStep *shared, const SharedWork *work, int own) {
+    const PretrainSession *session = shared->session;
+    const StepFeatures features = contrastive_trainer_features(work->trainer);
+    Parameter *scale = parameters_find(&session->clip->parameters, "logit_scale");
+    const int first = first_pair(shared, own);
+    *scale->gradient = (float)contrastive_parts_backward(
+        &shared->loss, at_pair(shared, features.d_image, first), at_pair(shared, features.d_text, first),
+        first, pairs_of_part(shared), session->pool);
 }
 
 /* --- gradients --- */
@@ -163,18 +208,16 @@ static int backward(const SharedStep *shared, const SharedWork *work, int part, 
 }
 
 /* Each rank's part of this number. What fails here is agreed upon later: the others wait for gradients. */
-static int take_round(SharedStep *shared, const SharedWork *work, int round, double d_scale, Error *err) {
+static int take_round(SharedStep *shared, const SharedWork *work, int round, Error *err) {
     const PretrainSession *session = shared->session;
     const int n_ranks = ranks_count(session->ranks), left = session->optim.parts - round * n_ranks;
     Sending sending = {&shared->shares, left < n_ranks ? left : n_ranks};
     Parameters *parameters = &session->clip->parameters;
-    Parameter *scale = parameters_find(parameters, "logit_scale");
     Task *task = NULL;
     int status = 0;
     if (ranks_index(session->ranks) < sending.n_parts) {
         parameters_zero_gradients(parameters, session->pool);
-        if (round == 0 && ranks_index(session->ranks) == 0)
-            *scale->gradient = (float)d_scale;
+        differentiate_loss(shared, work, round * shared->per_part);
         status = backward(shared, work, round, &sending, &task, err);
     }
     if (task)
@@ -186,7 +229,7 @@ static int take_round(SharedStep *shared, const SharedWork *work, int round, dou
     return status;
 }
 
-static int take_rounds(SharedStep *shared, const SharedWork *work, int status, double d_scale, Error *err) {
+static int take_rounds(SharedStep *shared, const SharedWork *work, int status, Error *err) {
     const PretrainSession *session = shared->session;
     const int n_ranks = ranks_count(session->ranks);
     for (int round = 0; round * n_ranks < session->optim.parts; round++) {
@@ -194,7 +237,7 @@ static int take_rounds(SharedStep *shared, const SharedWork *work, int status, d
             status = pool_stopped(session->pool, err);
         if (reports_agree(&shared->reports, status, err) < 0)
             return -1;
-        status = take_round(shared, work, round, d_scale, err);
+        status = take_round(shared, work, round, err);
     }
     return reports_agree(&shared->reports, status, err);
 }
@@ -220,7 +263,6 @@ static int change(SharedStep *shared, const SharedWork *work, Error *err) {
 
 static int take(SharedStep *shared, const SharedWork *work, double *loss, bool *ended, Error *err) {
     Reports *reports = &shared->reports;
-    double d_scale = 0;
     int status = work->status;
     if (status == 0 && !reports_own(reports)->ended)
         status = encode(shared, work, err);
@@ -230,8 +272,8 @@ static int take(SharedStep *shared, const SharedWork *work, double *loss, bool *
     if (*ended)
         return 0;
     gather_features(shared, contrastive_trainer_features(work->trainer));
-    status = contrastive_trainer_loss(work->trainer, loss, &d_scale, shared->session->effective_batch, err);
-    return take_rounds(shared, work, status, d_scale, err) < 0 ? -1 : change(shared, work, err);
+    status = find_loss(shared, work, loss, err);
+    return take_rounds(shared, work, status, err) < 0 ? -1 : change(shared, work, err);
 }
 
 int shared_step_take(SharedStep *shared, const SharedWork *work, double *loss, bool *ended, Error *err) {
@@ -248,6 +290,8 @@ double shared_step_bytes(const SharedStep *shared) {
     const int n_agreed = 2 + (parts + n_ranks - 1) / n_ranks;
     const double features = 2.0 * session->effective_batch * session->clip->embed_dim;
     const double statistics = (double)session->optim.accum_freq * (double)shared->n_statistics;
+    const double sums = (double)session->effective_batch * sizeof(PairSums);
     return n_agreed * reports_bytes(&shared->reports) +
-           (n_ranks - 1) * (features + statistics) * sizeof(float) + shares_bytes(&shared->shares, parts);
+           (n_ranks - 1) * ((features + statistics) * sizeof(float) + sums) +
+           shares_bytes(&shared->shares, parts);
 }

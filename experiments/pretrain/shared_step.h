@@ -3,8 +3,9 @@
  * A step's accum_freq batches fall into optim.parts parts of successive ones. Part p is that of rank p modulo
  * the number of ranks, which alone reads its pairs:
  *
- *     each rank   reads and encodes its batches; all get all features, the loss of all is differentiated
- *     each round  a part of each rank: its gradient alone, from zero; owners add them (shares.h)
+ *     each rank   reads and encodes its batches; all get all features
+ *     each part   its rows and columns of the logits alone (OpenCLIP's local loss); all get their sums
+ *     each round  a part of each rank: its gradient, from zero; owners add them (shares.h)
  *     then        owners step what they own, and all get all weights
  *
  * Features and gradients of a part follow from the part alone, and are added in the order of the parts. So
@@ -21,6 +22,7 @@
 #ifndef EXPERIMENTS_PRETRAIN_SHARED_STEP_H
 #define EXPERIMENTS_PRETRAIN_SHARED_STEP_H
 
+#include "clip/train/contrastive_parts.h"
 #include "datasets/pairs/pair_loader.h"
 #include "experiments/pretrain/broken_pairs.h"
 #include "experiments/pretrain/pretrain_metrics.h"
@@ -34,6 +36,7 @@ typedef struct {
     int per_part; /* batches */
     Shares shares;
     Reports reports;
+    ContrastiveParts loss;
     size_t n_statistics; /* numbers of a batch's; 0: none move */
     float *statistics;   /* (accum_freq, n_statistics) what each batch would leave of zeros */
 } SharedStep;
