@@ -96,6 +96,13 @@ static void make_logits(const Block *block, Pool *pool) {
     product_run(pool, &product, PRECISION_FLOAT32);
 }
 
+static double sum_of_exp(const float *x, int n, float scale, float max) {
+    double sum = 0;
+    for (int j = 0; j < n; j++)
+        sum += expf(scale * x[j] - scale * max);
+    return sum;
+}
+
 static void sums_tile(void *context, int tile, int worker) {
     (void)worker;
     const Block *block = context;
@@ -105,12 +112,10 @@ static void sums_tile(void *context, int tile, int worker) {
         const float *x = loss->logits + (size_t)i * (size_t)loss->n, scale = loss->scale;
         PairSums *sums = &loss->sums[block->first + i];
         float max = -INFINITY;
-        double sum = 0;
         for (int j = 0; j < loss->n; j++)
             max = x[j] > max ? x[j] : max;
-        for (int j = 0; j < loss->n; j++)
-            sum += expf(scale * x[j] - scale * max);
-        *(block->is_text ? &sums->text_lse : &sums->image_lse) = scale * max + log(sum);
+        *(block->is_text ? &sums->text_lse : &sums->image_lse) =
+            scale * max + log(sum_of_exp(x, loss->n, scale, max));
         if (!block->is_text)
             sums->logit = scale * x[block->first + i];
     }

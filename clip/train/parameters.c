@@ -123,6 +123,13 @@ void parameters_scale_gradients(Parameters *parameters, const PieceList *some, f
     parameters_each_piece(parameters, some, scale_piece, &factor, pool);
 }
 
+void parameters_clip_gradients(Parameters *parameters, const PieceList *some, double norm, double most,
+                               Pool *pool) {
+    const double factor = most / (norm + 1e-6);
+    if (factor < 1)
+        parameters_scale_gradients(parameters, some, (float)factor, pool);
+}
+
 /* --- the norm: sums of squares of some pieces, then of the next --- */
 
 typedef struct {

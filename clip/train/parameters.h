@@ -70,6 +70,9 @@ void parameters_each_piece(const Parameters *parameters, const PieceList *some, 
  * is parameters_gradient_norm. */
 void parameters_squares(const Parameters *parameters, const PieceList *some, double *sums, Pool *pool);
 
+/* As torch.nn.utils.clip_grad_norm_, given the length of all gradients together. */
+void parameters_clip_gradients(Parameters *parameters, const PieceList *some, double norm, double most,
+                               Pool *pool);
 void parameters_scale_gradients(Parameters *parameters, const PieceList *some, float factor, Pool *pool);
 
 #endif

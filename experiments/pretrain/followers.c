@@ -1,14 +1,12 @@
 /* followers.c: see followers.h */
 #include "experiments/pretrain/followers.h"
 
-#include "experiments/pretrain/exchange_kinds.h"
+#include "experiments/pretrain/orders.h"
 #include "experiments/ranks/gather.h"
-#include "experiments/ranks/parcel.h"
+#include "experiments/shares/exchange_kinds.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-typedef enum { ORDER_START, ORDER_BEGIN, ORDER_STEP, ORDER_COLLECT } Order;
 
 /* --- rank 0 --- */
 
@@ -16,69 +14,19 @@ static bool is_alone(const PretrainStepper *stepper) {
     return ranks_count(stepper->session->ranks) == 1;
 }
 
-/* To all others. Frees the buffer. */
-static void send(const PretrainStepper *stepper, Buffer *out) {
-    RankGroup *ranks = stepper->session->ranks;
-    const char *bytes = buffer_text(out);
-    if (!bytes)
-        ranks_abort(ranks, "out of memory");
-    for (int to = 1; to < ranks_count(ranks); to++)
-        ranks_send(ranks, to, SEND_ORDER, bytes, out->size);
-    buffer_free(out);
-}
-
-static void send_double(Buffer *out, double number) {
-    int64_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    parcel_int(out, bits);
-}
-
-static double read_double(Parcel *in) {
-    const int64_t bits = parcel_read_int(in);
-    double number;
-    memcpy(&number, &bits, sizeof number);
-    return number;
-}
-
 void followers_start(PretrainStepper *stepper) {
-    Buffer out = {0};
     if (is_alone(stepper))
         return;
-    parcel_int(&out, ORDER_START);
-    parcel_text(&out, stepper->session->identity);
-    parcel_int(&out, stepper->optimizer.n_steps);
-    send(stepper, &out);
+    order_start(stepper->session->ranks, stepper->session->identity, stepper->optimizer.n_steps);
     shares_deal(&stepper->shared.shares, &stepper->optimizer);
-}
-
-void followers_begin(PretrainStepper *stepper, const PretrainState *state) {
-    Buffer out = {0};
-    if (is_alone(stepper))
-        return;
-    parcel_int(&out, ORDER_BEGIN);
-    parcel_int(&out, state->epoch);
-    for (int i = 0; i < state->n_parts; i++)
-        parcel_int(&out, state->positions[i]);
-    send(stepper, &out);
-}
-
-void followers_step(PretrainStepper *stepper, double lr) {
-    Buffer out = {0};
-    if (is_alone(stepper))
-        return;
-    parcel_int(&out, ORDER_STEP);
-    send_double(&out, lr);
-    send(stepper, &out);
 }
 
 /* Every rank's own, added. */
 static double sum_sent(const PretrainStepper *stepper) {
     RankGroup *ranks = stepper->session->ranks;
     const size_t n = (size_t)ranks_count(ranks);
-    size_t *offsets = malloc((n + 1) * sizeof *offsets);
-    double *sent = malloc(n * sizeof *sent), sum = 0;
-    if (!offsets || !sent)
-        ranks_abort(ranks, "out of memory");
+    size_t *offsets = ranks_malloc(ranks, n + 1, sizeof *offsets);
+    double *sent = ranks_malloc(ranks, n, sizeof *sent), sum = 0;
     for (size_t i = 0; i <= n; i++)
         offsets[i] = i * sizeof *sent;
     sent[ranks_index(ranks)] = (double)stepper->sent;
@@ -96,11 +44,9 @@ static void collect(PretrainStepper *stepper, double *sent) {
 }
 
 void followers_collect(PretrainStepper *stepper, double *sent) {
-    Buffer out = {0};
     if (is_alone(stepper))
         return;
-    parcel_int(&out, ORDER_COLLECT);
-    send(stepper, &out);
+    order_collect(stepper->session->ranks);
     collect(stepper, sent);
 }
 
@@ -149,7 +95,7 @@ static void step(Follower *follower, Parcel *in) {
     StepMetrics metrics;
     bool ended;
     Error told = {0};
-    stepper_step(follower->stepper, &follower->state, &metrics, read_double(in), &ended, &told);
+    stepper_step(follower->stepper, &follower->state, &metrics, order_read_rate(in), &ended, &told);
 }
 
 static int obey(Follower *follower, Parcel *in, Error *err) {

@@ -13,12 +13,8 @@
 /* When model and optimiser are those to begin with: gives them to all. Ends the run when another rank finds
  * something else to train on. */
 void followers_start(PretrainStepper *stepper);
-void followers_begin(PretrainStepper *stepper, const PretrainState *state);
-void followers_step(PretrainStepper *stepper, double lr);
 /* What the optimiser remembers comes to rank 0, and *sent is what all ranks have sent in steps so far. */
 void followers_collect(PretrainStepper *stepper, double *sent);
-
-enum { FOLLOWERS_STEP_BYTES = 8 + 2 * 8 }; /* that followers_step sends to each */
 
 /* --- the others --- */
 

@@ -2,8 +2,7 @@
 #include "experiments/pretrain/pretrain_step.h"
 
 #include "experiments/pretrain/captions.h"
-#include "experiments/pretrain/followers.h"
-#include "experiments/pretrain/gradient_clip.h"
+#include "experiments/pretrain/orders.h"
 #include "experiments/pretrain/pretrain_open.h"
 
 #include <math.h>
@@ -115,7 +114,7 @@ void stepper_close(PretrainStepper *stepper) {
 int stepper_begin(PretrainStepper *stepper, const PretrainState *state, Error *err) {
     const RankGroup *ranks = stepper->session->ranks;
     if (ranks_index(ranks) == 0)
-        followers_begin(stepper, state);
+        order_begin(stepper->session->ranks, state);
     for (int i = 0; i < stepper->n_own; i++)
         if (pair_loader_begin(stepper->loaders[i], state->epoch,
                               state->positions[i * ranks_count(ranks) + ranks_index(ranks)], err) < 0)
@@ -193,7 +192,8 @@ static int take_step(PretrainStepper *stepper, StepMetrics *metrics, double lr, 
         return -1;
     }
     if (session->optim.grad_clip_norm > 0)
-        gradients_clip(session, NULL, parameters_gradient_norm(parameters, session->pool));
+        parameters_clip_gradients(parameters, NULL, parameters_gradient_norm(parameters, session->pool),
+                                  session->optim.grad_clip_norm, session->pool);
     parameter_optimizer_step(&stepper->optimizer, NULL, lr, session->pool);
     return 0;
 }
@@ -234,7 +234,7 @@ static int step_shared(PretrainStepper *stepper, PretrainState *state, StepMetri
     Loading loading = {0};
     const size_t before = ranks_sent(ranks);
     if (ranks_index(ranks) == 0)
-        followers_step(stepper, lr);
+        order_step(ranks, lr);
     SharedWork work = {.trainer = stepper->trainer,
                        .optimizer = &stepper->optimizer,
                        .batches = stepper->batches,
@@ -276,5 +276,5 @@ int stepper_step(PretrainStepper *stepper, PretrainState *state, StepMetrics *me
 
 double stepper_bytes(const PretrainStepper *stepper) {
     const int n_ranks = ranks_count(stepper->session->ranks);
-    return n_ranks > 1 ? shared_step_bytes(&stepper->shared) + (n_ranks - 1) * FOLLOWERS_STEP_BYTES : 0;
+    return n_ranks > 1 ? shared_step_bytes(&stepper->shared) + (n_ranks - 1) * ORDER_STEP_BYTES : 0;
 }

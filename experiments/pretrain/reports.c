@@ -1,9 +1,9 @@
 /* reports.c: see reports.h */
 #include "experiments/pretrain/reports.h"
 
-#include "experiments/pretrain/exchange_kinds.h"
 #include "experiments/ranks/gather.h"
 #include "experiments/ranks/parcel.h"
+#include "experiments/shares/exchange_kinds.h"
 #include "experiments/terminal/interrupt.h"
 
 #include <signal.h>

@@ -3,8 +3,8 @@
 
 #include "clip/base/parallel.h"
 #include "clip/conv/batch_norm.h"
-#include "experiments/pretrain/exchange_kinds.h"
-#include "experiments/pretrain/gradient_clip.h"
+#include "experiments/ranks/gather.h"
+#include "experiments/shares/exchange_kinds.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -119,9 +119,7 @@ static void gather(const SharedStep *shared, const BatchArray *arrays, int n_arr
     int n_sends = 0, n_receives = 0;
     if (n_ranks == 1)
         return;
-    RankBlock *sends = malloc(2 * most * sizeof *sends), *receives = sends + most;
-    if (!sends)
-        ranks_abort(ranks, "out of memory");
+    RankBlock *sends = ranks_malloc(ranks, 2 * most, sizeof *sends), *receives = sends + most;
     for (int i = 0; i < n_batches * n_arrays; i++) {
         const int batch = i / n_arrays, owner = rank_of_batch(shared, batch);
         const BatchArray *array = &arrays[i % n_arrays];
@@ -252,7 +250,9 @@ static int change(SharedStep *shared, const SharedWork *work, Error *err) {
     if (!isfinite(norm))
         return error_run(err, "the gradient of %s is not finite: training has come apart",
                          strange ? strange->name : "all");
-    gradients_clip(session, own, norm);
+    if (session->optim.grad_clip_norm > 0)
+        parameters_clip_gradients(&session->clip->parameters, own, norm, session->optim.grad_clip_norm,
+                                  session->pool);
     parameter_optimizer_step(work->optimizer, own, work->lr, session->pool);
     shares_give_values(&shared->shares);
     each_statistic(shared, put, work->running);

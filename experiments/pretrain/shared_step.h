@@ -29,7 +29,7 @@
 #include "experiments/pretrain/pretrain_session.h"
 #include "experiments/pretrain/pretrain_state.h"
 #include "experiments/pretrain/reports.h"
-#include "experiments/pretrain/shares.h"
+#include "experiments/shares/shares.h"
 
 typedef struct {
     const PretrainSession *session;

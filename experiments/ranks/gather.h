@@ -8,4 +8,7 @@
  * them; then every rank has all. offsets (ranks_count + 1) are the same everywhere. */
 void ranks_gather(RankGroup *ranks, int kind, void *all, const size_t *offsets);
 
+/* For what others wait for: all ranks end where there is no memory. Caller frees. */
+void *ranks_malloc(RankGroup *ranks, size_t count, size_t size);
+
 #endif

@@ -14,8 +14,8 @@
  * Gradients go in two groups, those of the image tower and the others, so that one can be on its way while
  * the other is computed.
  */
-#ifndef EXPERIMENTS_PRETRAIN_SHARES_H
-#define EXPERIMENTS_PRETRAIN_SHARES_H
+#ifndef EXPERIMENTS_SHARES_SHARES_H
+#define EXPERIMENTS_SHARES_SHARES_H
 
 #include "clip/train/parameter_optimizer.h"
 #include "experiments/ranks/ranks.h"

@@ -1,8 +1,8 @@
 /* shares.c: see shares.h */
-#include "experiments/pretrain/shares.h"
+#include "experiments/shares/shares.h"
 
-#include "experiments/pretrain/exchange_kinds.h"
 #include "experiments/ranks/gather.h"
+#include "experiments/shares/exchange_kinds.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -92,9 +92,7 @@ typedef struct {
 
 static Blocks blocks_alloc(const Shares *shares) {
     const size_t most = (size_t)shares->n_segments * (size_t)ranks_count(shares->ranks);
-    Blocks blocks = {.sends = malloc(2 * most * sizeof *blocks.sends)};
-    if (!blocks.sends)
-        ranks_abort(shares->ranks, "out of memory");
+    Blocks blocks = {.sends = ranks_malloc(shares->ranks, 2 * most, sizeof(RankBlock))};
     blocks.receives = blocks.sends + most;
     return blocks;
 }
@@ -243,10 +241,8 @@ void shares_collect(Shares *shares, const ParameterOptimizer *optimizer) {
 static void deal_statistics(const Shares *shares) {
     const Parameters *all = shares->parameters;
     const int n_ranks = ranks_count(shares->ranks), self = ranks_index(shares->ranks);
-    RankBlock *blocks = malloc((size_t)all->n * (size_t)n_ranks * sizeof *blocks);
+    RankBlock *blocks = ranks_malloc(shares->ranks, (size_t)all->n * (size_t)n_ranks, sizeof *blocks);
     int n = 0;
-    if (!blocks)
-        ranks_abort(shares->ranks, "out of memory");
     for (int i = 0; i < all->n; i++)
         for (int peer = self == 0; all->items[i].is_buffer && peer < (self == 0 ? n_ranks : 1); peer++)
             blocks[n++] = (RankBlock){peer, all->items[i].value, all->items[i].count * sizeof(float)};

@@ -1,6 +1,6 @@
 /* exchange_kinds.h: the kinds of blocks that the ranks of a pretraining send each other (ranks.h). */
-#ifndef EXPERIMENTS_PRETRAIN_EXCHANGE_KINDS_H
-#define EXPERIMENTS_PRETRAIN_EXCHANGE_KINDS_H
+#ifndef EXPERIMENTS_SHARES_EXCHANGE_KINDS_H
+#define EXPERIMENTS_SHARES_EXCHANGE_KINDS_H
 
 /* Of unknown size. */
 enum { SEND_ORDER = 1, SEND_TALK };
