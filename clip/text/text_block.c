@@ -5,7 +5,6 @@
 #include "clip/checkpoint/packed_blocks.h"
 #include "clip/math/norm_rows.h"
 #include "clip/math/ops.h"
-#include "clip/text/tree_attention.h"
 
 #include <assert.h>
 #include <string.h>
@@ -17,7 +16,7 @@ size_t block_cache_place(BlockCache *cache, const TextWeights *w, const TokenTre
     size_t R = (size_t)segment->rows, C = (size_t)w->width, F = (size_t)w->mlp_width, used = 0;
     size_t Q = last ? (size_t)segment->n_leaves : R;
     size_t paths = tree->path_start[segment->first + segment->rows] - tree->path_start[segment->first];
-    BlockCache c = {.x = cache ? cache->x : NULL};
+    BlockCache c = {.x = cache ? cache->x : NULL, .late = cache ? cache->late : NULL};
     c.mean_1 = place_floats(memory, &used, R);
     c.rstd_1 = place_floats(memory, &used, R);
     c.q = place_floats(memory, &used, last ? Q * C : R * 3 * C);
@@ -63,7 +62,8 @@ static TreeAttention attention_of(const BlockContext *context, const Segment *se
                            .kv = cache->kv,
                            .kv_stride = cache->kv_stride,
                            .shared_kv = shared_kv,
-                           .probs = cache->probs};
+                           .probs = cache->probs,
+                           .late = cache->late};
 }
 
 /* Rows of the leaves, from a matrix over the segment to one over the leaves. */
@@ -181,4 +181,11 @@ void block_backward(const BlockContext *context, int layer, const Segment *segme
     attention_half_backward(context, layer, segment, cache, d_x, shared_kv, d_shared_kv);
     norm_rows_backward(pool, d_x, last ? d_x : s->d_x2, s->d_h, cache->x, cache->mean_1, cache->rstd_1,
                        b->ln_1_w, R, C);
+}
+
+void block_add_late(const BlockContext *context, int layer, const Segment *segment, const BlockCache *cache,
+                    float *d_shared_kv) {
+    const bool last = layer == context->w->n_layers - 1;
+    const TreeAttention attention = attention_of(context, segment, cache, NULL, last);
+    tree_attention_add_late(context->pool, d_shared_kv, &attention);
 }

@@ -11,7 +11,7 @@
 #include "clip/base/arena.h"
 #include "clip/base/parallel.h"
 #include "clip/checkpoint/tower_weights.h"
-#include "clip/text/token_tree.h"
+#include "clip/text/tree_attention.h"
 
 #include <stdbool.h>
 
@@ -32,6 +32,7 @@ typedef struct {
     float *x2;              /* (Q, C) */
     float *mean_2, *rstd_2; /* (Q) */
     float *fc;              /* (Q, F) before the activation */
+    LateKeys *late;         /* not placed either; NULL: the backward pass adds to the trunk at once */
 } BlockCache;
 
 /* Buffers for the duration of a call; one set serves every segment. R is that of the largest segment. */
@@ -56,6 +57,10 @@ typedef struct {
     Pool *pool;
     BlockScratch *scratch;
 } BlockContext;
+
+/* The late additions of one block to d_shared_kv, after a backward pass that kept them. */
+void block_add_late(const BlockContext *context, int layer, const Segment *segment, const BlockCache *cache,
+                    float *d_shared_kv);
 
 /* y (Q, C) from cache->x; fills in the rest of the cache. Without y it only fills the cache, which saves a
  * third of the operations. Keys and values of shared rows are written to shared_kv (n_shared, 2C); those of

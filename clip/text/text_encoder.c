@@ -8,9 +8,9 @@
 #include "clip/text/text_encoder.h"
 
 #include "clip/base/minimum.h"
-#include "clip/math/gemm.h"
 #include "clip/math/ops.h"
 #include "clip/text/text_block.h"
+#include "clip/text/text_head.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -38,19 +38,18 @@ struct TextEncoder {
     BlockScratch scratch;
 
     float **shared_kv;   /* (L) of (n_shared, 2C) */
-    float **d_shared_kv; /* (L) of (n_shared - n_frozen, 2C) */
+    float **d_shared_kv; /* (L) of (n_shared - n_frozen, 2C), one behind the other */
+    bool late;           /* what segments behind the trunk leave at it, and at contexts, is kept */
+    float *late_rows;    /* (n_late, C): gradients at their context nodes, in order */
     float *d_x;          /* (max rows, C) */
 
     float *rows; /* (N, C) of every node behind block end - 1, where that is not the last one */
     const float *d_rows;
 
-    int n_leaves;                    /* U: distinct EOS nodes */
-    int *leaf_nodes;                 /* (U) ascending */
-    int *leaf_of_prompt;             /* (P) index into leaf_nodes */
-    float *leaf_x, *leaf_h, *d_leaf; /* (U, C): block output, ln_final of it, gradient */
-    float *leaf_mean, *leaf_rstd;    /* (U) */
-    float *leaf_features;            /* (U, E) */
-    float *text_projection;          /* (E, C): transposed, as a linear layer's weight */
+    int n_leaves;        /* U: distinct EOS nodes */
+    int *leaf_nodes;     /* (U) ascending */
+    int *leaf_of_prompt; /* (P) index into leaf_nodes */
+    TextHead head;       /* behind the last block */
 };
 
 /* --- creation --- */
@@ -155,19 +154,6 @@ static void allocate_caches(TextEncoder *e) {
     }
 }
 
-/* What stands behind the last block: the features of the leaves. */
-static void allocate_leaves(TextEncoder *e) {
-    const size_t C = (size_t)e->w->width, E = (size_t)e->w->embed_dim, U = (size_t)e->n_leaves;
-    e->leaf_x = arena_floats(e->arena, U, C);
-    e->leaf_h = arena_floats(e->arena, U, C);
-    e->leaf_mean = arena_floats(e->arena, U, 1);
-    e->leaf_rstd = arena_floats(e->arena, U, 1);
-    e->leaf_features = arena_floats(e->arena, U, E);
-    e->text_projection = arena_floats(e->arena, E, C);
-    if (e->training)
-        e->d_leaf = arena_floats(e->arena, U, C);
-}
-
 static void allocate(TextEncoder *e, size_t memory_budget) {
     const TextWeights *w = e->w;
     const TokenTree *tree = e->tree;
@@ -188,28 +174,20 @@ static void allocate(TextEncoder *e, size_t memory_budget) {
     e->shared_kv = ARENA_NEW(arena, float *, e->end);
     e->d_shared_kv = ARENA_NEW(arena, float *, e->end);
     if (e->end == w->n_layers)
-        allocate_leaves(e);
+        e->head = text_head(w, e->n_leaves, tree->n_prompts, e->leaf_of_prompt, e->training, arena);
     else
         e->rows = arena_floats(arena, (size_t)tree->n_nodes, C);
+    const size_t trunk = e->training ? (size_t)(tree->n_shared - tree->n_frozen) * 2 * C : 0;
+    float *d_shared = arena_floats(arena, trunk, (size_t)(e->end - e->first));
     for (int l = e->first; l < e->end && !arena_failed(arena); l++) {
         e->shared_kv[l] = arena_floats(arena, (size_t)tree->n_shared, 2 * C);
-        if (e->training)
-            e->d_shared_kv[l] = arena_floats(arena, (size_t)(tree->n_shared - tree->n_frozen), 2 * C);
+        e->d_shared_kv[l] = d_shared + (size_t)(l - e->first) * trunk;
     }
     if (e->training)
         e->d_x = arena_floats(arena, (size_t)max_rows, C);
 }
 
 static void segment_forward(TextEncoder *e, int i);
-
-/* The projection as a linear layer's weight. */
-static void transpose_projection(TextEncoder *e) {
-    const TextWeights *w = e->w;
-    for (int row = 0; row < w->width; row++)
-        for (int column = 0; column < w->embed_dim; column++)
-            e->text_projection[(size_t)column * w->width + row] =
-                w->text_projection[(size_t)row * w->embed_dim + column];
-}
 
 TextEncoder *text_encoder_create(const TextWeights *weights, const TokenTree *tree, Pool *pool, bool training,
                                  size_t memory_budget, Error *err) {
@@ -241,8 +219,6 @@ TextEncoder *text_encoder_create_part(const TextWeights *weights, const TokenTre
         error_memory(err);
         return NULL;
     }
-    if (end == weights->n_layers)
-        transpose_projection(e);
     for (int i = 0; i < tree->n_frozen_segments; i++)
         segment_forward(e, i);
     return e;
@@ -276,7 +252,7 @@ static BlockContext block_context(TextEncoder *e) {
     return (BlockContext){.w = e->w, .tree = e->tree, .pool = e->pool, .scratch = &e->scratch};
 }
 
-/* The rows of leaf_x or d_leaf that belong to a segment. */
+/* The rows of head.x or head.d_x that belong to a segment. */
 static float *leaf_rows(const TextEncoder *e, float *matrix, const Segment *segment) {
     return matrix + (size_t)(segment->leaves - e->leaf_nodes) * (size_t)e->w->width;
 }
@@ -295,36 +271,39 @@ static void segment_forward(TextEncoder *e, int i) {
     for (int l = e->first; l < e->end && !is_stopped(e); l++) {
         float *y = l + 1 < e->end ? blocks[l + 1].x
                    : e->rows      ? e->rows + (size_t)segment->first * (size_t)e->w->width
-                                  : leaf_rows(e, e->leaf_x, segment);
+                                  : leaf_rows(e, e->head.x, segment);
         block_forward(&context, l, segment, &blocks[l], y, e->shared_kv[l]);
     }
 }
 
-/* feature = ln_final(x) text_projection, for the distinct leaves and then for every prompt. */
+int text_encoder_forward_leaves(TextEncoder *encoder, const float *contexts) {
+    encoder->contexts = contexts;
+    for (int i = encoder->tree->n_frozen_segments; i < encoder->tree->n_segments; i++)
+        segment_forward(encoder, i);
+    return is_stopped(encoder) ? -1 : 0;
+}
+
 int text_encoder_forward(TextEncoder *encoder, float *features, const float *contexts) {
     TextEncoder *e = encoder;
-    const TextWeights *w = e->w;
-    e->contexts = contexts;
-    for (int i = e->tree->n_frozen_segments; i < e->tree->n_segments; i++)
-        segment_forward(e, i);
-    if (is_stopped(e))
+    if (text_encoder_forward_leaves(e, contexts) < 0)
         return -1;
-    if (e->rows) {
-        memcpy(features, e->rows, (size_t)e->tree->n_nodes * (size_t)w->width * sizeof *features);
-        return 0;
-    }
-    layer_norm_forward(e->leaf_h, e->leaf_mean, e->leaf_rstd, e->leaf_x, w->ln_final_w, w->ln_final_b,
-                       w->norm_eps, e->n_leaves, w->width);
-    linear_forward(e->pool, e->leaf_features, e->leaf_h, e->text_projection, NULL, e->n_leaves, w->width,
-                   w->embed_dim, false);
-    size_t E = (size_t)w->embed_dim;
-    for (int i = 0; i < e->tree->n_prompts; i++)
-        memcpy(features + (size_t)i * E, e->leaf_features + (size_t)e->leaf_of_prompt[i] * E,
-               E * sizeof *features);
+    if (e->rows)
+        memcpy(features, e->rows, (size_t)e->tree->n_nodes * (size_t)e->w->width * sizeof *features);
+    else
+        text_head_forward(&e->head, e->pool, features);
     return 0;
 }
 
 /* --- backward --- */
+
+/* The context nodes behind the trunk that come before segment i. */
+static size_t late_before(const TextEncoder *e, int i) {
+    const TokenTree *tree = e->tree;
+    size_t n = 0;
+    for (int node = tree->n_shared; e->late && node < tree->segment[i]; node++)
+        n += SYMBOL_IS_CONTEXT(tree->symbol[node]);
+    return n;
+}
 
 static void segment_backward(TextEncoder *e, int i, float *d_contexts) {
     const Segment *segment = &e->segments[i];
@@ -336,49 +315,107 @@ static void segment_backward(TextEncoder *e, int i, float *d_contexts) {
     for (int l = e->end - 1; l >= e->first; l--) {
         const float *d_y = l + 1 < e->end ? e->d_x
                            : e->rows      ? e->d_rows + (size_t)segment->first * C
-                                          : leaf_rows(e, e->d_leaf, segment);
+                                          : leaf_rows(e, e->head.d_x, segment);
         if (!kept->inside)
             block_forward(&context, l, segment, &kept->blocks[l], NULL, e->shared_kv[l]);
         block_backward(&context, l, segment, &kept->blocks[l], e->d_x, d_y, e->shared_kv[l],
                        e->d_shared_kv[l]);
     }
+    float *late = d_contexts ? NULL : e->late_rows + late_before(e, i) * C;
     for (int r = 0; r < segment->rows; r++) { /* x = context + position */
         int symbol = e->tree->symbol[segment->first + r];
-        if (SYMBOL_IS_CONTEXT(symbol))
+        if (!SYMBOL_IS_CONTEXT(symbol))
+            continue;
+        if (d_contexts) {
             add_rows(d_contexts + (size_t)SYMBOL_ROW(symbol) * C, e->d_x + (size_t)r * C, C);
+        } else {
+            memcpy(late, e->d_x + (size_t)r * C, C * sizeof *late);
+            late += C;
+        }
     }
 }
 
-/* d_leaf from the gradients at the features. */
-static void leaves_backward(TextEncoder *e, const float *d_features) {
-    const TextWeights *w = e->w;
-    const TokenTree *tree = e->tree;
-    const size_t C = (size_t)w->width, E = (size_t)w->embed_dim;
-    memset(e->leaf_features, 0, (size_t)e->n_leaves * E * sizeof(float));
-    for (int i = 0; i < tree->n_prompts; i++)
-        add_rows(e->leaf_features + (size_t)e->leaf_of_prompt[i] * E, d_features + (size_t)i * E, E);
-    linear_backward(e->pool, e->leaf_h, e->leaf_features, e->text_projection, e->n_leaves, w->width,
-                    w->embed_dim, false);
-    memset(e->d_leaf, 0, (size_t)e->n_leaves * C * sizeof(float));
-    layer_norm_backward(e->d_leaf, e->leaf_h, e->leaf_x, e->leaf_mean, e->leaf_rstd, w->ln_final_w,
-                        e->n_leaves, w->width);
+float *text_encoder_trunk(TextEncoder *encoder, size_t *n) {
+    const TextEncoder *e = encoder;
+    const size_t rows = (size_t)(e->tree->n_shared - e->tree->n_frozen);
+    *n = rows * 2 * (size_t)e->w->width * (size_t)(e->end - e->first);
+    return e->d_shared_kv[e->first];
+}
+
+void text_encoder_backward_units(TextEncoder *encoder, float *d_contexts) {
+    const TextEncoder *e = encoder;
+    size_t n;
+    assert(e->training && (d_contexts == NULL) == e->late);
+    float *trunk = text_encoder_trunk(encoder, &n);
+    memset(trunk, 0, n * sizeof *trunk);
+    for (int i = e->tree->n_shared_segments; i < e->tree->n_segments; i++)
+        segment_backward(encoder, i, d_contexts);
+}
+
+void text_encoder_backward_trunk(TextEncoder *encoder, float *d_contexts) {
+    for (int i = encoder->tree->n_shared_segments - 1; i >= encoder->tree->n_frozen_segments; i--)
+        segment_backward(encoder, i, d_contexts);
 }
 
 void text_encoder_backward(TextEncoder *encoder, float *d_contexts, const float *d_features) {
+    if (encoder->rows)
+        encoder->d_rows = d_features;
+    else
+        text_head_backward(&encoder->head, encoder->pool, d_features);
+    text_encoder_backward_units(encoder, d_contexts);
+    text_encoder_backward_trunk(encoder, d_contexts);
+}
+
+/* --- late --- */
+
+size_t text_encoder_late_bytes(const TextWeights *w, const TokenTree *tree) {
+    const size_t C = (size_t)w->width, L = (size_t)w->n_layers;
+    size_t floats = 0;
+    for (int i = tree->n_shared; i < tree->n_nodes; i++)
+        floats += SYMBOL_IS_CONTEXT(tree->symbol[i]) ? C : 0;
+    for (int i = tree->n_shared_segments; i < tree->n_segments && tree->n_shared > tree->n_frozen; i++) {
+        const int first = tree->segment[i], rows = tree->segment[i + 1] - first;
+        floats += L * late_keys_alloc(NULL, tree, first, rows, rows, w->n_heads, w->width, NULL);
+    }
+    return floats * sizeof(float);
+}
+
+int text_encoder_keep_late(TextEncoder *encoder, Error *err) {
     TextEncoder *e = encoder;
     const TokenTree *tree = e->tree;
-    assert(e->training);
-    if (e->rows)
-        e->d_rows = d_features;
-    else
-        leaves_backward(e, d_features);
-    size_t trunk = (size_t)(tree->n_shared - tree->n_frozen);
-    for (int l = e->first; l < e->end; l++)
-        memset(e->d_shared_kv[l], 0, trunk * 2 * (size_t)e->w->width * sizeof(float));
-    for (int i = tree->n_shared_segments; i < tree->n_segments; i++)
-        segment_backward(e, i, d_contexts);
-    for (int i = tree->n_shared_segments - 1; i >= tree->n_frozen_segments; i--)
-        segment_backward(e, i, d_contexts);
+    e->late = true;
+    e->late_rows = arena_floats(e->arena, late_before(e, tree->n_segments), (size_t)e->w->width);
+    for (int i = tree->n_shared_segments; i < tree->n_segments && tree->n_shared > tree->n_frozen; i++)
+        for (int l = e->first; l < e->end; l++) {
+            const Segment *segment = &e->segments[i];
+            const int n_query = l == e->w->n_layers - 1 ? segment->n_leaves : segment->rows;
+            LateKeys *late = e->kept[i].blocks[l].late = ARENA_NEW(e->arena, LateKeys, 1);
+            if (!late)
+                return error_memory(err);
+            late_keys_alloc(late, tree, segment->first, segment->rows, n_query, e->w->n_heads, e->w->width,
+                            e->arena);
+        }
+    return arena_failed(e->arena) ? error_memory(err) : 0;
+}
+
+void text_encoder_add_late(TextEncoder *encoder, float *d_contexts) {
+    TextEncoder *e = encoder;
+    const TokenTree *tree = e->tree;
+    const size_t C = (size_t)e->w->width;
+    const BlockContext context = block_context(e);
+    const float *late = e->late_rows;
+    for (int i = tree->n_shared_segments; i < tree->n_segments && tree->n_shared > tree->n_frozen; i++)
+        for (int l = e->first; l < e->end; l++)
+            block_add_late(&context, l, &e->segments[i], &e->kept[i].blocks[l], e->d_shared_kv[l]);
+    for (int i = tree->n_shared; i < tree->n_nodes; i++)
+        if (SYMBOL_IS_CONTEXT(tree->symbol[i])) {
+            add_rows(d_contexts + (size_t)SYMBOL_ROW(tree->symbol[i]) * C, late, C);
+            late += C;
+        }
+}
+
+TextHead *text_encoder_head(TextEncoder *encoder) {
+    return &encoder->head;
 }
 
 /* --- counting --- */

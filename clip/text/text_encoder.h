@@ -19,6 +19,7 @@
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
 #include "clip/checkpoint/tower_weights.h"
+#include "clip/text/text_head.h"
 #include "clip/text/token_tree.h"
 
 #include <stdbool.h>
@@ -58,5 +59,30 @@ double text_encoder_flops(const TextWeights *weights, const TokenTree *tree, boo
 
 /* Whether the budget was too small to keep all activations. */
 bool text_encoder_recomputes(const TextEncoder *encoder);
+
+/* --- in pieces, for a process that has a part of a tree (tree_part.h) ---
+ *
+ * text_encoder_forward is forward_leaves and the head's forward pass; text_encoder_backward is the head's
+ * backward pass, backward_units and backward_trunk. The first part of several does as much, but for the head,
+ * and the others, which keep late, in their turn between the units and the trunk of the first:
+ *
+ *     first   backward_units                         backward_trunk
+ *     next    backward_units          add_late       ^
+ *     last    backward_units          |       add_late
+ *                                     trunk, d_contexts: each adds to what the one before it had
+ */
+TextHead *text_encoder_head(TextEncoder *encoder); /* whose x and d_x are those of the leaves, ascending */
+int text_encoder_forward_leaves(TextEncoder *encoder, const float *contexts);
+void text_encoder_backward_units(TextEncoder *encoder, float *d_contexts);
+void text_encoder_backward_trunk(TextEncoder *encoder, float *d_contexts);
+
+/* The n numbers of gradient at the keys and values of the trunk. */
+float *text_encoder_trunk(TextEncoder *encoder, size_t *n);
+
+/* From now on backward_units, with d_contexts NULL, keeps what it leaves at trunk and contexts, and add_late
+ * adds it. That takes so many bytes beside the budget, at most. */
+int text_encoder_keep_late(TextEncoder *encoder, Error *err);
+size_t text_encoder_late_bytes(const TextWeights *weights, const TokenTree *tree);
+void text_encoder_add_late(TextEncoder *encoder, float *d_contexts);
 
 #endif

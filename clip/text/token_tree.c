@@ -2,7 +2,6 @@
 #include "clip/text/token_tree.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,14 +110,19 @@ static int cut_shared(int *segment, int n_segments, int first, int end) {
     return n_segments;
 }
 
-/* Packs whole subtrees into segments of nearly equal size. unit (n) marks the first node of each subtree. */
-static int cut_units(int *segment, int n_segments, const bool *unit, int first, int end) {
+bool token_tree_is_unit(const TokenTree *tree, int node) {
+    return node >= tree->n_shared && tree->parent[node] < tree->n_shared;
+}
+
+/* Packs whole subtrees into segments of nearly equal size. */
+static int cut_units(int *segment, int n_segments, const TokenTree *tree) {
+    const int first = tree->n_shared, end = tree->n_nodes;
     int rows = end - first, pieces = (rows + TREE_SEGMENT_ROWS - 1) / TREE_SEGMENT_ROWS;
     int target = pieces ? (rows + pieces - 1) / pieces : 0;
     int start = first;
     for (int i = first; i < end;) {
         int unit_end = i + 1;
-        while (unit_end < end && !unit[unit_end])
+        while (unit_end < end && !token_tree_is_unit(tree, unit_end))
             unit_end++;
         bool overflows = unit_end - start > TREE_SEGMENT_ROWS;
         bool full = i - start >= target;
@@ -134,7 +138,7 @@ static int cut_units(int *segment, int n_segments, const bool *unit, int first, 
 }
 
 /* Numbers the nodes part by part; fills renumber (n), old to new, and the boundaries in tree. */
-static int number_nodes(TokenTree *tree, const Trie *trie, int *renumber, bool *unit, Arena *arena) {
+static int number_nodes(TokenTree *tree, const Trie *trie, int *renumber, Arena *arena) {
     int *order = ARENA_NEW(arena, int, trie->n), *size = ARENA_NEW(arena, int, trie->n);
     if (arena_failed(arena) || depth_first(trie, order, size, arena) < 0)
         return -1;
@@ -144,11 +148,9 @@ static int number_nodes(TokenTree *tree, const Trie *trie, int *renumber, bool *
     int count = 0, end_of[3];
     for (Part part = PART_FROZEN; part <= PART_SEGMENT; part++) {
         for (int i = 0; i < trie->n; i++) {
-            int node = order[i], parent = trie->parent[node];
-            if (part_of(trie, size, node, any_trainable) != part)
-                continue;
-            unit[count] = parent < 0 || part_of(trie, size, parent, any_trainable) != PART_SEGMENT;
-            renumber[node] = count++;
+            int node = order[i];
+            if (part_of(trie, size, node, any_trainable) == part)
+                renumber[node] = count++;
         }
         end_of[part] = count;
     }
@@ -162,7 +164,6 @@ static int fill_tree(TokenTree *tree, const Trie *trie, const int *renumber, con
     int *parent = ARENA_NEW(arena, int, n), *depth = ARENA_NEW(arena, int, n),
         *symbol = ARENA_NEW(arena, int, n);
     int *new_leaf = ARENA_NEW(arena, int, n_prompts);
-    size_t *path_start = ARENA_NEW(arena, size_t, n + 1);
     if (arena_failed(arena))
         return -1;
     for (int i = 0; i < n; i++) {
@@ -170,18 +171,6 @@ static int fill_tree(TokenTree *tree, const Trie *trie, const int *renumber, con
         parent[node] = trie->parent[i] < 0 ? -1 : renumber[trie->parent[i]];
         depth[node] = trie->depth[i];
         symbol[node] = trie->symbol[i];
-        tree->max_depth = trie->depth[i] > tree->max_depth ? trie->depth[i] : tree->max_depth;
-    }
-    for (int i = 0; i < n; i++)
-        path_start[i + 1] = path_start[i] + (size_t)depth[i] + 1;
-    int *path = ARENA_NEW(arena, int, path_start[n]);
-    if (arena_failed(arena))
-        return -1;
-    for (int i = 0; i < n; i++) { /* the parent's path, then the node */
-        int *own = path + path_start[i];
-        if (parent[i] >= 0)
-            memcpy(own, path + path_start[parent[i]], (size_t)depth[i] * sizeof *own);
-        own[depth[i]] = i;
     }
     for (int i = 0; i < n_prompts; i++)
         new_leaf[i] = renumber[leaf[i]];
@@ -189,9 +178,43 @@ static int fill_tree(TokenTree *tree, const Trie *trie, const int *renumber, con
     tree->parent = parent;
     tree->depth = depth;
     tree->symbol = symbol;
+    tree->leaf = new_leaf;
+    return 0;
+}
+
+/* The parent's path, then the node. */
+static int fill_paths(TokenTree *tree, Arena *arena) {
+    const int n = tree->n_nodes, *depth = tree->depth;
+    size_t *path_start = ARENA_NEW(arena, size_t, n + 1);
+    if (!path_start)
+        return -1;
+    for (int i = 0; i < n; i++)
+        path_start[i + 1] = path_start[i] + (size_t)depth[i] + 1;
+    int *path = ARENA_NEW(arena, int, path_start[n]);
+    if (!path)
+        return -1;
+    tree->max_depth = 0;
+    for (int i = 0; i < n; i++) {
+        int *own = path + path_start[i];
+        if (tree->parent[i] >= 0)
+            memcpy(own, path + path_start[tree->parent[i]], (size_t)depth[i] * sizeof *own);
+        own[depth[i]] = i;
+        tree->max_depth = depth[i] > tree->max_depth ? depth[i] : tree->max_depth;
+    }
     tree->path = path;
     tree->path_start = path_start;
-    tree->leaf = new_leaf;
+    return 0;
+}
+
+int token_tree_finish(TokenTree *tree, Arena *arena) {
+    int *segment = ARENA_NEW(arena, int, tree->n_nodes + 1);
+    if (!segment || fill_paths(tree, arena) < 0)
+        return -1;
+    tree->n_frozen_segments = cut_shared(segment, 0, 0, tree->n_frozen);
+    tree->n_shared_segments = cut_shared(segment, tree->n_frozen_segments, tree->n_frozen, tree->n_shared);
+    tree->n_segments = cut_units(segment, tree->n_shared_segments, tree);
+    segment[tree->n_segments] = tree->n_nodes;
+    tree->segment = segment;
     return 0;
 }
 
@@ -207,18 +230,11 @@ static int build(TokenTree *tree, const int *const *prompts, const int *lengths,
     if (arena_failed(scratch) || trie_fill(&trie, leaf, prompts, lengths, n, apart, scratch) < 0)
         goto out;
     int *renumber = ARENA_NEW(scratch, int, trie.n);
-    bool *unit = ARENA_NEW(scratch, bool, trie.n);
-    int *segment = ARENA_NEW(arena, int, trie.n + 1);
-    if (arena_failed(scratch) || arena_failed(arena))
+    if (arena_failed(scratch))
         goto out;
-    if (number_nodes(tree, &trie, renumber, unit, scratch) < 0 ||
-        fill_tree(tree, &trie, renumber, leaf, arena) < 0)
+    if (number_nodes(tree, &trie, renumber, scratch) < 0 ||
+        fill_tree(tree, &trie, renumber, leaf, arena) < 0 || token_tree_finish(tree, arena) < 0)
         goto out;
-    tree->n_frozen_segments = cut_shared(segment, 0, 0, tree->n_frozen);
-    tree->n_shared_segments = cut_shared(segment, tree->n_frozen_segments, tree->n_frozen, tree->n_shared);
-    tree->n_segments = cut_units(segment, tree->n_shared_segments, unit, tree->n_shared, trie.n);
-    segment[tree->n_segments] = trie.n;
-    tree->segment = segment;
     result = 0;
 out:
     arena_free(scratch);

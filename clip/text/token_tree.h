@@ -27,6 +27,8 @@
 #include "clip/base/arena.h"
 #include "clip/base/error.h"
 
+#include <stdbool.h>
+
 #define TREE_SEGMENT_ROWS 512
 #define TREE_MAX_DEPTH 1024 /* symbols of one prompt; CLIP has 77 positions */
 
@@ -64,6 +66,12 @@ int token_tree_build(TokenTree *tree, const int *const *prompts, const int *leng
 /* The same without sharing: each prompt is a path of its own, as where noise is drawn for each. */
 int token_tree_build_apart(TokenTree *tree, const int *const *prompts, const int *lengths, int n,
                            Arena *arena, Error *err);
+
+/* Whether a node is the first of a subtree behind the shared nodes. */
+bool token_tree_is_unit(const TokenTree *tree, int node);
+
+/* Fills in paths and segments of a tree whose other fields are there. -1 when memory is out. */
+int token_tree_finish(TokenTree *tree, Arena *arena);
 
 /* The distinct leaves in ascending order, so that those of one segment are neighbours: fills in nodes (P, of
  * which it returns how many are used) and for each prompt the place of its leaf among them, of_prompt (P). */

@@ -142,12 +142,40 @@ void tree_attention_forward(Pool *pool, float *out, const TreeAttention *attenti
 
 /* --- backward --- */
 
+/* The trunk nodes on the path to a node: path[*from .. *end - 1]. */
+static void trunk_of(const TokenTree *tree, int node, int *from, int *end) {
+    const int *path = tree->path + tree->path_start[node], n = tree->depth[node] + 1;
+    for (*from = 0; *from < n && path[*from] < tree->n_frozen; ++*from)
+        ;
+    for (*end = *from; *end < n && path[*end] < tree->n_shared; ++*end)
+        ;
+}
+
+static float *late_weights(const TreeAttention *a, int i, int h) {
+    return a->late->weights + ((size_t)i * (size_t)a->n_heads + (size_t)h) * 2 * (size_t)a->late->n_trunk;
+}
+
+/* One query, one head: what head_backward has not added to the trunk. */
+static void keep_late(const Job *job, int i, int h, const float *d_s, const float *p) {
+    const TreeAttention *a = job->a;
+    const int D = a->width / a->n_heads;
+    const size_t row = (size_t)i * (size_t)a->width + (size_t)(h * D);
+    float *weights = late_weights(a, i, h);
+    int from, end;
+    trunk_of(a->tree, query_node(a, i), &from, &end);
+    memcpy(weights, d_s + from, (size_t)(end - from) * sizeof *weights);
+    memcpy(weights + a->late->n_trunk, p + from, (size_t)(end - from) * sizeof *weights);
+    memcpy(a->late->q + row, a->q + (size_t)i * (size_t)a->q_stride + (size_t)(h * D),
+           (size_t)D * sizeof(float));
+    memcpy(a->late->d_o + row, job->d_out + row, (size_t)D * sizeof(float));
+}
+
 /* s = scale q k, p = softmax(s), o = sum p v:
  *   d_p = d_o v,  d_s = p (d_p - sum p d_p),  d_q = scale sum d_s k,  d_k += scale d_s q,  d_v += p d_o */
-VECTOR_CLONES static void head_backward(float *d_q, float *const *d_keys, const float *d_o, const float *p,
-                                        const float *q, const float *const *keys, int n, int offset, int C,
-                                        int D) {
-    float scale = 1.0f / sqrtf((float)D), d_s[TREE_MAX_DEPTH], mean = 0;
+VECTOR_CLONES static void head_backward(float *d_q, float *d_s, float *const *d_keys, const float *d_o,
+                                        const float *p, const float *q, const float *const *keys, int n,
+                                        int offset, int C, int D) {
+    float scale = 1.0f / sqrtf((float)D), mean = 0;
     for (int j = 0; j < n; j++) {
         d_s[j] = dot_rows(d_o, keys[j] + C + offset, D);
         mean += p[j] * d_s[j];
@@ -207,14 +235,18 @@ static void backward_tile(void *context, int h, int worker) {
     for (int i = 0; i < a->n_query; i++) {
         int node = query_node(a, i), n = tree->depth[node] + 1;
         const float *keys[TREE_MAX_DEPTH], *d_keys[TREE_MAX_DEPTH];
+        const float *p = probs_of(a, node) + (size_t)h * (size_t)n;
+        float d_s[TREE_MAX_DEPTH];
         fetch_query(job, i + 2, h);
         for (; started <= node; started++)
             start_gradient(job, started, h);
         path_rows(keys, a, node, a->kv, a->shared_kv, 0);
-        path_rows(d_keys, a, node, job->d_kv, job->d_shared_kv, tree->n_frozen);
-        head_backward(job->d_q + (size_t)i * a->q_stride + h * D, (float *const *)d_keys,
-                      job->d_out + (size_t)i * C + h * D, probs_of(a, node) + (size_t)h * n,
-                      a->q + (size_t)i * a->q_stride + h * D, keys, n, h * D, C, D);
+        path_rows(d_keys, a, node, job->d_kv, job->d_shared_kv, a->late ? tree->n_shared : tree->n_frozen);
+        head_backward(job->d_q + (size_t)i * a->q_stride + h * D, d_s, (float *const *)d_keys,
+                      job->d_out + (size_t)i * C + h * D, p, a->q + (size_t)i * a->q_stride + h * D, keys, n,
+                      h * D, C, D);
+        if (a->late)
+            keep_late(job, i, h, d_s, p);
     }
     for (; started < a->first + a->n_rows; started++)
         start_gradient(job, started, h);
@@ -224,4 +256,56 @@ void tree_attention_backward(Pool *pool, float *d_q, float *d_kv, float *d_share
                              const TreeAttention *attention) {
     Job job = {.a = attention, .d_out = d_out, .d_q = d_q, .d_kv = d_kv, .d_shared_kv = d_shared_kv};
     pool_run(pool, attention->n_heads, backward_tile, &job);
+}
+
+/* --- late --- */
+
+size_t late_keys_alloc(LateKeys *late, const TokenTree *tree, int first, int n_rows, int n_query, int n_heads,
+                       int width, Arena *arena) {
+    const size_t Q = (size_t)n_query, C = (size_t)width, H = (size_t)n_heads;
+    int most = 0;
+    for (int node = first; node < first + n_rows; node++) {
+        int from, end;
+        trunk_of(tree, node, &from, &end);
+        most = end - from > most ? end - from : most;
+    }
+    const size_t T = (size_t)most;
+    if (late)
+        *late = (LateKeys){.n_trunk = most,
+                           .q = arena_floats(arena, Q, C),
+                           .d_o = arena_floats(arena, Q, C),
+                           .weights = arena_floats(arena, Q * H, 2 * T)};
+    return Q * (2 * C + H * 2 * T);
+}
+
+VECTOR_CLONES static void add_head(float *key, float *value, float key_weight, float value_weight,
+                                   const float *q, const float *d_o, int D) {
+    add_scaled(key, key_weight, q, D);
+    add_scaled(value, value_weight, d_o, D);
+}
+
+static void late_tile(void *context, int h, int worker) {
+    (void)worker;
+    const Job *job = context;
+    const TreeAttention *a = job->a;
+    const TokenTree *tree = a->tree;
+    const int C = a->width, D = C / a->n_heads;
+    for (int i = 0; i < a->n_query; i++) {
+        const int node = query_node(a, i), *path = tree->path + tree->path_start[node];
+        const size_t row = (size_t)i * (size_t)C + (size_t)(h * D);
+        const float *weights = late_weights(a, i, h);
+        int from, end;
+        trunk_of(tree, node, &from, &end);
+        for (int j = from; j < end; j++) {
+            float *key =
+                job->d_shared_kv + (size_t)(path[j] - tree->n_frozen) * 2 * (size_t)C + (size_t)(h * D);
+            add_head(key, key + C, weights[j - from], weights[a->late->n_trunk + j - from], a->late->q + row,
+                     a->late->d_o + row, D);
+        }
+    }
+}
+
+void tree_attention_add_late(Pool *pool, float *d_shared_kv, const TreeAttention *attention) {
+    Job job = {.a = attention, .d_shared_kv = d_shared_kv};
+    pool_run(pool, attention->n_heads, late_tile, &job);
 }

@@ -6,8 +6,17 @@
 #ifndef CLIP_TEXT_TREE_ATTENTION_H
 #define CLIP_TEXT_TREE_ATTENTION_H
 
+#include "clip/base/arena.h"
 #include "clip/base/parallel.h"
 #include "clip/text/token_tree.h"
+
+/* What queries behind the trunk leave at the keys and values of trunk nodes, kept until the turn of this
+ * process has come to add it: a sum of many floats is the same only in the same order. */
+typedef struct {
+    int n_trunk;    /* T: the most trunk nodes above a query */
+    float *q, *d_o; /* (Q, C) */
+    float *weights; /* (Q, H, 2, T): of q at the keys of these nodes, of d_o at their values */
+} LateKeys;
 
 /* Rows [first, first + n_rows) of the tree at one layer. A key row is followed by its value row: v = k + C.
  */
@@ -22,7 +31,8 @@ typedef struct {
     const float *kv; /* (R, kv_stride), 2C of each row used */
     int kv_stride;
     const float *shared_kv; /* (n_shared, 2C) */
-    float *probs; /* for each query of depth d: (H, d + 1), at H (path_start[node] - path_start[first]) */
+    float *probs;   /* for each query of depth d: (H, d + 1), at H (path_start[node] - path_start[first]) */
+    LateKeys *late; /* NULL: the backward pass adds to the trunk at once */
 } TreeAttention;
 
 /* out (Q, C) = softmax(q k^T / sqrt(D)) v over the ancestors of each query; probs is written. */
@@ -36,5 +46,14 @@ void tree_attention_forward(Pool *pool, float *out, const TreeAttention *attenti
  *                          May be NULL when there is no trunk. */
 void tree_attention_backward(Pool *pool, float *d_q, float *d_kv, float *d_shared_kv, const float *d_out,
                              const TreeAttention *attention);
+
+/* Arrays of the arena for n_query queries of a segment behind the trunk; arena_failed tells. Returns how many
+ * floats they are; with late NULL it only counts them. */
+size_t late_keys_alloc(LateKeys *late, const TokenTree *tree, int first, int n_rows, int n_query, int n_heads,
+                       int width, Arena *arena);
+
+/* Adds to d_shared_kv what the backward pass has kept in attention->late, of which tree, first, query,
+ * n_query, n_heads and width are used here: the bits are those of the backward pass that adds at once. */
+void tree_attention_add_late(Pool *pool, float *d_shared_kv, const TreeAttention *attention);
 
 #endif
