@@ -25,6 +25,7 @@ struct PromptLearner {
     Arena *arena;
     TokenTree tree;
     TextEncoder *encoder;
+    TextParts *parts;            /* instead of the encoder, where other ranks have parts of the tree */
     CosineClassifier classifier; /* of the features that the encoder gives */
     Trainee trainee;
     float *ctx;         /* (M, C) or (K, M, C); n_sets of them */
@@ -270,15 +271,26 @@ PromptLearner *learner_create_prompts(const Clip *clip, const Tokenizer *tokeniz
     return NULL;
 }
 
+static int encode_prompts(PromptLearner *learner, const Clip *clip, const PartLink *link,
+                          size_t memory_budget, Error *err) {
+    const int n_contexts = (int)(learner_ctx_size(learner) / (size_t)learner->width);
+    if (link && link->count > 1 && text_parts_most(&learner->tree, learner->csc) > 1)
+        learner->parts = text_parts_create(clip, &learner->tree, learner->ctx, n_contexts, learner->csc,
+                                           learner->pool, link, memory_budget, err);
+    else
+        learner->encoder =
+            text_encoder_create(&clip->text, &learner->tree, learner->pool, true, memory_budget, err);
+    return learner->parts || learner->encoder ? 0 : -1;
+}
+
 PromptLearner *learner_create(Clip *clip, const Tokenizer *tokenizer, Pool *pool, const char **class_names,
                               int n_classes, const LearnerConfig *config, size_t memory_budget, Error *err) {
     PromptLearner *learner =
         learner_create_prompts(clip, tokenizer, pool, class_names, n_classes, config, err);
     if (!learner)
         return NULL;
-    if (clip_prepare_training(clip, err) == 0)
-        learner->encoder = text_encoder_create(&clip->text, &learner->tree, pool, true, memory_budget, err);
-    if (learner->encoder)
+    if (clip_prepare_training(clip, err) == 0 &&
+        encode_prompts(learner, clip, config->link, memory_budget, err) == 0)
         return learner;
     learner_free(learner);
     return NULL;
@@ -303,9 +315,19 @@ int learner_step_flops(double *flops, const Clip *clip, const Tokenizer *tokeniz
     return learner ? 0 : -1;
 }
 
+int learner_parts(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
+                  const LearnerConfig *config, Error *err) {
+    PromptLearner *learner =
+        learner_create_prompts(clip, tokenizer, NULL, class_names, n_classes, config, err);
+    const int n = learner ? text_parts_most(&learner->tree, learner->csc) : -1;
+    learner_free(learner);
+    return n;
+}
+
 void learner_free(PromptLearner *learner) {
     if (!learner)
         return;
+    text_parts_free(learner->parts);
     text_encoder_free(learner->encoder);
     arena_free(learner->arena);
 }
@@ -334,12 +356,18 @@ CosineClassifier *learner_classifier(PromptLearner *learner) {
 }
 
 void learner_forward(PromptLearner *learner) {
-    text_encoder_forward(learner->encoder, learner->classifier.features, learner->ctx);
+    if (learner->parts)
+        text_parts_forward(learner->parts, learner->classifier.features);
+    else
+        text_encoder_forward(learner->encoder, learner->classifier.features, learner->ctx);
 }
 
 void learner_backward(PromptLearner *learner, float *d_ctx) {
     memset(d_ctx, 0, learner_ctx_size(learner) * sizeof *d_ctx);
-    text_encoder_backward(learner->encoder, d_ctx, learner->classifier.d_features);
+    if (learner->parts)
+        text_parts_backward(learner->parts, d_ctx, learner->classifier.d_features);
+    else
+        text_encoder_backward(learner->encoder, d_ctx, learner->classifier.d_features);
 }
 
 void learner_text_features(PromptLearner *learner, float *features) {
@@ -372,6 +400,7 @@ const Trainee *learner_trainee(PromptLearner *learner) {
                                  .n_parameters = learner_ctx_size(learner),
                                  .n_classes = learner->n_classes,
                                  .generator = &learner->generator,
+                                 .spread = learner->parts ? text_parts_spread(learner->parts) : NULL,
                                  .loss = trainee_loss,
                                  .model = learner};
     return &learner->trainee;

@@ -16,6 +16,7 @@
 #include "clip/text/token_tree.h"
 #include "clip/text/tokenizer.h"
 #include "coop/cosine_classifier.h"
+#include "coop/text_parts.h"
 #include "coop/trainer.h"
 
 #include <stdbool.h>
@@ -41,6 +42,9 @@ typedef struct {
     int n_start;        /* only the first so many tokens of the words start vectors; 0: all */
     int n_sets; /* contexts (n_sets, M, C), each with prompts for all classes: K prompts, then the next
                  * set's, and so the features; 0: one. Not with csc */
+
+    const PartLink *link; /* other ranks, which take parts of the tree where it can be cut; NULL: none.
+                           * Borrowed */
 } LearnerConfig;
 
 /* Whatever looks like a path is a file, so that a misspelt one is never taken for words: a slash, "~" in
@@ -70,7 +74,12 @@ int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **cla
 int learner_step_flops(double *flops, const Clip *clip, const Tokenizer *tokenizer, const char **class_names,
                        int n_classes, const LearnerConfig *config, Error *err);
 
-/* The contexts: (M, C), or (K, M, C) with csc. Read and written by the optimiser; owned by the learner. */
+/* How many ranks can share a step of such a learner; 1: it is not cut. -1 as learner_check. */
+int learner_parts(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
+                  const LearnerConfig *config, Error *err);
+
+/* The contexts: (M, C), or (K, M, C) with csc. Read and written by the optimiser; owned by the learner. Where
+ * other ranks hold some (Trainee.spread), trainer_gather brings them here. */
 float *learner_ctx(PromptLearner *learner);
 int learner_n_ctx(const PromptLearner *learner);
 size_t learner_ctx_size(const PromptLearner *learner);       /* M C, or K M C */

@@ -70,6 +70,11 @@ TrainState trainer_begin(const Trainee *trainee, const OptimConfig *optim, Arena
         .optimizer = of_betas[optim->optimizer](n, optim->beta1, optim->beta2, optim->epsilon, decay, arena)};
 }
 
+void trainer_gather(const Trainee *trainee, const TrainState *state) {
+    if (trainee->spread)
+        trainee->spread->gather(trainee->spread->context, &state->optimizer);
+}
+
 /* One call of trainer_run, with room for one step. */
 typedef struct {
     const Trainee *trainee;
@@ -172,8 +177,11 @@ static int take_step(const Run *run, Error *err) {
         trainee->loss(trainee->model, run->images, run->labels, B, run->logits, run->gradient, &n_correct);
     if (!isfinite(loss))
         return error_run(err, "epoch %d: step %d: the loss is not finite", epoch, step);
-    optimizer_step(&state->optimizer, trainee->parameters, run->gradient, lr,
-                   (long)state->epoch * run->n_steps + step, trainee->pool);
+    const long t = (long)state->epoch * run->n_steps + step;
+    if (trainee->spread)
+        trainee->spread->step(trainee->spread->context, &state->optimizer, run->gradient, lr, t);
+    else
+        optimizer_step(&state->optimizer, trainee->parameters, run->gradient, lr, t, trainee->pool);
     state->step = step;
     state->loss_sum += loss;
     state->n_correct += n_correct;
@@ -185,7 +193,7 @@ static bool is_finite(const Trainee *trainee) {
     for (size_t i = 0; i < trainee->n_parameters; i++)
         if (!isfinite(trainee->parameters[i]))
             return false;
-    return true;
+    return !trainee->spread || trainee->spread->is_finite(trainee->spread->context);
 }
 
 /* What is left of an epoch. Returns 1 when a callback stops the training. */
@@ -237,6 +245,8 @@ int trainer_run(const Trainee *trainee, const TrainData *data, const OptimConfig
     int result = arena_failed(arena) ? error_memory(err) : 0;
     if (optim->shuffle)
         run.generator = *trainee->generator;
+    if (result == 0 && trainee->spread)
+        trainee->spread->begin(trainee->spread->context, &state->optimizer);
     while (result == 0 && state->epoch < optim->max_epoch)
         result = run_epoch(&run, err);
     arena_free(arena);

@@ -20,6 +20,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Parameters of which others hold some: they step these, and keep what the optimiser knows of them. */
+typedef struct {
+    /* Gives the others theirs, as they are here. */
+    void (*begin)(void *context, const Optimizer *optimizer);
+    /* Steps those that are here, and lets the others step theirs. */
+    void (*step)(void *context, const Optimizer *optimizer, const float *gradient, double lr, long t);
+    /* Brings the parameters and the buffers of the optimiser here up to date. */
+    void (*gather)(void *context, const Optimizer *optimizer);
+    bool (*is_finite)(void *context); /* whether those of the others are */
+    void *context;
+} Spread;
+
 /* What is trained. */
 typedef struct {
     const char *name;  /* of the parameters, in messages and in a state file */
@@ -29,6 +41,7 @@ typedef struct {
     Pool *pool;           /* steps the optimiser, where it is worth it; the same bits. May be NULL */
     float *gradient;      /* (n_parameters): where loss puts it; NULL: anywhere */
     const Rng *generator; /* the orders of the epochs are drawn from a copy of it */
+    const Spread *spread; /* NULL: all parameters are here. trainer_gather before these are read */
 
     /* Mean cross-entropy of a batch at the present parameters, and its gradient.
      *   images (B, E), as in TrainData   labels (B)   logits (B, K): room   gradient (n_parameters):
@@ -103,6 +116,9 @@ typedef struct {
 
 /* The state before the first step. The optimiser's buffers are owned by the arena: ask arena_failed. */
 TrainState trainer_begin(const Trainee *trainee, const OptimConfig *optim, Arena *arena);
+
+/* Before parameters or state are read between two steps, or after the last. */
+void trainer_gather(const Trainee *trainee, const TrainState *state);
 
 typedef struct {
     int epoch, n_steps;
