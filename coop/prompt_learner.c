@@ -315,13 +315,16 @@ int learner_step_flops(double *flops, const Clip *clip, const Tokenizer *tokeniz
     return learner ? 0 : -1;
 }
 
-int learner_parts(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
-                  const LearnerConfig *config, Error *err) {
+int learner_split(LearnerSplit *split, const Clip *clip, const Tokenizer *tokenizer, const char **class_names,
+                  int n_classes, const LearnerConfig *config, Error *err) {
     PromptLearner *learner =
         learner_create_prompts(clip, tokenizer, NULL, class_names, n_classes, config, err);
-    const int n = learner ? text_parts_most(&learner->tree, learner->csc) : -1;
+    if (learner)
+        *split = (LearnerSplit){.most = text_parts_most(&learner->tree, learner->csc),
+                                .flops = text_encoder_flops(&clip->text, &learner->tree, true),
+                                .n_memory = text_encoder_bytes(&clip->text, &learner->tree)};
     learner_free(learner);
-    return n;
+    return learner ? 0 : -1;
 }
 
 void learner_free(PromptLearner *learner) {

@@ -74,9 +74,16 @@ int learner_check(const Clip *clip, const Tokenizer *tokenizer, const char **cla
 int learner_step_flops(double *flops, const Clip *clip, const Tokenizer *tokenizer, const char **class_names,
                        int n_classes, const LearnerConfig *config, Error *err);
 
-/* How many ranks can share a step of such a learner; 1: it is not cut. -1 as learner_check. */
-int learner_parts(const Clip *clip, const Tokenizer *tokenizer, const char **class_names, int n_classes,
-                  const LearnerConfig *config, Error *err);
+/* What several ranks want to know of a step of such a learner. */
+typedef struct {
+    int most;        /* ranks that can share it; 1: it is not cut */
+    double flops;    /* as learner_step_flops */
+    size_t n_memory; /* bytes of all activations that it keeps where there is room */
+} LearnerSplit;
+
+/* Otherwise as learner_check. */
+int learner_split(LearnerSplit *split, const Clip *clip, const Tokenizer *tokenizer, const char **class_names,
+                  int n_classes, const LearnerConfig *config, Error *err);
 
 /* The contexts: (M, C), or (K, M, C) with csc. Read and written by the optimiser; owned by the learner. Where
  * other ranks hold some (Trainee.spread), trainer_gather brings them here. */

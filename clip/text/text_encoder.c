@@ -420,6 +420,17 @@ TextHead *text_encoder_head(TextEncoder *encoder) {
 
 /* --- counting --- */
 
+size_t text_encoder_bytes(const TextWeights *w, const TokenTree *tree) {
+    size_t floats = 0;
+    for (int i = tree->n_frozen_segments; i < tree->n_segments; i++) {
+        const int first = tree->segment[i], rows = tree->segment[i + 1] - first;
+        const Segment segment = {.first = first, .rows = rows, .n_leaves = rows};
+        floats += (size_t)w->n_layers *
+                  ((size_t)rows * (size_t)w->width + block_cache_place(NULL, w, tree, &segment, false, NULL));
+    }
+    return floats * sizeof(float);
+}
+
 double text_encoder_flops(const TextWeights *weights, const TokenTree *tree, bool backward) {
     double C = weights->width, F = weights->mlp_width, L = weights->n_layers, P = tree->n_prompts;
     double rows = tree->n_nodes - tree->n_frozen, paths = 0, leaf_paths = 0;

@@ -57,6 +57,9 @@ void text_encoder_backward(TextEncoder *encoder, float *d_contexts, const float 
  * one backward pass too). */
 double text_encoder_flops(const TextWeights *weights, const TokenTree *tree, bool backward);
 
+/* The bytes of all activations that a training keeps where the budget allows it. */
+size_t text_encoder_bytes(const TextWeights *weights, const TokenTree *tree);
+
 /* Whether the budget was too small to keep all activations. */
 bool text_encoder_recomputes(const TextEncoder *encoder);
 

@@ -29,6 +29,9 @@ static const KeySpec top_keys[] = {
     {"outputs", KEY_SECTION, 0, 0, .help = "further files of each run"},
     {"memory_budget", KEY_BYTES, 0, AT(memory_budget), .low = 1 << 24, .high = 1e15, .word = "auto",
      .fallback = "auto", .help = "for activations; auto: a quarter of the memory,\nat most 3 GiB"},
+    {"parallel", KEY_CHOICE, 0, AT(parallel), .choices = PARALLELS, .fallback = "auto",
+     .help = "what several ranks share: points, or the classes\n"
+             "of each training; auto: what is faster"},
     {"cache", KEY_PATH, 0, AT(cache), .help = "folder of encoded images (default: OUTPUT/cache)"},
 };
 

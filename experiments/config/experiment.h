@@ -48,12 +48,17 @@ typedef struct Experiment {
         bool logits; /* write test_logits.safetensors */
         bool report; /* write report.html */
     } outputs;
+    int parallel;               /* of Parallel */
     size_t memory_budget;       /* bytes; 0 is `auto`: ask experiment_memory_budget */
     int n_sharing;              /* jobs that share it, when there are several; else 0 */
     const char *cache;          /* folder of the feature cache; default OUTPUT/cache */
     struct Experiment *targets; /* (n_targets) of `transfer`: this experiment on other datasets (study.h) */
     int n_targets;
 } Experiment;
+
+/* What several ranks share; as choices, in order. */
+typedef enum { PARALLEL_AUTO, PARALLEL_POINTS, PARALLEL_CLASSES } Parallel;
+#define PARALLELS "auto|points|classes"
 
 /* A job's share of memory_budget in bytes; `auto` is a quarter of the memory that can be had (machine.h), at
  * most 3 GiB. */

@@ -8,6 +8,9 @@
  *     gives what is in the cache                <-  CREW_WANT: the images of a list
  *                                    CREW_GIVE  ->
  *     has got a signal               CREW_STOP  ->  stops what it does, and sends what it has
+ *     CREW_CLASSES: a training                  ->  has a part of its classes (share_classes.h) until it is
+ * over
+ *                                               <-  CREW_STOP: has got a signal
  */
 #ifndef EXPERIMENTS_CREW_CREW_H
 #define EXPERIMENTS_CREW_CREW_H
@@ -16,7 +19,7 @@
 #include "experiments/ranks/ranks.h"
 #include "experiments/session/session.h"
 
-enum { CREW_POINT = 1, CREW_IMAGES = 3, CREW_WANT = 5, CREW_GIVE, CREW_STOP };
+enum { CREW_POINT = 1, CREW_IMAGES = 3, CREW_WANT = 5, CREW_GIVE, CREW_STOP, CREW_CLASSES };
 
 typedef struct {
     int kind;

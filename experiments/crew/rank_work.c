@@ -6,6 +6,7 @@
 #include "clip/base/files.h"
 #include "clip/base/json.h"
 #include "experiments/crew/crew.h"
+#include "experiments/crew/share_classes.h"
 #include "experiments/ranks/private_folder.h"
 #include "experiments/results/result_columns.h"
 #include "experiments/results/result_files.h"
@@ -261,6 +262,23 @@ static void do_point(RankWorker *worker, Parcel *in) {
     arena_free(arena);
 }
 
+/* --- classes --- */
+
+/* Has a part of a training until that is over. */
+static void do_classes(RankWorker *worker, Parcel *in) {
+    Error err = {0};
+    ClassLink link;
+    turn_to(worker, in);
+    const LoadedModel *model = &worker->slot.model;
+    const char *digest = parcel_read_text(in);
+    if (!digest || strcmp(digest, clip_digest(model->clip)) != 0)
+        ranks_abort(worker->ranks, "finds another checkpoint than rank 0");
+    class_link(&link, worker->ranks, NULL);
+    if (text_part_serve(&link.link, ranks_index(worker->ranks), model->clip, model->pool,
+                        experiment_memory_budget(worker->job.session.experiment), &err) < 0)
+        ranks_abort(worker->ranks, err.text);
+}
+
 /* --- until the end --- */
 
 /* On a thread of its own: rank 0 may want this one to stop while it works. */
@@ -275,12 +293,12 @@ static void watch(void *context) {
 }
 
 static void serve(RankWorker *worker) {
-    static void (*const does[])(RankWorker *,
-                                Parcel *) = {[CREW_POINT] = do_point, [CREW_IMAGES] = do_images};
-    static const int kinds[] = {CREW_POINT, CREW_IMAGES, 0};
+    static void (*const does[])(RankWorker *, Parcel *) = {
+        [CREW_POINT] = do_point, [CREW_IMAGES] = do_images, [CREW_CLASSES] = do_classes};
+    static const int kinds[] = {CREW_POINT, CREW_IMAGES, CREW_CLASSES, 0};
     RankMessage message;
     while (!ranks_ended(worker->ranks))
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 4; i++)
             if (ranks_receive(worker->ranks, &message, 0, kinds[i], i == 0 ? LOOK_AGAIN : 0)) {
                 Parcel in = parcel_open(message.data, message.size);
                 if (kinds[i] != 0)

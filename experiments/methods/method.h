@@ -12,6 +12,7 @@
 #define EXPERIMENTS_METHODS_METHOD_H
 
 #include "coop/heads/linear_classifier.h"
+#include "coop/prompt_learner.h"
 #include "experiments/grid/point.h"
 #include "experiments/results/results.h"
 #include "experiments/session/session.h"
@@ -32,6 +33,10 @@ typedef struct {
 
     /* Floating-point operations of running the point, for a dry run; NULL: next to nothing. */
     int (*flops)(double *flops, Session *session, const Point *point, Error *err);
+
+    /* What several ranks want to know before they share the classes of the point (Session.link); NULL: it is
+     * one rank's work. */
+    int (*split)(LearnerSplit *split, Session *session, const Point *point, Error *err);
 
     /* Fills logits (n_test, K) and the fields of the result that only the method knows. folder is where a
      * method may keep files of its own. ERROR_SIGNAL when stopped. */

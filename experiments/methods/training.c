@@ -97,6 +97,7 @@ typedef struct {
 static int save(Run *run) {
     const double start = clock_seconds();
     run->state.seconds = start - run->start;
+    trainer_gather(run->trainee, &run->state);
     if (metrics_sync(&run->metrics, run->err) == 0 &&
         train_state_write(run->state_path, run->trainee, &run->state, run->point->key, run->err) == 0) {
         run->last_save = clock_seconds();

@@ -2,7 +2,9 @@
 #include "experiments/run/jobs.h"
 
 #include "clip/base/files.h"
+#include "experiments/crew/share_classes.h"
 #include "experiments/crew/share_points.h"
+#include "experiments/stage/parallel.h"
 #include "experiments/stage/point_run.h"
 #include "experiments/stage/round.h"
 
@@ -15,6 +17,7 @@ typedef struct {
     int n_jobs;
     Pool *workers;       /* NULL: one job, in the calling thread */
     SharedPoints shared; /* with other ranks */
+    ClassLink link;      /* with these, where they share the classes of each training instead */
 } Jobs;
 
 /* Runs a point in its folder, and keeps what came of it. */
@@ -76,12 +79,22 @@ static int run_round(Jobs *jobs, bool second, Error *err) {
     return round_end(&jobs->round, err);
 }
 
+/* While the others have parts of a training they encode no images: those that are wanted are there. */
+static void share_classes(Jobs *jobs, const Stage *stage) {
+    Job *job = &jobs->jobs[0];
+    job_share_memory(job, ranks_on_host(jobs->link.ranks));
+    job->session.link = &jobs->link.link;
+    job->session.help = NULL;
+    for (int t = 0; t < stage->experiment->n_targets; t++)
+        job->targets[t].help = NULL;
+}
+
 /* A job alone uses the stage's threads, several share their number; beside other ranks it has its own, as the
  * cache uses those of the stage. */
 static int open_jobs(Jobs *jobs, Stage *stage, Error *err) {
-    RankGroup *ranks = jobs->shared.ranks;
+    RankGroup *const ranks = jobs->shared.ranks, *all = stage->options->ranks;
     const int n = jobs->n_jobs, n_threads = pool_threads(stage->session.model.pool) / n;
-    const int n_sharing = n * ranks_on_host(ranks);
+    const int n_sharing = n * ranks_on_host(all);
     if (round_open(&jobs->round, stage, n > 1 || ranks, err) < 0)
         return -1;
     jobs->round.longest_first = ranks != NULL;
@@ -96,6 +109,8 @@ static int open_jobs(Jobs *jobs, Stage *stage, Error *err) {
                                            &jobs->round.cache_lock, err) < 0)
             return -1;
     }
+    if (jobs->link.ranks)
+        share_classes(jobs, stage);
     jobs->shared.round = &jobs->round;
     jobs->shared.job = &jobs->jobs[n];
     if (n == 1)
@@ -115,22 +130,42 @@ static void close_jobs(Jobs *jobs, const Stage *stage) {
     round_close(&jobs->round);
 }
 
-static void say_ranks(const Stage *stage, const RankGroup *ranks) {
-    const int n = ranks_count(ranks), n_hosts = ranks_hosts(ranks), n_points = stage->n_pending;
-    if (n == 1 || stage->options->quiet)
+static const char *plural(int n) {
+    return n == 1 ? "" : "s";
+}
+
+static void say_ranks(const Stage *stage, const RankGroup *ranks, const ParallelChoice *choice) {
+    const int n = ranks_count(ranks), n_hosts = ranks_hosts(ranks), n_points = choice->n_points;
+    if (stage->options->quiet)
         return;
-    fprintf(stderr, "%d ranks on %d machine%s share %d point%s, the longest first", n, n_hosts,
-            n_hosts == 1 ? "" : "s", n_points, n_points == 1 ? "" : "s");
-    if (n_points < n)
-        fprintf(stderr, "; %d have none", n - n_points);
-    fputc('\n', stderr);
+    fprintf(stderr, "%d ranks on %d machine%s share ", n, n_hosts, plural(n_hosts));
+    if (!choice->by_classes) {
+        fprintf(stderr, "%d point%s, the longest first", n_points, plural(n_points));
+        if (n_points < n)
+            fprintf(stderr, "; %d have none", n - n_points);
+    } else {
+        fprintf(stderr, "the classes of %d training%s", choice->n_cut, plural(choice->n_cut));
+        if (choice->n_cut < n_points)
+            fprintf(stderr, "; rank 0 runs %d other point%s alone", n_points - choice->n_cut,
+                    plural(n_points - choice->n_cut));
+    }
+    fprintf(stderr, " (parallel: %s)\n", choice->reason);
 }
 
 int jobs_run(Stage *stage, Error *err) {
     const int most = stage->options->n_jobs < stage->n_pending ? stage->options->n_jobs : stage->n_pending;
     RankGroup *ranks = stage->options->ranks;
-    Jobs jobs = {.n_jobs = most > 1 ? most : 1, .shared.ranks = ranks_count(ranks) > 1 ? ranks : NULL};
-    say_ranks(stage, ranks);
+    Jobs jobs = {.n_jobs = most > 1 ? most : 1};
+    ParallelChoice choice;
+    if (ranks_count(ranks) > 1) {
+        if (parallel_choose(&choice, stage, ranks_count(ranks), ranks_on_host(ranks), err) < 0)
+            return -1;
+        say_ranks(stage, ranks, &choice);
+        if (choice.by_classes)
+            class_link(&jobs.link, ranks, stage);
+        else
+            jobs.shared.ranks = ranks;
+    }
     int status = open_jobs(&jobs, stage, err);
     for (int second = 0; second < 2 && status == 0; second++)
         status = run_round(&jobs, second, err);

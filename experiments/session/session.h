@@ -4,6 +4,7 @@
 
 #include "clip/base/text_map.h"
 #include "coop/loaded_model.h"
+#include "coop/text_parts.h"
 #include "datasets/features/features.h"
 #include "datasets/features/given_features.h"
 #include "datasets/lists/dataset.h"
@@ -29,6 +30,7 @@ typedef struct {
     GivenFeatures *given; /* in place of the images; NULL: these are encoded */
     FeatureHelpFn help;   /* asked before the cache; NULL: nobody */
     void *help_context;
+    const PartLink *link;        /* ranks that take parts of a training's classes; borrowed, may be NULL */
     ImageNotes *notes;           /* while set, images are noted here instead of encoded */
     pthread_mutex_t *cache_lock; /* of a cache that points running side by side share; else NULL */
     Arena *arena;

@@ -289,9 +289,17 @@ static void test_most(void **state) {
     open_world(&w);
     const LearnerConfig shared = {.n_ctx = 4, .ctx_init = ""},
                         own = {.n_ctx = 4, .ctx_init = "", .csc = true};
-    const int most = learner_parts(w.clip, w.tokenizer, w.names, 40, &own, &err);
-    assert_int_equal(learner_parts(w.clip, w.tokenizer, w.names, 40, &shared, &err), 1);
-    assert_int_equal(most, packed_is_supported() ? 40 : 1);
+    LearnerSplit split;
+    double flops;
+    assert_int_equal(learner_split(&split, w.clip, w.tokenizer, w.names, 40, &shared, &err), 0);
+    assert_int_equal(split.most, 1);
+    assert_int_equal(learner_split(&split, w.clip, w.tokenizer, w.names, 40, &own, &err), 0);
+    assert_int_equal(split.most, packed_is_supported() ? 40 : 1);
+    assert_int_equal(learner_step_flops(&flops, w.clip, w.tokenizer, w.names, 40, &own, &err), 0);
+    assert_true(split.flops == flops);
+    const TextWeights *text = &w.clip->text; /* 9 rows of floats for each node and layer, and probabilities */
+    const size_t least = (size_t)40 * 6 * 9 * 4 * (size_t)text->width * (size_t)text->n_layers;
+    assert_in_range(split.n_memory, least, 2 * least);
     close_world(&w);
 }
 

@@ -89,10 +89,16 @@ static int flops(double *flops, Session *session, const Point *point, Error *err
     return prompting_flops(flops, session, point, &config, err);
 }
 
+static int split(LearnerSplit *split, Session *session, const Point *point, Error *err) {
+    const LearnerConfig config = prompting_config(point);
+    return prompting_split(split, session, &config, err);
+}
+
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                Progress *progress, Arena *arena, Error *err) {
     const Dataset *dataset = &session->dataset;
-    const LearnerConfig config = prompting_config(point);
+    LearnerConfig config = prompting_config(point);
+    config.link = session->link;
     PromptLearner *learner = learner_create(session->model.clip, session->model.tokenizer,
                                             session->model.pool, dataset->class_names, dataset->n_classes,
                                             &config, experiment_memory_budget(session->experiment), err);
@@ -122,6 +128,7 @@ const Method method_coop = {
     .check = check,
     .prepare = training_prepare,
     .flops = flops,
+    .split = split,
     .run = run,
     .transfer = transfer,
     .serves_new_classes = prompting_serves_new_classes,

@@ -42,10 +42,16 @@ static int flops(double *flops, Session *session, const Point *point, Error *err
     return prompting_flops(flops, session, point, &config, err);
 }
 
+static int split(LearnerSplit *split, Session *session, const Point *point, Error *err) {
+    const LearnerConfig config = prompting_config(point);
+    return prompting_split(split, session, &config, err);
+}
+
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                Progress *progress, Arena *arena, Error *err) {
     const Dataset *dataset = &session->dataset;
-    const LearnerConfig config = prompting_config(point);
+    LearnerConfig config = prompting_config(point);
+    config.link = session->link;
     const float *texts = session_texts(session, &point->options->templates, arena, err);
     PromptLearner *learner =
         texts ? learner_create(session->model.clip, session->model.tokenizer, session->model.pool,
@@ -88,6 +94,7 @@ const Method method_kgcoop = {
     .check = check,
     .prepare = training_prepare,
     .flops = flops,
+    .split = split,
     .run = run,
     .transfer = transfer,
     .serves_new_classes = prompting_serves_new_classes,

@@ -80,6 +80,17 @@ static int flops(double *flops, Session *session, const Point *point, Error *err
     return status;
 }
 
+static int split(LearnerSplit *split, Session *session, const Point *point, Error *err) {
+    Arena *arena = arena_create();
+    LearnerConfig config;
+    int status = arena ? config_of(&config, point, &point->options->templates, session, arena, err)
+                       : error_memory(err);
+    if (status == 0)
+        status = prompting_split(split, session, &config, err);
+    arena_free(arena);
+    return status;
+}
+
 static int run(Session *session, const Point *point, const char *folder, float *logits, Result *result,
                Progress *progress, Arena *arena, Error *err) {
     const Dataset *dataset = &session->dataset;
@@ -88,6 +99,7 @@ static int run(Session *session, const Point *point, const char *folder, float *
     LearnerConfig config;
     if (config_of(&config, point, templates, session, arena, err) < 0)
         return -1;
+    config.link = session->link;
     const float *texts = session_texts(session, templates, arena, err);
     PromptLearner *learner =
         texts ? learner_create(session->model.clip, session->model.tokenizer, session->model.pool,
@@ -136,6 +148,7 @@ const Method method_prograd = {
     .check = check,
     .prepare = training_prepare,
     .flops = flops,
+    .split = split,
     .run = run,
     .transfer = transfer,
     .serves_new_classes = prompting_serves_new_classes,

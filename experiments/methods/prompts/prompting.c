@@ -109,6 +109,12 @@ int prompting_flops(double *flops, Session *session, const Point *point, const L
     return prompting_steps(flops, session, point, err);
 }
 
+int prompting_split(LearnerSplit *split, Session *session, const LearnerConfig *config, Error *err) {
+    const Dataset *dataset = &session->dataset;
+    return learner_split(split, session->model.clip, session->model.tokenizer, dataset->class_names,
+                         dataset->n_classes, config, err);
+}
+
 static int write_prompt(Session *session, const Point *point, const LearnerConfig *config,
                         PromptLearner *learner, const float *text, const char *folder, const float *logits,
                         const Result *result, Arena *arena, Error *err) {

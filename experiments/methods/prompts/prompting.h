@@ -34,6 +34,9 @@ int prompting_check(Session *session, const Point *point, const LearnerConfig *c
 int prompting_flops(double *flops, Session *session, const Point *point, const LearnerConfig *config,
                     Error *err);
 
+/* As Method.split. */
+int prompting_split(LearnerSplit *split, Session *session, const LearnerConfig *config, Error *err);
+
 /* Multiplies the operations of a step by the steps of the training. */
 int prompting_steps(double *flops, Session *session, const Point *point, Error *err);
 
