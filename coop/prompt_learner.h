@@ -16,7 +16,7 @@
 #include "clip/text/token_tree.h"
 #include "clip/text/tokenizer.h"
 #include "coop/cosine_classifier.h"
-#include "coop/text_parts.h"
+#include "coop/steps/text_parts.h"
 #include "coop/trainer.h"
 
 #include <stdbool.h>

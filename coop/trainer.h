@@ -15,22 +15,10 @@
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
 #include "clip/base/random.h"
-#include "coop/optimizer.h"
+#include "coop/steps/optimizer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Parameters of which others hold some: they step these, and keep what the optimiser knows of them. */
-typedef struct {
-    /* Gives the others theirs, as they are here. */
-    void (*begin)(void *context, const Optimizer *optimizer);
-    /* Steps those that are here, and lets the others step theirs. */
-    void (*step)(void *context, const Optimizer *optimizer, const float *gradient, double lr, long t);
-    /* Brings the parameters and the buffers of the optimiser here up to date. */
-    void (*gather)(void *context, const Optimizer *optimizer);
-    bool (*is_finite)(void *context); /* whether those of the others are */
-    void *context;
-} Spread;
 
 /* What is trained. */
 typedef struct {

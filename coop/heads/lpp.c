@@ -4,7 +4,7 @@
 #include "clip/base/random.h"
 #include "clip/math/product.h"
 #include "coop/heads/softmax_loss.h"
-#include "coop/optimizer.h"
+#include "coop/steps/optimizer.h"
 
 #include <math.h>
 #include <string.h>

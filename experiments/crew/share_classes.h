@@ -1,10 +1,11 @@
-/* share_classes.h: the classes of a training, shared with other ranks (coop/text_parts.h). Rank 0 runs the
- * point as a process alone would; the others have parts of its prompts, and need nothing but the checkpoint.
+/* share_classes.h: the classes of a training, shared with other ranks (coop/steps/text_parts.h). Rank 0 runs
+ * the point as a process alone would; the others have parts of its prompts, and need nothing but the
+ * checkpoint.
  */
 #ifndef EXPERIMENTS_CREW_SHARE_CLASSES_H
 #define EXPERIMENTS_CREW_SHARE_CLASSES_H
 
-#include "coop/text_parts.h"
+#include "coop/steps/text_parts.h"
 #include "experiments/ranks/ranks.h"
 #include "experiments/stage/stage.h"
 

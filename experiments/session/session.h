@@ -4,7 +4,7 @@
 
 #include "clip/base/text_map.h"
 #include "coop/loaded_model.h"
-#include "coop/text_parts.h"
+#include "coop/steps/text_parts.h"
 #include "datasets/features/features.h"
 #include "datasets/features/given_features.h"
 #include "datasets/lists/dataset.h"

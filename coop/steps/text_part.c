@@ -1,9 +1,8 @@
-/* text_part.c: what the ranks other than 0 do in text_parts.h. */
-#include "coop/text_part.h"
+/* text_part.c: see text_part.h. */
+#include "coop/steps/text_part.h"
 
 #include "clip/text/text_encoder.h"
 #include "clip/text/tree_part.h"
-#include "coop/text_parts.h"
 
 #include <assert.h>
 #include <math.h>

@@ -16,32 +16,15 @@
  * the whole; a sum over classes is one chain of additions in the order of the tree, whoever does a piece of
  * it.
  */
-#ifndef COOP_TEXT_PARTS_H
-#define COOP_TEXT_PARTS_H
+#ifndef COOP_STEPS_TEXT_PARTS_H
+#define COOP_STEPS_TEXT_PARTS_H
 
 #include "clip/base/error.h"
 #include "clip/base/parallel.h"
 #include "clip/checkpoint/model.h"
 #include "clip/text/token_tree.h"
-#include "coop/trainer.h"
-
-/* What goes to a rank, or where to put what comes from it. */
-typedef struct {
-    int peer;
-    void *data;
-    size_t size; /* bytes; blocks of none are left out */
-} PartBlock;
-
-/* How ranks reach each other: sends and receives all of these, and returns when that is done; two ranks name
- * the blocks between them in the same order. */
-typedef struct {
-    int count; /* ranks */
-    void (*exchange)(void *context, const PartBlock *sends, int n_sends, const PartBlock *receives,
-                     int n_receives);
-    /* For rank 0: makes ranks 1 .. n call text_part_serve. */
-    void (*start)(void *context, int n);
-    void *context;
-} PartLink;
+#include "coop/steps/optimizer.h"
+#include "coop/steps/text_part.h"
 
 typedef struct TextParts TextParts;
 
@@ -67,15 +50,10 @@ void text_parts_backward(TextParts *parts, float *d_contexts, const float *d_fea
 /* Who steps the contexts; NULL: the trainer steps all of them. */
 const Spread *text_parts_spread(const TextParts *parts);
 
-/* For rank `index`: has its part until rank 0 lets it go. */
-int text_part_serve(const PartLink *link, int index, Clip *clip, Pool *pool, size_t memory_budget,
-                    Error *err);
-
 /* What the two passes of a step send, over all ranks, but for an order to each other rank before each pass
  * and before a step: 4 bytes (2 C leaves of the others + where contexts are shared (count - 1) M C + count (2
  * C layers trunk + M C)) */
 size_t text_parts_step_bytes(const TokenTree *tree, int n_contexts, bool own_contexts, int count, int width,
                              int n_layers);
-size_t text_parts_order_bytes(void);
 
 #endif

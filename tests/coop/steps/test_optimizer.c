@@ -1,5 +1,5 @@
 /* test_optimizer.c: the optimisers against their formulas in double, step by step. */
-#include "coop/optimizer.h"
+#include "coop/steps/optimizer.h"
 #include "coop/trainer.h"
 
 #include "tests/support/support.h"

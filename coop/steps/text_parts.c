@@ -1,10 +1,9 @@
 /* text_parts.c: rank 0's side of text_parts.h; text_part.c is the others'. */
-#include "coop/text_parts.h"
+#include "coop/steps/text_parts.h"
 
 #include "clip/math/packed.h"
 #include "clip/text/text_encoder.h"
 #include "clip/text/tree_part.h"
-#include "coop/text_part.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -58,10 +57,6 @@ size_t text_parts_step_bytes(const TokenTree *tree, int n_contexts, bool own_con
     return sizeof(float) *
            (2 * n_leaves * C +
             (own_contexts || others == 0 ? 0 : others * table + (others + 1) * (trunk + table)));
-}
-
-size_t text_parts_order_bytes(void) {
-    return sizeof(PartOrder);
 }
 
 /* --- orders --- */

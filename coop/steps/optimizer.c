@@ -1,6 +1,6 @@
 /* optimizer.c: see optimizer.h. Whoever reorders a sum or a product here changes the bits of every result;
  * wider vectors do not, as products and sums stay apart (-ffp-contract=off). */
-#include "coop/optimizer.h"
+#include "coop/steps/optimizer.h"
 
 #include "clip/base/simd.h"
 

@@ -1,6 +1,6 @@
 /* test_text_parts.c: a training whose prompts are in parts, each on a thread that takes the place of a rank,
  * gives the bits of one without, for contexts of all kinds; what travels is what the model says. */
-#include "coop/text_parts.h"
+#include "coop/steps/text_parts.h"
 
 #include "clip/math/ops.h"
 #include "clip/math/packed.h"
@@ -236,7 +236,7 @@ static Outcome run(World *w, Training t, int count, int n_threads, size_t budget
     outcome.model =
         text_parts_step_bytes(learner_tree(learner), (int)(outcome.n_ctx / (size_t)w->clip->text.width),
                               t.csc, count, w->clip->text.width, w->clip->text.n_layers) +
-        (size_t)(count - 1) * 2 * text_parts_order_bytes();
+        (size_t)(count - 1) * 2 * sizeof(PartOrder);
     train(w, t, learner, &outcome);
     memcpy(outcome.ctx, learner_ctx(learner), outcome.n_ctx * sizeof(float));
     learner_text_features(learner, outcome.text);

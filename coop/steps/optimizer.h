@@ -1,9 +1,11 @@
 /* optimizer.h: PyTorch's optimisers, on one array of parameters. */
-#ifndef COOP_OPTIMIZER_H
-#define COOP_OPTIMIZER_H
+#ifndef COOP_STEPS_OPTIMIZER_H
+#define COOP_STEPS_OPTIMIZER_H
 
 #include "clip/base/arena.h"
 #include "clip/base/parallel.h"
+
+#include <stdbool.h>
 
 typedef enum {
     OPTIMIZER_SGD,
@@ -70,5 +72,17 @@ Optimizer optimizer_radam(size_t n, double beta1, double beta2, double epsilon, 
 /* Step t (from 1) with the gradient g: parameters x (n), gradient (n). With a pool of NULL the calling thread
  * works alone; the bits are the same. */
 void optimizer_step(Optimizer *optimizer, float *x, const float *gradient, double lr, long t, Pool *pool);
+
+/* Parameters of which others hold some: they step these, and keep what the optimiser knows of them. */
+typedef struct {
+    /* Gives the others theirs, as they are here. */
+    void (*begin)(void *context, const Optimizer *optimizer);
+    /* Steps those that are here, and lets the others step theirs. */
+    void (*step)(void *context, const Optimizer *optimizer, const float *gradient, double lr, long t);
+    /* Brings the parameters and the buffers of the optimiser here up to date. */
+    void (*gather)(void *context, const Optimizer *optimizer);
+    bool (*is_finite)(void *context); /* whether those of the others are */
+    void *context;
+} Spread;
 
 #endif
