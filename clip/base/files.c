@@ -88,6 +88,11 @@ void file_unmap(FileMap *map) {
     *map = (FileMap){0};
 }
 
+void file_map_rest(const FileMap *map) {
+    if (map->data)
+        madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED);
+}
+
 static int read_exactly(int fd, unsigned char *out, size_t size, const char *path, Error *err) {
     size_t used = 0;
     while (used < size) {

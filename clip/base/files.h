@@ -24,6 +24,8 @@ typedef struct {
 
 int file_map(FileMap *map, const char *path, Error *err); /* "PATH: cannot open: No such file or directory" */
 void file_unmap(FileMap *map);                            /* a zeroed map is fine */
+/* What has been read of it counts no longer as memory of this process; it can be read again. */
+void file_map_rest(const FileMap *map);
 
 /* The bytes of a regular file, owned by the arena: unlike a map, they stay whoever cuts the file. NULL with
  * an error, also when it has become shorter while it was read. */

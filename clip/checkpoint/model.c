@@ -314,6 +314,8 @@ out:
 
 int clip_prepare_training(Clip *clip, Error *err) {
     text_prepare_training(&clip->text, clip->arena);
+    if (clip->file) /* from now on memory is wanted for activations */
+        tensors_rest(clip->file);
     return clip->text.backward ? 0 : error_memory(err);
 }
 

@@ -21,6 +21,13 @@ void tensors_close(TensorFile *file) {
     }
 }
 
+void tensors_rest(const TensorFile *file) {
+    for (int i = 0; i < file->n_shards; i++)
+        tensors_rest(file->shards[i]);
+    if (!file->borrowed)
+        file_map_rest(&file->map);
+}
+
 /* --- looking up --- */
 
 const char *tensors_path(const TensorFile *file) {

@@ -11,6 +11,8 @@
 typedef struct TensorFile TensorFile;
 
 void tensors_close(TensorFile *file); /* NULL is fine */
+/* Most of it has been read and will not be again: gives its pages back (file_map_rest). */
+void tensors_rest(const TensorFile *file);
 
 const char *tensors_path(const TensorFile *file);
 /* "safetensors", "torch state dict", "torch script", "torch checkpoint", "npz"; or "sharded " and one of

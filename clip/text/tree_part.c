@@ -45,8 +45,8 @@ static int number_kept(TreePart *part, const TokenTree *tree, int first, int end
                 place[tree->parent[i]] = 0;
         }
     for (int i = 0; i < tree->n_nodes; i++) {
-        part->tree.n_frozen += place[i] == 0 && i < tree->n_frozen;
-        part->tree.n_shared += place[i] == 0 && i < tree->n_shared;
+        part->tree.n_frozen += i < tree->n_frozen && place[i] == 0;
+        part->tree.n_shared += i < tree->n_shared && place[i] == 0;
         if (place[i] == 0)
             place[i] = n++;
     }

@@ -59,6 +59,39 @@ static void test_map(void **state) {
     file_unmap(&map);
 }
 
+/* kB of files, also of those that are in memory anyway, which count for this process. */
+static long resident_files(void) {
+    char line[200];
+    long sum = 0, kb;
+    FILE *file = fopen("/proc/self/status", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "RssFile: %ld", &kb) == 1 || sscanf(line, "RssShmem: %ld", &kb) == 1)
+            sum += kb;
+    fclose(file);
+    return sum;
+}
+
+static void test_map_rest(void **state) {
+    enum { SIZE = 8 << 20 };
+    Path path = in_scratch(state, "large");
+    FileMap map;
+    Error err = {0};
+    char *text = malloc(SIZE);
+    assert_non_null(text);
+    memset(text, 'x', SIZE);
+    scratch_file(path.text, text, SIZE);
+    assert_int_equal(file_map(&map, path.text, &err), 0);
+    assert_memory_equal(map.data, text, SIZE);
+    const long before = resident_files();
+    file_map_rest(&map);
+    assert_true(before - resident_files() > 7 << 10);
+    assert_memory_equal(map.data, text, SIZE);
+    file_unmap(&map);
+    file_map_rest(&map);
+    free(text);
+}
+
 static void test_map_empty(void **state) {
     Path path = in_scratch(state, "empty");
     FileMap map = {.size = 1};
@@ -394,6 +427,7 @@ static void test_digest(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(test_map),
+        IN_SCRATCH(test_map_rest),
         IN_SCRATCH(test_map_empty),
         IN_SCRATCH(test_open_errors),
         IN_SCRATCH(test_unreadable),
