@@ -2,6 +2,7 @@
 #include "experiments/commands/commands.h"
 #include "experiments/config/config_keys.h"
 #include "experiments/crew/rank_work.h"
+#include "experiments/crew/stage_in.h"
 #include "experiments/methods/methods.h"
 #include "experiments/run/run.h"
 
@@ -12,15 +13,17 @@ static void print_keys(FILE *out) {
 static int run(CommandLine *line, Error *err) {
     Arena *arena = line->arena;
     OptionTexts sets = {0};
-    bool dry_run = false;
+    bool dry_run = false, stage_in = false;
     int jobs = 1;
     const Option options[] = {
         {"set", OPTION_TEXTS, &sets, 0, 0, "KEY=VALUE",
          "override a key: --set optim.lr=0.01 --set grid.seed=[1,2]"},
         {"jobs", OPTION_INT, &jobs, 1, 1024, "N", "points side by side, sharing threads and memory (1)"},
         {"dry-run", OPTION_FLAG, &dry_run, 0, 0, NULL,
-         "print the points and roughly how long they will take"}};
-    int status = command_parse(line, &command_run, options, 3, err);
+         "print the points and roughly how long they will take"},
+        {"stage-in", OPTION_FLAG, &stage_in, 0, 0, NULL,
+         "rank 0 sends the checkpoint to the others: MPI alone"}};
+    int status = command_parse(line, &command_run, options, 4, err);
     if (status != 0)
         return status < 0 ? -1 : 0;
     RankGroup *ranks = line->ranks;
@@ -29,7 +32,8 @@ static int run(CommandLine *line, Error *err) {
         return error_usage(err, "--jobs %d: each rank runs one point at a time; start more ranks instead",
                            jobs);
     if (ranks_index(ranks) > 0) {
-        const RankStudy source = {line->words.values[0], sets.values, sets.n, method_list(), n_threads};
+        const RankStudy source = {line->words.values[0], sets.values, sets.n,
+                                  method_list(),         n_threads,   stage_in};
         rank_work(ranks, &source, arena);
         return 0;
     }
@@ -41,16 +45,25 @@ static int run(CommandLine *line, Error *err) {
                               .quiet = line->common.quiet,
                               .dry_run = dry_run,
                               .ranks = ranks};
-    return study_run(&study, &run_options, err);
+    Staged staged = {0};
+    if (stage_in && !dry_run && ranks_count(ranks) > 1 &&
+        stage_in_give(&staged, &study, ranks, arena, err) < 0) {
+        stage_in_close(&staged);
+        return -1;
+    }
+    status = study_run(&study, &run_options, err);
+    stage_in_close(&staged);
+    return status;
 }
 
-const Command command_run = {.name = "run",
-                             .usage = "coop run EXPERIMENT.yaml [--set KEY=VALUE]... [--jobs N] [--dry-run]",
-                             .summary = "run an experiment, or finish it; prints the table of its results",
-                             .help = "Finished points are skipped, interrupted ones are finished.\n",
-                             .more_help = print_keys,
-                             .example = "coop run experiments/demo/demo.yaml --set grid.num_shots=[1,16]",
-                             .min_words = 1,
-                             .max_words = 1,
-                             .is_shared = true,
-                             .run = run};
+const Command command_run = {
+    .name = "run",
+    .usage = "coop run EXPERIMENT.yaml [--set KEY=VALUE]... [--jobs N] [--dry-run] [--stage-in]",
+    .summary = "run an experiment, or finish it; prints the table of its results",
+    .help = "Finished points are skipped, interrupted ones are finished.\n",
+    .more_help = print_keys,
+    .example = "coop run experiments/demo/demo.yaml --set grid.num_shots=[1,16]",
+    .min_words = 1,
+    .max_words = 1,
+    .is_shared = true,
+    .run = run};

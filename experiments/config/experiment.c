@@ -30,6 +30,10 @@ static size_t auto_budget(void) {
     return quarter < MAX_AUTO_BUDGET ? quarter : MAX_AUTO_BUDGET;
 }
 
+const char *experiment_weights(const Experiment *experiment) {
+    return experiment->model.weights_here ? experiment->model.weights_here : experiment->model.weights;
+}
+
 size_t experiment_memory_budget(const Experiment *experiment) {
     size_t all = experiment->memory_budget > 0 ? experiment->memory_budget : auto_budget();
     return experiment->n_sharing > 1 ? all / (size_t)experiment->n_sharing : all;

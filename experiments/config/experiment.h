@@ -28,7 +28,9 @@ typedef struct Experiment {
     const char *output;
     struct {
         const char *weights;
-        const char *vocab; /* a path, or NULL: `auto` */
+        const char *vocab;                     /* a path, or NULL: `auto` */
+        const char *weights_here, *vocab_here; /* what this process reads instead; NULL: these */
+        const char *stamp_here;                /* then the stamp (clip_stamp) of what it stands for */
         ClipActivation activation;
         int heads; /* of the image tower; 0 is `auto` */
         Precision precision;
@@ -55,6 +57,8 @@ typedef struct Experiment {
     struct Experiment *targets; /* (n_targets) of `transfer`: this experiment on other datasets (study.h) */
     int n_targets;
 } Experiment;
+
+const char *experiment_weights(const Experiment *experiment); /* to be read, not told */
 
 /* What several ranks share; as choices, in order. */
 typedef enum { PARALLEL_AUTO, PARALLEL_POINTS, PARALLEL_CLASSES } Parallel;

@@ -11,6 +11,7 @@
  *     CREW_CLASSES: a training                  ->  has a part of its classes (share_classes.h) until it is
  * over
  *                                               <-  CREW_STOP: has got a signal
+ *     CREW_STAGED: files of checkpoints         ->  keeps them in memory (stage_in.h)
  */
 #ifndef EXPERIMENTS_CREW_CREW_H
 #define EXPERIMENTS_CREW_CREW_H
@@ -19,7 +20,7 @@
 #include "experiments/ranks/ranks.h"
 #include "experiments/session/session.h"
 
-enum { CREW_POINT = 1, CREW_IMAGES = 3, CREW_WANT = 5, CREW_GIVE, CREW_STOP, CREW_CLASSES };
+enum { CREW_POINT = 1, CREW_IMAGES = 3, CREW_WANT = 5, CREW_GIVE, CREW_STOP, CREW_CLASSES, CREW_STAGED };
 
 typedef struct {
     int kind;

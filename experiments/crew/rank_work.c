@@ -7,6 +7,7 @@
 #include "clip/base/json.h"
 #include "experiments/crew/crew.h"
 #include "experiments/crew/share_classes.h"
+#include "experiments/crew/stage_in.h"
 #include "experiments/ranks/private_folder.h"
 #include "experiments/results/result_columns.h"
 #include "experiments/results/result_files.h"
@@ -35,6 +36,7 @@ struct RankWorker {
     const RankStudy *source;
     RunOptions options;
     Study study;
+    Staged staged;
     bool is_read;
     ModelSlot slot;
     Stage stage; /* the one that is open; its number, or -1 */
@@ -86,8 +88,11 @@ static int read_study(RankWorker *worker, Error *err) {
     if (worker->is_read)
         return 0;
     worker->is_read = true;
-    return study_read(&worker->study, source->path, source->overrides, source->n_overrides, source->methods,
-                      worker->arena, err);
+    if (study_read(&worker->study, source->path, source->overrides, source->n_overrides, source->methods,
+                   worker->arena, err) < 0)
+        return -1;
+    stage_in_use(&worker->staged, &worker->study);
+    return 0;
 }
 
 static void close_stage(RankWorker *worker) {
@@ -319,10 +324,12 @@ void rank_work(RankGroup *ranks, const RankStudy *source, Arena *arena) {
     Task *watcher = task_start(watch, &worker);
     if (!watcher)
         ranks_abort(ranks, "cannot start a thread");
-    serve(&worker);
+    if (!source->stage_in || stage_in_take(&worker.staged, ranks, arena))
+        serve(&worker);
     worker.stop = true;
     task_wait(watcher);
     close_stage(&worker);
     model_slot_close(&worker.slot);
+    stage_in_close(&worker.staged);
     private_folder_remove(&worker.folder);
 }

@@ -13,6 +13,7 @@ typedef struct {
     int n_overrides;
     const MethodList *methods;
     int n_threads;
+    bool stage_in; /* checkpoints come from rank 0 (stage_in.h) */
 } RankStudy;
 
 void rank_work(RankGroup *ranks, const RankStudy *source, Arena *arena);

@@ -58,7 +58,9 @@ int learned_head(Prompt *prompt, Session *session, const Point *point, const flo
                        .vocab_digest = tokenizer_digest(session->model.tokenizer),
                        .dataset = dataset->name,
                        .checkpoint = session->experiment->model.weights,
-                       .checkpoint_stamp = clip_stamp(clip),
+                       .checkpoint_stamp = session->experiment->model.weights_here
+                                               ? session->experiment->model.stamp_here
+                                               : clip_stamp(clip),
                        .activation = session->experiment->model.activation,
                        .assumed = clip->assumed,
                        .heads = session->experiment->model.heads,

@@ -101,7 +101,7 @@ static int open_tuner(Tuning *t, Arena *arena, Error *err) {
     const Experiment *experiment = t->session->experiment;
     LoadedModel *model = &t->session->model;
     TunedTexts texts;
-    t->clip = trainable_clip_open(experiment->model.weights, experiment->model.activation,
+    t->clip = trainable_clip_open(experiment_weights(experiment), experiment->model.activation,
                                   experiment->model.heads, model->clip->precision, model->pool, err);
     if (!t->clip || open_texts(t, &texts, arena, err) < 0)
         return -1;

@@ -29,6 +29,8 @@ const char *ranks_host(const RankGroup *ranks); /* the name of this machine */
 int ranks_on_host(const RankGroup *ranks);      /* how many ranks run on this machine */
 int ranks_hosts(const RankGroup *ranks);        /* how many machines there are, for all that rank 0 knows */
 
+int ranks_first_there(const RankGroup *ranks, int rank); /* the first of those on the machine of a rank */
+
 /* The threads that this rank should use: those of machine_threads (clip/base/machine.h), divided by the ranks
  * that may run on the same processors, or have the same quota. 0 when alone: as many as there are. */
 int ranks_threads(const RankGroup *ranks);

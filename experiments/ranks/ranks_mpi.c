@@ -30,6 +30,7 @@ enum { PART = 1 << 28, MOST_PROCESSORS = 1 << 14 };
 
 struct RankGroup {
     int index, count, on_host, hosts, threads;
+    int *firsts; /* (count) the first rank on the machine of each */
     char host[MPI_MAX_PROCESSOR_NAME + 1];
     atomic_bool ended;
     pthread_mutex_t call, sending; /* a call of MPI; a block, whose messages stay together */
@@ -231,8 +232,12 @@ static int look_around(RankGroup *ranks, Error *err) {
     is_first = rank_there == 0;
     MPI_Allreduce(&is_first, &ranks->hosts, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
     all = calloc((size_t)ranks->on_host, sizeof *all);
-    if (!all)
+    ranks->firsts = calloc((size_t)ranks->count, sizeof *ranks->firsts);
+    if (!all || !ranks->firsts)
         return error_memory(err);
+    int first = ranks->index;
+    MPI_Bcast(&first, 1, MPI_INT, 0, host);
+    MPI_Allgather(&first, 1, MPI_INT, ranks->firsts, 1, MPI_INT, MPI_COMM_WORLD);
     own_processors(&own);
     MPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, host);
     ranks->threads = threads_of(&own, all, ranks->on_host);
@@ -284,6 +289,7 @@ void ranks_close(RankGroup *ranks) {
     MPI_Finalize();
     pthread_mutex_destroy(&ranks->call);
     pthread_mutex_destroy(&ranks->sending);
+    free(ranks->firsts);
     free(ranks);
 }
 
@@ -305,6 +311,10 @@ int ranks_on_host(const RankGroup *ranks) {
 
 int ranks_hosts(const RankGroup *ranks) {
     return ranks ? ranks->hosts : 1;
+}
+
+int ranks_first_there(const RankGroup *ranks, int rank) {
+    return ranks ? ranks->firsts[rank] : rank;
 }
 
 int ranks_threads(const RankGroup *ranks) {

@@ -36,12 +36,13 @@ int cli_model_open(LoadedModel *model, const char *weights, LoadedModelOptions o
 
 int cli_model_open_for(LoadedModel *model, const Experiment *experiment, int n_threads, Error *err) {
     const LoadedModelOptions options = {.towers = CLIP_BOTH | CLIP_DIGEST,
-                                        .vocab = experiment->model.vocab,
+                                        .vocab = experiment->model.vocab_here ? experiment->model.vocab_here
+                                                                              : experiment->model.vocab,
                                         .activation = experiment->model.activation,
                                         .heads = experiment->model.heads,
                                         .precision = experiment->model.precision,
                                         .n_threads = n_threads};
-    const char *weights = experiment->model.weights;
+    const char *weights = experiment_weights(experiment);
     if (cli_model_open(model, weights, options, err) < 0)
         return -1;
     const TensorFile *file = model->clip->file;

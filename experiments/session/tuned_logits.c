@@ -69,7 +69,7 @@ int tuned_logits(float *logits, float *val, const Tuned *tuned, const TensorFile
                  const Session *session, const TextList *templates, Progress *progress, Arena *arena,
                  Error *err) {
     const Experiment *experiment = session->experiment;
-    const TunedSource source = {.weights = experiment->model.weights,
+    const TunedSource source = {.weights = experiment_weights(experiment),
                                 .activation = experiment->model.activation,
                                 .heads = experiment->model.heads,
                                 .memory_budget = experiment_memory_budget(experiment)};
