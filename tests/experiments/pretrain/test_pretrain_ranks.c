@@ -114,6 +114,26 @@ static void test_broken_pairs(void **state) {
     compare(cli, whole, "ranks3");
 }
 
+/* A rank of whose part nothing can be read says so through rank 0, and all stop. */
+static void test_a_part_that_fails(void **state) {
+    Cli *cli = *state;
+    const char *yaml = write_config(cli);
+    size_t size;
+    char *at = cli_read(cli, cli_path(cli, "pairs.tsv"), &size);
+    const char *const pairs = at;
+    for (int i = -1; i < PRETRAIN_PAIRS; i++, at = strchr(at, '\n') + 1)
+        if (i >= 0 && i % 24 / 3 == 4) /* which is of rank 1 of three */
+            memcpy(at, "not", 3);
+    scratch_file(cli_path(cli, "pairs.tsv"), pairs, size);
+    ranks_start(cli, 3,
+                (const char *const[]){"pretrain", yaml, "--set", PARTS, "--set", "shuffle=false", NULL});
+    assert_int_equal(cli_wait(cli), 3);
+    assert_true(cli->seconds < 10 || scratch_instrumented());
+    if (!strstr(cli->err, "rank 1 on ") ||
+        !strstr(cli->err, "data.train: of 6 pairs fewer than a batch of 3 can be read"))
+        fail_msg("%s", cli->err);
+}
+
 /* Parts round otherwise than one sum, and that is all. */
 static void test_parts_are_one_batch(void **state) {
     Cli *cli = *state;
@@ -224,9 +244,14 @@ static void test_signal(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {CLI_TEST(test_numbers),      CLI_TEST(test_a_resnet),
-                                       CLI_TEST(test_broken_pairs), CLI_TEST(test_parts_are_one_batch),
-                                       CLI_TEST(test_refusals),     CLI_TEST(test_another_configuration),
-                                       CLI_TEST(test_kills),        CLI_TEST(test_signal)};
+    const struct CMUnitTest tests[] = {CLI_TEST(test_numbers),
+                                       CLI_TEST(test_a_resnet),
+                                       CLI_TEST(test_broken_pairs),
+                                       CLI_TEST(test_a_part_that_fails),
+                                       CLI_TEST(test_parts_are_one_batch),
+                                       CLI_TEST(test_refusals),
+                                       CLI_TEST(test_another_configuration),
+                                       CLI_TEST(test_kills),
+                                       CLI_TEST(test_signal)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
