@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -128,4 +129,10 @@ void serve_expect(const char *answer, int status, const char *text) {
 
 void serve_lives(Cli *cli, int port) {
     serve_expect(serve_get(cli, port, "/api/about"), 200, "\"photos\":");
+}
+
+void serve_end(Cli *cli) {
+    kill(cli->child, SIGTERM);
+    if (cli_wait(cli) != 128 + SIGTERM)
+        fail_msg("status %d: %s", cli->status, cli->err);
 }

@@ -30,5 +30,7 @@ int serve_status(const char *answer); /* 0: none */
 void serve_expect(const char *answer, int status, const char *text);
 /* Fails the test unless the server still answers. */
 void serve_lives(Cli *cli, int port);
+/* SIGTERM, after which it must end as it should: a sanitizer's complaints have another status. */
+void serve_end(Cli *cli);
 
 #endif

@@ -151,16 +151,18 @@ static const char *learn(Cli *cli, const char *name, const char *model, const ch
  */
 static void labels_are_those_of_classify(void **state) {
     Cli *cli = *state;
-    static const char *const methods[] = {"coop: {name: x, n_ctx: 2}", "linear_probe: {name: x}"};
-    for (int m = 0; m < 2; m++) {
-        const char *file = learn(cli, m ? "probe" : "prompt", "vit", methods[m],
-                                 m ? "classifier.safetensors" : "prompt.safetensors");
+    static const char *const methods[] = {"coop: {name: x, n_ctx: 2}", "linear_probe: {name: x}",
+                                          "clip_lora: {name: x}"};
+    static const char *const files[] = {"prompt.safetensors", "classifier.safetensors", "lora.safetensors"};
+    static const char *const runs[] = {"prompt", "probe", "lora"};
+    for (int m = 0; m < 3; m++) {
+        const char *file = learn(cli, runs[m], "vit", methods[m], files[m]);
         if (m == 0)
             serve_index(cli, 2);
         cli_ok(cli, "classify", file, cli_path(cli, "photos/01.jpg"), "--top", "2", "--json");
         json_t *expected = json_loads(cli->out, 0, NULL);
-        const int port =
-            serve_start(cli, (const char *const[]){"--classifier", m ? cli_path(cli, "probe") : file, NULL});
+        const int port = serve_start(
+            cli, (const char *const[]){"--classifier", m ? cli_path(cli, "%s", runs[m]) : file, NULL});
         const char *answer = serve_get(cli, port, "/api/labels/1?top=2");
         json_t *root = json_loads(strstr(answer, "\r\n\r\n") + 4, 0, NULL);
         for (size_t i = 0; i < 2; i++) {
@@ -175,8 +177,7 @@ static void labels_are_those_of_classify(void **state) {
         json_decref(expected);
         serve_expect(serve_get(cli, port, "/api/about"), 200, "\"classes\":10}");
         serve_expect(serve_get(cli, port, "/api/labels/2"), 404, "no photo 2");
-        kill(cli->child, SIGTERM);
-        assert_int_equal(cli_wait(cli), 128 + SIGTERM);
+        serve_end(cli);
     }
 }
 

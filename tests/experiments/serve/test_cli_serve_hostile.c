@@ -197,6 +197,7 @@ static void fuzzed_bytes(void **state) {
             serve_lives(cli, port);
     }
     serve_lives(cli, port);
+    serve_end(cli);
 }
 
 static void odd_requests(void **state) {
@@ -250,6 +251,7 @@ static void odd_requests(void **state) {
     const char *second = strstr(all + 1, "HTTP/1.1 200"), *third = strstr(all, "HTTP/1.1 404");
     assert_true(second && third && second < third);
     serve_lives(cli, port);
+    serve_end(cli);
 }
 
 /* --- too much --- */
@@ -287,6 +289,7 @@ static void a_giant_image(void **state) {
     serve_expect(serve_post(cli, port, png.bytes, png.size), 415, "30000 x 30000 pixels where at most");
     assert_true(scratch_instrumented() || memory(cli, "VmHWM:") - before < 8);
     buffer_free(&png);
+    serve_end(cli);
 }
 
 /* A thousand that send a byte now and then: others are answered at once, and memory stays bounded. */
@@ -319,6 +322,7 @@ static void slow_connections(void **state) {
     for (int i = 0; i < SLOW; i++)
         close(fds[i]);
     serve_lives(cli, port);
+    serve_end(cli);
 }
 
 /* More searches than may wait: each is answered, be it with 503; pictures go beside them. */
@@ -343,6 +347,7 @@ static void many_at_once(void **state) {
     assert_true(done >= 64);
     assert_int_equal(done + busy, N);
     serve_lives(cli, port);
+    serve_end(cli);
 }
 
 int main(void) {
