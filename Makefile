@@ -188,7 +188,7 @@ RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/tes
              clip/train/test_vit_trainer coop/library/test_stranger coop/test_trainer \
              datasets/features/test_features datasets/features/test_image_stream \
              datasets/pairs/test_pair_loader experiments/commands/test_cli_commands \
-             experiments/commands/test_cli_study)
+             experiments/commands/test_cli_study experiments/serve/test_cli_serve experiments/serve/test_lane)
 tsan:
 	@$(MAKE) BUILD=$(BUILD)/tsan OPT="-O1 -fno-omit-frame-pointer -fsanitize=thread" \
 	    CFLAGS="-DNO_VECTOR_CLONES" JOBS=$(shell nproc) races

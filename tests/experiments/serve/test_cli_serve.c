@@ -152,7 +152,7 @@ static const char *learn(Cli *cli, const char *name, const char *model, const ch
 static void labels_are_those_of_classify(void **state) {
     Cli *cli = *state;
     static const char *const methods[] = {"coop: {name: x, n_ctx: 2}", "linear_probe: {name: x}",
-                                          "clip_lora: {name: x}"};
+                                          "clip_lora: {name: x, n_iters: 2}"};
     static const char *const files[] = {"prompt.safetensors", "classifier.safetensors", "lora.safetensors"};
     static const char *const runs[] = {"prompt", "probe", "lora"};
     for (int m = 0; m < 3; m++) {
