@@ -135,13 +135,14 @@ static int fill(Result *result, const Settings *settings, const Point *point, co
     char *key = ARENA_NEW(arena, char, 65);
     const char *dataset = dataset_name(&settings->config, arena);
     result_start(result, point, dataset, arena);
-    const char *text = arena_printf(arena, "original %s %s %d %d %s", dataset, source ? source : "",
-                                    point->num_shots, point->seed, point->config);
+    const bool best = strcmp(yacs_text(&settings->config, "TEST.FINAL_MODEL"), "best_val") == 0;
+    const char *text = arena_printf(arena, "original%s %s %s %d %d %s", best ? " best_val" : "", dataset,
+                                    source ? source : "", point->num_shots, point->seed, point->config);
     if (!key || !text)
         return error_memory(err);
     digest_bytes(key, text, strlen(text));
     result->key = key;
-    result->label = arena_printf(arena, "%s, original", point->label);
+    result->label = arena_printf(arena, "%s, original%s", point->label, best ? ", best on validation" : "");
     result->folder = NULL;
     result->source = source && strcmp(source, dataset) != 0 ? source : NULL;
     result->accuracy = 100.0 * (double)run->correct / (double)run->total;
@@ -170,6 +171,8 @@ static int import_log(Imported *imported, ResultList *known, const char *path, c
         return -1;
     if (!run.has_result)
         return error_set(err, "%s: no result: it has not finished", path);
+    if (run.of_val)
+        return error_set(err, "%s: its result is of the validation images", path);
     if (read_settings(&settings, &run, arena, err) < 0 ||
         apply_source(&settings, &run, &source, arena, err) < 0 ||
         expand(&grid, &experiment, &settings, path, arena, err) < 0 ||

@@ -82,6 +82,8 @@ static int read_line(LoggedRun *run, const char *line, bool *finished, int *capa
     if (strcmp(line, "Finish training") == 0 ||
         strcmp(line, "Finished training") == 0) /* of the older Dassl */
         *finished = true;
+    else if (starts(line, "Evaluate on the *") || starts(line, "Do evaluation on "))
+        run->of_val = strstr(line, "*val*") || strstr(line, "on val set");
     else if (strcmp(line, "=> result") == 0)
         begin_result(run);
     else if (starts(line, "* total: "))

@@ -14,6 +14,7 @@ typedef struct {
     const char *config; /* the text below "** Config **", which YAML reads */
     int config_line;    /* of its first line */
 
+    bool of_val;               /* the last result is of the validation images */
     bool has_result;           /* of a training that has finished, or of a test; else the rest is empty */
     double accuracy, macro_f1; /* percent; NaN: not told */
     long total, correct;       /* images; 0: not told */

@@ -104,6 +104,16 @@ static void test_training(void **state) {
     ResultList list = import(trial, "t", 1, 0, 0);
     assert_int_equal(list.n, 1);
     const Result *result = &list.results[0];
+    write_log(trial, "v/seed3/log.txt", "trainer: CoOp\n", CONFIG,
+              "epoch [7/7][5/5]\ttime 0.1 (0.1)\tdata 0.0 (0.0)\teta 0:00:00\tloss 0.5000 (0.25)\tacc 90.0 "
+              "(91.0)\tlr "
+              "1e-05\nFinished training\nDo evaluation on val set\n=> result\n* total: 20\n* correct: 15\n");
+    import(trial, "v", 0, 0, 1); /* no result to compare with others */
+    write_log(trial, "b/seed3/log.txt", "trainer: CoOp\n", CONFIG "TEST:\n  FINAL_MODEL: best_val\n",
+              "Evaluate on the *val* set\n=> result\n* total: 20\n* correct: 15\n" RESULT);
+    const ResultList both = import(trial, "b", 1, 0, 0); /* beside that of the last epoch */
+    assert_int_equal(both.n, 2);
+    assert_string_equal(both.results[1].label, "CoOp M=8 end, original, best on validation");
     assert_string_equal(result->dataset, "oxford_pets_base");
     assert_string_equal(result->method, "coop");
     assert_string_equal(result->label, "CoOp M=8 end, original");
