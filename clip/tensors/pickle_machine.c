@@ -10,6 +10,8 @@
 int machine_start(Machine *machine, const char *place, const unsigned char *data, size_t size, bool of_lists,
                   Arena *arena, Error *err) {
     *machine = (Machine){.place = place, .err = err, .start = data, .op = data, .at = data, .arena = arena};
+    if (size == 0) /* of a file, there are no bytes to point at */
+        return machine_fail(machine, "does not begin as a pickle of protocol 2 or later");
     machine->end = data + size;
     if (size > UINT32_MAX)
         return machine_fail(machine, "a pickle of over 4 GiB");

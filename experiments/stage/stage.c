@@ -229,6 +229,9 @@ static int ask_images(Stage *stage, Error *err) {
         int status =
             scratch ? method_of(point)->prepare(&stage->session, point, scratch, err) : error_memory(err);
         arena_free(scratch);
+        if (status < 0 && stage->session.given &&
+            err->kind == ERROR_INPUT) /* features that it does not have */
+            return error_prefix(err, "%s: %.80s", stage->experiment->path, point->label);
         if (status < 0)
             return -1;
     }

@@ -176,7 +176,7 @@ static void test_members(void **state) {
     static const struct {
         const char *label, *names[4], *texts[4], *reason;
     } archives[] = {
-        {"another zip", {"a.npy"}, {"x"}, "data.pkl: missing: a zip archive, but not a torch file"},
+        {"another zip", {"a.txt"}, {"x"}, "data.pkl: missing: a zip archive, but not a torch file"},
         {"data.pkl at the top",
          {"data.pkl"},
          {"x"},

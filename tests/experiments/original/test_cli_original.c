@@ -370,6 +370,7 @@ static void test_given_features(void **state) {
         assert_string_not_equal(of_images.results[i].key, of_files.results[i].key);
     }
     assert_int_not_equal(cli_run(cli, "run", cli_path(cli, "crops.yaml")), 0);
+    expect_part(cli->err, "crops.yaml: CoOp M=2 end epochs=2: ");
     expect_part(cli->err, "has no features of random crops (augment.views: 0)");
 }
 
