@@ -352,9 +352,10 @@ bool stage_in_take(Staged *staged, RankGroup *ranks, Arena *arena) {
             return false;
         }
     char *bytes = arena_alloc(arena, message.size + 1, 1); /* texts of the list are in it */
-    if (!bytes)
+    if (bytes)
+        memcpy(bytes, message.data, message.size);
+    else
         ranks_abort(ranks, "out of memory");
-    memcpy(bytes, message.data, message.size);
     free(message.data);
     Parcel in = parcel_open(bytes, message.size);
     int status = read_list(staged, &list, &in, &err);
