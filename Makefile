@@ -117,7 +117,7 @@ $(LIBRARY): FLAGS += -fPIC -fvisibility=hidden
 $(OBJ)/clip/base/%.o $(OBJ)/clip/tensors/%.o $(OBJ)/datasets/%.o: WARN += -Wconversion -Wno-sign-conversion
 $(OBJ)/clip/%.o: FLAGS += -ffp-contract=$(CONTRACT) -fno-math-errno -fno-trapping-math
 $(OBJ)/clip/base/%.o: FLAGS += -ffp-contract=off
-$(OBJ)/coop/optimizer.o: FLAGS += -fno-math-errno
+$(OBJ)/coop/steps/optimizer.o: FLAGS += -fno-math-errno
 
 $(OBJ)/experiments/fetch/%.o: FLAGS += $(if $(CURL),-DHAVE_LIBCURL $(shell pkg-config --cflags libcurl))
 $(OBJ)/experiments/serve/%.o $(OBJ)/tests/experiments/serve/%.o: FLAGS += $(if $(MICROHTTPD),-DHAVE_MICROHTTPD \

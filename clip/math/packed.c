@@ -161,6 +161,7 @@ static void panel_product(const Product *p, Tile t, int column, int k0, int k, c
         size_t at = (size_t)i * n + (size_t)column;
         Strip strip = {.mr = min_int(STRIP_ROWS, t.row + t.rows - i),
                        .k = k,
+                       .columns = columns,
                        .a = p->in + (size_t)i * ld + (size_t)k0,
                        .b = b,
                        .lda = m->k,
@@ -169,7 +170,7 @@ static void panel_product(const Product *p, Tile t, int column, int k0, int k, c
                        .bias = p->bias && k0 == 0 ? p->bias + column : NULL,
                        .c = p->out + at,
                        .ahead = fetched < (size_t)k * panel ? next + fetched : b};
-        strip_run(p->kernel, &strip, m->panel, columns);
+        strip_run(p->kernel, &strip, m->panel);
         fetched += (size_t)k * STRIP_AHEAD;
     }
 }

@@ -87,6 +87,7 @@ static void panel_product(const Job *job, const Tile *t, const float *a, int lda
         const size_t at = (size_t)(t->row + i) * (size_t)p->ldc + (size_t)column;
         const Strip strip = {.mr = min_int(STRIP_ROWS, t->rows - i),
                              .k = k,
+                             .columns = columns,
                              .a = a + (size_t)i * (size_t)lda,
                              .b = panel,
                              .lda = lda,
@@ -95,7 +96,7 @@ static void panel_product(const Job *job, const Tile *t, const float *a, int lda
                              .bias = p->bias && k0 == 0 ? p->bias + column : NULL,
                              .c = p->c + at,
                              .ahead = panel};
-        strip_run(job->strip, &strip, job->panel, columns);
+        strip_run(job->strip, &strip, job->panel);
     }
 }
 

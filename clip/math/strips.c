@@ -79,9 +79,9 @@ int strip_best_panel(void) {
 }
 
 /* Where the columns end inside a panel, the strip is in buffers of full width. */
-static void narrow_strip(StripKernel kernel, Strip strip, size_t panel, size_t bytes) {
+static void narrow_strip(StripKernel kernel, Strip strip, size_t panel) {
     float buffer[STRIP_ROWS * STRIP_PANEL] = {0}, bias[STRIP_PANEL] = {0};
-    const size_t ldc = (size_t)strip.ldc;
+    const size_t ldc = (size_t)strip.ldc, bytes = (size_t)strip.columns * sizeof(float);
     float *c = strip.c;
     if (strip.start)
         for (int i = 0; i < strip.mr; i++)
@@ -96,11 +96,11 @@ static void narrow_strip(StripKernel kernel, Strip strip, size_t panel, size_t b
         memcpy(c + (size_t)i * ldc, buffer + (size_t)i * panel, bytes);
 }
 
-void strip_run(StripKernel kernel, const Strip *strip, int panel, int columns) {
-    if (columns == panel)
+void strip_run(StripKernel kernel, const Strip *strip, int panel) {
+    if (strip->columns == panel)
         kernel(strip);
     else
-        narrow_strip(kernel, *strip, (size_t)panel, (size_t)columns * sizeof(float));
+        narrow_strip(kernel, *strip, (size_t)panel);
 }
 
 /* Up to 16 rows and columns: whole lines of the cache, in squares of 8. */

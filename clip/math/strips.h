@@ -18,7 +18,7 @@ enum {
 
 /* c (mr, panel) = start + bias + a (mr, k) b (k, panel) */
 typedef struct {
-    int mr, k;
+    int mr, k, columns; /* columns: of the panel that are needed; others of c may get anything or nothing */
     const float *a, *b;
     int lda, ldc;       /* from one row to the next of a; of c and start */
     const float *start; /* (mr, panel), may be c; NULL: zero */
@@ -34,8 +34,8 @@ int strip_best_panel(void);
 bool strip_can_multiply(int panel); /* 0: always, since nothing is packed */
 StripKernel strip_kernel(int panel);
 
-/* The first `columns` columns of a strip alone: what follows them in c, start and bias is left alone. */
-void strip_run(StripKernel kernel, const Strip *strip, int panel, int columns);
+/* The needed columns alone: what follows them in c, start and bias is left alone. */
+void strip_run(StripKernel kernel, const Strip *strip, int panel);
 
 /* out (columns, rows) = in (rows, columns) transposed; steps are from one row to the next. Only where a
  * kernel runs. */
