@@ -8,6 +8,7 @@
 #include "clip/math/packed.h"
 #include "clip/math/product.h"
 #include "clip/text/text_encoder.h"
+#include "coop/heads/head.h"
 #include "datasets/images/transform.h"
 #include "datasets/index/top_features.h"
 #include "tests/datasets/index/index_support.h"
@@ -260,6 +261,51 @@ static void run_resize(void *loop) {
     transform_normalize(r->pixels, r->out, 64, mean, std);
 }
 
+/* --- an epoch of a head, with its optimiser --- */
+
+enum { HEAD_CLASSES = 20, HEAD_IMAGES = 64, HEAD_DIM = 64 };
+
+typedef struct {
+    Arena *arena;
+    Head *head;
+    float *images;
+    int labels[HEAD_IMAGES];
+    OptimConfig optim;
+} Heads;
+
+static void *make_head(void) {
+    Heads *h = checked(calloc(1, sizeof *h));
+    h->arena = checked(arena_create());
+    float *text = checked(arena_floats(h->arena, HEAD_CLASSES, HEAD_DIM));
+    h->images = checked(arena_floats(h->arena, HEAD_IMAGES, HEAD_DIM));
+    fill_normal(text, HEAD_CLASSES * HEAD_DIM, 1, 1);
+    fill_normal(h->images, HEAD_IMAGES * HEAD_DIM, 1, 2);
+    for (int i = 0; i < HEAD_IMAGES; i++)
+        h->labels[i] = i % HEAD_CLASSES;
+    const HeadConfig config = {.n_classes = HEAD_CLASSES, .embed_dim = HEAD_DIM, .text = text, .alpha = 0.5};
+    h->head = checked(head_create(&config, NULL, h->arena));
+    h->optim = (OptimConfig){.optimizer = OPTIMIZER_ADAM,
+                             .lr = 1e-3,
+                             .weight_decay = 1e-3,
+                             .beta1 = 0.9,
+                             .beta2 = 0.999,
+                             .epsilon = 1e-8,
+                             .max_epoch = 1,
+                             .batch_size = HEAD_IMAGES};
+    return h;
+}
+
+static void run_head(void *loop) {
+    Heads *h = loop;
+    const TrainData data = {
+        .features = h->images, .labels = h->labels, .n = HEAD_IMAGES, .n_views = 1, .embed_dim = HEAD_DIM};
+    const Trainee *trainee = head_trainee(h->head);
+    TrainState state = trainer_begin(trainee, &h->optim, h->arena);
+    Error err = {0};
+    if (trainer_run(trainee, &data, &h->optim, &state, NULL, NULL, NULL, &err) < 0)
+        abort();
+}
+
 /* --- all --- */
 
 static const SpeedLoop LOOPS[] = {
@@ -271,6 +317,7 @@ static const SpeedLoop LOOPS[] = {
     {"training step", make_step, run_step, step_flops},
     {"search", make_search, run_search, search_flops},
     {"resize", make_resize, run_resize, NULL},
+    {"head", make_head, run_head, NULL},
 };
 
 const SpeedLoop *speed_loop(size_t index) {
