@@ -3,6 +3,7 @@
 
 #include "clip/base/files.h"
 #include "clip/checkpoint/locate.h"
+#include "clip/math/blas.h"
 #include "coop/loaded_model.h"
 #include "experiments/config/experiment.h"
 #include "experiments/pretrain/identity.h"
@@ -128,6 +129,8 @@ int pretrain_open(PretrainSession *session, const PretrainConfig *config, int n_
     if (!session->pool)
         return error_run(err, "cannot start threads: out of memory, or too many of them");
     pool_set_stop(session->pool, interrupt_stop, NULL);
+    if (blas_room_prepare(err) < 0) /* a model from nothing meets OpenBLAS only in its first evaluation */
+        return -1;
     if (pretrain_open_data(session, err) < 0 || open_clip(session, err) < 0 ||
         open_vocabulary(session, err) < 0 || count_steps(session, err) < 0)
         return -1;

@@ -36,7 +36,7 @@ char *fuzz_write(FuzzFile *file, const char *name, const void *data, size_t size
     }
     char *path = path_join(file->arena, file->folder, name);
     FILE *out = path ? fopen(path, "wb") : NULL;
-    if (!out || fwrite(data, 1, size, out) != size || fclose(out) != 0)
+    if (!out || (size > 0 && fwrite(data, 1, size, out) != size) || fclose(out) != 0)
         stop("cannot write", name);
     return path;
 }

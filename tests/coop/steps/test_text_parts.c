@@ -136,7 +136,7 @@ static void open_world(World *w) {
     unit_rows_forward(w->images, NULL, w->images, IMAGES, E);
     unit_rows_forward(w->texts, NULL, w->texts, 600, E);
     for (int i = 0; i < IMAGES; i++)
-        w->labels[i] = (int)rng_below(&rng, 100);
+        w->labels[i] = (int)rng_below(&rng, 40);
 }
 
 static void close_world(World *w) {
