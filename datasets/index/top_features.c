@@ -58,7 +58,9 @@ typedef struct {
 
 typedef struct {
     const PhotoIndex *index;
-    const float *queries;            /* (n_queries, E) */
+    const float *queries;    /* (n_queries, E) */
+    const uint32_t *numbers; /* (n_numbers) of the rows that are looked at; NULL: all */
+    size_t n_numbers;
     PackedMatrix packed;             /* of them */
     int n_queries, top, *first_tile; /* (n_segments + 1) */
     bool is_packed;
@@ -234,6 +236,22 @@ static const float *block_rows(const PhotoIndex *index, Worker *worker, const un
     return worker->rows;
 }
 
+/* Rows that lie anywhere are put together, so that they are multiplied as others are. */
+static void search_picked(const Search *search, Worker *worker, const uint32_t *numbers, int n) {
+    const PhotoIndex *index = search->index;
+    const size_t E = (size_t)index->E;
+    for (int i = 0; i < n; i++) {
+        const unsigned char *row = photo_index_row(index, numbers[i]);
+        if (index->numbers == INDEX_FLOAT32)
+            memcpy(worker->rows + (size_t)i * E, row, E * sizeof *worker->rows);
+        else
+            bfloat16_to_float(worker->rows + (size_t)i * E, row, E);
+    }
+    stream_rows(worker->scores, 1, worker->rows, search->queries, n, index->E);
+    for (int i = 0; i < n; i++)
+        look(search, worker, worker->scores + i, numbers[i]);
+}
+
 static void search_block(const Search *search, Worker *worker, const IndexSegment *segment, uint64_t first,
                          int n) {
     const int E = search->index->E, Q = search->n_queries;
@@ -250,6 +268,16 @@ static void search_block(const Search *search, Worker *worker, const IndexSegmen
             stream_rows(worker->scores + q, (size_t)Q, rows, search->queries + (size_t)q * (size_t)E, n, E);
     for (int i = 0; i < n; i++)
         look(search, worker, worker->scores + (size_t)i * (size_t)Q, segment->first + first + (uint64_t)i);
+}
+
+static void search_picked_tile(void *context, int tile, int number) {
+    const Search *search = context;
+    Worker *worker = &search->workers[number];
+    const size_t start = (size_t)tile * TILE, end = min_size(start + TILE, search->n_numbers);
+    if (worker->failed || pool_stopped(search->pool, NULL) < 0)
+        return;
+    for (size_t at = start; at < end; at += BLOCK)
+        search_picked(search, worker, search->numbers + at, (int)min_size(end - at, BLOCK));
 }
 
 static void search_tile(void *context, int tile, int number) {
@@ -361,7 +389,8 @@ static bool make_workers(Search *search, int n, Arena *arena) {
             (Worker){.candidates = ARENA_NEW(arena, Candidates, Q),
                      .bytes = arena_alloc(arena, BLOCK, read),
                      .bars = arena_floats(arena, Q, 1),
-                     .rows = arena_floats(arena, search->index->numbers == INDEX_BFLOAT16 ? BLOCK : 0, E),
+                     .rows = arena_floats(
+                         arena, search->numbers || search->index->numbers == INDEX_BFLOAT16 ? BLOCK : 0, E),
                      .scores = arena_floats(arena, BLOCK, Q),
                      .damaged = UINT64_MAX};
         for (size_t q = 0; search->workers[i].bars && q < Q; q++)
@@ -406,37 +435,55 @@ static int check_workers(const Search *search, int n, Error *err) {
                                   search->index->path, damaged);
 }
 
+static int search_all(Search *search, Found *found, int *n_found, Error *err) {
+    const int n_workers = pool_threads(search->pool);
+    const float unit = (float)search->index->E * FLT_EPSILON / 2;
+    Arena *arena = arena_create();
+    int result = -1;
+    search->off = (1 + ROW_SLACK) * (1 + ROW_SLACK) * unit / (1 - unit);
+    const int n_tiles =
+        search->numbers ? (int)((search->n_numbers + TILE - 1) / TILE) : count_tiles(search, arena);
+    if (search->is_packed)
+        packed_create(&search->packed, search->queries, search->index->E, search->n_queries, true,
+                      PRECISION_FLOAT32, arena);
+    if (n_tiles < 0)
+        error_run(err, "%s: more entries than can be searched", search->index->path);
+    else if (!make_workers(search, n_workers, arena))
+        error_memory(err);
+    else {
+        pool_run(search->pool, n_tiles, search->numbers ? search_picked_tile : search_tile, search);
+        result = check_workers(search, n_workers, err);
+        if (result == 0)
+            result = rank_all(search, found, n_found, err);
+    }
+    for (int i = 0; search->workers && i < n_workers; i++) {
+        for (int q = 0; search->workers[i].candidates && q < search->n_queries; q++)
+            free(search->workers[i].candidates[q].rows);
+        free(search->workers[i].picked);
+    }
+    arena_free(arena);
+    return result;
+}
+
 int top_features(Found *found, int *n_found, const PhotoIndex *index, const float *queries, int n_queries,
                  int top, Pool *pool, Error *err) {
-    const int n_workers = pool_threads(pool);
-    const float unit = (float)index->E * FLT_EPSILON / 2;
     Search search = {.index = index,
                      .queries = queries,
                      .n_queries = n_queries,
                      .top = top,
                      .is_packed = n_queries > STREAMED,
-                     .off = (1 + ROW_SLACK) * (1 + ROW_SLACK) * unit / (1 - unit),
                      .pool = pool};
-    Arena *arena = arena_create();
-    int result = -1;
-    const int n_tiles = count_tiles(&search, arena);
-    if (search.is_packed)
-        packed_create(&search.packed, queries, index->E, n_queries, true, PRECISION_FLOAT32, arena);
-    if (n_tiles < 0)
-        error_run(err, "%s: more entries than can be searched", index->path);
-    else if (!make_workers(&search, n_workers, arena))
-        error_memory(err);
-    else {
-        pool_run(pool, n_tiles, search_tile, &search);
-        result = check_workers(&search, n_workers, err);
-        if (result == 0)
-            result = rank_all(&search, found, n_found, err);
-    }
-    for (int i = 0; search.workers && i < n_workers; i++) {
-        for (int q = 0; search.workers[i].candidates && q < n_queries; q++)
-            free(search.workers[i].candidates[q].rows);
-        free(search.workers[i].picked);
-    }
-    arena_free(arena);
-    return result;
+    return search_all(&search, found, n_found, err);
+}
+
+int top_features_of(Found *found, int *n_found, const PhotoIndex *index, const uint32_t *numbers, size_t n,
+                    const float *query, int top, Pool *pool, Error *err) {
+    Search search = {.index = index,
+                     .queries = query,
+                     .numbers = numbers,
+                     .n_numbers = n,
+                     .n_queries = 1,
+                     .top = top,
+                     .pool = pool};
+    return search_all(&search, found, n_found, err);
 }

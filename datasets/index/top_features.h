@@ -24,6 +24,11 @@ typedef struct {
 int top_features(Found *found, int *n_found, const PhotoIndex *index, const float *queries, int n_queries,
                  int top, Pool *pool, Error *err);
 
+/* The same of one query and these entries alone: numbers (n), each at most once. A row that is not of unit
+ * length is an error as above. */
+int top_features_of(Found *found, int *n_found, const PhotoIndex *index, const uint32_t *numbers, size_t n,
+                    const float *query, int top, Pool *pool, Error *err);
+
 /* The score as above. */
 double feature_score(const PhotoIndex *index, uint64_t number, const float *query);
 

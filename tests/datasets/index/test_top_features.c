@@ -109,6 +109,43 @@ static void the_same_as_a_sort_of_all(void **state) {
     free(all);
 }
 
+/* Of a list of entries in any order, exactly those; none of an empty list. */
+static void of_some_entries(void **state) {
+    static uint32_t numbers[N];
+    float query[E];
+    Found *all = calloc(N, sizeof *all), *found = calloc(N, sizeof *found);
+    support_feature(query, E, 3);
+    for (int kind = INDEX_FLOAT32; kind <= INDEX_BFLOAT16; kind++) {
+        PhotoIndex *index = make_index(state, kind);
+        size_t n = 0;
+        for (uint32_t i = N; i-- > 0;)
+            if (i % 3 != 1)
+                numbers[n++] = i;
+        const int n_all = sort_all(all, index, query);
+        for (int threads = 1; threads <= 3; threads += 2) {
+            Error err = {0};
+            int n_found = 0, at = 0;
+            Pool *pool = pool_create(threads);
+            assert_int_equal(top_features_of(found, &n_found, index, numbers, n, query, N, pool, &err), 0);
+            for (int i = 0; i < n_all; i++)
+                if (all[i].number % 3 != 1) {
+                    assert_true(found[at].number == all[i].number && found[at].score == all[i].score);
+                    at++;
+                }
+            assert_int_equal(n_found, at);
+            assert_int_equal(top_features_of(found, &n_found, index, numbers, n, query, 5, pool, &err), 0);
+            assert_int_equal(n_found, 5);
+            assert_true(found[4].number % 3 != 1);
+            assert_int_equal(top_features_of(found, &n_found, index, numbers, 0, query, 5, pool, &err), 0);
+            assert_int_equal(n_found, 0);
+            pool_free(pool);
+        }
+        photo_index_close(index);
+    }
+    free(found);
+    free(all);
+}
+
 /* Rows are read only from the file that was opened, as it was; one that is cut is an error, not a signal. */
 static void rows_of_a_file_that_changes(void **state) {
     char path[512];
@@ -207,11 +244,9 @@ static void an_empty_index(void **state) {
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(the_same_as_a_sort_of_all),
-        TEST(rows_of_a_file_that_changes),
-        TEST(all_alike),
-        TEST(a_damaged_row_is_named),
-        TEST(an_empty_index),
+        TEST(the_same_as_a_sort_of_all),   TEST(of_some_entries),
+        TEST(rows_of_a_file_that_changes), TEST(all_alike),
+        TEST(a_damaged_row_is_named),      TEST(an_empty_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
