@@ -1,5 +1,6 @@
 #: coop: prompt learning for CLIP
-#: make            build build/coop, and the library build/libcoop.so and .a (MPI=1: for mpirun and srun, too)
+#: make            build build/coop, and the library build/libcoop.so and .a (MPI=1: for mpirun and srun, too;
+#:                 FAISS=1: with coop search --approximate)
 #: make deps       install the Debian packages that coop and its tests need
 #: make demo       run the whole comparison on the embedded demo
 #: make test       build and run the tests; valgrind, asan: the same under a checker
@@ -22,7 +23,7 @@ PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate n
 DEBS    := gcc g++ pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
            libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
            libgif-dev libtiff-dev libcmocka-dev gnuplot-nox libcurl4-openssl-dev libmicrohttpd-dev nginx-light
-DEBS    += $(if $(filter-out 0,$(MPI)),$(MPI_DEBS))
+DEBS    += $(if $(filter-out 0,$(MPI)),$(MPI_DEBS)) $(if $(filter-out 0,$(FAISS)),libfaiss-dev)
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
 # Used if their headers are there at build time, and loaded when something is fetched or served; without them coop says
@@ -45,6 +46,11 @@ MPI_PC   = $(eval MPI_PC := $(if $(filter 1,$(MPI)),$(shell for name in mpi-c om
              pkg-config --exists $$name && echo $$name && break; done),$(patsubst openmpi,ompi-c,$(MPI))))$(MPI_PC)
 RANKS   := $(if $(filter 0,$(MPI)),alone,mpi)
 
+# FAISS=1 builds with FAISS, which has no .pc file, and is of C++; without, nothing of it is seen.
+FAISS   ?= 0
+CLUSTERS := $(if $(filter 0,$(FAISS)),none,faiss)
+FAISS_LIBS = $(if $(filter faiss,$(CLUSTERS)),-lfaiss -lstdc++ -lgomp)
+
 # -ffp-contract=off: pixels must match Pillow bit for bit. Kernels may use fused multiply-add (CONTRACT).
 OPT     ?= -O3
 CONTRACT := fast
@@ -53,7 +59,7 @@ WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwri
 HEADERS  = $(eval HEADERS := $(shell pkg-config --cflags $(PKGS)))$(HEADERS)
 FLAGS    = -std=gnu11 -I. -g $(OPT) -fopenmp-simd -ffp-contract=off $(WARN) $(HEADERS) $(HAVE) $(CFLAGS)
 PLAIN    = $(patsubst gif,-lgif,$(filter gif,$(EXTRA))) -lunistring -lm -lpthread
-LIBS     = $(eval LIBS := $(shell pkg-config --libs $(PKGS) $(if $(filter mpi,$(RANKS)),$(MPI_PC))) $(PLAIN))$(LIBS)
+LIBS     = $(eval LIBS := $(FAISS_LIBS) $(shell pkg-config --libs $(PKGS) $(if $(filter mpi,$(RANKS)),$(MPI_PC))) $(PLAIN))$(LIBS)
 
 # Which program works with which library: coop/coop.h says so.
 VERSION := $(shell sed -n 's/^.define COOP_VERSION "\(.*\)"/\1/p' coop/coop.h)
@@ -64,8 +70,9 @@ PYTHONDIR ?= $(PREFIX)/share/coop
 # The library labels images and learns; the rest reads experiment files and command lines.
 sources  = $(sort $(shell find $(1) -name '*.c'))
 LIBRARY := $(patsubst %.c,$(OBJ)/%.o,$(filter-out coop/examples/%,$(call sources,clip datasets coop)))
-PROGRAM := $(patsubst %.c,$(OBJ)/%.o,$(filter-out experiments/main.c experiments/ranks/ranks_%.c, \
-               $(call sources,experiments)) experiments/ranks/ranks_$(RANKS).c)
+PROGRAM := $(patsubst %.c,$(OBJ)/%.o,$(filter-out experiments/main.c experiments/ranks/ranks_%.c \
+               experiments/near/clusters_%.c,$(call sources,experiments)) experiments/ranks/ranks_$(RANKS).c) \
+               $(OBJ)/experiments/near/clusters_$(CLUSTERS).o
 ARCHIVES := $(BUILD)/libexperiments.a $(OBJ)/library.a
 # What its users see of the library, and what they need.
 PUBLIC  := $(filter $(OBJ)/coop/library/%,$(LIBRARY))
@@ -82,21 +89,21 @@ SUPPORT := $(patsubst %.c,$(OBJ)/%.o,$(sort $(shell find tests -name '*.c' ! -na
 
 all: $(BUILD)/coop $(SHARED) $(BUILD)/libcoop.a
 # Of objects, not of archives, so that the linker sees a name that two files give to functions of theirs.
-$(BUILD)/coop: $(OBJ)/experiments/main.o $(PROGRAM) $(LIBRARY)
+$(BUILD)/coop: $(OBJ)/experiments/main.o $(PROGRAM) $(LIBRARY) $(OBJ)/with
 	@echo "  link $@"
-	@$(CC) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@$(CC) $(OPT) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
 
 $(OBJ)/library.a: $(LIBRARY)
-$(BUILD)/libexperiments.a: $(PROGRAM) $(OBJ)/mpi
+$(BUILD)/libexperiments.a: $(PROGRAM) $(OBJ)/with
 $(ARCHIVES):
 	@rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
-# Which MPI the objects here are for: another one makes them anew.
-ifneq ($(shell cat $(OBJ)/mpi 2>/dev/null),$(MPI))
-.PHONY: $(OBJ)/mpi
+# Which MPI the objects here are for, and whether FAISS: others make them anew.
+ifneq ($(shell cat $(OBJ)/with 2>/dev/null),$(MPI) $(FAISS))
+.PHONY: $(OBJ)/with
 endif
-$(OBJ)/mpi: ; @mkdir -p $(@D) && echo $(MPI) > $@
-$(OBJ)/experiments/ranks/ranks_mpi.o: $(OBJ)/mpi
+$(OBJ)/with: ; @mkdir -p $(@D) && echo "$(MPI) $(FAISS)" > $@
+$(OBJ)/experiments/ranks/ranks_mpi.o: $(OBJ)/with
 $(OBJ)/experiments/ranks/ranks_mpi.o: FLAGS += $(shell pkg-config --cflags $(MPI_PC))
 
 # In both libraries only coop_* is visible (COOP_API; gcc shows functions with target_clones nevertheless): in the
@@ -128,6 +135,11 @@ $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
 	@$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+
+$(OBJ)/%.o: %.cc
+	@mkdir -p $(@D)
+	@echo "  c++  $<"
+	@$(CXX) -std=c++17 -I. -g $(OPT) -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/%: $(OBJ)/tests/%.o $(SUPPORT) $(ARCHIVES)
 	@mkdir -p $(@D)

@@ -116,8 +116,15 @@ static int take_found(FoundPhoto *photos, int top, const Found *found, int n_fou
     return n;
 }
 
-int photo_search(FoundPhoto **photos, int *n, const PhotoIndex *index, const float *query, int top,
-                 double fold, Pool *pool, Arena *arena, Error *err) {
+static int find(Found *found, int *n_found, const PhotoIndex *index, const PhotoLists *lists,
+                const float *query, int top, Pool *pool, Error *err) {
+    return lists && lists->lists
+               ? near_search(found, n_found, lists->lists, index, query, top, lists->probes, pool, err)
+               : top_features(found, n_found, index, query, 1, top, pool, err);
+}
+
+int photo_search(FoundPhoto **photos, int *n, const PhotoIndex *index, const PhotoLists *lists,
+                 const float *query, int top, double fold, Pool *pool, Arena *arena, Error *err) {
     const uint64_t living = index->n - index->n_dead;
     top = (uint64_t)top < living ? top : (int)living;
     *n = 0;
@@ -132,7 +139,7 @@ int photo_search(FoundPhoto **photos, int *n, const PhotoIndex *index, const flo
         int n_found = 0, result = found ? 0 : error_memory(err);
         memset(*photos, 0, ((size_t)top + 1) * sizeof **photos);
         if (result == 0 && many > 0)
-            result = top_features(found, &n_found, index, query, 1, (int)many, pool, err);
+            result = find(found, &n_found, index, lists, query, (int)many, pool, err);
         if (result == 0)
             result = *n = take_found(*photos, top, found, n_found, index, fold, scratch, err);
         arena_free(scratch);

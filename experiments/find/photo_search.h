@@ -12,6 +12,7 @@
 #include "coop/loaded_model.h"
 #include "datasets/index/top_features.h"
 #include "experiments/find/photo_file.h"
+#include "experiments/find/photo_lists.h"
 #include "experiments/terminal/options.h"
 
 /* All is borrowed. */
@@ -35,8 +36,9 @@ typedef struct {
 } FoundPhoto;
 
 /* The `top` best, checked against their checksums; *n of them, owned by the arena. With fold below 2, a photo
- * whose cosine with a better one reaches it is folded into that. */
-int photo_search(FoundPhoto **photos, int *n, const PhotoIndex *index, const float *query, int top,
-                 double fold, Pool *pool, Arena *arena, Error *err);
+ * whose cosine with a better one reaches it is folded into that. lists: where to look; NULL, or without
+ * lists: everywhere. */
+int photo_search(FoundPhoto **photos, int *n, const PhotoIndex *index, const PhotoLists *lists,
+                 const float *query, int top, double fold, Pool *pool, Arena *arena, Error *err);
 
 #endif

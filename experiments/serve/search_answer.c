@@ -131,8 +131,8 @@ void answer_search(const Service *service, Request *request, uint64_t row) {
         answer_fail(request, 503, &err);
     else if (photo_query(query, &search.wish, service->index, service->model, &err) < 0)
         answer_fail(request, err.kind == ERROR_INPUT ? 400 : 500, &err); /* a text that is too long */
-    else if (photo_search(&photos, &n, service->index, query, search.top, search.fold, service->model->pool,
-                          request->arena, &err) < 0)
+    else if (photo_search(&photos, &n, service->index, NULL, query, search.top, search.fold,
+                          service->model->pool, request->arena, &err) < 0)
         answer_fail(request, 500, &err);
     else
         tell(service, request, photos, n);

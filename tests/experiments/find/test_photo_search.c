@@ -52,7 +52,7 @@ static void near_duplicates_are_folded(void **state) {
     PhotoIndex *index = make_index(state, path);
     Arena *arena = arena_create();
     support_feature(query, SUPPORT_E, 7);
-    assert_int_equal(photo_search(&photos, &n, index, query, 12, 0.99, NULL, arena, &err), 0);
+    assert_int_equal(photo_search(&photos, &n, index, NULL, query, 12, 0.99, NULL, arena, &err), 0);
     assert_int_equal(n, 12);
     assert_int_equal(photos[0].number % (N / ALIKE), 7);
     for (int i = 0; i < n; i++) {
@@ -62,12 +62,12 @@ static void near_duplicates_are_folded(void **state) {
         assert_int_equal(photos[i].state, PHOTO_GONE);
     }
     /* with more than there are, each of the thirty once, and all of the others folded */
-    assert_int_equal(photo_search(&photos, &n, index, query, N, 0.99, NULL, arena, &err), 0);
+    assert_int_equal(photo_search(&photos, &n, index, NULL, query, N, 0.99, NULL, arena, &err), 0);
     assert_int_equal(n, N / ALIKE);
     for (int i = 0; i < n; i++)
         all += 1 + photos[i].n_alike;
     assert_int_equal(all, N);
-    assert_int_equal(photo_search(&photos, &n, index, query, 2 * N, 3, NULL, arena, &err), 0);
+    assert_int_equal(photo_search(&photos, &n, index, NULL, query, 2 * N, 3, NULL, arena, &err), 0);
     assert_int_equal(n, N);
     arena_free(arena);
     photo_index_close(index);
@@ -83,13 +83,13 @@ static void what_is_shown_is_whole(void **state) {
     PhotoIndex *index = make_index(state, path);
     Arena *arena = arena_create();
     support_feature(query, SUPPORT_E, 7);
-    assert_int_equal(photo_search(&photos, &n, index, query, 1, 3, NULL, arena, &err), 0);
+    assert_int_equal(photo_search(&photos, &n, index, NULL, query, 1, 3, NULL, arena, &err), 0);
     const size_t at = (size_t)(photo_index_row(index, photos[0].number) - index->map.data);
     photo_index_close(index);
     scratch_flip(path, at, 1);
     index = photo_index_open(path, &err);
     assert_non_null(index);
-    assert_int_equal(photo_search(&photos, &n, index, query, 1, 3, NULL, arena, &err), -1);
+    assert_int_equal(photo_search(&photos, &n, index, NULL, query, 1, 3, NULL, arena, &err), -1);
     assert_int_equal(strncmp(err.text, path, strlen(path)), 0);
     assert_non_null(strstr(err.text, "damaged at byte"));
     arena_free(arena);

@@ -1,0 +1,161 @@
+/* near_search.c: see near_search.h */
+#include "experiments/near/near_search.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEN = 10 };
+#define ENOUGH 0.95f
+#define NEARLY_ALL 0.995f
+
+/* --- a search --- */
+
+/* Numbers of those lists (n_probes) and of what came later; NULL: no memory. Caller frees. */
+static uint32_t *collect(size_t *n, const NearLists *lists, const PhotoIndex *index, const int64_t *probes,
+                         int n_probes) {
+    *n = (size_t)(index->n - lists->n);
+    for (int p = 0; p < n_probes; p++)
+        if (probes[p] >= 0)
+            *n += lists->starts[probes[p] + 1] - lists->starts[probes[p]];
+    uint32_t *numbers = malloc((*n + 1) * sizeof *numbers);
+    size_t at = 0;
+    for (int p = 0; numbers && p < n_probes; p++) {
+        if (probes[p] < 0)
+            continue;
+        const uint32_t start = lists->starts[probes[p]], size = lists->starts[probes[p] + 1] - start;
+        memcpy(numbers + at, lists->numbers + start, size * sizeof *numbers);
+        at += size;
+    }
+    for (uint64_t i = lists->n; numbers && i < index->n; i++)
+        numbers[at++] = (uint32_t)i;
+    return numbers;
+}
+
+static int search_lists(Found *found, int *n_found, const NearLists *lists, const PhotoIndex *index,
+                        const float *query, int top, int n_probes, Pool *pool, Error *err) {
+    int64_t *probes = malloc((size_t)n_probes * sizeof *probes);
+    uint32_t *numbers = NULL;
+    size_t n;
+    int result =
+        probes ? clusters_nearest(probes, lists->clusters, query, 1, n_probes, err) : error_memory(err);
+    if (result == 0) {
+        numbers = collect(&n, lists, index, probes, n_probes);
+        result = numbers ? top_features_of(found, n_found, index, numbers, n, query, top, pool, err)
+                         : error_memory(err);
+    }
+    free(numbers);
+    free(probes);
+    return result;
+}
+
+int near_search(Found *found, int *n_found, const NearLists *lists, const PhotoIndex *index,
+                const float *query, int top, int probes, Pool *pool, Error *err) {
+    for (;; probes *= 2) {
+        probes = probes < lists->K ? probes : lists->K;
+        if (search_lists(found, n_found, lists, index, query, top, probes, pool, err) < 0)
+            return -1;
+        if (*n_found == top || probes == lists->K)
+            return 0;
+    }
+}
+
+/* --- recall --- */
+
+typedef struct {
+    const float *queries; /* (n, E) */
+    int n, self;          /* self: 1 when each query is an entry, which finds itself */
+    Found *exact;         /* (n, TEN + self) */
+    int *n_exact;         /* (n) */
+} Trial;
+
+static int find_exact(Trial *trial, const PhotoIndex *index, Pool *pool, Arena *arena, Error *err) {
+    const int top = TEN + trial->self;
+    trial->exact = ARENA_NEW(arena, Found, (size_t)trial->n * (size_t)top + 1);
+    trial->n_exact = ARENA_NEW(arena, int, (size_t)trial->n + 1);
+    if (arena_failed(arena))
+        return error_memory(err);
+    return trial->n > 0
+               ? top_features(trial->exact, trial->n_exact, index, trial->queries, trial->n, top, pool, err)
+               : 0;
+}
+
+/* *recall: the part of what is exact, itself left out, that is found; entries that are equally near are
+ * equally right. */
+static int measure(float *recall, const Trial *trial, const NearLists *lists, const PhotoIndex *index,
+                   int probes, Pool *pool, Error *err) {
+    const int top = TEN + trial->self;
+    Found found[TEN + 1];
+    long right = 0, all = 0;
+    for (int q = 0; q < trial->n; q++) {
+        const Found *exact = trial->exact + (size_t)q * (size_t)top;
+        const int n = trial->n_exact[q];
+        int n_found;
+        if (search_lists(found, &n_found, lists, index, trial->queries + (size_t)q * (size_t)index->E, top,
+                         probes, pool, err) < 0)
+            return -1;
+        int hits = 0;
+        for (int i = 0; i < n_found; i++)
+            hits += n > 0 && found[i].score >= exact[n - 1].score;
+        right += hits > trial->self ? hits - trial->self : 0;
+        all += n - trial->self;
+    }
+    *recall = all > 0 ? (float)right / (float)all : -1;
+    return 0;
+}
+
+/* Features (n, E) of entries that live, evenly taken; how many there are, or -1. */
+static int take_photos(float *features, int n, const PhotoIndex *index, Error *err) {
+    const uint64_t step = index->n / (uint64_t)(n > 0 ? n : 1) + 1;
+    int taken = 0;
+    for (uint64_t i = step / 2; i < index->n && taken < n; i += step) {
+        if (photo_index_is_dead(index, i))
+            continue;
+        if (photo_index_feature(index, i, features + (size_t)taken * (size_t)index->E, err) < 0)
+            return -1;
+        taken++;
+    }
+    return taken;
+}
+
+int near_measure(NearLists *lists, const PhotoIndex *index, int n_photos, const float *texts, int n_texts,
+                 Pool *pool, Error *err) {
+    Arena *arena = arena_create();
+    float *photos = arena_floats(arena, (size_t)n_photos + 1, (size_t)index->E);
+    int result = photos ? n_photos = take_photos(photos, n_photos, index, err) : error_memory(err);
+    Trial trials[] = {{.queries = photos, .n = n_photos, .self = 1}, {.queries = texts, .n = n_texts}};
+    for (int t = 0; t < 2 && result >= 0; t++)
+        result = find_exact(&trials[t], index, pool, arena, err);
+    lists->n_recall = 0;
+    for (int probes = 1; result >= 0 && lists->n_recall < NEAR_STEPS; probes *= 2) {
+        NearRecall *row = &lists->recall[lists->n_recall];
+        if (probes > lists->K || (probes > 1 && probes > lists->K / 4))
+            break;
+        *row = (NearRecall){.probes = (uint32_t)probes};
+        result = measure(&row->photos, &trials[0], lists, index, probes, pool, err);
+        if (result == 0)
+            result = measure(&row->texts, &trials[1], lists, index, probes, pool, err);
+        lists->n_recall++;
+        if ((row->photos < 0 || row->photos >= NEARLY_ALL) && (row->texts < 0 || row->texts >= NEARLY_ALL))
+            break;
+    }
+    arena_free(arena);
+    return result < 0 ? -1 : 0;
+}
+
+int near_default_probes(const NearLists *lists) {
+    for (int i = 0; i < lists->n_recall; i++) {
+        const NearRecall *row = &lists->recall[i];
+        if ((row->texts < 0 ? row->photos : row->texts) >= ENOUGH)
+            return (int)row->probes;
+    }
+    return lists->n_recall > 0 ? (int)lists->recall[lists->n_recall - 1].probes : lists->K;
+}
+
+const NearRecall *near_recall_of(const NearLists *lists, int probes) {
+    const NearRecall *best = NULL;
+    for (int i = 0; i < lists->n_recall; i++)
+        if (lists->recall[i].probes <= (uint32_t)probes)
+            best = &lists->recall[i];
+    return best;
+}
