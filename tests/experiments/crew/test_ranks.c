@@ -55,8 +55,8 @@ static void test_numbers(void **state) {
     Cli *cli = *state;
     ranks_launcher(cli->program);
     const char *yaml = run_alone(cli);
-    static const int numbers[] = {1, 2, 3, 5};
-    for (int i = 0; i < 4; i++) {
+    static const int numbers[] = {1, 2, 3, 5, 8};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         start(cli, numbers[i], yaml);
         if (cli_wait(cli) != 0)
             fail_msg("%d ranks:\n%s", numbers[i], cli->err);
