@@ -32,6 +32,8 @@ enum {
 
 #define ROW_SLACK 0.02f /* how much longer than 1 a row of bfloat16 may be */
 
+#define BFLOAT16_UNIT 0x1p-8f /* how far, in parts of it, a number is from its bfloat16, and more */
+
 typedef struct {
     float score;
     uint64_t number;
@@ -58,9 +60,8 @@ typedef struct {
 
 typedef struct {
     const PhotoIndex *index;
-    const float *queries;    /* (n_queries, E) */
-    const uint32_t *numbers; /* (n_numbers) of the rows that are looked at; NULL: all */
-    size_t n_numbers;
+    const float *queries;            /* (n_queries, E) */
+    const SomeEntries *some;         /* that are looked at; NULL: all */
     PackedMatrix packed;             /* of them */
     int n_queries, top, *first_tile; /* (n_segments + 1) */
     bool is_packed;
@@ -236,20 +237,24 @@ static const float *block_rows(const PhotoIndex *index, Worker *worker, const un
     return worker->rows;
 }
 
-/* Rows that lie anywhere are put together, so that they are multiplied as others are. */
-static void search_picked(const Search *search, Worker *worker, const uint32_t *numbers, int n) {
+/* n rows that lie anywhere, from the `first` of some on: put together, they are multiplied as others are. */
+static void search_picked(const Search *search, Worker *worker, size_t first, int n) {
     const PhotoIndex *index = search->index;
+    const SomeEntries *some = search->some;
     const size_t E = (size_t)index->E;
     for (int i = 0; i < n; i++) {
-        const unsigned char *row = photo_index_row(index, numbers[i]);
-        if (index->numbers == INDEX_FLOAT32)
-            memcpy(worker->rows + (size_t)i * E, row, E * sizeof *worker->rows);
+        const size_t at = first + (size_t)i;
+        float *out = worker->rows + (size_t)i * E;
+        const unsigned char *row =
+            some->copies ? some->copies[at] : photo_index_row(index, some->numbers[at]);
+        if (some->copies || index->numbers == INDEX_BFLOAT16)
+            bfloat16_to_float(out, row, E);
         else
-            bfloat16_to_float(worker->rows + (size_t)i * E, row, E);
+            memcpy(out, row, E * sizeof *out);
     }
     stream_rows(worker->scores, 1, worker->rows, search->queries, n, index->E);
     for (int i = 0; i < n; i++)
-        look(search, worker, worker->scores + i, numbers[i]);
+        look(search, worker, worker->scores + i, some->numbers[first + (size_t)i]);
 }
 
 static void search_block(const Search *search, Worker *worker, const IndexSegment *segment, uint64_t first,
@@ -273,11 +278,11 @@ static void search_block(const Search *search, Worker *worker, const IndexSegmen
 static void search_picked_tile(void *context, int tile, int number) {
     const Search *search = context;
     Worker *worker = &search->workers[number];
-    const size_t start = (size_t)tile * TILE, end = min_size(start + TILE, search->n_numbers);
+    const size_t start = (size_t)tile * TILE, end = min_size(start + TILE, search->some->n);
     if (worker->failed || pool_stopped(search->pool, NULL) < 0)
         return;
     for (size_t at = start; at < end; at += BLOCK)
-        search_picked(search, worker, search->numbers + at, (int)min_size(end - at, BLOCK));
+        search_picked(search, worker, at, (int)min_size(end - at, BLOCK));
 }
 
 static void search_tile(void *context, int tile, int number) {
@@ -390,7 +395,7 @@ static bool make_workers(Search *search, int n, Arena *arena) {
                      .bytes = arena_alloc(arena, BLOCK, read),
                      .bars = arena_floats(arena, Q, 1),
                      .rows = arena_floats(
-                         arena, search->numbers || search->index->numbers == INDEX_BFLOAT16 ? BLOCK : 0, E),
+                         arena, search->some || search->index->numbers == INDEX_BFLOAT16 ? BLOCK : 0, E),
                      .scores = arena_floats(arena, BLOCK, Q),
                      .damaged = UINT64_MAX};
         for (size_t q = 0; search->workers[i].bars && q < Q; q++)
@@ -441,8 +446,10 @@ static int search_all(Search *search, Found *found, int *n_found, Error *err) {
     Arena *arena = arena_create();
     int result = -1;
     search->off = (1 + ROW_SLACK) * (1 + ROW_SLACK) * unit / (1 - unit);
+    if (search->some && search->some->copies && search->index->numbers == INDEX_FLOAT32)
+        search->off += (1 + ROW_SLACK) * (1 + ROW_SLACK) * BFLOAT16_UNIT;
     const int n_tiles =
-        search->numbers ? (int)((search->n_numbers + TILE - 1) / TILE) : count_tiles(search, arena);
+        search->some ? (int)((search->some->n + TILE - 1) / TILE) : count_tiles(search, arena);
     if (search->is_packed)
         packed_create(&search->packed, search->queries, search->index->E, search->n_queries, true,
                       PRECISION_FLOAT32, arena);
@@ -451,7 +458,7 @@ static int search_all(Search *search, Found *found, int *n_found, Error *err) {
     else if (!make_workers(search, n_workers, arena))
         error_memory(err);
     else {
-        pool_run(search->pool, n_tiles, search->numbers ? search_picked_tile : search_tile, search);
+        pool_run(search->pool, n_tiles, search->some ? search_picked_tile : search_tile, search);
         result = check_workers(search, n_workers, err);
         if (result == 0)
             result = rank_all(search, found, n_found, err);
@@ -476,14 +483,9 @@ int top_features(Found *found, int *n_found, const PhotoIndex *index, const floa
     return search_all(&search, found, n_found, err);
 }
 
-int top_features_of(Found *found, int *n_found, const PhotoIndex *index, const uint32_t *numbers, size_t n,
+int top_features_of(Found *found, int *n_found, const PhotoIndex *index, const SomeEntries *some,
                     const float *query, int top, Pool *pool, Error *err) {
-    Search search = {.index = index,
-                     .queries = query,
-                     .numbers = numbers,
-                     .n_numbers = n,
-                     .n_queries = 1,
-                     .top = top,
-                     .pool = pool};
+    Search search = {
+        .index = index, .queries = query, .some = some, .n_queries = 1, .top = top, .pool = pool};
     return search_all(&search, found, n_found, err);
 }

@@ -24,9 +24,16 @@ typedef struct {
 int top_features(Found *found, int *n_found, const PhotoIndex *index, const float *queries, int n_queries,
                  int top, Pool *pool, Error *err);
 
-/* The same of one query and these entries alone: numbers (n), each at most once. A row that is not of unit
- * length is an error as above. */
-int top_features_of(Found *found, int *n_found, const PhotoIndex *index, const uint32_t *numbers, size_t n,
+/* Entries that are to be searched alone: numbers (n), each at most once. copies (n; NULL: none): where the
+ * row of each lies in bfloat16, too, to be read in place of the index wherever that is enough. */
+typedef struct {
+    const uint32_t *numbers;
+    const unsigned char *const *copies;
+    size_t n;
+} SomeEntries;
+
+/* The same of one query among some entries. A row that is not of unit length is an error as above. */
+int top_features_of(Found *found, int *n_found, const PhotoIndex *index, const SomeEntries *some,
                     const float *query, int top, Pool *pool, Error *err);
 
 /* The score as above. */

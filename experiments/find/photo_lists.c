@@ -108,7 +108,7 @@ int photo_lists_make(PhotoLists *lists, const PhotoIndex *index, LoadedModel *mo
     if (result == 0)
         result = measure(lists->lists, index, model, err);
     if (result == 0)
-        result = near_lists_write(lists->lists, path, err);
+        result = near_lists_write(lists->lists, index, path, err);
     if (result == 0)
         lists->probes = probes > 0 ? probes : near_default_probes(lists->lists);
     if (result == 0 && !quiet)

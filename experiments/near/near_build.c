@@ -4,7 +4,6 @@
 #include "clip/math/half.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,11 +6,13 @@
  *
  *     header   64 bytes: "coopnear", version, E, lists K, rows of the table of recall, entries n of the index
  *              then, those that lived m, and 4 + 4 bytes: its segments then and their checksum
+ *     rows     (m, E) in bfloat16, list by list, so that a list is read in one piece; padded to 64 bytes
  *     recall   rows of 16 bytes: probes, and of the ten nearest to photos and to texts the parts found
  *     centres  (K, E) in float
- *     starts   (K + 1) of 4 bytes: list k holds numbers[starts[k] .. starts[k + 1] - 1]
+ *     starts   (K + 1) of 4 bytes: list k has rows and numbers starts[k] .. starts[k + 1] - 1
+ *     sums     (K) of 4 bytes: checksums of the rows of each list, checked when they are used
  *     numbers  (m) of 4 bytes
- *     sum      4 bytes: checksum of all that
+ *     sum      4 bytes: checksum of all that but the rows
  *
  * An index only grows, unless it is written anew: as long as the segments of then are its first ones, the
  * lists hold, and what came later is looked at one by one.
@@ -37,10 +39,15 @@ typedef struct {
     const float *centres;    /* (K, E) */
     const uint32_t *starts;  /* (K + 1) */
     const uint32_t *numbers; /* (starts[K]) */
+    const uint32_t *sums;    /* (K) */
+    const unsigned char
+        *rows;        /* (starts[K], E) in bfloat16; NULL, with sums, in lists that were just built */
+    const char *path; /* of the file; NULL likewise */
     NearRecall recall[NEAR_STEPS];
     int n_recall;
     Clusters *clusters;
-    Arena *arena; /* has the arrays */
+    FileMap map;  /* has the arrays, or */
+    Arena *arena; /* this has them */
 } NearLists;
 
 /* "INDEX.near", owned by the arena. */
@@ -51,7 +58,7 @@ const char *near_lists_path(const char *index_path, Arena *arena);
 NearLists *near_lists_open(const char *path, const PhotoIndex *index, Error *err);
 void near_lists_close(NearLists *lists); /* NULL is fine */
 /* At once: a reader sees the old file or this one. */
-int near_lists_write(const NearLists *lists, const char *path, Error *err);
+int near_lists_write(const NearLists *lists, const PhotoIndex *index, const char *path, Error *err);
 
 /* The segments 0 .. n - 1 of an index in one number. */
 uint32_t near_lists_sum(const PhotoIndex *index, int n);

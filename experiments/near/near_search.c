@@ -1,9 +1,14 @@
 /* near_search.c: see near_search.h */
+#define _GNU_SOURCE /* madvise */
 #include "experiments/near/near_search.h"
 
-#include <math.h>
+#include "clip/base/checksum.h"
+
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { TEN = 10 };
 #define ENOUGH 0.95f
@@ -11,40 +16,123 @@ enum { TEN = 10 };
 
 /* --- a search --- */
 
-/* Numbers of those lists (n_probes) and of what came later; NULL: no memory. Caller frees. */
-static uint32_t *collect(size_t *n, const NearLists *lists, const PhotoIndex *index, const int64_t *probes,
-                         int n_probes) {
-    *n = (size_t)(index->n - lists->n);
-    for (int p = 0; p < n_probes; p++)
-        if (probes[p] >= 0)
-            *n += lists->starts[probes[p] + 1] - lists->starts[probes[p]];
-    uint32_t *numbers = malloc((*n + 1) * sizeof *numbers);
-    size_t at = 0;
-    for (int p = 0; numbers && p < n_probes; p++) {
-        if (probes[p] < 0)
+/* What is looked at: entries, and the lists that they are from. */
+typedef struct {
+    const NearLists *lists;
+    const int64_t *probes; /* (n_probes); negative: none */
+    int n_probes;
+    uint32_t *numbers; /* (n) */
+    const unsigned char **copies;
+    size_t n;
+    atomic_int damaged; /* a list whose rows are; -1: none */
+} Picked;
+
+static void check_list(void *context, int tile, int worker) {
+    Picked *picked = context;
+    const NearLists *lists = picked->lists;
+    const int64_t k = picked->probes[tile];
+    (void)worker;
+    if (k < 0)
+        return;
+    const size_t row = (size_t)lists->E * 2, start = lists->starts[k];
+    if (checksum(0, lists->rows + start * row, (lists->starts[k + 1] - start) * row) != lists->sums[k])
+        atomic_store(&picked->damaged, (int)k);
+}
+
+/* The system reads the lists at once, while the first of them is checked. */
+static int check_rows(Picked *picked, Pool *pool, Error *err) {
+    const NearLists *lists = picked->lists;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), row = (size_t)lists->E * 2;
+    for (int p = 0; p < picked->n_probes; p++) {
+        const int64_t k = picked->probes[p];
+        if (k < 0)
             continue;
-        const uint32_t start = lists->starts[probes[p]], size = lists->starts[probes[p] + 1] - start;
-        memcpy(numbers + at, lists->numbers + start, size * sizeof *numbers);
-        at += size;
+        const uintptr_t start = (uintptr_t)(lists->rows + lists->starts[k] * row) / page * page,
+                        end = (uintptr_t)(lists->rows + lists->starts[k + 1] * row);
+        madvise((void *)start, end - start, MADV_WILLNEED); /* advice alone */
     }
-    for (uint64_t i = lists->n; numbers && i < index->n; i++)
-        numbers[at++] = (uint32_t)i;
-    return numbers;
+    picked->damaged = -1;
+    pool_run(pool, picked->n_probes, check_list, picked);
+    return picked->damaged < 0
+               ? 0
+               : error_set(err, "%s: damaged: the rows of list %d; without this file, it is made anew",
+                           lists->path, picked->damaged);
+}
+
+/* The entries of those lists. In lists that were just built there are no copies. */
+static int collect(Picked *picked, Error *err) {
+    const NearLists *lists = picked->lists;
+    size_t n = 0, at = 0;
+    for (int p = 0; p < picked->n_probes; p++)
+        if (picked->probes[p] >= 0)
+            n += lists->starts[picked->probes[p] + 1] - lists->starts[picked->probes[p]];
+    picked->numbers = malloc((n + 1) * sizeof *picked->numbers);
+    picked->copies = lists->rows ? malloc((n + 1) * sizeof *picked->copies) : NULL;
+    if (!picked->numbers || (lists->rows && !picked->copies))
+        return error_memory(err);
+    for (int p = 0; p < picked->n_probes; p++) {
+        if (picked->probes[p] < 0)
+            continue;
+        for (uint32_t i = lists->starts[picked->probes[p]]; i < lists->starts[picked->probes[p] + 1]; i++) {
+            if (picked->copies)
+                picked->copies[at] = lists->rows + (size_t)i * (size_t)lists->E * 2;
+            picked->numbers[at++] = lists->numbers[i];
+        }
+    }
+    picked->n = n;
+    return 0;
+}
+
+static int compare_found(const void *a, const void *b) {
+    const Found *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* Joins what those find that came to the index later: found (top). */
+static int search_later(Found *found, int *n_found, const NearLists *lists, const PhotoIndex *index,
+                        const float *query, int top, Pool *pool, Error *err) {
+    const size_t n = (size_t)(index->n - lists->n);
+    if (n == 0)
+        return 0;
+    uint32_t *numbers = malloc(n * sizeof *numbers);
+    Found *both = malloc(2 * (size_t)top * sizeof *both);
+    int result = numbers && both ? 0 : error_memory(err), more = 0;
+    for (size_t i = 0; result == 0 && i < n; i++)
+        numbers[i] = (uint32_t)(lists->n + i);
+    const SomeEntries later = {numbers, NULL, n};
+    if (result == 0)
+        result = top_features_of(both + *n_found, &more, index, &later, query, top, pool, err);
+    if (result == 0) {
+        memcpy(both, found, (size_t)*n_found * sizeof *both);
+        more += *n_found;
+        qsort(both, (size_t)more, sizeof *both, compare_found);
+        *n_found = more < top ? more : top;
+        memcpy(found, both, (size_t)*n_found * sizeof *both);
+    }
+    free(both);
+    free(numbers);
+    return result;
 }
 
 static int search_lists(Found *found, int *n_found, const NearLists *lists, const PhotoIndex *index,
                         const float *query, int top, int n_probes, Pool *pool, Error *err) {
     int64_t *probes = malloc((size_t)n_probes * sizeof *probes);
-    uint32_t *numbers = NULL;
-    size_t n;
+    Picked picked = {.lists = lists, .probes = probes, .n_probes = n_probes};
     int result =
         probes ? clusters_nearest(probes, lists->clusters, query, 1, n_probes, err) : error_memory(err);
-    if (result == 0) {
-        numbers = collect(&n, lists, index, probes, n_probes);
-        result = numbers ? top_features_of(found, n_found, index, numbers, n, query, top, pool, err)
-                         : error_memory(err);
-    }
-    free(numbers);
+    if (result == 0 && lists->rows)
+        result = check_rows(&picked, pool, err);
+    if (result == 0)
+        result = collect(&picked, err);
+    const SomeEntries some = {picked.numbers, picked.copies, picked.n};
+    if (result == 0)
+        result = top_features_of(found, n_found, index, &some, query, top, pool, err);
+    if (result == 0)
+        result = search_later(found, n_found, lists, index, query, top, pool, err);
+    free(picked.copies);
+    free(picked.numbers);
     free(probes);
     return result;
 }

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "datasets/index/top_features.h"
 
+#include "clip/math/half.h"
+
 #include "tests/datasets/index/index_support.h"
 #include "tests/support/scratch.h"
 
@@ -109,9 +111,11 @@ static void the_same_as_a_sort_of_all(void **state) {
     free(all);
 }
 
-/* Of a list of entries in any order, exactly those; none of an empty list. */
+/* Of a list of entries in any order, exactly those, from copies, too; none of an empty list. */
 static void of_some_entries(void **state) {
     static uint32_t numbers[N];
+    static unsigned char halves[N * E * 2];
+    static const unsigned char *copies[N];
     float query[E];
     Found *all = calloc(N, sizeof *all), *found = calloc(N, sizeof *found);
     support_feature(query, E, 3);
@@ -121,22 +125,32 @@ static void of_some_entries(void **state) {
         for (uint32_t i = N; i-- > 0;)
             if (i % 3 != 1)
                 numbers[n++] = i;
+        for (size_t i = 0; i < n; i++) {
+            float row[E];
+            Error err = {0};
+            if (photo_index_feature(index, numbers[i], row, &err) < 0)
+                fail_msg("%s", err.text);
+            copies[i] = halves + i * E * 2;
+            float_to_bfloat16(halves + i * E * 2, row, E);
+        }
         const int n_all = sort_all(all, index, query);
         for (int threads = 1; threads <= 3; threads += 2) {
             Error err = {0};
             int n_found = 0, at = 0;
             Pool *pool = pool_create(threads);
-            assert_int_equal(top_features_of(found, &n_found, index, numbers, n, query, N, pool, &err), 0);
+            SomeEntries some = {numbers, threads > 1 ? copies : NULL, n};
+            assert_int_equal(top_features_of(found, &n_found, index, &some, query, N, pool, &err), 0);
             for (int i = 0; i < n_all; i++)
                 if (all[i].number % 3 != 1) {
                     assert_true(found[at].number == all[i].number && found[at].score == all[i].score);
                     at++;
                 }
             assert_int_equal(n_found, at);
-            assert_int_equal(top_features_of(found, &n_found, index, numbers, n, query, 5, pool, &err), 0);
+            assert_int_equal(top_features_of(found, &n_found, index, &some, query, 5, pool, &err), 0);
             assert_int_equal(n_found, 5);
             assert_true(found[4].number % 3 != 1);
-            assert_int_equal(top_features_of(found, &n_found, index, numbers, 0, query, 5, pool, &err), 0);
+            some.n = 0;
+            assert_int_equal(top_features_of(found, &n_found, index, &some, query, 5, pool, &err), 0);
             assert_int_equal(n_found, 0);
             pool_free(pool);
         }

@@ -139,20 +139,27 @@ static void made_once_and_told(void **state) {
     assert_null(strstr(cli->out, "approximate"));
     /* damaged: made anew, the same */
     const char *before = cli_read(cli, near, &size);
-    scratch_flip(near, size / 2, 4);
+    scratch_flip(near, size - 100, 4);
     cli_ok(cli, "search", path, "a red circle", "--approximate");
     said(cli, "x.index.near: damaged, ", true);
     said(cli, "its checksum; it is made now", true);
     assert_memory_equal(cli_read(cli, near, NULL), before, size);
+    for (size_t at = 64; at < size / 2; at += size / 100)
+        scratch_flip(near, at, 4);
+    cli_refuses(cli, 3, near, ".near: damaged: the rows of list", "search", path, "a red circle",
+                "--approximate", "--quiet");
 }
 
-/* Killed while it is made, there is the whole file or none. */
+/* Interrupted, or killed while it is made, there is the whole file or none. */
 static void killed_while_it_is_made(void **state) {
     Cli *cli = *state;
     near_support_need();
     const char *path = make_large(cli), *near = cli_path(cli, "x.index.near");
     const char *const words[] = {"search", path, "a red circle", "--approximate", NULL};
-    for (double seconds = 0.1; cli_survives(cli, words, seconds, SIGKILL) == false; seconds *= 2) {
+    int tries = 0;
+    for (double seconds = 0.1; !cli_survives(cli, words, seconds, tries % 2 ? SIGINT : SIGKILL);
+         seconds *= 1.4) {
+        tries++;
         PhotoIndex *index = near_support_open(path);
         Error err = {0};
         NearLists *lists = near_lists_open(near, index, &err);

@@ -70,7 +70,8 @@ static void the_same_with_any_threads(void **state) {
         Pool *pool = pool_create(t ? 3 : 1);
         NearLists *lists = near_build(index, pool, &err);
         assert_non_null(lists);
-        assert_int_equal(near_lists_write(lists, scratch_path(state, t ? "b" : "a", out[t], 512), &err), 0);
+        assert_int_equal(
+            near_lists_write(lists, index, scratch_path(state, t ? "b" : "a", out[t], 512), &err), 0);
         bytes[t] = (char *)file_bytes(out[t], &size[t], arena, &err);
         near_lists_close(lists);
         pool_free(pool);

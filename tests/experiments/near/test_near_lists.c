@@ -35,7 +35,7 @@ static void make(Made *made, void **state) {
     NearLists *lists = near_build(made->index, NULL, &err);
     assert_non_null(lists);
     assert_int_equal(near_measure(lists, made->index, 20, NULL, 0, NULL, &err), 0);
-    assert_int_equal(near_lists_write(lists, made->near, &err), 0);
+    assert_int_equal(near_lists_write(lists, made->index, made->near, &err), 0);
     near_lists_close(lists);
 }
 
@@ -66,6 +66,21 @@ static void what_is_written_is_read(void **state) {
     photo_index_close(made.index);
 }
 
+/* Rows are read when they are used: then a flipped bit of theirs is found. */
+static void damaged_rows(const Made *made) {
+    Error err = {0};
+    Found found[3];
+    int n;
+    float query[SUPPORT_E];
+    near_support_feature(query, 1);
+    NearLists *lists = near_lists_open(made->near, made->index, &err);
+    if (!lists)
+        fail_msg("%s", err.text);
+    assert_int_equal(near_search(found, &n, lists, made->index, query, 3, lists->K, NULL, &err), -1);
+    assert_non_null(strstr(err.text, ".near: damaged: the rows of list"));
+    near_lists_close(lists);
+}
+
 static void cut_or_flipped_is_refused(void **state) {
     near_support_need();
     Made made;
@@ -74,9 +89,13 @@ static void cut_or_flipped_is_refused(void **state) {
     make(&made, state);
     Arena *arena = arena_create();
     unsigned char *bytes = file_bytes(made.near, &size, arena, &err);
+    const size_t rows_end = 64 + (size_t)N * SUPPORT_E * 2; /* a multiple of 64 */
     for (size_t at = 0; at < size; at += at < 200 ? 1 : 97) {
         scratch_flip(made.near, at, (unsigned char)(1 << at % 8));
-        refused(&made, made.index, ".near");
+        if (at >= 64 && at < rows_end)
+            damaged_rows(&made);
+        else
+            refused(&made, made.index, ".near");
         scratch_flip(made.near, at, (unsigned char)(1 << at % 8));
     }
     for (size_t cut = 0; cut < size; cut += cut < 100 ? 1 : 997) {
@@ -100,7 +119,8 @@ static void lists_that_lead_nowhere_are_refused(void **state) {
     unsigned char *bytes = file_bytes(made.near, &size, arena, &err);
     unsigned char *copy = arena_alloc(arena, size, 1);
     const size_t numbers = size - 4 - N * 4;
-    const size_t places[] = {size - 8, numbers - 4, numbers - 8, numbers - 4 * 80, 24, 32, 40, 48};
+    const size_t sums = numbers - 4 * 80; /* as many lists */
+    const size_t places[] = {size - 8, sums - 4, sums - 8, sums - 4 * 60, 24, 32, 40, 48};
     for (int i = 0; i < 8; i++) {
         memcpy(copy, bytes, size);
         memset(copy + places[i], 0xee, 4);
@@ -156,7 +176,7 @@ static void a_failed_write_leaves_nothing(void **state) {
     assert_non_null(lists);
     const int before = scratch_count(state);
     scratch_path(state, "none/index.near", nowhere, sizeof nowhere);
-    assert_int_equal(near_lists_write(lists, nowhere, &err), -1);
+    assert_int_equal(near_lists_write(lists, made.index, nowhere, &err), -1);
     assert_int_equal(scratch_count(state), before);
     near_lists_close(lists);
     photo_index_close(made.index);

@@ -24,6 +24,19 @@ static NearLists *make(PhotoIndex **index, char path[512], void **state) {
     *index = near_support_open(path);
     NearLists *lists = near_build(*index, NULL, &err);
     assert_non_null(lists);
+    assert_int_equal(near_measure(lists, *index, 10, NULL, 0, NULL, &err), 0);
+    return lists;
+}
+
+/* The same, from the file. */
+static NearLists *reopen(NearLists *lists, const PhotoIndex *index, void **state) {
+    char path[512];
+    Error err = {0};
+    assert_int_equal(near_lists_write(lists, index, scratch_path(state, "near", path, sizeof path), &err), 0);
+    near_lists_close(lists);
+    lists = near_lists_open(path, index, &err);
+    assert_non_null(lists);
+    assert_non_null(lists->rows);
     return lists;
 }
 
@@ -44,8 +57,10 @@ static void all_lists_find_all(void **state) {
     const IndexKind kind = support_kind(INDEX_FLOAT32);
     near_support_add(path, &kind, N, 500, 3);
     index = near_support_open(path);
-    for (int threads = 1; threads <= 3; threads += 2) {
+    for (int threads = 1; threads <= 3; threads++) {
         Pool *pool = pool_create(threads);
+        if (threads == 2)
+            lists = reopen(lists, index, state);
         bool later = false;
         for (uint32_t q = 0; q < 40; q++) {
             float query[SUPPORT_E];
@@ -75,6 +90,7 @@ static void more_lists_where_one_has_too_few(void **state) {
     PhotoIndex *index;
     Error err = {0};
     NearLists *lists = make(&index, path, state);
+    lists = reopen(lists, index, state);
     near_support_feature(query, 9);
     assert_int_equal(near_search(found, &n, lists, index, query, N / 2, 1, NULL, &err), 0);
     assert_int_equal(n, N / 2);
@@ -112,6 +128,7 @@ static void recall_is_what_is_found(void **state) {
         support_feature(texts + q * SUPPORT_E, SUPPORT_E, 500000 + q);
     assert_int_equal(near_measure(lists, index, 100, texts, TEXTS, NULL, &err), 0);
     assert_true(lists->n_recall >= 4);
+    lists = reopen(lists, index, state);
     for (int i = 2; i < lists->n_recall; i++) { /* from 4 lists on there are ten in them */
         const NearRecall *row = &lists->recall[i];
         assert_int_equal(row->probes, 1 << i);
