@@ -6,6 +6,7 @@
 #include "experiments/find/photo_lists.h"
 
 #include "coop/zeroshot.h"
+#include "experiments/near/clusters.h"
 #include "experiments/near/near_build.h"
 #include "experiments/terminal/clock.h"
 #include "experiments/terminal/printable.h"
@@ -65,10 +66,8 @@ int photo_lists_open(PhotoLists *lists, bool *are_wanted, const PhotoIndex *inde
                      Error *err) {
     *lists = (PhotoLists){0};
     *are_wanted = false;
-    if (!clusters_known()) {
-        clusters_open(NULL, 0, 0, err);
-        return -1;
-    }
+    if (!clusters_known()) /* which says so */
+        return clusters_learn(NULL, 0, NULL, 0, 0, NULL, err);
     if (index->n - index->n_dead < PHOTO_LISTS_FEWEST) {
         if (!quiet)
             print_line(stderr,

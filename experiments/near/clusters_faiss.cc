@@ -1,104 +1,44 @@
-/* clusters_faiss.cc: clusters.h with FAISS, the only file that knows it. No exception leaves it. */
+/* clusters_faiss.cc: clusters.h with FAISS, the only file that knows it. No exception leaves it. (OpenMP,
+ * which FAISS adds its sums up with, on one thread here, ends the program itself where it has no memory for
+ * that.)
+ */
 #include <faiss/Clustering.h>
 #include <faiss/IndexFlat.h>
 
-#include <atomic>
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <omp.h>
-#include <vector>
 
 extern "C" {
-#include "clip/math/blas.h"
+#include "experiments/near/centres.h"
 #include "experiments/near/clusters.h"
 }
 
-using faiss::Index;
-
-struct Clusters {
-    faiss::IndexFlatIP centres;
-    explicit Clusters(int E) : centres(E) {
-    }
-};
-
 namespace {
 
-enum { PART = 1024, ITERATIONS = 8, SEED = 1 };
+enum { ITERATIONS = 8, SEED = 1 };
 
-class Stopped : public std::exception {};
+class Failed : public std::exception {};
 
-/* The nearest of vectors (n), on the thread that calls. */
-void search_alone(const faiss::IndexFlatIP &centres, Index::idx_t n, const float *vectors, Index::idx_t k,
-                  float *scores, Index::idx_t *labels) {
-    class Room {
-        bool entered = blas_room_enter();
-
-      public:
-        ~Room() {
-            blas_room_leave(entered);
-        }
-    } room;
-    omp_set_num_threads(1); /* a setting of each thread */
-    centres.faiss::IndexFlatIP::search(n, vectors, k, scores, labels);
-}
-
-/* What k-means asks for the nearest centres: parts of a fixed size, on the threads of the pool. */
+/* What k-means asks for the nearest centre of each vector: our own products, on the threads of the pool. */
 class Spread : public faiss::IndexFlatIP {
     Pool *pool;
-
-    struct Job {
-        const Spread *self;
-        idx_t n, k;
-        const float *vectors;
-        float *scores;
-        idx_t *labels;
-        std::atomic<bool> failed;
-    };
-
-    static void part(void *context, int tile, int) {
-        Job *job = static_cast<Job *>(context);
-        const idx_t start = static_cast<idx_t>(tile) * PART;
-        const idx_t n = job->n - start < PART ? job->n - start : static_cast<idx_t>(PART);
-        if (job->failed || pool_stopped(job->self->pool, nullptr) < 0)
-            return;
-        try {
-            search_alone(*job->self, n, job->vectors + start * job->self->d, job->k,
-                         job->scores + start * job->k, job->labels + start * job->k);
-        } catch (...) {
-            job->failed = true;
-        }
-    }
+    Error *err;
 
   public:
-    Spread(int E, Pool *its_pool) : faiss::IndexFlatIP(E), pool(its_pool) {
+    Spread(int E, Pool *its_pool, Error *its_err) : faiss::IndexFlatIP(E), pool(its_pool), err(its_err) {
     }
 
     void search(idx_t n, const float *vectors, idx_t k, float *scores, idx_t *labels,
                 const faiss::SearchParameters *) const override {
-        Job job = {this, n, k, vectors, scores, labels, {false}};
-        pool_run(pool, static_cast<int>((n + PART - 1) / PART), part, &job);
-        if (job.failed)
-            throw std::bad_alloc();
-        if (pool_stopped(pool, nullptr) < 0)
-            throw Stopped();
+        if (k != 1)
+            throw std::exception();
+        if (centres_nearest(labels, scores, vectors, static_cast<int>(n), get_xb(), static_cast<int>(ntotal),
+                            d, pool, err) < 0)
+            throw Failed();
     }
 };
-
-/* Runs what may throw; its exceptions become errors. */
-template <typename Work> int guarded(Pool *pool, Error *err, Work work) {
-    try {
-        work();
-        return 0;
-    } catch (const Stopped &) {
-        return pool_stopped(pool, err);
-    } catch (const std::bad_alloc &) {
-        return error_memory(err);
-    } catch (const std::exception &error) {
-        return error_run(err, "FAISS: %s", error.what());
-    } catch (...) {
-        return error_run(err, "FAISS failed");
-    }
-}
 
 } // namespace
 
@@ -108,8 +48,9 @@ bool clusters_known(void) {
 
 int clusters_learn(float *centres, int K, const float *vectors, int n, int E, Pool *pool, Error *err) {
     const int threads = omp_get_max_threads();
+    int result = 0;
     omp_set_num_threads(1);
-    const int result = guarded(pool, err, [&] {
+    try {
         faiss::ClusteringParameters how;
         how.niter = ITERATIONS;
         how.spherical = true;
@@ -117,36 +58,18 @@ int clusters_learn(float *centres, int K, const float *vectors, int n, int E, Po
         how.min_points_per_centroid = 1; /* fewer are only warned of */
         how.max_points_per_centroid = n; /* and more sampled: the caller has done that */
         faiss::Clustering clustering(E, K, how);
-        Spread spread(E, pool);
+        Spread spread(E, pool, err);
         clustering.train(n, vectors, spread);
         std::copy(clustering.centroids.begin(), clustering.centroids.end(), centres);
-    });
+    } catch (const Failed &) {
+        result = -1;
+    } catch (const std::bad_alloc &) {
+        result = error_memory(err);
+    } catch (const std::exception &error) {
+        result = error_run(err, "FAISS: %s", error.what());
+    } catch (...) {
+        result = error_run(err, "FAISS failed");
+    }
     omp_set_num_threads(threads);
     return result;
-}
-
-Clusters *clusters_open(const float *centres, int K, int E, Error *err) {
-    Clusters *clusters = nullptr;
-    const int result = guarded(nullptr, err, [&] {
-        clusters = new Clusters(E);
-        clusters->centres.add(K, centres);
-    });
-    if (result == 0)
-        return clusters;
-    delete clusters;
-    return nullptr;
-}
-
-void clusters_close(Clusters *clusters) {
-    delete clusters;
-}
-
-int clusters_nearest(int64_t *nearest, const Clusters *clusters, const float *vectors, int n, int most,
-                     Error *err) {
-    return guarded(
-        nullptr, err,
-        [&] {
-            std::vector<float> scores(static_cast<size_t>(n) * static_cast<size_t>(most));
-            search_alone(clusters->centres, n, vectors, most, scores.data(), nearest);
-        });
 }

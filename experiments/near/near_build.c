@@ -2,12 +2,14 @@
 #include "experiments/near/near_build.h"
 
 #include "clip/math/half.h"
+#include "experiments/near/centres.h"
+#include "experiments/near/clusters.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART = 1024, LEARNED = 40, MOST_LISTS = 1 << 16 };
+enum { PART = 8192, LEARNED = 40, MOST_LISTS = 1 << 16 };
 
 /* --- centres --- */
 
@@ -45,37 +47,29 @@ static int learn(NearLists *lists, const PhotoIndex *index, Pool *pool, Error *e
 
 /* --- which entry lies in which list --- */
 
-typedef struct {
-    const PhotoIndex *index;
-    const NearLists *lists;
-    float *rows;      /* of each worker (PART, E) */
-    int64_t *nearest; /* of each worker (PART) */
-    uint32_t *list;   /* (n) of each entry */
-    Error *errors;    /* of each worker */
-    Pool *pool;
-} Assignment;
-
-static void assign_part(void *context, int tile, int worker) {
-    const Assignment *work = context;
-    const PhotoIndex *index = work->index;
+/* list (n) of each entry; a damaged one lies somewhere, and a search that comes across it names it. */
+static int find_lists(uint32_t *list, const NearLists *lists, const PhotoIndex *index, Pool *pool,
+                      Arena *arena, Error *err) {
     const size_t E = (size_t)index->E;
-    const uint64_t start = (uint64_t)tile * PART;
-    const int n = (int)(index->n - start < PART ? index->n - start : PART);
-    float *rows = work->rows + (size_t)worker * PART * E;
-    int64_t *nearest = work->nearest + (size_t)worker * PART;
-    if (work->errors[worker].kind != ERROR_NONE || pool_stopped(work->pool, NULL) < 0)
-        return;
-    for (int i = 0; i < n; i++) {
-        const unsigned char *row = photo_index_row(index, start + (uint64_t)i);
-        if (index->numbers == INDEX_FLOAT32)
-            memcpy(rows + (size_t)i * E, row, E * sizeof *rows);
-        else
-            bfloat16_to_float(rows + (size_t)i * E, row, E);
+    float *rows = arena_floats(arena, PART, E), *scores = arena_floats(arena, PART, 1);
+    int64_t *nearest = ARENA_NEW(arena, int64_t, PART);
+    if (arena_failed(arena))
+        return error_memory(err);
+    for (uint64_t start = 0; start < index->n; start += PART) {
+        const int n = (int)(index->n - start < PART ? index->n - start : PART);
+        for (int i = 0; i < n; i++) {
+            const unsigned char *row = photo_index_row(index, start + (uint64_t)i);
+            if (index->numbers == INDEX_FLOAT32)
+                memcpy(rows + (size_t)i * E, row, E * sizeof *rows);
+            else
+                bfloat16_to_float(rows + (size_t)i * E, row, E);
+        }
+        if (centres_nearest(nearest, scores, rows, n, lists->centres, lists->K, lists->E, pool, err) < 0)
+            return -1;
+        for (int i = 0; i < n; i++)
+            list[start + (uint64_t)i] = (uint32_t)nearest[i];
     }
-    if (clusters_nearest(nearest, work->lists->clusters, rows, n, 1, &work->errors[worker]) < 0)
-        return;
-    for (int i = 0; i < n; i++) /* a damaged one lies somewhere; a search that comes across it names it */
-        work->list[start + (uint64_t)i] = nearest[i] >= 0 ? (uint32_t)nearest[i] : 0;
+    return 0;
 }
 
 /* Counting sort: the entries of a list are in ascending order. */
@@ -101,28 +95,11 @@ static int sort_lists(NearLists *lists, const PhotoIndex *index, const uint32_t 
 }
 
 static int assign(NearLists *lists, const PhotoIndex *index, Pool *pool, Error *err) {
-    const size_t workers = (size_t)pool_threads(pool);
     Arena *arena = arena_create();
-    Assignment work = {.index = index,
-                       .lists = lists,
-                       .rows = arena_floats(arena, workers * PART, (size_t)index->E),
-                       .nearest = ARENA_NEW(arena, int64_t, workers * PART),
-                       .list = ARENA_NEW(arena, uint32_t, index->n),
-                       .errors = ARENA_NEW(arena, Error, workers),
-                       .pool = pool};
-    int result = arena_failed(arena) ? error_memory(err) : 0;
-    if (result == 0) {
-        memset(work.errors, 0, workers * sizeof *work.errors);
-        pool_run(pool, (int)((index->n + PART - 1) / PART), assign_part, &work);
-        result = pool_stopped(pool, err);
-    }
-    for (size_t w = 0; w < workers && result == 0; w++)
-        if (work.errors[w].kind != ERROR_NONE) {
-            *err = work.errors[w];
-            result = -1;
-        }
+    uint32_t *list = ARENA_NEW(arena, uint32_t, index->n);
+    int result = list ? find_lists(list, lists, index, pool, arena, err) : error_memory(err);
     if (result == 0)
-        result = sort_lists(lists, index, work.list, err);
+        result = sort_lists(lists, index, list, err);
     arena_free(arena);
     return result;
 }
@@ -145,9 +122,7 @@ NearLists *near_build(const PhotoIndex *index, Pool *pool, Error *err) {
                          .arena = arena};
     if (index->n > INT32_MAX)
         error_run(err, "%s: more entries than --approximate knows", index->path);
-    else if (learn(lists, index, pool, err) == 0 &&
-             (lists->clusters = clusters_open(lists->centres, lists->K, lists->E, err)) &&
-             assign(lists, index, pool, err) == 0)
+    else if (learn(lists, index, pool, err) == 0 && assign(lists, index, pool, err) == 0)
         return lists;
     near_lists_close(lists);
     return NULL;

@@ -2,6 +2,7 @@
 #ifndef EXPERIMENTS_NEAR_NEAR_BUILD_H
 #define EXPERIMENTS_NEAR_NEAR_BUILD_H
 
+#include "clip/base/parallel.h"
 #include "experiments/near/near_lists.h"
 
 /* Of an index in which something lives: four times the square root of its entries, learned from forty for

@@ -195,8 +195,6 @@ NearLists *near_lists_open(const char *path, const PhotoIndex *index, Error *err
     else if (file_map(&lists->map, path, err) == 0 &&
              read_parts(lists, lists->map.data, lists->map.size, path, err) == 0 &&
              check_state(lists, index, path, err) == 0)
-        lists->clusters = clusters_open(lists->centres, lists->K, lists->E, err);
-    if (lists->clusters)
         return lists;
     near_lists_close(lists);
     return NULL;
@@ -205,7 +203,6 @@ NearLists *near_lists_open(const char *path, const PhotoIndex *index, Error *err
 void near_lists_close(NearLists *lists) {
     if (!lists)
         return;
-    clusters_close(lists->clusters);
     file_unmap(&lists->map);
     arena_free(lists->arena);
 }

@@ -21,7 +21,6 @@
 #define EXPERIMENTS_NEAR_NEAR_LISTS_H
 
 #include "datasets/index/photo_index.h"
-#include "experiments/near/clusters.h"
 
 enum { NEAR_STEPS = 16 };
 
@@ -45,7 +44,6 @@ typedef struct {
     const char *path; /* of the file; NULL likewise */
     NearRecall recall[NEAR_STEPS];
     int n_recall;
-    Clusters *clusters;
     FileMap map;  /* has the arrays, or */
     Arena *arena; /* this has them */
 } NearLists;

@@ -3,6 +3,7 @@
 #include "experiments/near/near_search.h"
 
 #include "clip/base/checksum.h"
+#include "experiments/near/centres.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ enum { TEN = 10 };
 /* What is looked at: entries, and the lists that they are from. */
 typedef struct {
     const NearLists *lists;
-    const int64_t *probes; /* (n_probes); negative: none */
+    const int *probes; /* (n_probes) */
     int n_probes;
     uint32_t *numbers; /* (n) */
     const unsigned char **copies;
@@ -30,13 +31,11 @@ typedef struct {
 static void check_list(void *context, int tile, int worker) {
     Picked *picked = context;
     const NearLists *lists = picked->lists;
-    const int64_t k = picked->probes[tile];
+    const int k = picked->probes[tile];
     (void)worker;
-    if (k < 0)
-        return;
     const size_t row = (size_t)lists->E * 2, start = lists->starts[k];
     if (checksum(0, lists->rows + start * row, (lists->starts[k + 1] - start) * row) != lists->sums[k])
-        atomic_store(&picked->damaged, (int)k);
+        atomic_store(&picked->damaged, k);
 }
 
 /* The system reads the lists at once, while the first of them is checked. */
@@ -44,9 +43,7 @@ static int check_rows(Picked *picked, Pool *pool, Error *err) {
     const NearLists *lists = picked->lists;
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), row = (size_t)lists->E * 2;
     for (int p = 0; p < picked->n_probes; p++) {
-        const int64_t k = picked->probes[p];
-        if (k < 0)
-            continue;
+        const int k = picked->probes[p];
         const uintptr_t start = (uintptr_t)(lists->rows + lists->starts[k] * row) / page * page,
                         end = (uintptr_t)(lists->rows + lists->starts[k + 1] * row);
         madvise((void *)start, end - start, MADV_WILLNEED); /* advice alone */
@@ -64,15 +61,12 @@ static int collect(Picked *picked, Error *err) {
     const NearLists *lists = picked->lists;
     size_t n = 0, at = 0;
     for (int p = 0; p < picked->n_probes; p++)
-        if (picked->probes[p] >= 0)
-            n += lists->starts[picked->probes[p] + 1] - lists->starts[picked->probes[p]];
+        n += lists->starts[picked->probes[p] + 1] - lists->starts[picked->probes[p]];
     picked->numbers = malloc((n + 1) * sizeof *picked->numbers);
     picked->copies = lists->rows ? malloc((n + 1) * sizeof *picked->copies) : NULL;
     if (!picked->numbers || (lists->rows && !picked->copies))
         return error_memory(err);
     for (int p = 0; p < picked->n_probes; p++) {
-        if (picked->probes[p] < 0)
-            continue;
         for (uint32_t i = lists->starts[picked->probes[p]]; i < lists->starts[picked->probes[p] + 1]; i++) {
             if (picked->copies)
                 picked->copies[at] = lists->rows + (size_t)i * (size_t)lists->E * 2;
@@ -118,10 +112,10 @@ static int search_later(Found *found, int *n_found, const NearLists *lists, cons
 
 static int search_lists(Found *found, int *n_found, const NearLists *lists, const PhotoIndex *index,
                         const float *query, int top, int n_probes, Pool *pool, Error *err) {
-    int64_t *probes = malloc((size_t)n_probes * sizeof *probes);
+    int *probes = malloc((size_t)n_probes * sizeof *probes);
     Picked picked = {.lists = lists, .probes = probes, .n_probes = n_probes};
-    int result =
-        probes ? clusters_nearest(probes, lists->clusters, query, 1, n_probes, err) : error_memory(err);
+    int result = probes ? centres_of(probes, n_probes, query, lists->centres, lists->K, lists->E, err)
+                        : error_memory(err);
     if (result == 0 && lists->rows)
         result = check_rows(&picked, pool, err);
     if (result == 0)

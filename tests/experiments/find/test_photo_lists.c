@@ -2,6 +2,7 @@
  * never were. */
 #include "clip/base/files.h"
 #include "experiments/find/photo_lists.h"
+#include "experiments/near/clusters.h"
 #include "tests/experiments/near/near_support.h"
 #include "tests/support/cli_support.h"
 #include "tests/support/scratch.h"

@@ -1,6 +1,8 @@
 /* near_support.c: see near_support.h */
 #include "tests/experiments/near/near_support.h"
 
+#include "experiments/near/clusters.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,6 @@
 /* test_clusters.c: centres that are learned are those that are there; without FAISS it says how to get it. */
+#include "experiments/near/clusters.h"
+
 #include "tests/experiments/near/near_support.h"
 
 #include "tests/support/scratch.h"
@@ -26,15 +28,11 @@ static void without_it_says_how_to_get_it(void **state) {
     (void)state;
     Error err = {0};
     float one = 1;
-    int64_t nearest = 0;
     if (clusters_known())
         skip();
     assert_int_equal(clusters_learn(&one, 1, &one, 1, 1, NULL, &err), -1);
     assert_int_equal(err.kind, ERROR_USAGE);
     assert_non_null(strstr(err.text, "built without FAISS; make deps all FAISS=1"));
-    assert_null(clusters_open(&one, 1, 1, &err));
-    assert_int_equal(clusters_nearest(&nearest, NULL, &one, 1, 1, &err), -1);
-    clusters_close(NULL);
 }
 
 /* Each centre is of unit length, and the same to the bit with one thread and with three. */
@@ -59,36 +57,6 @@ static void the_same_with_any_threads(void **state) {
     free(vectors);
 }
 
-/* By a sort of all products. */
-static void the_nearest_are_the_nearest(void **state) {
-    (void)state;
-    near_support_need();
-    Error err = {0};
-    float *vectors = make_vectors();
-    int64_t nearest[30 * 5];
-    Clusters *clusters = clusters_open(vectors, K, E, &err);
-    assert_non_null(clusters);
-    for (int n = 1; n <= 30; n += 29) {
-        assert_int_equal(clusters_nearest(nearest, clusters, vectors + 1000 * E, n, 5, &err), 0);
-        for (int i = 0; i < n; i++) {
-            double scores[K];
-            for (int k = 0; k < K; k++) {
-                scores[k] = 0;
-                for (int e = 0; e < E; e++)
-                    scores[k] += (double)vectors[k * E + e] * (double)vectors[(1000 + i) * E + e];
-            }
-            for (int r = 0; r < 5; r++) {
-                int better = 0;
-                for (int k = 0; k < K; k++)
-                    better += scores[k] > scores[nearest[i * 5 + r]] + 1e-6;
-                assert_true(better <= r);
-            }
-        }
-    }
-    clusters_close(clusters);
-    free(vectors);
-}
-
 static int stop(void *context, Error *err) {
     (void)context;
     return error_run(err, "stopped here");
@@ -99,22 +67,15 @@ static void what_is_thrown_is_an_error(void **state) {
     (void)state;
     near_support_need();
     float *vectors = make_vectors(), centres[K * E];
-    int64_t nearest[1];
     Error err = {0};
     Pool *pool = pool_create(2);
     pool_set_stop(pool, stop, NULL);
     assert_int_equal(clusters_learn(centres, K, vectors, N, E, pool, &err), -1);
     assert_string_equal(err.text, "stopped here");
     pool_free(pool);
-    Clusters *clusters = clusters_open(vectors, K, E, &err);
     vectors[77] = NAN;
     assert_int_equal(clusters_learn(centres, K, vectors, N, E, NULL, &err), -1);
     assert_non_null(strstr(err.text, "FAISS: "));
-    for (int e = 0; e < E; e++)
-        vectors[e] = NAN;
-    assert_int_equal(clusters_nearest(nearest, clusters, vectors, 1, 1, &err), 0);
-    assert_true(nearest[0] >= -1 && nearest[0] < K);
-    clusters_close(clusters);
     free(vectors);
 }
 
@@ -122,7 +83,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_it_says_how_to_get_it),
         cmocka_unit_test(the_same_with_any_threads),
-        cmocka_unit_test(the_nearest_are_the_nearest),
         cmocka_unit_test(what_is_thrown_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
