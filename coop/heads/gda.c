@@ -81,7 +81,7 @@ static void add_scatter(const Room *room, Pool *pool) {
                            .trans_a = true,
                            .b = room->centred,
                            .ldb = room->E,
-                           .start = at,
+                           .start = room->first > 0 ? at : NULL, /* untouched pages are slow to read first */
                            .c = at,
                            .ldc = room->E};
         product_run(pool, &p, PRECISION_FLOAT32);
