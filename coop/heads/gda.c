@@ -36,6 +36,9 @@ static void average_columns(void *context, int tile, int worker) {
     Room *room = context;
     const size_t E = (size_t)room->E, first = (size_t)tile * COLUMNS;
     const size_t end = (size_t)min_int(room->E, (tile + 1) * COLUMNS);
+    for (size_t k = 0; k < (size_t)room->K; k++) /* written first, for the reason given at `start` below */
+        for (size_t e = first; e < end; e++)
+            room->sums[k * E + e] = 0;
     for (size_t i = 0; i < (size_t)room->n; i++)
         for (size_t e = first; e < end; e++)
             room->sums[(size_t)room->labels[i] * E + e] += (double)room->images[i * E + e];
@@ -68,7 +71,8 @@ static void centre_rows(void *context, int tile, int worker) {
     }
 }
 
-/* S += what the centred rows add to it: blocks of its rows up to the diagonal. */
+/* S += what the centred rows add to it: blocks of its rows up to the diagonal. (A page that is read before it
+ * is written is mapped twice, and with several threads each time waits for all: five times the products.) */
 static void add_scatter(const Room *room, Pool *pool) {
     for (int e = 0; e < room->E; e += BLOCK) {
         const int rows = min_int(BLOCK, room->E - e);
@@ -81,7 +85,7 @@ static void add_scatter(const Room *room, Pool *pool) {
                            .trans_a = true,
                            .b = room->centred,
                            .ldb = room->E,
-                           .start = room->first > 0 ? at : NULL, /* untouched pages are slow to read first */
+                           .start = room->first > 0 ? at : NULL,
                            .c = at,
                            .ldc = room->E};
         product_run(pool, &p, PRECISION_FLOAT32);
