@@ -96,9 +96,17 @@ static void backward_tile(void *context, int tile, int worker) {
 static void weights_backward(Head *head, const float *images, const float *d_cosines, int B) {
     const HeadConfig *c = &head->config;
     float *d_unit = c->as_it_is ? head->gradient : head->d_unit;
-    memset(d_unit, 0, size_of(head) * sizeof *d_unit);
-    product_linear_weight(head->pool, d_unit, d_cosines, images, B, c->embed_dim, c->n_classes,
-                          PRECISION_FLOAT32);
+    const Product p = {.m = c->n_classes,
+                       .n = c->embed_dim,
+                       .k = B,
+                       .a = d_cosines,
+                       .lda = c->n_classes,
+                       .trans_a = true,
+                       .b = images,
+                       .ldb = c->embed_dim,
+                       .c = d_unit,
+                       .ldc = c->embed_dim};
+    product_run(head->pool, &p, PRECISION_FLOAT32);
     pool_run(head->pool, ceil_div(c->n_classes, CLASSES), backward_tile, head);
 }
 
