@@ -1,6 +1,6 @@
-/* clusters_faiss.cc: clusters.h with FAISS, the only file that knows it. No exception leaves it. (OpenMP,
- * which FAISS adds its sums up with, on one thread here, ends the program itself where it has no memory for
- * that.)
+/* clusters_faiss.cc: clusters.h with FAISS, the only file that knows it. No exception leaves it. Only where
+ * memory runs out just within an OpenMP region of FAISS, which are a few small allocations in each iteration,
+ * is the program ended there and then; nothing has been written by then.
  */
 #include <faiss/Clustering.h>
 #include <faiss/IndexFlat.h>
