@@ -3,8 +3,8 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
-#include "experiments/terminal/clock.h"
 #include "tests/support/scratch.h"
 
 #include <dirent.h>

@@ -19,6 +19,7 @@
 #include "clip/math/gemm.h"
 
 #include "clip/base/arena.h"
+#include "clip/base/clock.h"
 #include "clip/base/minimum.h"
 #include "clip/math/blas.h"
 #include "clip/math/product.h"
@@ -27,7 +28,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 
 #define CHUNK_ROWS 512
 #define WEIGHT_ROWS 64 /* of a weight's gradient */
@@ -180,12 +180,6 @@ void linear_backward_weight(Pool *pool, float *d_w, const float *d_out, const fl
     pool_run(pool, ceil_div(n_out, WEIGHT_ROWS), weight_tile, &p);
 }
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 double gemm_peak_gflops(void) {
     enum { SIZE = 1024, TRIES = 8 };
     const double enough = 0.3; /* seconds */
@@ -202,11 +196,11 @@ double gemm_peak_gflops(void) {
         a[i] = (float)(i % 7) - 3.0f;
         b[i] = (float)(i % 5) - 2.0f;
     }
-    double end = seconds() + enough;
-    for (int i = 0; i < TRIES && (i == 0 || seconds() < end); i++) {
-        double start = seconds();
+    double end = clock_seconds() + enough;
+    for (int i = 0; i < TRIES && (i == 0 || clock_seconds() < end); i++) {
+        double start = clock_seconds();
         gemm(false, true, SIZE, SIZE, SIZE, 1.0f, a, SIZE, b, SIZE, 0.0f, c, SIZE);
-        double gflops = 2e-9 * SIZE * SIZE * SIZE / (seconds() - start);
+        double gflops = 2e-9 * SIZE * SIZE * SIZE / (clock_seconds() - start);
         best = gflops > best ? gflops : best;
     }
 out:

@@ -9,13 +9,13 @@
  */
 #include "clip/math/product.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/minimum.h"
 #include "clip/math/blas.h"
 #include "clip/math/strips.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     TILE_ROWS = 384, /* a multiple of the rows of every kernel */
@@ -421,12 +421,6 @@ void product_linear_weight(Pool *pool, float *d_w, const float *d_out, const flo
     product_run(pool, &p, precision);
 }
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 enum { PEAK_K = 384, PEAK_ROWS = 48 };
 
 /* `times` products of PEAK_ROWS rows with one panel. The floats also serve as twice as many halves. */
@@ -456,15 +450,15 @@ static void multiply_in_cache(int panel, Bf16Kernel kernel, int times) {
 
 double product_peak_gflops(Precision precision) {
     enum { TIMES = 20, TRIES = 200 };
-    const double end = seconds() + 0.2;
+    const double end = clock_seconds() + 0.2;
     const bool halves = precision_here(precision) == PRECISION_BFLOAT16;
     const int panel = halves ? BF16_PANEL : strip_best_panel();
     double best = 0;
-    for (int i = 0; panel && i < TRIES && (i == 0 || seconds() < end); i++) {
-        const double begin = seconds();
+    for (int i = 0; panel && i < TRIES && (i == 0 || clock_seconds() < end); i++) {
+        const double begin = clock_seconds();
         multiply_in_cache(panel, halves ? bf16_best_kernel() : BF16_NONE, TIMES);
         const double gflops =
-            2e-9 * PEAK_ROWS * (halves ? 2 : 1) * PEAK_K * panel * TIMES / (seconds() - begin);
+            2e-9 * PEAK_ROWS * (halves ? 2 : 1) * PEAK_K * panel * TIMES / (clock_seconds() - begin);
         best = gflops > best ? gflops : best;
     }
     return best;

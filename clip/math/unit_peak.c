@@ -4,14 +4,13 @@
  * need eight. AMX has one unit, which begins a product of tiles every 16 cycles and ends it after 52: four
  * tiles of sums are enough.
  */
-#define _GNU_SOURCE /* clock_gettime */
 #include "clip/math/unit_peak.h"
 
+#include "clip/base/clock.h"
 #include "clip/math/packed_bf16.h"
 #include "clip/math/strips.h"
 
 #include <stddef.h>
-#include <time.h>
 
 typedef double (*UnitLoop)(long times); /* GFLOP of so many rounds */
 
@@ -125,21 +124,15 @@ const char *unit_name(Precision precision) {
     return name;
 }
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 double unit_peak_gflops(Precision precision) {
     enum { TRIES = 60 };
     const char *name;
     const UnitLoop loop = find_loop(precision, &name);
-    const double end = seconds() + 0.15, enough = 5e-4;
+    const double end = clock_seconds() + 0.15, enough = 5e-4;
     double best = 0;
     long times = 1000;
-    for (int i = 0; loop && i < TRIES && (i == 0 || seconds() < end); i++) {
-        const double begin = seconds(), gflop = loop(times), took = seconds() - begin;
+    for (int i = 0; loop && i < TRIES && (i == 0 || clock_seconds() < end); i++) {
+        const double begin = clock_seconds(), gflop = loop(times), took = clock_seconds() - begin;
         if (took < enough) /* too short for the clock */
             times *= 2;
         else if (gflop / took > best)

@@ -22,6 +22,7 @@
 #include "datasets/features/feature_store.h"
 
 #include "clip/base/checksum.h"
+#include "clip/base/clock.h"
 #include "clip/base/file_lock.h"
 #include "clip/base/files.h"
 
@@ -32,7 +33,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAGIC "coop features 1\n"
@@ -461,9 +461,7 @@ int feature_store_save(FeatureStore *store, Error *err) {
 }
 
 static int hold(FeatureStore *store, const Digest *images, const float *features, int n, Error *err) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    double now = (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+    const double now = clock_seconds();
     if (put_in_memory(store, &store->shelf->held, images, features, n, err) < 0)
         return -1;
     if (store->held_since <= 0)

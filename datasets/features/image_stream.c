@@ -11,9 +11,10 @@
  * It waits for a full batch, but not for input that does not come: who feeds a pipe slowly wants each label
  * at once.
  */
-#define _GNU_SOURCE /* clock_gettime, pthread_condattr_setclock */
+#define _GNU_SOURCE /* pthread_condattr_setclock */
 #include "datasets/features/image_stream.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/parallel.h"
 #include "datasets/features/file_digests.h"
 #include "datasets/images/image.h"
@@ -55,12 +56,6 @@ struct ImageStream {
     Error err; /* why it has ended */
     double asking_since;
 };
-
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* --- the threads --- */
 
@@ -106,7 +101,7 @@ static void fill_slot(const ImageStream *stream, Slot *slot, const StreamInput *
 static bool ask(ImageStream *stream, StreamInput *input) {
     *input = (StreamInput){0};
     stream->asking = true;
-    stream->asking_since = seconds();
+    stream->asking_since = clock_seconds();
     pthread_mutex_unlock(&stream->mutex);
     stream->next_input(stream->context, input);
     pthread_mutex_lock(&stream->mutex);
@@ -239,7 +234,7 @@ static int count_done(const ImageStream *stream, int max) {
 /* With the mutex: whether nothing more will be done soon. */
 static bool is_idle(const ImageStream *stream) {
     return stream->n_busy == 0 &&
-           (stream->ended || (stream->asking && seconds() - stream->asking_since >= WAITED_FOR));
+           (stream->ended || (stream->asking && clock_seconds() - stream->asking_since >= WAITED_FOR));
 }
 
 /* With the mutex, which it gives back meanwhile. */

@@ -14,9 +14,9 @@
  * seed + epoch; a part of it keeps what is its own. The draws of a crop follow from (seed, epoch, index of
  * the pair).
  */
-#define _GNU_SOURCE /* clock_gettime */
 #include "datasets/pairs/pair_loader.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/machine.h"
 #include "clip/base/parallel.h"
 #include "clip/base/random.h"
@@ -27,7 +27,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MAX_BROKEN_LINES ((int)(sizeof((LoadedBatch *)0)->broken / sizeof(const char *)))
 
@@ -70,12 +69,6 @@ struct PairLoader {
     Task **tasks; /* (n_tasks) */
     int n_tasks;
 };
-
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* --- the threads --- */
 
@@ -363,7 +356,7 @@ static int check_epoch(const PairLoader *loader, Error *err) {
 }
 
 int pair_loader_next(PairLoader *loader, LoadedBatch *loaded, Error *err) {
-    const double start = seconds();
+    const double start = clock_seconds();
     const int size = loader->options.batch_size;
     *loaded = (LoadedBatch){0};
     assert(loader->n_tasks > 0); /* begun */
@@ -385,7 +378,7 @@ int pair_loader_next(PairLoader *loader, LoadedBatch *loaded, Error *err) {
     }
     loaded->captions = (const char **)batch->captions;
     loaded->position = loader->head;
-    loaded->waited = seconds() - start;
+    loaded->waited = clock_seconds() - start;
     return 0;
 }
 

@@ -4,12 +4,12 @@
  */
 #include "experiments/bench/bench.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/random.h"
 #include "clip/math/gemm.h"
 #include "clip/math/product.h"
 #include "clip/math/unit_peak.h"
 #include "experiments/bench/bench_report.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 
 #include <malloc.h>

@@ -3,6 +3,7 @@
  * The same functions as in `coop run`: features_get, trainer_run, prompt_write; RN50 with random weights,
  * photos drawn before the clock starts, centre crops (augment.views 0, the default).
  */
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "clip/checkpoint/model_config.h"
 #include "clip/checkpoint/random_clip.h"
@@ -15,7 +16,6 @@
 #include "experiments/bench/bench_loops.h"
 #include "experiments/bench/bench_photo.h"
 #include "experiments/config/config.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 
 #include <math.h>

@@ -4,6 +4,7 @@
  * The index is made by the program itself, from JPEG files and a checkpoint of random weights, as a user
  * makes it: decoding, digests, commits and opening the checkpoint included.
  */
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "datasets/index/index_writer.h"
 #include "datasets/index/top_features.h"
@@ -13,7 +14,6 @@
 #include "experiments/bench/bench_loops.h"
 #include "experiments/bench/bench_photo.h"
 #include "experiments/bench/bench_towers.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE /* clock_gettime */
 #include "experiments/bench/bench_load.h"
 
-#include "experiments/terminal/clock.h"
+#include "clip/base/clock.h"
 
 #include <stdint.h>
 #include <stdio.h>

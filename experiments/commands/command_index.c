@@ -1,10 +1,10 @@
 /* command_index.c: coop index */
+#include "clip/base/clock.h"
 #include "experiments/commands/commands.h"
 #include "experiments/find/index_about.h"
 #include "experiments/find/index_build.h"
 #include "experiments/labels/label_inputs.h"
 #include "experiments/session/cli_model.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/printable.h"
 
 #include "clip/base/files.h"

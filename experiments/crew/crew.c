@@ -1,7 +1,7 @@
 /* crew.c: see crew.h */
 #include "experiments/crew/crew.h"
 
-#include "experiments/terminal/clock.h"
+#include "clip/base/clock.h"
 #include "experiments/terminal/interrupt.h"
 
 #include <stdio.h>
@@ -18,14 +18,6 @@ typedef struct {
     double give_up; /* when those must have stopped who were told; 0: nobody was */
 } Crew;
 
-static void send(Crew *crew, int to, int kind, Buffer *out) {
-    const char *bytes = buffer_text(out);
-    if (!bytes)
-        ranks_abort(crew->ranks, "out of memory");
-    ranks_send(crew->ranks, to, kind, bytes, out->size);
-    buffer_free(out);
-}
-
 static void hand_out(Crew *crew) {
     for (int to = 1; to < ranks_count(crew->ranks); to++) {
         Buffer out = {0};
@@ -35,7 +27,7 @@ static void hand_out(Crew *crew) {
             buffer_free(&out);
             return;
         }
-        send(crew, to, crew->work->kind, &out);
+        parcel_send(crew->ranks, to, to, crew->work->kind, &out);
         crew->busy[to] = true;
         crew->n_busy++;
     }
@@ -50,7 +42,7 @@ static void answer(Crew *crew, const RankMessage *message) {
     } else if (message->kind == CREW_WANT && crew->work->give) {
         Buffer out = {0};
         crew->work->give(crew->work->context, &in, &out);
-        send(crew, message->from, CREW_GIVE, &out);
+        parcel_send(crew->ranks, message->from, message->from, CREW_GIVE, &out);
     }
 }
 

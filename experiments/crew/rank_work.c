@@ -182,11 +182,7 @@ static void do_images(RankWorker *worker, Parcel *in) {
         buffer_free(&out);
         parcel_int(&out, 0);
     }
-    const char *bytes = buffer_text(&out);
-    if (!bytes)
-        ranks_abort(worker->ranks, "out of memory");
-    ranks_send(worker->ranks, 0, CREW_IMAGES + 1, bytes, out.size);
-    buffer_free(&out);
+    parcel_send(worker->ranks, 0, 0, CREW_IMAGES + 1, &out);
     arena_free(arena);
 }
 
@@ -242,11 +238,9 @@ static void send_point(RankWorker *worker, const char *folder, const Result *res
     int status = parcel_files(&out, folder, result_file_names(), &err);
     if (status == 0 && why->kind == ERROR_NONE)
         status = pack_result(&out, result, &err);
-    const char *bytes = buffer_text(&out);
-    if (status < 0 || !bytes)
-        ranks_abort(worker->ranks, status < 0 ? err.text : "out of memory");
-    ranks_send(worker->ranks, 0, CREW_POINT + 1, bytes, out.size);
-    buffer_free(&out);
+    if (status < 0)
+        ranks_abort(worker->ranks, err.text);
+    parcel_send(worker->ranks, 0, 0, CREW_POINT + 1, &out);
 }
 
 static void do_point(RankWorker *worker, Parcel *in) {

@@ -15,12 +15,7 @@ static void start(void *context, int n) {
     Buffer out = {0};
     parcel_int(&out, link->stage->number);
     parcel_text(&out, clip_digest(link->stage->session.model.clip));
-    const char *bytes = buffer_text(&out);
-    if (!bytes)
-        ranks_abort(link->ranks, "out of memory");
-    for (int to = 1; to <= n; to++)
-        ranks_send(link->ranks, to, CREW_CLASSES, bytes, out.size);
-    buffer_free(&out);
+    parcel_send(link->ranks, 1, n, CREW_CLASSES, &out);
 }
 
 static void pass_signal(ClassLink *link) {

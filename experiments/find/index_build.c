@@ -1,11 +1,11 @@
 /* index_build.c: see index_build.h */
 #include "experiments/find/index_build.h"
 
+#include "clip/base/clock.h"
 #include "clip/math/ops.h"
 #include "datasets/index/index_writer.h"
 #include "experiments/find/index_about.h"
 #include "experiments/find/photo_source.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"
 #include "experiments/terminal/progress.h"

@@ -5,10 +5,10 @@
  */
 #include "experiments/find/photo_lists.h"
 
+#include "clip/base/clock.h"
 #include "coop/zeroshot.h"
 #include "experiments/near/clusters.h"
 #include "experiments/near/near_build.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/printable.h"
 
 #include <inttypes.h>

@@ -1,10 +1,10 @@
 /* label_stream.c: see label_stream.h */
 #include "experiments/labels/label_stream.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "experiments/labels/label_inputs.h"
 #include "experiments/labels/library_call.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"
 #include "experiments/terminal/progress.h"

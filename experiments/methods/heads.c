@@ -1,11 +1,11 @@
 /* heads.c: see heads.h */
 #include "experiments/methods/heads.h"
 
+#include "clip/base/clock.h"
 #include "clip/image/image_tower.h"
 #include "clip/math/ops.h"
 #include "experiments/methods/learned.h"
 #include "experiments/session/prompt_classes.h"
-#include "experiments/terminal/clock.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,9 +7,9 @@
  */
 #include "coop/heads/cross_modal.h"
 
+#include "clip/base/clock.h"
 #include "clip/math/ops.h"
 #include "experiments/methods/heads.h"
-#include "experiments/terminal/clock.h"
 
 #include <string.h>
 

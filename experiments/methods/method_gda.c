@@ -5,10 +5,10 @@
  */
 #include "coop/heads/gda.h"
 
+#include "clip/base/clock.h"
 #include "coop/heads/gda_base.h"
 #include "experiments/methods/heads.h"
 #include "experiments/session/prompt_classes.h"
-#include "experiments/terminal/clock.h"
 
 #include <string.h>
 

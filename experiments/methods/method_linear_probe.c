@@ -1,12 +1,12 @@
 /* method_linear_probe.c: logistic regression on centre-crop features, C searched on the validation items.
  * What is learned lies in the point's folder, in classifier.safetensors. */
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "coop/classifier_file.h"
 #include "coop/linear_probe.h"
 #include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 #include "experiments/session/prompt_classes.h"
-#include "experiments/terminal/clock.h"
 
 typedef struct {
     ItemList train_items, val_items;

@@ -3,8 +3,8 @@
  */
 #include "coop/heads/lpp.h"
 
+#include "clip/base/clock.h"
 #include "experiments/methods/heads.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 
 typedef struct {

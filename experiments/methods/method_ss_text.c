@@ -1,9 +1,9 @@
 /* method_ss_text.c: SS-Text and SS-Text+ (coop/heads/ss_text.h), from the centre crop. */
 #include "coop/heads/ss_text.h"
 
+#include "clip/base/clock.h"
 #include "coop/heads/head.h"
 #include "experiments/methods/heads.h"
-#include "experiments/terminal/clock.h"
 
 #define FIXED_LAMBDA 0.1f
 

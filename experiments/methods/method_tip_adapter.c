@@ -8,6 +8,7 @@
  */
 #include "coop/tip_adapter.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "clip/math/ops.h"
 #include "clip/tensors/tensors_open.h"
@@ -17,7 +18,6 @@
 #include "experiments/methods/method.h"
 #include "experiments/methods/training.h"
 #include "experiments/session/prompt_classes.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 
 #include <math.h>

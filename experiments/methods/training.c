@@ -1,6 +1,7 @@
 /* training.c: see training.h. */
 #include "experiments/methods/training.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "clip/math/ops.h"
 #include "coop/train_state.h"
@@ -9,7 +10,6 @@
 #include "experiments/results/logits.h"
 #include "experiments/results/metrics.h"
 #include "experiments/results/predictions.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 
 #include <errno.h>

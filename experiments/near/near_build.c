@@ -107,19 +107,14 @@ static int assign(NearLists *lists, const PhotoIndex *index, Pool *pool, Error *
 NearLists *near_build(const PhotoIndex *index, Pool *pool, Error *err) {
     const uint64_t living = index->n - index->n_dead;
     const double wanted = round(4 * sqrt((double)living));
-    Arena *arena = arena_create();
-    NearLists *lists = ARENA_NEW(arena, NearLists, 1);
-    if (!lists) {
-        error_memory(err);
-        arena_free(arena);
+    NearLists *lists = near_lists_create(err);
+    if (!lists)
         return NULL;
-    }
-    *lists = (NearLists){.E = index->E,
-                         .K = (int)fmin(fmin(wanted, MOST_LISTS), (double)living),
-                         .n = index->n,
-                         .segments = (uint32_t)index->n_segments,
-                         .sum = near_lists_sum(index, index->n_segments),
-                         .arena = arena};
+    lists->E = index->E;
+    lists->K = (int)fmin(fmin(wanted, MOST_LISTS), (double)living);
+    lists->n = index->n;
+    lists->segments = (uint32_t)index->n_segments;
+    lists->sum = near_lists_sum(index, index->n_segments);
     if (index->n > INT32_MAX)
         error_run(err, "%s: more entries than --approximate knows", index->path);
     else if (learn(lists, index, pool, err) == 0 && assign(lists, index, pool, err) == 0)

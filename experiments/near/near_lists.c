@@ -180,7 +180,7 @@ static int check_state(const NearLists *lists, const PhotoIndex *index, const ch
                            lists->n, index->n);
 }
 
-NearLists *near_lists_open(const char *path, const PhotoIndex *index, Error *err) {
+NearLists *near_lists_create(Error *err) {
     Arena *arena = arena_create();
     NearLists *lists = ARENA_NEW(arena, NearLists, 1);
     if (!lists) {
@@ -189,7 +189,14 @@ NearLists *near_lists_open(const char *path, const PhotoIndex *index, Error *err
         return NULL;
     }
     *lists = (NearLists){.arena = arena};
-    lists->path = arena_strdup(arena, path);
+    return lists;
+}
+
+NearLists *near_lists_open(const char *path, const PhotoIndex *index, Error *err) {
+    NearLists *lists = near_lists_create(err);
+    if (!lists)
+        return NULL;
+    lists->path = arena_strdup(lists->arena, path);
     if (!lists->path)
         error_memory(err);
     else if (file_map(&lists->map, path, err) == 0 &&

@@ -51,6 +51,9 @@ typedef struct {
 /* "INDEX.near", owned by the arena. */
 const char *near_lists_path(const char *index_path, Arena *arena);
 
+/* Empty, with an arena. */
+NearLists *near_lists_create(Error *err);
+
 /* Those of an index; NULL with "FILE: reason" for what is damaged, or of another state of the index than one
  * that it has grown from by a quarter at most. */
 NearLists *near_lists_open(const char *path, const PhotoIndex *index, Error *err);

@@ -2,10 +2,10 @@
  * encoded before the first step, so that of a step's time none is for data. */
 #include "experiments/original/epochs.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "experiments/original/describe.h"
 #include "experiments/results/tensorboard.h"
-#include "experiments/terminal/clock.h"
 
 #include <errno.h>
 #include <math.h>

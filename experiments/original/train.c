@@ -1,6 +1,7 @@
 /* train.c: see train.h */
 #include "experiments/original/train.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "clip/named/caches.h"
 #include "clip/tensors/tensors_open.h"
@@ -16,7 +17,6 @@
 #include "experiments/run/jobs.h"
 #include "experiments/run/lock.h"
 #include "experiments/session/cli_model.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 
 #include <math.h>

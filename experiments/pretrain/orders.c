@@ -5,14 +5,9 @@
 
 #include <string.h>
 
-/* To all others. Frees the buffer. */
+/* To all others. */
 static void send(RankGroup *ranks, Buffer *out) {
-    const char *bytes = buffer_text(out);
-    if (!bytes)
-        ranks_abort(ranks, "out of memory");
-    for (int to = 1; to < ranks_count(ranks); to++)
-        ranks_send(ranks, to, SEND_ORDER, bytes, out->size);
-    buffer_free(out);
+    parcel_send(ranks, 1, ranks_count(ranks) - 1, SEND_ORDER, out);
 }
 
 void order_start(RankGroup *ranks, const char *identity, long n_steps) {

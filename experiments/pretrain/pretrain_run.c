@@ -6,6 +6,7 @@
  */
 #include "experiments/pretrain/pretrain_run.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "clip/base/stale_files.h"
 #include "experiments/pretrain/checkpoints.h"
@@ -15,7 +16,6 @@
 #include "experiments/pretrain/pretrain_step.h"
 #include "experiments/pretrain/schedule.h"
 #include "experiments/results/metrics.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"
 

@@ -68,11 +68,7 @@ void reports_add_broken(Reports *reports, const LoadedBatch *batch) {
 }
 
 static void send_talk(Reports *reports) {
-    const char *text = buffer_text(&reports->talk);
-    if (!text)
-        ranks_abort(reports->ranks, "out of memory");
-    ranks_send(reports->ranks, 0, SEND_TALK, text, reports->talk.size);
-    buffer_free(&reports->talk);
+    parcel_send(reports->ranks, 0, 0, SEND_TALK, &reports->talk);
 }
 
 static void hear_talk(Reports *reports, int rank, Error *err) {

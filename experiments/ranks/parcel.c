@@ -24,6 +24,15 @@ void parcel_error(Buffer *out, const Error *err) {
     parcel_bytes(out, err, sizeof *err);
 }
 
+void parcel_send(RankGroup *ranks, int first, int last, int kind, Buffer *out) {
+    const char *bytes = buffer_text(out);
+    if (!bytes)
+        ranks_abort(ranks, "out of memory");
+    for (int to = first; to <= last; to++)
+        ranks_send(ranks, to, kind, bytes, out->size);
+    buffer_free(out);
+}
+
 Parcel parcel_open(const char *data, size_t size) {
     return (Parcel){.at = data, .end = data + size};
 }

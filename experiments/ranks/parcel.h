@@ -13,6 +13,7 @@
 
 #include "clip/base/buffer.h"
 #include "clip/base/error.h"
+#include "experiments/ranks/ranks.h"
 
 #include <stdint.h>
 
@@ -20,6 +21,10 @@ void parcel_int(Buffer *out, int64_t number);
 void parcel_text(Buffer *out, const char *text); /* NULL is another text than "" */
 void parcel_bytes(Buffer *out, const void *data, size_t size);
 void parcel_error(Buffer *out, const Error *err);
+
+/* Sends it to the ranks first .. last and frees it. Without memory for it the ranks end: others wait for it.
+ */
+void parcel_send(RankGroup *ranks, int first, int last, int kind, Buffer *out);
 
 /* Reading is sticky: of a block that ends too early, all that is missing is 0, NULL or empty. */
 typedef struct {

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "experiments/ranks/ranks.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/machine.h"
 
 #include <limits.h>
@@ -43,12 +44,6 @@ typedef struct {
 } Processors;
 
 /* --- waiting --- */
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static void pause_for(double *seconds, double longest) {
     nanosleep(&(struct timespec){.tv_nsec = (long)(*seconds * 1e9)}, NULL);
@@ -112,11 +107,11 @@ static bool look_for(RankGroup *ranks, int from, int kind, MPI_Status *status) {
 }
 
 bool ranks_receive(RankGroup *ranks, RankMessage *message, int from, int kind, double seconds) {
-    const double until = now() + seconds;
+    const double until = clock_seconds() + seconds;
     double pause = FIRST_PAUSE;
     MPI_Status status;
     while (!look_for(ranks, from, kind, &status)) {
-        if (now() >= until)
+        if (clock_seconds() >= until)
             return false;
         pause_for(&pause, LONGEST_PAUSE);
     }

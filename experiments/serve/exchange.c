@@ -5,9 +5,9 @@
 
 #include "experiments/serve/exchange.h"
 
+#include "clip/base/clock.h"
 #include "experiments/serve/host_name.h"
 #include "experiments/serve/page.h"
-#include "experiments/terminal/clock.h"
 
 #include <stdlib.h>
 #include <string.h>

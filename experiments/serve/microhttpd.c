@@ -3,18 +3,11 @@
 
 #include "experiments/serve/microhttpd.h"
 
-#include <errno.h>
-#include <string.h>
-
-#include <dlfcn.h>
-
-#define LIBRARY "libmicrohttpd.so.12"
+#include "clip/base/loaded_library.h"
 
 int microhttpd_load(Microhttpd *mhd, Error *err) {
-    const struct {
-        const char *name;
-        void *place;
-    } functions[] = {
+    const LibraryName name = {"libmicrohttpd.so.12", "libmicrohttpd12", NULL};
+    const LibraryFunction functions[] = {
         {"MHD_start_daemon", &mhd->start_daemon},
         {"MHD_stop_daemon", &mhd->stop_daemon},
         {"MHD_run", &mhd->run},
@@ -29,26 +22,13 @@ int microhttpd_load(Microhttpd *mhd, Error *err) {
         {"MHD_queue_response", &mhd->queue_response},
         {"MHD_destroy_response", &mhd->destroy_response},
     };
-    errno = 0;
-    *mhd = (Microhttpd){.library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL)};
-    if (!mhd->library && errno == ENOMEM) /* of which dlerror may have none left to tell */
-        return error_memory(err);
-    if (!mhd->library)
-        return error_run(err, LIBRARY " cannot be loaded (Debian: libmicrohttpd12): %s", dlerror());
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        void *function = dlsym(mhd->library, functions[i].name);
-        memcpy(functions[i].place, &function, sizeof function);
-        if (!function) {
-            microhttpd_unload(mhd);
-            return error_run(err, LIBRARY " has no %s", functions[i].name);
-        }
-    }
-    return 0;
+    *mhd = (Microhttpd){0};
+    mhd->library = library_open(&name, functions, sizeof functions / sizeof *functions, err);
+    return mhd->library ? 0 : -1;
 }
 
 void microhttpd_unload(Microhttpd *mhd) {
-    if (mhd->library)
-        dlclose(mhd->library);
+    library_close(mhd->library);
     *mhd = (Microhttpd){0};
 }
 

@@ -19,10 +19,10 @@ int server_run(const Service *service, const char *host, int port, Error *err) {
 
 #else
 
+#include "clip/base/clock.h"
 #include "experiments/serve/exchange.h"
 #include "experiments/serve/listen.h"
 #include "experiments/serve/page.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/output.h"
 

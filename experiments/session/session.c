@@ -2,6 +2,7 @@
 #include "experiments/session/session.h"
 
 #include "clip/base/buffer.h"
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "clip/image/image_tower.h"
 #include "clip/math/ops.h"
@@ -12,7 +13,6 @@
 #include "datasets/lists/original_lists.h"
 #include "datasets/lists/remarks.h"
 #include "experiments/session/print_faults.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include "experiments/terminal/printable.h"
 

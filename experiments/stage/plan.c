@@ -1,11 +1,11 @@
 /* plan.c: see plan.h */
 #include "experiments/stage/plan.h"
 
+#include "clip/base/clock.h"
 #include "clip/image/image_tower.h"
 #include "clip/math/gemm.h"
 #include "clip/math/packed.h"
 #include "experiments/methods/method.h"
-#include "experiments/terminal/clock.h"
 
 #include <math.h>
 #include <string.h>

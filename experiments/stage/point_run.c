@@ -1,6 +1,7 @@
 /* point_run.c: see point_run.h */
 #include "experiments/stage/point_run.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "coop/coop.h"
 #include "experiments/methods/method.h"
@@ -8,7 +9,6 @@
 #include "experiments/results/predictions.h"
 #include "experiments/results/result_files.h"
 #include "experiments/results/scores.h"
-#include "experiments/terminal/clock.h"
 #include "experiments/terminal/interrupt.h"
 
 #include <unistd.h>

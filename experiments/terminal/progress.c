@@ -1,6 +1,7 @@
 /* progress.c: see progress.h. */
 #include "experiments/terminal/progress.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/visible.h"
 #include "experiments/terminal/printable.h"
 
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 #include <unistr.h>
 #include <uniwidth.h>
@@ -22,9 +22,7 @@
 
 static double monotonic_seconds(void *context) {
     (void)context;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return clock_seconds();
 }
 
 static int terminal_width(FILE *out) {

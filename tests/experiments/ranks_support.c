@@ -6,12 +6,14 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -67,4 +69,22 @@ int ranks_find(pid_t *pids, int most, const char *command, const char *yaml) {
     }
     closedir(entries);
     return n;
+}
+
+bool ranks_kill_one(Cli *cli, int n, const char *command, const char *yaml, double delay, int signal,
+                    Rng *rng) {
+    enum { MOST = 8 };
+    pid_t pids[MOST];
+    int found = 0;
+    for (int i = 0; signal && i < 5000 && ranks_find(pids, MOST, command, yaml) < n; i++)
+        usleep(1000);
+    if (signal) {
+        usleep((useconds_t)(1e6 * delay));
+        found = ranks_find(pids, MOST, command, yaml);
+    }
+    const bool killed = found > 0 && kill(pids[rng_below(rng, (uint32_t)found)], signal) == 0;
+    cli_wait(cli);
+    if (!killed && cli->status != 0)
+        fail_msg("status %d:\n%s", cli->status, cli->err);
+    return killed;
 }

@@ -1,8 +1,8 @@
 /* cli_support.c: see cli_support.h */
 #include "tests/support/cli_support.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
-#include "experiments/terminal/clock.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 

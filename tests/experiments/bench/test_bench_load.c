@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include "experiments/bench/bench_load.h"
 
+#include "clip/base/clock.h"
 #include "clip/base/parallel.h"
-#include "experiments/terminal/clock.h"
 #include "tests/support/scratch.h"
 
 #include <setjmp.h>

@@ -124,21 +124,10 @@ static void test_identity(void **state) {
     }
 }
 
-/* One of three ranks, at any instant, unless the run is through by then. Returns how many were killed. */
+/* One of three ranks, or none, and nothing is damaged by that. */
 static int run_killed(Cli *cli, const char *yaml, double delay, bool kills, Rng *rng) {
-    pid_t pids[MOST_RANKS];
-    int n = 0;
     start(cli, 3, yaml);
-    for (int i = 0; kills && i < 1000 && ranks_find(pids, MOST_RANKS, "run", yaml) < 3; i++)
-        usleep(5000);
-    if (kills) {
-        usleep((useconds_t)(1e6 * delay));
-        n = ranks_find(pids, MOST_RANKS, "run", yaml);
-    }
-    const bool killed = n > 0 && kill(pids[rng_below(rng, (uint32_t)n)], SIGKILL) == 0;
-    cli_wait(cli);
-    if (!killed && cli->status != 0)
-        fail_msg("status %d:\n%s", cli->status, cli->err);
+    const bool killed = ranks_kill_one(cli, 3, "run", yaml, delay, kills ? SIGKILL : 0, rng);
     if (strstr(cli->err, "damaged") || strstr(cli->err, "anew"))
         fail_msg("a kill has damaged something:\n%s", cli->err);
     return killed;

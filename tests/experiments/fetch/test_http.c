@@ -2,7 +2,7 @@
 #include "experiments/fetch/http.h"
 
 #include "clip/base/buffer.h"
-#include "experiments/terminal/clock.h"
+#include "clip/base/clock.h"
 #include "tests/support/scratch.h"
 #include "tests/web/web_server.h"
 

@@ -1,8 +1,7 @@
 /* How often and how long something is tried again. */
 #include "experiments/fetch/retry.h"
 
-#include "experiments/terminal/clock.h"
-
+#include "clip/base/clock.h"
 #include "experiments/terminal/interrupt.h"
 #include <signal.h>
 

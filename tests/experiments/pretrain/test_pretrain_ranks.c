@@ -181,21 +181,10 @@ static void test_another_configuration(void **state) {
         fail_msg("%s", cli->err);
 }
 
-/* One of three ranks at any instant, unless the run is through by then. Returns how many were killed. */
+/* One of the ranks, or none, and the state is not damaged by that. */
 static int run_killed(Cli *cli, int n_ranks, const char *yaml, double delay, int signal, Rng *rng) {
-    pid_t pids[MOST_RANKS];
-    int n = 0;
     start(cli, n_ranks, yaml);
-    for (int i = 0; signal && i < 1000 && ranks_find(pids, MOST_RANKS, "pretrain", yaml) < n_ranks; i++)
-        usleep(1000);
-    if (signal) {
-        usleep((useconds_t)(1e6 * delay));
-        n = ranks_find(pids, MOST_RANKS, "pretrain", yaml);
-    }
-    const bool killed = n > 0 && kill(pids[rng_below(rng, (uint32_t)n)], signal) == 0;
-    cli_wait(cli);
-    if (!killed && cli->status != 0)
-        fail_msg("status %d:\n%s", cli->status, cli->err);
+    const bool killed = ranks_kill_one(cli, n_ranks, "pretrain", yaml, delay, signal, rng);
     if (strstr(cli->err, "state before"))
         fail_msg("a kill has damaged the state:\n%s", cli->err);
     return killed;

@@ -1,9 +1,9 @@
 /* test_results.c: experiments/results/results.c: what is written comes back, whatever a crash has done to the
  * file.
  */
+#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "experiments/results/results.h"
-#include "experiments/terminal/clock.h"
 #include "tests/support/experiment_support.h"
 #include "tests/support/scratch.h"
 

@@ -3,7 +3,7 @@
 #include "tests/experiments/serve/serve_support.h"
 
 #include "clip/base/buffer.h"
-#include "experiments/terminal/clock.h"
+#include "clip/base/clock.h"
 #include "tests/support/support.h"
 
 #include <arpa/inet.h>

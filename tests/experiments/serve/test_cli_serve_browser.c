@@ -4,8 +4,8 @@
  */
 #define _GNU_SOURCE
 #include "clip/base/buffer.h"
+#include "clip/base/clock.h"
 #include "experiments/serve/server.h"
-#include "experiments/terminal/clock.h"
 #include "tests/experiments/serve/serve_support.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"

@@ -2,9 +2,9 @@
  * next one, and its memory stays where it was. */
 #define _GNU_SOURCE
 #include "clip/base/buffer.h"
+#include "clip/base/clock.h"
 #include "clip/base/random.h"
 #include "experiments/serve/server.h"
-#include "experiments/terminal/clock.h"
 #include "tests/experiments/serve/serve_support.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"

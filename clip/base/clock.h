@@ -1,6 +1,6 @@
 /* clock.h: seconds on a clock that never goes back. */
-#ifndef EXPERIMENTS_TERMINAL_CLOCK_H
-#define EXPERIMENTS_TERMINAL_CLOCK_H
+#ifndef CLIP_BASE_CLOCK_H
+#define CLIP_BASE_CLOCK_H
 
 #include <time.h>
 
