@@ -69,12 +69,16 @@ int scratch_count(void **state) {
     return n;
 }
 
+bool scratch_valgrind(void) {
+    const char *preload = getenv("LD_PRELOAD"); /* where valgrind puts itself */
+    return preload && strstr(preload, "vgpreload");
+}
+
 bool scratch_instrumented(void) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     return true;
 #else
-    const char *preload = getenv("LD_PRELOAD"); /* where valgrind puts itself */
-    return preload && strstr(preload, "vgpreload");
+    return scratch_valgrind();
 #endif
 }
 

@@ -19,6 +19,8 @@ void scratch_flip(const char *path, size_t at, unsigned char mask);
 /* Number of names in the folder. */
 int scratch_count(void **state);
 
+/* Whether the test runs under valgrind. */
+bool scratch_valgrind(void);
 /* Whether a sanitizer or valgrind watches: then times and sizes of memory mean nothing. */
 bool scratch_instrumented(void);
 

@@ -1,6 +1,8 @@
 /* test_bench_child.c: the program is run again as a child, its memory told, its failure an error. */
 #include "experiments/bench/bench_child.h"
 
+#include "tests/support/scratch.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +16,10 @@ static void a_child(void **state) {
     double memory = 0;
     Error err = {0};
     (void)state;
+    if (scratch_valgrind()) {
+        print_message("skipped: under valgrind /proc/self/exe, which the child runs, is valgrind\n");
+        skip();
+    }
     assert_int_equal(bench_child(&memory, (const char *const[]){"good", "words", NULL}, &err), 0);
     assert_true(memory > 1e5);
     memory = 1e15; /* of one before it */
