@@ -8,37 +8,45 @@
 #include <stdlib.h>
 
 #define PATIENCE 25.0 /* seconds for saving a state; Slurm waits 30 by default before it kills */
-#define LOOK_AGAIN 0.05
+#define LOOK_AGAIN 0.25
 
 typedef struct {
     RankGroup *ranks;
     const CrewWork *work;
-    bool *busy; /* (ranks_count) */
-    int n_busy;
+    int *has; /* (ranks_count): how much */
+    int n_out; /* all of it */
     double give_up; /* when those must have stopped who were told; 0: nobody was */
 } Crew;
 
-static void hand_out(Crew *crew) {
-    for (int to = 1; to < ranks_count(crew->ranks); to++) {
-        Buffer out = {0};
-        if (crew->busy[to])
-            continue;
-        if (interrupt_signal() || !crew->work->next(crew->work->context, to, &out)) {
-            buffer_free(&out);
-            return;
-        }
-        parcel_send(crew->ranks, to, to, crew->work->kind, &out);
-        crew->busy[to] = true;
-        crew->n_busy++;
+/* False when there is no more to hand out. */
+static bool give_work(Crew *crew, int to) {
+    Buffer out = {0};
+    if (interrupt_signal() || !crew->work->next(crew->work->context, &out)) {
+        buffer_free(&out);
+        return false;
     }
+    parcel_send(crew->ranks, to, to, crew->work->kind, &out);
+    crew->has[to]++;
+    crew->n_out++;
+    return true;
 }
 
+/* Nobody gets a second piece while another has none. */
+static void hand_out(Crew *crew) {
+    for (int has = 0; has < crew->work->ahead; has++)
+        for (int to = 1; to < ranks_count(crew->ranks); to++)
+            if (crew->has[to] == has && !give_work(crew, to))
+                return;
+}
+
+/* Who has sent back what he had gets more before that is looked at, which may have to wait for the disk. */
 static void answer(Crew *crew, const RankMessage *message) {
     Parcel in = parcel_open(message->data, message->size);
     if (message->kind == crew->work->kind + 1) {
-        crew->busy[message->from] = false;
-        crew->n_busy--;
-        crew->work->take(crew->work->context, message->from, &in);
+        crew->has[message->from]--;
+        crew->n_out--;
+        hand_out(crew);
+        crew->work->take(crew->work->context, &in);
     } else if (message->kind == CREW_WANT && crew->work->give) {
         Buffer out = {0};
         crew->work->give(crew->work->context, &in, &out);
@@ -48,7 +56,7 @@ static void answer(Crew *crew, const RankMessage *message) {
 
 static void tell_to_stop(Crew *crew) {
     for (int to = 1; to < ranks_count(crew->ranks); to++)
-        if (crew->busy[to])
+        if (crew->has[to] > 0)
             ranks_send(crew->ranks, to, CREW_STOP, NULL, 0);
     crew->give_up = clock_seconds() + PATIENCE;
 }
@@ -56,7 +64,7 @@ static void tell_to_stop(Crew *crew) {
 static void give_up(const Crew *crew) {
     char reason[128];
     int late = 1;
-    while (!crew->busy[late])
+    while (crew->has[late] == 0)
         late++;
     snprintf(reason, sizeof reason, "rank %d has not stopped in %.0f s; what is finished is kept", late,
              PATIENCE);
@@ -64,13 +72,13 @@ static void give_up(const Crew *crew) {
 }
 
 void crew_serve(RankGroup *ranks, const CrewWork *work) {
-    Crew crew = {.ranks = ranks, .work = work, .busy = calloc((size_t)ranks_count(ranks), sizeof(bool))};
+    Crew crew = {.ranks = ranks, .work = work, .has = calloc((size_t)ranks_count(ranks), sizeof(int))};
     RankMessage message;
-    if (!crew.busy)
+    if (!crew.has)
         ranks_abort(ranks, "out of memory");
     for (;;) {
         hand_out(&crew);
-        if (crew.n_busy == 0)
+        if (crew.n_out == 0)
             break;
         if (ranks_receive(ranks, &message, RANKS_ANY, RANKS_ANY, LOOK_AGAIN)) {
             answer(&crew, &message);
@@ -78,10 +86,10 @@ void crew_serve(RankGroup *ranks, const CrewWork *work) {
         }
         if (interrupt_signal() && crew.give_up == 0)
             tell_to_stop(&crew);
-        if (crew.give_up > 0 && crew.n_busy > 0 && clock_seconds() > crew.give_up)
+        if (crew.give_up > 0 && crew.n_out > 0 && clock_seconds() > crew.give_up)
             give_up(&crew);
     }
-    free(crew.busy);
+    free(crew.has);
 }
 
 /* --- images --- */

@@ -24,10 +24,11 @@ enum { CREW_POINT = 1, CREW_IMAGES = 3, CREW_WANT = 5, CREW_GIVE, CREW_STOP, CRE
 
 typedef struct {
     int kind;
-    /* Packs work for a rank that has none; false when there is no more. */
-    bool (*next)(void *context, int rank, Buffer *out);
-    /* What a rank has sent back. */
-    void (*take)(void *context, int rank, Parcel *in);
+    int ahead; /* how much a rank has at once: 1, or more where it should not have to wait for the next */
+    /* Packs work, with its number; false when there is no more. */
+    bool (*next)(void *context, Buffer *out);
+    /* What a rank has sent back: that number first. */
+    void (*take)(void *context, Parcel *in);
     /* Packs what a rank wants. */
     void (*give)(void *context, Parcel *in, Buffer *out);
     void *context;

@@ -16,12 +16,20 @@
 #include "experiments/terminal/interrupt.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define LOOK_AGAIN 0.005
+#define WAIT 1.0         /* seconds */
+#define LOOK_AGAIN 10000000 /* nanoseconds */
+
+/* Work that has come; the first is next. Under the lock one thread at a time receives. */
+typedef struct {
+    RankMessage *messages; /* (n) */
+    size_t n, capacity;
+    pthread_mutex_t lock;
+} Inbox;
 
 typedef struct RankWorker RankWorker;
 
@@ -44,21 +52,17 @@ struct RankWorker {
     Job job;
     PrivateFolder folder;
     Arena *arena;
-    atomic_bool stop;
+    Inbox inbox;
 };
 
 /* --- an experiment --- */
 
-/* Rank 0 has all that is needed in its cache. */
-static int want(void *context, FeatureCache *cache, float *features, const ItemList *items, FeatureView view,
-                ProgressFn progress, void *progress_context, Error *err) {
-    const Wanted *wanted = context;
+static int want_view(const Wanted *wanted, float *features, size_t width, const ItemList *items,
+                     FeatureView view, Error *err) {
     RankGroup *ranks = wanted->worker->ranks;
-    const size_t width = (size_t)features_width(cache);
     Buffer out = {0};
     RankMessage message;
     Error why;
-    (void)progress, (void)progress_context;
     parcel_int(&out, wanted->target);
     parcel_int(&out, (int64_t)width);
     crew_pack_items(&out, items, view);
@@ -78,9 +82,22 @@ static int want(void *context, FeatureCache *cache, float *features, const ItemL
         error_run(&why, "rank 0 has sent other images than were asked for");
     free(message.data);
     if (why.kind == ERROR_NONE)
-        return 1;
+        return 0;
     *err = why;
     return -1;
+}
+
+/* Rank 0 has all that is needed in its cache. */
+static int want(void *context, FeatureCache *cache, float *features, const ItemList *items, FeatureView first,
+                int n_views, ProgressFn progress, void *progress_context, Error *err) {
+    const size_t width = (size_t)features_width(cache);
+    (void)progress, (void)progress_context;
+    for (FeatureView view = first; view.view < first.view + (uint32_t)n_views; view.view++) {
+        if (want_view(context, features, width, items, view, err) < 0)
+            return -1;
+        features += (size_t)items->n * width;
+    }
+    return 1;
 }
 
 static int read_study(RankWorker *worker, Error *err) {
@@ -159,6 +176,7 @@ static int stop_on_signal(void *context, long done, long total) {
 /* What cannot be read is left to rank 0, which says so. */
 static void do_images(RankWorker *worker, Parcel *in) {
     turn_to(worker, in);
+    const int64_t piece = parcel_read_int(in);
     const Session *session = session_of(worker, (int)parcel_read_int(in));
     Buffer out = {0};
     ItemList items;
@@ -174,12 +192,14 @@ static void do_images(RankWorker *worker, Parcel *in) {
         features = arena_alloc(arena, size, 1);
         made = !arena_failed(arena) && features_encode(cache, features, images, session->dataset.root, &items,
                                                        view, stop_on_signal, NULL, NULL) == 0;
+        parcel_int(&out, piece);
         parcel_int(&out, made);
         parcel_bytes(&out, images, made ? n * sizeof *images : 0);
         parcel_bytes(&out, features, made ? size : 0);
     }
     if (out.failed || !made) {
         buffer_free(&out);
+        parcel_int(&out, piece);
         parcel_int(&out, 0);
     }
     parcel_send(worker->ranks, 0, 0, CREW_IMAGES + 1, &out);
@@ -230,10 +250,11 @@ static int pack_result(Buffer *out, const Result *result, Error *err) {
     return text ? 0 : error_memory(err);
 }
 
-/* The answer: why there is no result, the files, the result. */
-static void send_point(RankWorker *worker, const char *folder, const Result *result, const Error *why) {
+/* The answer: which point it is, why there is no result, the files, the result. */
+static void send_point(RankWorker *worker, const Point *point, const char *folder, const Result *result, const Error *why) {
     Buffer out = {0};
     Error err = {0};
+    parcel_int(&out, point - worker->stage.grid.points);
     parcel_error(&out, why);
     int status = parcel_files(&out, folder, result_file_names(), &err);
     if (status == 0 && why->kind == ERROR_NONE)
@@ -255,7 +276,7 @@ static void do_point(RankWorker *worker, Parcel *in) {
         ranks_abort(worker->ranks, "out of memory");
     if (run_point(worker, point, in, &folders, &result, arena, &err) == 0)
         err = (Error){0};
-    send_point(worker, folders.folder, &result, &err);
+    send_point(worker, point, folders.folder, &result, &err);
     private_folder_clear(folders.folder);
     private_folder_clear(folders.learned);
     arena_free(arena);
@@ -280,30 +301,72 @@ static void do_classes(RankWorker *worker, Parcel *in) {
 
 /* --- until the end --- */
 
-/* On a thread of its own: rank 0 may want this one to stop while it works. */
-static void watch(void *context) {
-    RankWorker *worker = context;
-    RankMessage message;
-    while (!worker->stop)
-        if (ranks_receive(worker->ranks, &message, 0, CREW_STOP, 0.2)) {
-            free(message.data);
-            interrupt_ask(SIGTERM);
-        }
+static void inbox_put(RankWorker *worker, const RankMessage *message) {
+    Inbox *inbox = &worker->inbox;
+    if (inbox->n == inbox->capacity) {
+        const size_t capacity = 2 * inbox->capacity + 4;
+        RankMessage *grown = realloc(inbox->messages, capacity * sizeof *grown);
+        if (!grown)
+            ranks_abort(worker->ranks, "out of memory");
+        inbox->messages = grown;
+        inbox->capacity = capacity;
+    }
+    inbox->messages[inbox->n++] = *message;
 }
 
+/* Under the lock: work into the inbox. */
+static void fetch(RankWorker *worker, double seconds) {
+    static const int kinds[] = {CREW_STOP, CREW_POINT, CREW_IMAGES, CREW_CLASSES, 0};
+    RankMessage message;
+    if (!ranks_receive_one_of(worker->ranks, &message, 0, kinds, 5, seconds))
+        return;
+    if (message.kind != CREW_STOP) {
+        inbox_put(worker, &message);
+        return;
+    }
+    free(message.data);
+    interrupt_ask(SIGTERM);
+}
+
+/* Waits for what comes next; nobody else receives meanwhile. */
+static RankMessage take_work(RankWorker *worker) {
+    Inbox *inbox = &worker->inbox;
+    pthread_mutex_lock(&inbox->lock);
+    while (inbox->n == 0)
+        fetch(worker, WAIT);
+    const RankMessage message = inbox->messages[0];
+    memmove(inbox->messages, inbox->messages + 1, --inbox->n * sizeof *inbox->messages);
+    pthread_mutex_unlock(&inbox->lock);
+    return message;
+}
+
+/* On a thread of its own: while this rank is at work, the next work may come, and rank 0 may want it to stop. */
+static void receive(void *context) {
+    RankWorker *worker = context;
+    while (!ranks_ended(worker->ranks)) {
+        pthread_mutex_lock(&worker->inbox.lock);
+        fetch(worker, 0);
+        pthread_mutex_unlock(&worker->inbox.lock);
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN}, NULL);
+    }
+}
+
+/* Until the message that ends it. */
 static void serve(RankWorker *worker) {
     static void (*const does[])(RankWorker *, Parcel *) = {
         [CREW_POINT] = do_point, [CREW_IMAGES] = do_images, [CREW_CLASSES] = do_classes};
-    static const int kinds[] = {CREW_POINT, CREW_IMAGES, CREW_CLASSES, 0};
-    RankMessage message;
-    while (!ranks_ended(worker->ranks))
-        for (int i = 0; i < 4; i++)
-            if (ranks_receive(worker->ranks, &message, 0, kinds[i], i == 0 ? LOOK_AGAIN : 0)) {
-                Parcel in = parcel_open(message.data, message.size);
-                if (kinds[i] != 0)
-                    does[kinds[i]](worker, &in);
-                free(message.data);
-            }
+    Task *receiver = task_start(receive, worker);
+    if (!receiver)
+        ranks_abort(worker->ranks, "cannot start a thread");
+    for (bool goes_on = true; goes_on;) {
+        RankMessage message = take_work(worker);
+        Parcel in = parcel_open(message.data, message.size);
+        goes_on = message.kind != 0;
+        if (goes_on)
+            does[message.kind](worker, &in);
+        free(message.data);
+    }
+    task_wait(receiver);
 }
 
 void rank_work(RankGroup *ranks, const RankStudy *source, Arena *arena) {
@@ -315,13 +378,11 @@ void rank_work(RankGroup *ranks, const RankStudy *source, Arena *arena) {
                          .arena = arena};
     if (private_folder_create(&worker.folder, &err) < 0)
         ranks_abort(ranks, err.text);
-    Task *watcher = task_start(watch, &worker);
-    if (!watcher)
-        ranks_abort(ranks, "cannot start a thread");
+    pthread_mutex_init(&worker.inbox.lock, NULL);
     if (!source->stage_in || stage_in_take(&worker.staged, ranks, arena))
         serve(&worker);
-    worker.stop = true;
-    task_wait(watcher);
+    free(worker.inbox.messages);
+    pthread_mutex_destroy(&worker.inbox.lock);
     close_stage(&worker);
     model_slot_close(&worker.slot);
     stage_in_close(&worker.staged);

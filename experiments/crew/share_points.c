@@ -34,7 +34,7 @@ static int pack_point(const SharedPoints *shared, const Point *point, Buffer *ou
     return out->failed ? error_memory(err) : 0;
 }
 
-static bool next(void *context, int rank, Buffer *out) {
+static bool next(void *context, Buffer *out) {
     SharedPoints *shared = context;
     for (const Point *point; (point = round_next(shared->round));) {
         Error err = {0};
@@ -45,7 +45,6 @@ static bool next(void *context, int rank, Buffer *out) {
             round_tell(shared->round, point, NULL, &err, arena);
         }
         arena_free(arena);
-        shared->running[rank] = point;
         if (status == 0)
             return true;
     }
@@ -85,9 +84,9 @@ static int keep(const SharedPoints *shared, const Point *point, Result *result, 
 }
 
 /* A signal that came to one of the ranks is for all. */
-static void take(void *context, int rank, Parcel *in) {
+static void take(void *context, Parcel *in) {
     SharedPoints *shared = context;
-    const Point *point = shared->running[rank];
+    const Point *point = &shared->round->stage->grid.points[parcel_read_int(in)];
     Error err = {0};
     Result result = {0};
     Arena *arena = arena_create();
@@ -127,6 +126,6 @@ static void give(void *context, Parcel *in, Buffer *out) {
 }
 
 void share_points(SharedPoints *shared) {
-    const CrewWork work = {CREW_POINT, next, take, give, shared};
+    const CrewWork work = {CREW_POINT, 1, next, take, give, shared};
     crew_serve(shared->ranks, &work);
 }

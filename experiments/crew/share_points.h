@@ -10,7 +10,6 @@ typedef struct {
     RankGroup *ranks;
     Round *round;
     Job *job;              /* whose sessions have what the others want; for this alone */
-    const Point **running; /* (ranks_count) what each of them runs */
 } SharedPoints;
 
 /* Returns when no point of the round is left and the others have sent back what they had. */

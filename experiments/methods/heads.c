@@ -58,20 +58,16 @@ static int load_views(HeadImages *images, Session *session, const Point *point, 
                                 .embed_dim = (int)E};
     if (arena_failed(arena))
         return error_memory(err);
-    for (int v = 0; v < n_views; v++) {
-        char label[64] = "encoding training images";
-        const FeatureView view = {.random = views->n > 0 ? views->kind : VIEW_CENTRE,
-                                  .seed = (uint32_t)point->seed,
-                                  .view = (uint32_t)v,
-                                  .unprojected = views->unprojected};
-        if (views->n > 0)
-            snprintf(label, sizeof label, "encoding view %d of %d", v + 1, views->n);
-        float *rows = features + (size_t)v * n * E;
-        if (session_features(session, rows, train, view, label, err) < 0)
-            return -1;
-        if (!views->raw)
-            unit_rows_forward(rows, NULL, rows, train->n, (int)E);
-    }
+    const FeatureView first = {.random = views->n > 0 ? views->kind : VIEW_CENTRE,
+                               .seed = (uint32_t)point->seed,
+                               .unprojected = views->unprojected};
+    const int status = views->n > 0 ? session_views(session, features, train, first, n_views, err)
+                                    : session_features(session, features, train, first,
+                                                       "encoding training images", err);
+    if (status < 0)
+        return -1;
+    if (!views->raw)
+        unit_rows_forward(features, NULL, features, n_views * train->n, (int)E);
     return views->as_rows ? views_as_rows(&images->train, arena, err) : 0;
 }
 

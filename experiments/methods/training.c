@@ -46,16 +46,14 @@ int training_load(Session *session, const Point *point, int n_views, TrainData *
                         .embed_dim = (int)E};
     if (arena_failed(arena))
         return error_memory(err);
+    const FeatureView first = {.random = views > 0, .seed = (uint32_t)point->seed};
+    const int status = views > 0 ? session_views(session, features, &train, first, views, err)
+                                 : session_features(session, features, &train, first,
+                                                    "encoding training images", err);
+    if (status < 0)
+        return -1;
     for (int v = 0; v < n_views; v++) {
-        char label[64];
-        FeatureView view = {.random = views > 0, .seed = (uint32_t)point->seed, .view = (uint32_t)v};
-        if (views > 0)
-            snprintf(label, sizeof label, "encoding view %d of %d", v + 1, views);
-        else
-            snprintf(label, sizeof label, "encoding training images");
         float *rows = features + (size_t)v * (size_t)train.n * E;
-        if (session_features(session, rows, &train, view, label, err) < 0)
-            return -1;
         for (size_t i = 0; mean && i < (size_t)train.n * E; i++)
             (*mean)[i] += rows[i] / (float)n_views;
         unit_rows_forward(rows, NULL, rows, train.n, (int)E);

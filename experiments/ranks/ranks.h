@@ -49,6 +49,9 @@ typedef struct {
 /* Waits so many seconds for a block of this kind from this rank; either may be RANKS_ANY. False if none has
  * come. */
 bool ranks_receive(RankGroup *ranks, RankMessage *message, int from, int kind, double seconds);
+/* The same for n kinds; of blocks that have come, one of the kind named first. */
+bool ranks_receive_one_of(RankGroup *ranks, RankMessage *message, int from, const int *kinds, int n,
+                          double seconds);
 
 /* --- blocks whose sizes both sides know --- */
 

@@ -26,7 +26,8 @@
 
 enum { PART = 1 << 28, MOST_PROCESSORS = 1 << 14 };
 #define FIRST_PAUSE 20e-6
-#define LONGEST_PAUSE 2e-3  /* what a block may be late */
+#define LONGER 1.25         /* so a block is late by a quarter of what it was waited for, */
+#define LONGEST_PAUSE 10e-3 /* or by this */
 #define MOVING_PAUSE 0.1e-3 /* in an exchange: large blocks move while MPI is asked */
 
 struct RankGroup {
@@ -47,7 +48,7 @@ typedef struct {
 
 static void pause_for(double *seconds, double longest) {
     nanosleep(&(struct timespec){.tv_nsec = (long)(*seconds * 1e9)}, NULL);
-    *seconds = *seconds * 1.5 < longest ? *seconds * 1.5 : longest;
+    *seconds = *seconds * LONGER < longest ? *seconds * LONGER : longest;
 }
 
 static void wait_for(RankGroup *ranks, MPI_Request *request) {
@@ -106,11 +107,19 @@ static bool look_for(RankGroup *ranks, int from, int kind, MPI_Status *status) {
     return found;
 }
 
-bool ranks_receive(RankGroup *ranks, RankMessage *message, int from, int kind, double seconds) {
+static bool look_for_one_of(RankGroup *ranks, int from, const int *kinds, int n, MPI_Status *status) {
+    for (int i = 0; i < n; i++)
+        if (look_for(ranks, from, kinds[i], status))
+            return true;
+    return false;
+}
+
+bool ranks_receive_one_of(RankGroup *ranks, RankMessage *message, int from, const int *kinds, int n,
+                          double seconds) {
     const double until = clock_seconds() + seconds;
     double pause = FIRST_PAUSE;
     MPI_Status status;
-    while (!look_for(ranks, from, kind, &status)) {
+    while (!look_for_one_of(ranks, from, kinds, n, &status)) {
         if (clock_seconds() >= until)
             return false;
         pause_for(&pause, LONGEST_PAUSE);
@@ -129,6 +138,10 @@ bool ranks_receive(RankGroup *ranks, RankMessage *message, int from, int kind, d
                      part_of(message->size, done));
     message->data[message->size] = '\0';
     return true;
+}
+
+bool ranks_receive(RankGroup *ranks, RankMessage *message, int from, int kind, double seconds) {
+    return ranks_receive_one_of(ranks, message, from, &kind, 1, seconds);
 }
 
 /* --- exchanges --- */

@@ -99,8 +99,7 @@ static int open_jobs(Jobs *jobs, Stage *stage, Error *err) {
         return -1;
     jobs->round.longest_first = ranks != NULL;
     jobs->jobs = ARENA_NEW(stage->arena, Job, n + 1);
-    jobs->shared.running = ARENA_NEW(stage->arena, const Point *, ranks_count(ranks));
-    if (!jobs->jobs || !jobs->shared.running)
+    if (!jobs->jobs)
         return error_memory(err);
     for (int i = 0; i < n + (ranks != NULL); i++) {
         if (job_create(&jobs->jobs[i], stage, err) < 0)

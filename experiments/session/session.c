@@ -193,21 +193,61 @@ static void tell_damage(Session *session, FeatureCache *cache) {
         print_line(stderr, "note: %s", damage);
 }
 
-/* Under the lock of the cache, if there is one. */
-static int get_features(Session *session, float *features, const ItemList *items, FeatureView view,
-                        const char *label, Error *err) {
-    Encoding encoding = {.label = label, .session = session};
-    FeatureCache *cache = view.unprojected ? session->unprojected : session->cache;
-    int result = session->help ? session->help(session->help_context, cache, features, items, view,
-                                               on_progress, &encoding, err)
-                               : 0;
-    if (result == 0)
-        result =
-            features_get(cache, features, session->dataset.root, items, view, on_progress, &encoding, err);
+typedef struct {
+    float *features; /* (n_views, n, E) */
+    const ItemList *items;
+    FeatureView first;
+    int n_views;
+    const char *label; /* NULL: by the number of each view */
+} ViewsWanted;
+
+static const char *view_label(const ViewsWanted *wanted, int view, char label[64]) {
+    if (wanted->label)
+        return wanted->label;
+    if (view < 0)
+        snprintf(label, 64, "encoding %d views", wanted->n_views);
+    else
+        snprintf(label, 64, "encoding view %d of %d", view + 1, wanted->n_views);
+    return label;
+}
+
+static void count_encoded(Session *session, const Encoding *encoding) {
+    if (encoding->started)
+        session->seconds += clock_seconds() - encoding->start;
+    session->n_encoded += encoding->done;
+}
+
+static int ask_help(Session *session, FeatureCache *cache, const ViewsWanted *wanted, Error *err) {
+    char label[64];
+    Encoding encoding = {.label = view_label(wanted, -1, label), .session = session};
+    const int result =
+        session->help ? session->help(session->help_context, cache, wanted->features, wanted->items,
+                                      wanted->first, wanted->n_views, on_progress, &encoding, err)
+                      : 0;
+    count_encoded(session, &encoding);
+    return result;
+}
+
+static int ask_cache(Session *session, FeatureCache *cache, const ViewsWanted *wanted, int v, Error *err) {
+    char label[64];
+    const size_t size = (size_t)wanted->items->n * (size_t)features_width(cache);
+    Encoding encoding = {.label = view_label(wanted, v, label), .session = session};
+    FeatureView view = wanted->first;
+    view.view += (uint32_t)v;
+    const int result = features_get(cache, wanted->features + (size_t)v * size, session->dataset.root,
+                                    wanted->items, view, on_progress, &encoding, err);
     tell_damage(session, cache);
-    if (encoding.started)
-        session->seconds += clock_seconds() - encoding.start;
-    session->n_encoded += encoding.done;
+    count_encoded(session, &encoding);
+    return result;
+}
+
+/* Under the lock of the cache, if there is one. */
+static int get_features(Session *session, const ViewsWanted *wanted, Error *err) {
+    FeatureCache *cache = wanted->first.unprojected ? session->unprojected : session->cache;
+    const int helped = ask_help(session, cache, wanted, err);
+    int result = helped < 0 ? -1 : 0;
+    for (int v = 0; v < wanted->n_views && helped == 0 && result == 0; v++)
+        result = ask_cache(session, cache, wanted, v, err);
     if (result >= 0)
         return 0;
     progress_erase(&session->progress);
@@ -238,18 +278,35 @@ static int get_given(const Session *session, float *features, const ItemList *it
     return given_features_get(session->given, features, items, err);
 }
 
-int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
-                     const char *label, Error *err) {
+static int note_images(Session *session, const ViewsWanted *wanted, Error *err) {
+    FeatureView view = wanted->first;
+    for (int v = 0; v < wanted->n_views; v++, view.view++)
+        if (image_notes_add(session->notes, wanted->items, view, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int get_views(Session *session, const ViewsWanted *wanted, Error *err) {
     if (session->given)
-        return get_given(session, features, items, view, err);
+        return get_given(session, wanted->features, wanted->items, wanted->first, err);
     if (session->notes)
-        return image_notes_add(session->notes, items, view, err);
+        return note_images(session, wanted, err);
     if (session->cache_lock)
         pthread_mutex_lock(session->cache_lock);
-    int result = get_features(session, features, items, view, label, err);
+    int result = get_features(session, wanted, err);
     if (session->cache_lock)
         pthread_mutex_unlock(session->cache_lock);
     return result;
+}
+
+int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
+                     const char *label, Error *err) {
+    return get_views(session, &(ViewsWanted){features, items, view, 1, label}, err);
+}
+
+int session_views(Session *session, float *features, const ItemList *items, FeatureView first, int n_views,
+                  Error *err) {
+    return get_views(session, &(ViewsWanted){features, items, first, n_views, NULL}, err);
 }
 
 int session_save(Session *session, Error *err) {

@@ -15,10 +15,12 @@
 
 #include <pthread.h>
 
-/* Who else may have the features of a list, or make them. 1: they are in `features`; 0: what could be had is
- * in the cache, which is asked next; -1 with an error. progress is that of features_get. */
+/* Who else may have the features of a list in views first, first + 1, ..., or make them. 1: they are in
+ * `features` (n_views, n, E); 0: what could be had is in the cache, which is asked next; -1 with an error.
+ * progress is that of features_get. */
 typedef int (*FeatureHelpFn)(void *context, FeatureCache *cache, float *features, const ItemList *items,
-                             FeatureView view, ProgressFn progress, void *progress_context, Error *err);
+                             FeatureView first, int n_views, ProgressFn progress, void *progress_context,
+                             Error *err);
 
 typedef struct {
     const Experiment *experiment;
@@ -85,6 +87,9 @@ int session_encode_val(Session *session, Error *err);
  * ERROR_SIGNAL when a signal came; what was encoded until then is saved. */
 int session_features(Session *session, float *features, const ItemList *items, FeatureView view,
                      const char *label, Error *err);
+/* The same for views first, first + 1, ...: features (n_views, n, E). */
+int session_views(Session *session, float *features, const ItemList *items, FeatureView first, int n_views,
+                  Error *err);
 
 /* The few-shot lists of (num_shots, seed); num_shots as in Point. Owned by the arena. */
 int session_lists(Session *session, ItemList *train, ItemList *val, int num_shots, int seed, Arena *arena,
