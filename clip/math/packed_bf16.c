@@ -20,8 +20,8 @@
 
 #define K_BLOCK 2048
 #define K_STEP BF16_K_STEP
-#define BUFFER 65536 /* numbers of `in` that are rounded at a time: 128 KiB */
-#define MAX_ROWS 32  /* of a kernel */
+#define BUFFER 131072 /* numbers of `in` that are rounded at a time */
+#define MAX_ROWS 32   /* of a kernel */
 
 Bf16Kernel bf16_best_kernel(void) {
     return bf16_can_multiply(BF16_AMX) ? BF16_AMX : bf16_can_multiply(BF16_AVX512) ? BF16_AVX512 : BF16_NONE;
@@ -37,7 +37,7 @@ Bf16Kernel bf16_best_kernel(void) {
 #define TARGET_AVX512 "avx512f,avx512bw,avx512vl,avx512bf16"
 #define TARGET_AMX "amx-tile,amx-bf16"
 
-enum { AVX512_ROWS = 12 /* at most */ };
+enum { AVX512_ROWS = 12 /* at most */, AHEAD = 32 /* numbers of the next panel fetched in a step: a line */ };
 
 /* Linux lets a process use tiles if it asks. (Documentation/x86/xstate.rst) */
 static bool may_use_tiles(void) {
@@ -92,7 +92,7 @@ finish_row(float *out, __m512 low, __m512 high, const float *bias, const float *
 /* The rows of a block from `first` on, so few that the sums stay in registers. What they are added to is
  * fetched while they are computed. */
 __attribute__((target(TARGET_AVX512), always_inline)) static inline void
-avx512_rows(const Bf16Block *b, int first, const int rows, float floor) {
+avx512_rows(const Bf16Block *b, int first, const int rows, const uint16_t *ahead, float floor) {
     const size_t k = (size_t)bf16_padded(b->k), ldc = (size_t)b->ldc, at = (size_t)first * ldc;
     const uint16_t *a = b->a + (size_t)first * k, *panel = b->panel;
     const float *start = b->start ? b->start + at : NULL;
@@ -106,6 +106,7 @@ avx512_rows(const Bf16Block *b, int first, const int rows, float floor) {
     }
     for (size_t p = 0; p < k; p += 2, panel += 2 * BF16_PANEL) {
         __m512bh b0 = (__m512bh)_mm512_loadu_si512(panel), b1 = (__m512bh)_mm512_loadu_si512(panel + 32);
+        _mm_prefetch((const char *)(ahead + p / 2 * AHEAD), _MM_HINT_T1);
 #pragma GCC unroll 12
         for (int i = 0; i < rows; i++) {
             int pair;
@@ -123,13 +124,16 @@ avx512_rows(const Bf16Block *b, int first, const int rows, float floor) {
 
 #define CASE(rows)                                                                                           \
     case rows:                                                                                               \
-        avx512_rows(b, first, rows, floor);                                                                  \
+        avx512_rows(b, first, rows, ahead, floor);                                                           \
         break;
 
 /* Rows are cut as evenly as can be: a sum of few rows waits for the one before it. */
 __attribute__((target(TARGET_AVX512))) static void avx512_panel(const Bf16Block *b, float floor) {
     const int step = ceil_div(b->rows, ceil_div(b->rows, AVX512_ROWS));
-    for (int first = 0; first < b->rows; first += step)
+    const size_t size = (size_t)bf16_padded(b->k) * BF16_PANEL, piece = size / BF16_PANEL / 2 * AHEAD;
+    size_t fetched = 0;
+    for (int first = 0; first < b->rows; first += step, fetched += piece) {
+        const uint16_t *ahead = b->ahead && fetched < size ? b->ahead + fetched : b->panel;
         switch (min_int(step, b->rows - first)) {
             CASE(1)
             CASE(2)
@@ -144,6 +148,7 @@ __attribute__((target(TARGET_AVX512))) static void avx512_panel(const Bf16Block 
             CASE(11)
             CASE(12)
         }
+    }
 }
 
 #undef CASE
@@ -247,33 +252,43 @@ static void multiply_block(const Bf16Product *p, bool amx, const uint16_t *a, in
     const float floor = k0 + count == p->k ? p->floor : -__builtin_inff();
     for (int j = first; j < end; j += BF16_PANEL) {
         const size_t at = (size_t)row * (size_t)p->n + (size_t)j;
-        const Bf16Block block = {.out = p->out + at,
-                                 .start = start ? start + at : NULL,
-                                 .bias = p->bias && k0 == 0 ? p->bias + j : NULL,
-                                 .a = a,
-                                 .panel = p->panels + bf16_place(p->k, k0, j),
-                                 .ldc = p->n,
-                                 .rows = rows,
-                                 .k = count,
-                                 .columns = end - j};
+        const Bf16Block block = {
+            .out = p->out + at,
+            .start = start ? start + at : NULL,
+            .bias = p->bias && k0 == 0 ? p->bias + j : NULL,
+            .a = a,
+            .panel = p->panels + bf16_place(p->k, k0, j),
+            .ahead = j + BF16_PANEL < end ? p->panels + bf16_place(p->k, k0, j + BF16_PANEL) : NULL,
+            .ldc = p->n,
+            .rows = rows,
+            .k = count,
+            .columns = end - j};
         (amx ? amx_panel : avx512_panel)(&block, floor);
     }
 }
 
+/* How many rows are rounded at a time: as many as the buffer holds, or all cut evenly, in whole steps of the
+ * kernel. */
+static int rows_at_a_time(int rows, int kk, int step) {
+    const int most = BUFFER / kk / MAX_ROWS * MAX_ROWS, even = ceil_div(rows, ceil_div(rows, most));
+    return min_int(most, ceil_div(even, step) * step);
+}
+
 void bf16_multiply(Bf16Kernel kernel, const Bf16Product *p, int rows, int first, int end) {
     uint16_t a[BUFFER + K_STEP] __attribute__((aligned(64)));
-    if (kernel == BF16_AMX)
+    const bool amx = kernel == BF16_AMX;
+    if (amx)
         amx_begin();
     for (int k0 = 0; k0 < p->k; k0 += K_BLOCK) {
-        const int count = min_int(K_BLOCK, p->k - k0),
-                  most = BUFFER / bf16_padded(count) / MAX_ROWS * MAX_ROWS;
+        const int count = min_int(K_BLOCK, p->k - k0);
+        const int most = rows_at_a_time(rows, bf16_padded(count), amx ? MAX_ROWS : AVX512_ROWS);
         for (int row = 0; row < rows; row += most) {
             const int n_rows = min_int(most, rows - row);
             fetch_rows(a, p, row, n_rows, k0, count);
-            multiply_block(p, kernel == BF16_AMX, a, row, n_rows, k0, count, first, end);
+            multiply_block(p, amx, a, row, n_rows, k0, count, first, end);
         }
     }
-    if (kernel == BF16_AMX)
+    if (amx)
         amx_end();
 }
 

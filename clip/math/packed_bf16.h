@@ -50,7 +50,8 @@ typedef struct {
     const float *bias;  /* (columns) or NULL */
     const uint16_t *a;  /* of bf16_left, with room for a multiple of 32 rows */
     const uint16_t *panel;
-    int ldc; /* from one row to the next of out and start */
+    const uint16_t *ahead; /* fetched into the second-level cache meanwhile: as much as a panel; or NULL */
+    int ldc;               /* from one row to the next of out and start */
     int rows, k, columns;
 } Bf16Block;
 
