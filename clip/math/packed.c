@@ -21,7 +21,8 @@
 #define DEFERRED_ROWS 1080 /* the same for a chunk whose panels are made anew */
 #define MIN_CHUNK_ROWS 96  /* for each thread, or rows are not cut for the threads */
 #define TILES_PER_THREAD 4
-#define PLAIN_COLUMNS 128 /* of a tile without kernels */
+#define ROUNDED_TILES_PER_THREAD 2 /* in bfloat16, where each tile rounds its rows anew */
+#define PLAIN_COLUMNS 128          /* of a tile without kernels */
 
 bool packed_is_supported(void) {
     return strip_best_panel() != 0;
@@ -276,7 +277,8 @@ static int cut_tiles(Product *p, int n_threads) {
     p->chunk = (p->rows + STRIP_ROWS * n_chunks - 1) / (STRIP_ROWS * n_chunks) * STRIP_ROWS;
     n_chunks = (p->rows + p->chunk - 1) / p->chunk;
 
-    int columns = (int)((int64_t)m->n * n_chunks / (TILES_PER_THREAD * n_threads));
+    const int per_thread = m->bf16 ? ROUNDED_TILES_PER_THREAD : TILES_PER_THREAD;
+    int columns = (int)((int64_t)m->n * n_chunks / (per_thread * n_threads));
     p->block = m->panel == 0 ? PLAIN_COLUMNS : columns < m->panel ? m->panel : columns / m->panel * m->panel;
     p->n_blocks = (m->n + p->block - 1) / p->block;
     return n_chunks * p->n_blocks;
