@@ -14,6 +14,7 @@
  * With -DARENA_MALLOC every block comes from malloc on its own, so that AddressSanitizer and valgrind see an
  * access beyond its last byte, or after a reset.
  */
+#define _GNU_SOURCE /* madvise */
 #include "clip/base/arena.h"
 
 #include <assert.h>
@@ -23,6 +24,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define ALIGNMENT ((size_t)64)
 /* No block is larger than 512 GiB. That is below the largest request (1 TiB) that AddressSanitizer's malloc
@@ -30,6 +33,7 @@
 #define MAX_BLOCK ((size_t)1 << 39)
 #define MIN_CHUNK ((size_t)1 << 16)
 #define MAX_CHUNK ((size_t)1 << 26)
+#define LARGE ((size_t)1 << 22)
 #define MIN_ELEMENTS 16 /* of a growing array */
 
 /* Bytes that a block takes from the arena: at least some, so that each block has its own address. */
@@ -54,10 +58,26 @@ struct Arena {
     bool failed;
 };
 
+/* Large chunks come in large pages where the kernel has them: a page that is touched for the first time costs
+ * as much as a thousand products, and weights in small ones want more translations than a processor keeps. */
+static void ask_for_large_pages(void *memory, size_t size) {
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+                    start = ((uintptr_t)memory + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)memory + size) / page * page;
+    if (size >= LARGE && end > start)
+        madvise((void *)start, end - start, MADV_HUGEPAGE); /* advice alone */
+#else
+    (void)memory, (void)size;
+#endif
+}
+
 static Chunk *chunk_create(size_t capacity) {
-    unsigned char *memory = calloc(1, sizeof(Chunk) + ALIGNMENT + capacity);
+    const size_t size = sizeof(Chunk) + ALIGNMENT + capacity;
+    unsigned char *memory = calloc(1, size);
     if (!memory)
         return NULL;
+    ask_for_large_pages(memory, size);
     Chunk *chunk = (Chunk *)(void *)memory;
     size_t offset = sizeof(Chunk) + ALIGNMENT - 1;
     offset -= ((uintptr_t)memory + offset) % ALIGNMENT;
