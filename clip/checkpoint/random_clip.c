@@ -128,6 +128,9 @@ static VitWeights draw_vit(Source *source, const Architecture *a) {
                       .blocks = draw_blocks(source, width, a->vision[1]),
                       .proj = draw(source, C * (size_t)a->embed_dim, 0, 1 / sqrt((double)width))};
     vit.forward = pack(source, vit.blocks, vit.n_layers, width);
+    if (vit.forward && source->precision == PRECISION_BFLOAT16)
+        packed_create(&vit.conv1, vit.conv1_w, 3 * patch * patch, width, true, source->precision,
+                      source->arena);
     return vit;
 }
 

@@ -31,10 +31,11 @@ typedef struct {
     int image_size, patch_size, width, n_heads, n_layers, mlp_width, embed_dim; /* S, P, C, H, L, F, E */
     int n_tokens;                                                               /* T = (S/P)^2 + 1 */
     Activation activation;
-    float norm_eps;                                           /* of all layer norms */
-    const float *conv1_w;                                     /* (C, 3 P P) */
-    const float *class_embedding;                             /* (C) */
-    const float *positional_embedding;                        /* (T, C) */
+    float norm_eps;                    /* of all layer norms */
+    const float *conv1_w;              /* (C, 3 P P) */
+    PackedMatrix conv1;                /* the same, packed; only in bfloat16: else bf16 is NONE */
+    const float *class_embedding;      /* (C) */
+    const float *positional_embedding; /* (T, C) */
     const float *ln_pre_w, *ln_pre_b, *ln_post_w, *ln_post_b; /* (C) */
     const BlockWeights *blocks;                               /* (L) */
     const PackedBlock *forward;                               /* (L) */

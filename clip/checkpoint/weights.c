@@ -138,6 +138,8 @@ void text_read(Checkpoint *cp, TextWeights *text) {
 void vit_read(Checkpoint *cp, VitWeights *vit) {
     const int C = vit->width, P = vit->patch_size;
     vit->conv1_w = checkpoint_tensor(cp, "visual.conv1.weight", 4, (int64_t[]){C, 3, P, P});
+    if (vit->conv1_w && cp->precision == PRECISION_BFLOAT16)
+        packed_create(&vit->conv1, vit->conv1_w, 3 * P * P, C, true, cp->precision, cp->arena);
     vit->class_embedding = checkpoint_vector(cp, C, "visual.class_embedding");
     vit->positional_embedding = checkpoint_matrix(cp, vit->n_tokens, C, "visual.positional_embedding");
     vit->ln_pre_w = checkpoint_vector(cp, C, "visual.ln_pre.weight");

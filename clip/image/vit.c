@@ -13,6 +13,8 @@
 
 #include "clip/base/arena.h"
 #include "clip/checkpoint/packed_blocks.h"
+#include "clip/math/activation_pair.h"
+#include "clip/math/attention_bf16.h"
 #include "clip/math/ops.h"
 #include "clip/math/tile_ops.h"
 
@@ -26,9 +28,11 @@ typedef struct {
     float *x;      /* (G, T, C): the residual stream; in the last block (G, C) */
     float *y;      /* (G, T, C): after a layer norm, and what attention gives */
     float *qkv;    /* (G, T, 3C) */
-    float *hidden; /* (G, T, F) of the MLP; before the blocks (T-1, 3 P P), the patches of one image */
-    float *scores; /* (T, T) of one head */
-    Pool *pool;    /* for its products; NULL where other workers have tiles of their own */
+    float *hidden; /* (G, T, F) of the MLP; before the blocks (T, 3 P P) the patches of one image, in bfloat16
+                    * (G, T, 3 P P) those of all */
+    float *scores; /* (T, T) of one head; not in bfloat16 */
+    AttentionScratch *heads; /* in bfloat16, of this worker; those of the others follow */
+    Pool *pool;              /* for its products; NULL where other workers have tiles of their own */
 } VitScratch;
 
 typedef struct {
@@ -38,6 +42,11 @@ typedef struct {
     float *features;           /* (n, E) */
     int n, group;              /* images: all; of one tile, G */
 } VitJob;
+
+/* Only a tower in bfloat16 has this packed, so that it shows the precision. */
+static Bf16Kernel bf16_kernel(const VitWeights *vit) {
+    return vit->conv1.bf16;
+}
 
 static VitScratch scratch_create(const VitWeights *vit, int group, Arena *arena) {
     const size_t T = (size_t)vit->n_tokens, C = (size_t)vit->width, rows = (size_t)group * T;
@@ -51,6 +60,19 @@ static VitScratch scratch_create(const VitWeights *vit, int group, Arena *arena)
     return s;
 }
 
+/* One for each worker; NULL, with the arena failed, when there is no room. */
+static VitScratch *scratches_create(const VitWeights *vit, int group, int workers, Arena *arena) {
+    VitScratch *scratch = ARENA_NEW(arena, VitScratch, workers);
+    AttentionScratch *heads = ARENA_NEW(arena, AttentionScratch, workers);
+    for (int i = 0; i < workers && scratch && heads; i++) {
+        scratch[i] = scratch_create(vit, group, arena);
+        scratch[i].heads = &heads[i];
+        if (bf16_kernel(vit) != BF16_NONE)
+            heads[i] = attention_scratch(vit->n_tokens, vit->width / vit->n_heads, arena);
+    }
+    return scratch;
+}
+
 /* patches (S/P S/P, 3 P P) of an image (3, S, S): each row in the order of conv1's weight. */
 static void cut_patches(float *patches, const float *pixels, int S, int P) {
     const int grid = S / P;
@@ -62,14 +84,81 @@ static void cut_patches(float *patches, const float *pixels, int S, int P) {
                            (size_t)P * sizeof *patches);
 }
 
-/* x (T, C) = ln_pre([class; patches conv1^T] + positions), for one image */
-static void embed_forward(float *x, const VitWeights *vit, float *patches, const float *pixels) {
-    const int T = vit->n_tokens, C = vit->width, P = vit->patch_size;
-    cut_patches(patches, pixels, vit->image_size, P);
-    memcpy(x, vit->class_embedding, (size_t)C * sizeof *x);
-    tile_linear_forward(x + C, patches, vit->conv1_w, NULL, 1, T - 1, 3 * P * P, C, false);
-    add_rows(x, vit->positional_embedding, (size_t)T * C);
-    layer_norm_forward(x, NULL, NULL, x, vit->ln_pre_w, vit->ln_pre_b, vit->norm_eps, T, C);
+/* x (n, T, C) = patches conv1^T, with room for class tokens. In bfloat16 these have patches of zeros, so that
+ * one product gives x as it lies. */
+static void patches_forward(const VitWeights *vit, const VitScratch *s, const float *pixels, int n) {
+    const int T = vit->n_tokens, C = vit->width, S = vit->image_size, P = vit->patch_size;
+    const size_t image = 3 * (size_t)S * (size_t)S, patch = 3 * (size_t)P * (size_t)P;
+    const bool together = bf16_kernel(vit) != BF16_NONE;
+    for (int i = 0; i < n; i++) {
+        float *patches = s->hidden + (together ? (size_t)i * (size_t)T * patch : 0);
+        if (together)
+            memset(patches, 0, patch * sizeof *patches);
+        cut_patches(patches + patch, pixels + (size_t)i * image, S, P);
+        if (!together)
+            tile_linear_forward(s->x + ((size_t)i * T + 1) * C, patches + patch, vit->conv1_w, NULL, 1, T - 1,
+                                (int)patch, C, false);
+    }
+    if (together)
+        packed_product(s->pool, s->x, s->hidden, &vit->conv1, NULL, NULL, n * T);
+}
+
+/* x (n, T, C) = ln_pre([class; patches conv1^T] + positions) */
+static void embed_forward(const VitWeights *vit, const VitScratch *s, const float *pixels, int n) {
+    const int T = vit->n_tokens, C = vit->width;
+    patches_forward(vit, s, pixels, n);
+    for (int i = 0; i < n; i++) {
+        float *x = s->x + (size_t)i * T * C;
+        memcpy(x, vit->class_embedding, (size_t)C * sizeof *x);
+        add_rows(x, vit->positional_embedding, (size_t)T * C);
+        layer_norm_forward(x, NULL, NULL, x, vit->ln_pre_w, vit->ln_pre_b, vit->norm_eps, T, C);
+    }
+}
+
+/* What the heads of some images attend to. */
+typedef struct {
+    const VitWeights *vit;
+    const VitScratch *scratch;
+    float *out;              /* (n, Q, C) */
+    const float *q, *kv;     /* (n, Q, q_stride), C of each row used; (n, T, kv_stride), 2C: keys, values */
+    int q_stride, kv_stride; /* from one row to the next */
+    int Q;
+} VitAttention;
+
+static void image_forward(const VitAttention *a, int image) {
+    const int T = a->vit->n_tokens, C = a->vit->width;
+    const size_t row = (size_t)image * (size_t)a->Q;
+    tile_attention_forward(a->out + row * (size_t)C, a->q + row * (size_t)a->q_stride, a->q_stride,
+                           a->kv + (size_t)image * (size_t)T * (size_t)a->kv_stride, a->kv_stride,
+                           a->scratch->scores, a->Q, T, C, a->vit->n_heads);
+}
+
+/* One head of one image, in bfloat16. */
+static void head_forward(void *context, int tile, int worker) {
+    const VitAttention *a = context;
+    const VitWeights *vit = a->vit;
+    const int D = vit->width / vit->n_heads, image = tile / vit->n_heads, column = tile % vit->n_heads * D;
+    const size_t row = (size_t)image * (size_t)a->Q;
+    const float *k = a->kv + (size_t)image * (size_t)vit->n_tokens * (size_t)a->kv_stride + (size_t)column;
+    const AttentionHead head = {.out = a->out + row * (size_t)vit->width + (size_t)column,
+                                .q = a->q + row * (size_t)a->q_stride + (size_t)column,
+                                .k = k,
+                                .v = k + vit->width,
+                                .out_stride = vit->width,
+                                .q_stride = a->q_stride,
+                                .kv_stride = a->kv_stride,
+                                .Q = a->Q,
+                                .T = vit->n_tokens,
+                                .D = D};
+    attention_bf16_head(bf16_kernel(vit), &head, &a->scratch->heads[worker]);
+}
+
+static void heads_forward(VitAttention *a, int n) {
+    if (bf16_kernel(a->vit) != BF16_NONE)
+        pool_run(a->scratch->pool, n * a->vit->n_heads, head_forward, a);
+    else
+        for (int i = 0; i < n; i++)
+            image_forward(a, i);
 }
 
 /* x (n, T, C) += attention, in all blocks but the last */
@@ -77,13 +166,16 @@ static void attention_forward(const VitWeights *vit, int layer, const VitScratch
     const BlockWeights *block = &vit->blocks[layer];
     const PackedBlock *packed = &vit->forward[layer];
     const int T = vit->n_tokens, C = vit->width;
-    const size_t image = (size_t)T * (size_t)C;
     packed_product(s->pool, s->qkv, s->y, &packed->in_proj, block->in_proj_b, NULL, n * T);
-    for (int i = 0; i < n; i++) {
-        const float *qkv = s->qkv + (size_t)i * 3 * image;
-        tile_attention_forward(s->y + (size_t)i * image, qkv, 3 * C, qkv + C, 3 * C, s->scores, T, T, C,
-                               vit->n_heads);
-    }
+    VitAttention attention = {.vit = vit,
+                              .scratch = s,
+                              .out = s->y,
+                              .q = s->qkv,
+                              .kv = s->qkv + C,
+                              .q_stride = 3 * C,
+                              .kv_stride = 3 * C,
+                              .Q = T};
+    heads_forward(&attention, n);
     packed_product(s->pool, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n * T);
 }
 
@@ -101,9 +193,9 @@ static void class_attention_forward(const VitWeights *vit, const VitScratch *s, 
         memmove(s->y + (size_t)i * width, s->y + (size_t)i * image, width * sizeof *s->y);
     }
     packed_product(s->pool, q, s->y, &packed->q_proj, block->in_proj_b, NULL, n);
-    for (int i = 0; i < n; i++)
-        tile_attention_forward(s->y + (size_t)i * width, q + (size_t)i * width, C, kv + (size_t)i * 2 * image,
-                               2 * C, s->scores, 1, T, C, vit->n_heads);
+    VitAttention attention = {
+        .vit = vit, .scratch = s, .out = s->y, .q = q, .kv = kv, .q_stride = C, .kv_stride = 2 * C, .Q = 1};
+    heads_forward(&attention, n);
     packed_product(s->pool, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n);
 }
 
@@ -138,14 +230,13 @@ static void tile_forward(void *context, int tile, int worker) {
     const VitJob *job = context;
     const VitWeights *vit = job->vit;
     const VitScratch *s = &job->scratch[worker];
-    const int T = vit->n_tokens, C = vit->width, E = vit->embed_dim, first = tile * job->group;
+    const int C = vit->width, E = vit->embed_dim, first = tile * job->group;
     const int n = job->n - first < job->group ? job->n - first : job->group;
     const size_t image = 3 * (size_t)vit->image_size * (size_t)vit->image_size;
 
-    for (int i = 0; i < n; i++)
-        embed_forward(s->x + (size_t)i * T * C, vit, s->hidden, job->pixels + (size_t)(first + i) * image);
+    embed_forward(vit, s, job->pixels + (size_t)first * image, n);
     for (int l = 0; l + 1 < vit->n_layers; l++)
-        block_forward(vit, l, s, n, T);
+        block_forward(vit, l, s, n, vit->n_tokens);
     block_forward(vit, vit->n_layers - 1, s, n, 1);
     layer_norm_forward(s->y, NULL, NULL, s->x, vit->ln_post_w, vit->ln_post_b, vit->norm_eps, n, C);
     if (vit->proj)
@@ -173,10 +264,7 @@ int vit_forward(const VitWeights *vit, Pool *pool, const float *pixels, int n, f
     int result = -1;
     const int workers = pool_threads(pool), group = group_size(vit, n, workers);
     Arena *arena = arena_create();
-    VitScratch *scratch = ARENA_NEW(arena, VitScratch, workers);
-    if (scratch)
-        for (int i = 0; i < workers; i++)
-            scratch[i] = scratch_create(vit, group, arena);
+    VitScratch *scratch = scratches_create(vit, group, workers, arena);
     if (arena_failed(arena)) {
         error_memory(err);
         goto out;
