@@ -199,13 +199,23 @@ static void class_attention_forward(const VitWeights *vit, const VitScratch *s, 
     packed_product(s->pool, s->x, s->y, &packed->out_proj, block->out_proj_b, s->x, n);
 }
 
+/* hidden = act(y c_fc). In bfloat16, where libm's erf would take as long as all products, GELU comes by a
+ * polynomial, whose error is far below a rounding. */
+static void hidden_forward(const VitWeights *vit, int layer, const VitScratch *s, int rows) {
+    ActivationPiece plain = {
+        .y = s->hidden, .x = s->hidden, .width = vit->mlp_width, .activation = vit->activation};
+    ActivationPair fast = {.y = plain.y, .x = plain.x, .width = plain.width, .activation = plain.activation};
+    const PackedThen then = bf16_kernel(vit) != BF16_NONE ? (PackedThen){activation_pair_piece, &fast}
+                                                          : (PackedThen){activation_piece, &plain};
+    packed_product_then(s->pool, s->hidden, s->y, &vit->forward[layer].c_fc, vit->blocks[layer].c_fc_b, NULL,
+                        rows, then);
+}
+
 /* One block for n images, (n, T, C) to (n, Q, C): Q = T, or 1 in the last block. */
 static void block_forward(const VitWeights *vit, int layer, const VitScratch *s, int n, int Q) {
     const BlockWeights *block = &vit->blocks[layer];
     const PackedBlock *packed = &vit->forward[layer];
     const int C = vit->width;
-    ActivationPiece activation = {
-        .y = s->hidden, .x = s->hidden, .width = vit->mlp_width, .activation = vit->activation};
     layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_1_w, block->ln_1_b, vit->norm_eps, n * vit->n_tokens,
                        C);
     if (layer < vit->n_layers - 1)
@@ -213,8 +223,7 @@ static void block_forward(const VitWeights *vit, int layer, const VitScratch *s,
     else
         class_attention_forward(vit, s, n);
     layer_norm_forward(s->y, NULL, NULL, s->x, block->ln_2_w, block->ln_2_b, vit->norm_eps, n * Q, C);
-    packed_product_then(s->pool, s->hidden, s->y, &packed->c_fc, block->c_fc_b, NULL, n * Q,
-                        (PackedThen){activation_piece, &activation});
+    hidden_forward(vit, layer, s, n * Q);
     packed_product(s->pool, s->x, s->hidden, &packed->c_proj, block->c_proj_b, s->x, n * Q);
 }
 
