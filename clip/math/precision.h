@@ -1,4 +1,5 @@
-/* precision.h: the kind of numbers in which products with frozen weights are computed. */
+/* precision.h: the kind of numbers in which products with frozen weights are computed, and in an image tower
+ * those of attention (attention_bf16.h). */
 #ifndef CLIP_MATH_PRECISION_H
 #define CLIP_MATH_PRECISION_H
 
