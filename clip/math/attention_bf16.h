@@ -18,7 +18,7 @@
 typedef struct {
     uint16_t *keys, *values;     /* panels of k^T and v */
     uint16_t *queries, *weights; /* of some rows of q */
-    float *scores;               /* of these */
+    float *scores, *sums;        /* of these, and of their weights */
 } AttentionScratch;
 
 /* For up to T keys of size D. Owned by the arena; check arena_failed. */
