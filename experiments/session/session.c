@@ -220,10 +220,10 @@ static void count_encoded(Session *session, const Encoding *encoding) {
 static int ask_help(Session *session, FeatureCache *cache, const ViewsWanted *wanted, Error *err) {
     char label[64];
     Encoding encoding = {.label = view_label(wanted, -1, label), .session = session};
-    const int result =
-        session->help ? session->help(session->help_context, cache, wanted->features, wanted->items,
-                                      wanted->first, wanted->n_views, on_progress, &encoding, err)
-                      : 0;
+    const int result = session->help
+                           ? session->help(session->help_context, cache, wanted->features, wanted->items,
+                                           wanted->first, wanted->n_views, on_progress, &encoding, err)
+                           : 0;
     count_encoded(session, &encoding);
     return result;
 }
