@@ -13,8 +13,8 @@
 typedef struct {
     RankGroup *ranks;
     const CrewWork *work;
-    int *has; /* (ranks_count): how much */
-    int n_out; /* all of it */
+    int *has;       /* (ranks_count): how much */
+    int n_out;      /* all of it */
     double give_up; /* when those must have stopped who were told; 0: nobody was */
 } Crew;
 

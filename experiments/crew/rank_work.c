@@ -21,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-#define WAIT 1.0         /* seconds */
+#define WAIT 1.0            /* seconds */
 #define LOOK_AGAIN 10000000 /* nanoseconds */
 
 /* Work that has come; the first is next. Under the lock one thread at a time receives. */
@@ -251,7 +251,8 @@ static int pack_result(Buffer *out, const Result *result, Error *err) {
 }
 
 /* The answer: which point it is, why there is no result, the files, the result. */
-static void send_point(RankWorker *worker, const Point *point, const char *folder, const Result *result, const Error *why) {
+static void send_point(RankWorker *worker, const Point *point, const char *folder, const Result *result,
+                       const Error *why) {
     Buffer out = {0};
     Error err = {0};
     parcel_int(&out, point - worker->stage.grid.points);
@@ -340,7 +341,8 @@ static RankMessage take_work(RankWorker *worker) {
     return message;
 }
 
-/* On a thread of its own: while this rank is at work, the next work may come, and rank 0 may want it to stop. */
+/* On a thread of its own: while this rank is at work, the next work may come, and rank 0 may want it to stop.
+ */
 static void receive(void *context) {
     RankWorker *worker = context;
     while (!ranks_ended(worker->ranks)) {

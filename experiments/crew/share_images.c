@@ -157,9 +157,10 @@ static int stop_on_signal(void *context, long done, long total) {
 
 static void make_piece(Sharing *sharing, int number) {
     Piece *piece = &sharing->pieces[number];
-    const bool made = hold(sharing, piece) &&
-                      features_encode(sharing->cache, piece->features, piece->images, sharing->root,
-                                      &piece->wanted.items, piece->wanted.view, stop_on_signal, NULL, NULL) == 0;
+    const bool made =
+        hold(sharing, piece) &&
+        features_encode(sharing->cache, piece->features, piece->images, sharing->root, &piece->wanted.items,
+                        piece->wanted.view, stop_on_signal, NULL, NULL) == 0;
     finish_piece(sharing, number, made ? PIECE_MADE : PIECE_FAILED);
 }
 
@@ -245,8 +246,8 @@ static int help(void *context, FeatureCache *cache, float *features, const ItemL
     Arena *arena = arena_create();
     (void)features;
     pthread_mutex_init(&sharing.lock, NULL);
-    const int status = arena ? share(&sharing, items, first, progress, progress_context, arena, err)
-                             : error_memory(err);
+    const int status =
+        arena ? share(&sharing, items, first, progress, progress_context, arena, err) : error_memory(err);
     for (int p = 0; sharing.pieces && p < sharing.n; p++)
         let_go(&sharing.pieces[p]);
     pthread_mutex_destroy(&sharing.lock);

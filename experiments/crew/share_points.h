@@ -9,7 +9,7 @@
 typedef struct {
     RankGroup *ranks;
     Round *round;
-    Job *job;              /* whose sessions have what the others want; for this alone */
+    Job *job; /* whose sessions have what the others want; for this alone */
 } SharedPoints;
 
 /* Returns when no point of the round is left and the others have sent back what they had. */

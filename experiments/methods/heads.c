@@ -61,9 +61,9 @@ static int load_views(HeadImages *images, Session *session, const Point *point, 
     const FeatureView first = {.random = views->n > 0 ? views->kind : VIEW_CENTRE,
                                .seed = (uint32_t)point->seed,
                                .unprojected = views->unprojected};
-    const int status = views->n > 0 ? session_views(session, features, train, first, n_views, err)
-                                    : session_features(session, features, train, first,
-                                                       "encoding training images", err);
+    const int status =
+        views->n > 0 ? session_views(session, features, train, first, n_views, err)
+                     : session_features(session, features, train, first, "encoding training images", err);
     if (status < 0)
         return -1;
     if (!views->raw)

@@ -47,9 +47,9 @@ int training_load(Session *session, const Point *point, int n_views, TrainData *
     if (arena_failed(arena))
         return error_memory(err);
     const FeatureView first = {.random = views > 0, .seed = (uint32_t)point->seed};
-    const int status = views > 0 ? session_views(session, features, &train, first, views, err)
-                                 : session_features(session, features, &train, first,
-                                                    "encoding training images", err);
+    const int status =
+        views > 0 ? session_views(session, features, &train, first, views, err)
+                  : session_features(session, features, &train, first, "encoding training images", err);
     if (status < 0)
         return -1;
     for (int v = 0; v < n_views; v++) {
