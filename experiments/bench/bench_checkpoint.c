@@ -1,84 +1,90 @@
-/* bench_checkpoint.c: see bench_checkpoint.h. Names and shapes are those of openai/CLIP's model.py. */
+/* bench_checkpoint.c: see bench_checkpoint.h */
 #include "experiments/bench/bench_checkpoint.h"
 
-#include "clip/checkpoint/random_clip.h"
 #include "clip/math/half.h"
 #include "clip/tensors/safetensors_write.h"
 #include "clip/tensors/tensors_open.h"
+#include "experiments/bench/bench_folder.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_TENSORS = 1024 };
+/* OpenCLIP's config of an architecture. */
+static int write_config(const char *path, const Architecture *a, int text_layers, bool quick_gelu,
+                        Error *err) {
+    FILE *file = fopen(path, "w");
+    if (!file)
+        return error_run(err, "%s: cannot be written", path);
+    const int *v = a->vision;
+    fprintf(file, "{\"embed_dim\": %d, \"quick_gelu\": %s, \"vision_cfg\": {\"image_size\": %d, ",
+            a->embed_dim, quick_gelu ? "true" : "false", a->image_size);
+    if (a->resnet_width)
+        fprintf(file, "\"layers\": [%d, %d, %d, %d], \"width\": %d}", v[0], v[1], v[2], v[3],
+                a->resnet_width);
+    else
+        fprintf(file, "\"layers\": %d, \"width\": %d, \"patch_size\": %d}", v[1], v[0], v[2]);
+    fprintf(file,
+            ", \"text_cfg\": {\"context_length\": %d, \"vocab_size\": %d, \"width\": %d, \"heads\": %d, "
+            "\"layers\": %d}}\n",
+            ARCHITECTURE_POSITIONS, ARCHITECTURE_VOCABULARY, a->text_width, a->text_width / 64, text_layers);
+    return fclose(file) == 0 ? 0 : error_run(err, "%s: cannot be written", path);
+}
 
-typedef struct {
-    TensorOut tensors[MAX_TENSORS];
-    int n;
-    Arena *arena;
-} Listing;
+TrainableClip *bench_clip(const Architecture *architecture, int text_layers, bool quick_gelu,
+                          Precision precision, Error *err) {
+    char folder[BENCH_PATH], path[BENCH_PATH + 16];
+    TrainableClip *clip = NULL;
+    if (bench_folder_make(folder, err) < 0)
+        return NULL;
+    snprintf(path, sizeof path, "%s/model.json", folder);
+    if (write_config(path, architecture, text_layers, quick_gelu, err) == 0)
+        clip = trainable_clip_create(path, 1, precision, err);
+    bench_folder_remove(folder);
+    return clip;
+}
 
-/* An extent of 0 ends the shape. */
-static void put(Listing *list, const float *values, const char *prefix, const char *name, int64_t rows,
-                int64_t columns) {
-    assert(list->n < MAX_TENSORS);
-    TensorOut *out = &list->tensors[list->n++];
-    *out = (TensorOut){.name = arena_printf(list->arena, "%s%s", prefix, name),
-                       .dtype = DTYPE_F16,
-                       .n_dims = columns ? 2 : 1,
-                       .shape = {rows, columns}};
-    size_t n = (size_t)rows * (size_t)(columns ? columns : 1);
-    uint16_t *halves = ARENA_NEW(list->arena, uint16_t, n);
-    for (size_t i = 0; halves && i < n; i++)
+/* --- files --- */
+
+static int put_halves(TensorOut *out, const TensorFile *file, const Tensor *tensor, Arena *arena,
+                      Error *err) {
+    float *values = arena_floats(arena, tensor->count, 1);
+    uint16_t *halves = ARENA_NEW(arena, uint16_t, tensor->count);
+    if (arena_failed(arena))
+        return error_memory(err);
+    if (tensor_to_float(file, tensor, values, err) < 0)
+        return -1;
+    for (size_t i = 0; i < tensor->count; i++)
         halves[i] = float_to_half(values[i]);
+    out->dtype = DTYPE_F16;
     out->data = halves;
+    return 0;
 }
 
-static void put_blocks(Listing *list, const BlockWeights *blocks, int n_layers, int C, const char *tower) {
-    const int F = 4 * C;
-    for (int l = 0; l < n_layers; l++) {
-        const BlockWeights *b = &blocks[l];
-        char prefix[64];
-        snprintf(prefix, sizeof prefix, "%stransformer.resblocks.%d.", tower, l);
-        put(list, b->ln_1_w, prefix, "ln_1.weight", C, 0);
-        put(list, b->ln_1_b, prefix, "ln_1.bias", C, 0);
-        put(list, b->in_proj_w, prefix, "attn.in_proj_weight", 3 * C, C);
-        put(list, b->in_proj_b, prefix, "attn.in_proj_bias", 3 * C, 0);
-        put(list, b->out_proj_w, prefix, "attn.out_proj.weight", C, C);
-        put(list, b->out_proj_b, prefix, "attn.out_proj.bias", C, 0);
-        put(list, b->ln_2_w, prefix, "ln_2.weight", C, 0);
-        put(list, b->ln_2_b, prefix, "ln_2.bias", C, 0);
-        put(list, b->c_fc_w, prefix, "mlp.c_fc.weight", F, C);
-        put(list, b->c_fc_b, prefix, "mlp.c_fc.bias", F, 0);
-        put(list, b->c_proj_w, prefix, "mlp.c_proj.weight", C, F);
-        put(list, b->c_proj_b, prefix, "mlp.c_proj.bias", C, 0);
+/* The same tensors again, those of floats as F16. */
+static int halve_file(const char *path, const TensorFile *file, Arena *arena, Error *err) {
+    const int n = tensors_count(file);
+    TensorOut *tensors = ARENA_NEW(arena, TensorOut, n);
+    if (!tensors)
+        return error_memory(err);
+    for (int i = 0; i < n; i++) {
+        const Tensor *tensor = tensors_at(file, i);
+        tensors[i] = (TensorOut){
+            .name = tensor->name, .dtype = tensor->dtype, .n_dims = tensor->n_dims, .data = tensor->data};
+        memcpy(tensors[i].shape, tensor->shape, sizeof tensors[i].shape);
+        if (dtype_is_floating(tensor->dtype) && put_halves(&tensors[i], file, tensor, arena, err) < 0)
+            return -1;
     }
+    return safetensors_write(path, tensors, n, NULL, 0, err);
 }
 
-static void put_text(Listing *list, const TextWeights *text) {
-    const int C = text->width;
-    put(list, text->token_embedding, "", "token_embedding.weight", text->n_vocab, C);
-    put(list, text->positional_embedding, "", "positional_embedding", text->n_positions, C);
-    put_blocks(list, text->blocks, text->n_layers, C, "");
-    put(list, text->ln_final_w, "", "ln_final.weight", C, 0);
-    put(list, text->ln_final_b, "", "ln_final.bias", C, 0);
-    put(list, text->text_projection, "", "text_projection", C, text->embed_dim);
-}
-
-static void put_vit(Listing *list, const VitWeights *vit) {
-    const int C = vit->width, P = vit->patch_size;
-    put(list, vit->conv1_w, "visual.", "conv1.weight", C, 3 * P * P);
-    TensorOut *conv1 = &list->tensors[list->n - 1];
-    conv1->n_dims = 4;
-    memcpy(conv1->shape, (int64_t[]){C, 3, P, P}, 4 * sizeof *conv1->shape);
-    put(list, vit->class_embedding, "visual.", "class_embedding", C, 0);
-    put(list, vit->positional_embedding, "visual.", "positional_embedding", vit->n_tokens, C);
-    put(list, vit->ln_pre_w, "visual.", "ln_pre.weight", C, 0);
-    put(list, vit->ln_pre_b, "visual.", "ln_pre.bias", C, 0);
-    put_blocks(list, vit->blocks, vit->n_layers, C, "visual.");
-    put(list, vit->ln_post_w, "visual.", "ln_post.weight", C, 0);
-    put(list, vit->ln_post_b, "visual.", "ln_post.bias", C, 0);
-    put(list, vit->proj, "visual.", "proj", C, vit->embed_dim);
+static int halve(const char *path, Error *err) {
+    Arena *arena = arena_create();
+    TensorFile *file = arena ? tensors_open(path, err) : NULL;
+    const int result = file ? halve_file(path, file, arena, err) : arena ? -1 : error_memory(err);
+    tensors_close(file);
+    arena_free(arena);
+    return result;
 }
 
 static int digest_file(char digest[65], const char *path, Error *err) {
@@ -90,26 +96,11 @@ static int digest_file(char digest[65], const char *path, Error *err) {
     return 0;
 }
 
-int bench_checkpoint_write(const char *path, char digest[65], const Architecture *architecture, Error *err) {
-    assert(!architecture->resnet_width);
-    int result = -1;
-    Clip *clip = clip_random(architecture, CLIP_BOTH, PRECISION_FLOAT32, 1, err);
-    Arena *arena = arena_create();
-    Listing *list = ARENA_NEW(arena, Listing, 1);
-    if (!clip)
-        goto out;
-    if (list) {
-        list->arena = arena;
-        put_text(list, &clip->text);
-        put_vit(list, &clip->vit);
-        put(list, &clip->logit_scale, "", "logit_scale", 1, 0);
-    }
-    if (arena_failed(arena))
-        error_memory(err);
-    else if (safetensors_write(path, list->tensors, list->n, NULL, 0, err) == 0)
-        result = digest_file(digest, path, err);
-out:
-    arena_free(arena);
-    clip_free(clip);
-    return result;
+int bench_checkpoint_write(const char *path, char digest[65], const Architecture *architecture, DType dtype,
+                           Error *err) {
+    assert(dtype == DTYPE_F32 || dtype == DTYPE_F16);
+    TrainableClip *clip = bench_clip(architecture, ARCHITECTURE_TEXT_LAYERS, true, PRECISION_FLOAT32, err);
+    const int saved = clip ? trainable_clip_save(clip, path, err) : -1;
+    trainable_clip_free(clip);
+    return saved < 0 || (dtype == DTYPE_F16 && halve(path, err) < 0) ? -1 : digest_file(digest, path, err);
 }

@@ -177,7 +177,7 @@ static int index_in(Bench *bench, const IndexShape *shape, const char *folder, A
         shape->architecture ? architecture_find(shape->architecture) : &TINY_VIT;
     if (arena_failed(arena))
         return error_memory(err);
-    return bench_checkpoint_write(files.checkpoint, digest, architecture, err) < 0 ||
+    return bench_checkpoint_write(files.checkpoint, digest, architecture, DTYPE_F16, err) < 0 ||
                    shape->write(files.photos, arena, err) < 0 || interrupt_check(err) < 0
                ? -1
                : bench_row(bench, shape->loop, shape->architecture ? measure_photos : measure_tiny, &files,

@@ -5,7 +5,7 @@
 #include "clip/checkpoint/architectures.h"
 #include "clip/train/contrastive_trainer.h"
 #include "clip/train/parameter_optimizer.h"
-#include "experiments/bench/bench_folder.h"
+#include "experiments/bench/bench_checkpoint.h"
 #include "experiments/bench/bench_loops.h"
 #include "experiments/config/experiment.h"
 
@@ -28,37 +28,10 @@ static const Training TRAININGS[] = {{"ViT-B/32", 64, false},
 
 static const Architecture SMALL = {"small ViT", {256, 6, 8, 0}, 0, 64, 256, 256};
 
-/* OpenCLIP's config of an architecture. */
-static int write_config(const char *path, const Architecture *a, Error *err) {
-    FILE *file = fopen(path, "w");
-    if (!file)
-        return error_run(err, "%s: cannot be written", path);
-    const int *v = a->vision;
-    fprintf(file, "{\"embed_dim\": %d, \"vision_cfg\": {\"image_size\": %d, ", a->embed_dim, a->image_size);
-    if (a->resnet_width)
-        fprintf(file, "\"layers\": [%d, %d, %d, %d], \"width\": %d}", v[0], v[1], v[2], v[3],
-                a->resnet_width);
-    else
-        fprintf(file, "\"layers\": %d, \"width\": %d, \"patch_size\": %d}", v[1], v[0], v[2]);
-    fprintf(file,
-            ", \"text_cfg\": {\"context_length\": %d, \"vocab_size\": %d, \"width\": %d, \"heads\": %d, "
-            "\"layers\": %d}}\n",
-            ARCHITECTURE_POSITIONS, ARCHITECTURE_VOCABULARY, a->text_width, a->text_width / 64,
-            a == &SMALL ? v[1] : ARCHITECTURE_TEXT_LAYERS);
-    return fclose(file) == 0 ? 0 : error_run(err, "%s: cannot be written", path);
-}
-
 static TrainableClip *create_clip(const char *name, Precision precision, Error *err) {
-    const Architecture *architecture = strcmp(name, SMALL.name) == 0 ? &SMALL : architecture_find(name);
-    char folder[BENCH_PATH], path[BENCH_PATH + 16];
-    TrainableClip *clip = NULL;
-    if (bench_folder_make(folder, err) < 0)
-        return NULL;
-    snprintf(path, sizeof path, "%s/model.json", folder);
-    if (write_config(path, architecture, err) == 0)
-        clip = trainable_clip_create(path, 1, precision, err);
-    bench_folder_remove(folder);
-    return clip;
+    const bool small = strcmp(name, SMALL.name) == 0;
+    return bench_clip(small ? &SMALL : architecture_find(name),
+                      small ? SMALL.vision[1] : ARCHITECTURE_TEXT_LAYERS, false, precision, err);
 }
 
 typedef struct {

@@ -103,9 +103,9 @@ const Command command_bench = {
         "minutes. LOOP is a part of a loop's name: only such loops are measured. \"small experiment\" and\n"
         "\"whole experiment\" (100 classes of 16 images, 50 epochs, 2,500 test images, RN50), \"search\" (2 "
         "GB in\n"
-        "$TMPDIR), \"linear probe, 1000\", \"tiny pictures\" and \"1000 classes\" of the 80 templates are "
-        "measured only when "
-        "named.\n",
+        "$TMPDIR), \"linear probe, 1000\", \"tiny pictures\", \"1000 classes\" of the 80 templates, and\n"
+        "\"classify\" with other files than that of ViT-B/32 in half precision, or \"from disk\", are\n"
+        "measured only when named.\n",
     .example = "coop bench --threads 1,2 RN50 \"100 classes\"",
     .min_words = 0,
     .max_words = ANY_NUMBER,

@@ -2,7 +2,7 @@
 #include "experiments/bench/bench_checkpoint.h"
 
 #include "clip/base/files.h"
-#include "clip/checkpoint/random_clip.h"
+#include "clip/checkpoint/model.h"
 #include "clip/math/half.h"
 #include "experiments/bench/bench_folder.h"
 #include "tests/support/scratch.h"
@@ -19,6 +19,23 @@
 #include <cmocka.h>
 
 static const Architecture SMALL = {"small", {64, 2, 32, 0}, 0, 64, 48, 64};
+static const Architecture SMALL_RESNET = {"small ResNet", {1, 1, 1, 1}, 16, 64, 48, 64};
+
+static Clip *write_and_open(const char *path, const Architecture *architecture, DType dtype) {
+    Error err = {0};
+    char digest[65];
+    if (bench_checkpoint_write(path, digest, architecture, dtype, &err) < 0)
+        fail_msg("%s", err.text);
+    Clip *clip = clip_open(path, CLIP_BOTH, &err);
+    if (!clip)
+        fail_msg("%s", err.text);
+    assert_string_equal(digest, clip_digest(clip));
+    assert_int_equal(clip->image_size, 64);
+    assert_int_equal(clip->embed_dim, 48);
+    assert_int_equal(clip->text.n_layers, ARCHITECTURE_TEXT_LAYERS);
+    assert_int_equal(clip->text.activation, ACTIVATION_QUICK_GELU);
+    return clip;
+}
 
 /* read (n) is what written (n) is when rounded to halves */
 static void assert_halves(const float *read, const float *written, size_t n) {
@@ -31,30 +48,28 @@ static void assert_halves(const float *read, const float *written, size_t n) {
     }
 }
 
-static void test_round_trip(void **state) {
-    Error err = {0};
-    char path[512], digest[65];
+static void test_vit(void **state) {
+    char path[512];
     snprintf(path, sizeof path, "%s/small.safetensors", (const char *)*state);
-    assert_int_equal(bench_checkpoint_write(path, digest, &SMALL, &err), 0);
-    Clip *clip = clip_open(path, CLIP_BOTH, &err);
-    Clip *random = clip_random(&SMALL, CLIP_BOTH, PRECISION_FLOAT32, 1, &err);
-    if (!clip || !random)
-        fail_msg("%s", err.text);
-    assert_string_equal(digest, clip_digest(clip));
-    assert_int_equal(clip->image_size, 64);
-    assert_int_equal(clip->embed_dim, 48);
-    assert_int_equal(clip->text.n_layers, random->text.n_layers);
-    assert_int_equal(clip->vit.n_layers, 2);
-    assert_halves(clip->text.token_embedding, random->text.token_embedding,
-                  (size_t)random->text.n_vocab * 64);
-    assert_halves(clip->text.text_projection, random->text.text_projection, 64 * 48);
-    assert_halves(clip->text.blocks[3].in_proj_b, random->text.blocks[3].in_proj_b, 3 * 64);
-    assert_halves(clip->vit.conv1_w, random->vit.conv1_w, 64 * 3 * 32 * 32);
-    assert_halves(clip->vit.blocks[1].ln_2_w, random->vit.blocks[1].ln_2_w, 64);
-    assert_halves(clip->vit.proj, random->vit.proj, 64 * 48);
-    assert_halves(&clip->logit_scale, &random->logit_scale, 1);
-    clip_free(random);
-    clip_free(clip);
+    Clip *whole = write_and_open(path, &SMALL, DTYPE_F32);
+    snprintf(path, sizeof path, "%s/halves.safetensors", (const char *)*state);
+    Clip *halves = write_and_open(path, &SMALL, DTYPE_F16);
+    assert_int_equal(halves->vit.n_layers, 2);
+    assert_halves(halves->text.token_embedding, whole->text.token_embedding,
+                  (size_t)whole->text.n_vocab * 64);
+    assert_halves(halves->text.text_projection, whole->text.text_projection, 64 * 48);
+    assert_halves(halves->vit.conv1_w, whole->vit.conv1_w, 64 * 3 * 32 * 32);
+    assert_halves(halves->vit.proj, whole->vit.proj, 64 * 48);
+    assert_halves(&halves->logit_scale, &whole->logit_scale, 1);
+    clip_free(whole);
+    clip_free(halves);
+}
+
+static void test_resnet(void **state) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/resnet.safetensors", (const char *)*state);
+    for (DType dtype = DTYPE_F32; dtype <= DTYPE_F16; dtype++)
+        clip_free(write_and_open(path, &SMALL_RESNET, dtype));
 }
 
 static void test_folder(void **state) {
@@ -77,7 +92,8 @@ static void test_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_round_trip, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_vit, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_resnet, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_folder, scratch_setup, scratch_teardown)};
     return cmocka_run_group_tests_name("bench_checkpoint", tests, NULL, NULL);
 }
