@@ -21,7 +21,7 @@
 #define DEFERRED_ROWS 1080 /* the same for a chunk whose panels are made anew */
 #define MIN_CHUNK_ROWS 96  /* for each thread, or rows are not cut for the threads */
 #define TILES_PER_THREAD 4
-#define ROUNDED_TILES_PER_THREAD 2 /* in bfloat16, where each tile rounds its rows anew */
+#define ROUNDED_TILES_PER_THREAD 1 /* in bfloat16, where each tile rounds its rows anew */
 #define PLAIN_COLUMNS 128          /* of a tile without kernels */
 
 bool packed_is_supported(void) {
