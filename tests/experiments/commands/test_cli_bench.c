@@ -284,7 +284,8 @@ static void test_interrupted_files(void **state) {
     unsetenv("TMPDIR");
     for (int i = 0; i < 120000 && scratch_count(&cli->scratch) == 0; i++)
         usleep(1000);
-    assert_int_equal(scratch_count(&cli->scratch), 1);
+    assert_true(scratch_count(&cli->scratch) >
+                0); /* a second one holds the config of a new model for a moment */
     kill(cli->child, SIGINT);
     assert_int_equal(cli_wait(cli), 130);
     assert_string_equal(cli->err, "coop bench: stopped by SIGINT\n");
