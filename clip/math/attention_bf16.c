@@ -28,11 +28,10 @@ AttentionScratch attention_scratch(int T, int D, Arena *arena) {
 #include <immintrin.h>
 
 #define LOG2_E 1.44269504f
-#define TARGET_AVX512 "avx512f,avx512bw,avx512vl,avx512bf16"
 
 /* 2^x for x <= 0, not below e^-80 as in exp_vector.h: x = n + r, and a polynomial for 2^r (fitted by least
  * squares, weighted until the relative error, 1e-7, was even), of which 2^0 is 1. A NaN stays. */
-__attribute__((target(TARGET_AVX512), always_inline)) static inline __m512 power_of_two(__m512 x) {
+__attribute__((target(BF16_TARGET), always_inline)) static inline __m512 power_of_two(__m512 x) {
     x = _mm512_max_ps(_mm512_set1_ps(-80.0f * LOG2_E), x);
     const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const __m512 r = _mm512_sub_ps(x, n);
@@ -51,7 +50,7 @@ static inline uint16_t those_of(int n, int first) {
 }
 
 /* The largest of a row of n scores; of a row with a NaN whatever, since the NaN itself is met later. */
-__attribute__((target(TARGET_AVX512))) static float largest_of(const float *row, int n) {
+__attribute__((target(BF16_TARGET))) static float largest_of(const float *row, int n) {
     const __m512 start = _mm512_set1_ps(row[0]);
     __m512 largest = start;
     for (int i = 0; i < n; i += 16)
@@ -60,8 +59,8 @@ __attribute__((target(TARGET_AVX512))) static float largest_of(const float *row,
 }
 
 /* The weights of a row of n scores, and zeros up to a multiple of 32; returns the sum of them. */
-__attribute__((target(TARGET_AVX512))) static float row_weights(uint16_t *weights, const float *row, int n,
-                                                                float scale) {
+__attribute__((target(BF16_TARGET))) static float row_weights(uint16_t *weights, const float *row, int n,
+                                                              float scale) {
     const __m512 factor = _mm512_set1_ps(scale * LOG2_E), largest = _mm512_set1_ps(largest_of(row, n));
     const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
     __m512 sum = _mm512_setzero_ps();

@@ -9,13 +9,11 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
-#define TARGET_AVX512 "avx512f,avx512bw,avx512vl,avx512bf16"
-
 enum { PACK_AHEAD = 8 /* rows fetched before they are packed */ };
 
 /* out (rows, kk) = in (rows, k), whose rows are lda apart; zeros after k. */
-__attribute__((target(TARGET_AVX512))) static void round_rows(uint16_t *out, const float *in, int rows, int k,
-                                                              int lda) {
+__attribute__((target(BF16_TARGET))) static void round_rows(uint16_t *out, const float *in, int rows, int k,
+                                                            int lda) {
     for (int i = 0; i < rows; i++, in += lda)
         for (int p = 0; p < k; p += BF16_K_STEP, out += BF16_K_STEP) {
             uint32_t mask = k - p >= BF16_K_STEP ? ~0u : (1u << (k - p)) - 1;
@@ -56,7 +54,7 @@ static void pack_rows(uint16_t *panel, const float *rows, int ld, int columns, i
 }
 
 /* out: 32 pairs of two rows, low and high, of which the bits of the mask count. */
-__attribute__((target(TARGET_AVX512), always_inline)) static inline void
+__attribute__((target(BF16_TARGET), always_inline)) static inline void
 pair_rows(uint16_t *out, const float *low, uint32_t low_mask, const float *high, uint32_t high_mask) {
     const __m512i places = _mm512_add_epi32(
         _mm512_set1_epi32(16 << 16), /* 0, 16, 1, 17, ... */
@@ -71,8 +69,8 @@ pair_rows(uint16_t *out, const float *low, uint32_t low_mask, const float *high,
 }
 
 /* The same from columns of w (k, n), whose rows are ld apart. */
-__attribute__((target(TARGET_AVX512))) static void pack_columns(uint16_t *panel, const float *w, int ld,
-                                                                int columns, int k) {
+__attribute__((target(BF16_TARGET))) static void pack_columns(uint16_t *panel, const float *w, int ld,
+                                                              int columns, int k) {
     const uint32_t mask = columns >= BF16_PANEL ? ~0u : (1u << columns) - 1;
     for (int i = 0; i < bf16_padded(k); i += 2, panel += 2 * BF16_PANEL) {
         const float *row = w + (size_t)i * (size_t)ld;
@@ -89,8 +87,8 @@ __attribute__((target(TARGET_AVX512))) static void pack_columns(uint16_t *panel,
 }
 
 /* The same from lines that lie anywhere. */
-__attribute__((target(TARGET_AVX512))) static void pack_lines(uint16_t *panel, const float *const *lines,
-                                                              size_t first, int columns, int k) {
+__attribute__((target(BF16_TARGET))) static void pack_lines(uint16_t *panel, const float *const *lines,
+                                                            size_t first, int columns, int k) {
     static const float nothing[BF16_PANEL];
     const uint32_t mask = columns >= BF16_PANEL ? ~0u : (1u << columns) - 1;
     for (int i = 0; i < k; i += 2, panel += 2 * BF16_PANEL) {

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BF16_TARGET "avx512f,avx512bw,avx512vl,avx512bf16" /* of functions beside the kernels */
+
 enum { BF16_PANEL = 32, BF16_K_STEP = 32 };
 
 static inline int bf16_padded(int k) {

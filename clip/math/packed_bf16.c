@@ -34,7 +34,6 @@ Bf16Kernel bf16_best_kernel(void) {
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define TARGET_AVX512 "avx512f,avx512bw,avx512vl,avx512bf16"
 #define TARGET_AMX "amx-tile,amx-bf16"
 
 enum { AVX512_ROWS = 12 /* at most */, AHEAD = 32 /* numbers of the next panel fetched in a step: a line */ };
@@ -74,7 +73,7 @@ bool bf16_can_multiply(Bf16Kernel kernel) {
 
 /* out = max(start + bias + sums, floor), of a row's 32 columns or the first of them; start and bias may be
  * NULL. A NaN stays. */
-__attribute__((target(TARGET_AVX512), always_inline)) static inline void
+__attribute__((target(BF16_TARGET), always_inline)) static inline void
 finish_row(float *out, __m512 low, __m512 high, const float *bias, const float *start, float floor,
            int columns) {
     const uint32_t mask = columns >= BF16_PANEL ? ~0u : (1u << columns) - 1;
@@ -91,7 +90,7 @@ finish_row(float *out, __m512 low, __m512 high, const float *bias, const float *
 
 /* The rows of a block from `first` on, so few that the sums stay in registers. What they are added to is
  * fetched while they are computed. */
-__attribute__((target(TARGET_AVX512), always_inline)) static inline void
+__attribute__((target(BF16_TARGET), always_inline)) static inline void
 avx512_rows(const Bf16Block *b, int first, const int rows, const uint16_t *ahead, float floor) {
     const size_t k = (size_t)bf16_padded(b->k), ldc = (size_t)b->ldc, at = (size_t)first * ldc;
     const uint16_t *a = b->a + (size_t)first * k, *panel = b->panel;
@@ -128,7 +127,7 @@ avx512_rows(const Bf16Block *b, int first, const int rows, const uint16_t *ahead
         break;
 
 /* Rows are cut as evenly as can be: a sum of few rows waits for the one before it. */
-__attribute__((target(TARGET_AVX512))) static void avx512_panel(const Bf16Block *b, float floor) {
+__attribute__((target(BF16_TARGET))) static void avx512_panel(const Bf16Block *b, float floor) {
     const int step = ceil_div(b->rows, ceil_div(b->rows, AVX512_ROWS));
     const size_t size = (size_t)bf16_padded(b->k) * BF16_PANEL, piece = size / BF16_PANEL / 2 * AHEAD;
     size_t fetched = 0;
@@ -212,7 +211,7 @@ __attribute__((target(TARGET_AMX))) static void amx_kernel(float *sums, int rows
         amx_rows(sums, false, k, a, panel);
 }
 
-__attribute__((target(TARGET_AVX512))) static void amx_panel(const Bf16Block *b, float floor) {
+__attribute__((target(BF16_TARGET))) static void amx_panel(const Bf16Block *b, float floor) {
     float sums[MAX_ROWS * BF16_PANEL] __attribute__((aligned(64)));
     const int kk = bf16_padded(b->k);
     for (int first = 0; first < b->rows; first += MAX_ROWS) {

@@ -27,24 +27,30 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static int time_once(double *seconds, LoopFn loop, void *context, Error *err) {
+static int time_once(double *seconds, LoopFn before, LoopFn loop, void *context, Error *err) {
+    if (before && before(context, err) < 0)
+        return -1;
     double start = clock_seconds();
     int result = loop(context, err);
     *seconds = clock_seconds() - start;
     return interrupt_check(err) < 0 ? -1 : result;
 }
 
-int bench_median(double *seconds, LoopFn loop, void *context, Error *err) {
+int bench_median_after(double *seconds, LoopFn before, LoopFn loop, void *context, Error *err) {
     double tries[TRIES];
-    if (time_once(seconds, loop, context, err) < 0)
+    if (time_once(seconds, before, loop, context, err) < 0)
         return -1;
     int n = 0;
     for (double spent = 0; n < TRIES && spent < ENOUGH_SECONDS; spent += tries[n++])
-        if (time_once(&tries[n], loop, context, err) < 0)
+        if (time_once(&tries[n], before, loop, context, err) < 0)
             return -1;
     qsort(tries, (size_t)n, sizeof *tries, compare_doubles);
     *seconds = tries[n / 2];
     return 0;
+}
+
+int bench_median(double *seconds, LoopFn loop, void *context, Error *err) {
+    return bench_median_after(seconds, NULL, loop, context, err);
 }
 
 void bench_fill(float *x, size_t n, double scale) {

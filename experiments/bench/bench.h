@@ -19,6 +19,8 @@ bool bench_asked(const Bench *bench, const char *loop);
  * pass one is enough. ERROR_SIGNAL when a signal came. */
 typedef int (*LoopFn)(void *context, Error *err);
 int bench_median(double *seconds, LoopFn loop, void *context, Error *err);
+/* The same with something to be done before each pass, which is not timed; before may be NULL. */
+int bench_median_after(double *seconds, LoopFn before, LoopFn loop, void *context, Error *err);
 
 /* N(0, scale^2) */
 void bench_fill(float *x, size_t n, double scale);

@@ -3,7 +3,6 @@
  * Each pass starts the program on a checkpoint of random weights, a prompt and a photo, all written
  * beforehand. Beside it stands what it cannot avoid: running the tower on one image, and reading the file.
  */
-#include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "clip/checkpoint/model_config.h"
 #include "coop/prompt_file.h"
@@ -19,13 +18,12 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define ROOM 2e9 /* bytes on disk, ample */
 
-enum { CLASSES = 100, CONTEXTS = 16, TRIES = 5 };
+enum { CLASSES = 100, CONTEXTS = 16 };
 
 /* The first is measured with all other loops, the rest when they are named. */
 typedef struct {
@@ -134,7 +132,8 @@ static int read_loop(void *context, Error *err) {
 }
 
 /* Takes the checkpoint out of the kernel's memory. What was just written must be on the disk for that. */
-static int forget(const Classify *files, Error *err) {
+static int forget(void *context, Error *err) {
+    const Classify *files = context;
     const int file = open(files->checkpoint, O_RDONLY);
     const bool failed = file < 0 || fsync(file) != 0 || posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) != 0;
     if (file >= 0)
@@ -142,38 +141,15 @@ static int forget(const Classify *files, Error *err) {
     return failed ? error_run(err, "%s: cannot be read from the disk anew", files->checkpoint) : 0;
 }
 
-static int compare_doubles(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* The median of several passes, each of which begins without the file in memory, or all but the first with
- * it. */
-static int median(double *seconds, LoopFn loop, Classify *files, Error *err) {
-    double tries[TRIES];
-    if (!files->what->from_disk)
-        return bench_median(seconds, loop, files, err);
-    for (int i = 0; i < TRIES; i++) {
-        if (forget(files, err) < 0 || interrupt_check(err) < 0)
-            return -1;
-        const double start = clock_seconds();
-        if (loop(files, err) < 0)
-            return -1;
-        tries[i] = clock_seconds() - start;
-    }
-    qsort(tries, TRIES, sizeof *tries, compare_doubles);
-    *seconds = tries[TRIES / 2];
-    return 0;
-}
-
 static int measure_classify(const Bench *bench, void *context, Pool *pool, Sample *sample, Error *err) {
     Classify *files = context;
+    const LoopFn before = files->what->from_disk ? forget : NULL;
     double reading;
     Sample tower;
     files->pool = pool;
     files->memory = 0;
-    if (median(&sample->seconds, classify_loop, files, err) < 0 ||
-        median(&reading, read_loop, files, err) < 0 ||
+    if (bench_median_after(&sample->seconds, before, classify_loop, files, err) < 0 ||
+        bench_median_after(&reading, before, read_loop, files, err) < 0 ||
         bench_tower(bench, files->what->architecture, 1, pool, &tower, err) < 0)
         return -1;
     sample->memory = files->memory;

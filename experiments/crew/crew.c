@@ -76,10 +76,7 @@ void crew_serve(RankGroup *ranks, const CrewWork *work) {
     RankMessage message;
     if (!crew.has)
         ranks_abort(ranks, "out of memory");
-    for (;;) {
-        hand_out(&crew);
-        if (crew.n_out == 0)
-            break;
+    for (hand_out(&crew); crew.n_out > 0;) {
         if (ranks_receive(ranks, &message, RANKS_ANY, RANKS_ANY, LOOK_AGAIN)) {
             answer(&crew, &message);
             free(message.data);
