@@ -1,4 +1,5 @@
-/* exp_vector.h: e^x to 2 ulp, without branches and without libm, so that loops around it are vectorised. */
+/* exp_vector.h: e^x to 2 ulp in float and in double, without branches and without libm, so that loops around
+ * it are vectorised. */
 #ifndef CLIP_MATH_EXP_VECTOR_H
 #define CLIP_MATH_EXP_VECTOR_H
 
@@ -28,6 +29,35 @@ static inline float exp_vector(float x) {
     bits = (bits + 127) << 23;
     memcpy(&scale, &bits, sizeof scale);
     return p * scale;
+}
+
+/* The same in double, with Taylor's polynomial. Below -700 it is 0, above 700 it saturates. */
+static inline double exp_vector_double(double x) {
+    const double round = 6755399441055744.0; /* 1.5 * 2^52 */
+    double bounded = x < -700.0 ? -700.0 : x;
+    bounded = bounded > 700.0 ? 700.0 : bounded;
+    double shifted = bounded * 1.4426950408889634 + round, n = shifted - round;
+    double r = bounded - n * 0x1.62e42fee00000p-1; /* n times the upper half of ln 2 is exact */
+    r = r - n * 0x1.a39ef35793c76p-33;
+    double p = 1.0 / 6227020800;
+    p = p * r + 1.0 / 479001600;
+    p = p * r + 1.0 / 39916800;
+    p = p * r + 1.0 / 3628800;
+    p = p * r + 1.0 / 362880;
+    p = p * r + 1.0 / 40320;
+    p = p * r + 1.0 / 5040;
+    p = p * r + 1.0 / 720;
+    p = p * r + 1.0 / 120;
+    p = p * r + 1.0 / 24;
+    p = p * r + 1.0 / 6;
+    p = p * r + 0.5;
+    p = p * r * r + r + 1.0;
+    uint64_t bits;
+    double scale;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 1023) << 52;
+    memcpy(&scale, &bits, sizeof scale);
+    return x < -700.0 ? 0.0 : p * scale;
 }
 
 #endif

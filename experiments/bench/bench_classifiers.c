@@ -7,7 +7,7 @@
  */
 #include "clip/checkpoint/random_clip.h"
 #include "clip/text/text_encoder.h"
-#include "coop/linear_probe.h"
+#include "coop/probe/linear_probe.h"
 #include "coop/zeroshot.h"
 #include "experiments/bench/bench_letters.h"
 #include "experiments/bench/bench_loops.h"

@@ -3,7 +3,7 @@
 #include "clip/base/clock.h"
 #include "clip/base/files.h"
 #include "coop/classifier_file.h"
-#include "coop/linear_probe.h"
+#include "coop/probe/linear_probe.h"
 #include "experiments/methods/learned.h"
 #include "experiments/methods/method.h"
 #include "experiments/session/prompt_classes.h"

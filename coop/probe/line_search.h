@@ -7,8 +7,8 @@
  *     do evaluate at.value and at.slope at at.step;
  *     while (!line_search_accepts(&search, &at));       puts the next step into at.step
  */
-#ifndef COOP_LINE_SEARCH_H
-#define COOP_LINE_SEARCH_H
+#ifndef COOP_PROBE_LINE_SEARCH_H
+#define COOP_PROBE_LINE_SEARCH_H
 
 #include <stdbool.h>
 

@@ -9,7 +9,7 @@
  * search, noval (searched on the training items), fit_1e6 and fit_1 (one fit; accuracy on the training
  * items).
  */
-#include "coop/linear_probe.h"
+#include "coop/probe/linear_probe.h"
 
 #include "tests/support/support.h"
 

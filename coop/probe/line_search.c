@@ -6,7 +6,7 @@
  * what is known (section 4). Until some trial has decreased enough, that is done for
  * psi(t) = phi(t) - phi(0) - DECREASE t phi'(0) (section 2), of which every minimum has decreased enough.
  */
-#include "coop/line_search.h"
+#include "coop/probe/line_search.h"
 
 #include <math.h>
 

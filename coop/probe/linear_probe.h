@@ -8,8 +8,8 @@
  * scikit-learn's too (that of 1.x, which first divides the objective by C and the number of items), because a
  * probe at a large C stops far from the optimum.
  */
-#ifndef COOP_LINEAR_PROBE_H
-#define COOP_LINEAR_PROBE_H
+#ifndef COOP_PROBE_LINEAR_PROBE_H
+#define COOP_PROBE_LINEAR_PROBE_H
 
 #include "clip/base/arena.h"
 #include "clip/base/error.h"

@@ -9,9 +9,9 @@
  * Lu and Nocedal 1997, "Algorithm 778"), which SciPy and so scikit-learn use: where a descent is stopped far
  * from the minimum, as a linear probe's often is, the path decides the result.
  */
-#include "coop/lbfgs.h"
+#include "coop/probe/lbfgs.h"
 
-#include "coop/line_search.h"
+#include "coop/probe/line_search.h"
 
 #include <float.h>
 #include <math.h>
@@ -25,11 +25,10 @@ typedef struct {
 } Pair;
 
 typedef struct {
-    LbfgsFunction function;
-    void *context;
+    const LbfgsFunction *function;
     size_t n;
     double *x, *gradient, *direction; /* (n) */
-    double *start_x, *start_gradient; /* (n) of the iteration */
+    double *start_gradient;           /* (n) of the iteration */
     double value, start_value;
     double slope, start_slope, step; /* along the direction; of the last search */
     Pair pairs[CORRECTIONS];         /* the oldest first */
@@ -117,40 +116,38 @@ static void aim(Descent *descent) {
 
 /* --- iterations --- */
 
-static int evaluate(Descent *descent, Error *err) {
-    descent->result->evaluations++;
-    return descent->function(descent->context, &descent->value, descent->gradient, descent->x, err);
-}
-
 /* Goes along the direction. *found is false where no point is accepted: x is then where it was. */
 static int search_line(Descent *descent, bool *found, Error *err) {
-    size_t n = descent->n, size = n * sizeof(double);
+    const LbfgsFunction *f = descent->function;
+    const size_t n = descent->n;
     const double *d = descent->direction;
-    memcpy(descent->start_x, descent->x, size);
-    memcpy(descent->start_gradient, descent->gradient, size);
+    *found = false;
     descent->start_value = descent->value;
     descent->start_slope = dot(descent->gradient, d, n);
+    if (!(descent->start_slope < 0))
+        return 0;
     LinePoint at = {.step = descent->result->iterations == 0 ? fmin(1 / sqrt(dot(d, d, n)), 1e10) : 1};
     LineSearch search = line_search_begin(descent->value, descent->start_slope, at.step);
-    *found = false;
-    for (int trial = 0; trial < MAX_TRIALS && !*found && !(descent->start_slope >= 0); trial++) {
+    if (f->aim(f->context, descent->x, d, err) < 0)
+        return -1;
+    for (int trial = 0; trial < MAX_TRIALS && !*found; trial++) {
         descent->step = at.step;
-        for (size_t i = 0; i < n; i++)
-            descent->x[i] = descent->start_x[i] + at.step * d[i];
-        if (evaluate(descent, err) < 0)
+        descent->result->evaluations++;
+        if (f->trial(f->context, &at.value, &at.slope, at.step, err) < 0)
             return -1;
-        if (!isfinite(descent->value))
+        if (!isfinite(at.value))
             break;
-        at.value = descent->value;
-        at.slope = descent->slope = dot(descent->gradient, d, n);
+        descent->slope = at.slope;
+        descent->value = at.value;
         *found = line_search_accepts(&search, &at);
     }
     if (!*found) {
-        memcpy(descent->x, descent->start_x, size);
-        memcpy(descent->gradient, descent->start_gradient, size);
         descent->value = descent->start_value;
+        return 0;
     }
-    return 0;
+    memcpy(descent->start_gradient, descent->gradient, n * sizeof(double));
+    add(descent->x, descent->step, d, n);
+    return f->move(f->context, descent->gradient, descent->x, err);
 }
 
 /* After an iteration: whether it was the last one, and why. */
@@ -168,8 +165,10 @@ static bool ended(Descent *descent, const LbfgsRules *rules) {
 }
 
 static int descend(Descent *descent, const LbfgsRules *rules, Error *err) {
+    const LbfgsFunction *f = descent->function;
     bool found, done = false;
-    if (evaluate(descent, err) < 0)
+    descent->result->evaluations++;
+    if (f->begin(f->context, &descent->value, descent->gradient, descent->x, err) < 0)
         return -1;
     forget(descent);
     if (!isfinite(descent->value))
@@ -194,10 +193,10 @@ static int descend(Descent *descent, const LbfgsRules *rules, Error *err) {
     return 0;
 }
 
-int lbfgs_minimise(LbfgsResult *result, double *x, size_t n, LbfgsFunction function, void *context,
+int lbfgs_minimise(LbfgsResult *result, double *x, size_t n, const LbfgsFunction *function,
                    const LbfgsRules *rules, Arena *arena, Error *err) {
-    Descent descent = {.function = function, .context = context, .n = n, .x = x, .result = result};
-    double **vectors[] = {&descent.gradient, &descent.direction, &descent.start_x, &descent.start_gradient};
+    Descent descent = {.function = function, .n = n, .x = x, .result = result};
+    double **vectors[] = {&descent.gradient, &descent.direction, &descent.start_gradient};
     size_t mark = arena_mark(arena);
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
         *vectors[i] = ARENA_NEW(arena, double, n);

@@ -1,7 +1,7 @@
 /* test_lbfgs.c: the descent on functions with a known minimum, with the iterations and evaluations that SciPy
  * 1.17's L-BFGS-B takes from the same start (maxcor 10, maxls 50), and every way in which it ends.
  */
-#include "coop/lbfgs.h"
+#include "coop/probe/lbfgs.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -21,20 +21,64 @@ typedef struct {
     Formula formula;
     int n;
     int evaluations;
-    int nan_from, nan_to; /* the evaluations that give NaN */
-    int stop_at;          /* the evaluation that fails; 0: none */
+    int nan_from, nan_to;                               /* the evaluations that give NaN */
+    int stop_at;                                        /* the evaluation that fails; 0: none */
+    double x[MAX_N], direction[MAX_N], gradient[MAX_N]; /* the last point; of the last trial */
 } Asked;
 
-static int evaluate(void *context, double *value, double *gradient, const double *x, Error *err) {
-    Asked *asked = context;
+static int evaluate(Asked *asked, double *value, const double *x, Error *err) {
     asked->evaluations++;
-    *value = asked->formula(gradient, x, asked->n);
+    *value = asked->formula(asked->gradient, x, asked->n);
     if (asked->evaluations >= asked->nan_from && asked->evaluations < asked->nan_to)
-        *value = gradient[0] = NAN;
+        *value = asked->gradient[0] = NAN;
     return asked->evaluations == asked->stop_at ? error_run(err, "stopped") : 0;
 }
 
-/* --- functions --- */
+static int begin(void *context, double *value, double *gradient, const double *x, Error *err) {
+    Asked *asked = context;
+    const int result = evaluate(asked, value, x, err);
+    memcpy(gradient, asked->gradient, (size_t)asked->n * sizeof(double));
+    return result;
+}
+
+static int aim(void *context, const double *x, const double *direction, Error *err) {
+    Asked *asked = context;
+    (void)err;
+    memcpy(asked->x, x, (size_t)asked->n * sizeof(double));
+    memcpy(asked->direction, direction, (size_t)asked->n * sizeof(double));
+    return 0;
+}
+
+static int trial(void *context, double *value, double *slope, double step, Error *err) {
+    Asked *asked = context;
+    double x[MAX_N];
+    for (int i = 0; i < asked->n; i++)
+        x[i] = asked->x[i] + step * asked->direction[i];
+    const int result = evaluate(asked, value, x, err);
+    *slope = 0;
+    for (int i = 0; i < asked->n; i++)
+        *slope += asked->gradient[i] * asked->direction[i];
+    return result;
+}
+
+/* The last trial is where the descent goes. */
+static int move(void *context, double *gradient, const double *x, Error *err) {
+    const Asked *asked = context;
+    double here[MAX_N];
+    (void)err;
+    asked->formula(here, x, asked->n);
+    assert_memory_equal(here, asked->gradient, (size_t)asked->n * sizeof(double));
+    memcpy(gradient, asked->gradient, (size_t)asked->n * sizeof(double));
+    return 0;
+}
+
+static int minimise(LbfgsResult *result, Asked *asked, double *x, const LbfgsRules *rules, Arena *arena,
+                    Error *err) {
+    const LbfgsFunction function = {begin, aim, trial, move, asked};
+    return lbfgs_minimise(result, x, (size_t)asked->n, &function, rules, arena, err);
+}
+
+/* --- formulas --- */
 
 /* Curvatures from 1 to `top`, the minimum at 1, 1.1, 1.2, ... */
 static double quadratic(double *g, const double *x, int n, double top) {
@@ -116,7 +160,7 @@ static LbfgsResult descend(Asked *asked, double *x, double tolerance, int max_it
     Arena *arena = arena_create();
     Error err = {0};
     LbfgsResult result;
-    assert_int_equal(lbfgs_minimise(&result, x, (size_t)asked->n, evaluate, asked, &rules, arena, &err), 0);
+    assert_int_equal(minimise(&result, asked, x, &rules, arena, &err), 0);
     assert_int_equal(arena_used(arena), 0);
     assert_int_equal(result.evaluations, asked->evaluations);
     arena_free(arena);
@@ -228,7 +272,7 @@ static void the_functions_error_ends_it(void **state) {
         double x[2] = {-1.2, 1};
         LbfgsResult result;
         Error err = {0};
-        assert_int_equal(lbfgs_minimise(&result, x, 2, evaluate, &asked, &rules, arena, &err), -1);
+        assert_int_equal(minimise(&result, &asked, x, &rules, arena, &err), -1);
         assert_string_equal(err.text, "stopped");
         assert_int_equal(asked.evaluations, stop);
         assert_int_equal(arena_used(arena), 0);
