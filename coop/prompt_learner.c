@@ -53,7 +53,7 @@ int position_parse(ClassTokenPosition *position, const char *text) {
 
 /* ".safetensors", ".pth.tar-50": a dot with something before it, and behind it a letter or digit and no
  * space. */
-static bool has_suffix(const char *text) {
+static bool has_file_suffix(const char *text) {
     const char *dot = strrchr(text, '.');
     return dot && dot > text && dot[-1] != ' ' && isalnum((unsigned char)dot[1]) && !strpbrk(dot, " \t");
 }
@@ -61,7 +61,7 @@ static bool has_suffix(const char *text) {
 bool ctx_init_is_file(const char *ctx_init) {
     if (strncmp(ctx_init, WORDS, strlen(WORDS)) == 0)
         return false;
-    return strchr(ctx_init, '/') || *ctx_init == '~' || has_suffix(ctx_init) || file_exists(ctx_init);
+    return strchr(ctx_init, '/') || *ctx_init == '~' || has_file_suffix(ctx_init) || file_exists(ctx_init);
 }
 
 const char *ctx_init_words(const char *ctx_init) {

@@ -2,6 +2,7 @@
  * of the clip point into it. */
 #include "coop/tuner.h"
 
+#include "clip/base/text_ends.h"
 #include "clip/image/image_tower.h"
 #include "clip/math/gemm.h"
 #include "clip/math/ops.h"
@@ -31,15 +32,6 @@ struct Tuner {
 };
 
 /* --- what is trained --- */
-
-static bool starts_with(const char *text, const char *start) {
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
-static bool ends_with(const char *text, const char *end) {
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
 
 static bool is_image(const char *name) {
     return starts_with(name, "visual.");

@@ -5,6 +5,8 @@
  */
 #include "clip/checkpoint/names.h"
 
+#include "clip/base/text_ends.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -83,13 +85,9 @@ const char *names_title(NameFlavour flavour) {
 
 /* --- from OpenAI's name to the file's --- */
 
-static bool begins(const char *text, const char *beginning) {
-    return strncmp(text, beginning, strlen(beginning)) == 0;
-}
-
 static const Rule *find_rule(const Rule *rules, const char *name) {
     for (; rules->from; rules++)
-        if (rules->from[strlen(rules->from) - 1] == '.' ? begins(name, rules->from)
+        if (rules->from[strlen(rules->from) - 1] == '.' ? starts_with(name, rules->from)
                                                         : strcmp(name, rules->from) == 0)
             return rules;
     return NULL;
@@ -248,7 +246,7 @@ static const char *const harmless_beginnings[] = {"optimizer.", "optimizer_state
 static const char *bare(const char *name) {
     size_t longest = 0;
     for (int p = 1; p < N_PREFIXES; p++)
-        if (begins(name, prefixes[p]) && strlen(prefixes[p]) > longest)
+        if (starts_with(name, prefixes[p]) && strlen(prefixes[p]) > longest)
             longest = strlen(prefixes[p]);
     return name + longest;
 }
@@ -257,23 +255,18 @@ static int refuse(const TensorFile *file, const Tensor *tensor, const char *reas
     return error_set(err, "%s: tensor %s: not supported: %s", tensors_path(file), tensor->name, reason);
 }
 
-static bool ends(const char *text, const char *end) {
-    size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && strcmp(text + n - n_end, end) == 0;
-}
-
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static bool is_harmless(const char *name) {
     const char *own = bare(name);
     for (size_t i = 0; i < COUNT(harmless_ends); i++)
-        if (ends(name, harmless_ends[i]))
+        if (ends_with(name, harmless_ends[i]))
             return true;
     for (size_t i = 0; i < COUNT(harmless_names); i++)
         if (strcmp(own, harmless_names[i]) == 0)
             return true;
     for (size_t i = 0; i < COUNT(harmless_beginnings); i++)
-        if (begins(own, harmless_beginnings[i]))
+        if (starts_with(own, harmless_beginnings[i]))
             return true;
     return false;
 }
@@ -294,7 +287,7 @@ static bool is_known(const char *name, const Place *places, KnownTower tower) {
     for (int i = 0; i < N_KNOWN; i++) {
         const char *place = places[i].names[0];
         if ((known[i].tower == OF_BOTH || known[i].tower == tower) &&
-            (place[strlen(place) - 1] == '.' ? begins(name, place) : strcmp(name, place) == 0))
+            (place[strlen(place) - 1] == '.' ? starts_with(name, place) : strcmp(name, place) == 0))
             return true;
     }
     return false;
@@ -316,7 +309,8 @@ int names_refuse(const TensorFile *file, Error *err) {
         const Refusal *refusal = &refusals[r];
         for (int i = 0; i < tensors_count(file); i++) {
             const char *name = bare(tensors_at(file, i)->name);
-            if (begins(name, refusal->beginning) && !(refusal->except && begins(name, refusal->except)))
+            if (starts_with(name, refusal->beginning) &&
+                !(refusal->except && starts_with(name, refusal->except)))
                 return refuse(file, tensors_at(file, i), refusal->reason, err);
         }
     }

@@ -2,6 +2,7 @@
 #include "clip/named/checkpoint_folder.h"
 
 #include "clip/base/files.h"
+#include "clip/base/text_ends.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -73,11 +74,6 @@ typedef struct {
     int n;
 } Matches;
 
-static bool ends(const char *name, const char *end) {
-    size_t n = strlen(name), n_end = strlen(end);
-    return n > n_end && strcmp(name + n - n_end, end) == 0;
-}
-
 static void add_match(Matches *matches, const char *folder, const char *name, Arena *arena) {
     const char *path = path_join(arena, folder, name);
     if (name[0] == '.' || !path || !file_exists(path))
@@ -97,9 +93,9 @@ static int list_matches(Matches *index, Matches *single, const char *folder, Are
     const struct dirent *entry;
     while ((entry = readdir(dir))) {
         const char *name = entry->d_name;
-        if (ends(name, ".safetensors.index.json"))
+        if (has_suffix(name, ".safetensors.index.json"))
             add_match(index, folder, name, arena);
-        if (ends(name, ".safetensors") || ends(name, ".pt") || ends(name, ".pth"))
+        if (has_suffix(name, ".safetensors") || has_suffix(name, ".pt") || has_suffix(name, ".pth"))
             add_match(single, folder, name, arena);
     }
     closedir(dir);

@@ -3,6 +3,7 @@
 #include "clip/named/named.h"
 
 #include "clip/base/nearest.h"
+#include "clip/base/text_ends.h"
 #include "clip/named/openclip_tags.h"
 
 #include <ctype.h>
@@ -105,18 +106,13 @@ bool named_at(int index, Named *out, Arena *arena) {
 
 /* --- what a text may be --- */
 
-static bool ends(const char *text, const char *end) {
-    const size_t n = strlen(text), n_end = strlen(end);
-    return n > n_end && strcmp(text + n - n_end, end) == 0;
-}
-
 bool named_is_path(const char *text) {
     static const char *const suffixes[] = {".pt",  ".pth",  ".bin", ".safetensors", ".json", ".npz", ".ckpt",
                                            ".tar", ".yaml", ".yml", ".gz",          ".txt",  ".zip"};
-    if (*text == '\0' || strchr("/.~", *text) || ends(text, "/") || strstr(text, "//"))
+    if (*text == '\0' || strchr("/.~", *text) || has_suffix(text, "/") || strstr(text, "//"))
         return true;
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
-        if (ends(text, suffixes[i]))
+        if (has_suffix(text, suffixes[i]))
             return true;
     return false;
 }
@@ -187,7 +183,7 @@ static int parse_tag(Named *out, const char *text, const char *colon, Arena *are
         *at = *at == '/' ? '-' : *at;
     for (char *at = tag; *at; at++)
         *at = *at == '-' ? '_' : (char)tolower((unsigned char)*at);
-    const bool is_quick = ends(model, quick);
+    const bool is_quick = has_suffix(model, quick);
     if (is_quick)
         model[strlen(model) - strlen(quick)] = '\0';
     const OpenclipTag *found = openclip_tag_find(model, tag);

@@ -2,6 +2,7 @@
  */
 #include "clip/train/trainable_clip.h"
 
+#include "clip/base/text_ends.h"
 #include "clip/checkpoint/checkpoint.h"
 #include "clip/checkpoint/config_training.h"
 #include "clip/checkpoint/model.h"
@@ -110,11 +111,6 @@ static float read_counter(const Checkpoint *cp, const char *name) {
     return count > 0 ? (float)count : 0;
 }
 
-static bool ends(const char *text, const char *end) {
-    const size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && strcmp(text + n - n_end, end) == 0;
-}
-
 static void check_variance(Checkpoint *cp, const Parameter *p) {
     for (size_t i = 0; i < p->count && !cp->failed; i++)
         if (p->value[i] < 0)
@@ -149,7 +145,7 @@ static void read_numbers(Checkpoint *cp, TrainableClip *clip, float logit_scale,
         cp->failed = names_check(&cp->names, cp->file, cp->err) < 0;
     checkpoint_read(cp, pool);
     for (int i = 0; i < parameters->n && !cp->failed; i++)
-        if (ends(parameters->items[i].name, ".running_var"))
+        if (ends_with(parameters->items[i].name, ".running_var"))
             check_variance(cp, &parameters->items[i]);
 }
 

@@ -2,6 +2,7 @@
 #include "experiments/fetch/hub_repo.h"
 
 #include "clip/base/json.h"
+#include "clip/base/text_ends.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -79,15 +80,6 @@ static bool choose(HubRepo *repo, const char *name) {
     return file;
 }
 
-static bool begins(const char *text, const char *start) {
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
-static bool ends(const char *text, const char *end) {
-    const size_t n = strlen(text), n_end = strlen(end);
-    return n > n_end && strcmp(text + n - n_end, end) == 0;
-}
-
 static bool choose_as_weights(HubRepo *repo, const char *name) {
     if (!choose(repo, name))
         return false;
@@ -102,7 +94,7 @@ static bool choose_split(HubRepo *repo, const char *index, const char *start, co
         return false;
     for (int i = 0; i < repo->n; i++) {
         const char *name = repo->files[i].name;
-        if (begins(name, start) && strstr(name, "-of-") && ends(name, suffix)) {
+        if (starts_with(name, start) && strstr(name, "-of-") && has_suffix(name, suffix)) {
             repo->files[i].chosen = true;
             n_pieces++;
         }
@@ -116,7 +108,7 @@ static bool choose_only(HubRepo *repo) {
     int n = 0;
     for (int i = 0; i < repo->n; i++) {
         const char *name = repo->files[i].name;
-        if (ends(name, ".safetensors") || ends(name, ".pt") || ends(name, ".pth")) {
+        if (has_suffix(name, ".safetensors") || has_suffix(name, ".pt") || has_suffix(name, ".pth")) {
             only = name;
             n++;
         }

@@ -2,19 +2,15 @@
 #include "experiments/original/log.h"
 
 #include "clip/base/files.h"
+#include "clip/base/text_ends.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
-static bool ends_in(const char *text, const char *end) {
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 int log_open(Log *log, const char *output, Arena *arena, Error *err) {
-    const bool is_file = ends_in(output, ".txt") || ends_in(output, ".log");
+    const bool is_file = ends_with(output, ".txt") || ends_with(output, ".log");
     const char *path = is_file ? output : path_join(arena, output, "log.txt");
     const char *folder = path ? path_folder(arena, path) : NULL;
     if (path && file_exists(path)) {

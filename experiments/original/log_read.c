@@ -4,6 +4,7 @@
 
 #include "clip/base/buffer.h"
 #include "clip/base/files.h"
+#include "clip/base/text_ends.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,10 +13,6 @@
 
 #define MAX_LOG ((size_t)1 << 30)
 #define MAX_LOGGED_CLASSES 1000000
-
-static bool starts(const char *line, const char *start) {
-    return strncmp(line, start, strlen(start)) == 0;
-}
 
 /* "2,465" */
 static long grouped_number(const char *text) {
@@ -29,7 +26,8 @@ static long grouped_number(const char *text) {
 /* "* NAME: 12.3%" */
 static bool percent(double *value, const char *line, const char *name) {
     char *end;
-    if (!starts(line, "* ") || !starts(line + 2, name) || !starts(line + 2 + strlen(name), ": "))
+    if (!starts_with(line, "* ") || !starts_with(line + 2, name) ||
+        !starts_with(line + 2 + strlen(name), ": "))
         return false;
     *value = strtod(line + 4 + strlen(name), &end);
     return *end == '%';
@@ -82,31 +80,31 @@ static int read_line(LoggedRun *run, const char *line, bool *finished, int *capa
     if (strcmp(line, "Finish training") == 0 ||
         strcmp(line, "Finished training") == 0) /* of the older Dassl */
         *finished = true;
-    else if (starts(line, "Evaluate on the *") || starts(line, "Do evaluation on "))
+    else if (starts_with(line, "Evaluate on the *") || starts_with(line, "Do evaluation on "))
         run->of_val = strstr(line, "*val*") || strstr(line, "on val set");
     else if (strcmp(line, "=> result") == 0)
         begin_result(run);
-    else if (starts(line, "* total: "))
+    else if (starts_with(line, "* total: "))
         run->total = grouped_number(line + 9);
-    else if (starts(line, "* correct: "))
+    else if (starts_with(line, "* correct: "))
         run->correct = grouped_number(line + 11);
     else if (percent(&run->accuracy, line, "accuracy") || percent(&run->macro_f1, line, "macro_f1") ||
              percent(&ignored, line, "error"))
         return 0;
-    else if (starts(line, "* class: "))
+    else if (starts_with(line, "* class: "))
         return read_class(run, line, capacity, arena, err);
-    else if (starts(line, "Elapsed: "))
+    else if (starts_with(line, "Elapsed: "))
         run->seconds = elapsed(line + 9);
-    else if (starts(line, "epoch ["))
+    else if (starts_with(line, "epoch ["))
         read_loss(run, line);
     return 0;
 }
 
 /* "KEY: VALUE" of the arguments. */
 static void read_argument(LoggedRun *run, const char *line) {
-    if (starts(line, "trainer: "))
+    if (starts_with(line, "trainer: "))
         run->trainer = line + 9;
-    else if (starts(line, "model_dir: "))
+    else if (starts_with(line, "model_dir: "))
         run->model_dir = line + 11;
     else if (strcmp(line, "eval_only: True") == 0)
         run->eval_only = true;
@@ -144,7 +142,7 @@ int log_read(LoggedRun *run, const char *path, Arena *arena, Error *err) {
         else if (strcmp(line, "** Config **") == 0) {
             part = CONFIG;
             run->config_line = number + 2;
-        } else if (part == CONFIG && starts(line, "Collecting env info"))
+        } else if (part == CONFIG && starts_with(line, "Collecting env info"))
             part = BEHIND;
         else if (part == ARGUMENTS)
             read_argument(run, line);

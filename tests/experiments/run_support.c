@@ -2,6 +2,7 @@
 #include "tests/experiments/run_support.h"
 
 #include "clip/base/files.h"
+#include "clip/base/text_ends.h"
 #include "coop/train_state.h"
 #include "tests/support/support.h"
 
@@ -37,11 +38,6 @@ static Tree list_files(Cli *cli, const char *folder) {
         }
     fts_close(walk);
     return tree;
-}
-
-static bool ends_in(const char *path, const char *tail) {
-    size_t n = strlen(path), n_tail = strlen(tail);
-    return n >= n_tail && strcmp(path + n - n_tail, tail) == 0;
 }
 
 /* The metadata and tensors of two states, but for the time that the training took. */
@@ -122,10 +118,10 @@ void assert_same_runs(Cli *cli, const char *a, const char *b) {
         const char *one = path_join(cli->arena, a, x.paths[i]), *two = path_join(cli->arena, b, y.paths[i]);
         bool skipped = false;
         for (size_t k = 0; k < sizeof timed / sizeof *timed; k++)
-            skipped |= ends_in(one, timed[k]);
-        if (ends_in(one, STATE_FILE))
+            skipped |= ends_with(one, timed[k]);
+        if (ends_with(one, STATE_FILE))
             assert_same_states(one, two);
-        else if (ends_in(one, ".features"))
+        else if (ends_with(one, ".features"))
             assert_same_features(cli, one, two, 64);
         else if (!skipped)
             cli_assert_same_files(cli, one, two);

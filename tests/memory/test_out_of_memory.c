@@ -14,6 +14,7 @@
 #define _GNU_SOURCE /* nftw */
 #include "clip/base/buffer.h"
 #include "clip/base/files.h"
+#include "clip/base/text_ends.h"
 #include "experiments/fetch/http.h"
 #include "tests/support/catalog_support.h"
 #include "tests/support/checkpoint_copy.h"
@@ -131,11 +132,6 @@ static const Leaf *find_leaf(const Tree *tree, const char *path) {
 
 static bool same_bytes(const Leaf *a, const Leaf *b) {
     return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
-}
-
-static bool ends_with(const char *text, const char *end) {
-    size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && strcmp(text + n - n_end, end) == 0;
 }
 
 /* A file that grows line by line, or of which an earlier state is as good. */

@@ -3,6 +3,7 @@
  */
 #include "clip/train/contrastive_trainer.h"
 
+#include "clip/base/text_ends.h"
 #include "clip/train/parameter_optimizer.h"
 #include "tests/support/support.h"
 
@@ -26,13 +27,8 @@ static uint32_t mix(uint64_t x) {
     return (uint32_t)(x ^ x >> 13);
 }
 
-static bool ends(const char *text, const char *end) {
-    const size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && strcmp(text + n - n_end, end) == 0;
-}
-
 static double scale_of(const Parameter *p) {
-    const bool by_columns = p->n_dims == 4 || ends(p->name, "weight");
+    const bool by_columns = p->n_dims == 4 || ends_with(p->name, "weight");
     const double fan_in = (double)(by_columns ? p->count / (size_t)p->shape[0] : (size_t)p->shape[0]);
     return strstr(p->name, "embedding") ? 0.3 : 1.2 / sqrt(fan_in);
 }
@@ -40,7 +36,8 @@ static double scale_of(const Parameter *p) {
 static void fill(Parameters *parameters) {
     for (int k = 0; k < parameters->n; k++) {
         Parameter *p = &parameters->items[k];
-        const bool positive = ends(p->name, "running_var") || (p->n_dims == 1 && ends(p->name, ".weight"));
+        const bool positive =
+            ends_with(p->name, "running_var") || (p->n_dims == 1 && ends_with(p->name, ".weight"));
         for (size_t i = 0; p->n_dims > 0 && i < p->count; i++) {
             const double wave = sin(k + 0.37 * (double)i + 0.011 * (double)i * (double)i);
             p->value[i] = (float)(positive ? 1 + 0.3 * wave : (p->n_dims == 1 ? 0.1 : scale_of(p)) * wave);
@@ -102,7 +99,7 @@ static double gradients_of(ContrastiveTrainer *trainer, const PairBatch *batches
 /* Keys' biases shift all scores of a query alike: their gradient is zero, and AdamW follows its rounding. */
 static bool is_key_bias(const Parameter *p, size_t i) {
     const size_t C = p->count / 3;
-    return ends(p->name, "k_proj.bias") || (ends(p->name, "in_proj_bias") && i >= C && i < 2 * C);
+    return ends_with(p->name, "k_proj.bias") || (ends_with(p->name, "in_proj_bias") && i >= C && i < 2 * C);
 }
 
 /* How far the numbers of a parameter went, against the fixture; false if it is not there. */
@@ -111,7 +108,7 @@ static bool check_way(const TensorFile *file, const char *name, const Parameter 
     const size_t mark = arena_mark(arena);
     const char *key = arena_printf(arena, "%s.%s", name, p->name);
     size_t count, n = 0;
-    if (!tensors_find(file, key) || ends(key, "num_batches_tracked"))
+    if (!tensors_find(file, key) || ends_with(key, "num_batches_tracked"))
         return false;
     const float *way = fixture_floats(file, key, arena, &count);
     float *got = arena_floats(arena, p->count, 1), *want = arena_floats(arena, p->count, 1);
