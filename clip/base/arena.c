@@ -4,18 +4,20 @@
  *     [block|block|unused]  [block|block|stale......|fresh.]  [stale.....|fresh.]
  *     0                     ^start      ^used       ^touched
  *
- * Blocks never move, so the arena grows by whole chunks; a block that is bigger than the next chunk would be
- * gets a chunk of its own. A mark is a position: the number of bytes handed out before it, counted through
- * all chunks. After a reset the chunks stay as spares, for the next training step asks for the same blocks
- * again. Bytes up to `touched` have been handed out before and are cleared before they are handed out again;
- * the others are still zero from calloc, which for large chunks means pages that the kernel has not even
- * provided yet.
+ * Blocks never move, so the arena grows by whole chunks, each as large as all before it; a block that is
+ * bigger gets one with room for some more like it, which costs nothing until it is touched. A mark is a
+ * position: the number of bytes handed out before it, counted through all chunks. After a reset the chunks
+ * stay as spares, for the next training step asks for the same blocks again. Bytes up to `touched` have been
+ * handed out before and are cleared before they are handed out again; the others are still zero from calloc,
+ * which for large chunks means pages that the kernel has not even provided yet.
  *
  * With -DARENA_MALLOC every block comes from malloc on its own, so that AddressSanitizer and valgrind see an
  * access beyond its last byte, or after a reset.
  */
 #define _GNU_SOURCE /* madvise */
 #include "clip/base/arena.h"
+
+#include "clip/base/minimum.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -34,6 +36,7 @@
 #define MIN_CHUNK ((size_t)1 << 16)
 #define MAX_CHUNK ((size_t)1 << 26)
 #define LARGE ((size_t)1 << 22)
+#define FOLLOWERS 8     /* blocks as large as the first of a chunk, for which it has room */
 #define MIN_ELEMENTS 16 /* of a growing array */
 
 /* Bytes that a block takes from the arena: at least some, so that each block has its own address. */
@@ -125,10 +128,10 @@ static int add_chunk(Arena *arena, size_t span) {
         /* Spares that are too small would only add to the peak. */
         chunks_free(arena->spare);
         arena->spare = NULL;
-        size_t capacity = arena->capacity < MIN_CHUNK   ? MIN_CHUNK
-                          : arena->capacity > MAX_CHUNK ? MAX_CHUNK
-                                                        : arena->capacity;
-        chunk = chunk_create(span > capacity ? span : capacity);
+        const size_t capacity = min_size(max_size(arena->capacity, FOLLOWERS * span), MAX_CHUNK);
+        chunk = chunk_create(max_size(span, max_size(capacity, MIN_CHUNK)));
+        if (!chunk)
+            chunk = chunk_create(max_size(span, MIN_CHUNK)); /* no room for others to follow */
         if (!chunk)
             return -1;
     }

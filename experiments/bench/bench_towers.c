@@ -12,8 +12,8 @@ typedef struct {
     int batch;
 } TowerShape;
 
-static const TowerShape TOWERS[] = {
-    {"RN50", 32}, {"RN101", 32}, {"ViT-B/32", 32}, {"ViT-B/16", 32}, {"ViT-L/14", 32}};
+static const TowerShape TOWERS[] = {{"RN50", 1},      {"RN50", 32},     {"RN101", 32},   {"ViT-B/32", 1},
+                                    {"ViT-B/32", 32}, {"ViT-B/16", 32}, {"ViT-L/14", 32}};
 static const TowerShape GROWING[] = {{"RN50", 8},     {"RN50", 16},     {"RN50", 32},     {"RN50", 64},
                                      {"ViT-B/32", 8}, {"ViT-B/32", 16}, {"ViT-B/32", 32}, {"ViT-B/32", 64}};
 
@@ -68,7 +68,7 @@ int bench_towers(Bench *bench, Error *err) {
     for (size_t i = 0; result == 0 && i < n; i++) {
         char label[64];
         TowerShape shape = shapes[i];
-        snprintf(label, sizeof label, "%s, %d images", shape.name, shape.batch);
+        snprintf(label, sizeof label, "%s, %d image%s", shape.name, shape.batch, shape.batch == 1 ? "" : "s");
         result = bench_row(bench, label, measure_tower, &shape, err);
     }
     return result;

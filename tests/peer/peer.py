@@ -1,8 +1,8 @@
 """The loops of `coop bench` beside the same loops in PyTorch:  python peer.py build/coop [LOOP...]
 
 The bench says what it measured, a JSON object per row; each loop that has a like here is then measured with as many
-threads, in float and in bfloat16. LOOP is a part of the names of loops. Times are medians after one run to warm up;
-a ratio above 1 says how many times faster coop is.
+threads, in float and in bfloat16, image towers in ONNX Runtime too. LOOP is a part of the names of loops. Times are
+medians after one run to warm up; a ratio above 1 says how many times faster coop is.
 """
 import io
 import json
@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 import classifiers
+import onnx_tower
 import pretrain
 from model import IMAGE_TOWERS, TOKENS, ConditionalStep, TrainingStep
 
@@ -55,6 +56,13 @@ def tower_seconds(dtype, name, n_images):
     images = torch.randn(int(n_images), 3, 224, 224).to(dtype)
     with torch.inference_mode():
         return median_seconds(lambda: tower(images))
+
+
+def onnx_seconds(loop):
+    match = re.match(r"(\S+), (\d+) images?$", loop)
+    if match and match[1] in IMAGE_TOWERS and onnx_tower.onnxruntime:
+        images = torch.randn(int(match[2]), 3, 224, 224)
+        return median_seconds(onnx_tower.OnnxTower(IMAGE_TOWERS[match[1]]().eval(), images, torch.get_num_threads()))
 
 
 def pretrain_seconds(dtype, name, n_pairs):
@@ -107,7 +115,7 @@ def zeroshot_seconds(dtype, n_templates, n_classes):
 LOOPS = [
     (r"train step, (\d+) classes, (end|middle|front)(, csc)?$", step_seconds),
     (r"learner (step|test), cocoop, M (\d+), (\d+) images$", cocoop_seconds),
-    (r"(\S+), (\d+) images$", tower_seconds),
+    (r"(\S+), (\d+) images?$", tower_seconds),
     (r"pretrain step, (.+), (\d+) pairs$", pretrain_seconds),
     (r"fine-tune step, (.+), (\d+) images$", finetune_seconds),
     (r"linear probe, (\d+) x (\d+) of (\d+)$", probe_seconds),
@@ -127,13 +135,14 @@ def cells(coop, peer):
 
 
 def main(coop, *parts):
-    print(f"{'':34} {'coop':>12} {'PyTorch':>12} {'ratio':>7} {'bfloat16':>12} {'ratio':>7}", flush=True)
+    print(f"{'':34} {'coop':>12} {'PyTorch':>12} {'ratio':>7} {'bfloat16':>12} {'ratio':>7} {'ONNX':>12} {'ratio':>7}", flush=True)
     for part in parts or GROUPS:  # the two take turns, so that a change of the machine's load spoils less
         bench = subprocess.run([coop, "bench", "--json", part], check=True, stdout=subprocess.PIPE, text=True)
         for row in map(json.loads, bench.stdout.splitlines()):
             loop, seconds = row["loop"], row["seconds"]
             torch.set_num_threads(1 if loop.endswith("1 thread") else row["threads"])
             peers = [peer_seconds(loop, dtype) for dtype in (torch.float32, torch.bfloat16)]
+            peers.append(onnx_seconds(loop))
             print(f"{loop:34} {seconds:10.4f} s", *(cells(seconds, peer) for peer in peers), flush=True)
 
 
