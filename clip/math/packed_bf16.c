@@ -36,7 +36,10 @@ Bf16Kernel bf16_best_kernel(void) {
 
 #define TARGET_AMX "amx-tile,amx-bf16"
 
-enum { AVX512_ROWS = 12 /* at most */, AHEAD = 32 /* numbers of the next panel fetched in a step: a line */ };
+/* Numbers of the next panel fetched in a step: of two rows of this one, and of a tile's, which takes 64
+ * cycles. */
+enum { LINE = 32, AVX512_AHEAD = LINE, AMX_AHEAD = 8 * LINE };
+enum { AVX512_ROWS = 12 /* at most */ };
 
 /* Linux lets a process use tiles if it asks. (Documentation/x86/xstate.rst) */
 static bool may_use_tiles(void) {
@@ -105,7 +108,7 @@ avx512_rows(const Bf16Block *b, int first, const int rows, const uint16_t *ahead
     }
     for (size_t p = 0; p < k; p += 2, panel += 2 * BF16_PANEL) {
         __m512bh b0 = (__m512bh)_mm512_loadu_si512(panel), b1 = (__m512bh)_mm512_loadu_si512(panel + 32);
-        _mm_prefetch((const char *)(ahead + p / 2 * AHEAD), _MM_HINT_T1);
+        _mm_prefetch((const char *)(ahead + p / 2 * AVX512_AHEAD), _MM_HINT_T1);
 #pragma GCC unroll 12
         for (int i = 0; i < rows; i++) {
             int pair;
@@ -129,7 +132,7 @@ avx512_rows(const Bf16Block *b, int first, const int rows, const uint16_t *ahead
 /* Rows are cut as evenly as can be: a sum of few rows waits for the one before it. */
 __attribute__((target(BF16_TARGET))) static void avx512_panel(const Bf16Block *b, float floor) {
     const int step = ceil_div(b->rows, ceil_div(b->rows, AVX512_ROWS));
-    const size_t size = (size_t)bf16_padded(b->k) * BF16_PANEL, piece = size / BF16_PANEL / 2 * AHEAD;
+    const size_t size = (size_t)bf16_padded(b->k) * BF16_PANEL, piece = size / BF16_PANEL / 2 * AVX512_AHEAD;
     size_t fetched = 0;
     for (int first = 0; first < b->rows; first += step, fetched += piece) {
         const uint16_t *ahead = b->ahead && fetched < size ? b->ahead + fetched : b->panel;
@@ -174,7 +177,7 @@ __attribute__((target(TARGET_AMX))) static void amx_end(void) {
 
 /* 16 rows, or all 32: what follows the last row of `a` gives sums that are not read. */
 __attribute__((target(TARGET_AMX), always_inline)) static inline void
-amx_rows(float *sums, bool all, int k, const uint16_t *a, const uint16_t *panel) {
+amx_rows(float *sums, bool all, int k, const uint16_t *a, const uint16_t *panel, const uint16_t *ahead) {
     const size_t row = (size_t)k * sizeof *a, panel_row = 4 * BF16_PANEL, sums_row = 4 * BF16_PANEL;
     const uint16_t *upper = a, *lower = a + 16 * (size_t)k;
     MEMORY_CHANGES();
@@ -182,7 +185,10 @@ amx_rows(float *sums, bool all, int k, const uint16_t *a, const uint16_t *panel)
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
-    for (int p = 0; p < k; p += K_STEP, panel += K_STEP * BF16_PANEL) {
+    for (int p = 0; p < k; p += K_STEP, panel += K_STEP * BF16_PANEL, ahead += AMX_AHEAD) {
+#pragma GCC unroll 8
+        for (int line = 0; line < AMX_AHEAD; line += LINE)
+            _mm_prefetch((const char *)(ahead + line), _MM_HINT_T1);
         _tile_loadd(4, upper + p, row);
         _tile_loadd(6, panel, panel_row);
         _tile_loadd(7, panel + 32, panel_row);
@@ -204,19 +210,22 @@ amx_rows(float *sums, bool all, int k, const uint16_t *a, const uint16_t *panel)
 }
 
 __attribute__((target(TARGET_AMX))) static void amx_kernel(float *sums, int rows, int k, const uint16_t *a,
-                                                           const uint16_t *panel) {
+                                                           const uint16_t *panel, const uint16_t *ahead) {
     if (rows > 16)
-        amx_rows(sums, true, k, a, panel);
+        amx_rows(sums, true, k, a, panel, ahead);
     else
-        amx_rows(sums, false, k, a, panel);
+        amx_rows(sums, false, k, a, panel, ahead);
 }
 
 __attribute__((target(BF16_TARGET))) static void amx_panel(const Bf16Block *b, float floor) {
     float sums[MAX_ROWS * BF16_PANEL] __attribute__((aligned(64)));
     const int kk = bf16_padded(b->k);
-    for (int first = 0; first < b->rows; first += MAX_ROWS) {
+    const size_t size = (size_t)kk * BF16_PANEL, piece = size / BF16_PANEL / K_STEP * AMX_AHEAD;
+    size_t fetched = 0;
+    for (int first = 0; first < b->rows; first += MAX_ROWS, fetched += piece) {
         const int rows = min_int(MAX_ROWS, b->rows - first);
-        amx_kernel(sums, rows, kk, b->a + (size_t)first * (size_t)kk, b->panel);
+        amx_kernel(sums, rows, kk, b->a + (size_t)first * (size_t)kk, b->panel,
+                   b->ahead && fetched < size ? b->ahead + fetched : b->panel);
         for (int i = 0; i < rows; i++) {
             const size_t at = (size_t)(first + i) * (size_t)b->ldc;
             const float *row = sums + i * BF16_PANEL;

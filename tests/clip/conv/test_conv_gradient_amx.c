@@ -1,0 +1,4 @@
+/* test_conv_gradient_amx.c: test_conv_gradient.c with tiles in plain C. */
+#include "tests/clip/math/amx_in_c.h"
+
+#include "tests/clip/conv/test_conv_gradient.c"

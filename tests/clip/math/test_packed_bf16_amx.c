@@ -1,0 +1,4 @@
+/* test_packed_bf16_amx.c: test_packed_bf16.c with tiles in plain C. */
+#include "tests/clip/math/amx_in_c.h"
+
+#include "tests/clip/math/test_packed_bf16.c"
