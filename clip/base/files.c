@@ -88,6 +88,15 @@ void file_unmap(FileMap *map) {
     *map = (FileMap){0};
 }
 
+void file_map_fetch(const unsigned char *data, size_t size) {
+#ifdef MADV_POPULATE_READ
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data / page * page;
+    madvise((void *)begin, (uintptr_t)data + size - begin, MADV_POPULATE_READ); /* advice alone */
+#else
+    (void)data, (void)size;
+#endif
+}
+
 void file_map_rest(const FileMap *map) {
     if (map->data)
         madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED);

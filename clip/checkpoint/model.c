@@ -12,6 +12,7 @@
 #include "clip/checkpoint/architectures.h"
 #include "clip/checkpoint/checkpoint.h"
 #include "clip/checkpoint/config_named.h"
+#include "clip/checkpoint/fetch.h"
 #include "clip/checkpoint/locate.h"
 #include "clip/checkpoint/model_config.h"
 #include "clip/checkpoint/shapes.h"
@@ -266,8 +267,11 @@ static void read_clip(Checkpoint *cp, Clip *clip, const ClipOptions *options, co
     read_logit_scale(cp, clip);
     set_activations(cp, clip, &config, options);
     set_variant(cp, clip);
-    if (!(towers & CLIP_UNREAD))
+    if (!(towers & CLIP_UNREAD)) {
+        if (!cp->failed && !tensors_checked(cp->file)) /* else all of it has just been read */
+            fetch_tensors(cp->file, towers & CLIP_IMAGE, towers & CLIP_TEXT, options->pool);
         read_weights(cp, clip, towers);
+    }
     if ((towers & CLIP_BOTH) && !cp->failed) /* where no number is computed yet, it can still be said */
         cp->failed = blas_room_prepare(cp->err) < 0;
     checkpoint_read(cp, options->pool);
@@ -292,7 +296,7 @@ Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
     const char *weights = locate_named(path, &named, arena, err);
     const bool digest = (options->towers & CLIP_DIGEST) && pool_threads(options->pool) > 1;
     if (weights)
-        clip->file = digest ? tensors_open_digesting(weights, err) : tensors_open(weights, err);
+        clip->file = tensors_open_large(weights, digest, options->pool, err);
     if (clip->file) {
         Checkpoint cp = {.file = clip->file,
                          .arena = arena,

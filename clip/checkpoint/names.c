@@ -304,6 +304,11 @@ bool names_is_resnet(const NameScheme *scheme, const TensorFile *file) {
             tensors_find(file, names_place(scheme, "visual.attnpool.positional_embedding").names[0]));
 }
 
+bool names_is_visual(const char *name) {
+    const char *own = bare(name);
+    return begins(own, "visual.") || begins(own, "vision_model.") || begins(own, "visual_projection.");
+}
+
 int names_refuse(const TensorFile *file, Error *err) {
     for (size_t r = 0; r < COUNT(refusals); r++) {
         const Refusal *refusal = &refusals[r];

@@ -50,6 +50,9 @@ bool names_has_tower(const NameScheme *scheme, const TensorFile *file, bool imag
 /* Refuses a tower of Hugging Face without its projection. */
 int names_check_projections(const NameScheme *scheme, const TensorFile *file, Error *err);
 
+/* Whether a tensor of this name in a file is of the image tower, whatever the flavour. */
+bool names_is_visual(const char *name);
+
 /* Whether the image tower is a ResNet. */
 bool names_is_resnet(const NameScheme *scheme, const TensorFile *file);
 

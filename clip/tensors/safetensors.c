@@ -385,7 +385,7 @@ static int check_checksum(const Cursor *cursor) {
     uint32_t sum = checksum(0, file->map.data, (size_t)(digits - file->map.data));
     sum = checksum(sum, SAFETENSORS_NO_CHECKSUM, CHECKSUM_TEXT - 1);
     digits += CHECKSUM_TEXT - 1;
-    checksum_text(found, checksum(sum, digits, (size_t)(end - digits)));
+    checksum_text(found, checksum_shared(file->pool, sum, digits, (size_t)(end - digits)));
     if (memcmp(found, cursor->checksum, CHECKSUM_TEXT - 1) != 0)
         return error_set(cursor->err, "%s: damaged: its checksum is %s where its metadata says %.*s",
                          file->path, found, CHECKSUM_TEXT - 1, (const char *)cursor->checksum);

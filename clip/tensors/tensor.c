@@ -138,6 +138,17 @@ static bool halves_finite(const unsigned char *in, size_t n, uint16_t exponent) 
     return bad == 0;
 }
 
+/* The same for floats. */
+static bool floats_finite(const unsigned char *in, size_t n) {
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, in + 4 * i, sizeof bits);
+        bad |= (uint32_t)((bits & 0x7f800000u) == 0x7f800000u ? -1 : 0);
+    }
+    return bad == 0;
+}
+
 bool tensor_finite(const Tensor *tensor, size_t first, size_t n) {
     const unsigned char *data = tensor->data + first * dtype_size(tensor->dtype);
     float block[BLOCK];
@@ -146,6 +157,8 @@ bool tensor_finite(const Tensor *tensor, size_t first, size_t n) {
         return halves_finite(data, n, 0x7c00);
     if (tensor->dtype == DTYPE_BF16)
         return halves_finite(data, n, 0x7f80);
+    if (tensor->dtype == DTYPE_F32)
+        return floats_finite(data, n);
     for (size_t i = 0; i < n; i += BLOCK)
         finite = tensor_elements(tensor, first + i, n - i < BLOCK ? n - i : BLOCK, block) && finite;
     return finite;

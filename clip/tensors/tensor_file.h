@@ -20,6 +20,7 @@ struct TensorFile {
     FileMap map;   /* the whole file */
     bool borrowed; /* the map is bytes of the caller's */
     bool with_optimizer;
+    Pool *pool;   /* checks the checksum while the file is opened; NULL: one thread. Borrowed */
     Arena *arena; /* owned; the tables below are in it */
 
     const char *format;

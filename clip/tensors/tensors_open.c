@@ -52,10 +52,11 @@ static int read_container(TensorFile *file, Error *err) {
 
 /* --- shards --- */
 
-static TensorFile *open_shard(const char *path, Error *err) {
+static TensorFile *open_shard(const char *path, Pool *pool, Error *err) {
     TensorFile *file = map_file(path, err);
     if (!file)
         return NULL;
+    file->pool = pool;
     const int result = shards_is_index(path, &file->map)
                            ? error_set(err, "%s: a list of shards, where a shard is needed", path)
                            : read_container(file, err);
@@ -76,7 +77,7 @@ static int open_shards(TensorFile *file, const ShardIndex *index, Error *err) {
         const char *name = index->files[i], *path = path_join(file->arena, folder, name);
         if (!path)
             return error_memory(err);
-        TensorFile *shard = open_shard(path, err);
+        TensorFile *shard = open_shard(path, file->pool, err);
         if (!shard)
             return error_prefix(err, "%s: shard %s", file->path, name);
         file->shards[file->n_shards++] = shard;
@@ -134,10 +135,11 @@ static int read_shards(TensorFile *file, Error *err) {
 
 /* --- any file --- */
 
-static TensorFile *open_file(const char *path, bool digest, bool with_optimizer, Error *err) {
+static TensorFile *open_file(const char *path, bool digest, bool with_optimizer, Pool *pool, Error *err) {
     TensorFile *file = map_file(path, err);
     if (!file)
         return NULL;
+    file->pool = pool;
     file->with_optimizer = with_optimizer;
     const bool is_index = shards_is_index(path, &file->map);
     if (digest && !is_index)
@@ -151,15 +153,15 @@ static TensorFile *open_file(const char *path, bool digest, bool with_optimizer,
 }
 
 TensorFile *tensors_open(const char *path, Error *err) {
-    return open_file(path, false, false, err);
+    return open_file(path, false, false, NULL, err);
 }
 
-TensorFile *tensors_open_digesting(const char *path, Error *err) {
-    return open_file(path, true, false, err);
+TensorFile *tensors_open_large(const char *path, bool digest, Pool *pool, Error *err) {
+    return open_file(path, digest, false, pool, err);
 }
 
 TensorFile *tensors_open_training(const char *path, Error *err) {
-    return open_file(path, false, true, err);
+    return open_file(path, false, true, NULL, err);
 }
 
 TensorFile *tensors_open_bytes(const void *bytes, size_t size, const char *name, Error *err) {

@@ -4,6 +4,7 @@
 #ifndef CLIP_TENSORS_TENSORS_OPEN_H
 #define CLIP_TENSORS_TENSORS_OPEN_H
 
+#include "clip/base/parallel.h"
 #include "clip/tensors/tensors.h"
 
 /* Caller closes. An error names the file, the place and the reason. */
@@ -13,8 +14,9 @@ TensorFile *tensors_open_bytes(const void *bytes, size_t size, const char *name,
 /* The same with the optimiser's state of a torch checkpoint, whose tensors are called
  * "optimizer.0.momentum_buffer", by the number of the parameter. */
 TensorFile *tensors_open_training(const char *path, Error *err);
-/* The same as tensors_open when the digest will be asked for: starts computing it on another thread. (A
- * sharded checkpoint is digested only when it is asked for.) */
-TensorFile *tensors_open_digesting(const char *path, Error *err);
+/* The same as tensors_open, with the threads of a pool for a checksum; NULL: this one. When the digest will
+ * be asked for, starts computing it on another thread. (A sharded checkpoint is digested only when it is
+ * asked for.) */
+TensorFile *tensors_open_large(const char *path, bool digest, Pool *pool, Error *err);
 
 #endif
