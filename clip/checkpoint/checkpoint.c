@@ -1,6 +1,7 @@
 /* checkpoint.c: the weights of a tensor file by name and shape (checkpoint.h). */
 #include "clip/checkpoint/checkpoint.h"
 
+#include "clip/checkpoint/folded_conv.h"
 #include "clip/math/packed_conv.h"
 
 #include <assert.h>
@@ -302,16 +303,38 @@ static void read_deferred(const void *context, float *out, int first, int rows, 
     matrix_read(&deferred->source, out, deferred->first + first, rows, k0, count);
 }
 
-void checkpoint_defer(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows) {
+/* Adds rows that are only checked now; NULL on failure. */
+static const Deferred *defer(Checkpoint *cp, const MatrixSource *source, int first, int rows) {
     Deferred *deferred = cp->failed ? NULL : ARENA_NEW(cp->arena, Deferred, 1);
-    if (!deferred) {
-        is_out_of_memory(cp);
+    if (deferred) {
+        *deferred = (Deferred){.source = *source, .first = first};
+        matrices_add(&cp->queue, source, first, rows, NULL, NULL);
+    }
+    return is_out_of_memory(cp) ? NULL : deferred;
+}
+
+void checkpoint_defer(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows) {
+    const Deferred *deferred = defer(cp, source, first, rows);
+    if (deferred)
+        packed_defer(packed, source->columns, rows, read_deferred, deferred);
+}
+
+void checkpoint_rows(Checkpoint *cp, RowMatrix *matrix, int rows, int columns, const char *format, ...) {
+    char name[NAME_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    MatrixSource source;
+    if (!checkpoint_source(cp, &source, NULL, rows, columns, "%s", name))
+        return;
+    *matrix = (RowMatrix){0};
+    if (matrix_in_place(&source) || !cp->few_images) {
+        matrix->w = checkpoint_floats(cp, &source);
         return;
     }
-    *deferred = (Deferred){.source = *source, .first = first};
-    packed_defer(packed, source->columns, rows, read_deferred, deferred);
-    matrices_add(&cp->queue, source, first, rows, NULL, NULL);
-    is_out_of_memory(cp);
+    matrix->context = defer(cp, &source, 0, rows);
+    matrix->read = read_deferred;
 }
 
 /* --- convolutions --- */
@@ -335,59 +358,8 @@ static void read_norm(Checkpoint *cp, double *scale, float *shift, int n, const 
     }
 }
 
-/* A convolution, whose batch norm is folded in as its rows are read. */
-typedef struct {
-    ConvWeights conv;
-    const double *scale; /* (n_out) */
-    float *w, *panels;   /* what is filled in, one of the three: as in conv */
-    uint16_t *halves;
-} Fold;
-
-/* Where an output channel has its weights; *stride is the distance from one to the next. */
-static float *folded_place(const Fold *fold, int channel, size_t *stride) {
-    const ConvWeights *conv = &fold->conv;
-    *stride = fold->panels ? PACKED_CONV_PANEL : (size_t)conv->n_out;
-    return fold->panels
-               ? fold->panels + packed_conv_place(conv->n_in, conv->kernel, channel) + PACKED_CONV_PANEL
-               : fold->w + channel;
-}
-
-/* From raw (n, n_in, area), the weights of n output channels; a few at a time, to fill whole cache lines. */
-static void put_folded(void *target, const MatrixSource *source, const float *raw, int begin, int n) {
-    enum { LINE = 16 };
-    const Fold *fold = target;
-    const size_t n_in = (size_t)fold->conv.n_in, columns = (size_t)source->columns, area = columns / n_in;
-    for (int first = 0; first < n; first += LINE) {
-        const int end = first + LINE < n ? first + LINE : n;
-        size_t stride;
-        float *out = folded_place(fold, begin + first, &stride);
-        for (size_t i = 0; i < n_in; i++)
-            for (size_t at = 0; at < area; at++)
-                for (int o = first; o < end; o++)
-                    out[(at * n_in + i) * stride + (size_t)(o - first)] =
-                        (float)(fold->scale[begin + o] * raw[(size_t)o * columns + i * area + at]);
-    }
-}
-
-/* The same in bfloat16, channel after channel: taps come before channels. */
-static void put_halves(void *target, const MatrixSource *source, const float *raw, int begin, int n) {
-    enum { BLOCK = 128 };
-    const Fold *fold = target;
-    const int n_in = fold->conv.n_in, area = source->columns / n_in;
-    float block[BLOCK];
-    for (int o = 0; o < n; o++, raw += source->columns)
-        for (int at = 0; at < area; at++)
-            for (int first = 0; first < n_in; first += BLOCK) {
-                const int count = n_in - first < BLOCK ? n_in - first : BLOCK;
-                for (int i = 0; i < count; i++)
-                    block[i] = (float)(fold->scale[begin + o] * raw[(size_t)(first + i) * area + at]);
-                bf16_column(fold->halves, source->columns, begin + o, at * n_in + first, block, count);
-            }
-}
-
 /* Makes room for the weights in the form that this processor and the precision want. */
-static void fold_alloc(Checkpoint *cp, Fold *fold, const float *b) {
-    ConvWeights *conv = &fold->conv;
+static void fold_alloc(Checkpoint *cp, FoldedConv *fold, ConvWeights *conv) {
     const int k = conv->kernel * conv->kernel * conv->n_in, n_out = conv->n_out;
     const size_t size = packed_conv_size(conv->n_in, n_out, conv->kernel);
     if (cp->precision == PRECISION_BFLOAT16) {
@@ -396,25 +368,31 @@ static void fold_alloc(Checkpoint *cp, Fold *fold, const float *b) {
     } else if (size) {
         conv->panels = fold->panels = arena_floats(cp->arena, size, 1);
         if (fold->panels)
-            for (int o = 0; o < n_out; o++)
-                fold->panels[packed_conv_place(conv->n_in, conv->kernel, o)] = b[o];
+            folded_conv_biases(fold);
         return;
     } else {
         conv->w = fold->w = arena_floats(cp->arena, (size_t)k, (size_t)n_out);
     }
     float *kept = arena_floats(cp->arena, (size_t)n_out, 1);
     if (kept)
-        memcpy(kept, b, (size_t)n_out * sizeof *kept);
+        memcpy(kept, fold->b, (size_t)n_out * sizeof *kept);
     conv->b = kept;
 }
 
+/* Whether the panels are made whenever they are needed. */
+static bool defers(const Checkpoint *cp, const ConvWeights *conv) {
+    return cp->few_images && cp->precision == PRECISION_FLOAT32 &&
+           packed_conv_size(conv->n_in, conv->n_out, conv->kernel) > 0;
+}
+
 /* Reads the norm, and makes room for the weights. */
-static Fold *begin_fold(Checkpoint *cp, int n_out, int n_in, int kernel, const char *prefix,
-                        const char *norm_name) {
-    Arena *scratch = cp->queue.arena;
-    Fold *fold = ARENA_NEW(scratch, Fold, 1);
-    double *scale = ARENA_NEW(scratch, double, n_out);
-    float *b = arena_floats(scratch, (size_t)n_out, 1);
+static FoldedConv *begin_fold(Checkpoint *cp, ConvWeights *conv, const char *prefix, const char *norm_name) {
+    const int n_out = conv->n_out;
+    const bool later = defers(cp, conv);
+    Arena *arena = later ? cp->arena : cp->queue.arena;
+    FoldedConv *fold = ARENA_NEW(arena, FoldedConv, 1);
+    double *scale = ARENA_NEW(arena, double, n_out);
+    float *b = arena_floats(arena, (size_t)n_out, 1);
     if (is_out_of_memory(cp))
         return NULL;
     size_t mark = arena_mark(cp->arena); /* the vectors of the norm are not needed afterwards */
@@ -422,8 +400,13 @@ static Fold *begin_fold(Checkpoint *cp, int n_out, int n_in, int kernel, const c
     if (cp->failed)
         return NULL;
     arena_reset(cp->arena, mark);
-    *fold = (Fold){.conv = {.n_in = n_in, .n_out = n_out, .kernel = kernel}, .scale = scale};
-    fold_alloc(cp, fold, b);
+    *fold = (FoldedConv){.n_in = conv->n_in, .n_out = n_out, .kernel = conv->kernel, .scale = scale, .b = b};
+    if (later) {
+        conv->make_panel = folded_conv_panel;
+        conv->context = fold;
+    } else {
+        fold_alloc(cp, fold, conv);
+    }
     return is_out_of_memory(cp) ? NULL : fold;
 }
 
@@ -431,16 +414,17 @@ void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int
                      const char *conv_name, const char *norm_name) {
     char name[NAME_SIZE];
     snprintf(name, sizeof name, "%s%s.weight", prefix, conv_name);
+    ConvWeights made = {.n_in = n_in, .n_out = n_out, .kernel = kernel};
     Found found;
     if (cp->failed || !need(cp, &found, name, 4, (int64_t[]){n_out, n_in, kernel, kernel}))
         return;
-    Fold *fold = begin_fold(cp, n_out, n_in, kernel, prefix, norm_name);
+    FoldedConv *fold = begin_fold(cp, &made, prefix, norm_name);
     if (!fold)
         return;
-    MatrixSource source = source_of(&found, NULL, n_out, n_in * kernel * kernel);
-    matrices_add(&cp->queue, &source, 0, n_out, fold->halves ? put_halves : put_folded, fold);
+    fold->source = source_of(&found, NULL, n_out, n_in * kernel * kernel);
+    matrices_add(&cp->queue, &fold->source, 0, n_out, made.make_panel ? NULL : folded_conv_put, fold);
     if (!is_out_of_memory(cp))
-        *conv = fold->conv;
+        *conv = made;
 }
 
 void checkpoint_read(Checkpoint *cp, Pool *pool) {

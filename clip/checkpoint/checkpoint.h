@@ -72,12 +72,18 @@ void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *s
 /* The same rows, to be packed by each product (packed_defer); checkpoint_read only checks them. */
 void checkpoint_defer(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
 
+/* A matrix that is used row by row: its floats, or what reads them if they must be converted and it is opened
+ * for a few images. */
+void checkpoint_rows(Checkpoint *cp, RowMatrix *matrix, int rows, int columns, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* A weight of exactly the given shape into out, in the order in which PyTorch has its numbers. */
 void checkpoint_fill(Checkpoint *cp, float *out, const char *name, int n_dims, const int64_t *shape);
 
 /* A convolution (n_out, n_in, kernel, kernel) with the batch norm that follows it folded in:
  *     w' = w gamma / sqrt(var + 1e-5)    b' = beta - mean gamma / sqrt(var + 1e-5)
- * in double, laid out as ConvWeights wants it. The names are PREFIX CONV ".weight", PREFIX NORM ".weight" and
+ * in double, laid out as ConvWeights wants it; for a few images in float, its panels are made when they are
+ * needed, and checkpoint_read only checks it. The names are PREFIX CONV ".weight", PREFIX NORM ".weight" and
  * so on. */
 void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int kernel, const char *prefix,
                      const char *conv_name, const char *norm_name);

@@ -183,7 +183,7 @@ static ResnetWeights draw_resnet(Source *source, const Architecture *a) {
     rn.attn_width = C;
     rn.n_heads = C / 64;
     rn.positional_embedding = draw(source, (size_t)rn.n_tokens * (size_t)C, 0, 0.1);
-    const float **weights[] = {&rn.q_proj_w, &rn.k_proj_w, &rn.v_proj_w};
+    const float **weights[] = {&rn.q_proj.w, &rn.k_proj.w, &rn.v_proj.w};
     const float **biases[] = {&rn.q_proj_b, &rn.k_proj_b, &rn.v_proj_b};
     for (int i = 0; i < 3; i++) {
         *weights[i] = draw_matrix(source, C, C);

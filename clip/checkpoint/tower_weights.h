@@ -55,10 +55,11 @@ typedef struct {
     ConvWeights stem[3];                /* stem[0] has stride 2; an average pool of 2 follows stem[2] */
     const BottleneckWeights *layers[4]; /* (n_blocks[i]) each */
     /* attention pool over T = (S/32)^2 + 1 tokens of C = 32 width channels */
-    int n_tokens, attn_width, n_heads;                                            /* T, C, C/64 */
-    const float *positional_embedding;                                            /* (T, C) */
-    const float *q_proj_w, *q_proj_b, *k_proj_w, *k_proj_b, *v_proj_w, *v_proj_b; /* (C, C), (C) */
-    const float *c_proj_w, *c_proj_b; /* (E, C), (E); NULL: features are of width C = E */
+    int n_tokens, attn_width, n_heads;           /* T, C, C/64 */
+    const float *positional_embedding;           /* (T, C) */
+    RowMatrix q_proj, k_proj, v_proj;            /* (C, C) */
+    const float *q_proj_b, *k_proj_b, *v_proj_b; /* (C) */
+    const float *c_proj_w, *c_proj_b;            /* (E, C), (E); NULL: features are of width C = E */
 } ResnetWeights;
 
 /* Fills in text->backward from text->forward, for d_in = d_out w; a second call does nothing. Owned by the

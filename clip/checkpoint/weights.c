@@ -180,6 +180,7 @@ static void read_layer(Checkpoint *cp, ResnetWeights *resnet, int i) {
 
 void resnet_read(Checkpoint *cp, ResnetWeights *resnet) {
     const int W = resnet->width, C = resnet->attn_width, E = resnet->embed_dim;
+    MatrixSource c_proj;
     checkpoint_conv(cp, &resnet->stem[0], W / 2, 3, 3, "visual.", "conv1", "bn1");
     checkpoint_conv(cp, &resnet->stem[1], W / 2, W / 2, 3, "visual.", "conv2", "bn2");
     checkpoint_conv(cp, &resnet->stem[2], W, W / 2, 3, "visual.", "conv3", "bn3");
@@ -187,12 +188,13 @@ void resnet_read(Checkpoint *cp, ResnetWeights *resnet) {
         read_layer(cp, resnet, i);
     const char *pool = "visual.attnpool.";
     resnet->positional_embedding = checkpoint_matrix(cp, resnet->n_tokens, C, "%spositional_embedding", pool);
-    resnet->q_proj_w = checkpoint_matrix(cp, C, C, "%sq_proj.weight", pool);
+    checkpoint_rows(cp, &resnet->q_proj, C, C, "%sq_proj.weight", pool);
     resnet->q_proj_b = checkpoint_vector(cp, C, "%sq_proj.bias", pool);
-    resnet->k_proj_w = checkpoint_matrix(cp, C, C, "%sk_proj.weight", pool);
+    checkpoint_rows(cp, &resnet->k_proj, C, C, "%sk_proj.weight", pool);
     resnet->k_proj_b = checkpoint_vector(cp, C, "%sk_proj.bias", pool);
-    resnet->v_proj_w = checkpoint_matrix(cp, C, C, "%sv_proj.weight", pool);
+    checkpoint_rows(cp, &resnet->v_proj, C, C, "%sv_proj.weight", pool);
     resnet->v_proj_b = checkpoint_vector(cp, C, "%sv_proj.bias", pool);
-    resnet->c_proj_w = checkpoint_matrix(cp, E, C, "%sc_proj.weight", pool);
+    if (checkpoint_source(cp, &c_proj, NULL, E, C, "%sc_proj.weight", pool))
+        resnet->c_proj_w = checkpoint_floats(cp, &c_proj);
     resnet->c_proj_b = checkpoint_vector(cp, E, "%sc_proj.bias", pool);
 }

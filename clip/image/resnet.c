@@ -13,10 +13,14 @@
  *
  *     q_h (W_k x_t + b_k) = (q_h W_k) x_t + a constant, which the softmax drops
  *     sum_t p_t (W_v x_t + b_v) = W_v (sum_t p_t x_t) + b_v, as the p_t sum to 1
+ *
+ * Each thread takes images of its own; where there are fewer of them than threads, or weights are made as
+ * they are needed, all threads work on the same layer of the same images.
  */
 #include "clip/image/resnet.h"
 
 #include "clip/base/arena.h"
+#include "clip/base/minimum.h"
 #include "clip/math/conv.h"
 #include "clip/math/conv_bf16.h"
 #include "clip/math/gemm.h"
@@ -40,8 +44,11 @@ typedef struct {
 typedef struct {
     Maps one;           /* up to layer2: x, y (S/2)^2 W, t, u (S/2)^2 W/2 */
     Maps group;         /* from layer3 on: G times x (S/2)^2 W/2, y, t, u half of that */
+    Pool *pool;         /* works on each layer; NULL: one thread does */
     float *columns;     /* conv_forward's scratch */
     const float *zeros; /* packed_conv_forward's */
+    float *panels;      /* those that are made anew for each convolution */
+    float **rows;       /* (threads of the pool): (D, C), of a matrix that is not read yet */
     float *tokens;      /* (G, T, C) of the attention pool */
     float *q, *pooled;  /* (G, C) */
     float *mixed;  /* (G, H, C): queries seen through W_k; then the tokens' mean under each head's weights */
@@ -62,13 +69,40 @@ static size_t middle_size(const ResnetWeights *resnet) {
     return S / 8 * (S / 8) * 8 * (size_t)resnet->width;
 }
 
-static ResnetScratch scratch_create(const ResnetWeights *resnet, int group, Arena *arena) {
+/* Floats of the largest convolution's panels. */
+static size_t most_panels(const ResnetWeights *resnet) {
+    size_t most = 0;
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < resnet->n_blocks[i]; j++) {
+            const BottleneckWeights *block = &resnet->layers[i][j];
+            const ConvWeights *convs[] = {&block->conv1, &block->conv2, &block->conv3, &block->downsample};
+            for (int c = 0; c < 3 + block->has_downsample; c++)
+                most = max_size(most, packed_conv_size(convs[c]->n_in, convs[c]->n_out, convs[c]->kernel));
+        }
+    for (int i = 0; i < 3; i++)
+        most = max_size(most, packed_conv_size(resnet->stem[i].n_in, resnet->stem[i].n_out, 3));
+    return most;
+}
+
+static float **rows_create(const ResnetWeights *resnet, int n_threads, Arena *arena) {
+    const size_t C = (size_t)resnet->attn_width;
+    const bool read = resnet->q_proj.read || resnet->k_proj.read || resnet->v_proj.read;
+    float **rows = ARENA_NEW(arena, float *, n_threads);
+    for (int i = 0; i < n_threads && rows && read; i++)
+        rows[i] = arena_floats(arena, C / (size_t)resnet->n_heads, C);
+    return rows;
+}
+
+/* pool: of the threads that share each layer, or NULL. */
+static ResnetScratch scratch_create(const ResnetWeights *resnet, int group, Pool *pool, Arena *arena) {
     const size_t S = (size_t)resnet->image_size, W = (size_t)resnet->width, G = (size_t)group;
     const size_t T = (size_t)resnet->n_tokens, C = (size_t)resnet->attn_width, H = (size_t)resnet->n_heads;
     const size_t largest = W < 12 ? 12 : W; /* the pixels themselves, S^2 x 3, pass through y */
     const size_t middle = middle_size(resnet);
-    const bool packed = resnet->stem[0].panels || resnet->stem[0].halves;
-    ResnetScratch s;
+    const ConvWeights *stem = resnet->stem;
+    const bool packed = stem->panels || stem->halves || stem->make_panel;
+    ResnetScratch s = {.pool = pool, .rows = rows_create(resnet, pool_threads(pool), arena)};
+    s.panels = stem->make_panel ? arena_floats(arena, most_panels(resnet), 1) : NULL;
     s.one.x = arena_floats(arena, S / 2 * (S / 2), largest);
     s.one.y = arena_floats(arena, S / 2 * (S / 2), largest);
     s.one.t = arena_floats(arena, S / 2 * (S / 2), W / 2);
@@ -94,8 +128,9 @@ static void convolve(const ResnetScratch *s, float *out, const float *in, const 
                  out_size = (size_t)(H / stride) * (H / stride) * conv->n_out;
     if (conv->halves)
         conv_bf16_forward(out, in, conv, n, H, H, stride, accumulate, relu);
-    else if (conv->panels)
-        packed_conv_forward(out, in, conv, n, H, H, stride, accumulate, relu, s->zeros);
+    else if (conv->panels || conv->make_panel)
+        packed_conv_forward_shared(s->pool, out, in, conv, n, H, H, stride, accumulate, relu, s->zeros,
+                                   s->panels);
     else
         for (int i = 0; i < n; i++)
             conv_forward(out + i * out_size, in + i * in_size, conv, H, H, stride, accumulate, relu,
@@ -171,29 +206,73 @@ static void mix_forward(const ResnetWeights *resnet, float *mixed, const float *
     gemm(false, false, H, C, T, 1.0f, scores, T, tokens, C, 0.0f, mixed, C);
 }
 
-/* features (n, E), from maps (n, T-1, C). Each row of a weight is fetched once for all images. */
+typedef struct {
+    const ResnetWeights *resnet;
+    const ResnetScratch *scratch;
+    int n; /* images */
+} AttentionJob;
+
+/* The rows of a head, (D, C). */
+static const float *head_rows(const AttentionJob *job, const RowMatrix *matrix, int head, int worker) {
+    const int C = job->resnet->attn_width, D = C / job->resnet->n_heads;
+    if (matrix->w)
+        return matrix->w + (size_t)head * (size_t)D * (size_t)C;
+    matrix->read(matrix->context, job->scratch->rows[worker], head * D, D, 0, C);
+    return job->scratch->rows[worker];
+}
+
+/* A head's query of each image, seen through W_k. Each row of a weight is fetched once for all images. */
+static void query_head(void *context, int head, int worker) {
+    const AttentionJob *job = context;
+    const ResnetWeights *resnet = job->resnet;
+    const ResnetScratch *s = job->scratch;
+    const int C = resnet->attn_width, D = C / resnet->n_heads;
+    const size_t width = (size_t)C, heads = (size_t)resnet->n_heads * width, first = (size_t)head * (size_t)D;
+    const float *rows = head_rows(job, &resnet->q_proj, head, worker);
+    for (int r = 0; r < D; r++)
+        for (int i = 0; i < job->n; i++)
+            s->q[(size_t)i * width + first + (size_t)r] =
+                dot(s->pooled + (size_t)i * width, rows + (size_t)r * width, C) +
+                resnet->q_proj_b[first + (size_t)r];
+    rows = head_rows(job, &resnet->k_proj, head, worker);
+    for (int i = 0; i < job->n; i++)
+        memset(s->mixed + (size_t)i * heads + (size_t)head * width, 0, width * sizeof *s->mixed);
+    for (int r = 0; r < D; r++)
+        for (int i = 0; i < job->n; i++)
+            axpy(s->mixed + (size_t)i * heads + (size_t)head * width,
+                 s->q[(size_t)i * width + first + (size_t)r], rows + (size_t)r * width, C);
+}
+
+/* pooled = W_v of a head's mean of the tokens + b_v */
+static void value_head(void *context, int head, int worker) {
+    const AttentionJob *job = context;
+    const ResnetWeights *resnet = job->resnet;
+    const ResnetScratch *s = job->scratch;
+    const int C = resnet->attn_width, D = C / resnet->n_heads;
+    const size_t width = (size_t)C, heads = (size_t)resnet->n_heads * width, first = (size_t)head * (size_t)D;
+    const float *rows = head_rows(job, &resnet->v_proj, head, worker);
+    for (int r = 0; r < D; r++)
+        for (int i = 0; i < job->n; i++)
+            s->pooled[(size_t)i * width + first + (size_t)r] =
+                dot(s->mixed + (size_t)i * heads + (size_t)head * width, rows + (size_t)r * width, C) +
+                resnet->v_proj_b[first + (size_t)r];
+}
+
+/* features (n, E), from maps (n, T-1, C) */
 static void attention_pool_forward(const ResnetWeights *resnet, const ResnetScratch *s, const float *maps,
                                    int n, float *features) {
-    const int C = resnet->attn_width, H = resnet->n_heads, D = C / H, E = resnet->embed_dim;
+    const int C = resnet->attn_width, H = resnet->n_heads, E = resnet->embed_dim;
     const size_t width = (size_t)C, map = (size_t)(resnet->n_tokens - 1) * width, heads = (size_t)H * width;
+    AttentionJob job = {.resnet = resnet, .scratch = s, .n = n};
     for (int i = 0; i < n; i++) {
         float *tokens = s->tokens + (size_t)i * (map + width);
         tokens_forward(resnet, tokens, maps + (size_t)i * map);
         memcpy(s->pooled + (size_t)i * width, tokens, width * sizeof *tokens);
     }
-    tile_linear_forward(s->q, s->pooled, resnet->q_proj_w, resnet->q_proj_b, n, 1, C, C, false);
-    memset(s->mixed, 0, (size_t)n * heads * sizeof *s->mixed);
-    for (int r = 0; r < C; r++) /* a row of W_k, of head r / D */
-        for (int i = 0; i < n; i++)
-            axpy(s->mixed + (size_t)i * heads + (size_t)(r / D) * width, s->q[(size_t)i * width + r],
-                 resnet->k_proj_w + (size_t)r * width, C);
+    pool_run(s->pool, H, query_head, &job);
     for (int i = 0; i < n; i++)
         mix_forward(resnet, s->mixed + (size_t)i * heads, s->tokens + (size_t)i * (map + width), s->scores);
-    for (int r = 0; r < C; r++) /* a row of W_v */
-        for (int i = 0; i < n; i++)
-            s->pooled[(size_t)i * width + r] = dot(s->mixed + (size_t)i * heads + (size_t)(r / D) * width,
-                                                   resnet->v_proj_w + (size_t)r * width, C) +
-                                               resnet->v_proj_b[r];
+    pool_run(s->pool, H, value_head, &job);
     if (resnet->c_proj_w)
         tile_linear_forward(features, s->pooled, resnet->c_proj_w, resnet->c_proj_b, n, 1, C, E, false);
     else
@@ -226,21 +305,22 @@ static void tile_forward(void *context, int tile, int worker) {
 int resnet_forward(const ResnetWeights *resnet, Pool *pool, const float *pixels, int n, float *features,
                    Error *err) {
     int result = -1;
-    const int workers = pool_threads(pool);
+    const bool together = n < pool_threads(pool) || resnet->stem[0].make_panel;
+    const int workers = together ? 1 : pool_threads(pool);
     const size_t fit = MAX_MAPS / middle_size(resnet);
     const int group = tile_images(n, fit < 1 ? 1 : fit < MAX_GROUP ? (int)fit : MAX_GROUP, workers);
     Arena *arena = arena_create();
     ResnetScratch *scratch = ARENA_NEW(arena, ResnetScratch, workers);
     if (scratch)
         for (int i = 0; i < workers; i++)
-            scratch[i] = scratch_create(resnet, group, arena);
+            scratch[i] = scratch_create(resnet, group, together ? pool : NULL, arena);
     if (arena_failed(arena)) {
         error_memory(err);
         goto out;
     }
     ResnetJob job = {
         .resnet = resnet, .scratch = scratch, .pixels = pixels, .features = features, .n = n, .group = group};
-    pool_run(pool, (n + group - 1) / group, tile_forward, &job);
+    pool_run(together ? NULL : pool, (n + group - 1) / group, tile_forward, &job);
     result = 0;
 out:
     arena_free(arena);

@@ -11,9 +11,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Makes a panel (packed_conv.h) of a convolution. May be called from any thread. */
+typedef void (*MakePanel)(const void *context, float *panel, int index);
+
 /* A convolution with its batch norm folded in: y = conv(x, w) + b. A tower that was read from a file has its
- * weights in one form alone, as the processor and the precision want them: w and b, panels, or halves and b.
- */
+ * weights in one form alone, as the processor and the precision want them: w and b, panels, halves and b, or
+ * what makes panels. */
 typedef struct {
     int n_in, n_out, kernel; /* kernel 1 or 3 (padding 1) */
     const float *w;          /* (kernel, kernel, n_in, n_out): not the order of the file */
@@ -21,6 +24,8 @@ typedef struct {
     const float *panels;     /* w and b, packed (packed_conv.h); or NULL */
     const uint16_t *halves;  /* w in bfloat16 (conv_bf16.h); or NULL */
     Bf16Kernel bf16;         /* what multiplies the halves */
+    MakePanel make_panel;    /* instead of panels: each pass makes them; or NULL */
+    const void *context;     /* of make_panel. Borrowed */
 } ConvWeights;
 
 /* How many floats of scratch conv_forward needs for a 3x3 kernel and n_in channels. */

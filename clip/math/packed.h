@@ -38,6 +38,13 @@ typedef struct {
     const void *context; /* of `read`. Borrowed */
 } PackedMatrix;
 
+/* A matrix that is used row by row: where it is, or read when it is needed. */
+typedef struct {
+    const float *w;      /* (n, k); or NULL */
+    PackedRead read;     /* instead of w */
+    const void *context; /* of `read`. Borrowed */
+} RowMatrix;
+
 /* Packs w: (n, k) if transposed (a linear layer's weight for the forward pass), else (k, n) (the same weight,
  * (n_out, n_in), for the backward pass). Where this processor does not have the precision (precision_here),
  * it is float. Panels are owned by the arena; check arena_failed. */

@@ -27,6 +27,7 @@ enum {
     BLOCK_ROWS = 512,         /* of a panel: 128 KiB */
     CHUNK_FLOATS = 192 << 10, /* of the input that a chunk of pixels reads, about */
     MIN_CHUNK = 16 * ROWS,
+    TILES_PER_THREAD = 4,
     AHEAD = 4 /* rows of the panel fetched before they are needed */
 };
 
@@ -108,6 +109,7 @@ typedef struct {
     float floor;
     Kernel kernel;
     int floats, vectors;
+    int n_pixels, n_panels, chunk; /* pixels: of all images; of a tile */
 } Job;
 
 /* Rows of a panel: channels [channel, channel + channels) of n_taps taps. */
@@ -189,21 +191,47 @@ static void part_forward(const Job *job, const Part *part, int panel, int first,
     }
 }
 
-static void chunk_forward(const Job *job, int first, int n) {
+/* Some pixels of the channels of one panel. */
+static void tile_forward(void *context, int tile, int worker) {
+    (void)worker;
+    const Job *job = context;
     const int C = job->conv->n_in, n_taps = job->conv->kernel * job->conv->kernel;
     const int taps = BLOCK_ROWS / C > 1 ? BLOCK_ROWS / C : 1;
-    for (int panel = 0; panel * PANEL < job->conv->n_out; panel++)
-        for (int tap = 0; tap < n_taps; tap += taps)
-            for (int channel = 0; channel < C; channel += BLOCK_ROWS) {
-                const Part part = {tap, min_int(taps, n_taps - tap), channel,
-                                   min_int(BLOCK_ROWS, C - channel)};
-                part_forward(job, &part, panel, first, n);
-            }
+    const int panel = tile % job->n_panels, first = tile / job->n_panels * job->chunk;
+    const int n = min_int(job->chunk, job->n_pixels - first);
+    for (int tap = 0; tap < n_taps; tap += taps)
+        for (int channel = 0; channel < C; channel += BLOCK_ROWS) {
+            const Part part = {tap, min_int(taps, n_taps - tap), channel, min_int(BLOCK_ROWS, C - channel)};
+            part_forward(job, &part, panel, first, n);
+        }
+}
+
+/* As many pixels as stay in the cache, or fewer, so that all threads have some tiles to share. */
+static int chunk_of(const Job *job, int n_threads) {
+    const int fit = CHUNK_FLOATS / job->conv->n_in;
+    const int share = (int)((int64_t)job->n_pixels * job->n_panels / (TILES_PER_THREAD * n_threads));
+    const int chunk = n_threads > 1 ? min_int(fit, share) : fit;
+    return chunk > MIN_CHUNK ? chunk / ROWS * ROWS : MIN_CHUNK;
+}
+
+/* False if this processor has no vectors of so many floats. */
+static bool run_job(Job *job, Pool *pool, int floats, int n) {
+    const ConvWeights *conv = job->conv;
+    assert(job->H % job->stride == 0 && job->W % job->stride == 0 &&
+           (conv->kernel == 3 || conv->kernel == 1));
+    job->floats = floats;
+    job->kernel = kernel_of(floats, &job->vectors);
+    if (!job->kernel)
+        return false;
+    job->n_pixels = n * (job->H / job->stride) * (job->W / job->stride);
+    job->n_panels = (conv->n_out + PANEL - 1) / PANEL;
+    job->chunk = chunk_of(job, pool_threads(pool));
+    pool_run(pool, (job->n_pixels + job->chunk - 1) / job->chunk * job->n_panels, tile_forward, job);
+    return true;
 }
 
 bool packed_conv_forward_as(int floats, float *out, const float *in, const ConvWeights *conv, int n, int H,
                             int W, int stride, bool accumulate, bool relu, const float *zeros) {
-    assert(H % stride == 0 && W % stride == 0 && (conv->kernel == 3 || conv->kernel == 1));
     Job job = {.out = out,
                .in = in,
                .zeros = zeros,
@@ -212,20 +240,45 @@ bool packed_conv_forward_as(int floats, float *out, const float *in, const ConvW
                .W = W,
                .stride = stride,
                .accumulate = accumulate,
-               .floor = relu ? 0 : -__builtin_inff(),
-               .floats = floats};
-    job.kernel = kernel_of(floats, &job.vectors);
-    if (!job.kernel)
-        return false;
-    const int n_pixels = n * (H / stride) * (W / stride), fit = CHUNK_FLOATS / conv->n_in;
-    const int chunk = fit > MIN_CHUNK ? fit / ROWS * ROWS : MIN_CHUNK;
-    for (int first = 0; first < n_pixels; first += chunk)
-        chunk_forward(&job, first, min_int(chunk, n_pixels - first));
-    return true;
+               .floor = relu ? 0 : -__builtin_inff()};
+    return run_job(&job, NULL, floats, n);
 }
 
 void packed_conv_forward(float *out, const float *in, const ConvWeights *conv, int n, int H, int W,
                          int stride, bool accumulate, bool relu, const float *zeros) {
-    (void)(packed_conv_forward_as(16, out, in, conv, n, H, W, stride, accumulate, relu, zeros) ||
-           packed_conv_forward_as(8, out, in, conv, n, H, W, stride, accumulate, relu, zeros));
+    packed_conv_forward_shared(NULL, out, in, conv, n, H, W, stride, accumulate, relu, zeros, NULL);
+}
+
+typedef struct {
+    const ConvWeights *conv;
+    float *panels;
+} Making;
+
+static void make_one(void *context, int panel, int worker) {
+    (void)worker;
+    const Making *making = context;
+    const ConvWeights *conv = making->conv;
+    conv->make_panel(conv->context, making->panels + (size_t)panel * panel_size(conv->n_in, conv->kernel),
+                     panel);
+}
+
+void packed_conv_forward_shared(Pool *pool, float *out, const float *in, const ConvWeights *conv, int n,
+                                int H, int W, int stride, bool accumulate, bool relu, const float *zeros,
+                                float *panels) {
+    ConvWeights made = *conv;
+    if (!conv->panels) {
+        Making making = {.conv = conv, .panels = panels};
+        pool_run(pool, (conv->n_out + PANEL - 1) / PANEL, make_one, &making);
+        made.panels = panels;
+    }
+    Job job = {.out = out,
+               .in = in,
+               .zeros = zeros,
+               .conv = &made,
+               .H = H,
+               .W = W,
+               .stride = stride,
+               .accumulate = accumulate,
+               .floor = relu ? 0 : -__builtin_inff()};
+    (void)(run_job(&job, pool, 16, n) || run_job(&job, pool, 8, n));
 }

@@ -1,4 +1,4 @@
-/* packed_conv.h: convolutions with weights that are packed once, on one thread, channels last.
+/* packed_conv.h: convolutions with packed weights, channels last.
  *
  * No neighbourhoods are copied: the kernel reads each tap of a pixel where it is in the map. Every output is
  * one chain of fused multiply-adds, from the bias through taps and channels in ascending order, whatever its
@@ -10,6 +10,7 @@
 #ifndef CLIP_MATH_PACKED_CONV_H
 #define CLIP_MATH_PACKED_CONV_H
 
+#include "clip/base/parallel.h"
 #include "clip/math/conv.h"
 
 #include <stdbool.h>
@@ -27,10 +28,16 @@ void packed_conv_pack(float *panels, const ConvWeights *conv);
 enum { PACKED_CONV_PANEL = 64 };
 size_t packed_conv_place(int n_in, int kernel, int channel);
 
-/* conv_forward (conv.h) for n images at once, with conv->panels:
+/* conv_forward (conv.h) for n images at once, with conv->panels, on one thread:
  *   out (n, H/stride, W/stride, n_out)   in (n, H, W, n_in)   zeros (n_in): what is outside an image */
 void packed_conv_forward(float *out, const float *in, const ConvWeights *conv, int n, int H, int W,
                          int stride, bool accumulate, bool relu, const float *zeros);
+
+/* The same by all threads of a pool (NULL: this one); without conv->panels, conv->make_panel first fills
+ * panels (packed_conv_size). */
+void packed_conv_forward_shared(Pool *pool, float *out, const float *in, const ConvWeights *conv, int n,
+                                int H, int W, int stride, bool accumulate, bool relu, const float *zeros,
+                                float *panels);
 
 /* For tests: the same with vectors of 16 (AVX-512) or 8 (AVX2) floats. False, with nothing done, if this
  * processor has no such vectors. */

@@ -1,6 +1,7 @@
 /* tensor.c: see tensor.h */
 #include "clip/tensors/tensor.h"
 
+#include "clip/base/simd.h"
 #include "clip/math/half.h"
 
 #include <inttypes.h>
@@ -128,6 +129,7 @@ void tensor_convert(const Tensor *tensor, size_t first, size_t n, float *out) {
 }
 
 /* Whether no half has all bits of its exponent. */
+VECTOR_CLONES
 static bool halves_finite(const unsigned char *in, size_t n, uint16_t exponent) {
     uint16_t bad = 0;
     for (size_t i = 0; i < n; i++) {
@@ -139,6 +141,7 @@ static bool halves_finite(const unsigned char *in, size_t n, uint16_t exponent) 
 }
 
 /* The same for floats. */
+VECTOR_CLONES
 static bool floats_finite(const unsigned char *in, size_t n) {
     uint32_t bad = 0;
     for (size_t i = 0; i < n; i++) {

@@ -3,9 +3,12 @@
 
 #include "clip/image/image_tower.h"
 #include "clip/math/gemm.h"
+#include "clip/math/half.h"
+#include "clip/tensors/safetensors_write.h"
 #include "datasets/images/image.h"
 #include "datasets/images/transform.h"
 #include "datasets/lists/dataset_open.h"
+#include "tests/support/scratch.h"
 #include "tests/support/support.h"
 
 #include <setjmp.h>
@@ -67,6 +70,58 @@ void tower_check_golden(const char *model, const char *golden) {
     clip_free(clip);
     pool_free(pool);
     arena_free(arena);
+}
+
+static void write_halves(const char *path, const char *model) {
+    Error err = {0};
+    Arena *arena = arena_create();
+    TensorFile *file = fixture_open(model);
+    const int n = tensors_count(file);
+    TensorOut *tensors = ARENA_NEW(arena, TensorOut, n);
+    for (int i = 0; i < n; i++) {
+        const Tensor *tensor = tensors_at(file, i);
+        uint16_t *halves = ARENA_NEW(arena, uint16_t, tensor->count);
+        tensors[i] = (TensorOut){
+            .name = tensor->name, .dtype = tensor->dtype, .n_dims = tensor->n_dims, .data = tensor->data};
+        memcpy(tensors[i].shape, tensor->shape, sizeof tensors[i].shape);
+        if (tensor->dtype != DTYPE_F32)
+            continue;
+        for (size_t j = 0; j < tensor->count; j++)
+            halves[j] = float_to_half(tensor_in_place(tensor)[j]);
+        tensors[i].dtype = DTYPE_F16;
+        tensors[i].data = halves;
+    }
+    assert_int_equal(safetensors_write(path, tensors, n, NULL, 0, &err), 0);
+    tensors_close(file);
+    arena_free(arena);
+}
+
+static void check_few(const char *model) {
+    enum { N = 3 };
+    Error err = {0};
+    Clip *many = tower_open(model, CLIP_IMAGE), *few = tower_open(model, CLIP_IMAGE | CLIP_FEW_IMAGES);
+    Arena *arena = arena_create();
+    Pool *pool = pool_create(2);
+    const size_t size = N * 3 * (size_t)many->image_size * (size_t)many->image_size;
+    const size_t E = (size_t)many->embed_dim;
+    float *pixels = arena_floats(arena, size, 1);
+    float *want = arena_floats(arena, N, E), *got = arena_floats(arena, N, E);
+    fill_normal(pixels, size, 1, 5);
+    assert_int_equal(image_tower_forward(many, pool, pixels, N, want, &err), 0);
+    assert_int_equal(image_tower_forward(few, pool, pixels, N, got, &err), 0);
+    assert_memory_equal(got, want, N * E * sizeof *got);
+    tower_check_independence(few, 7);
+    pool_free(pool);
+    arena_free(arena);
+    clip_free(few);
+    clip_free(many);
+}
+
+void tower_check_few(void **state, const char *model) {
+    char path[512];
+    check_few(model);
+    write_halves(scratch_path(state, "halves.safetensors", path, sizeof path), model);
+    check_few(path);
 }
 
 void tower_check_independence(const Clip *clip, int n_images) {

@@ -14,6 +14,10 @@ void tower_check_golden(const char *model, const char *golden);
 /* The bits of a feature are the same alone, among others, and on one or three threads. */
 void tower_check_independence(const Clip *clip, int n_images);
 
+/* Weights that are made ready as they are used give the same bits: those of a file, and of one with its
+ * numbers as halves, written to a scratch folder (scratch.h). */
+void tower_check_few(void **state, const char *model);
+
 /* Features before the last layer, through that layer, are those behind it. */
 void tower_check_unprojected(const Clip *clip, int n_images);
 

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -18,6 +19,25 @@ static void test_values(void **state) {
     assert_int_equal(checksum(0xcbf43926, NULL, 0), 0xcbf43926);
     checksum_text(text, 0xf43926);
     assert_string_equal(text, "00f43926");
+}
+
+/* More pieces than threads, and a last one that is cut. */
+static void test_shared(void **state) {
+    (void)state;
+    const size_t size = ((size_t)40 << 20) + 5;
+    unsigned char *data = malloc(size);
+    assert_non_null(data);
+    for (size_t i = 0; i < size; i++)
+        data[i] = (unsigned char)(i * i >> 7);
+    const uint32_t want = checksum(7, data, size);
+    for (int n_threads = 0; n_threads <= 3; n_threads++) {
+        Pool *pool = n_threads > 0 ? pool_create(n_threads) : NULL;
+        assert_int_equal(checksum_shared(pool, 7, data, size), want);
+        assert_int_equal(checksum_shared(pool, 7, data, 9), checksum(7, data, 9));
+        assert_int_equal(checksum_shared(pool, 7, NULL, 0), 7);
+        pool_free(pool);
+    }
+    free(data);
 }
 
 static void test_file(void **state) {
@@ -36,6 +56,7 @@ static void test_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_shared),
         cmocka_unit_test_setup_teardown(test_file, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

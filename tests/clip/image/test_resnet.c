@@ -1,6 +1,7 @@
 /* The ResNet image tower: against reference features, and against itself in other company. */
 #include "clip/image/resnet.h"
 
+#include "tests/support/scratch.h"
 #include "tests/support/support.h"
 #include "tests/support/tower_support.h"
 
@@ -23,6 +24,10 @@ static void test_independence(void **state) {
     clip_free(clip);
 }
 
+static void test_few_images(void **state) {
+    tower_check_few(state, FIXTURES "clip_rn.safetensors");
+}
+
 static void test_unprojected(void **state) {
     (void)state;
     Clip *clip = tower_open(FIXTURES "clip_rn.safetensors", CLIP_IMAGE);
@@ -34,6 +39,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_independence),
+        cmocka_unit_test_setup_teardown(test_few_images, scratch_setup, scratch_teardown),
         cmocka_unit_test(test_unprojected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

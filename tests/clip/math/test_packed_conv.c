@@ -129,11 +129,45 @@ static void test_choice(void **state) {
     arena_free(c.arena);
 }
 
+static void copy_panel(const void *context, float *panel, int index) {
+    const ConvWeights *conv = context;
+    const size_t size = packed_conv_place(conv->n_in, conv->kernel, PACKED_CONV_PANEL);
+    memcpy(panel, conv->panels + (size_t)index * size, size * sizeof *panel);
+}
+
+/* By all threads, and with panels that are made for each pass, the bits are the same. */
+static void test_shared(void **state) {
+    (void)state;
+    Pool *pool = pool_create(3);
+    for (int i = 0; i < N_SIZES && packed_conv_size(1, 1, 1) > 0; i++) {
+        const Size s = sizes[i];
+        Case c = case_create(s);
+        const size_t n = (size_t)s.n * c.out_size;
+        float *want = arena_floats(c.arena, n, 1);
+        float *panels = arena_floats(c.arena, packed_conv_size(s.n_in, s.n_out, s.kernel), 1);
+        ConvWeights later = c.conv;
+        later.panels = later.w = later.b = NULL;
+        later.make_panel = copy_panel;
+        later.context = &c.conv;
+        packed_conv_forward(want, c.in, &c.conv, s.n, s.H, s.W, s.stride, false, true, c.zeros);
+        packed_conv_forward_shared(pool, c.out, c.in, &c.conv, s.n, s.H, s.W, s.stride, false, true, c.zeros,
+                                   NULL);
+        assert_memory_equal(c.out, want, n * sizeof *want);
+        memset(c.out, 0, n * sizeof *want);
+        packed_conv_forward_shared(pool, c.out, c.in, &later, s.n, s.H, s.W, s.stride, false, true, c.zeros,
+                                   panels);
+        assert_memory_equal(c.out, want, n * sizeof *want);
+        arena_free(c.arena);
+    }
+    pool_free(pool);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv),
         cmocka_unit_test(test_nan),
         cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
