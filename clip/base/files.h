@@ -24,8 +24,8 @@ typedef struct {
 
 int file_map(FileMap *map, const char *path, Error *err); /* "PATH: cannot open: No such file or directory" */
 void file_unmap(FileMap *map);                            /* a zeroed map is fine */
-/* Has these bytes of a map read in their order, as fast as the disk gives them, and their pages set up; where
- * the kernel cannot, they come when they are touched. */
+/* Touches these bytes of a map in their order, so that a disk gives them as fast as it can, and their pages
+ * are there. */
 void file_map_fetch(const unsigned char *data, size_t size);
 /* What has been read of it counts no longer as memory of this process; it can be read again. */
 void file_map_rest(const FileMap *map);

@@ -303,12 +303,23 @@ static void read_deferred(const void *context, float *out, int first, int rows, 
     matrix_read(&deferred->source, out, deferred->first + first, rows, k0, count);
 }
 
-/* Adds rows that are only checked now; NULL on failure. */
+static const void *find_deferred(const void *context, int row, size_t *bytes) {
+    const Deferred *deferred = context;
+    return matrix_where(&deferred->source, deferred->first + row, bytes);
+}
+
+/* Rows that stay in the file are checked now, or whenever they are used. */
+static void add_check(Checkpoint *cp, MatrixSource *source, int first, int rows) {
+    matrices_add(cp->late ? &cp->late->queue : &cp->queue, source, first, rows, NULL, NULL);
+    source->bad = cp->late ? &cp->late->bad : NULL;
+}
+
+/* NULL on failure. */
 static const Deferred *defer(Checkpoint *cp, const MatrixSource *source, int first, int rows) {
     Deferred *deferred = cp->failed ? NULL : ARENA_NEW(cp->arena, Deferred, 1);
     if (deferred) {
         *deferred = (Deferred){.source = *source, .first = first};
-        matrices_add(&cp->queue, source, first, rows, NULL, NULL);
+        add_check(cp, &deferred->source, first, rows);
     }
     return is_out_of_memory(cp) ? NULL : deferred;
 }
@@ -316,7 +327,7 @@ static const Deferred *defer(Checkpoint *cp, const MatrixSource *source, int fir
 void checkpoint_defer(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows) {
     const Deferred *deferred = defer(cp, source, first, rows);
     if (deferred)
-        packed_defer(packed, source->columns, rows, read_deferred, deferred);
+        packed_defer(packed, source->columns, rows, read_deferred, find_deferred, deferred);
 }
 
 void checkpoint_rows(Checkpoint *cp, RowMatrix *matrix, int rows, int columns, const char *format, ...) {
@@ -329,7 +340,7 @@ void checkpoint_rows(Checkpoint *cp, RowMatrix *matrix, int rows, int columns, c
     if (!checkpoint_source(cp, &source, NULL, rows, columns, "%s", name))
         return;
     *matrix = (RowMatrix){0};
-    if (matrix_in_place(&source) || !cp->few_images) {
+    if (!cp->late) {
         matrix->w = checkpoint_floats(cp, &source);
         return;
     }
@@ -381,7 +392,7 @@ static void fold_alloc(Checkpoint *cp, FoldedConv *fold, ConvWeights *conv) {
 
 /* Whether the panels are made whenever they are needed. */
 static bool defers(const Checkpoint *cp, const ConvWeights *conv) {
-    return cp->few_images && cp->precision == PRECISION_FLOAT32 &&
+    return cp->late && cp->precision == PRECISION_FLOAT32 &&
            packed_conv_size(conv->n_in, conv->n_out, conv->kernel) > 0;
 }
 
@@ -422,7 +433,10 @@ void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int
     if (!fold)
         return;
     fold->source = source_of(&found, NULL, n_out, n_in * kernel * kernel);
-    matrices_add(&cp->queue, &fold->source, 0, n_out, made.make_panel ? NULL : folded_conv_put, fold);
+    if (made.make_panel)
+        add_check(cp, &fold->source, 0, n_out);
+    else
+        matrices_add(&cp->queue, &fold->source, 0, n_out, folded_conv_put, fold);
     if (!is_out_of_memory(cp))
         *conv = made;
 }

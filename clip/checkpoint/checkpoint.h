@@ -27,7 +27,7 @@ typedef struct {
     NameScheme names;       /* what it calls its tensors */
     Arena *arena;           /* holds the weights that cannot be used where they are; borrowed */
     MatrixQueue queue;      /* what checkpoint_read will read */
-    bool few_images;        /* CLIP_FEW_IMAGES */
+    LateCheck *late;        /* for a few images: of what is read as it is used; else NULL. Borrowed */
     Precision precision;    /* of packed matrices and of convolutions */
     Error *err;
     bool failed;
@@ -69,11 +69,11 @@ const float *checkpoint_floats(Checkpoint *cp, const MatrixSource *source);
 /* Rows first .. first + rows - 1, packed. */
 void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
 
-/* The same rows, to be packed by each product (packed_defer); checkpoint_read only checks them. */
+/* The same rows, to be packed by each product (packed_defer); checkpoint_read only checks them, or leaves
+ * that to the products (LateCheck). */
 void checkpoint_defer(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
 
-/* A matrix that is used row by row: its floats, or what reads them if they must be converted and it is opened
- * for a few images. */
+/* A matrix that is used row by row: its floats or, for a few images, what reads them. */
 void checkpoint_rows(Checkpoint *cp, RowMatrix *matrix, int rows, int columns, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
@@ -83,7 +83,7 @@ void checkpoint_fill(Checkpoint *cp, float *out, const char *name, int n_dims, c
 /* A convolution (n_out, n_in, kernel, kernel) with the batch norm that follows it folded in:
  *     w' = w gamma / sqrt(var + 1e-5)    b' = beta - mean gamma / sqrt(var + 1e-5)
  * in double, laid out as ConvWeights wants it; for a few images in float, its panels are made when they are
- * needed, and checkpoint_read only checks it. The names are PREFIX CONV ".weight", PREFIX NORM ".weight" and
+ * needed, and checked then. The names are PREFIX CONV ".weight", PREFIX NORM ".weight" and
  * so on. */
 void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int kernel, const char *prefix,
                      const char *conv_name, const char *norm_name);

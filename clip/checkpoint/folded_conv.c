@@ -10,10 +10,11 @@
 #include <assert.h>
 #include <string.h>
 
-/* Columns of the source that are folded together: a multiple of 9 and of 16. */
-enum { PANEL = PACKED_CONV_PANEL, COLUMNS = 288 };
+/* Output channels that are folded together, whole lines of a panel, and columns of the source: a multiple
+ * of 9. */
+enum { PANEL = PACKED_CONV_PANEL, LINE = 16, COLUMNS = 576 };
 
-_Static_assert((int)MATRIX_ROWS == (int)PANEL, "rows are read a panel at a time");
+_Static_assert((int)MATRIX_ROWS % LINE == 0, "rows come in whole lines of a panel");
 
 static int area_of(const FoldedConv *fold) {
     return fold->kernel * fold->kernel;
@@ -25,33 +26,34 @@ static void fold_row(float *out, const float *in, double scale, int n) {
         out[i] = (float)(scale * in[i]);
 }
 
-/* Columns [k0, k0 + count) of n output channels, raw (n, stride), into their panel. */
+/* Columns [k0, k0 + count) of n output channels, raw (n, stride), into their place in a panel. */
 static void fold_into(const FoldedConv *fold, float *panel, const float *raw, size_t stride, int first, int n,
                       int k0, int count) {
-    _Alignas(64) float rows[PANEL * COLUMNS], turned[COLUMNS * PANEL];
+    _Alignas(64) float rows[LINE * COLUMNS], turned[COLUMNS * LINE];
     const int area = area_of(fold);
-    float *weights = panel + PANEL;
+    float *weights = panel + PANEL + first % PANEL;
     for (int o = 0; o < n; o++)
         fold_row(rows + o * COLUMNS, raw + (size_t)o * stride, fold->scale[first + o], count);
     if (area == 1) {
         strip_transpose(weights + (size_t)k0 * PANEL, PANEL, rows, COLUMNS, n, count);
         return;
     }
-    strip_transpose(turned, PANEL, rows, COLUMNS, n, count);
+    strip_transpose(turned, LINE, rows, COLUMNS, n, count);
     for (int i = 0; i < count; i++) { /* taps come before channels */
         const size_t channel = (size_t)(k0 + i) / (size_t)area, tap = (size_t)(k0 + i) % (size_t)area;
-        memcpy(weights + (tap * (size_t)fold->n_in + channel) * PANEL, turned + (size_t)i * PANEL,
+        memcpy(weights + (tap * (size_t)fold->n_in + channel) * PANEL, turned + (size_t)i * LINE,
                (size_t)n * sizeof *turned);
     }
 }
 
 static void put_panels(const FoldedConv *fold, const float *raw, int begin, int n) {
     const int columns = fold->n_in * area_of(fold);
-    for (int first = 0; first < n; first += PANEL)
+    const size_t panel = packed_conv_place(fold->n_in, fold->kernel, PANEL);
+    for (int o = 0; o < n; o += LINE)
         for (int k0 = 0; k0 < columns; k0 += COLUMNS)
-            fold_into(fold, fold->panels + packed_conv_place(fold->n_in, fold->kernel, begin + first),
-                      raw + (size_t)first * (size_t)columns + k0, (size_t)columns, begin + first,
-                      min_int(PANEL, n - first), k0, min_int(COLUMNS, columns - k0));
+            fold_into(fold, fold->panels + (size_t)((begin + o) / PANEL) * panel,
+                      raw + (size_t)o * (size_t)columns + k0, (size_t)columns, begin + o,
+                      min_int(LINE, n - o), k0, min_int(COLUMNS, columns - k0));
 }
 
 /* In the order of ConvWeights. */
@@ -94,13 +96,14 @@ void folded_conv_panel(const void *context, float *panel, int index) {
     const FoldedConv *fold = context;
     const int first = index * PANEL, n = min_int(PANEL, fold->n_out - first);
     const int columns = fold->n_in * area_of(fold);
-    _Alignas(64) float raw[PANEL * COLUMNS];
+    _Alignas(64) float raw[LINE * COLUMNS];
     if (n < PANEL)
         memset(panel, 0, (size_t)(1 + columns) * PANEL * sizeof *panel);
     memcpy(panel, fold->b + first, (size_t)n * sizeof *panel);
-    for (int k0 = 0; k0 < columns; k0 += COLUMNS) {
-        const int count = min_int(COLUMNS, columns - k0);
-        matrix_read(&fold->source, raw, first, n, k0, count);
-        fold_into(fold, panel, raw, (size_t)count, first, n, k0, count);
-    }
+    for (int o = 0; o < n; o += LINE)
+        for (int k0 = 0; k0 < columns; k0 += COLUMNS) {
+            const int channels = min_int(LINE, n - o), count = min_int(COLUMNS, columns - k0);
+            matrix_read(&fold->source, raw, first + o, channels, k0, count);
+            fold_into(fold, panel, raw, (size_t)count, first + o, channels, k0, count);
+        }
 }

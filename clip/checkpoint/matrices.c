@@ -90,15 +90,28 @@ static void fetch(const MatrixSource *source, int row, int k0, int count) {
         __builtin_prefetch(tensor->data + at * size + i, 0, 2);
 }
 
+const void *matrix_where(const MatrixSource *source, int row, size_t *bytes) {
+    size_t at;
+    const Tensor *tensor = find_row(source, row, 0, &at);
+    const size_t size = dtype_size(tensor->dtype);
+    *bytes = (size_t)source->columns * size;
+    return tensor->data + at * size;
+}
+
 void matrix_read(const MatrixSource *source, float *out, int first, int rows, int k0, int count) {
+    bool finite = true;
     for (int row = first; row < first + rows; row++, out += count) {
         size_t at;
         const Tensor *tensor = find_row(source, row, k0, &at);
-        if (row + ROWS_AHEAD < first + rows)
+        if (row + ROWS_AHEAD < source->rows) /* of the next call, perhaps */
             fetch(source, row + ROWS_AHEAD, k0, count);
         tensor_convert(tensor, at, (size_t)count, out);
+        if (source->bad)
+            finite = tensor_finite(tensor, at, (size_t)count) && finite;
         scale_row(source, out, row, count);
     }
+    if (!finite)
+        atomic_store(source->bad, true);
 }
 
 /* The job that a piece belongs to. */

@@ -291,6 +291,8 @@ Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
         goto out;
     }
     clip->arena = arena;
+    if (options->towers & CLIP_FEW_IMAGES && (clip->late = ARENA_NEW(arena, LateCheck, 1)))
+        clip->late->queue.arena = arena;
     clip->precision = precision_here(options->precision);
     const Named *named;
     const char *weights = locate_named(path, &named, arena, err);
@@ -301,7 +303,7 @@ Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
         Checkpoint cp = {.file = clip->file,
                          .arena = arena,
                          .queue.arena = scratch,
-                         .few_images = options->towers & CLIP_FEW_IMAGES,
+                         .late = clip->late,
                          .precision = clip->precision,
                          .err = err};
         read_clip(&cp, clip, options, named);
@@ -314,6 +316,12 @@ Clip *clip_open_with(const char *path, const ClipOptions *options, Error *err) {
 out:
     arena_free(scratch);
     return clip;
+}
+
+int clip_check_used(const Clip *clip, Error *err) {
+    return clip->late && atomic_load(&clip->late->bad)
+               ? matrices_read(&clip->late->queue, clip->file, NULL, err)
+               : 0;
 }
 
 int clip_prepare_training(Clip *clip, Error *err) {

@@ -8,6 +8,7 @@
 #include "clip/base/parallel.h"
 #include "clip/checkpoint/activations.h"
 #include "clip/checkpoint/config_types.h"
+#include "clip/checkpoint/matrices.h"
 #include "clip/checkpoint/tower_weights.h"
 #include "clip/math/precision.h"
 #include "clip/tensors/tensors.h"
@@ -39,11 +40,16 @@ typedef struct {
     char digest[65];               /* of a variant: what clip_digest returns; "" until computed */
     Arena *arena;                  /* converted weights and the texts above; owned */
     TensorFile *file;              /* mapped weights; owned */
+    LateCheck *late;               /* of weights that are checked as they are used; NULL: all are checked */
 } Clip;
+
+/* Whether the weights that have been used were all finite; else the error that clip_open would have had. */
+int clip_check_used(const Clip *clip, Error *err);
 
 /* What a checkpoint is opened for. DIGEST: clip_digest will be asked for, so it is computed on a thread of
  * its own while the towers are read and used. FEW_IMAGES: only a few images will be encoded, so the image
- * tower is not prepared for many; the bits are the same. PRESENT: a tower that is not in the file is not
+ * tower is not prepared for many: its matrices are read, and a NaN in them refused, as they are used
+ * (image_tower.h); the bits are the same. PRESENT: a tower that is not in the file is not
  * needed. UNREAD: all is found and checked but the weights, which whoever asks reads himself; sizes are
  * there, tables of weights are not. */
 typedef enum {

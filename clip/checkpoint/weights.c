@@ -93,7 +93,7 @@ static const PackedBlock *read_blocks(Checkpoint *cp, const BlockWeights **out, 
         BlockSources sources = find_block(cp, &blocks[i], prefix, i, scaled, C, F);
         if (cp->failed)
             break;
-        const bool defer = may_defer && (cp->few_images || lie_in_place(&sources));
+        const bool defer = may_defer && (cp->late || lie_in_place(&sources));
         if (packed_is_supported()) {
             read_packed(cp, &packed[i], &sources, C, last, defer ? checkpoint_defer : checkpoint_pack);
         } else {

@@ -6,11 +6,18 @@
 
 #include <string.h>
 
+/* Through towers that may differ from the checkpoint's. */
+static int forward(const Clip *clip, const VitWeights *vit, const ResnetWeights *resnet, Pool *pool,
+                   const float *pixels, int n, float *features, Error *err) {
+    const int result = clip->image == IMAGE_TOWER_VIT
+                           ? vit_forward(vit, pool, pixels, n, features, err)
+                           : resnet_forward(resnet, pool, pixels, n, features, err);
+    return result < 0 ? -1 : clip_check_used(clip, err);
+}
+
 int image_tower_forward(const Clip *clip, Pool *pool, const float *pixels, int n, float *features,
                         Error *err) {
-    if (clip->image == IMAGE_TOWER_VIT)
-        return vit_forward(&clip->vit, pool, pixels, n, features, err);
-    return resnet_forward(&clip->resnet, pool, pixels, n, features, err);
+    return forward(clip, &clip->vit, &clip->resnet, pool, pixels, n, features, err);
 }
 
 int image_tower_width(const Clip *clip) {
@@ -23,9 +30,7 @@ int image_tower_forward_unprojected(const Clip *clip, Pool *pool, const float *p
     ResnetWeights resnet = clip->resnet;
     vit.proj = resnet.c_proj_w = resnet.c_proj_b = NULL;
     vit.embed_dim = resnet.embed_dim = image_tower_width(clip);
-    if (clip->image == IMAGE_TOWER_VIT)
-        return vit_forward(&vit, pool, pixels, n, features, err);
-    return resnet_forward(&resnet, pool, pixels, n, features, err);
+    return forward(clip, &vit, &resnet, pool, pixels, n, features, err);
 }
 
 void image_tower_projection(const Clip *clip, float *w, const float **bias) {

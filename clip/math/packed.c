@@ -49,9 +49,15 @@ bool packed_create_bf16(PackedMatrix *packed, Bf16Kernel kernel, const float *w,
     return true;
 }
 
-void packed_defer(PackedMatrix *packed, int k, int n, PackedRead read, const void *context) {
-    *packed = (PackedMatrix){
-        .k = k, .n = n, .panel = strip_best_panel(), .transposed = true, .read = read, .context = context};
+void packed_defer(PackedMatrix *packed, int k, int n, PackedRead read, PackedWhere where,
+                  const void *context) {
+    *packed = (PackedMatrix){.k = k,
+                             .n = n,
+                             .panel = strip_best_panel(),
+                             .transposed = true,
+                             .read = read,
+                             .where = where,
+                             .context = context};
 }
 
 /* out (k, panel): columns of w (k, n) from its column `first` on. */
@@ -150,15 +156,21 @@ typedef struct {
     int index, row, rows, column, end;
 } Tile;
 
-/* All rows of a tile times k rows of one panel, b, from row k0 on; `next` is the panel that follows. */
-static void panel_product(const Product *p, Tile t, int column, int k0, int k, const float *b,
-                          const float *next) {
+/* What will be needed soon, in floats. */
+typedef struct {
+    const float *at;
+    size_t left;
+} Ahead;
+
+/* All rows of a tile times k rows of one panel, b, from row k0 on; meanwhile it fetches what it can of
+ * `ahead`. */
+static void panel_product(const Product *p, Tile t, int column, int k0, int k, const float *b, Ahead *ahead) {
     const PackedMatrix *m = p->matrix;
-    size_t panel = (size_t)m->panel, ld = (size_t)m->k, n = (size_t)m->n;
+    size_t ld = (size_t)m->k, n = (size_t)m->n;
     const float *start = k0 == 0 ? p->start : p->out;
     int columns = min_int(m->panel, m->n - column);
-    size_t fetched = 0;
     for (int i = t.row; i < t.row + t.rows; i += STRIP_ROWS) {
+        const size_t fetched = min_size((size_t)k * STRIP_AHEAD, ahead->left);
         size_t at = (size_t)i * n + (size_t)column;
         Strip strip = {.mr = min_int(STRIP_ROWS, t.row + t.rows - i),
                        .k = k,
@@ -170,9 +182,10 @@ static void panel_product(const Product *p, Tile t, int column, int k0, int k, c
                        .start = start ? start + at : NULL,
                        .bias = p->bias && k0 == 0 ? p->bias + column : NULL,
                        .c = p->out + at,
-                       .ahead = fetched < (size_t)k * panel ? next + fetched : b};
+                       .ahead = fetched > 0 ? ahead->at : b};
         strip_run(p->kernel, &strip, m->panel);
-        fetched += (size_t)k * STRIP_AHEAD;
+        ahead->at += fetched;
+        ahead->left -= fetched;
     }
 }
 
@@ -185,24 +198,41 @@ static void float_tile(const Product *p, Tile t) {
             const float *next = j + m->panel < t.end ? panel_at(m, j + m->panel, k0)
                                 : k0 + k < m->k      ? panel_at(m, t.column, k0 + k)
                                                      : panel_at(m, next_tile, 0);
-            panel_product(p, t, j, k0, k, panel_at(m, j, k0), next);
+            panel_product(p, t, j, k0, k, panel_at(m, j, k0), &(Ahead){next, (size_t)k * (size_t)m->panel});
         }
     }
+}
+
+/* The rows of the panel that this worker is likely to make next. */
+static Ahead rows_ahead(const Product *p, Tile t, int column) {
+    const PackedMatrix *m = p->matrix;
+    const int next = column < t.end ? column : (t.index + 1) % p->n_blocks * p->block;
+    size_t bytes = 0;
+    const float *at = m->where(m->context, next, &bytes);
+    return (Ahead){at, bytes * (size_t)min_int(m->panel, m->n - next) / sizeof *at};
 }
 
 /* The same for a deferred matrix: each panel is made, multiplied with all rows, and forgotten. */
 static void deferred_tile(const Product *p, Tile t) {
     const PackedMatrix *m = p->matrix;
-    _Alignas(64) float rows[STRIP_PANEL * K_BLOCK], panel[K_BLOCK * STRIP_PANEL];
-    for (int j = t.column; j < t.end; j += m->panel)
+    enum {
+        LINE = 16
+    }; /* rows that are turned together: whole lines of the panel, from the first-level cache */
+    _Alignas(64) float rows[LINE * K_BLOCK], panel[K_BLOCK * STRIP_PANEL];
+    for (int j = t.column; j < t.end; j += m->panel) {
+        Ahead ahead = rows_ahead(p, t, j + m->panel);
         for (int k0 = 0; k0 < m->k; k0 += K_BLOCK) {
             int k = min_int(K_BLOCK, m->k - k0), columns = min_int(m->panel, m->n - j);
             if (columns < m->panel)
                 memset(panel, 0, sizeof panel);
-            m->read(m->context, rows, j, columns, k0, k);
-            strip_transpose(panel, (size_t)m->panel, rows, (size_t)k, columns, k);
-            panel_product(p, t, j, k0, k, panel, panel);
+            for (int i = 0; i < columns; i += LINE) {
+                const int n = min_int(LINE, columns - i);
+                m->read(m->context, rows, j + i, n, k0, k);
+                strip_transpose(panel + i, (size_t)m->panel, rows, (size_t)k, n, k);
+            }
+            panel_product(p, t, j, k0, k, panel, &ahead);
         }
+    }
 }
 
 static void bf16_tile(const Product *p, Tile t) {

@@ -26,6 +26,10 @@
  * be called from any thread. */
 typedef void (*PackedRead)(const void *context, float *out, int first, int rows, int k0, int count);
 
+/* Where row `row` of a weight lies in memory, *bytes of it, and the following rows behind it: while one panel
+ * is multiplied, the rows of the next are fetched. */
+typedef const void *(*PackedWhere)(const void *context, int row, size_t *bytes);
+
 typedef struct {
     int k, n;            /* the matrix is (k, n) */
     int panel;           /* columns of a panel; 0: not packed */
@@ -35,7 +39,8 @@ typedef struct {
     uint16_t *halves;    /* panels in bfloat16, instead of `panels` */
     Bf16Kernel bf16;     /* what multiplies them; NONE: the matrix is in float */
     PackedRead read;     /* instead of `panels`: each product makes its panels from what this reads */
-    const void *context; /* of `read`. Borrowed */
+    PackedWhere where;
+    const void *context; /* of `read` and `where`. Borrowed */
 } PackedMatrix;
 
 /* A matrix that is used row by row: where it is, or read when it is needed. */
@@ -61,7 +66,8 @@ void packed_rows(PackedMatrix *packed, const float *rows, int first, int count);
 /* A weight (n, k) that is not packed in advance: each product reads and packs what it needs, panel by panel,
  * in the cache. For few products, and for a matrix that is never transposed; only where packed_is_supported.
  * The bits are those of packed_create. */
-void packed_defer(PackedMatrix *packed, int k, int n, PackedRead read, const void *context);
+void packed_defer(PackedMatrix *packed, int k, int n, PackedRead read, PackedWhere where,
+                  const void *context);
 
 /* out (rows, n) = start (rows, n) + bias (n) + in (rows, k) matrix. start may be out itself, or NULL for
  * zero; bias may be NULL. With a pool of NULL the calling thread works alone, as within a tile. */

@@ -100,6 +100,7 @@ static void convert(DType dtype, float *out, const unsigned char *in, size_t n) 
 }
 
 /* Whether all are finite, without a branch per element. */
+VECTOR_CLONES
 static bool all_finite(const float *x, size_t n) {
     uint32_t bad = 0;
     for (size_t i = 0; i < n; i++) {

@@ -3,7 +3,6 @@
 
 #include "clip/image/image_tower.h"
 #include "clip/math/gemm.h"
-#include "clip/math/half.h"
 #include "clip/tensors/safetensors_write.h"
 #include "datasets/images/image.h"
 #include "datasets/images/transform.h"
@@ -72,7 +71,7 @@ void tower_check_golden(const char *model, const char *golden) {
     arena_free(arena);
 }
 
-static void write_halves(const char *path, const char *model) {
+static void write_floats(const char *path, const char *model) {
     Error err = {0};
     Arena *arena = arena_create();
     TensorFile *file = fixture_open(model);
@@ -80,16 +79,11 @@ static void write_halves(const char *path, const char *model) {
     TensorOut *tensors = ARENA_NEW(arena, TensorOut, n);
     for (int i = 0; i < n; i++) {
         const Tensor *tensor = tensors_at(file, i);
-        uint16_t *halves = ARENA_NEW(arena, uint16_t, tensor->count);
-        tensors[i] = (TensorOut){
-            .name = tensor->name, .dtype = tensor->dtype, .n_dims = tensor->n_dims, .data = tensor->data};
+        float *values = arena_floats(arena, tensor->count, 1);
+        assert_int_equal(tensor_to_float(file, tensor, values, &err), 0);
+        tensors[i] =
+            (TensorOut){.name = tensor->name, .dtype = DTYPE_F32, .n_dims = tensor->n_dims, .data = values};
         memcpy(tensors[i].shape, tensor->shape, sizeof tensors[i].shape);
-        if (tensor->dtype != DTYPE_F32)
-            continue;
-        for (size_t j = 0; j < tensor->count; j++)
-            halves[j] = float_to_half(tensor_in_place(tensor)[j]);
-        tensors[i].dtype = DTYPE_F16;
-        tensors[i].data = halves;
     }
     assert_int_equal(safetensors_write(path, tensors, n, NULL, 0, &err), 0);
     tensors_close(file);
@@ -120,7 +114,7 @@ static void check_few(const char *model) {
 void tower_check_few(void **state, const char *model) {
     char path[512];
     check_few(model);
-    write_halves(scratch_path(state, "halves.safetensors", path, sizeof path), model);
+    write_floats(scratch_path(state, "floats.safetensors", path, sizeof path), model);
     check_few(path);
 }
 

@@ -15,7 +15,7 @@ void tower_check_golden(const char *model, const char *golden);
 void tower_check_independence(const Clip *clip, int n_images);
 
 /* Weights that are made ready as they are used give the same bits: those of a file, and of one with its
- * numbers as halves, written to a scratch folder (scratch.h). */
+ * numbers as F32, written to a scratch folder (scratch.h). */
 void tower_check_few(void **state, const char *model);
 
 /* Features before the last layer, through that layer, are those behind it. */

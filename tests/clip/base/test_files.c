@@ -82,6 +82,7 @@ static void test_map_rest(void **state) {
     memset(text, 'x', SIZE);
     scratch_file(path.text, text, SIZE);
     assert_int_equal(file_map(&map, path.text, &err), 0);
+    file_map_fetch(map.data, map.size);
     assert_memory_equal(map.data, text, SIZE);
     const long before = resident_files();
     file_map_rest(&map);

@@ -135,6 +135,10 @@ static void read_source(const void *context, float *out, int first, int rows, in
     matrix_read(context, out, first, rows, k0, count);
 }
 
+static const void *find_source(const void *context, int row, size_t *bytes) {
+    return matrix_where(context, row, bytes);
+}
+
 /* Packed by each product, from bytes that are not aligned: the bits of what was packed once. */
 static void test_deferred(void **state) {
     (void)state;
@@ -169,7 +173,7 @@ static void test_deferred(void **state) {
         matrix_read(&source, numbers, 0, N, 0, K);
         if (!packed_create_as(&packed, panel, numbers, K, N, true, arena))
             continue;
-        packed_defer(&deferred, K, N, read_source, &source);
+        packed_defer(&deferred, K, N, read_source, find_source, &source);
         deferred.panel = panel;
         Pool *pool = pool_create(threads);
         for (int rows = 1; rows <= MOST; rows += 12) {
@@ -180,6 +184,30 @@ static void test_deferred(void **state) {
         pool_free(pool);
     }
     arena_free(arena);
+}
+
+/* Read when they are needed, numbers tell that one of them is not finite; then the check finds it. */
+static void test_late(void **state) {
+    static Trial trial;
+    static float rows[3 * 5];
+    Error err = {0};
+    const int bad = PART + 7 * COLUMNS + 4;
+    LateCheck late = {0};
+    size_t bytes;
+    trial_open(&trial, state, bad);
+    late.queue.arena = trial.arena;
+    matrices_add(&late.queue, &trial.source, 0, ROWS, NULL, NULL);
+    trial.source.bad = &late.bad;
+    assert_ptr_equal(matrix_where(&trial.source, PART_ROWS + 7, &bytes),
+                     trial.source.parts[1]->data + 2 * 7 * COLUMNS);
+    assert_int_equal(bytes, 2 * COLUMNS);
+    matrix_read(&trial.source, rows, PART_ROWS + 5, 3, 5, 5);
+    assert_false(late.bad);
+    matrix_read(&trial.source, rows, PART_ROWS + 5, 3, 0, 5);
+    assert_true(late.bad);
+    assert_int_equal(matrices_read(&late.queue, trial.file, NULL, &err), -1);
+    assert_non_null(strstr(err.text, ": tensor k: element 494 is Inf"));
+    trial_close(&trial);
 }
 
 /* Wherever the Inf is, its tensor and its place are named. */
@@ -206,6 +234,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_read, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_packed, scratch_setup, scratch_teardown),
         cmocka_unit_test(test_deferred),
+        cmocka_unit_test_setup_teardown(test_late, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_not_finite, scratch_setup, scratch_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,9 @@
 #define _GNU_SOURCE /* memmem */
 #include "clip/checkpoint/model.h"
 
+#include "clip/checkpoint/names.h"
+#include "clip/image/image_tower.h"
+
 #include "clip/base/files.h"
 #include "clip/math/packed_conv.h"
 #include "clip/tensors/safetensors_write.h"
@@ -254,6 +257,22 @@ static void test_names(void **state) {
 
 /* --- bad files --- */
 
+/* Opened for a few images, a weight is refused when it is used at the latest. */
+static void assert_refused_in_use(const char *path, const char *message) {
+    Error err = {0};
+    Arena *arena = arena_create();
+    Clip *clip = clip_open(path, CLIP_IMAGE | CLIP_FEW_IMAGES, &err);
+    if (clip) {
+        const size_t side = (size_t)clip->image_size;
+        const float *pixels = arena_floats(arena, 3, side * side);
+        float *features = arena_floats(arena, (size_t)clip->embed_dim, 1);
+        assert_int_equal(image_tower_forward(clip, NULL, pixels, 1, features, &err), -1);
+    }
+    assert_non_null(strstr(err.text, message));
+    clip_free(clip);
+    arena_free(arena);
+}
+
 /* Every weight in turn: called something else, then with a NaN. */
 static void check_every_tensor(void **state, const char *model) {
     char path[512], message[512];
@@ -283,6 +302,8 @@ static void check_every_tensor(void **state, const char *model) {
         scratch_file(path, bytes, size);
         snprintf(message, sizeof message, "tensor %s: element %zu is NaN", t->name, t->count - 1);
         assert_refused(path, t->name, message);
+        if (names_is_visual(t->name))
+            assert_refused_in_use(path, message);
         memcpy(value, before, sizeof before);
     }
     tensors_close(file);
