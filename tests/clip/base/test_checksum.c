@@ -21,6 +21,21 @@ static void test_values(void **state) {
     assert_string_equal(text, "00f43926");
 }
 
+/* Whatever the length, and wherever it is cut. */
+static void test_lengths(void **state) {
+    (void)state;
+    enum { SIZE = 3000 };
+    unsigned char data[SIZE];
+    uint32_t want = 0x12345678;
+    for (int i = 0; i < SIZE; i++)
+        data[i] = (unsigned char)(i * i >> 3);
+    for (size_t i = 0; i < SIZE; i++) {
+        assert_int_equal(checksum(0x12345678, data, i), want);
+        assert_int_equal(checksum(checksum(0x12345678, data, i / 3), data + i / 3, i - i / 3), want);
+        want = checksum(want, data + i, 1);
+    }
+}
+
 /* More pieces than threads, and a last one that is cut. */
 static void test_shared(void **state) {
     (void)state;
@@ -56,6 +71,7 @@ static void test_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_shared),
         cmocka_unit_test_setup_teardown(test_file, scratch_setup, scratch_teardown),
     };
