@@ -264,6 +264,16 @@ const float *checkpoint_floats(Checkpoint *cp, const MatrixSource *source) {
     return is_out_of_memory(cp) ? NULL : in_place ? in_place : out;
 }
 
+const float *checkpoint_large(Checkpoint *cp, const char *name, int n_dims, const int64_t *shape) {
+    Found found;
+    if (cp->failed || !need(cp, &found, name, n_dims, shape))
+        return NULL;
+    const int rows = (int)shape[0];
+    const size_t count = found.tensors[0]->count * (size_t)found.n;
+    const MatrixSource source = source_of(&found, NULL, rows, (int)(count / (size_t)rows));
+    return checkpoint_floats(cp, &source);
+}
+
 void checkpoint_fill(Checkpoint *cp, float *out, const char *name, int n_dims, const int64_t *shape) {
     Found found;
     if (cp->failed || !need(cp, &found, name, n_dims, shape))

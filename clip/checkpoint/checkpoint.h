@@ -66,6 +66,8 @@ bool checkpoint_source(Checkpoint *cp, MatrixSource *source, const float *gamma,
                        const char *format, ...) __attribute__((format(printf, 6, 7)));
 /* The matrix as floats. Borrowed: from the map if possible, else from the arena. */
 const float *checkpoint_floats(Checkpoint *cp, const MatrixSource *source);
+/* The same for a tensor of any shape that no flavour transposes. */
+const float *checkpoint_large(Checkpoint *cp, const char *name, int n_dims, const int64_t *shape);
 /* Rows first .. first + rows - 1, packed. */
 void checkpoint_pack(Checkpoint *cp, PackedMatrix *packed, const MatrixSource *source, int first, int rows);
 

@@ -137,15 +137,17 @@ void text_read(Checkpoint *cp, TextWeights *text) {
 
 void vit_read(Checkpoint *cp, VitWeights *vit) {
     const int C = vit->width, P = vit->patch_size;
-    vit->conv1_w = checkpoint_tensor(cp, "visual.conv1.weight", 4, (int64_t[]){C, 3, P, P});
-    if (vit->conv1_w && cp->precision == PRECISION_BFLOAT16)
+    const bool is_float = cp->precision == PRECISION_FLOAT32;
+    vit->conv1_w = (is_float ? checkpoint_large : checkpoint_tensor)(cp, "visual.conv1.weight", 4,
+                                                                     (int64_t[]){C, 3, P, P});
+    if (vit->conv1_w && !is_float)
         packed_create(&vit->conv1, vit->conv1_w, 3 * P * P, C, true, cp->precision, cp->arena);
     vit->class_embedding = checkpoint_vector(cp, C, "visual.class_embedding");
     vit->positional_embedding = checkpoint_matrix(cp, vit->n_tokens, C, "visual.positional_embedding");
     vit->ln_pre_w = checkpoint_vector(cp, C, "visual.ln_pre.weight");
     vit->ln_pre_b = checkpoint_vector(cp, C, "visual.ln_pre.bias");
     vit->forward = read_blocks(cp, &vit->blocks, "visual.transformer.resblocks.", vit->n_layers, C,
-                               vit->mlp_width, cp->precision == PRECISION_FLOAT32);
+                               vit->mlp_width, is_float);
     vit->ln_post_w = checkpoint_vector(cp, C, "visual.ln_post.weight");
     vit->ln_post_b = checkpoint_vector(cp, C, "visual.ln_post.bias");
     vit->proj = checkpoint_matrix(cp, C, vit->embed_dim, "visual.proj");
@@ -180,7 +182,6 @@ static void read_layer(Checkpoint *cp, ResnetWeights *resnet, int i) {
 
 void resnet_read(Checkpoint *cp, ResnetWeights *resnet) {
     const int W = resnet->width, C = resnet->attn_width, E = resnet->embed_dim;
-    MatrixSource c_proj;
     checkpoint_conv(cp, &resnet->stem[0], W / 2, 3, 3, "visual.", "conv1", "bn1");
     checkpoint_conv(cp, &resnet->stem[1], W / 2, W / 2, 3, "visual.", "conv2", "bn2");
     checkpoint_conv(cp, &resnet->stem[2], W, W / 2, 3, "visual.", "conv3", "bn3");
@@ -194,7 +195,6 @@ void resnet_read(Checkpoint *cp, ResnetWeights *resnet) {
     resnet->k_proj_b = checkpoint_vector(cp, C, "%sk_proj.bias", pool);
     checkpoint_rows(cp, &resnet->v_proj, C, C, "%sv_proj.weight", pool);
     resnet->v_proj_b = checkpoint_vector(cp, C, "%sv_proj.bias", pool);
-    if (checkpoint_source(cp, &c_proj, NULL, E, C, "%sc_proj.weight", pool))
-        resnet->c_proj_w = checkpoint_floats(cp, &c_proj);
+    resnet->c_proj_w = checkpoint_large(cp, "visual.attnpool.c_proj.weight", 2, (int64_t[]){E, C});
     resnet->c_proj_b = checkpoint_vector(cp, E, "%sc_proj.bias", pool);
 }
