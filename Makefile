@@ -194,7 +194,7 @@ asan:
 # go to files, so that one of a program whose status nobody asked for counts too. (OpenBLAS is not instrumented,
 # which is no harm as long as it starts no threads.)
 RACES := $(addprefix $(BUILD)/tests/,clip/base/test_parallel clip/checkpoint/test_flavours \
-             clip/image/test_vit clip/math/test_blas clip/math/test_gemm clip/math/test_packed \
+             clip/image/test_resnet clip/image/test_vit clip/math/test_blas clip/math/test_gemm clip/math/test_packed \
              clip/math/test_product clip/tensors/test_tensors_open clip/text/test_text_encoder \
              clip/train/test_contrastive_trainer clip/train/test_resnet_trainer clip/train/test_text_trainer \
              clip/train/test_vit_trainer coop/library/test_stranger coop/test_trainer \
