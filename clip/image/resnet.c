@@ -137,18 +137,50 @@ static void convolve(const ResnetScratch *s, float *out, const float *in, const 
                          s->columns);
 }
 
+/* --- what is not a product, in bands of rows --- */
+
+enum { BAND = 8 /* rows of the output */ };
+
+typedef struct {
+    float *out;
+    const float *in;
+    int rows, W, C; /* of the output; of the input */
+} Bands;
+
+static void pool_band(void *context, int band, int worker) {
+    (void)worker;
+    const Bands *b = context;
+    const size_t row = (size_t)band * BAND, W = (size_t)b->W, C = (size_t)b->C;
+    avg_pool_forward(b->out + row * (W / 2) * C, b->in + 2 * row * W * C,
+                     2 * min_int(BAND, b->rows - (int)row), b->W, b->C);
+}
+
+static void average(const ResnetScratch *s, float *out, const float *in, int H, int W, int C) {
+    Bands bands = {out, in, H / 2, W, C};
+    pool_run(s->pool, ceil_div(H / 2, BAND), pool_band, &bands);
+}
+
+/* From (3, S, S) to (S, S, 3). */
+static void pixel_band(void *context, int band, int worker) {
+    (void)worker;
+    const Bands *b = context;
+    const size_t area = (size_t)b->rows * (size_t)b->W, first = (size_t)band * BAND * (size_t)b->W;
+    const size_t end = min_size(first + BAND * (size_t)b->W, area);
+    for (size_t i = first; i < end; i++)
+        for (size_t c = 0; c < 3; c++)
+            b->out[3 * i + c] = b->in[c * area + i];
+}
+
 /* maps->x (S/4, S/4, W) from one image (3, S, S). */
 static void stem_forward(const ResnetWeights *resnet, const ResnetScratch *s, Maps *maps,
                          const float *pixels) {
     const int S = resnet->image_size, half = S / 2;
-    const size_t area = (size_t)S * (size_t)S;
-    for (size_t i = 0; i < area; i++)
-        for (size_t c = 0; c < 3; c++)
-            maps->y[3 * i + c] = pixels[c * area + i];
+    Bands bands = {maps->y, pixels, S, S, 3};
+    pool_run(s->pool, ceil_div(S, BAND), pixel_band, &bands);
     convolve(s, maps->t, maps->y, &resnet->stem[0], 1, S, 2, false, true);
     convolve(s, maps->u, maps->t, &resnet->stem[1], 1, half, 1, false, true);
     convolve(s, maps->y, maps->u, &resnet->stem[2], 1, half, 1, false, true);
-    avg_pool_forward(maps->x, maps->y, half, half, resnet->width);
+    average(s, maps->x, maps->y, half, half, resnet->width);
 }
 
 /* One bottleneck from maps->x (n, side, side, n_in) to maps->x; returns the side of the result. Sides are
@@ -160,7 +192,7 @@ static int bottleneck_forward(const BottleneckWeights *block, const ResnetScratc
     convolve(s, t, maps->x, &block->conv1, n, side, 1, false, true);
     convolve(s, u, t, &block->conv2, n, side, 1, false, true);
     if (block->stride == 2) {
-        avg_pool_forward(t, u, n * side, side, inner);
+        average(s, t, u, n * side, side, inner);
         u = t;
         t = maps->u;
     }
@@ -168,7 +200,7 @@ static int bottleneck_forward(const BottleneckWeights *block, const ResnetScratc
     if (block->has_downsample) {
         const float *shortcut = maps->x;
         if (block->stride == 2) {
-            avg_pool_forward(t, maps->x, n * side, side, n_in);
+            average(s, t, maps->x, n * side, side, n_in);
             shortcut = t;
         }
         convolve(s, maps->y, shortcut, &block->downsample, n, out_side, 1, false, false);
@@ -209,7 +241,8 @@ static void mix_forward(const ResnetWeights *resnet, float *mixed, const float *
 typedef struct {
     const ResnetWeights *resnet;
     const ResnetScratch *scratch;
-    int n; /* images */
+    float *features; /* (n, E) */
+    int n;           /* images */
 } AttentionJob;
 
 /* The rows of a head, (D, C). */
@@ -258,12 +291,27 @@ static void value_head(void *context, int head, int worker) {
                 resnet->v_proj_b[first + (size_t)r];
 }
 
+enum { OUTPUTS = 64 /* features of a tile */ };
+
+static void project_tile(void *context, int tile, int worker) {
+    (void)worker;
+    const AttentionJob *job = context;
+    const ResnetWeights *resnet = job->resnet;
+    const int C = resnet->attn_width, E = resnet->embed_dim, end = min_int((tile + 1) * OUTPUTS, E);
+    for (int e = tile * OUTPUTS; e < end; e++)
+        for (int i = 0; i < job->n; i++)
+            job->features[(size_t)i * (size_t)E + (size_t)e] =
+                dot(job->scratch->pooled + (size_t)i * (size_t)C, resnet->c_proj_w + (size_t)e * (size_t)C,
+                    C) +
+                resnet->c_proj_b[e];
+}
+
 /* features (n, E), from maps (n, T-1, C) */
 static void attention_pool_forward(const ResnetWeights *resnet, const ResnetScratch *s, const float *maps,
                                    int n, float *features) {
     const int C = resnet->attn_width, H = resnet->n_heads, E = resnet->embed_dim;
     const size_t width = (size_t)C, map = (size_t)(resnet->n_tokens - 1) * width, heads = (size_t)H * width;
-    AttentionJob job = {.resnet = resnet, .scratch = s, .n = n};
+    AttentionJob job = {.resnet = resnet, .scratch = s, .features = features, .n = n};
     for (int i = 0; i < n; i++) {
         float *tokens = s->tokens + (size_t)i * (map + width);
         tokens_forward(resnet, tokens, maps + (size_t)i * map);
@@ -274,7 +322,7 @@ static void attention_pool_forward(const ResnetWeights *resnet, const ResnetScra
         mix_forward(resnet, s->mixed + (size_t)i * heads, s->tokens + (size_t)i * (map + width), s->scores);
     pool_run(s->pool, H, value_head, &job);
     if (resnet->c_proj_w)
-        tile_linear_forward(features, s->pooled, resnet->c_proj_w, resnet->c_proj_b, n, 1, C, E, false);
+        pool_run(s->pool, ceil_div(E, OUTPUTS), project_tile, &job);
     else
         memcpy(features, s->pooled, (size_t)n * width * sizeof *features);
 }
