@@ -117,25 +117,46 @@ typedef struct {
     int tap, n_taps, channel, channels;
 } Part;
 
-/* Where the taps of n output pixels are, from the given pixel on. */
-static void find_taps(const float *taps[][ROWS], const Job *job, const Part *part, int pixel, int n) {
-    const int out_w = job->W / job->stride, out_h = job->H / job->stride, side = job->conv->kernel;
-    const ptrdiff_t C = job->conv->n_in, W = job->W;
-    int x = pixel % out_w, y = pixel / out_w % out_h, image = pixel / out_w / out_h;
-    for (int i = 0; i < n; i++) {
-        for (int t = 0; t < part->n_taps; t++) {
-            const int v = y * job->stride + (part->tap + t) / side - side / 2;
-            const int u = x * job->stride + (part->tap + t) % side - side / 2;
-            const bool inside = v >= 0 && v < job->H && u >= 0 && u < job->W;
-            taps[t][i] = (inside ? job->in + ((image * (ptrdiff_t)job->H + v) * W + u) * C : job->zeros) +
-                         part->channel;
+/* An output pixel. */
+typedef struct {
+    int x, y, image;
+} Pixel;
+
+/* From the first tap of a neighbourhood to each of a part. */
+static void tap_offsets(ptrdiff_t *offsets, const Job *job, const Part *part) {
+    const int side = job->conv->kernel;
+    for (int t = 0; t < part->n_taps; t++) {
+        const int row = (part->tap + t) / side, column = (part->tap + t) % side;
+        offsets[t] = ((ptrdiff_t)row * job->W + column) * job->conv->n_in + part->channel;
+    }
+}
+
+static void next_pixel(const Job *job, Pixel *at) {
+    if (++at->x < job->W / job->stride)
+        return;
+    at->x = 0;
+    if (++at->y < job->H / job->stride)
+        return;
+    at->y = 0;
+    at->image++;
+}
+
+/* Where the taps of n output pixels are, from *at on, which becomes the one after them. */
+static void find_taps(const float *taps[][ROWS], const Job *job, const Part *part, const ptrdiff_t *offsets,
+                      Pixel *at, int n) {
+    const int side = job->conv->kernel, H = job->H, W = job->W;
+    for (int i = 0; i < n; i++, next_pixel(job, at)) {
+        const int v = at->y * job->stride - side / 2, u = at->x * job->stride - side / 2;
+        const ptrdiff_t first = ((at->image * (ptrdiff_t)H + v) * W + u) * job->conv->n_in;
+        if (v >= 0 && v + side <= H && u >= 0 && u + side <= W) {
+            for (int t = 0; t < part->n_taps; t++)
+                taps[t][i] = job->in + (first + offsets[t]);
+            continue;
         }
-        if (++x == out_w) {
-            x = 0;
-            if (++y == out_h) {
-                y = 0;
-                image++;
-            }
+        for (int t = 0; t < part->n_taps; t++) { /* at an edge */
+            const int tap_v = v + (part->tap + t) / side, tap_u = u + (part->tap + t) % side;
+            const bool inside = tap_v >= 0 && tap_v < H && tap_u >= 0 && tap_u < W;
+            taps[t][i] = inside ? job->in + (first + offsets[t]) : job->zeros + part->channel;
         }
     }
 }
@@ -179,15 +200,21 @@ static void part_forward(const Job *job, const Part *part, int panel, int first,
                    .channels = part->channels,
                    .accumulate = job->accumulate || !begins,
                    .floor = ends ? job->floor : -__builtin_inff()};
-    for (int i = 0; i < n_groups; i++) {
-        const int begin = first + (int)((int64_t)n * i / n_groups);
-        const int rows = first + (int)((int64_t)n * (i + 1) / n_groups) - begin;
-        find_taps(block.taps, job, part, begin, rows);
+    const int out_w = job->W / job->stride, out_h = job->H / job->stride;
+    Pixel at = {first % out_w, first / out_w % out_h, first / out_w / out_h};
+    ptrdiff_t offsets[TAPS];
+    tap_offsets(offsets, job, part);
+    for (int i = 0, begin = first, rows; i < n_groups; i++, begin += rows) {
+        rows = n / n_groups + (i < n % n_groups);
+        find_taps(block.taps, job, part, offsets, &at, rows);
         block.bias = begins ? bias : NULL;
         block.w = bias + (1 + (size_t)row) * PANEL;
         block.out = job->out + (size_t)begin * (size_t)conv->n_out + column;
         block.out_stride = (size_t)conv->n_out;
-        (columns % job->floats ? run_partial : run_kernel)(job, &block, rows, columns);
+        if (columns == job->vectors * job->floats)
+            job->kernel(rows, job->vectors, &block);
+        else
+            (columns % job->floats ? run_partial : run_kernel)(job, &block, rows, columns);
     }
 }
 
