@@ -30,8 +30,8 @@ typedef struct {
     float *qkv;    /* (G, T, 3C) */
     float *hidden; /* (G, T, F) of the MLP; before the blocks (T, 3 P P) the patches of one image, in bfloat16
                     * (G, T, 3 P P) those of all */
-    float *scores; /* (T, T) of one head; not in bfloat16 */
-    AttentionScratch *heads; /* in bfloat16, of this worker; those of the others follow */
+    float *scores; /* (T, T) of one head, of this worker; those of the others follow */
+    AttentionScratch *heads; /* the same in bfloat16, instead */
     Pool *pool;              /* for its products; NULL where other workers have tiles of their own */
 } VitScratch;
 
@@ -56,7 +56,6 @@ static VitScratch scratch_create(const VitWeights *vit, int group, Arena *arena)
     s.y = arena_floats(arena, rows, C);
     s.qkv = arena_floats(arena, rows, 3 * C);
     s.hidden = arena_floats(arena, rows, F > patch ? F : patch);
-    s.scores = arena_floats(arena, T, T);
     return s;
 }
 
@@ -64,8 +63,11 @@ static VitScratch scratch_create(const VitWeights *vit, int group, Arena *arena)
 static VitScratch *scratches_create(const VitWeights *vit, int group, int workers, Arena *arena) {
     VitScratch *scratch = ARENA_NEW(arena, VitScratch, workers);
     AttentionScratch *heads = ARENA_NEW(arena, AttentionScratch, workers);
-    for (int i = 0; i < workers && scratch && heads; i++) {
+    const size_t head = (size_t)vit->n_tokens * (size_t)vit->n_tokens;
+    float *scores = arena_floats(arena, (size_t)workers, bf16_kernel(vit) != BF16_NONE ? 0 : head);
+    for (int i = 0; i < workers && scratch && heads && scores; i++) {
         scratch[i] = scratch_create(vit, group, arena);
+        scratch[i].scores = scores + (size_t)i * head;
         scratch[i].heads = &heads[i];
         if (bf16_kernel(vit) != BF16_NONE)
             heads[i] = attention_scratch(vit->n_tokens, vit->width / vit->n_heads, arena);
@@ -96,8 +98,8 @@ static void patches_forward(const VitWeights *vit, const VitScratch *s, const fl
             memset(patches, 0, patch * sizeof *patches);
         cut_patches(patches + patch, pixels + (size_t)i * image, S, P);
         if (!together)
-            tile_linear_forward(s->x + ((size_t)i * T + 1) * C, patches + patch, vit->conv1_w, NULL, 1, T - 1,
-                                (int)patch, C, false);
+            tile_linear_forward(s->pool, s->x + ((size_t)i * T + 1) * C, patches + patch, vit->conv1_w, T - 1,
+                                (int)patch, C);
     }
     if (together)
         packed_product(s->pool, s->x, s->hidden, &vit->conv1, NULL, NULL, n * T);
@@ -125,15 +127,7 @@ typedef struct {
     int Q;
 } VitAttention;
 
-static void image_forward(const VitAttention *a, int image) {
-    const int T = a->vit->n_tokens, C = a->vit->width;
-    const size_t row = (size_t)image * (size_t)a->Q;
-    tile_attention_forward(a->out + row * (size_t)C, a->q + row * (size_t)a->q_stride, a->q_stride,
-                           a->kv + (size_t)image * (size_t)T * (size_t)a->kv_stride, a->kv_stride,
-                           a->scratch->scores, a->Q, T, C, a->vit->n_heads);
-}
-
-/* One head of one image, in bfloat16. */
+/* One head of one image. */
 static void head_forward(void *context, int tile, int worker) {
     const VitAttention *a = context;
     const VitWeights *vit = a->vit;
@@ -150,15 +144,15 @@ static void head_forward(void *context, int tile, int worker) {
                                 .Q = a->Q,
                                 .T = vit->n_tokens,
                                 .D = D};
-    attention_bf16_head(bf16_kernel(vit), &head, &a->scratch->heads[worker]);
+    if (bf16_kernel(vit) != BF16_NONE)
+        attention_bf16_head(bf16_kernel(vit), &head, &a->scratch->heads[worker]);
+    else
+        tile_attention_head(&head, a->scratch->scores +
+                                       (size_t)worker * (size_t)vit->n_tokens * (size_t)vit->n_tokens);
 }
 
 static void heads_forward(VitAttention *a, int n) {
-    if (bf16_kernel(a->vit) != BF16_NONE)
-        pool_run(a->scratch->pool, n * a->vit->n_heads, head_forward, a);
-    else
-        for (int i = 0; i < n; i++)
-            image_forward(a, i);
+    pool_run(a->scratch->pool, n * a->vit->n_heads, head_forward, a);
 }
 
 /* x (n, T, C) += attention, in all blocks but the last */

@@ -13,6 +13,7 @@
 
 #include "clip/base/arena.h"
 #include "clip/math/packed_bf16.h"
+#include "clip/math/tile_ops.h"
 
 /* What one thread works in. */
 typedef struct {
@@ -23,13 +24,6 @@ typedef struct {
 
 /* For up to T keys of size D. Owned by the arena; check arena_failed. */
 AttentionScratch attention_scratch(int T, int D, Arena *arena);
-
-typedef struct {
-    float *out;                          /* (Q, D) */
-    const float *q, *k, *v;              /* (Q, D), (T, D), (T, D) */
-    int out_stride, q_stride, kv_stride; /* from one row to the next */
-    int Q, T, D;
-} AttentionHead;
 
 /* On the calling thread, with a kernel that this processor has. */
 void attention_bf16_head(Bf16Kernel kernel, const AttentionHead *head, const AttentionScratch *scratch);

@@ -3,7 +3,6 @@
 #include "clip/math/attention_bf16.h"
 
 #include "clip/math/half.h"
-#include "clip/math/tile_ops.h"
 #include "tests/support/support.h"
 
 #include <math.h>
@@ -44,19 +43,23 @@ static Bench bench_create(Shape s) {
     return b;
 }
 
+static AttentionHead head_of(const Bench *b, float *out, int h, int first, int rows) {
+    const float *qkv = b->qkv + h * b->shape.D;
+    return (AttentionHead){.out = out + h * b->shape.D,
+                           .q = qkv + (size_t)first * 3 * (size_t)b->C,
+                           .k = qkv + b->C,
+                           .v = qkv + 2 * b->C,
+                           .out_stride = b->C,
+                           .q_stride = 3 * b->C,
+                           .kv_stride = 3 * b->C,
+                           .Q = rows,
+                           .T = b->shape.T,
+                           .D = b->shape.D};
+}
+
 static void attend(const Bench *b, Bf16Kernel kernel, float *out, int first, int rows) {
     for (int h = 0; h < b->shape.H; h++) {
-        const float *qkv = b->qkv + h * b->shape.D;
-        const AttentionHead head = {.out = out + h * b->shape.D,
-                                    .q = qkv + (size_t)first * 3 * (size_t)b->C,
-                                    .k = qkv + b->C,
-                                    .v = qkv + 2 * b->C,
-                                    .out_stride = b->C,
-                                    .q_stride = 3 * b->C,
-                                    .kv_stride = 3 * b->C,
-                                    .Q = rows,
-                                    .T = b->shape.T,
-                                    .D = b->shape.D};
+        const AttentionHead head = head_of(b, out, h, first, rows);
         attention_bf16_head(kernel, &head, &b->scratch);
     }
 }
@@ -107,8 +110,10 @@ static void sums_are_of_rounded_numbers(void **state) {
         fill_normal(b.out, size, 1, 8); /* what was there before must not matter */
         attend(&b, KERNELS[c % 2], b.out, 0, b.shape.Q);
         assert_close("attention", b.out, want, size, 1e-4);
-        tile_attention_forward(exact, b.qkv, 3 * b.C, b.qkv + b.C, 3 * b.C, scores, b.shape.Q, b.shape.T, b.C,
-                               b.shape.H);
+        for (int h = 0; h < b.shape.H; h++) {
+            const AttentionHead head = head_of(&b, exact, h, 0, b.shape.Q);
+            tile_attention_head(&head, scores);
+        }
         assert_close("attention beside float", b.out, exact, size, 5e-3);
         arena_free(b.arena);
     }

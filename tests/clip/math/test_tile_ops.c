@@ -6,7 +6,6 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -18,38 +17,32 @@ static float *normal(Arena *arena, size_t n, uint32_t seed) {
     return x;
 }
 
-static void naive_linear(float *out, const float *in, const float *w, const float *bias, int rows, int n_in,
-                         int n_out, bool accumulate) {
-    for (int r = 0; r < rows; r++) {
-        for (int o = 0; o < n_out; o++) {
-            double sum = (bias ? bias[o] : 0) + (accumulate ? out[r * n_out + o] : 0);
-            for (int i = 0; i < n_in; i++)
-                sum += (double)in[r * n_in + i] * w[o * n_in + i];
-            out[r * n_out + o] = (float)sum;
-        }
-    }
-}
-
-/* One row and several, one image and several, one block of columns and several. */
-static void test_linear(void **state) {
+/* One row and several, one block of columns and several, whole and not. */
+static void linear_is_the_sum(void **state) {
     (void)state;
-    const int sizes[][4] = {
-        {1, 1, 3, 5}, {1, 7, 33, 40}, {3, 5, 20, 1100}, {4, 1, 70, 513}, {2, 17, 64, 512}};
+    const int sizes[][3] = {{1, 3, 5}, {7, 33, 40}, {5, 20, 1100}, {1, 70, 513}, {17, 64, 384}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        for (int mode = 0; mode < 4; mode++) {
-            const int n = sizes[s][0], rows = sizes[s][1], n_in = sizes[s][2], n_out = sizes[s][3];
-            const size_t size = (size_t)n * rows * n_out;
-            Arena *arena = arena_create();
-            float *in = normal(arena, (size_t)n * rows * n_in, 1),
-                  *w = normal(arena, (size_t)n_out * n_in, 2);
-            const float *bias = mode & 1 ? normal(arena, (size_t)n_out, 3) : NULL;
-            float *got = normal(arena, size, 4), *want = arena_floats(arena, size, 1);
-            memcpy(want, got, size * sizeof *got);
-            tile_linear_forward(got, in, w, bias, n, rows, n_in, n_out, mode & 2);
-            naive_linear(want, in, w, bias, n * rows, n_in, n_out, mode & 2);
-            assert_close("linear", got, want, size, 1e-6);
-            arena_free(arena);
+        const int rows = sizes[s][0], n_in = sizes[s][1], n_out = sizes[s][2];
+        const size_t size = (size_t)rows * (size_t)n_out;
+        Arena *arena = arena_create();
+        float *in = normal(arena, (size_t)rows * (size_t)n_in, 1),
+              *w = normal(arena, (size_t)n_out * (size_t)n_in, 2);
+        float *got = normal(arena, size, 4), *alone = normal(arena, size, 4),
+              *want = arena_floats(arena, size, 1);
+        Pool *pool = pool_create(3);
+        for (size_t i = 0; i < size; i++) {
+            double sum = 0;
+            for (size_t j = 0; j < (size_t)n_in; j++)
+                sum += (double)in[i / (size_t)n_out * (size_t)n_in + j] *
+                       w[i % (size_t)n_out * (size_t)n_in + j];
+            want[i] = (float)sum;
         }
+        tile_linear_forward(pool, got, in, w, rows, n_in, n_out);
+        tile_linear_forward(NULL, alone, in, w, rows, n_in, n_out);
+        assert_close("linear", got, want, size, 1e-6);
+        assert_memory_equal(alone, got, size * sizeof *got);
+        pool_free(pool);
+        arena_free(arena);
     }
 }
 
@@ -77,7 +70,7 @@ static void naive_attention(float *out, const float *qkv, int Q, int T, int C, i
     }
 }
 
-static void test_attention(void **state) {
+static void attention_is_its_definition(void **state) {
     (void)state;
     const int sizes[][4] = {{1, 1, 64, 1}, {5, 5, 128, 2}, {1, 17, 192, 3}, {50, 50, 64, 1}, {7, 19, 24, 4}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
@@ -86,7 +79,11 @@ static void test_attention(void **state) {
         float *qkv = normal(arena, (size_t)T * 3 * C, 9), *scores = arena_floats(arena, (size_t)Q, (size_t)T);
         float *got = arena_floats(arena, (size_t)Q, (size_t)C),
               *want = arena_floats(arena, (size_t)Q, (size_t)C);
-        tile_attention_forward(got, qkv, 3 * C, qkv + C, 3 * C, scores, Q, T, C, H);
+        for (int h = 0; h < H; h++) {
+            const float *q = qkv + h * (C / H);
+            const AttentionHead head = {got + h * (C / H), q, q + C, q + 2 * C, C, 3 * C, 3 * C, Q, T, C / H};
+            tile_attention_head(&head, scores);
+        }
         naive_attention(want, qkv, Q, T, C, H);
         assert_close("attention", got, want, (size_t)Q * C, 2e-6);
         arena_free(arena);
@@ -95,8 +92,8 @@ static void test_attention(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_attention),
+        cmocka_unit_test(linear_is_the_sum),
+        cmocka_unit_test(attention_is_its_definition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
