@@ -36,7 +36,7 @@
 #define MIN_CHUNK ((size_t)1 << 16)
 #define MAX_CHUNK ((size_t)1 << 26)
 #define LARGE ((size_t)1 << 22)
-#define FOLLOWERS 8     /* blocks as large as the first of a chunk, for which it has room */
+#define FOLLOWERS 5     /* blocks as large as the first of a chunk, for which it has room: a ResNet has 4.5 */
 #define MIN_ELEMENTS 16 /* of a growing array */
 
 /* Bytes that a block takes from the arena: at least some, so that each block has its own address. */
