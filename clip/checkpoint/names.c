@@ -306,7 +306,8 @@ bool names_is_resnet(const NameScheme *scheme, const TensorFile *file) {
 
 bool names_is_visual(const char *name) {
     const char *own = bare(name);
-    return starts_with(own, "visual.") || starts_with(own, "vision_model.") || starts_with(own, "visual_projection.");
+    return starts_with(own, "visual.") || starts_with(own, "vision_model.") ||
+           starts_with(own, "visual_projection.");
 }
 
 int names_refuse(const TensorFile *file, Error *err) {
