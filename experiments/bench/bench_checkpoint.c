@@ -61,8 +61,8 @@ static int put_halves(TensorOut *out, const TensorFile *file, const Tensor *tens
     return 0;
 }
 
-/* The same tensors again, those of floats as F16. */
-static int halve_file(const char *path, const TensorFile *file, Arena *arena, Error *err) {
+/* The same tensors again, those of floats of that type, without what only coop's own files have. */
+static int rewrite_file(const char *path, const TensorFile *file, DType dtype, Arena *arena, Error *err) {
     const int n = tensors_count(file);
     TensorOut *tensors = ARENA_NEW(arena, TensorOut, n);
     if (!tensors)
@@ -72,16 +72,17 @@ static int halve_file(const char *path, const TensorFile *file, Arena *arena, Er
         tensors[i] = (TensorOut){
             .name = tensor->name, .dtype = tensor->dtype, .n_dims = tensor->n_dims, .data = tensor->data};
         memcpy(tensors[i].shape, tensor->shape, sizeof tensors[i].shape);
-        if (dtype_is_floating(tensor->dtype) && put_halves(&tensors[i], file, tensor, arena, err) < 0)
+        if (dtype == DTYPE_F16 && dtype_is_floating(tensor->dtype) &&
+            put_halves(&tensors[i], file, tensor, arena, err) < 0)
             return -1;
     }
     return safetensors_write(path, tensors, n, NULL, 0, err);
 }
 
-static int halve(const char *path, Error *err) {
+static int rewrite(const char *path, DType dtype, Error *err) {
     Arena *arena = arena_create();
     TensorFile *file = arena ? tensors_open(path, err) : NULL;
-    const int result = file ? halve_file(path, file, arena, err) : arena ? -1 : error_memory(err);
+    const int result = file ? rewrite_file(path, file, dtype, arena, err) : arena ? -1 : error_memory(err);
     tensors_close(file);
     arena_free(arena);
     return result;
@@ -102,5 +103,5 @@ int bench_checkpoint_write(const char *path, char digest[65], const Architecture
     TrainableClip *clip = bench_clip(architecture, ARCHITECTURE_TEXT_LAYERS, true, PRECISION_FLOAT32, err);
     const int saved = clip ? trainable_clip_save(clip, path, err) : -1;
     trainable_clip_free(clip);
-    return saved < 0 || (dtype == DTYPE_F16 && halve(path, err) < 0) ? -1 : digest_file(digest, path, err);
+    return saved < 0 || rewrite(path, dtype, err) < 0 ? -1 : digest_file(digest, path, err);
 }

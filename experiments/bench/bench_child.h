@@ -8,4 +8,12 @@
  * if that is more. An error unless its status is 0. */
 int bench_child(double *memory, const char *const *words, Error *err);
 
+/* The same in two parts, the first of which ends with the first byte on its standard output, when a user sees
+ * that byte. A child of zeros has not been started, and ends well. */
+typedef struct {
+    int process, output;
+} BenchChild;
+int bench_child_speak(BenchChild *child, const char *const *words, Error *err);
+int bench_child_end(BenchChild *child, double *memory, Error *err);
+
 #endif

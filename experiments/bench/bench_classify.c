@@ -47,7 +47,8 @@ typedef struct {
     const Case *what;
     const char *checkpoint, *prompt, *photo; /* paths */
     Pool *pool;
-    double memory; /* bytes, the most of a process */
+    BenchChild child; /* of the last pass, which has said its label */
+    double memory;    /* bytes, the most of a process */
 } Classify;
 
 /* --- what it finds on disk --- */
@@ -111,8 +112,8 @@ static int classify_loop(void *context, Error *err) {
     Classify *files = context;
     char threads[16];
     snprintf(threads, sizeof threads, "%d", pool_threads(files->pool));
-    return bench_child(
-        &files->memory,
+    return bench_child_speak(
+        &files->child,
         (const char *const[]){"classify", "--quiet", "--threads", threads, files->prompt, files->photo, NULL},
         err);
 }
@@ -131,6 +132,11 @@ static int read_loop(void *context, Error *err) {
     return n < 0 ? -1 : 0;
 }
 
+static int end_last(void *context, Error *err) {
+    Classify *files = context;
+    return bench_child_end(&files->child, &files->memory, err);
+}
+
 /* Takes the checkpoint out of the kernel's memory. What was just written must be on the disk for that. */
 static int forget(void *context, Error *err) {
     const Classify *files = context;
@@ -141,15 +147,21 @@ static int forget(void *context, Error *err) {
     return failed ? error_run(err, "%s: cannot be read from the disk anew", files->checkpoint) : 0;
 }
 
+static int end_and_forget(void *context, Error *err) {
+    return end_last(context, err) < 0 ? -1 : forget(context, err);
+}
+
 static int measure_classify(const Bench *bench, void *context, Pool *pool, Sample *sample, Error *err) {
     Classify *files = context;
-    const LoopFn before = files->what->from_disk ? forget : NULL;
+    const bool from_disk = files->what->from_disk;
     double reading;
     Sample tower;
     files->pool = pool;
     files->memory = 0;
-    if (bench_median_after(&sample->seconds, before, classify_loop, files, err) < 0 ||
-        bench_median_after(&reading, before, read_loop, files, err) < 0 ||
+    const int result = bench_median_after(&sample->seconds, from_disk ? end_and_forget : end_last,
+                                          classify_loop, files, err);
+    if (end_last(files, result < 0 ? NULL : err) < 0 || result < 0 ||
+        bench_median_after(&reading, from_disk ? forget : NULL, read_loop, files, err) < 0 ||
         bench_tower(bench, files->what->architecture, 1, pool, &tower, err) < 0)
         return -1;
     sample->memory = files->memory;
