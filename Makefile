@@ -33,7 +33,7 @@ MICROHTTPD = $(eval MICROHTTPD := $(filter-out $(WITHOUT),$(shell \
              pkg-config --exists 'libmicrohttpd >= 0.9.71' && echo libmicrohttpd)))$(MICROHTTPD)
 
 # Used where they are found: GIF, TIFF, HEIC and AVIF are refused by name without. WITHOUT="libheif" leaves one out.
-# (giflib has no .pc file everywhere.)
+# (giflib has no .pc file everywhere.) libtiff is loaded with the first file that needs it (datasets/images/tiff_library.h).
 EXTRA    = $(eval EXTRA := $(filter-out $(WITHOUT),$(shell \
              pkg-config --exists 'libtiff-4 >= 4.5' && echo libtiff-4; pkg-config --exists libheif && echo libheif; \
              test -e /usr/include/gif_lib.h && echo gif)))$(EXTRA)
@@ -58,8 +58,9 @@ WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwri
            $(if $(filter 1,$(WERROR)),-Werror)
 HEADERS  = $(eval HEADERS := $(shell pkg-config --cflags $(PKGS)))$(HEADERS)
 FLAGS    = -std=gnu11 -I. -g $(OPT) -fopenmp-simd -ffp-contract=off $(WARN) $(HEADERS) $(HAVE) $(CFLAGS)
+LINKED   = $(filter-out libtiff-4,$(PKGS))
 PLAIN    = $(patsubst gif,-lgif,$(filter gif,$(EXTRA))) -lunistring -lm -lpthread
-LIBS     = $(eval LIBS := $(FAISS_LIBS) $(shell pkg-config --libs $(PKGS) $(if $(filter mpi,$(RANKS)),$(MPI_PC))) $(PLAIN))$(LIBS)
+LIBS     = $(eval LIBS := $(FAISS_LIBS) $(shell pkg-config --libs $(LINKED) $(if $(filter mpi,$(RANKS)),$(MPI_PC))) $(PLAIN))$(LIBS)
 
 # Which program works with which library: coop/coop.h says so.
 VERSION := $(shell sed -n 's/^.define COOP_VERSION "\(.*\)"/\1/p' coop/coop.h)
@@ -235,10 +236,10 @@ $(BUILD)/coop.3: coop/coop.h .ci/manual ; @mkdir -p $(@D) && .ci/manual 3 $(VERS
 
 install: $(BUILD)/coop $(SHARED) $(BUILD)/libcoop.a $(MANUAL)
 	@.ci/install_files $(BUILD) $(VERSION) "$(DESTDIR)" $(PREFIX) $(LIBDIR) $(PYTHONDIR) \
-	    "$(filter-out yaml-0.1,$(PKGS))" "$(PLAIN)"
+	    "$(filter-out yaml-0.1,$(LINKED))" "$(PLAIN)"
 uninstall: ; @.ci/install_files --remove $(VERSION) "$(DESTDIR)" $(PREFIX) $(LIBDIR) $(PYTHONDIR)
 deb: $(BUILD)/coop $(SHARED) $(BUILD)/libcoop.a $(MANUAL)
-	@.ci/install dpkg-dev && .ci/deb $(BUILD) $(VERSION) "$(filter-out yaml-0.1,$(PKGS))" "$(PLAIN)"
+	@.ci/install dpkg-dev && .ci/deb $(BUILD) $(VERSION) "$(filter-out yaml-0.1,$(LINKED))" "$(PLAIN)"
 clean: ; rm -rf $(BUILD)
 help: ; @sed -n 's/^#: //p' Makefile
 

@@ -26,7 +26,16 @@ static void fold_row(float *out, const float *in, double scale, int n) {
         out[i] = (float)(scale * in[i]);
 }
 
-/* Columns [k0, k0 + count) of n output channels, raw (n, stride), into their place in a panel. */
+/* A whole line by one move. */
+static void put_line(float *out, const float *in, int n) {
+    if (n == LINE)
+        memcpy(out, in, LINE * sizeof *out);
+    else
+        memcpy(out, in, (size_t)n * sizeof *out);
+}
+
+/* Columns [k0, k0 + count), all taps of some channels, of n output channels, raw (n, stride), into their
+ * place in a panel. */
 static void fold_into(const FoldedConv *fold, float *panel, const float *raw, size_t stride, int first, int n,
                       int k0, int count) {
     _Alignas(64) float rows[LINE * COLUMNS], turned[COLUMNS * LINE];
@@ -39,11 +48,10 @@ static void fold_into(const FoldedConv *fold, float *panel, const float *raw, si
         return;
     }
     strip_transpose(turned, LINE, rows, COLUMNS, n, count);
-    for (int i = 0; i < count; i++) { /* taps come before channels */
-        const size_t channel = (size_t)(k0 + i) / (size_t)area, tap = (size_t)(k0 + i) % (size_t)area;
-        memcpy(weights + (tap * (size_t)fold->n_in + channel) * PANEL, turned + (size_t)i * LINE,
-               (size_t)n * sizeof *turned);
-    }
+    const float *line = turned;
+    for (int channel = k0 / area; channel * area < k0 + count; channel++) /* taps come before channels */
+        for (int tap = 0; tap < area; tap++, line += LINE)
+            put_line(weights + ((size_t)tap * (size_t)fold->n_in + (size_t)channel) * PANEL, line, n);
 }
 
 static void put_panels(const FoldedConv *fold, const float *raw, int begin, int n) {

@@ -1,8 +1,9 @@
 /* half.c: IEEE binary16 and bfloat16 to float, exactly, and floats to both.
  *
  * Every half is a float: a normal number moves its exponent from bias 15 to bias 127, Inf and NaN move theirs
- * from 31 to 255, and a subnormal is its mantissa times 2^-24. Processors with F16C do eight at a time; the
- * portable loop has no branch, so that the compiler can vectorise it. (IEEE 754-2008, 3.4.)
+ * from 31 to 255, and a subnormal is its mantissa times 2^-24. Processors with F16C do eight at a time, with
+ * AVX-512 sixteen; the portable loop has no branch, so that the compiler can vectorise it. (IEEE
+ * 754-2008, 3.4.)
  */
 #include "clip/math/half.h"
 
@@ -52,10 +53,24 @@ __attribute__((target("avx,f16c"))) static void half_to_float_f16c(float *out, c
     }
     half_to_float_portable(out + i, in + 2 * i, n - i);
 }
+
+__attribute__((target("avx512f"))) static void half_to_float_avx512(float *out, const unsigned char *in,
+                                                                    size_t n) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i half = _mm256_loadu_si256((const __m256i_u *)(in + 2 * i));
+        _mm512_storeu_ps(out + i, _mm512_cvtph_ps(half));
+    }
+    half_to_float_portable(out + i, in + 2 * i, n - i);
+}
 #endif
 
 void half_to_float(float *out, const unsigned char *in, size_t n) {
 #ifdef ASK_F16C
+    if (__builtin_cpu_supports("avx512f")) {
+        half_to_float_avx512(out, in, n);
+        return;
+    }
     if (__builtin_cpu_supports("avx") && __builtin_cpu_supports("f16c")) {
         half_to_float_f16c(out, in, n);
         return;

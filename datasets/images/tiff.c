@@ -14,13 +14,12 @@
 #include "datasets/images/tiff.h"
 
 #include "datasets/images/orientation.h"
+#include "datasets/images/tiff_library.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <tiffio.h>
 
 #define MAX_SAMPLES 6
 /* libtiff goes on without a tag that it cannot read; without these, the picture is another one. */
@@ -41,6 +40,7 @@ typedef struct {
 } Source;
 
 typedef struct {
+    const TiffLibrary *lib;
     TIFF *tiff;
     const char *name;
     const Source *source;
@@ -118,16 +118,16 @@ static int keep_loss(TIFF *tiff, void *context, const char *module, const char *
     return 1;
 }
 
-static TIFF *open_source(Source *source) {
-    TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
+static TIFF *open_source(const TiffLibrary *lib, Source *source) {
+    TIFFOpenOptions *options = lib->OpenOptionsAlloc();
     if (!options)
         return NULL;
-    TIFFOpenOptionsSetErrorHandlerExtR(options, keep_reason, source);
-    TIFFOpenOptionsSetWarningHandlerExtR(options, keep_loss, source);
-    TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)source->size + MAX_MEMORY);
-    TIFF *tiff = TIFFClientOpenExt("TIFF", "r", source, source_read, source_write, source_seek, source_close,
-                                   source_size, source_map, source_unmap, options);
-    TIFFOpenOptionsFree(options);
+    lib->OpenOptionsSetErrorHandlerExtR(options, keep_reason, source);
+    lib->OpenOptionsSetWarningHandlerExtR(options, keep_loss, source);
+    lib->OpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)source->size + MAX_MEMORY);
+    TIFF *tiff = lib->ClientOpenExt("TIFF", "r", source, source_read, source_write, source_seek, source_close,
+                                    source_size, source_map, source_unmap, options);
+    lib->OpenOptionsFree(options);
     return tiff;
 }
 
@@ -144,14 +144,14 @@ static int refuse_kind(const Picture *picture, const char *what, Error *err) {
                      picture->samples, picture->bits);
 }
 
-static bool is_compression_read(uint16_t compression) {
+static bool is_compression_read(const TiffLibrary *lib, uint16_t compression) {
     static const uint16_t read[] = {COMPRESSION_NONE,      COMPRESSION_CCITTRLE,      COMPRESSION_CCITTFAX3,
                                     COMPRESSION_CCITTFAX4, COMPRESSION_LZW,           COMPRESSION_JPEG,
                                     COMPRESSION_DEFLATE,   COMPRESSION_ADOBE_DEFLATE, COMPRESSION_LZMA,
                                     COMPRESSION_PACKBITS,  COMPRESSION_ZSTD};
     for (size_t i = 0; i < sizeof read / sizeof *read; i++)
         if (read[i] == compression)
-            return TIFFIsCODECConfigured(compression);
+            return lib->IsCODECConfigured(compression);
     return false;
 }
 
@@ -176,7 +176,7 @@ static void fill_greys(Picture *picture) {
 
 static int fill_palette(Picture *picture, Error *err) {
     uint16_t *red, *green, *blue;
-    if (!TIFFGetField(picture->tiff, TIFFTAG_COLORMAP, &red, &green, &blue))
+    if (!picture->lib->GetField(picture->tiff, TIFFTAG_COLORMAP, &red, &green, &blue))
         return error_set(err, "%s: TIFF header: no palette", picture->name);
     for (int i = 0; i < 1 << picture->bits; i++) {
         const unsigned char colour[3] = {(unsigned char)(red[i] >> 8), (unsigned char)(green[i] >> 8),
@@ -224,7 +224,7 @@ static int check_ycbcr(Picture *picture, Error *err) {
     if (picture->compression != COMPRESSION_JPEG || picture->planar != PLANARCONFIG_CONTIG ||
         picture->samples != 3 || picture->bits != 8)
         return refuse_kind(picture, "YCbCr but by JPEG", err);
-    TIFFSetField(picture->tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
+    picture->lib->SetField(picture->tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
     return 0;
 }
 
@@ -248,24 +248,25 @@ static int check_kind(Picture *picture, Error *err) {
 }
 
 static int describe(Picture *picture, Error *err) {
+    const TiffLibrary *lib = picture->lib;
     TIFF *tiff = picture->tiff;
-    if (!TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &picture->width) ||
-        !TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &picture->height))
+    if (!lib->GetField(tiff, TIFFTAG_IMAGEWIDTH, &picture->width) ||
+        !lib->GetField(tiff, TIFFTAG_IMAGELENGTH, &picture->height))
         return error_set(err, "%s: TIFF header: no size", picture->name);
-    if (!TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &picture->photometric))
+    if (!lib->GetField(tiff, TIFFTAG_PHOTOMETRIC, &picture->photometric))
         picture->photometric = PHOTOMETRIC_MINISWHITE;
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &picture->bits);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &picture->samples);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &picture->planar);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &picture->compression);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLEFORMAT, &picture->format);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &picture->orientation);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &picture->n_extra, &picture->extra);
+    lib->GetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &picture->bits);
+    lib->GetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &picture->samples);
+    lib->GetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &picture->planar);
+    lib->GetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &picture->compression);
+    lib->GetFieldDefaulted(tiff, TIFFTAG_SAMPLEFORMAT, &picture->format);
+    lib->GetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &picture->orientation);
+    lib->GetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &picture->n_extra, &picture->extra);
     if (image_check_size(picture->width, picture->height, picture->name, err) < 0 ||
         image_check_bytes(picture->width, picture->height, picture->source->size, MAX_PIXELS_PER_BYTE, "TIFF",
                           picture->name, err) < 0)
         return -1;
-    if (!is_compression_read(picture->compression))
+    if (!is_compression_read(picture->lib, picture->compression))
         return error_set(err, "%s: TIFF header: compression %u, which is not read", picture->name,
                          picture->compression);
     return check_kind(picture, err);
@@ -374,7 +375,7 @@ static uint64_t plane_bytes(const Picture *picture, uint64_t n) {
 static int read_rows(const Picture *picture, Image *image, Arena *arena, Error *err) {
     const uint64_t size = plane_bytes(picture, picture->width);
     const int planes = n_planes(picture);
-    if (TIFFScanlineSize64(picture->tiff) != size)
+    if (picture->lib->ScanlineSize64(picture->tiff) != size)
         return error_set(err, "%s: TIFF header: rows that are packed in an unknown way", picture->name);
     unsigned char *row = arena_alloc(arena, (size_t)size, 1);
     if (!row)
@@ -382,7 +383,7 @@ static int read_rows(const Picture *picture, Image *image, Arena *arena, Error *
     for (int c = 0; c < planes; c++) {
         const Samples samples = samples_of(picture, row, c);
         for (uint32_t y = 0; y < picture->height; y++) {
-            if (TIFFReadScanline(picture->tiff, row, y, (uint16_t)c) < 0)
+            if (picture->lib->ReadScanline(picture->tiff, row, y, (uint16_t)c) < 0)
                 return refuse(picture->source, "TIFF data", picture->name, err);
             convert(image->rgb + (size_t)y * picture->width * 3, &samples, picture->width);
         }
@@ -404,15 +405,15 @@ static void convert_tile(const Picture *picture, Image *image, const unsigned ch
 
 static int read_tiles(const Picture *picture, Image *image, Arena *arena, Error *err) {
     uint32_t width = 0, height = 0;
-    TIFFGetField(picture->tiff, TIFFTAG_TILEWIDTH, &width);
-    TIFFGetField(picture->tiff, TIFFTAG_TILELENGTH, &height);
+    picture->lib->GetField(picture->tiff, TIFFTAG_TILEWIDTH, &width);
+    picture->lib->GetField(picture->tiff, TIFFTAG_TILELENGTH, &height);
     if (image_check_size(width, height, picture->name, err) < 0 ||
         image_check_bytes(width, height, picture->source->size, MAX_PIXELS_PER_BYTE, "TIFF", picture->name,
                           err) < 0)
         return -1;
     const uint64_t size = plane_bytes(picture, width) * height;
     const int planes = n_planes(picture);
-    if (TIFFTileSize64(picture->tiff) != size)
+    if (picture->lib->TileSize64(picture->tiff) != size)
         return error_set(err, "%s: TIFF header: tiles that are packed in an unknown way", picture->name);
     unsigned char *tile = arena_alloc(arena, (size_t)size, 1);
     if (!tile)
@@ -420,7 +421,7 @@ static int read_tiles(const Picture *picture, Image *image, Arena *arena, Error 
     for (int c = 0; c < planes; c++)
         for (uint64_t y = 0; y < picture->height; y += height)
             for (uint64_t x = 0; x < picture->width; x += width) {
-                if (TIFFReadTile(picture->tiff, tile, (uint32_t)x, (uint32_t)y, 0, (uint16_t)c) < 0)
+                if (picture->lib->ReadTile(picture->tiff, tile, (uint32_t)x, (uint32_t)y, 0, (uint16_t)c) < 0)
                     return refuse(picture->source, "TIFF data", picture->name, err);
                 convert_tile(picture, image, tile, c, (uint32_t)x, (uint32_t)y, width, height);
             }
@@ -430,11 +431,12 @@ static int read_tiles(const Picture *picture, Image *image, Arena *arena, Error 
 /* The rows or tiles that lie behind the end of the file. (libtiff may read less of those that claim more
  * than a megabyte.) */
 static int check_whole(const Picture *picture, Error *err) {
+    const TiffLibrary *lib = picture->lib;
     TIFF *tiff = picture->tiff;
     const uint64_t size = picture->source->size;
-    const uint32_t n = TIFFIsTiled(tiff) ? TIFFNumberOfTiles(tiff) : TIFFNumberOfStrips(tiff);
+    const uint32_t n = lib->IsTiled(tiff) ? lib->NumberOfTiles(tiff) : lib->NumberOfStrips(tiff);
     for (uint32_t i = 0; i < n; i++) {
-        const uint64_t at = TIFFGetStrileOffset(tiff, i), bytes = TIFFGetStrileByteCount(tiff, i);
+        const uint64_t at = lib->GetStrileOffset(tiff, i), bytes = lib->GetStrileByteCount(tiff, i);
         if (at > size || (bytes > size - at && bytes <= 1 << 20))
             return error_set(err, "%s: TIFF data: the file is cut short", picture->name);
     }
@@ -450,7 +452,7 @@ static int decode_opened(Picture *picture, Image *image, Arena *arena, Error *er
     if (image_allocate(image, picture->width, picture->height, picture->name, arena, err) < 0)
         return -1;
     size_t mark = arena_mark(arena);
-    if ((TIFFIsTiled(picture->tiff) ? read_tiles : read_rows)(picture, image, arena, err) < 0)
+    if ((picture->lib->IsTiled(picture->tiff) ? read_tiles : read_rows)(picture, image, arena, err) < 0)
         return -1;
     arena_reset(arena, mark);
     return image_turn(image, picture->orientation, arena, err);
@@ -459,12 +461,15 @@ static int decode_opened(Picture *picture, Image *image, Arena *arena, Error *er
 static int decode(Image *image, const unsigned char *data, size_t size, const char *name, Arena *arena,
                   Error *err) {
     Source source = {.data = data, .size = size};
+    const TiffLibrary *lib = tiff_library(name, err);
+    if (!lib)
+        return -1;
     errno = 0;
-    Picture picture = {.tiff = open_source(&source), .name = name, .source = &source};
+    Picture picture = {.lib = lib, .tiff = open_source(lib, &source), .name = name, .source = &source};
     int result = picture.tiff && *source.reason == '\0' ? decode_opened(&picture, image, arena, err)
                                                         : refuse(&source, "TIFF header", name, err);
     if (picture.tiff)
-        TIFFClose(picture.tiff);
+        lib->Close(picture.tiff);
     return result;
 }
 
