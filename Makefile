@@ -23,7 +23,7 @@ PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate n
 DEBS    := gcc g++ pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
            libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
            libgif-dev libtiff-dev libcmocka-dev gnuplot-nox libcurl4-openssl-dev libmicrohttpd-dev nginx-light
-DEBS    += $(if $(filter-out 0,$(MPI)),$(MPI_DEBS)) $(if $(filter-out 0,$(FAISS)),libfaiss-dev)
+DEBS    += $(if $(filter-out 0,$(MPI)),$(if $(filter mpich,$(MPI)),mpich libmpich-dev,openmpi-bin libopenmpi-dev)) $(if $(filter-out 0,$(FAISS)),libfaiss-dev)
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
 # Used if their headers are there at build time, and loaded when something is fetched or served; without them coop says
@@ -41,7 +41,6 @@ HAVE     = $(patsubst libtiff-4,-DHAVE_TIFF,$(patsubst libheif,-DHAVE_HEIF,$(pat
 
 # MPI=1 builds with the machine's own MPI, MPI=openmpi or MPI=mpich with that one; without, nothing of it is seen.
 MPI     ?= 0
-MPI_DEBS = $(if $(filter mpich,$(MPI)),mpich libmpich-dev,openmpi-bin libopenmpi-dev)
 MPI_PC   = $(eval MPI_PC := $(if $(filter 1,$(MPI)),$(shell for name in mpi-c ompi-c mpich; do \
              pkg-config --exists $$name && echo $$name && break; done),$(patsubst openmpi,ompi-c,$(MPI))))$(MPI_PC)
 RANKS   := $(if $(filter 0,$(MPI)),alone,mpi)
