@@ -20,8 +20,8 @@
 
 #include <string.h>
 
-/* About how many tokens a tile has. */
-enum { TILE_TOKENS = 1024 };
+/* About how many tokens a tile has: more leave the cache. */
+enum { TILE_TOKENS = 400 };
 
 /* Activations of the images of a tile; one per worker. */
 typedef struct {
