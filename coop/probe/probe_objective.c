@@ -17,7 +17,7 @@
 enum {
     ITEM_TILE = 256,   /* OpenBLAS packs the other factor anew for each tile: the most items of one, */
     CLASS_TILE = 256,  /* rows of a tile of the gradient, */
-    ENOUGH_TILES = 32, /* and how many tiles are enough to make them as large */
+    ENOUGH_TILES = 16, /* and how many tiles are enough to make them as large */
     LEAST_ITEMS = 32,
     LANES = 8 /* sums side by side: fast, and the same bits for any width of vectors */
 };
@@ -49,6 +49,8 @@ void probe_objective_make(ProbeObjective *f, const ProbeItems *items, int n_rows
         *of_items[i] = arena_alloc(arena, (size_t)items->n, row);
     f->pieces = arena_alloc(arena, (size_t)f->n_pieces, parameters);
     f->start_gradient = arena_alloc(arena, 1, parameters);
+    for (int i = 0; i < PROBE_FIRST_STEPS; i++)
+        f->first_steps[i].gradient = arena_alloc(arena, 1, parameters);
     f->row_squares = ARENA_NEW(arena, double, n_rows);
     f->tile_loss = ARENA_NEW(arena, double, n_tiles);
     f->tile_slope = ARENA_NEW(arena, double, n_tiles);
@@ -241,22 +243,30 @@ static void sigmoid_residual(double *residual, double z, int y, double scale) {
     *residual = scale * ((z >= 0 ? 1 : e) / (1 + e) - y);
 }
 
-/* scores += step along; change = the residual there */
-static void move_tile(void *context, int tile, int worker) {
+/* scores += step along */
+static void advance_tile(void *context, int tile, int worker) {
     (void)worker;
+    ProbeObjective *f = context;
+    int first;
+    const size_t R = (size_t)f->n_rows, count = (size_t)items_of_tile(f, tile, &first),
+                 at = (size_t)first * R;
+    for (size_t k = at; k < at + count * R; k++)
+        f->scores[k] += f->step * f->along[k];
+}
+
+/* The same, and change = the residual there. */
+static void move_tile(void *context, int tile, int worker) {
     ProbeObjective *f = context;
     int first;
     const int count = items_of_tile(f, tile, &first), R = f->n_rows;
     const double scale = 1.0 / f->items->n;
+    advance_tile(context, tile, worker);
     for (int i = first; i < first + count; i++) {
         const size_t at = (size_t)i * (size_t)R;
-        double *z = f->scores + at;
-        for (int k = 0; k < R; k++)
-            z[k] += f->step * f->along[at + (size_t)k];
         if (R == 1)
-            sigmoid_residual(f->change + at, *z, f->items->rows[i], scale);
+            sigmoid_residual(f->change + at, f->scores[at], f->items->rows[i], scale);
         else
-            softmax_residual(f->change + at, z, R, f->items->rows[i], scale);
+            softmax_residual(f->change + at, f->scores + at, R, f->items->rows[i], scale);
     }
 }
 
@@ -274,45 +284,77 @@ static void piece_tile(void *context, int tile, int worker) {
                 f->pieces + ((size_t)piece * R + (size_t)row) * V, f->width);
 }
 
+/* A row of `out` = the sum of its pieces. */
 typedef struct {
-    ProbeObjective *f;
-    const double *x;
-    double *gradient;
+    const ProbeObjective *f;
+    double *out;
 } Sum;
 
-/* A row of the gradient = its pieces + penalty * W. */
 static void sum_row(void *context, int row, int worker) {
     (void)worker;
     const Sum *sum = context;
-    ProbeObjective *f = sum->f;
-    const size_t V = (size_t)f->width, at = (size_t)row * V;
-    const double *w = sum->x + at;
-    double *g = sum->gradient + at;
-    for (size_t i = 0; i < V - 1; i++)
-        g[i] = f->penalty * w[i];
-    g[V - 1] = 0;
-    for (size_t piece = 0; piece < (size_t)f->n_pieces; piece++) {
-        const double *part = f->pieces + piece * (size_t)f->n_rows * V + at;
+    const ProbeObjective *f = sum->f;
+    const size_t V = (size_t)f->width, at = (size_t)row * V, piece = (size_t)f->n_rows * V;
+    double *out = sum->out + at;
+    memcpy(out, f->pieces + at, V * sizeof *out);
+    for (size_t p = 1; p < (size_t)f->n_pieces; p++)
         for (size_t i = 0; i < V; i++)
-            g[i] += part[i];
-    }
-    f->row_squares[row] = dot(w, w, f->width - 1);
+            out[i] += f->pieces[p * piece + at + i];
 }
 
-/* At x, where scores are up to date once a step of 0 has been added. */
-static int gradient_at(ProbeObjective *f, double *gradient, const double *x, Error *err) {
-    Sum sum = {f, x, gradient};
+/* The gradient of the mean at the end of a step, where scores are to move. */
+static void mean_gradient(ProbeObjective *f, double *out) {
+    Sum sum = {f, out};
     run_items(f, move_tile, f);
     pool_run(f->pool, f->n_pieces * class_tiles(f->n_rows), piece_tile, f);
     pool_run(f->pool, f->n_rows, sum_row, &sum);
-    f->square = sum_of(f->row_squares, f->n_rows);
-    return pool_stopped(f->pool, err);
+}
+
+/* The same for a first step: as another fit has left it, or put before the others. */
+static const double *first_gradient(ProbeObjective *f) {
+    for (int i = 0; i < PROBE_FIRST_STEPS; i++)
+        if (f->first_steps[i].length == f->step) {
+            run_items(f, advance_tile, f);
+            return f->first_steps[i].gradient;
+        }
+    double *oldest = f->first_steps[PROBE_FIRST_STEPS - 1].gradient;
+    memmove(f->first_steps + 1, f->first_steps, (PROBE_FIRST_STEPS - 1) * sizeof *f->first_steps);
+    f->first_steps[0].gradient = oldest;
+    mean_gradient(f, oldest);
+    /* what a stopped pool has left must not be taken for it */
+    f->first_steps[0].length = pool_stopped(f->pool, NULL) < 0 ? 0 : f->step;
+    return oldest;
+}
+
+/* A row of the gradient = that of the mean + penalty * W. */
+typedef struct {
+    ProbeObjective *f;
+    const double *mean, *x;
+    double *gradient;
+} Penalty;
+
+static void penalty_row(void *context, int row, int worker) {
+    (void)worker;
+    const Penalty *p = context;
+    ProbeObjective *f = p->f;
+    const size_t V = (size_t)f->width, at = (size_t)row * V;
+    for (size_t i = at; i < at + V - 1; i++)
+        p->gradient[i] = p->mean[i] + f->penalty * p->x[i];
+    p->gradient[at + V - 1] = p->mean[at + V - 1]; /* of the bias */
+    f->row_squares[row] = dot(p->x + at, p->x + at, f->width - 1);
 }
 
 static int move_to(void *context, double *gradient, const double *x, Error *err) {
     ProbeObjective *f = context;
+    Penalty penalty = {f, gradient, x, gradient};
+    if (f->at_start && f->along == f->start_change)
+        penalty.mean = first_gradient(f);
+    else
+        mean_gradient(f, gradient);
     f->at_start = false;
-    return gradient_at(f, gradient, x, err);
+    pool_run(f->pool, f->n_rows, penalty_row, &penalty);
+    f->square = sum_of(f->row_squares, f->n_rows);
+    return pool_stopped(f->pool, err);
 }
 
 static int begin_at(void *context, double *value, double *gradient, const double *x, Error *err) {
@@ -324,7 +366,8 @@ static int begin_at(void *context, double *value, double *gradient, const double
     if (!f->has_start_gradient) {
         f->step = 0;
         f->along = f->scores;
-        if (gradient_at(f, f->start_gradient, x, err) < 0)
+        mean_gradient(f, f->start_gradient);
+        if (pool_stopped(f->pool, err) < 0)
             return -1;
         f->has_start_gradient = true;
     }

@@ -3,7 +3,8 @@
  *
  * Scores are linear in W: those of a direction are multiplied once, and each trial along it costs a pass over
  * scores; where the descent moves, another product gives the gradient. Descents begin at W = 0, where neither
- * the gradient nor, therefore, the first direction depends on C: their products serve all fits of a search.
+ * the gradient nor, therefore, the first direction depends on C: their products serve all fits of a search,
+ * and so does what lies at the end of a first step that is as long as another fit's.
  *
  * Layout, with R rows of parameters and width V = E + 1:
  *   parameters (R, V) = [w_1 b_1; w_2 b_2; ...]
@@ -23,6 +24,8 @@ typedef struct {
     int n;
 } ProbeItems;
 
+enum { PROBE_FIRST_STEPS = 2 /* that are remembered */ };
+
 typedef struct {
     const ProbeItems *items; /* each of a row */
     int n_rows, width;       /* R, V */
@@ -33,6 +36,10 @@ typedef struct {
     double *pieces;         /* (n_pieces, R, V) the gradient of each piece of the items */
     double *start_gradient; /* (R, V) at 0 */
     double *start_change;   /* (n, R) along -start_gradient */
+    struct {
+        double length;                /* 0: none yet */
+        double *gradient;             /* (R, V) of the mean at its end */
+    } first_steps[PROBE_FIRST_STEPS]; /* along -start_gradient, the newest first */
     bool has_start_gradient, has_start_change;
     int n_pieces;
     double *tile_loss, *tile_slope; /* (n_tiles) */

@@ -151,8 +151,8 @@ static void lines_are_the_formula(void **state) {
 /* --- what fits share --- */
 
 /* One step down the gradient from 0, to where the next gradient is. */
-static void step_down(ProbeObjective *objective, double C, double *gradient, double *loss, size_t size,
-                      Arena *arena) {
+static void step_down(ProbeObjective *objective, double C, double length, double *gradient, double *loss,
+                      size_t size, Arena *arena) {
     const LbfgsFunction f = probe_objective_at(objective, C);
     double *x = ARENA_NEW(arena, double, size), *direction = ARENA_NEW(arena, double, size), slope;
     Error err = {0};
@@ -162,9 +162,9 @@ static void step_down(ProbeObjective *objective, double C, double *gradient, dou
     for (size_t i = 0; i < size; i++)
         direction[i] = -gradient[i];
     assert_int_equal(f.aim(f.context, x, direction, &err), 0);
-    assert_int_equal(f.trial(f.context, loss, &slope, 0.5, &err), 0);
+    assert_int_equal(f.trial(f.context, loss, &slope, length, &err), 0);
     for (size_t i = 0; i < size; i++)
-        x[i] = 0.5 * direction[i];
+        x[i] = length * direction[i];
     assert_int_equal(f.move(f.context, gradient, x, &err), 0);
 }
 
@@ -179,13 +179,17 @@ static void a_fit_leaves_no_trace_in_the_next(void **state) {
     probe_objective_make(&fresh, &c.items, c.R, c.V, pool, arena);
     probe_objective_make(&used, &c.items, c.R, c.V, pool, arena);
     assert_false(arena_failed(arena));
-    step_down(&fresh, 3, first, &loss, size, arena);
-    step_down(&used, 100, again, &loss_again, size, arena);
+    step_down(&fresh, 3, 0.5, first, &loss, size, arena);
+    step_down(&used, 100, 0.5, again, &loss_again, size, arena);
     assert_true(loss_again != loss);
-    check_lines(&c, 0.1, &used, arena);
-    step_down(&used, 3, again, &loss_again, size, arena);
-    assert_true(loss_again == loss);
-    assert_memory_equal(again, first, size * sizeof *first);
+    for (int between = 0; between < 4; between++) { /* until nothing of the first is remembered */
+        check_lines(&c, 0.1, &used, arena);
+        step_down(&used, 3, 0.5, again, &loss_again, size, arena);
+        assert_true(loss_again == loss);
+        assert_memory_equal(again, first, size * sizeof *first);
+        for (int i = 0; i < between; i++)
+            step_down(&used, 3, 0.25 + i, again, &loss_again, size, arena);
+    }
     pool_free(pool);
     arena_free(arena);
 }
