@@ -11,6 +11,7 @@
  */
 #include "coop/probe/lbfgs.h"
 
+#include "coop/probe/dot.h"
 #include "coop/probe/line_search.h"
 
 #include <float.h>
@@ -38,21 +39,6 @@ typedef struct {
 } Descent;
 
 /* --- vectors --- */
-
-/* Eight sums side by side: fast, and the same bits for any width of vectors. */
-static double dot(const double *a, const double *b, size_t n) {
-    enum { LANES = 8 };
-    double sums[LANES] = {0}, total = 0;
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int lane = 0; lane < LANES; lane++)
-            sums[lane] += a[i + lane] * b[i + lane];
-    for (; i < n; i++)
-        total += a[i] * b[i];
-    for (int lane = 0; lane < LANES; lane++)
-        total += sums[lane];
-    return total;
-}
 
 /* a += scale * b */
 static void add(double *restrict a, double scale, const double *restrict b, size_t n) {

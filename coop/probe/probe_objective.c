@@ -9,6 +9,7 @@
 #include "clip/base/simd.h"
 #include "clip/math/exp_vector.h"
 #include "clip/math/gemm.h"
+#include "coop/probe/dot.h"
 
 #include <assert.h>
 #include <math.h>
@@ -93,19 +94,6 @@ static void aim_tile(void *context, int tile, int worker) {
                      f->n_rows, f->width);
 }
 
-static double dot(const double *a, const double *b, int n) {
-    double sums[LANES] = {0}, total = 0;
-    int i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int lane = 0; lane < LANES; lane++)
-            sums[lane] += a[i + lane] * b[i + lane];
-    for (; i < n; i++)
-        total += a[i] * b[i];
-    for (int lane = 0; lane < LANES; lane++)
-        total += sums[lane];
-    return total;
-}
-
 static bool leads_from_start(const ProbeObjective *f, const double *direction) {
     const size_t n = (size_t)f->n_rows * (size_t)f->width;
     for (size_t i = 0; i < n; i++)
@@ -127,8 +115,8 @@ static int aim_at(void *context, const double *x, const double *direction, Error
     f->cross = f->reach = 0;
     for (int r = 0; r < f->n_rows; r++) { /* the last column is the bias */
         const double *w = x + (size_t)r * (size_t)f->width, *d = direction + (size_t)r * (size_t)f->width;
-        f->cross += dot(w, d, f->width - 1);
-        f->reach += dot(d, d, f->width - 1);
+        f->cross += dot(w, d, (size_t)f->width - 1);
+        f->reach += dot(d, d, (size_t)f->width - 1);
     }
     return 0;
 }
@@ -341,7 +329,7 @@ static void penalty_row(void *context, int row, int worker) {
     for (size_t i = at; i < at + V - 1; i++)
         p->gradient[i] = p->mean[i] + f->penalty * p->x[i];
     p->gradient[at + V - 1] = p->mean[at + V - 1]; /* of the bias */
-    f->row_squares[row] = dot(p->x + at, p->x + at, f->width - 1);
+    f->row_squares[row] = dot(p->x + at, p->x + at, V - 1);
 }
 
 static int move_to(void *context, double *gradient, const double *x, Error *err) {
