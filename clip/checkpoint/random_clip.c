@@ -189,7 +189,7 @@ static ResnetWeights draw_resnet(Source *source, const Architecture *a) {
         *weights[i] = draw_matrix(source, C, C);
         *biases[i] = draw(source, (size_t)C, 0, 0.1);
     }
-    rn.c_proj_w = draw_matrix(source, a->embed_dim, C);
+    rn.c_proj.w = draw_matrix(source, a->embed_dim, C);
     rn.c_proj_b = draw(source, (size_t)a->embed_dim, 0, 0.1);
     return rn;
 }

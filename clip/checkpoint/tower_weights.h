@@ -59,7 +59,8 @@ typedef struct {
     const float *positional_embedding;           /* (T, C) */
     RowMatrix q_proj, k_proj, v_proj;            /* (C, C) */
     const float *q_proj_b, *k_proj_b, *v_proj_b; /* (C) */
-    const float *c_proj_w, *c_proj_b;            /* (E, C), (E); NULL: features are of width C = E */
+    RowMatrix c_proj;                            /* (E, C) */
+    const float *c_proj_b;                       /* (E); NULL: features are of width C = E */
 } ResnetWeights;
 
 /* Fills in text->backward from text->forward, for d_in = d_out w; a second call does nothing. Owned by the

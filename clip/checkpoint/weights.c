@@ -195,6 +195,6 @@ void resnet_read(Checkpoint *cp, ResnetWeights *resnet) {
     resnet->k_proj_b = checkpoint_vector(cp, C, "%sk_proj.bias", pool);
     checkpoint_rows(cp, &resnet->v_proj, C, C, "%sv_proj.weight", pool);
     resnet->v_proj_b = checkpoint_vector(cp, C, "%sv_proj.bias", pool);
-    resnet->c_proj_w = checkpoint_large(cp, "visual.attnpool.c_proj.weight", 2, (int64_t[]){E, C});
+    checkpoint_rows(cp, &resnet->c_proj, E, C, "%sc_proj.weight", pool);
     resnet->c_proj_b = checkpoint_vector(cp, E, "%sc_proj.bias", pool);
 }

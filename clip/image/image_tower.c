@@ -28,7 +28,7 @@ int image_tower_forward_unprojected(const Clip *clip, Pool *pool, const float *p
                                     Error *err) {
     VitWeights vit = clip->vit;
     ResnetWeights resnet = clip->resnet;
-    vit.proj = resnet.c_proj_w = resnet.c_proj_b = NULL;
+    vit.proj = resnet.c_proj_b = NULL;
     vit.embed_dim = resnet.embed_dim = image_tower_width(clip);
     return forward(clip, &vit, &resnet, pool, pixels, n, features, err);
 }
@@ -36,11 +36,14 @@ int image_tower_forward_unprojected(const Clip *clip, Pool *pool, const float *p
 void image_tower_projection(const Clip *clip, float *w, const float **bias) {
     const size_t C = (size_t)image_tower_width(clip), E = (size_t)clip->embed_dim;
     *bias = clip->image == IMAGE_TOWER_VIT ? NULL : clip->resnet.c_proj_b;
-    if (clip->image == IMAGE_TOWER_RESNET)
-        memcpy(w, clip->resnet.c_proj_w, E * C * sizeof *w);
-    else
+    const RowMatrix *rows = &clip->resnet.c_proj;
+    if (clip->image == IMAGE_TOWER_VIT)
         for (size_t i = 0; i < E * C; i++)
             w[i] = clip->vit.proj[i % C * E + i / C];
+    else if (rows->w)
+        memcpy(w, rows->w, E * C * sizeof *w);
+    else
+        rows->read(rows->context, w, 0, (int)E, 0, (int)C);
 }
 
 double image_tower_flops(const Clip *clip) {

@@ -86,7 +86,8 @@ static size_t most_panels(const ResnetWeights *resnet) {
 
 static float **rows_create(const ResnetWeights *resnet, int n_threads, Arena *arena) {
     const size_t C = (size_t)resnet->attn_width;
-    const bool read = resnet->q_proj.read || resnet->k_proj.read || resnet->v_proj.read;
+    const bool read =
+        resnet->q_proj.read || resnet->k_proj.read || resnet->v_proj.read || resnet->c_proj.read;
     float **rows = ARENA_NEW(arena, float *, n_threads);
     for (int i = 0; i < n_threads && rows && read; i++)
         rows[i] = arena_floats(arena, C / (size_t)resnet->n_heads, C);
@@ -245,12 +246,13 @@ typedef struct {
     int n;           /* images */
 } AttentionJob;
 
-/* The rows of a head, (D, C). */
-static const float *head_rows(const AttentionJob *job, const RowMatrix *matrix, int head, int worker) {
-    const int C = job->resnet->attn_width, D = C / job->resnet->n_heads;
+/* (D, C): the rows of a head, or of as many features; fewer at the end of the matrix. */
+static const float *rows_of(const AttentionJob *job, const RowMatrix *matrix, int first, int count,
+                            int worker) {
+    const int C = job->resnet->attn_width;
     if (matrix->w)
-        return matrix->w + (size_t)head * (size_t)D * (size_t)C;
-    matrix->read(matrix->context, job->scratch->rows[worker], head * D, D, 0, C);
+        return matrix->w + (size_t)first * (size_t)C;
+    matrix->read(matrix->context, job->scratch->rows[worker], first, count, 0, C);
     return job->scratch->rows[worker];
 }
 
@@ -261,13 +263,13 @@ static void query_head(void *context, int head, int worker) {
     const ResnetScratch *s = job->scratch;
     const int C = resnet->attn_width, D = C / resnet->n_heads;
     const size_t width = (size_t)C, heads = (size_t)resnet->n_heads * width, first = (size_t)head * (size_t)D;
-    const float *rows = head_rows(job, &resnet->q_proj, head, worker);
+    const float *rows = rows_of(job, &resnet->q_proj, head * D, D, worker);
     for (int r = 0; r < D; r++)
         for (int i = 0; i < job->n; i++)
             s->q[(size_t)i * width + first + (size_t)r] =
                 dot(s->pooled + (size_t)i * width, rows + (size_t)r * width, C) +
                 resnet->q_proj_b[first + (size_t)r];
-    rows = head_rows(job, &resnet->k_proj, head, worker);
+    rows = rows_of(job, &resnet->k_proj, head * D, D, worker);
     for (int i = 0; i < job->n; i++)
         memset(s->mixed + (size_t)i * heads + (size_t)head * width, 0, width * sizeof *s->mixed);
     for (int r = 0; r < D; r++)
@@ -283,7 +285,7 @@ static void value_head(void *context, int head, int worker) {
     const ResnetScratch *s = job->scratch;
     const int C = resnet->attn_width, D = C / resnet->n_heads;
     const size_t width = (size_t)C, heads = (size_t)resnet->n_heads * width, first = (size_t)head * (size_t)D;
-    const float *rows = head_rows(job, &resnet->v_proj, head, worker);
+    const float *rows = rows_of(job, &resnet->v_proj, head * D, D, worker);
     for (int r = 0; r < D; r++)
         for (int i = 0; i < job->n; i++)
             s->pooled[(size_t)i * width + first + (size_t)r] =
@@ -291,19 +293,18 @@ static void value_head(void *context, int head, int worker) {
                 resnet->v_proj_b[first + (size_t)r];
 }
 
-enum { OUTPUTS = 64 /* features of a tile */ };
-
+/* As many features as a head has rows. */
 static void project_tile(void *context, int tile, int worker) {
-    (void)worker;
     const AttentionJob *job = context;
     const ResnetWeights *resnet = job->resnet;
-    const int C = resnet->attn_width, E = resnet->embed_dim, end = min_int((tile + 1) * OUTPUTS, E);
-    for (int e = tile * OUTPUTS; e < end; e++)
+    const int C = resnet->attn_width, E = resnet->embed_dim, D = C / resnet->n_heads, first = tile * D;
+    const int count = min_int(D, E - first);
+    const float *rows = rows_of(job, &resnet->c_proj, first, count, worker);
+    for (int e = 0; e < count; e++)
         for (int i = 0; i < job->n; i++)
-            job->features[(size_t)i * (size_t)E + (size_t)e] =
-                dot(job->scratch->pooled + (size_t)i * (size_t)C, resnet->c_proj_w + (size_t)e * (size_t)C,
-                    C) +
-                resnet->c_proj_b[e];
+            job->features[(size_t)i * (size_t)E + (size_t)(first + e)] =
+                dot(job->scratch->pooled + (size_t)i * (size_t)C, rows + (size_t)e * (size_t)C, C) +
+                resnet->c_proj_b[first + e];
 }
 
 /* features (n, E), from maps (n, T-1, C) */
@@ -321,8 +322,8 @@ static void attention_pool_forward(const ResnetWeights *resnet, const ResnetScra
     for (int i = 0; i < n; i++)
         mix_forward(resnet, s->mixed + (size_t)i * heads, s->tokens + (size_t)i * (map + width), s->scores);
     pool_run(s->pool, H, value_head, &job);
-    if (resnet->c_proj_w)
-        pool_run(s->pool, ceil_div(E, OUTPUTS), project_tile, &job);
+    if (resnet->c_proj_b)
+        pool_run(s->pool, ceil_div(E, C / H), project_tile, &job);
     else
         memcpy(features, s->pooled, (size_t)n * width * sizeof *features);
 }
