@@ -98,7 +98,8 @@ typedef struct coop_options {
     size_t size; /* of this struct as the caller knows it: set by coop_options_init */
 
     int threads; /* that share the work; 0: one per processor that the process may use */
-    int images;  /* how many are expected: for up to 7, opening is faster and each of them slower; 0: many */
+    int images;  /* how many are expected: for up to 7, opening is faster and each of them slower, and weights
+                  * that are not finite are refused when they are used; 0: many */
     coop_precision precision; /* in which images and texts are encoded. A model has not learned: FLOAT32 */
 
     /* Asked now and then during long work, from any thread and in the "C" locale; what is not 0 ends the call
