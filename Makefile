@@ -20,10 +20,10 @@ MAKEFLAGS += --jobs=$(shell nproc) --no-print-directory
 
 # What asks the machine is asked when it is first needed, since `deps` installs what pkg-config finds, and only once.
 PKGS     = openblas libjpeg spng libwebpdemux yaml-0.1 jansson zlib libdeflate nettle $(filter-out gif,$(EXTRA))
-DEBS    := gcc g++ pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
+DEBS     = gcc g++ pkg-config libopenblas-pthread-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
            libyaml-dev libjansson-dev zlib1g-dev libdeflate-dev nettle-dev libunistring-dev \
            libgif-dev libtiff-dev libcmocka-dev gnuplot-nox libcurl4-openssl-dev libmicrohttpd-dev nginx-light
-DEBS    += $(if $(filter-out 0,$(MPI)),$(if $(filter mpich,$(MPI)),mpich libmpich-dev,openmpi-bin libopenmpi-dev)) $(if $(filter-out 0,$(FAISS)),libfaiss-dev)
+DEBS    += $(if $(filter-out 0,$(MPI)),$(MPI_DEBS)) $(if $(filter-out 0,$(FAISS)),libfaiss-dev)
 TOOLS   := clang-format cppcheck valgrind clang libclang-rt-14-dev
 
 # Used if their headers are there at build time, and loaded when something is fetched or served; without them coop says
@@ -33,7 +33,7 @@ MICROHTTPD = $(eval MICROHTTPD := $(filter-out $(WITHOUT),$(shell \
              pkg-config --exists 'libmicrohttpd >= 0.9.71' && echo libmicrohttpd)))$(MICROHTTPD)
 
 # Used where they are found: GIF, TIFF, HEIC and AVIF are refused by name without. WITHOUT="libheif" leaves one out.
-# (giflib has no .pc file everywhere.) libtiff is loaded with the first file that needs it (datasets/images/tiff_library.h).
+# (giflib has no .pc file everywhere.) libtiff is not linked, but loaded with the first file that needs it.
 EXTRA    = $(eval EXTRA := $(filter-out $(WITHOUT),$(shell \
              pkg-config --exists 'libtiff-4 >= 4.5' && echo libtiff-4; pkg-config --exists libheif && echo libheif; \
              test -e /usr/include/gif_lib.h && echo gif)))$(EXTRA)
@@ -41,6 +41,7 @@ HAVE     = $(patsubst libtiff-4,-DHAVE_TIFF,$(patsubst libheif,-DHAVE_HEIF,$(pat
 
 # MPI=1 builds with the machine's own MPI, MPI=openmpi or MPI=mpich with that one; without, nothing of it is seen.
 MPI     ?= 0
+MPI_DEBS = $(if $(filter mpich,$(MPI)),mpich libmpich-dev,openmpi-bin libopenmpi-dev)
 MPI_PC   = $(eval MPI_PC := $(if $(filter 1,$(MPI)),$(shell for name in mpi-c ompi-c mpich; do \
              pkg-config --exists $$name && echo $$name && break; done),$(patsubst openmpi,ompi-c,$(MPI))))$(MPI_PC)
 RANKS   := $(if $(filter 0,$(MPI)),alone,mpi)

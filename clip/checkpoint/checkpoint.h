@@ -85,8 +85,7 @@ void checkpoint_fill(Checkpoint *cp, float *out, const char *name, int n_dims, c
 /* A convolution (n_out, n_in, kernel, kernel) with the batch norm that follows it folded in:
  *     w' = w gamma / sqrt(var + 1e-5)    b' = beta - mean gamma / sqrt(var + 1e-5)
  * in double, laid out as ConvWeights wants it; for a few images in float, its panels are made when they are
- * needed, and checked then. The names are PREFIX CONV ".weight", PREFIX NORM ".weight" and
- * so on. */
+ * needed, and checked then. The names are PREFIX CONV ".weight", PREFIX NORM ".weight" and so on. */
 void checkpoint_conv(Checkpoint *cp, ConvWeights *conv, int n_out, int n_in, int kernel, const char *prefix,
                      const char *conv_name, const char *norm_name);
 

@@ -1,11 +1,10 @@
 /* fetch.c: see fetch.h */
 #include "clip/checkpoint/fetch.h"
 
+#include "clip/base/arena.h"
 #include "clip/base/files.h"
 #include "clip/base/minimum.h"
 #include "clip/checkpoint/names.h"
-
-#include <stdlib.h>
 
 #define PIECE ((size_t)4 << 20) /* bytes */
 
@@ -15,28 +14,20 @@ typedef struct {
 } Run;
 
 typedef struct {
+    Arena *arena;
     Run *pieces; /* in the order of the file */
-    int n, room;
-    bool failed;
+    int n, capacity;
 } Pieces;
 
-static void add_piece(Pieces *pieces, Run piece) {
-    if (pieces->n == pieces->room) {
-        const int room = 2 * pieces->room + 64;
-        Run *grown = realloc(pieces->pieces, (size_t)room * sizeof *grown);
-        if (!grown) {
-            pieces->failed = true;
-            return;
-        }
-        pieces->pieces = grown;
-        pieces->room = room;
-    }
-    pieces->pieces[pieces->n++] = piece;
-}
-
 static void add_run(Pieces *pieces, Run run) {
-    for (size_t at = 0; at < run.size && !pieces->failed; at += PIECE)
-        add_piece(pieces, (Run){run.data + at, min_size(PIECE, run.size - at)});
+    for (size_t at = 0; at < run.size && !arena_failed(pieces->arena); at += PIECE) {
+        Run *grown =
+            arena_grow(pieces->arena, pieces->pieces, &pieces->capacity, pieces->n + 1, sizeof *grown);
+        if (!grown)
+            return;
+        pieces->pieces = grown;
+        grown[pieces->n++] = (Run){run.data + at, min_size(PIECE, run.size - at)};
+    }
 }
 
 static void fetch_piece(void *context, int piece, int worker) {
@@ -46,8 +37,10 @@ static void fetch_piece(void *context, int piece, int worker) {
 }
 
 void fetch_tensors(const TensorFile *file, bool visual, bool others, Pool *pool) {
-    Pieces pieces = {0};
+    Pieces pieces = {.arena = arena_create()};
     Run run = {0};
+    if (!pieces.arena) /* then they come when they are touched */
+        return;
     for (int i = 0; i < tensors_count(file); i++) {
         const Tensor *tensor = tensors_at(file, i);
         if (!(names_is_visual(tensor->name) ? visual : others))
@@ -59,7 +52,7 @@ void fetch_tensors(const TensorFile *file, bool visual, bool others, Pool *pool)
         run.size += tensor->size;
     }
     add_run(&pieces, run);
-    if (!pieces.failed) /* else they come when they are touched */
+    if (!arena_failed(pieces.arena))
         pool_run(pool, pieces.n, fetch_piece, pieces.pieces);
-    free(pieces.pieces);
+    arena_free(pieces.arena);
 }

@@ -49,9 +49,9 @@ int clip_check_used(const Clip *clip, Error *err);
 /* What a checkpoint is opened for. DIGEST: clip_digest will be asked for, so it is computed on a thread of
  * its own while the towers are read and used. FEW_IMAGES: only a few images will be encoded, so the image
  * tower is not prepared for many: its matrices are read, and a NaN in them refused, as they are used
- * (image_tower.h); the bits are the same. PRESENT: a tower that is not in the file is not
- * needed. UNREAD: all is found and checked but the weights, which whoever asks reads himself; sizes are
- * there, tables of weights are not. */
+ * (image_tower.h); the bits are the same. PRESENT: a tower that is not in the file is not needed. UNREAD: all
+ * is found and checked but the weights, which whoever asks reads himself; sizes are there, tables of weights
+ * are not. */
 typedef enum {
     CLIP_TEXT = 1,
     CLIP_IMAGE = 2,

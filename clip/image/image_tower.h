@@ -7,8 +7,8 @@
 #include "clip/checkpoint/model.h"
 
 /* Encodes n images. pixels (n, 3, S, S), normalised; features (n, E), as encode_image gives them (not of unit
- * length). A feature depends on nothing but its image, bit for bit. Fails only when
- * out of memory, or for a NaN among weights that are checked as they are used. */
+ * length). A feature depends on nothing but its image, bit for bit. Fails only when out of memory, or for a
+ * NaN among weights that are checked as they are used. */
 int image_tower_forward(const Clip *clip, Pool *pool, const float *pixels, int n, float *features,
                         Error *err);
 

@@ -256,7 +256,18 @@ static const float *rows_of(const AttentionJob *job, const RowMatrix *matrix, in
     return job->scratch->rows[worker];
 }
 
-/* A head's query of each image, seen through W_k. Each row of a weight is fetched once for all images. */
+/* out (n, count) = in (n, C) rows^T + bias, where rows (count, C) are a part of a matrix and out lies in rows
+ * of out_step, in in those of in_step. Each row of the matrix is fetched once for all images. */
+static void multiply_rows(const AttentionJob *job, float *out, size_t out_step, const float *in,
+                          size_t in_step, const float *rows, const float *bias, int count) {
+    const int C = job->resnet->attn_width;
+    for (int r = 0; r < count; r++)
+        for (int i = 0; i < job->n; i++)
+            out[(size_t)i * out_step + (size_t)r] =
+                dot(in + (size_t)i * in_step, rows + (size_t)r * (size_t)C, C) + bias[r];
+}
+
+/* A head's query of each image, seen through W_k. */
 static void query_head(void *context, int head, int worker) {
     const AttentionJob *job = context;
     const ResnetWeights *resnet = job->resnet;
@@ -264,11 +275,7 @@ static void query_head(void *context, int head, int worker) {
     const int C = resnet->attn_width, D = C / resnet->n_heads;
     const size_t width = (size_t)C, heads = (size_t)resnet->n_heads * width, first = (size_t)head * (size_t)D;
     const float *rows = rows_of(job, &resnet->q_proj, head * D, D, worker);
-    for (int r = 0; r < D; r++)
-        for (int i = 0; i < job->n; i++)
-            s->q[(size_t)i * width + first + (size_t)r] =
-                dot(s->pooled + (size_t)i * width, rows + (size_t)r * width, C) +
-                resnet->q_proj_b[first + (size_t)r];
+    multiply_rows(job, s->q + first, width, s->pooled, width, rows, resnet->q_proj_b + first, D);
     rows = rows_of(job, &resnet->k_proj, head * D, D, worker);
     for (int i = 0; i < job->n; i++)
         memset(s->mixed + (size_t)i * heads + (size_t)head * width, 0, width * sizeof *s->mixed);
@@ -286,11 +293,8 @@ static void value_head(void *context, int head, int worker) {
     const int C = resnet->attn_width, D = C / resnet->n_heads;
     const size_t width = (size_t)C, heads = (size_t)resnet->n_heads * width, first = (size_t)head * (size_t)D;
     const float *rows = rows_of(job, &resnet->v_proj, head * D, D, worker);
-    for (int r = 0; r < D; r++)
-        for (int i = 0; i < job->n; i++)
-            s->pooled[(size_t)i * width + first + (size_t)r] =
-                dot(s->mixed + (size_t)i * heads + (size_t)head * width, rows + (size_t)r * width, C) +
-                resnet->v_proj_b[first + (size_t)r];
+    multiply_rows(job, s->pooled + first, width, s->mixed + (size_t)head * width, heads, rows,
+                  resnet->v_proj_b + first, D);
 }
 
 /* As many features as a head has rows. */
@@ -300,11 +304,8 @@ static void project_tile(void *context, int tile, int worker) {
     const int C = resnet->attn_width, E = resnet->embed_dim, D = C / resnet->n_heads, first = tile * D;
     const int count = min_int(D, E - first);
     const float *rows = rows_of(job, &resnet->c_proj, first, count, worker);
-    for (int e = 0; e < count; e++)
-        for (int i = 0; i < job->n; i++)
-            job->features[(size_t)i * (size_t)E + (size_t)(first + e)] =
-                dot(job->scratch->pooled + (size_t)i * (size_t)C, rows + (size_t)e * (size_t)C, C) +
-                resnet->c_proj_b[first + e];
+    multiply_rows(job, job->features + first, (size_t)E, job->scratch->pooled, (size_t)C, rows,
+                  resnet->c_proj_b + first, count);
 }
 
 /* features (n, E), from maps (n, T-1, C) */

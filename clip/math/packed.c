@@ -215,9 +215,7 @@ static Ahead rows_ahead(const Product *p, Tile t, int column) {
 /* The same for a deferred matrix: each panel is made, multiplied with all rows, and forgotten. */
 static void deferred_tile(const Product *p, Tile t) {
     const PackedMatrix *m = p->matrix;
-    enum {
-        LINE = 16
-    }; /* rows that are turned together: whole lines of the panel, from the first-level cache */
+    enum { LINE = 16 /* rows turned together: whole lines of the panel, from the first-level cache */ };
     _Alignas(64) float rows[LINE * K_BLOCK], panel[K_BLOCK * STRIP_PANEL];
     for (int j = t.column; j < t.end; j += m->panel) {
         Ahead ahead = rows_ahead(p, t, j + m->panel);
