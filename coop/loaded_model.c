@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH_FLOPS 1e11 /* of each thread */
+#define BATCH_FLOPS 2e11 /* of each thread */
 #define MAX_BATCH 64
 #define MANY_IMAGES 8
 
@@ -96,11 +96,13 @@ static int encode(void *context, const float *pixels, int n, float *features, Er
     return image_tower_forward(model->clip, model->pool, pixels, n, features, err);
 }
 
-/* So many images that a batch takes seconds: then a big tower, too, is seen to move and can be stopped. */
+/* So many images that a batch takes a second: then a big tower, too, is seen to move and can be stopped. All
+ * threads have the same number of them. */
 static int batch_size(const LoadedModel *model) {
-    int n_threads = pool_threads(model->pool);
-    double n = BATCH_FLOPS * n_threads / image_tower_flops(model->clip);
-    return n >= MAX_BATCH ? MAX_BATCH : n > n_threads ? (int)n : n_threads;
+    const int n_threads = pool_threads(model->pool);
+    const double n = BATCH_FLOPS * n_threads / image_tower_flops(model->clip);
+    const int each = n < MAX_BATCH ? (int)n / n_threads : MAX_BATCH / n_threads;
+    return each > 1 ? each * n_threads : n_threads;
 }
 
 const char *loaded_model_tower_digest(LoadedModel *model) {

@@ -9,6 +9,8 @@
 /* Through towers that may differ from the checkpoint's. */
 static int forward(const Clip *clip, const VitWeights *vit, const ResnetWeights *resnet, Pool *pool,
                    const float *pixels, int n, float *features, Error *err) {
+    if (n == 0)
+        return 0;
     const int result = clip->image == IMAGE_TOWER_VIT
                            ? vit_forward(vit, pool, pixels, n, features, err)
                            : resnet_forward(resnet, pool, pixels, n, features, err);

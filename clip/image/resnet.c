@@ -60,7 +60,7 @@ typedef struct {
     const ResnetScratch *scratch; /* (workers) */
     const float *pixels;          /* (n, 3, S, S) */
     float *features;              /* (n, E) */
-    int n, group;                 /* images: all; of one tile, G */
+    int n, n_tiles;               /* images, and the tiles that they go in */
 } ResnetJob;
 
 /* Floats of a map between layer2 and layer3: (S/8)^2 8W. */
@@ -336,8 +336,8 @@ static void tile_forward(void *context, int tile, int worker) {
     const ResnetWeights *resnet = job->resnet;
     const ResnetScratch *s = &job->scratch[worker];
     const size_t image = 3 * (size_t)resnet->image_size * (size_t)resnet->image_size;
-    const size_t middle = middle_size(resnet), first = (size_t)tile * (size_t)job->group;
-    const int n = job->n - (int)first < job->group ? job->n - (int)first : job->group;
+    const size_t middle = middle_size(resnet), first = (size_t)tile_first(job->n, job->n_tiles, tile);
+    const int n = tile_first(job->n, job->n_tiles, tile + 1) - (int)first;
     Maps maps = s->group;
     int side = 0;
     for (size_t i = 0; i < (size_t)n; i++) {
@@ -358,19 +358,23 @@ int resnet_forward(const ResnetWeights *resnet, Pool *pool, const float *pixels,
     const bool together = n < pool_threads(pool) || resnet->stem[0].make_panel;
     const int workers = together ? 1 : pool_threads(pool);
     const size_t fit = MAX_MAPS / middle_size(resnet);
-    const int group = tile_images(n, fit < 1 ? 1 : fit < MAX_GROUP ? (int)fit : MAX_GROUP, workers);
+    const int tiles = tile_count(n, fit < 1 ? 1 : fit < MAX_GROUP ? (int)fit : MAX_GROUP, workers);
     Arena *arena = arena_create();
     ResnetScratch *scratch = ARENA_NEW(arena, ResnetScratch, workers);
     if (scratch)
         for (int i = 0; i < workers; i++)
-            scratch[i] = scratch_create(resnet, group, together ? pool : NULL, arena);
+            scratch[i] = scratch_create(resnet, ceil_div(n, tiles), together ? pool : NULL, arena);
     if (arena_failed(arena)) {
         error_memory(err);
         goto out;
     }
-    ResnetJob job = {
-        .resnet = resnet, .scratch = scratch, .pixels = pixels, .features = features, .n = n, .group = group};
-    pool_run(together ? NULL : pool, (n + group - 1) / group, tile_forward, &job);
+    ResnetJob job = {.resnet = resnet,
+                     .scratch = scratch,
+                     .pixels = pixels,
+                     .features = features,
+                     .n = n,
+                     .n_tiles = tiles};
+    pool_run(together ? NULL : pool, tiles, tile_forward, &job);
     result = 0;
 out:
     arena_free(arena);

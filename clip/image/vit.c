@@ -12,6 +12,7 @@
 #include "clip/image/vit.h"
 
 #include "clip/base/arena.h"
+#include "clip/base/minimum.h"
 #include "clip/checkpoint/packed_blocks.h"
 #include "clip/math/activation_pair.h"
 #include "clip/math/attention_bf16.h"
@@ -40,7 +41,7 @@ typedef struct {
     const VitScratch *scratch; /* (workers) */
     const float *pixels;       /* (n, 3, S, S) */
     float *features;           /* (n, E) */
-    int n, group;              /* images: all; of one tile, G */
+    int n, n_tiles;            /* images, and the tiles that they go in */
 } VitJob;
 
 /* Only a tower in bfloat16 has this packed, so that it shows the precision. */
@@ -233,8 +234,8 @@ static void tile_forward(void *context, int tile, int worker) {
     const VitJob *job = context;
     const VitWeights *vit = job->vit;
     const VitScratch *s = &job->scratch[worker];
-    const int C = vit->width, E = vit->embed_dim, first = tile * job->group;
-    const int n = job->n - first < job->group ? job->n - first : job->group;
+    const int C = vit->width, E = vit->embed_dim, first = tile_first(job->n, job->n_tiles, tile);
+    const int n = tile_first(job->n, job->n_tiles, tile + 1) - first;
     const size_t image = 3 * (size_t)vit->image_size * (size_t)vit->image_size;
 
     embed_forward(vit, s, job->pixels + (size_t)first * image, n);
@@ -257,25 +258,25 @@ static bool is_packed(const VitWeights *vit) {
 
 /* Where weights are not packed, features would depend on the group, so each image goes alone; where every
  * tile packs them anew, all images go together if they fit. */
-static int group_size(const VitWeights *vit, int n, int workers) {
+static int count_tiles(const VitWeights *vit, int n, int workers) {
     const int fit = is_packed(vit) ? TILE_TOKENS / vit->n_tokens : 1;
     const bool deferred = vit->forward[0].out_proj.read;
-    return deferred && n > 1 && n <= fit ? n : tile_images(n, fit > 1 ? fit : 1, workers);
+    return deferred && n > 1 && n <= fit ? 1 : tile_count(n, fit > 1 ? fit : 1, workers);
 }
 
 int vit_forward(const VitWeights *vit, Pool *pool, const float *pixels, int n, float *features, Error *err) {
     int result = -1;
-    const int workers = pool_threads(pool), group = group_size(vit, n, workers);
+    const int workers = pool_threads(pool), tiles = count_tiles(vit, n, workers);
     Arena *arena = arena_create();
-    VitScratch *scratch = scratches_create(vit, group, workers, arena);
+    VitScratch *scratch = scratches_create(vit, ceil_div(n, tiles), workers, arena);
     if (arena_failed(arena)) {
         error_memory(err);
         goto out;
     }
     VitJob job = {
-        .vit = vit, .scratch = scratch, .pixels = pixels, .features = features, .n = n, .group = group};
-    if (n > group) {
-        pool_run(pool, (n + group - 1) / group, tile_forward, &job);
+        .vit = vit, .scratch = scratch, .pixels = pixels, .features = features, .n = n, .n_tiles = tiles};
+    if (tiles > 1) {
+        pool_run(pool, tiles, tile_forward, &job);
     } else {
         scratch->pool = pool;
         tile_forward(&job, 0, 0);

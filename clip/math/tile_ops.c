@@ -7,12 +7,16 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define BLOCK_COLUMNS 192 /* of one GEMM: a part of a usual width, for a thread */
 
-int tile_images(int n, int most, int workers) {
-    const int rounds = (n + most * workers - 1) / (most * workers), tiles = rounds * workers;
-    return n > tiles ? (n + tiles - 1) / tiles : 1;
+int tile_count(int n, int most, int workers) {
+    return min_int(n, ceil_div(n, most * workers) * workers);
+}
+
+int tile_first(int n, int n_tiles, int tile) {
+    return (int)((int64_t)n * tile / n_tiles);
 }
 
 typedef struct {

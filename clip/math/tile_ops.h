@@ -8,9 +8,13 @@
 
 #include "clip/base/parallel.h"
 
-/* How many of n images a tile takes: at most `most`, and so that the tiles keep all workers busy to the end.
- * No bit of a feature may depend on it. */
-int tile_images(int n, int most, int workers);
+/* In how many tiles of at most `most` images n > 0 of them go, so that all workers are busy to the end. No
+ * bit of a feature may depend on it. */
+int tile_count(int n, int most, int workers);
+
+/* The first image of a tile, and behind the last tile n. Tiles differ by one image at most, and so do the
+ * shares of workers, who each begin with as many adjacent tiles. */
+int tile_first(int n, int n_tiles, int tile);
 
 /* out = in w^T, by all threads of the pool (NULL: this one).
  *   out (rows, n_out)   in (rows, n_in)   w (n_out, n_in) */

@@ -17,6 +17,29 @@ static float *normal(Arena *arena, size_t n, uint32_t seed) {
     return x;
 }
 
+/* Tiles hold all images in order, at most so many each; and workers, who begin with as many adjacent tiles
+ * each, have shares that differ by one image at most. */
+static void tiles_are_even(void **state) {
+    (void)state;
+    for (int workers = 1; workers <= 5; workers++)
+        for (int most = 1; most <= 9; most++)
+            for (int n = 1; n <= 70; n++) {
+                const int tiles = tile_count(n, most, workers);
+                assert_in_range(tiles, 1, n);
+                assert_int_equal(tile_first(n, tiles, 0), 0);
+                assert_int_equal(tile_first(n, tiles, tiles), n);
+                for (int t = 0; t < tiles; t++)
+                    assert_in_range(tile_first(n, tiles, t + 1) - tile_first(n, tiles, t), 1, most);
+                if (tiles % workers != 0)
+                    assert_int_equal(tiles, n); /* an image each */
+                for (int w = 0; w < workers && tiles % workers == 0; w++) {
+                    const int share = tile_first(n, tiles, (w + 1) * (tiles / workers)) -
+                                      tile_first(n, tiles, w * (tiles / workers));
+                    assert_in_range(share, n / workers, (n + workers - 1) / workers);
+                }
+            }
+}
+
 /* One row and several, one block of columns and several, whole and not. */
 static void linear_is_the_sum(void **state) {
     (void)state;
@@ -92,6 +115,7 @@ static void attention_is_its_definition(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tiles_are_even),
         cmocka_unit_test(linear_is_the_sum),
         cmocka_unit_test(attention_is_its_definition),
     };
