@@ -33,12 +33,15 @@ size_t block_cache_place(BlockCache *cache, const TextWeights *w, const TokenTre
     return used;
 }
 
-void block_scratch_alloc(BlockScratch *scratch, const TextWeights *w, int max_rows, bool backward,
-                         Arena *arena) {
+void block_scratch_alloc(BlockScratch *scratch, const TextWeights *w, const TokenTree *tree, int n_threads,
+                         int max_rows, bool backward, Arena *arena) {
     size_t R = (size_t)max_rows, C = (size_t)w->width;
-    *scratch = (BlockScratch){.h = arena_floats(arena, R, C),
-                              .att = arena_floats(arena, R, C),
-                              .g = arena_floats(arena, R, (size_t)w->mlp_width)};
+    *scratch =
+        (BlockScratch){.h = arena_floats(arena, R, C),
+                       .att = arena_floats(arena, R, C),
+                       .g = arena_floats(arena, R, (size_t)w->mlp_width),
+                       .attention = arena_floats(
+                           arena, tree_attention_scratch_size(tree, w->n_heads, w->width, n_threads), 1)};
     if (!backward)
         return;
     scratch->d_x2 = arena_floats(arena, R, C);
@@ -63,7 +66,8 @@ static TreeAttention attention_of(const BlockContext *context, const Segment *se
                            .kv_stride = cache->kv_stride,
                            .shared_kv = shared_kv,
                            .probs = cache->probs,
-                           .late = cache->late};
+                           .late = cache->late,
+                           .scratch = context->scratch->attention};
 }
 
 /* Rows of the leaves, from a matrix over the segment to one over the leaves. */

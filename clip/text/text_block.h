@@ -41,14 +41,15 @@ typedef struct {
     float *g;          /* (R, F) */
     float *d_x2, *d_h; /* (R, C) */
     float *d_qkv;      /* (R, 3C) */
+    float *attention;  /* TreeAttention's */
 } BlockScratch;
 
 /* Places the cache of one block in memory, except for x, which is the caller's. Returns how many floats it
  * takes; with memory NULL it only counts them. */
 size_t block_cache_place(BlockCache *cache, const TextWeights *w, const TokenTree *tree,
                          const Segment *segment, bool last, float *memory);
-void block_scratch_alloc(BlockScratch *scratch, const TextWeights *w, int max_rows, bool backward,
-                         Arena *arena);
+void block_scratch_alloc(BlockScratch *scratch, const TextWeights *w, const TokenTree *tree, int n_threads,
+                         int max_rows, bool backward, Arena *arena);
 
 /* Everything a block works on. */
 typedef struct {

@@ -170,7 +170,7 @@ static void allocate(TextEncoder *e, size_t memory_budget) {
     if (e->training)
         choose_kept(e, memory_budget > 0 ? memory_budget / sizeof(float) : SIZE_MAX);
     allocate_caches(e);
-    block_scratch_alloc(&e->scratch, w, max_rows, e->training, arena);
+    block_scratch_alloc(&e->scratch, w, tree, pool_threads(e->pool), max_rows, e->training, arena);
     e->shared_kv = ARENA_NEW(arena, float *, e->end);
     e->d_shared_kv = ARENA_NEW(arena, float *, e->end);
     if (e->end == w->n_layers)

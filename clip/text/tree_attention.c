@@ -1,21 +1,32 @@
-/* tree_attention.c: forward in tiles of queries, backward in tiles of heads (a shared ancestor collects
- * gradients from many queries, and the columns of one head belong to one tile alone).
+/* tree_attention.c: forward in tiles of some queries and a head, backward in tiles of heads (a shared
+ * ancestor collects gradients from many queries, and the columns of one head belong to one tile alone).
  *
- * Rows of keys and values are far apart, and a head needs 256 bytes of each. So loops go head by head, which
- * keeps ancestors that neighbours share in the first-level cache, and fetch the rows of the next query.
+ * A head needs 256 bytes of each row, and rows begin a multiple of 2 KiB apart: few lines of the first-level
+ * cache can hold them. So each worker copies what a head has of the path to a query into slots side by side:
+ *
+ *     root       ...        query
+ *     [k v dk dv | k v dk dv | k v dk dv | ... ]
+ *
+ * Queries come in depth-first order, so the next one keeps most of them: gradients of the others are written
+ * back to their rows, and the new nodes are copied.
  */
 #include "clip/text/tree_attention.h"
 
+#include "clip/base/minimum.h"
 #include "clip/base/simd.h"
 #include "clip/math/ops.h"
 
 #include <math.h>
 #include <string.h>
 
-#define QUERIES_PER_TILE 8
+#define INLINE inline __attribute__((always_inline)) /* into a function of several instruction sets */
+#define QUERIES_PER_TILE 32
 #define LANES 16
-#define QUARTERS 4
-#define BLOCK (QUARTERS * LANES) /* columns of a CLIP head; what is left of a wider one goes one by one */
+#define BLOCK (4 * LANES) /* columns of a CLIP head; what is left of a wider one goes one by one */
+#define GROUP 4           /* slots whose dot products are summed together */
+#define PARTS 4           /* of a slot: key, value, their gradients */
+#define AHEAD 2           /* how many queries ahead rows are fetched */
+#define LINE 16           /* floats of a cache line */
 
 typedef struct {
     const TreeAttention *a;
@@ -24,8 +35,8 @@ typedef struct {
     float *d_q, *d_kv, *d_shared_kv;
 } Job;
 
-/* 16 floats at any address; on narrower processors the compiler makes several vectors of them. */
-typedef float Lanes __attribute__((vector_size(64), aligned(4), may_alias));
+/* Four floats at any address: what every processor has. */
+typedef float Quad __attribute__((vector_size(16), aligned(4), may_alias));
 
 static inline int query_node(const TreeAttention *a, int i) {
     return a->query ? a->query[i] : a->first + i;
@@ -35,109 +46,230 @@ static inline float *probs_of(const TreeAttention *a, int node) {
     return a->probs + (size_t)a->n_heads * (a->tree->path_start[node] - a->tree->path_start[a->first]);
 }
 
-/* rows (depth + 1): where each node of the path to `node` has its row in a table. Nodes before `from` have
- * none (NULL), local ones are in `local`, others in `shared`, whose first row is that of node `from`. */
-static void path_rows(const float **rows, const TreeAttention *a, int node, const float *local,
-                      const float *shared, int from) {
-    const int *path = a->tree->path + a->tree->path_start[node];
-    const int n = a->tree->depth[node] + 1;
-    const size_t stride = 2 * (size_t)a->width, local_stride = (size_t)a->kv_stride;
-    int j = 0;
-    for (; j < n && path[j] < from; j++)
-        rows[j] = NULL;
-    for (; j < n && path[j] < a->first; j++)
-        rows[j] = shared + (size_t)(path[j] - from) * stride;
-    for (; j < n; j++)
-        rows[j] = local + (size_t)(path[j] - a->first) * local_stride;
+/* --- sums over slots --- */
+
+/* The sums of the lanes of four rows: of those 2 apart first. */
+static INLINE void sum_lanes(float *sums, const Quad *row) {
+    const Quad a = __builtin_shufflevector(row[0], row[1], 0, 1, 4, 5) +
+                   __builtin_shufflevector(row[0], row[1], 2, 3, 6, 7);
+    const Quad b = __builtin_shufflevector(row[2], row[3], 0, 1, 4, 5) +
+                   __builtin_shufflevector(row[2], row[3], 2, 3, 6, 7);
+    *(Quad *)sums = __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
 }
 
-static inline const Lanes *lanes(const float *x) {
-    return (const Lanes *)x;
-}
-
-/* Sum of a b: lanes, then halves of lanes. */
-static inline __attribute__((always_inline)) float dot_rows(const float *a, const float *b, int D) {
-    Lanes sum = {0};
-    int d = 0;
-    for (; d + BLOCK <= D; d += BLOCK) {
-        const Lanes *x = lanes(a + d), *y = lanes(b + d);
-        sum += (x[0] * y[0] + x[1] * y[1]) + (x[2] * y[2] + x[3] * y[3]);
+/* dots (n, and up to a whole group more) = a (D) times the same part of each slot: lanes, then halves of
+ * them. */
+static INLINE void dot_slots(float *dots, const float *a, const float *part, int n, int D) {
+    const size_t step = PARTS * (size_t)D;
+    for (int j = 0; j < n; j += GROUP) {
+        Quad rows[GROUP];
+        int d = 0;
+        for (int r = 0; r < GROUP; r++) {
+            const float *b = part + (size_t)(j + r) * step;
+            float sum[LANES] = {0};
+            for (d = 0; d + BLOCK <= D; d += BLOCK) {
+                const float *x = a + d, *y = b + d;
+                for (int i = 0; i < LANES; i++)
+                    sum[i] += (x[i] * y[i] + x[LANES + i] * y[LANES + i]) +
+                              (x[2 * LANES + i] * y[2 * LANES + i] + x[3 * LANES + i] * y[3 * LANES + i]);
+            }
+            const Quad *quarter = (const Quad *)sum;
+            rows[r] = (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
+        }
+        sum_lanes(dots + j, rows);
+        for (int r = 0; r < GROUP && d < D; r++)
+            for (int e = d; e < D; e++)
+                dots[j + r] += a[e] * part[(size_t)(j + r) * step + (size_t)e];
     }
-    sum += __builtin_shufflevector(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-    sum += __builtin_shufflevector(sum, sum, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-    sum += __builtin_shufflevector(sum, sum, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-    sum += __builtin_shufflevector(sum, sum, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-    float total = sum[0];
-    for (; d < D; d++)
-        total += a[d] * b[d];
-    return total;
 }
 
-/* out (D) = sum of weights (n) rows (n, D), each row from its column `offset` on. */
-static inline __attribute__((always_inline)) void
-weigh_rows(float *out, const float *weights, const float *const *rows, int n, size_t offset, int D) {
+/* out (D) = sum of weights (n) times the same part of each slot. */
+static INLINE void weigh_slots(float *out, const float *weights, const float *part, int n, int D) {
+    const size_t step = PARTS * (size_t)D;
     int d = 0;
-    for (; d + BLOCK <= D; d += BLOCK) {
-        Lanes sum[QUARTERS] = {0};
+    for (; d + LANES <= D; d += LANES) {
+        float sum[LANES] = {0};
         for (int j = 0; j < n; j++)
-#pragma GCC unroll 4
-            for (int i = 0; i < QUARTERS; i++)
-                sum[i] += weights[j] * lanes(rows[j] + offset + d)[i];
+            for (int i = 0; i < LANES; i++)
+                sum[i] += weights[j] * part[(size_t)j * step + (size_t)(d + i)];
         memcpy(out + d, sum, sizeof sum);
     }
     for (; d < D; d++) {
         out[d] = 0;
         for (int j = 0; j < n; j++)
-            out[d] += weights[j] * rows[j][offset + (size_t)d];
+            out[d] += weights[j] * part[(size_t)j * step + (size_t)d];
     }
 }
 
-static inline __attribute__((always_inline)) void add_scaled(float *y, float alpha, const float *x, int D) {
-    int d = 0;
-    for (; d + BLOCK <= D; d += BLOCK)
-#pragma GCC unroll 4
-        for (int i = 0; i < QUARTERS; i++)
-            ((Lanes *)(y + d))[i] += alpha * lanes(x + d)[i];
-    for (; d < D; d++)
+static INLINE void add_scaled(float *restrict y, float alpha, const float *restrict x, int D) {
+    for (int d = 0; d < D; d++)
         y[d] += alpha * x[d];
+}
+
+/* --- the path in slots --- */
+
+/* What one head has of the path to a query. */
+typedef struct {
+    const Job *job;
+    float *slots;  /* (depth + 1, PARTS, D) */
+    size_t column; /* of the head in a row */
+    int D;
+    const int *path; /* in the slots: n nodes */
+    int n;
+    int from;    /* backward: nodes from this one on have a gradient */
+    int started; /* backward: of nodes before this one the gradient has been begun */
+} Window;
+
+static size_t slots_size(const TokenTree *tree, int D) {
+    return (size_t)ceil_div(tree->max_depth + 1, GROUP) * GROUP * PARTS * (size_t)D;
+}
+
+size_t tree_attention_scratch_size(const TokenTree *tree, int n_heads, int width, int n_threads) {
+    return (size_t)n_threads * slots_size(tree, width / n_heads);
+}
+
+static INLINE Window window_open(const Job *job, int h, int worker, int D) {
+    const TreeAttention *a = job->a;
+    return (Window){.job = job,
+                    .slots = a->scratch + (size_t)worker * slots_size(a->tree, D),
+                    .column = (size_t)h * (size_t)D,
+                    .D = D,
+                    .from = a->late ? a->tree->n_shared : a->tree->n_frozen,
+                    .started = a->first};
+}
+
+static INLINE float *slot_of(const Window *w, int j) {
+    return w->slots + (size_t)j * PARTS * (size_t)w->D;
+}
+
+/* Two parts of a row, to where they lie to_step apart. */
+static INLINE void copy_parts(float *to, size_t to_step, const float *from, size_t from_step, int D) {
+    memcpy(to, from, (size_t)D * sizeof *to);
+    memcpy(to + to_step, from + from_step, (size_t)D * sizeof *to);
+}
+
+/* The gradients of a trunk node's key and value, which many segments add to. */
+static INLINE float *trunk_row(const Window *w, int node) {
+    const TreeAttention *a = w->job->a;
+    return w->job->d_shared_kv + (size_t)(node - a->tree->n_frozen) * 2 * (size_t)a->width + w->column;
+}
+
+static INLINE float *gradient_row(const Window *w, int node) {
+    const TreeAttention *a = w->job->a;
+    return node < a->first ? trunk_row(w, node)
+                           : w->job->d_kv + (size_t)(node - a->first) * (size_t)a->kv_stride + w->column;
+}
+
+/* gradient (2, step): what a node of this segment starts from, which is what descendants in other segments
+ * have left. */
+static INLINE void start_gradient(const Window *w, float *gradient, size_t step, int node) {
+    const TreeAttention *a = w->job->a;
+    if (node < a->tree->n_shared) {
+        copy_parts(gradient, step, trunk_row(w, node), (size_t)a->width, w->D);
+        return;
+    }
+    memset(gradient, 0, (size_t)w->D * sizeof *gradient);
+    memset(gradient + step, 0, (size_t)w->D * sizeof *gradient);
+}
+
+/* Nodes of the segment before `node` that are on no path to a query. */
+static INLINE void start_rows(Window *w, int node) {
+    for (; w->started < node; w->started++)
+        start_gradient(w, gradient_row(w, w->started), (size_t)w->job->a->width, w->started);
+}
+
+static INLINE void read_node(const Window *w, int j, int node) {
+    const TreeAttention *a = w->job->a;
+    const float *row = node < a->first ? a->shared_kv + (size_t)node * 2 * (size_t)a->width
+                                       : a->kv + (size_t)(node - a->first) * (size_t)a->kv_stride;
+    copy_parts(slot_of(w, j), (size_t)w->D, row + w->column, (size_t)a->width, w->D);
+}
+
+static INLINE void read_gradient(Window *w, int j, int node) {
+    float *gradient = slot_of(w, j) + 2 * w->D;
+    if (node >= w->job->a->first) {
+        start_rows(w, node);
+        start_gradient(w, gradient, (size_t)w->D, node);
+        w->started = node + 1;
+    } else if (node >= w->from) {
+        copy_parts(gradient, (size_t)w->D, trunk_row(w, node), (size_t)w->job->a->width, w->D);
+    }
+}
+
+/* Writes the gradients of slots from j on back. */
+static INLINE void write_gradients(const Window *w, int j) {
+    for (; j < w->n; j++)
+        if (w->path[j] >= w->from)
+            copy_parts(gradient_row(w, w->path[j]), (size_t)w->job->a->width, slot_of(w, j) + 2 * w->D,
+                       (size_t)w->D, w->D);
+}
+
+/* Moves on to the path to a node; backward with gradients. */
+static INLINE void window_move(Window *w, int node, bool backward) {
+    const TokenTree *tree = w->job->a->tree;
+    const int *path = tree->path + tree->path_start[node], n = tree->depth[node] + 1;
+    int same = min_int(n, w->n);
+    while (same > 0 && path[same - 1] != w->path[same - 1]) /* a node has one path to it */
+        same--;
+    if (backward)
+        write_gradients(w, same);
+    for (int j = same; j < n; j++) {
+        read_node(w, j, path[j]);
+        if (backward)
+            read_gradient(w, j, path[j]);
+    }
+    w->path = path;
+    w->n = n;
+}
+
+/* Behind the last query. */
+static INLINE void window_close(Window *w) {
+    write_gradients(w, 0);
+    start_rows(w, w->job->a->first + w->job->a->n_rows);
 }
 
 /* --- forward --- */
 
 /* One query, one head: p (n) = softmax of the scores, o (D) = sum of p v. */
-VECTOR_CLONES static void head_forward(float *o, float *p, const float *q, const float *const *keys, int n,
-                                       int offset, int C, int D) {
+static INLINE void head_forward(float *o, float *p, const float *q, const float *slots, int n, int D) {
     float scale = 1.0f / sqrtf((float)D), scores[TREE_MAX_DEPTH + LANES];
     int padded = (n + LANES - 1) / LANES * LANES;
+    dot_slots(scores, q, slots, n, D);
     for (int j = 0; j < n; j++)
-        scores[j] = scale * dot_rows(q, keys[j] + offset, D);
+        scores[j] *= scale;
     for (int j = n; j < padded; j++)
         scores[j] = -INFINITY;
     softmax_row(scores, padded); /* padded: e^x is vectorised, and single floats would take it a slower way */
     memcpy(p, scores, (size_t)n * sizeof *p);
-    weigh_rows(o, p, keys, n, (size_t)(C + offset), D);
+    weigh_slots(o, p, slots + D, n, D);
 }
 
-static void forward_tile(void *context, int tile, int worker) {
-    (void)worker;
-    const Job *job = context;
+static INLINE void forward_head(const Job *job, int h, int begin, int end, int worker, int D) {
     const TreeAttention *a = job->a;
-    int C = a->width, H = a->n_heads, D = C / H, begin = tile * QUERIES_PER_TILE;
-    int end = begin + QUERIES_PER_TILE < a->n_query ? begin + QUERIES_PER_TILE : a->n_query;
-    const float *keys[QUERIES_PER_TILE][TREE_MAX_DEPTH];
-    for (int i = begin; i < end; i++)
-        path_rows(keys[i - begin], a, query_node(a, i), a->kv, a->shared_kv, 0);
-    for (int h = 0; h < H; h++)
-        for (int i = begin; i < end; i++) {
-            int node = query_node(a, i), n = a->tree->depth[node] + 1;
-            head_forward(job->out + (size_t)i * C + h * D, probs_of(a, node) + (size_t)h * n,
-                         a->q + (size_t)i * a->q_stride + h * D, keys[i - begin], n, h * D, C, D);
-        }
+    Window w = window_open(job, h, worker, D);
+    for (int i = begin; i < end; i++) {
+        const int node = query_node(a, i);
+        window_move(&w, node, false);
+        head_forward(job->out + (size_t)i * (size_t)a->width + w.column,
+                     probs_of(a, node) + (size_t)h * (size_t)w.n,
+                     a->q + (size_t)i * (size_t)a->q_stride + w.column, w.slots, w.n, D);
+    }
+}
+
+/* Adjacent tiles are heads of the same queries. */
+VECTOR_CLONES static void forward_tile(void *context, int tile, int worker) {
+    const Job *job = context;
+    const int H = job->a->n_heads, D = job->a->width / H, begin = tile / H * QUERIES_PER_TILE;
+    const int end = min_int(begin + QUERIES_PER_TILE, job->a->n_query);
+    if (D == BLOCK) /* a constant: loops without an end to look for */
+        forward_head(job, tile % H, begin, end, worker, BLOCK);
+    else
+        forward_head(job, tile % H, begin, end, worker, D);
 }
 
 void tree_attention_forward(Pool *pool, float *out, const TreeAttention *attention) {
     Job job = {.a = attention, .out = out};
-    pool_run(pool, (attention->n_query + QUERIES_PER_TILE - 1) / QUERIES_PER_TILE, forward_tile, &job);
+    pool_run(pool, ceil_div(attention->n_query, QUERIES_PER_TILE) * attention->n_heads, forward_tile, &job);
 }
 
 /* --- backward --- */
@@ -172,51 +304,37 @@ static void keep_late(const Job *job, int i, int h, const float *d_s, const floa
 
 /* s = scale q k, p = softmax(s), o = sum p v:
  *   d_p = d_o v,  d_s = p (d_p - sum p d_p),  d_q = scale sum d_s k,  d_k += scale d_s q,  d_v += p d_o */
-VECTOR_CLONES static void head_backward(float *d_q, float *d_s, float *const *d_keys, const float *d_o,
-                                        const float *p, const float *q, const float *const *keys, int n,
-                                        int offset, int C, int D) {
+static INLINE void head_backward(float *d_q, float *d_s, const float *d_o, const float *p, const float *q,
+                                 float *slots, int n, int from, int D) {
     float scale = 1.0f / sqrtf((float)D), mean = 0;
+    dot_slots(d_s, d_o, slots + D, n, D);
     for (int j = 0; j < n; j++) {
-        d_s[j] = dot_rows(d_o, keys[j] + C + offset, D);
+        __asm__ volatile(""); /* not vectorised: products are added one by one, fused where there is FMA */
         mean += p[j] * d_s[j];
     }
     for (int j = 0; j < n; j++)
         d_s[j] = scale * p[j] * (d_s[j] - mean);
-    weigh_rows(d_q, d_s, keys, n, (size_t)offset, D);
-    for (int j = 0; j < n; j++)
-        if (d_keys[j]) {
-            add_scaled(d_keys[j] + offset, d_s[j], q, D);
-            add_scaled(d_keys[j] + C + offset, p[j], d_o, D);
-        }
+    weigh_slots(d_q, d_s, slots, n, D);
+    for (int j = from; j < n; j++) {
+        float *gradient = slots + ((size_t)j * PARTS + 2) * (size_t)D;
+        add_scaled(gradient, d_s[j], q, D);
+        add_scaled(gradient + D, p[j], d_o, D);
+    }
 }
 
-/* What the gradients of one node's key and value start from, in the columns of one head: what descendants
- * in other segments have left. */
-static void start_gradient(const Job *job, int node, int h) {
-    const TreeAttention *a = job->a;
-    const int D = a->width / a->n_heads;
-    float *row = job->d_kv + (size_t)(node - a->first) * (size_t)a->kv_stride + h * D;
-    for (int half = 0; half < 2; half++, row += a->width)
-        if (node < a->tree->n_shared)
-            memcpy(row,
-                   job->d_shared_kv + (size_t)(2 * (node - a->tree->n_frozen) + half) * (size_t)a->width +
-                       h * D,
-                   (size_t)D * sizeof *row);
-        else
-            memset(row, 0, (size_t)D * sizeof *row);
-}
-
-/* Fetches the rows of one head of a query that is coming soon into the cache. */
-static void fetch_query(const Job *job, int i, int h) {
+/* Fetches what one head has of a query that is coming soon into the cache: rows lie kilobytes apart. */
+static INLINE void fetch_query(const Job *job, int i, int h) {
     const TreeAttention *a = job->a;
     if (i >= a->n_query)
         return;
+    const int node = query_node(a, i), n = a->tree->depth[node] + 1;
     const size_t column = (size_t)h * (size_t)(a->width / a->n_heads);
-    const size_t row = (size_t)(query_node(a, i) - a->first) * (size_t)a->kv_stride + column;
+    const size_t row = (size_t)(node - a->first) * (size_t)a->kv_stride + column;
     const float *key = a->kv + row, *d_key = job->d_kv + row;
     const float *q = a->q + (size_t)i * (size_t)a->q_stride + column;
     const float *d_out = job->d_out + (size_t)i * (size_t)a->width + column;
-    for (int at = 0; at < BLOCK; at += 16) {
+    const float *p = probs_of(a, node) + (size_t)h * (size_t)n;
+    for (int at = 0; at < BLOCK; at += LINE) {
         __builtin_prefetch(q + at);
         __builtin_prefetch(d_out + at);
         __builtin_prefetch(key + at);
@@ -224,32 +342,43 @@ static void fetch_query(const Job *job, int i, int h) {
         __builtin_prefetch(d_key + at, 1);
         __builtin_prefetch(d_key + a->width + at, 1);
     }
+    for (int at = 0; at < n; at += LINE)
+        __builtin_prefetch(p + at);
 }
 
-static void backward_tile(void *context, int h, int worker) {
-    (void)worker;
-    const Job *job = context;
+/* How many nodes at the beginning of the path have no gradient. */
+static INLINE int without_gradient(const Window *w) {
+    int j = 0;
+    while (j < w->n && w->path[j] < w->from)
+        j++;
+    return j;
+}
+
+static INLINE void backward_head(const Job *job, int h, int worker, int D) {
     const TreeAttention *a = job->a;
-    const TokenTree *tree = a->tree;
-    int C = a->width, D = C / a->n_heads, started = a->first;
+    Window w = window_open(job, h, worker, D);
     for (int i = 0; i < a->n_query; i++) {
-        int node = query_node(a, i), n = tree->depth[node] + 1;
-        const float *keys[TREE_MAX_DEPTH], *d_keys[TREE_MAX_DEPTH];
-        const float *p = probs_of(a, node) + (size_t)h * (size_t)n;
-        float d_s[TREE_MAX_DEPTH];
-        fetch_query(job, i + 2, h);
-        for (; started <= node; started++)
-            start_gradient(job, started, h);
-        path_rows(keys, a, node, a->kv, a->shared_kv, 0);
-        path_rows(d_keys, a, node, job->d_kv, job->d_shared_kv, a->late ? tree->n_shared : tree->n_frozen);
-        head_backward(job->d_q + (size_t)i * a->q_stride + h * D, d_s, (float *const *)d_keys,
-                      job->d_out + (size_t)i * C + h * D, p, a->q + (size_t)i * a->q_stride + h * D, keys, n,
-                      h * D, C, D);
+        const int node = query_node(a, i);
+        float d_s[TREE_MAX_DEPTH + GROUP];
+        fetch_query(job, i + AHEAD, h);
+        window_move(&w, node, true);
+        const size_t q_at = (size_t)i * (size_t)a->q_stride + w.column;
+        const float *p = probs_of(a, node) + (size_t)h * (size_t)w.n;
+        head_backward(job->d_q + q_at, d_s, job->d_out + (size_t)i * (size_t)a->width + w.column, p,
+                      a->q + q_at, w.slots, w.n, without_gradient(&w), D);
         if (a->late)
             keep_late(job, i, h, d_s, p);
     }
-    for (; started < a->first + a->n_rows; started++)
-        start_gradient(job, started, h);
+    window_close(&w);
+}
+
+VECTOR_CLONES static void backward_tile(void *context, int h, int worker) {
+    const Job *job = context;
+    const int D = job->a->width / job->a->n_heads;
+    if (D == BLOCK)
+        backward_head(job, h, worker, BLOCK);
+    else
+        backward_head(job, h, worker, D);
 }
 
 void tree_attention_backward(Pool *pool, float *d_q, float *d_kv, float *d_shared_kv, const float *d_out,

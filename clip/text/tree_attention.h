@@ -33,7 +33,11 @@ typedef struct {
     const float *shared_kv; /* (n_shared, 2C) */
     float *probs;   /* for each query of depth d: (H, d + 1), at H (path_start[node] - path_start[first]) */
     LateKeys *late; /* NULL: the backward pass adds to the trunk at once */
+    float *scratch; /* (tree_attention_scratch_size) */
 } TreeAttention;
+
+/* Floats that both passes need as scratch, with so many threads in the pool. */
+size_t tree_attention_scratch_size(const TokenTree *tree, int n_heads, int width, int n_threads);
 
 /* out (Q, C) = softmax(q k^T / sqrt(D)) v over the ancestors of each query; probs is written. */
 void tree_attention_forward(Pool *pool, float *out, const TreeAttention *attention);

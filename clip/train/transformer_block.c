@@ -119,6 +119,10 @@ size_t transformer_scratch_place(BlockScratch *scratch, const BlockContext *cont
     BlockScratch s = {0};
     s.h = place_floats(memory, &used, R * C);
     s.wide = place_floats(memory, &used, R * (size_t)wide);
+    if (context->rows->tree)
+        s.paths = place_floats(memory, &used,
+                               tree_attention_scratch_size(context->rows->tree, context->n_heads,
+                                                           context->width, pool_threads(context->pool)));
     if (backward) {
         s.d_att = place_floats(memory, &used, R * C);
         s.d_x2 = place_floats(memory, &used, R * C);
@@ -145,7 +149,8 @@ static TreeAttention tree_attention(const BlockContext *context, const BlockActi
                            .q_stride = a->q_stride,
                            .kv = a->kv,
                            .kv_stride = a->kv_stride,
-                           .probs = a->probs};
+                           .probs = a->probs,
+                           .scratch = context->scratch->paths};
 }
 
 static DenseAttention dense_attention(const BlockContext *context, const BlockActivations *a, bool last) {

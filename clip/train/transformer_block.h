@@ -63,6 +63,7 @@ typedef struct {
     float *d_att, *d_x2; /* (R, C); these and the rest for a backward pass alone */
     float *d_h, *d_wide; /* (R, C), (R, wide) */
     float *d_probs;      /* (pool_threads, Q, T) of dense attention */
+    float *paths;        /* TreeAttention's scratch, for both passes */
 } BlockScratch;
 
 /* What all blocks of a tower share. */

@@ -166,7 +166,7 @@ static Bench open_bench(const PromptSet *prompts, bool last, Activation activati
     fill_normal(b.x, N * C, 1, 1);
     fill_normal(b.d_y, N * C, 1, 2);
     fill_nan(b.shared_kv, n_shared * 2 * C);
-    block_scratch_alloc(&b.scratch, &b.w, TREE_SEGMENT_ROWS, true, b.arena);
+    block_scratch_alloc(&b.scratch, &b.w, &b.tree, n_threads, TREE_SEGMENT_ROWS, true, b.arena);
     fill_nan(b.scratch.h, (size_t)TREE_SEGMENT_ROWS * C);
     fill_nan(b.scratch.att, (size_t)TREE_SEGMENT_ROWS * C);
     fill_nan(b.scratch.g, (size_t)TREE_SEGMENT_ROWS * F);

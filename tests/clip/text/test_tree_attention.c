@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#define MOST_THREADS 5
+#define MOST_COLUMNS 70 /* a block of a head and some more */
 #define TOLERANCE_FORWARD 1e-6
 #define TOLERANCE_DIFFERENCES 1e-5
 
@@ -89,7 +91,7 @@ static bool passes(const TokenTree *tree, int node, int ancestor) {
 
 /* Sum of d_out . out over all that looks at `node`. */
 static double objective(const Case *c, const double *q, const double *kv, int node) {
-    double sum = 0, out[64];
+    double sum = 0, out[MOST_COLUMNS];
     for (int i = node; i < c->tree.n_nodes; i++) {
         if (!passes(&c->tree, i, node))
             continue;
@@ -124,6 +126,9 @@ static TreeAttention segment_attention(const Case *c, int segment, const float *
                        .n_heads = c->H,
                        .width = C,
                        .shared_kv = shared_kv};
+    const size_t scratch = tree_attention_scratch_size(&c->tree, c->H, C, MOST_THREADS);
+    a.scratch = arena_floats(c->arena, scratch, 1);
+    fill_nan(a.scratch, scratch);
     a.probs = c->probs + (size_t)c->H * c->tree.path_start[first];
     a.kv_stride = c->leaves_only ? 2 * C : 3 * C;
     a.q_stride = c->leaves_only ? C : 3 * C;
@@ -215,7 +220,7 @@ static void check_forward(const Case *c, const double *q, const double *kv) {
     for (int i = 0; i < tree->n_nodes; i++) {
         if (c->leaves_only && !is_leaf[i])
             continue;
-        double out[64];
+        double out[MOST_COLUMNS];
         node_formula(out, c, q, kv, i);
         for (size_t d = 0; d < C; d++) {
             got[n] = c->out[(size_t)i * C + d];
@@ -245,7 +250,7 @@ static void compare_at(Directions *list, const Case *c, double *q, double *kv, i
                            c->d_kv + ((size_t)node * 2 + 1) * C};
     for (int part = 0; part < 3; part++) {
         const double h = 1e-4;
-        float direction[64];
+        float direction[MOST_COLUMNS];
         double ends[2], along = 0;
         fill_normal(direction, C, 1, (uint32_t)(node * 3 + part));
         for (int side = 0; side < 2; side++) {
@@ -303,7 +308,9 @@ static void check_case(const PromptSet *prompts, int H, int C, bool leaves_only,
 
 static void test_kinds(void **state) {
     (void)state;
-    const struct { int n, H, C; } sizes[] = {{1, 1, 4}, {5, 3, 21}, {40, 2, 16}, {40, 1, 64}, {300, 2, 16}};
+    const struct {
+        int n, H, C;
+    } sizes[] = {{1, 1, 4}, {5, 3, 21}, {40, 2, 16}, {40, 1, 64}, {40, 1, MOST_COLUMNS}, {300, 2, 16}};
     for (PromptKind kind = 0; kind < PROMPTS_KINDS; kind++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
             for (int leaves_only = 0; leaves_only < 2; leaves_only++) {
@@ -359,13 +366,13 @@ static void test_same_bits_on_any_threads(void **state) {
     (void)state;
     Arena *arena = arena_create();
     PromptSet prompts = prompts_random(PROMPTS_MIDDLE, 300, 1, arena);
-    Case one = make_case(&prompts, 4, 16, false, arena), many = make_case(&prompts, 4, 16, false, arena);
-    Pool *pool = pool_create(1), *threads = pool_create(5);
+    Case one = make_case(&prompts, 4, 256, false, arena), many = make_case(&prompts, 4, 256, false, arena);
+    Pool *pool = pool_create(1), *threads = pool_create(MOST_THREADS);
     run_forward(&one, pool);
     run_backward(&one, pool);
     run_forward(&many, threads);
     run_backward(&many, threads);
-    size_t size = (size_t)one.tree.n_nodes * 16 * sizeof(float);
+    size_t size = (size_t)one.tree.n_nodes * 256 * sizeof(float);
     assert_memory_equal(one.out, many.out, size);
     assert_memory_equal(one.d_q, many.d_q, size);
     assert_memory_equal(one.d_kv, many.d_kv, 2 * size);
