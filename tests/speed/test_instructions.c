@@ -36,9 +36,9 @@ static const struct {
     {"packed product", 1.2303}, /* 0.139 for a flop */
     {"product", 1.3092},        /* 0.148 for a flop */
     {"gradient", 1.4200},       /* 0.161 for a flop */
-    {"ViT", 4.1879},            /* 0.183 for a flop */
-    {"ResNet", 13.9180},        /* 0.231 for a flop */
-    {"training step", 4.2532},  /* 0.165 for a flop */
+    {"ViT", 4.1375},            /* 0.181 for a flop */
+    {"ResNet", 11.9142},        /* 0.198 for a flop */
+    {"training step", 4.1051},  /* 0.159 for a flop */
     {"search", 0.5038},         /* 0.480 for a flop */
     {"resize", 0.9449},
     {"head", 0.2683},
