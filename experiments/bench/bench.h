@@ -9,7 +9,7 @@
 typedef int (*MeasureFn)(const Bench *bench, void *context, Pool *pool, Sample *sample, Error *err);
 
 /* Measures and prints the rows of one loop, if its name is wanted: each beside the sgemm peak of the same
- * number of threads, measured right before it, and the peak of memory while it ran. */
+ * number of threads, measured right before it and right behind it, and the peak of memory while it ran. */
 int bench_row(Bench *bench, const char *loop, MeasureFn measure, void *context, Error *err);
 bool bench_wanted(const Bench *bench, const char *loop);
 /* Whether a word names this loop: those that take minutes run only then. */

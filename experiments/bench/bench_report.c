@@ -218,8 +218,8 @@ static void print_head(const Bench *bench, const BenchRow *row) {
     load_text(busy, sizeof busy, &bench->report->begun);
     if (*busy)
         printf("this machine is busy: %s before anything was measured\n", busy);
-    printf("sgemm and unit: shares of OpenBLAS's product and of these units, both measured right before the "
-           "row%s\n\n",
+    printf("sgemm and unit: shares of OpenBLAS's product and of these units, both measured right before and "
+           "behind the row%s\n\n",
            row->memory_so_far ? "; memory is the largest so far" : "");
     printf("%-38s %7s %9s %8s %8s %6s %6s %5s%s%s\n", "loop", "threads", "seconds", "GFLOP", "GFLOP/s",
            "sgemm", "unit", "GiB", bench->n_counts > 1 ? "  efficiency" : "",

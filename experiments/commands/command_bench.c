@@ -93,19 +93,21 @@ const Command command_bench = {
     .help =
         "Each row: median time, operations that the loop needs, rate, its shares of the sgemm peak and of "
         "what\n"
-        "the multiply-add units reach from registers alone, both of as many threads right before it, peak\n"
-        "memory of this row; with several numbers of threads also the efficiency, t1 / (n tn); of steps "
-        "that\n"
-        "train a tower also the share of what their own kernel, in their precision, reaches on factors in "
-        "the\n"
-        "cache. Where other programs ran meanwhile, or the clock fell, that is said in place of shares.\n"
-        "Full-size towers with random weights; a few\n"
-        "minutes. LOOP is a part of a loop's name: only such loops are measured. \"small experiment\" and\n"
-        "\"whole experiment\" (100 classes of 16 images, 50 epochs, 2,500 test images, RN50), \"search\" (2 "
-        "GB in\n"
-        "$TMPDIR), \"linear probe, 1000\", \"tiny pictures\", \"1000 classes\" of the 80 templates, and\n"
-        "\"classify\" with other files than that of ViT-B/32 in half precision, or \"from disk\", are\n"
-        "measured only when named.\n",
+        "the multiply-add units reach from registers alone, both of as many threads right before and behind "
+        "it,\n"
+        "peak memory of this row; with several numbers of threads also the efficiency, t1 / (n tn); of "
+        "steps\n"
+        "that train a tower also the share of what their own kernel, in their precision, reaches on factors "
+        "in\n"
+        "the cache. Where other programs ran meanwhile, or the clock fell, that is said in place of shares.\n"
+        "Full-size towers with random weights; a few minutes. LOOP is a part of a loop's name: only such "
+        "loops\n"
+        "are measured. \"small experiment\" and \"whole experiment\" (100 classes of 16 images, 50 epochs, "
+        "2,500\n"
+        "test images, RN50), \"search\" (2 GB in $TMPDIR), \"linear probe, 1000\", \"tiny pictures\", "
+        "\"1000\n"
+        "classes\" of the 80 templates, and \"classify\" with other files than that of ViT-B/32 in half\n"
+        "precision, or \"from disk\", are measured only when named.\n",
     .example = "coop bench --threads 1,2 RN50 \"100 classes\"",
     .min_words = 0,
     .max_words = ANY_NUMBER,
