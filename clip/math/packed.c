@@ -19,7 +19,9 @@
 #define K_BLOCK 512
 #define CHUNK_ROWS 216     /* a multiple of STRIP_ROWS */
 #define DEFERRED_ROWS 1080 /* the same for a chunk whose panels are made anew */
-#define MIN_CHUNK_ROWS 96  /* for each thread, or rows are not cut for the threads */
+#define MIN_CHUNK_ROWS 96  /* for each thread, or a chunk is not one thread's */
+#define LEAST_CHUNK 48     /* rows, where chunks are many threads' */
+#define PANEL_STRIPS 2     /* what a panel costs each chunk that reads it, in strips */
 #define TILES_PER_THREAD 4
 #define ROUNDED_TILES_PER_THREAD 1 /* in bfloat16, where each tile rounds its rows anew */
 #define PLAIN_COLUMNS 128          /* of a tile without kernels */
@@ -292,24 +294,58 @@ static void run_tile(void *context, int tile, int worker) {
         p->then.run(p->then.context, t.row, t.rows, t.column, t.end - t.column);
 }
 
+/* How long the thread with the most tiles works, in strips of a panel. In bfloat16 each tile rounds its rows,
+ * too. */
+static int64_t longest(const Product *p, int chunk, int panels, int n_threads) {
+    const int n_panels = ceil_div(p->matrix->n, p->matrix->panel), strips = chunk / STRIP_ROWS;
+    const int tiles = ceil_div(p->rows, chunk) * ceil_div(n_panels, panels);
+    const int64_t tile = (int64_t)panels * (strips + PANEL_STRIPS) + (p->matrix->bf16 ? strips : 0);
+    return ceil_div(tiles, n_threads) * tile;
+}
+
+static int chunk_of(int rows, int n_chunks) {
+    return ceil_div(rows, STRIP_ROWS * n_chunks) * STRIP_ROWS;
+}
+
+/* Where there are too few rows for a chunk of each thread: the chunks and blocks that end soonest. */
+static void cut_evenly(Product *p, int n_threads) {
+    const int panel = p->matrix->panel, n_panels = ceil_div(p->matrix->n, panel);
+    int64_t best = INT64_MAX;
+    for (int n_chunks = ceil_div(p->rows, CHUNK_ROWS); n_chunks <= ceil_div(p->rows, LEAST_CHUNK); n_chunks++)
+        for (int panels = 1; panels <= ceil_div(n_panels * n_chunks, n_threads); panels++) {
+            const int chunk = chunk_of(p->rows, n_chunks);
+            const int64_t time = longest(p, chunk, panels, n_threads);
+            if (time < best) {
+                best = time;
+                p->chunk = chunk;
+                p->block = panels * panel;
+            }
+        }
+}
+
 /* Cuts rows into chunks, equally many for each thread, so that a thread multiplies rows that are in its
- * cache. Few rows are not cut for this, since every chunk reads the whole matrix; nor those of a deferred
- * matrix, which every chunk packs; nor those that OpenBLAS multiplies, whose bits would change. Cuts columns
- * so that all threads have some tiles to share. Returns the number of tiles. */
+ * cache; columns so that all threads have some tiles to share. Few rows are not cut for this, since every
+ * chunk reads the whole matrix; nor those of a deferred matrix, which every chunk packs; nor those that
+ * OpenBLAS multiplies, whose bits would change. Returns the number of tiles. */
 static int cut_tiles(Product *p, int n_threads) {
     const PackedMatrix *m = p->matrix;
     const int most = m->read ? DEFERRED_ROWS : CHUNK_ROWS;
-    int n_chunks = (p->rows + most - 1) / most;
-    if (m->panel > 0 && !m->read && p->rows >= n_threads * MIN_CHUNK_ROWS)
-        n_chunks = (n_chunks + n_threads - 1) / n_threads * n_threads;
-    p->chunk = (p->rows + STRIP_ROWS * n_chunks - 1) / (STRIP_ROWS * n_chunks) * STRIP_ROWS;
-    n_chunks = (p->rows + p->chunk - 1) / p->chunk;
-
-    const int per_thread = m->bf16 ? ROUNDED_TILES_PER_THREAD : TILES_PER_THREAD;
-    int columns = (int)((int64_t)m->n * n_chunks / (per_thread * n_threads));
-    p->block = m->panel == 0 ? PLAIN_COLUMNS : columns < m->panel ? m->panel : columns / m->panel * m->panel;
-    p->n_blocks = (m->n + p->block - 1) / p->block;
-    return n_chunks * p->n_blocks;
+    int n_chunks = ceil_div(p->rows, most);
+    const bool is_free = m->panel > 0 && !m->read, has_many = p->rows >= n_threads * MIN_CHUNK_ROWS;
+    if (is_free && !has_many) {
+        cut_evenly(p, n_threads);
+    } else {
+        if (is_free)
+            n_chunks = ceil_div(n_chunks, n_threads) * n_threads;
+        p->chunk = chunk_of(p->rows, n_chunks);
+        const int per_thread = m->bf16 ? ROUNDED_TILES_PER_THREAD : TILES_PER_THREAD;
+        int columns = (int)((int64_t)m->n * ceil_div(p->rows, p->chunk) / (per_thread * n_threads));
+        p->block = m->panel == 0        ? PLAIN_COLUMNS
+                   : columns < m->panel ? m->panel
+                                        : columns / m->panel * m->panel;
+    }
+    p->n_blocks = ceil_div(m->n, p->block);
+    return ceil_div(p->rows, p->chunk) * p->n_blocks;
 }
 
 void packed_product_then(Pool *pool, float *out, const float *in, const PackedMatrix *matrix,
