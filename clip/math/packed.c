@@ -303,8 +303,10 @@ static int64_t longest(const Product *p, int chunk, int panels, int n_threads) {
     return ceil_div(tiles, n_threads) * tile;
 }
 
-static int chunk_of(int rows, int n_chunks) {
-    return ceil_div(rows, STRIP_ROWS * n_chunks) * STRIP_ROWS;
+/* Rows of a chunk: tiles of AMX, which have 16, or strips. */
+static int chunk_of(const Product *p, int n_chunks) {
+    const int step = p->matrix->bf16 == BF16_AMX ? BF16_ROWS / 2 : STRIP_ROWS;
+    return ceil_div(p->rows, step * n_chunks) * step;
 }
 
 /* Where there are too few rows for a chunk of each thread: the chunks and blocks that end soonest. */
@@ -313,7 +315,7 @@ static void cut_evenly(Product *p, int n_threads) {
     int64_t best = INT64_MAX;
     for (int n_chunks = ceil_div(p->rows, CHUNK_ROWS); n_chunks <= ceil_div(p->rows, LEAST_CHUNK); n_chunks++)
         for (int panels = 1; panels <= ceil_div(n_panels * n_chunks, n_threads); panels++) {
-            const int chunk = chunk_of(p->rows, n_chunks);
+            const int chunk = chunk_of(p, n_chunks);
             const int64_t time = longest(p, chunk, panels, n_threads);
             if (time < best) {
                 best = time;
@@ -337,7 +339,7 @@ static int cut_tiles(Product *p, int n_threads) {
     } else {
         if (is_free)
             n_chunks = ceil_div(n_chunks, n_threads) * n_threads;
-        p->chunk = chunk_of(p->rows, n_chunks);
+        p->chunk = chunk_of(p, n_chunks);
         const int per_thread = m->bf16 ? ROUNDED_TILES_PER_THREAD : TILES_PER_THREAD;
         int columns = (int)((int64_t)m->n * ceil_div(p->rows, p->chunk) / (per_thread * n_threads));
         p->block = m->panel == 0        ? PLAIN_COLUMNS

@@ -21,7 +21,6 @@
 #define K_BLOCK 2048
 #define K_STEP BF16_K_STEP
 #define BUFFER 131072 /* numbers of `in` that are rounded at a time */
-#define MAX_ROWS 32   /* of a kernel */
 
 Bf16Kernel bf16_best_kernel(void) {
     return bf16_can_multiply(BF16_AMX) ? BF16_AMX : bf16_can_multiply(BF16_AVX512) ? BF16_AVX512 : BF16_NONE;
@@ -218,12 +217,12 @@ __attribute__((target(TARGET_AMX))) static void amx_kernel(float *sums, int rows
 }
 
 __attribute__((target(BF16_TARGET))) static void amx_panel(const Bf16Block *b, float floor) {
-    float sums[MAX_ROWS * BF16_PANEL] __attribute__((aligned(64)));
+    float sums[BF16_ROWS * BF16_PANEL] __attribute__((aligned(64)));
     const int kk = bf16_padded(b->k);
     const size_t size = (size_t)kk * BF16_PANEL, piece = size / BF16_PANEL / K_STEP * AMX_AHEAD;
     size_t fetched = 0;
-    for (int first = 0; first < b->rows; first += MAX_ROWS, fetched += piece) {
-        const int rows = min_int(MAX_ROWS, b->rows - first);
+    for (int first = 0; first < b->rows; first += BF16_ROWS, fetched += piece) {
+        const int rows = min_int(BF16_ROWS, b->rows - first);
         amx_kernel(sums, rows, kk, b->a + (size_t)first * (size_t)kk, b->panel,
                    b->ahead && fetched < size ? b->ahead + fetched : b->panel);
         for (int i = 0; i < rows; i++) {
@@ -278,7 +277,7 @@ static void multiply_block(const Bf16Product *p, bool amx, const uint16_t *a, in
 /* How many rows are rounded at a time: as many as the buffer holds, or all cut evenly, in whole steps of the
  * kernel. */
 static int rows_at_a_time(int rows, int kk, int step) {
-    const int most = BUFFER / kk / MAX_ROWS * MAX_ROWS, even = ceil_div(rows, ceil_div(rows, most));
+    const int most = BUFFER / kk / BF16_ROWS * BF16_ROWS, even = ceil_div(rows, ceil_div(rows, most));
     return min_int(most, ceil_div(even, step) * step);
 }
 
@@ -289,7 +288,7 @@ void bf16_multiply(Bf16Kernel kernel, const Bf16Product *p, int rows, int first,
         amx_begin();
     for (int k0 = 0; k0 < p->k; k0 += K_BLOCK) {
         const int count = min_int(K_BLOCK, p->k - k0);
-        const int most = rows_at_a_time(rows, bf16_padded(count), amx ? MAX_ROWS : AVX512_ROWS);
+        const int most = rows_at_a_time(rows, bf16_padded(count), amx ? BF16_ROWS : AVX512_ROWS);
         for (int row = 0; row < rows; row += most) {
             const int n_rows = min_int(most, rows - row);
             fetch_rows(a, p, row, n_rows, k0, count);

@@ -14,6 +14,8 @@
 
 typedef enum { BF16_NONE, BF16_AVX512, BF16_AMX } Bf16Kernel;
 
+enum { BF16_ROWS = 32 /* that a kernel takes at most; AMX always */ };
+
 /* The fastest one on this processor; NONE where it has neither AVX-512 BF16 nor AMX. */
 Bf16Kernel bf16_best_kernel(void);
 bool bf16_can_multiply(Bf16Kernel kernel);

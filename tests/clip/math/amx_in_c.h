@@ -12,6 +12,7 @@
 #include <cpuid.h>
 #include <immintrin.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -24,6 +25,7 @@ typedef struct {
     unsigned char rows[AMX_ROWS][AMX_ROW_BYTES];
 } AmxTile;
 
+static atomic_long amx_loads, amx_products; /* since the program began */
 static _Thread_local AmxTile amx_tiles[AMX_TILES];
 static _Thread_local bool amx_configured;
 
@@ -48,6 +50,7 @@ static AmxTile *amx_tile(int tile) {
 }
 
 static void amx_load(int tile, const void *from, size_t step) {
+    atomic_fetch_add(&amx_loads, 1);
     for (size_t r = 0; r < AMX_ROWS; r++)
         memcpy(amx_tile(tile)->rows[r], (const unsigned char *)from + r * step, AMX_ROW_BYTES);
 }
@@ -67,6 +70,7 @@ static float amx_float(uint16_t half) {
 /* Even and odd numbers of k have chains of their own, which meet in the sum. */
 __attribute__((target("avx2,fma"))) static void amx_multiply(int sums, int a, int b) {
     const AmxTile *left = amx_tile(a), *right = amx_tile(b);
+    atomic_fetch_add(&amx_products, 1);
     for (int m = 0; m < AMX_ROWS; m++) {
         float chains[2][16] = {{0}}, sum[16];
         uint16_t row[32], pairs[32];
@@ -112,7 +116,6 @@ static int amx_cpuid(unsigned leaf, unsigned part, unsigned *a, unsigned *b, uns
 
 #undef syscall
 #undef __get_cpuid_count
-#undef MAX_ROWS
 #undef BUFFER
 #undef K_STEP
 #undef K_BLOCK

@@ -2,12 +2,15 @@
  * shape; and the bits of a row by itself. */
 #include "clip/math/packed.h"
 
+#include "clip/base/minimum.h"
 #include "tests/support/packed_support.h"
 #include "tests/support/support.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -82,6 +85,61 @@ static void row_has_bits_of_its_own(void **state) {
     arena_free(arena);
 }
 
+/* --- how a product is cut --- */
+
+typedef struct {
+    atomic_int n, largest; /* tiles; numbers of the largest one */
+} Tiles;
+
+static void count_tile(void *context, int row, int rows, int column, int columns) {
+    Tiles *tiles = context;
+    (void)row, (void)column;
+    atomic_fetch_add(&tiles->n, 1);
+    int size = rows * columns, largest = atomic_load(&tiles->largest);
+    while (size > largest && !atomic_compare_exchange_weak(&tiles->largest, &largest, size))
+        ;
+}
+
+/* The share of its time that a thread works, if all tiles of a size take as long. */
+static double share_of_work(Precision precision, int rows, int n, int n_threads) {
+    enum { K = 8 };
+    Arena *arena = arena_create();
+    Pool *pool = pool_create(n_threads);
+    float *in = arena_floats(arena, (size_t)rows, K), *b = arena_floats(arena, K, (size_t)n);
+    float *out = arena_floats(arena, (size_t)rows, (size_t)n);
+    PackedMatrix packed;
+    Tiles tiles = {0};
+    packed_create(&packed, b, K, n, true, precision, arena);
+    packed_product_then(pool, out, in, &packed, NULL, NULL, rows, (PackedThen){count_tile, &tiles});
+    const double rounds = ceil_div(tiles.n, n_threads) * (double)tiles.largest;
+    pool_free(pool);
+    arena_free(arena);
+    return (double)rows * n / (rounds * n_threads);
+}
+
+/* Rows of a segment of prompts and of a tile of images, by the columns of text and image towers. */
+static void threads_end_together(void **state) {
+    (void)state;
+    const int threads[] = {2, 8, 16}, rows[] = {336, 400, 430, 502, 512},
+              columns[] = {512, 768, 1536, 2048, 3072};
+    if (!packed_is_supported())
+        skip();
+    for (Precision precision = PRECISION_FLOAT32; precision <= PRECISION_BFLOAT16; precision++) {
+        double sum = 0, least = 1;
+        int n = 0;
+        for (int t = 0; t < 3; t++)
+            for (int r = 0; r < 5; r++)
+                for (int c = 0; c < 5; c++, n++) {
+                    const double share = share_of_work(precision, rows[r], columns[c], threads[t]);
+                    sum += share;
+                    least = share < least ? share : least;
+                }
+        printf("%s: a thread works %.0f %% of its time, at least %.0f %%\n", precision_name(precision),
+               100 * sum / n, 100 * least);
+        assert_true(sum / n > 0.95 && least > 0.85);
+    }
+}
+
 static void no_rows_are_no_work(void **state) {
     (void)state;
     Arena *arena = arena_create();
@@ -100,6 +158,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(product_is_the_sum),
         cmocka_unit_test(row_has_bits_of_its_own),
+        cmocka_unit_test(threads_end_together),
         cmocka_unit_test(no_rows_are_no_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
