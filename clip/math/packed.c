@@ -313,9 +313,11 @@ static int chunk_of(const Product *p, int n_chunks) {
 static void cut_evenly(Product *p, int n_threads) {
     const int panel = p->matrix->panel, n_panels = ceil_div(p->matrix->n, panel);
     int64_t best = INT64_MAX;
-    for (int n_chunks = ceil_div(p->rows, CHUNK_ROWS); n_chunks <= ceil_div(p->rows, LEAST_CHUNK); n_chunks++)
-        for (int panels = 1; panels <= ceil_div(n_panels * n_chunks, n_threads); panels++) {
-            const int chunk = chunk_of(p, n_chunks);
+    for (int n_chunks = ceil_div(p->rows, CHUNK_ROWS); n_chunks <= ceil_div(p->rows, LEAST_CHUNK);
+         n_chunks++) {
+        const int chunk = chunk_of(p, n_chunks);
+        for (int tiles = TILES_PER_THREAD; tiles > 0; tiles--) {
+            const int panels = ceil_div(n_panels * n_chunks, tiles * n_threads);
             const int64_t time = longest(p, chunk, panels, n_threads);
             if (time < best) {
                 best = time;
@@ -323,6 +325,7 @@ static void cut_evenly(Product *p, int n_threads) {
                 p->block = panels * panel;
             }
         }
+    }
 }
 
 /* Cuts rows into chunks, equally many for each thread, so that a thread multiplies rows that are in its
