@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#ifdef TESTS_CLIP_MATH_AMX_IN_C_H
+#if defined(__x86_64__) && defined(__GNUC__)
 #define LEAST_USE 0.85
 
 typedef struct {
@@ -62,8 +62,17 @@ static void tiles_are_full(void **state) {
         }
 }
 
+#else
+
+static void tiles_are_full(void **state) {
+    (void)state;
+    printf("not tested: no AMX can be here\n");
+    skip();
+}
+
+#endif
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(tiles_are_full)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
-#endif
