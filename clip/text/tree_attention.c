@@ -274,13 +274,19 @@ void tree_attention_forward(Pool *pool, float *out, const TreeAttention *attenti
 
 /* --- backward --- */
 
+/* How many of the n nodes of a path, which ascend, come before `node`. */
+static INLINE int count_before(const int *path, int n, int node) {
+    int j = 0;
+    while (j < n && path[j] < node)
+        j++;
+    return j;
+}
+
 /* The trunk nodes on the path to a node: path[*from .. *end - 1]. */
 static void trunk_of(const TokenTree *tree, int node, int *from, int *end) {
     const int *path = tree->path + tree->path_start[node], n = tree->depth[node] + 1;
-    for (*from = 0; *from < n && path[*from] < tree->n_frozen; ++*from)
-        ;
-    for (*end = *from; *end < n && path[*end] < tree->n_shared; ++*end)
-        ;
+    *from = count_before(path, n, tree->n_frozen);
+    *end = count_before(path, n, tree->n_shared);
 }
 
 static float *late_weights(const TreeAttention *a, int i, int h) {
@@ -346,14 +352,6 @@ static INLINE void fetch_query(const Job *job, int i, int h) {
         __builtin_prefetch(p + at);
 }
 
-/* How many nodes at the beginning of the path have no gradient. */
-static INLINE int without_gradient(const Window *w) {
-    int j = 0;
-    while (j < w->n && w->path[j] < w->from)
-        j++;
-    return j;
-}
-
 static INLINE void backward_head(const Job *job, int h, int worker, int D) {
     const TreeAttention *a = job->a;
     Window w = window_open(job, h, worker, D);
@@ -365,7 +363,7 @@ static INLINE void backward_head(const Job *job, int h, int worker, int D) {
         const size_t q_at = (size_t)i * (size_t)a->q_stride + w.column;
         const float *p = probs_of(a, node) + (size_t)h * (size_t)w.n;
         head_backward(job->d_q + q_at, d_s, job->d_out + (size_t)i * (size_t)a->width + w.column, p,
-                      a->q + q_at, w.slots, w.n, without_gradient(&w), D);
+                      a->q + q_at, w.slots, w.n, count_before(w.path, w.n, w.from), D);
         if (a->late)
             keep_late(job, i, h, d_s, p);
     }
