@@ -34,15 +34,16 @@ static void forward_tile(void *context, int tile, int worker) {
 static void backward_tile(void *context, int tile, int worker) {
     (void)worker;
     const Backward *job = context;
-    const size_t row = (size_t)tile * ROWS_PER_TILE, at = row * (size_t)job->width;
-    const int rows = min_int(ROWS_PER_TILE, job->rows - (int)row);
-    const size_t size = (size_t)rows * (size_t)job->width * sizeof(float);
-    if (!job->start)
-        memset(job->d_x + at, 0, size);
-    else if (job->start != job->d_x)
-        memcpy(job->d_x + at, job->start + at, size);
-    layer_norm_backward(job->d_x + at, job->d_y + at, job->x + at, job->mean + row, job->rstd + row, job->w,
-                        rows, job->width);
+    const int first = tile * ROWS_PER_TILE, end = min_int(first + ROWS_PER_TILE, job->rows);
+    for (int row = first; row < end; row++) { /* one by one: what a row starts from stays in the cache */
+        const size_t at = (size_t)row * (size_t)job->width, size = (size_t)job->width * sizeof(float);
+        if (!job->start)
+            memset(job->d_x + at, 0, size);
+        else if (job->start != job->d_x)
+            memcpy(job->d_x + at, job->start + at, size);
+        layer_norm_backward(job->d_x + at, job->d_y + at, job->x + at, job->mean + row, job->rstd + row,
+                            job->w, 1, job->width);
+    }
 }
 
 static int tiles(int rows) {

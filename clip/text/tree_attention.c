@@ -15,18 +15,14 @@
 #include "clip/base/minimum.h"
 #include "clip/base/simd.h"
 #include "clip/math/ops.h"
+#include "clip/text/slot_sums.h"
 
 #include <math.h>
 #include <string.h>
 
-#define INLINE inline __attribute__((always_inline)) /* into a function of several instruction sets */
 #define QUERIES_PER_TILE 32
-#define LANES 16
-#define BLOCK (4 * LANES) /* columns of a CLIP head; what is left of a wider one goes one by one */
-#define GROUP 4           /* slots whose dot products are summed together */
-#define PARTS 4           /* of a slot: key, value, their gradients */
-#define AHEAD 2           /* how many queries ahead rows are fetched */
-#define LINE 16           /* floats of a cache line */
+#define AHEAD 2 /* how many queries ahead rows are fetched */
+#define LINE 16 /* floats of a cache line */
 
 typedef struct {
     const TreeAttention *a;
@@ -35,75 +31,12 @@ typedef struct {
     float *d_q, *d_kv, *d_shared_kv;
 } Job;
 
-/* Four floats at any address: what every processor has. */
-typedef float Quad __attribute__((vector_size(16), aligned(4), may_alias));
-
 static inline int query_node(const TreeAttention *a, int i) {
     return a->query ? a->query[i] : a->first + i;
 }
 
 static inline float *probs_of(const TreeAttention *a, int node) {
     return a->probs + (size_t)a->n_heads * (a->tree->path_start[node] - a->tree->path_start[a->first]);
-}
-
-/* --- sums over slots --- */
-
-/* The sums of the lanes of four rows: of those 2 apart first. */
-static INLINE void sum_lanes(float *sums, const Quad *row) {
-    const Quad a = __builtin_shufflevector(row[0], row[1], 0, 1, 4, 5) +
-                   __builtin_shufflevector(row[0], row[1], 2, 3, 6, 7);
-    const Quad b = __builtin_shufflevector(row[2], row[3], 0, 1, 4, 5) +
-                   __builtin_shufflevector(row[2], row[3], 2, 3, 6, 7);
-    *(Quad *)sums = __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
-}
-
-/* dots (n, and up to a whole group more) = a (D) times the same part of each slot: lanes, then halves of
- * them. */
-static INLINE void dot_slots(float *dots, const float *a, const float *part, int n, int D) {
-    const size_t step = PARTS * (size_t)D;
-    for (int j = 0; j < n; j += GROUP) {
-        Quad rows[GROUP];
-        int d = 0;
-        for (int r = 0; r < GROUP; r++) {
-            const float *b = part + (size_t)(j + r) * step;
-            float sum[LANES] = {0};
-            for (d = 0; d + BLOCK <= D; d += BLOCK) {
-                const float *x = a + d, *y = b + d;
-                for (int i = 0; i < LANES; i++)
-                    sum[i] += (x[i] * y[i] + x[LANES + i] * y[LANES + i]) +
-                              (x[2 * LANES + i] * y[2 * LANES + i] + x[3 * LANES + i] * y[3 * LANES + i]);
-            }
-            const Quad *quarter = (const Quad *)sum;
-            rows[r] = (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
-        }
-        sum_lanes(dots + j, rows);
-        for (int r = 0; r < GROUP && d < D; r++)
-            for (int e = d; e < D; e++)
-                dots[j + r] += a[e] * part[(size_t)(j + r) * step + (size_t)e];
-    }
-}
-
-/* out (D) = sum of weights (n) times the same part of each slot. */
-static INLINE void weigh_slots(float *out, const float *weights, const float *part, int n, int D) {
-    const size_t step = PARTS * (size_t)D;
-    int d = 0;
-    for (; d + LANES <= D; d += LANES) {
-        float sum[LANES] = {0};
-        for (int j = 0; j < n; j++)
-            for (int i = 0; i < LANES; i++)
-                sum[i] += weights[j] * part[(size_t)j * step + (size_t)(d + i)];
-        memcpy(out + d, sum, sizeof sum);
-    }
-    for (; d < D; d++) {
-        out[d] = 0;
-        for (int j = 0; j < n; j++)
-            out[d] += weights[j] * part[(size_t)j * step + (size_t)d];
-    }
-}
-
-static INLINE void add_scaled(float *restrict y, float alpha, const float *restrict x, int D) {
-    for (int d = 0; d < D; d++)
-        y[d] += alpha * x[d];
 }
 
 /* --- the path in slots --- */
@@ -204,13 +137,18 @@ static INLINE void write_gradients(const Window *w, int j) {
                        (size_t)w->D, w->D);
 }
 
+/* With how many same nodes two paths begin; at most n, which both have. */
+static INLINE int count_common(const int *path, const int *other, int n) {
+    while (n > 0 && path[n - 1] != other[n - 1]) /* a node has one path to it */
+        n--;
+    return n;
+}
+
 /* Moves on to the path to a node; backward with gradients. */
 static INLINE void window_move(Window *w, int node, bool backward) {
     const TokenTree *tree = w->job->a->tree;
     const int *path = tree->path + tree->path_start[node], n = tree->depth[node] + 1;
-    int same = min_int(n, w->n);
-    while (same > 0 && path[same - 1] != w->path[same - 1]) /* a node has one path to it */
-        same--;
+    const int same = count_common(path, w->path, min_int(n, w->n));
     if (backward)
         write_gradients(w, same);
     for (int j = same; j < n; j++) {
@@ -308,12 +246,18 @@ static void keep_late(const Job *job, int i, int h, const float *d_s, const floa
     memcpy(a->late->d_o + row, job->d_out + row, (size_t)D * sizeof(float));
 }
 
+/* One query of a group, one head. */
+typedef struct {
+    const float *q, *d_o, *p;
+    float d_s[TREE_MAX_DEPTH + GROUP];
+} Query;
+
 /* s = scale q k, p = softmax(s), o = sum p v:
- *   d_p = d_o v,  d_s = p (d_p - sum p d_p),  d_q = scale sum d_s k,  d_k += scale d_s q,  d_v += p d_o */
-static INLINE void head_backward(float *d_q, float *d_s, const float *d_o, const float *p, const float *q,
-                                 float *slots, int n, int from, int D) {
-    float scale = 1.0f / sqrtf((float)D), mean = 0;
-    dot_slots(d_s, d_o, slots + D, n, D);
+ *   d_p = d_o v,  d_s = p (d_p - sum p d_p),  d_q = scale sum d_s k */
+static INLINE void query_backward(Query *query, float *d_q, const float *slots, int n, int D) {
+    const float *p = query->p;
+    float scale = 1.0f / sqrtf((float)D), mean = 0, *d_s = query->d_s;
+    dot_slots(d_s, query->d_o, slots + D, n, D);
     for (int j = 0; j < n; j++) {
         __asm__ volatile(""); /* not vectorised: products are added one by one, fused where there is FMA */
         mean += p[j] * d_s[j];
@@ -321,10 +265,32 @@ static INLINE void head_backward(float *d_q, float *d_s, const float *d_o, const
     for (int j = 0; j < n; j++)
         d_s[j] = scale * p[j] * (d_s[j] - mean);
     weigh_slots(d_q, d_s, slots, n, D);
-    for (int j = from; j < n; j++) {
-        float *gradient = slots + ((size_t)j * PARTS + 2) * (size_t)D;
-        add_scaled(gradient, d_s[j], q, D);
-        add_scaled(gradient + D, p[j], d_o, D);
+}
+
+/* d_k += scale d_s q,  d_v += p d_o, of slots [from, end) */
+static INLINE void add_query(const Window *w, const Query *query, int from, int end) {
+    for (int j = from; j < end; j++) {
+        float *gradient = slot_of(w, j) + 2 * w->D;
+        add_scaled(gradient, query->d_s[j], query->q, w->D);
+        add_scaled(gradient + w->D, query->p[j], query->d_o, w->D);
+    }
+}
+
+/* The same for a group. */
+static INLINE void add_queries(const Window *w, const Query *group, int from, int end) {
+    const float *q[GROUP], *d_o[GROUP];
+    for (int r = 0; r < GROUP; r++) {
+        q[r] = group[r].q;
+        d_o[r] = group[r].d_o;
+    }
+    for (int j = from; j < end; j++) {
+        float *gradient = slot_of(w, j) + 2 * w->D, d_s[GROUP], p[GROUP];
+        for (int r = 0; r < GROUP; r++) {
+            d_s[r] = group[r].d_s[j];
+            p[r] = group[r].p[j];
+        }
+        add_group(gradient, d_s, q, w->D);
+        add_group(gradient + w->D, p, d_o, w->D);
     }
 }
 
@@ -352,20 +318,44 @@ static INLINE void fetch_query(const Job *job, int i, int h) {
         __builtin_prefetch(p + at);
 }
 
+/* With how many same nodes the paths to a whole group of queries begin. */
+static INLINE int group_common(const TreeAttention *a, int i) {
+    const TokenTree *tree = a->tree;
+    if (i + GROUP > a->n_query)
+        return 0;
+    const int first = query_node(a, i), *path = tree->path + tree->path_start[first];
+    int n = tree->depth[first] + 1;
+    for (int r = 1; r < GROUP; r++) {
+        const int node = query_node(a, i + r);
+        n = count_common(path, tree->path + tree->path_start[node], min_int(n, tree->depth[node] + 1));
+    }
+    return n;
+}
+
+/* Nodes that are on all paths of a group stay in their slots meanwhile: what its queries add to them is added
+ * together, in the same order. */
 static INLINE void backward_head(const Job *job, int h, int worker, int D) {
     const TreeAttention *a = job->a;
     Window w = window_open(job, h, worker, D);
-    for (int i = 0; i < a->n_query; i++) {
-        const int node = query_node(a, i);
-        float d_s[TREE_MAX_DEPTH + GROUP];
-        fetch_query(job, i + AHEAD, h);
-        window_move(&w, node, true);
-        const size_t q_at = (size_t)i * (size_t)a->q_stride + w.column;
-        const float *p = probs_of(a, node) + (size_t)h * (size_t)w.n;
-        head_backward(job->d_q + q_at, d_s, job->d_out + (size_t)i * (size_t)a->width + w.column, p,
-                      a->q + q_at, w.slots, w.n, count_before(w.path, w.n, w.from), D);
-        if (a->late)
-            keep_late(job, i, h, d_s, p);
+    for (int i = 0; i < a->n_query; i += GROUP) {
+        const int n = min_int(GROUP, a->n_query - i), common = group_common(a, i);
+        Query group[GROUP];
+        int from = 0;
+        for (int r = 0; r < n; r++) {
+            const int node = query_node(a, i + r);
+            const size_t q_at = (size_t)(i + r) * (size_t)a->q_stride + w.column;
+            fetch_query(job, i + r + AHEAD, h);
+            window_move(&w, node, true);
+            group[r].q = a->q + q_at;
+            group[r].d_o = job->d_out + (size_t)(i + r) * (size_t)a->width + w.column;
+            group[r].p = probs_of(a, node) + (size_t)h * (size_t)w.n;
+            query_backward(&group[r], job->d_q + q_at, w.slots, w.n, D);
+            from = count_before(w.path, w.n, w.from);
+            add_query(&w, &group[r], max_int(from, common), w.n);
+            if (a->late)
+                keep_late(job, i + r, h, group[r].d_s, group[r].p);
+        }
+        add_queries(&w, group, from, common);
     }
     window_close(&w);
 }
