@@ -355,7 +355,8 @@ static INLINE void backward_head(const Job *job, int h, int worker, int D) {
             if (a->late)
                 keep_late(job, i + r, h, group[r].d_s, group[r].p);
         }
-        add_queries(&w, group, from, common);
+        if (from < common) /* a whole group */
+            add_queries(&w, group, from, common);
     }
     window_close(&w);
 }
