@@ -75,6 +75,11 @@ static INLINE float *slot_of(const Window *w, int j) {
     return w->slots + (size_t)j * PARTS * (size_t)w->D;
 }
 
+/* Of its key; that of its value follows. */
+static INLINE float *slot_gradient(const Window *w, int j) {
+    return slot_of(w, j) + 2 * w->D;
+}
+
 /* Two parts of a row, to where they lie to_step apart. */
 static INLINE void copy_parts(float *to, size_t to_step, const float *from, size_t from_step, int D) {
     memcpy(to, from, (size_t)D * sizeof *to);
@@ -119,7 +124,7 @@ static INLINE void read_node(const Window *w, int j, int node) {
 }
 
 static INLINE void read_gradient(Window *w, int j, int node) {
-    float *gradient = slot_of(w, j) + 2 * w->D;
+    float *gradient = slot_gradient(w, j);
     if (node >= w->job->a->first) {
         start_rows(w, node);
         start_gradient(w, gradient, (size_t)w->D, node);
@@ -133,7 +138,7 @@ static INLINE void read_gradient(Window *w, int j, int node) {
 static INLINE void write_gradients(const Window *w, int j) {
     for (; j < w->n; j++)
         if (w->path[j] >= w->from)
-            copy_parts(gradient_row(w, w->path[j]), (size_t)w->job->a->width, slot_of(w, j) + 2 * w->D,
+            copy_parts(gradient_row(w, w->path[j]), (size_t)w->job->a->width, slot_gradient(w, j),
                        (size_t)w->D, w->D);
 }
 
@@ -270,7 +275,7 @@ static INLINE void query_backward(Query *query, float *d_q, const float *slots, 
 /* d_k += scale d_s q,  d_v += p d_o, of slots [from, end) */
 static INLINE void add_query(const Window *w, const Query *query, int from, int end) {
     for (int j = from; j < end; j++) {
-        float *gradient = slot_of(w, j) + 2 * w->D;
+        float *gradient = slot_gradient(w, j);
         add_scaled(gradient, query->d_s[j], query->q, w->D);
         add_scaled(gradient + w->D, query->p[j], query->d_o, w->D);
     }
@@ -284,7 +289,7 @@ static INLINE void add_queries(const Window *w, const Query *group, int from, in
         d_o[r] = group[r].d_o;
     }
     for (int j = from; j < end; j++) {
-        float *gradient = slot_of(w, j) + 2 * w->D, d_s[GROUP], p[GROUP];
+        float *gradient = slot_gradient(w, j), d_s[GROUP], p[GROUP];
         for (int r = 0; r < GROUP; r++) {
             d_s[r] = group[r].d_s[j];
             p[r] = group[r].p[j];

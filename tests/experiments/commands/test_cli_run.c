@@ -159,8 +159,10 @@ static int run_with(Cli *cli, const char *yaml, int signal, double duration, con
             sleep_seconds(rng_uniform(rng, 0, duration / 2));
             kill(cli->child, signal);
         }
-        if (cli_wait(cli) == 0)
+        if (cli_wait(cli) == 0) {
+            assert_string_equal(cli->out, table);
             return n;
+        }
         assert_int_equal(cli->status, 128 + signal);
         if (signal != SIGKILL && *cli->err) /* empty: before the program could install its handler */
             assert_non_null(strstr(cli->err, "start the same command again to go on\n"));
